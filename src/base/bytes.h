@@ -1,0 +1,97 @@
+// Encoding of records into bytes and back: little-endian, LEB128 varints, length-prefixed strings.
+//
+// ByteWriter appends to a string that the caller owns. ByteReader reads from bytes that must
+// outlive it, and never past their end: the first read that does not fit makes the reader
+// `failed()`, and from then on every read yields zero. A decoder therefore checks once, at its end.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+namespace treadle {
+
+static_assert(std::endian::native == std::endian::little, "the formats are little-endian");
+
+class ByteWriter {
+ public:
+  explicit ByteWriter(std::string* out) : out_(out) {}
+
+  void U8(uint8_t v) { out_->push_back(static_cast<char>(v)); }
+  void U16(uint16_t v) { Fixed(&v, sizeof v); }
+  void U32(uint32_t v) { Fixed(&v, sizeof v); }
+  void U64(uint64_t v) { Fixed(&v, sizeof v); }
+  void Varint(uint64_t v) {
+    while (v >= 0x80) {
+      U8(static_cast<uint8_t>(v | 0x80));
+      v >>= 7;
+    }
+    U8(static_cast<uint8_t>(v));
+  }
+  /// A signed number, zigzag-coded so that small magnitudes stay short.
+  void Signed(int64_t v) {
+    Varint((static_cast<uint64_t>(v) << 1) ^ static_cast<uint64_t>(v >> 63));
+  }
+  /// Length, then the bytes.
+  void Bytes(std::string_view v) {
+    Varint(v.size());
+    out_->append(v);
+  }
+  /// The bytes alone, for fields of a fixed size.
+  void Raw(std::string_view v) { out_->append(v); }
+
+ private:
+  void Fixed(const void* v, size_t n) { out_->append(static_cast<const char*>(v), n); }
+
+  std::string* out_;
+};
+
+class ByteReader {
+ public:
+  explicit ByteReader(std::string_view bytes) : rest_(bytes) {}
+
+  uint8_t U8() { return Fixed<uint8_t>(); }
+  uint16_t U16() { return Fixed<uint16_t>(); }
+  uint32_t U32() { return Fixed<uint32_t>(); }
+  uint64_t U64() { return Fixed<uint64_t>(); }
+  uint64_t Varint() {
+    uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+      const uint8_t byte = U8();
+      value |= static_cast<uint64_t>(byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+    failed_ = true;
+    return 0;
+  }
+  int64_t Signed() {
+    const uint64_t v = Varint();
+    return static_cast<int64_t>((v >> 1) ^ (~(v & 1) + 1));
+  }
+  std::string_view Bytes() { return Raw(Varint()); }
+  std::string_view Raw(uint64_t n) {
+    if (n > rest_.size()) return failed_ = true, rest_ = {}, std::string_view();
+    const std::string_view head = rest_.substr(0, n);
+    rest_.remove_prefix(n);
+    return head;
+  }
+
+  size_t remaining() const { return rest_.size(); }
+  bool failed() const { return failed_; }
+
+ private:
+  template <class T>
+  T Fixed() {
+    T value = 0;
+    const std::string_view raw = Raw(sizeof value);
+    if (!raw.empty()) std::memcpy(&value, raw.data(), sizeof value);
+    return value;
+  }
+
+  std::string_view rest_;
+  bool failed_ = false;
+};
+
+}  // namespace treadle

@@ -1,0 +1,22 @@
+// Executor: where a piece of the node runs. In production a lane is a thread; in the simulation all
+// lanes are queues of one seeded scheduler. Code that only ever talks to executors runs the same in
+// both.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+namespace treadle {
+
+class Executor {
+ public:
+  virtual ~Executor() = default;
+
+  /// Runs `work` later on this lane, after what was posted before it. Any thread.
+  virtual void Post(std::function<void()> work) = 0;
+
+  /// Runs `work` on this lane once about `delay_ms` have passed. Any thread.
+  virtual void PostAfter(int64_t delay_ms, std::function<void()> work) = 0;
+};
+
+}  // namespace treadle

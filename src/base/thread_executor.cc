@@ -1,0 +1,75 @@
+#include "base/thread_executor.h"
+
+#include <pthread.h>
+
+#include <chrono>
+#include <utility>
+
+namespace treadle {
+namespace {
+
+int64_t NowMs() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
+
+}  // namespace
+
+ThreadExecutor::ThreadExecutor(std::string name) : thread_([this] { Run(); }) {
+  pthread_setname_np(thread_.native_handle(), name.c_str());
+}
+
+ThreadExecutor::~ThreadExecutor() { Stop(); }
+
+void ThreadExecutor::Post(std::function<void()> work) {
+  MutexLock lock(mutex_);
+  if (stopping_) return;
+  ready_.push_back(std::move(work));
+  if (ready_.size() == 1) wake_.notify_one();
+}
+
+void ThreadExecutor::PostAfter(int64_t delay_ms, std::function<void()> work) {
+  MutexLock lock(mutex_);
+  if (stopping_) return;
+  delayed_.emplace(NowMs() + delay_ms, std::move(work));
+  wake_.notify_one();
+}
+
+void ThreadExecutor::Stop() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    wake_.notify_one();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void ThreadExecutor::TakeDue(Work* batch) {
+  batch->swap(ready_);
+  const auto due = delayed_.upper_bound(NowMs());
+  for (auto it = delayed_.begin(); it != due; ++it) batch->push_back(std::move(it->second));
+  delayed_.erase(delayed_.begin(), due);
+}
+
+void ThreadExecutor::Run() {
+  Work batch;
+  while (true) {
+    {
+      MutexLock lock(mutex_);
+      TakeDue(&batch);
+      while (batch.empty() && !stopping_) {
+        if (delayed_.empty()) {
+          wake_.wait(mutex_);
+        } else {
+          wake_.wait_for(mutex_, std::chrono::milliseconds(delayed_.begin()->first - NowMs()));
+        }
+        TakeDue(&batch);
+      }
+      if (batch.empty()) return;
+    }
+    for (const auto& work : batch) work();
+    batch.clear();
+  }
+}
+
+}  // namespace treadle

@@ -1,0 +1,44 @@
+// ThreadExecutor: a lane that is a thread of its own.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/executor.h"
+#include "base/thread_annotations.h"
+
+namespace treadle {
+
+class ThreadExecutor final : public Executor {
+ public:
+  /// Starts the thread; `name` (at most 15 characters) shows in a debugger.
+  explicit ThreadExecutor(std::string name);
+  /// Stop(), if that was not called.
+  ~ThreadExecutor() override;
+
+  void Post(std::function<void()> work) override;
+  void PostAfter(int64_t delay_ms, std::function<void()> work) override;
+
+  /// Runs what was posted so far, forgets what was to run later, and joins the thread. What is
+  /// posted afterwards is dropped. Not from the lane itself.
+  void Stop();
+
+ private:
+  using Work = std::vector<std::function<void()>>;
+
+  void Run();
+  void TakeDue(Work* batch) TREADLE_REQUIRES(mutex_);
+
+  Mutex mutex_;
+  std::condition_variable_any wake_;
+  Work ready_ TREADLE_GUARDED_BY(mutex_);
+  std::multimap<int64_t, std::function<void()>> delayed_ TREADLE_GUARDED_BY(mutex_);
+  bool stopping_ TREADLE_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace treadle

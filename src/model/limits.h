@@ -1,0 +1,29 @@
+// The sizes that bound what the outside may ask for. Every one of them is named in the error of
+// whoever exceeds it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace treadle::limits {
+
+inline constexpr size_t kNameBytes = 128;  // queue and task type names
+inline constexpr size_t kContentTypeBytes = 128;
+inline constexpr size_t kIdempotencyKeyBytes = 512;
+inline constexpr size_t kPayloadBytes = size_t{1} << 20;  // payload and result, each
+inline constexpr size_t kErrorCodeBytes = 64;
+inline constexpr size_t kErrorMessageBytes = size_t{8} << 10;  // longer ones keep their tail
+inline constexpr size_t kWorkerNameBytes = 128;
+inline constexpr size_t kBatchTasks = 1'000;  // tasks of one enqueue
+inline constexpr size_t kExchangeLeases =
+    1'000;                                      // leases of one exchange; reports and renewals too
+inline constexpr size_t kExchangeQueues = 100;  // queues, and types, that one exchange names
+inline constexpr size_t kQueues = 100'000;
+inline constexpr size_t kTypes = 100'000;
+inline constexpr uint8_t kPriorityMax = 9;
+inline constexpr uint32_t kAttemptsMax = 1'000;
+inline constexpr int64_t kLongPollMs = 60'000;
+/// The last wall time that RFC 3339 can write: 9999-12-31T23:59:59.999Z.
+inline constexpr int64_t kWallTimeMaxMs = 253'402'300'799'999;
+
+}  // namespace treadle::limits

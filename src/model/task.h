@@ -1,0 +1,131 @@
+// Task: one unit of work, as plain values.
+//
+// A task's record has three parts that live and change apart: its image (small, hot, rewritten
+// whole with every change), its body (what the producer sent; never changes), and how its last
+// attempt ended (result or error).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/hash.h"
+#include "base/ids.h"
+#include "base/time.h"
+
+namespace treadle {
+
+/// The numbers are on disk: never reuse one. Gaps are kept for states that design.md names and
+/// later versions add.
+enum class TaskState : uint8_t {
+  kScheduled = 1,  // not yet due
+  kReady = 2,
+  kRunning = 3,   // leased
+  kRetrying = 4,  // failed, waits its backoff
+  kCompleted = 5,
+  kDead = 6,  // dead-letter
+};
+
+inline constexpr TaskState kTaskStates[] = {TaskState::kScheduled, TaskState::kReady,
+                                            TaskState::kRunning,   TaskState::kRetrying,
+                                            TaskState::kCompleted, TaskState::kDead};
+
+/// Its name on the wire, for example "ready"; nothing for a number that is no state.
+std::optional<std::string_view> TaskStateName(TaskState state);
+std::optional<TaskState> TaskStateFromName(std::string_view name);
+constexpr bool IsTerminal(TaskState state) {
+  return state == TaskState::kCompleted || state == TaskState::kDead;
+}
+
+/// A queue's or a type's number within its shard, from 1, given on first use and never reused.
+using QueueId = uint32_t;
+using TypeId = uint32_t;
+
+/// The state of a task, whole. Written to the journal with each change.
+struct TaskImage {
+  TaskId id;
+  QueueId queue = 0;
+  TypeId type = 0;
+  TaskState state = TaskState::kReady;
+  uint8_t priority = 5;   // 0..9, 9 first
+  bool reported = false;  // the last attempt ended by its worker's own report, not by a lost lease
+  uint16_t max_attempts = 20;  // spent attempts after which a failure is final
+  uint16_t unspent = 0;        // leases given back that do not count as attempts
+  uint32_t attempt = 0;        // leases so far; the number of the current or last one
+  uint32_t term = 0;           // of the shard when it gave the last lease; 0 before the first
+  uint32_t exchange = 0;       // running: the worker's exchange that was answered with this lease
+  uint64_t ordinal = 0;  // terminal: place among the queue's completed (or dead) tasks, from 1
+  /// What the state waits for. Scheduled: WallTime of run_at. Retrying: ShardTime when it is due.
+  /// Completed, dead: ShardTime of the end. Else 0. (A running task's lease end is memory only:
+  /// recovery grants a full lease.)
+  int64_t when_ms = 0;
+  WallTime enqueued_at;
+  WallTime started_at;   // of the last attempt; 0 before the first
+  WallTime finished_at;  // completed, dead; else 0
+
+  uint32_t spent() const { return attempt - unspent; }
+  Token token() const { return {id, attempt, term}; }
+  bool operator==(const TaskImage&) const = default;
+};
+
+/// What the producer sent.
+struct TaskBody {
+  std::string payload;
+  std::string content_type;     // empty stands for application/json
+  std::string idempotency_key;  // empty: none
+  Sha256 payload_sha256;
+
+  bool operator==(const TaskBody&) const = default;
+};
+
+/// What a completed attempt returned.
+struct TaskResult {
+  std::string bytes;
+  std::string content_type;  // empty stands for application/json
+  Sha256 sha256;
+
+  bool operator==(const TaskResult&) const = default;
+};
+
+/// Why the last failed attempt failed.
+struct TaskError {
+  std::string code;     // machine-readable, e.g. "lease_expired", "exit_1"
+  std::string message;  // for people; may be empty
+
+  bool operator==(const TaskError&) const = default;
+};
+
+/// Who holds a lease. A worker that restarts takes a new incarnation and with it loses its old
+/// leases.
+struct LeaseHolder {
+  std::string worker;
+  uint64_t incarnation = 0;
+
+  auto operator<=>(const LeaseHolder&) const = default;
+};
+
+/// A task with all its parts, as the store keeps it and views show it. Parts are shared, immutable,
+/// and may be null: `body` never is once loaded; `error` before the first failure; `result` unless
+/// completed; `holder` unless running.
+struct TaskRecord {
+  TaskImage image;
+  std::shared_ptr<const TaskBody> body;
+  std::shared_ptr<const TaskError> error;
+  std::shared_ptr<const TaskResult> result;
+  std::optional<LeaseHolder> holder;
+};
+
+/// A task to be enqueued.
+struct NewTask {
+  std::string queue = "default";
+  std::string type;
+  std::shared_ptr<const TaskBody> body;
+  uint8_t priority = 5;
+  uint16_t max_attempts = 20;
+  WallTime run_at;       // not before; 0: at once
+  int64_t delay_ms = 0;  // not before now plus this; at most one of the two is set
+};
+
+}  // namespace treadle
