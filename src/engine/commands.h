@@ -1,0 +1,116 @@
+// Commands: what the outside may ask of a shard, and what it is answered. Plain values that own
+// what they hold, so that they can wait in a mailbox; bodies and results are shared and immutable.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/effects.h"
+#include "model/queue_policy.h"
+#include "model/task.h"
+
+namespace treadle {
+
+/// What a command that needs tasks from the store answers: it changed nothing; load these, Supply()
+/// them, ask again.
+template <class Reply>
+struct Outcome {
+  Outcome(Result<Reply> r) : reply(std::move(r)) {}  // NOLINT: conversion is the point
+  Outcome(Reply r) : reply(std::move(r)) {}          // NOLINT
+  Outcome(Status s) : reply(std::move(s)) {}         // NOLINT
+  static Outcome Need(std::vector<TaskId> tasks) {
+    Outcome outcome(Status(Code::kUnavailable, "not in memory"));
+    outcome.needs = std::move(tasks);
+    return outcome;
+  }
+
+  Result<Reply> reply;
+  std::vector<TaskId> needs;  // empty: `reply` is the answer
+};
+
+/// Enqueues all of `tasks` or none. Make() validates and computes what does not need the shard, on
+/// the caller's thread.
+struct EnqueueCommand {
+  struct Key {
+    IdempotencyId id{};
+    uint64_t request_hash = 0;
+  };
+
+  /// INVALID_ARGUMENT names the field, and the task by its place ("tasks[3].type …") if there are
+  /// several.
+  static Result<EnqueueCommand> Make(std::vector<NewTask> tasks);
+
+  std::vector<NewTask> tasks;
+  std::vector<Key> keys;  // one per task; meaningful if the task has an idempotency key
+};
+
+struct EnqueueReply {
+  struct Task {
+    TaskId id;
+    bool duplicate = false;  // its key was taken by this same request: nothing was added
+  };
+  std::vector<Task> tasks;  // in the order of the command
+};
+
+/// Asks for up to `want` tasks of these queues and types. Repeated by the same holder with the same
+/// `exchange` while it still holds what it got, it is given the same leases again.
+struct LeaseCommand {
+  LeaseHolder holder;
+  uint32_t exchange = 0;  // from 1, rising
+  std::vector<std::string> queues;
+  std::vector<std::string> types;
+  uint32_t want = 1;
+};
+
+struct Leased {
+  Token token;
+  std::string queue;
+  std::string type;
+  uint32_t attempt = 0;  // spent attempts, this one included
+  uint16_t max_attempts = 0;
+  int64_t lease_ms = 0;
+  WallTime enqueued_at;
+  std::shared_ptr<const TaskBody> body;
+};
+
+struct LeaseReply {
+  std::vector<Leased> leases;
+};
+
+/// How an attempt ended.
+struct Report {
+  enum class Kind : uint8_t { kCompleted, kFailed, kReleased };
+
+  Token token;
+  Kind kind = Kind::kCompleted;
+  std::shared_ptr<const TaskResult> result;  // completed
+  std::shared_ptr<const TaskError> error;    // failed
+  bool retry = true;                         // failed: false sends it to the dead letters at once
+};
+
+/// What a task looks like to those who ask.
+struct TaskView {
+  TaskRecord task;
+  std::string queue;
+  std::string type;
+};
+
+struct QueueView {
+  std::string name;
+  QueuePolicy policy;
+  CountersAreNow counters;
+  std::array<uint64_t, 8> live{};  // by TaskState
+};
+
+/// A lease that ended against its holder's will.
+struct LostLease {
+  LeaseHolder holder;
+  Token token;
+};
+
+}  // namespace treadle

@@ -1,0 +1,267 @@
+#include "engine/effects.h"
+
+#include <utility>
+
+namespace treadle {
+namespace {
+
+// On disk: never reuse a number.
+enum Kind : uint8_t {
+  kQueueIsNow = 1,
+  kTypeIsNow = 2,
+  kTaskIsNew = 3,
+  kTaskIsNow = 4,
+  kKeyIsNow = 5,
+  kKeyIsGone = 6,
+  kCountersAreNow = 7,
+};
+
+// Which optional parts follow in a TaskIsNow record.
+enum Part : uint8_t { kHolder = 1, kError = 2, kResult = 4 };
+
+void EncodeImage(const TaskImage& image, ByteWriter* out) {
+  out->Varint(image.id.sequence());
+  out->Varint(image.queue);
+  out->Varint(image.type);
+  out->U8(static_cast<uint8_t>(image.state));
+  out->U8(static_cast<uint8_t>(image.priority | (image.reported ? 0x80 : 0)));
+  out->Varint(image.max_attempts);
+  out->Varint(image.unspent);
+  out->Varint(image.attempt);
+  out->Varint(image.term);
+  out->Varint(image.exchange);
+  out->Varint(image.ordinal);
+  out->Signed(image.when_ms);
+  out->Signed(image.enqueued_at.ms);
+  // Later times as distances from the first: a byte or two instead of six.
+  out->Signed(image.started_at.ms == 0 ? 0 : image.started_at - image.enqueued_at + 1);
+  out->Signed(image.finished_at.ms == 0 ? 0 : image.finished_at - image.enqueued_at + 1);
+}
+
+WallTime FromDistance(WallTime base, int64_t distance) {
+  return distance == 0 ? WallTime{} : base + (distance - 1);
+}
+
+TaskImage DecodeImage(ShardId shard, ByteReader* in) {
+  TaskImage image;
+  image.id = TaskId::Of(shard, in->Varint());
+  image.queue = static_cast<QueueId>(in->Varint());
+  image.type = static_cast<TypeId>(in->Varint());
+  image.state = static_cast<TaskState>(in->U8());
+  const uint8_t bits = in->U8();
+  image.priority = bits & 0x0f;
+  image.reported = (bits & 0x80) != 0;
+  image.max_attempts = static_cast<uint16_t>(in->Varint());
+  image.unspent = static_cast<uint16_t>(in->Varint());
+  image.attempt = static_cast<uint32_t>(in->Varint());
+  image.term = static_cast<uint32_t>(in->Varint());
+  image.exchange = static_cast<uint32_t>(in->Varint());
+  image.ordinal = in->Varint();
+  image.when_ms = in->Signed();
+  image.enqueued_at = {in->Signed()};
+  image.started_at = FromDistance(image.enqueued_at, in->Signed());
+  image.finished_at = FromDistance(image.enqueued_at, in->Signed());
+  return image;
+}
+
+std::string TakeString(ByteReader* in) { return std::string(in->Bytes()); }
+
+Sha256 TakeSha256(ByteReader* in) { return Sha256FromRaw(in->Raw(32)).value_or(Sha256{}); }
+
+TaskIsNew DecodeTaskIsNew(ShardId shard, ByteReader* in) {
+  TaskIsNew effect{.image = DecodeImage(shard, in), .body = nullptr};
+  auto body = std::make_shared<TaskBody>();
+  body->payload = TakeString(in);
+  body->content_type = TakeString(in);
+  body->idempotency_key = TakeString(in);
+  body->payload_sha256 = TakeSha256(in);
+  effect.body = std::move(body);
+  return effect;
+}
+
+TaskIsNow DecodeTaskIsNow(ShardId shard, ByteReader* in) {
+  TaskIsNow effect;
+  effect.image = DecodeImage(shard, in);
+  const uint8_t parts = in->U8();
+  if (parts & kHolder) {
+    LeaseHolder holder{.worker = TakeString(in)};
+    holder.incarnation = in->U64();
+    effect.holder = std::move(holder);
+  }
+  if (parts & kError) {
+    auto error = std::make_shared<TaskError>();
+    error->code = TakeString(in);
+    error->message = TakeString(in);
+    effect.error = std::move(error);
+  }
+  if (parts & kResult) {
+    auto result = std::make_shared<TaskResult>();
+    result->bytes = TakeString(in);
+    result->content_type = TakeString(in);
+    result->sha256 = TakeSha256(in);
+    effect.result = std::move(result);
+  }
+  return effect;
+}
+
+KeyIsNow DecodeKeyIsNow(ShardId shard, ByteReader* in) {
+  KeyIsNow effect;
+  effect.id = {in->U64(), in->U64()};
+  effect.request_hash = in->U64();
+  effect.task = TaskId::Of(shard, in->Varint());
+  effect.expires = {in->Signed()};
+  return effect;
+}
+
+CountersAreNow DecodeCounters(ByteReader* in) {
+  CountersAreNow effect;
+  effect.queue = static_cast<QueueId>(in->Varint());
+  effect.accepted = in->Varint();
+  effect.completed_next = in->Varint();
+  effect.completed_from = in->Varint();
+  effect.dead_next = in->Varint();
+  effect.dead_from = in->Varint();
+  effect.removed_retention = in->Varint();
+  return effect;
+}
+
+bool IsKnownState(const Effect& effect) {
+  if (const auto* made = std::get_if<TaskIsNew>(&effect))
+    return TaskStateName(made->image.state).has_value();
+  if (const auto* now = std::get_if<TaskIsNow>(&effect))
+    return TaskStateName(now->image.state).has_value();
+  return true;
+}
+
+}  // namespace
+
+void EncodePolicy(const QueuePolicy& policy, ByteWriter* out) {
+  out->U8(1);  // the version of this list
+  out->Signed(policy.retry.backoff_base_ms);
+  out->Signed(policy.retry.backoff_cap_ms);
+  out->Signed(policy.retention.completed_tasks);
+  out->Signed(policy.retention.completed_ms);
+  out->Signed(policy.retention.completed_bytes);
+  out->Signed(policy.retention.dead_ms);
+  out->Signed(policy.lease_ms);
+  out->Signed(policy.idempotency_window_ms);
+}
+
+QueuePolicy DecodePolicy(ByteReader* in) {
+  QueuePolicy policy;
+  if (in->U8() != 1) in->Raw(SIZE_MAX);  // fails the reader
+  policy.retry.backoff_base_ms = in->Signed();
+  policy.retry.backoff_cap_ms = in->Signed();
+  policy.retention.completed_tasks = in->Signed();
+  policy.retention.completed_ms = in->Signed();
+  policy.retention.completed_bytes = in->Signed();
+  policy.retention.dead_ms = in->Signed();
+  policy.lease_ms = in->Signed();
+  policy.idempotency_window_ms = in->Signed();
+  return policy;
+}
+
+void Encode(const QueueIsNow& effect, ByteWriter* out) {
+  out->U8(kQueueIsNow);
+  out->Varint(effect.id);
+  out->Bytes(effect.name);
+  EncodePolicy(effect.policy, out);
+}
+
+void Encode(const TypeIsNow& effect, ByteWriter* out) {
+  out->U8(kTypeIsNow);
+  out->Varint(effect.id);
+  out->Bytes(effect.name);
+}
+
+void Encode(const TaskIsNew& effect, ByteWriter* out) {
+  out->U8(kTaskIsNew);
+  EncodeImage(effect.image, out);
+  out->Bytes(effect.body->payload);
+  out->Bytes(effect.body->content_type);
+  out->Bytes(effect.body->idempotency_key);
+  out->Raw(effect.body->payload_sha256.view());
+}
+
+void Encode(const TaskIsNow& effect, ByteWriter* out) {
+  out->U8(kTaskIsNow);
+  EncodeImage(effect.image, out);
+  out->U8(static_cast<uint8_t>((effect.holder ? kHolder : 0) | (effect.error ? kError : 0) |
+                               (effect.result ? kResult : 0)));
+  if (effect.holder) {
+    out->Bytes(effect.holder->worker);
+    out->U64(effect.holder->incarnation);
+  }
+  if (effect.error) {
+    out->Bytes(effect.error->code);
+    out->Bytes(effect.error->message);
+  }
+  if (effect.result) {
+    out->Bytes(effect.result->bytes);
+    out->Bytes(effect.result->content_type);
+    out->Raw(effect.result->sha256.view());
+  }
+}
+
+void Encode(const KeyIsNow& effect, ByteWriter* out) {
+  out->U8(kKeyIsNow);
+  out->U64(effect.id[0]);
+  out->U64(effect.id[1]);
+  out->U64(effect.request_hash);
+  out->Varint(effect.task.sequence());
+  out->Signed(effect.expires.ms);
+}
+
+void Encode(const KeyIsGone& effect, ByteWriter* out) {
+  out->U8(kKeyIsGone);
+  out->U64(effect.id[0]);
+  out->U64(effect.id[1]);
+}
+
+void Encode(const CountersAreNow& effect, ByteWriter* out) {
+  out->U8(kCountersAreNow);
+  out->Varint(effect.queue);
+  out->Varint(effect.accepted);
+  out->Varint(effect.completed_next);
+  out->Varint(effect.completed_from);
+  out->Varint(effect.dead_next);
+  out->Varint(effect.dead_from);
+  out->Varint(effect.removed_retention);
+}
+
+Effect EffectReader::Decode(uint8_t kind) {
+  switch (kind) {
+    case kQueueIsNow: {
+      QueueIsNow effect{.id = static_cast<QueueId>(in_.Varint()), .name = TakeString(&in_)};
+      effect.policy = DecodePolicy(&in_);
+      return effect;
+    }
+    case kTypeIsNow:
+      return TypeIsNow{.id = static_cast<TypeId>(in_.Varint()), .name = TakeString(&in_)};
+    case kTaskIsNew:
+      return DecodeTaskIsNew(shard_, &in_);
+    case kTaskIsNow:
+      return DecodeTaskIsNow(shard_, &in_);
+    case kKeyIsNow:
+      return DecodeKeyIsNow(shard_, &in_);
+    case kKeyIsGone:
+      return KeyIsGone{.id = {in_.U64(), in_.U64()}};
+    case kCountersAreNow:
+      return DecodeCounters(&in_);
+    default:
+      in_.Raw(SIZE_MAX);  // fails the reader
+      return KeyIsGone{};
+  }
+}
+
+Result<std::optional<Effect>> EffectReader::Next() {
+  if (in_.remaining() == 0) return std::optional<Effect>();
+  const uint8_t kind = in_.U8();
+  Effect effect = Decode(kind);
+  if (in_.failed() || !IsKnownState(effect))
+    return Status(Code::kDataLoss, "an effect of kind " + std::to_string(kind) +
+                                       " cannot be read: damaged, or written by a newer Treadle");
+  return std::optional<Effect>(std::move(effect));
+}
+
+}  // namespace treadle

@@ -1,0 +1,133 @@
+// Engine: the queue machine of one shard. Commands in, effects out.
+//
+// It has no clock, disk, socket, thread or random of its own: time and randomness come with
+// BeginBatch() and SetTime(), effects go to a string that becomes a frame of the journal. Between
+// BeginBatch() and EndBatch() any number of commands may be given; what they answered holds once
+// the batch's frame is durable. Each command stands in a file of its own.
+//
+// One thread at a time. All operating errors are returned; nothing throws.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "engine/commands.h"
+#include "engine/state.h"
+
+namespace treadle {
+
+struct BatchTime {
+  ShardTime shard;  // never less than before
+  WallTime wall;
+  uint64_t random = 0;  // fresh with each call
+};
+
+class Engine {
+ public:
+  /// `term` is that of this opening of the shard.
+  Engine(ShardId shard, uint32_t term) : state_(shard), term_(term) {}
+
+  // --- Batches.
+
+  /// Starts the batch that will be frame `sequence`; its effects are appended to `effects`,
+  /// borrowed until EndBatch().
+  void BeginBatch(uint64_t sequence, const BatchTime& time, std::string* effects);
+  /// Time goes on within a batch.
+  void SetTime(const BatchTime& time);
+  /// Writes the counters of the queues that the batch touched, and removes ended tasks beyond their
+  /// retention.
+  void EndBatch();
+
+  // --- Commands, within a batch.
+
+  /// ALREADY_EXISTS: a key is taken by another request. RESOURCE_EXHAUSTED: too many queues, types
+  /// or keys.
+  Result<EnqueueReply> Enqueue(const EnqueueCommand& command);
+  Outcome<LeaseReply> Lease(const LeaseCommand& command);
+  /// OK also if this very report was taken before. ABORTED: the lease is lost, and the report had
+  /// no effect. NOT_FOUND: there is no such task (any more). `loaded` is what the store has of the
+  /// task, if that was asked for: null or empty.
+  Outcome<bool> Apply(const Report& report, const TaskRecord* loaded, bool was_loaded);
+  /// Extends the leases; returns those that are lost.
+  std::vector<Token> Renew(const std::vector<Token>& tokens);
+  /// Creates the queue if needed. INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
+  Result<QueueView> Configure(const std::string& queue, const QueuePolicy& policy);
+  /// Does what is due by time, at most about `limit` tasks; true if there is more.
+  bool Tick(size_t limit);
+  /// Sends a task whose payload is damaged to the dead letters.
+  void Bury(TaskId id, TaskError error);
+
+  // --- Questions.
+
+  /// NOT_FOUND if there is no such task. `loaded` as in Apply().
+  Outcome<TaskView> Get(TaskId id, const TaskRecord* loaded, bool was_loaded) const;
+  Result<QueueView> GetQueue(std::string_view name) const;
+  std::vector<QueueView> Queues() const;
+  /// The state of a task if it is in memory: exact for all that are not terminal.
+  const TaskSlot* Peek(TaskId id) const { return state_.Find(id); }
+  bool HasReady(std::string_view queue, std::string_view type) const;
+  /// When Tick() has something to do next, by each clock; the largest int64 for never.
+  int64_t NextShardMs() const;
+  int64_t NextWallMs() const;
+
+  // --- News since the last call, for those who wait.
+
+  struct ReadyLane {
+    std::string_view queue;  // borrowed; valid as long as the engine
+    std::string_view type;
+  };
+  std::vector<ReadyLane> TakeReadyLanes();
+  std::vector<LostLease> TakeLostLeases() { return std::exchange(lost_, {}); }
+  std::vector<TaskId> TakeEnded() { return std::exchange(ended_, {}); }
+
+  // --- Recovery and memory.
+
+  /// Applies the effects of a frame of the journal. DATA_LOSS if they cannot be read.
+  Status Replay(uint64_t sequence, ShardTime time, std::string_view effects);
+  State* mutable_state() { return &state_; }
+  const State& state() const { return state_; }
+  uint32_t term() const { return term_; }
+
+ private:
+  template <class E>
+  void Emit(const E& effect) {
+    ByteWriter out(effects_);
+    Encode(effect, &out);
+    state_.Apply(effect);
+  }
+
+  Result<const Queue*> QueueFor(const std::string& name);
+  Result<TypeId> TypeFor(const std::string& name);
+  Result<std::vector<EnqueueReply::Task>> FindDuplicates(const EnqueueCommand& command) const;
+  TaskId EnqueueOne(const NewTask& task, const EnqueueCommand::Key& key, const Queue& queue,
+                    TypeId type);
+
+  std::vector<uint32_t> LeasesOfExchange(const LeaseCommand& command) const;
+  Leased Describe(const TaskSlot& task) const;
+  Leased LeaseOne(uint32_t slot, const LeaseCommand& command);
+
+  Outcome<bool> ApplyLate(const Report& report, const TaskRecord* loaded, bool was_loaded) const;
+  void Complete(const TaskSlot& task, const Report& report);
+  void Fail(const TaskSlot& task, std::shared_ptr<const TaskError> error, bool reported,
+            bool retry);
+  void Release(const TaskSlot& task);
+  void MakeReady(const TaskSlot& task);
+  void LoseLease(const TaskSlot& task);
+
+  void RetireOldKeys(size_t limit);
+  void TouchOldQueues();
+  CountersAreNow Retain(const Queue& queue) const;
+
+  State state_;
+  uint32_t term_;
+  BatchTime time_;
+  std::string* effects_ = nullptr;
+  ShardTime next_retention_check_;
+  std::vector<LostLease> lost_;
+  std::vector<TaskId> ended_;
+};
+
+}  // namespace treadle

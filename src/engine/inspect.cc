@@ -1,0 +1,56 @@
+// Questions about tasks and queues. They change nothing.
+
+#include "engine/engine.h"
+
+namespace treadle {
+
+Outcome<TaskView> Engine::Get(TaskId id, const TaskRecord* loaded, bool was_loaded) const {
+  const Status missing(Code::kNotFound,
+                       "there is no task " + id.ToString() + ", or it is no longer kept");
+  if (id.shard() != state_.shard() || id >= state_.next_task()) return missing;
+  const TaskSlot* task = state_.Find(id);
+  if (!was_loaded && (task == nullptr || !task->HasBody())) return Outcome<TaskView>::Need({id});
+
+  TaskRecord record;
+  if (loaded != nullptr) record = *loaded;
+  if (task != nullptr) {
+    record.image = task->image;
+    record.holder.reset();
+    if (task->image.state == TaskState::kRunning) record.holder = state_.HolderOf(*task);
+    if (task->parts != nullptr) {
+      if (task->parts->body) record.body = task->parts->body;
+      if (task->parts->error) record.error = task->parts->error;
+      if (task->parts->result) record.result = task->parts->result;
+    }
+  } else {
+    // Whatever is not in memory has ended, and may have been let go of since the store was written.
+    if (loaded == nullptr || !IsTerminal(record.image.state)) return missing;
+    const CountersAreNow& counters = state_.queue(record.image.queue).counters;
+    const bool completed = record.image.state == TaskState::kCompleted;
+    if (record.image.ordinal < (completed ? counters.completed_from : counters.dead_from))
+      return missing;
+  }
+  if (record.body == nullptr)
+    return Status(Code::kDataLoss, "the payload of task " + id.ToString() + " is not in the store");
+  return TaskView{record, state_.queue(record.image.queue).name,
+                  state_.type_name(record.image.type)};
+}
+
+Result<QueueView> Engine::GetQueue(std::string_view name) const {
+  const Queue* queue = state_.FindQueue(name);
+  if (queue == nullptr)
+    return Status(Code::kNotFound,
+                  "there is no queue " + std::string(name) + " (one appears with its first task)");
+  return QueueView{queue->name, queue->policy, queue->counters, queue->live};
+}
+
+std::vector<QueueView> Engine::Queues() const {
+  std::vector<QueueView> views;
+  for (QueueId id = 1; id <= state_.queues(); ++id) {
+    const Queue& queue = state_.queue(id);
+    views.push_back({queue.name, queue.policy, queue.counters, queue.live});
+  }
+  return views;
+}
+
+}  // namespace treadle

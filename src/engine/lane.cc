@@ -1,0 +1,53 @@
+#include "engine/lane.h"
+
+#include "base/check.h"
+
+namespace treadle {
+
+void Lane::Add(SlabTable<TaskSlot>* tasks, uint32_t slot) {
+  TaskSlot& task = (*tasks)[slot];
+  const size_t p = task.image.priority;
+  Level& level = levels_[p];
+  levels_in_use_ = static_cast<uint16_t>(levels_in_use_ | 1U << p);
+  if (level.tail != kNoSlot && (*tasks)[level.tail].image.id > task.image.id) {
+    task.returned = true;
+    returned_[p].emplace(task.image.id.packed, slot);
+    return;
+  }
+  task.previous = level.tail;
+  task.next = kNoSlot;
+  (level.tail == kNoSlot ? level.head : (*tasks)[level.tail].next) = slot;
+  level.tail = slot;
+}
+
+void Lane::Remove(SlabTable<TaskSlot>* tasks, uint32_t slot) {
+  TaskSlot& task = (*tasks)[slot];
+  const size_t p = task.image.priority;
+  Level& level = levels_[p];
+  if (task.returned) {
+    task.returned = false;
+    TREADLE_CHECK(returned_[p].erase({task.image.id.packed, slot}) == 1);
+  } else {
+    (task.previous == kNoSlot ? level.head : (*tasks)[task.previous].next) = task.next;
+    (task.next == kNoSlot ? level.tail : (*tasks)[task.next].previous) = task.previous;
+    task.previous = task.next = kNoSlot;
+  }
+  if (level.head == kNoSlot && returned_[p].empty())
+    levels_in_use_ = static_cast<uint16_t>(levels_in_use_ & ~(1U << p));
+}
+
+uint32_t Lane::FrontOf(const SlabTable<TaskSlot>& tasks, size_t priority) const {
+  const uint32_t head = levels_[priority].head;
+  const Returned& returned = returned_[priority];
+  if (returned.empty()) return head;
+  if (head == kNoSlot || returned.begin()->first < tasks[head].image.id.packed)
+    return returned.begin()->second;
+  return head;
+}
+
+uint32_t Lane::Front(const SlabTable<TaskSlot>& tasks) const {
+  TREADLE_CHECK(!empty());
+  return FrontOf(tasks, static_cast<size_t>(std::bit_width(levels_in_use_) - 1));
+}
+
+}  // namespace treadle

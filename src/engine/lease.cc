@@ -1,0 +1,136 @@
+// Lease: gives ready tasks to a worker, highest priority first, then the oldest.
+
+#include <algorithm>
+#include <tuple>
+
+#include "engine/engine.h"
+
+namespace treadle {
+namespace {
+
+constexpr size_t kPayloadBytesPerLease = size_t{8} << 20;  // what one answer may carry
+constexpr size_t kLookAhead = 4096;  // tasks loaded at once when a lane's front is not in memory
+
+// The lanes that the command names, as a heap whose front offers the task to lease next.
+class LaneHeap {
+ public:
+  LaneHeap(const State& state, const LeaseCommand& command) : state_(state) {
+    for (const std::string& queue_name : command.queues) {
+      const Queue* queue = state.FindQueue(queue_name);
+      if (queue == nullptr) continue;
+      for (const std::string& type_name : command.types) {
+        const auto lane = queue->lanes.find(state.FindType(type_name));
+        if (lane != queue->lanes.end()) Push(lane->second.get());
+      }
+    }
+  }
+
+  bool empty() const { return heap_.empty(); }
+  uint32_t Front() const { return heap_.front().slot; }
+  const Lane& FrontLane() const { return *heap_.front().lane; }
+
+  /// The front task was leased: its lane offers its next.
+  void Advance() {
+    const Lane* lane = heap_.front().lane;
+    std::pop_heap(heap_.begin(), heap_.end());
+    heap_.pop_back();
+    Push(lane);
+  }
+
+ private:
+  struct Offer {
+    uint8_t priority;
+    uint64_t id;
+    uint32_t slot;
+    const Lane* lane;
+    bool operator<(const Offer& other) const {
+      return std::tie(priority, other.id) < std::tie(other.priority, id);
+    }
+  };
+
+  void Push(const Lane* lane) {
+    if (lane->empty()) return;
+    const uint32_t slot = lane->Front(state_.tasks());
+    const TaskImage& image = state_.tasks()[slot].image;
+    heap_.push_back({image.priority, image.id.packed, slot, lane});
+    std::push_heap(heap_.begin(), heap_.end());
+  }
+
+  const State& state_;
+  std::vector<Offer> heap_;
+};
+
+std::vector<TaskId> MissingInLane(const State& state, const Lane& lane) {
+  std::vector<TaskId> missing;
+  lane.ForEach(state.tasks(), [&](uint32_t slot) {
+    const TaskSlot& task = state.tasks()[slot];
+    if (task.HasBody()) return false;  // what was loaded before begins here
+    missing.push_back(task.image.id);
+    return missing.size() < kLookAhead;
+  });
+  return missing;
+}
+
+}  // namespace
+
+Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
+  LeaseReply reply;
+  if (const auto held = LeasesOfExchange(command); !held.empty()) {
+    std::vector<TaskId> missing;
+    for (const uint32_t slot : held) {
+      const TaskSlot& task = state_.tasks()[slot];
+      if (!task.HasBody()) missing.push_back(task.image.id);
+      reply.leases.push_back(Describe(task));
+    }
+    if (!missing.empty()) return Outcome<LeaseReply>::Need(std::move(missing));
+    return reply;
+  }
+  size_t bytes = 0;
+  for (LaneHeap lanes(state_, command); !lanes.empty() && reply.leases.size() < command.want;) {
+    if (!state_.tasks()[lanes.Front()].HasBody()) {
+      if (!reply.leases.empty()) break;  // order holds: what comes next must wait for its payload
+      return Outcome<LeaseReply>::Need(MissingInLane(state_, lanes.FrontLane()));
+    }
+    reply.leases.push_back(LeaseOne(lanes.Front(), command));
+    bytes += reply.leases.back().body->payload.size();
+    if (bytes >= kPayloadBytesPerLease) break;
+    lanes.Advance();
+  }
+  return reply;
+}
+
+std::vector<uint32_t> Engine::LeasesOfExchange(const LeaseCommand& command) const {
+  std::vector<uint32_t> held;
+  for (uint32_t slot = state_.LeasesOf(command.holder); slot != kNoSlot;
+       slot = state_.tasks()[slot].next)
+    if (state_.tasks()[slot].image.exchange == command.exchange) held.push_back(slot);
+  std::reverse(held.begin(), held.end());  // the list begins with the newest
+  return held;
+}
+
+Leased Engine::LeaseOne(uint32_t slot, const LeaseCommand& command) {
+  TaskImage image = state_.tasks()[slot].image;
+  image.state = TaskState::kRunning;
+  image.reported = false;
+  image.attempt += 1;
+  image.term = term_;
+  image.exchange = command.exchange;
+  image.when_ms = 0;
+  image.started_at = time_.wall;
+  Emit(TaskIsNow{.image = image, .holder = command.holder, .error = nullptr, .result = nullptr});
+  return Describe(state_.tasks()[slot]);
+}
+
+Leased Engine::Describe(const TaskSlot& task) const {
+  const Queue& queue = state_.queue(task.image.queue);
+  return Leased{.token = task.image.token(),
+                .queue = queue.name,
+                .type = state_.type_name(task.image.type),
+                .attempt = task.image.spent(),
+                .max_attempts = task.image.max_attempts,
+                .lease_ms = queue.policy.lease_ms,
+                .enqueued_at = task.image.enqueued_at,
+                .body = task.HasBody() ? task.parts->body : nullptr};
+}
+
+}  // namespace treadle

@@ -1,0 +1,23 @@
+// Renew: leases go on. Memory only: a renewal promises nothing across a crash, where every lease
+// starts anew.
+
+#include "engine/engine.h"
+
+namespace treadle {
+
+std::vector<Token> Engine::Renew(const std::vector<Token>& tokens) {
+  std::vector<Token> lost;
+  for (const Token& token : tokens) {
+    const TaskSlot* task = state_.Find(token.task);
+    if (task == nullptr || task->image.state != TaskState::kRunning ||
+        task->image.token() != token) {
+      lost.push_back(token);
+      continue;
+    }
+    const int64_t lease_ms = state_.queue(task->image.queue).policy.lease_ms;
+    state_.RenewLease(token.task, state_.now() + lease_ms);
+  }
+  return lost;
+}
+
+}  // namespace treadle

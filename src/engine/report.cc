@@ -1,0 +1,123 @@
+// Report: a worker says how its attempt ended. Complete, fail, release; and leases that end without
+// a word.
+
+#include "engine/engine.h"
+
+namespace treadle {
+namespace {
+
+Status LeaseIsLost(const Token& token) {
+  return {Code::kAborted,
+          "the lease of " + token.ToString() + " was lost: the task went on without this worker"};
+}
+
+Status NoSuchTask(TaskId id) {
+  return {Code::kNotFound, "there is no task " + id.ToString() + ", or it is no longer kept"};
+}
+
+// Whether the attempt that `token` names was ended by a report of its own worker, and nothing
+// happened since.
+bool WasReported(const TaskImage& image, const Token& token) {
+  return image.reported && image.attempt == token.attempt && image.term == token.term &&
+         image.state != TaskState::kRunning;
+}
+
+}  // namespace
+
+Outcome<bool> Engine::Apply(const Report& report, const TaskRecord* loaded, bool was_loaded) {
+  const TaskSlot* task = state_.Find(report.token.task);
+  if (task == nullptr) return ApplyLate(report, loaded, was_loaded);
+  if (task->image.state != TaskState::kRunning || task->image.token() != report.token) {
+    if (WasReported(task->image, report.token)) return true;
+    return LeaseIsLost(report.token);
+  }
+  switch (report.kind) {
+    case Report::Kind::kCompleted:
+      Complete(*task, report);
+      break;
+    case Report::Kind::kFailed:
+      Fail(*task, report.error, true, report.retry);
+      break;
+    case Report::Kind::kReleased:
+      Release(*task);
+      break;
+  }
+  return true;
+}
+
+// The task has left memory: it ended, and perhaps by this very report.
+Outcome<bool> Engine::ApplyLate(const Report& report, const TaskRecord* loaded,
+                                bool was_loaded) const {
+  const TaskId id = report.token.task;
+  if (id.shard() != state_.shard() || id >= state_.next_task()) return NoSuchTask(id);
+  if (!was_loaded) return Outcome<bool>::Need({id});
+  if (loaded == nullptr || !IsTerminal(loaded->image.state)) return NoSuchTask(id);
+  if (WasReported(loaded->image, report.token)) return true;
+  return LeaseIsLost(report.token);
+}
+
+void Engine::Complete(const TaskSlot& task, const Report& report) {
+  TaskImage image = task.image;
+  image.state = TaskState::kCompleted;
+  image.reported = true;
+  image.exchange = 0;
+  image.ordinal = state_.queue(image.queue).counters.completed_next;
+  image.when_ms = state_.now().ms;
+  image.finished_at = time_.wall;
+  ended_.push_back(image.id);
+  Emit(TaskIsNow{.image = image, .holder = {}, .error = nullptr, .result = report.result});
+}
+
+void Engine::Fail(const TaskSlot& task, std::shared_ptr<const TaskError> error, bool reported,
+                  bool retry) {
+  TaskImage image = task.image;
+  const Queue& queue = state_.queue(image.queue);
+  image.reported = reported;
+  image.exchange = 0;
+  if (retry && image.spent() < image.max_attempts) {
+    const uint64_t random = Mix64(time_.random ^ Mix64(image.id.packed));
+    image.state = TaskState::kRetrying;
+    image.when_ms = (state_.now() + BackoffMs(queue.policy.retry, image.spent(), random)).ms;
+  } else {
+    image.state = TaskState::kDead;
+    image.ordinal = queue.counters.dead_next;
+    image.when_ms = state_.now().ms;
+    image.finished_at = time_.wall;
+    ended_.push_back(image.id);
+  }
+  Emit(TaskIsNow{.image = image, .holder = {}, .error = std::move(error), .result = nullptr});
+}
+
+void Engine::Release(const TaskSlot& task) {
+  TaskImage image = task.image;
+  // The count of unspent leases has 16 bits. A task released more often than that starts to spend
+  // attempts.
+  if (image.unspent < UINT16_MAX) image.unspent += 1;
+  if (image.spent() >= image.max_attempts) {
+    return Fail(task, std::make_shared<TaskError>(TaskError{"released", "released too often"}),
+                true, false);
+  }
+  image.state = TaskState::kReady;
+  image.reported = true;
+  image.exchange = 0;
+  Emit(TaskIsNow{.image = image, .holder = {}, .error = nullptr, .result = nullptr});
+}
+
+void Engine::LoseLease(const TaskSlot& task) {
+  lost_.push_back({state_.HolderOf(task), task.image.token()});
+  const int64_t lease_ms = state_.queue(task.image.queue).policy.lease_ms;
+  auto error = std::make_shared<TaskError>(TaskError{
+      "lease_expired", "the worker " + state_.HolderOf(task).worker +
+                           " did not renew its lease within " + std::to_string(lease_ms) + " ms"});
+  Fail(task, std::move(error), false, true);
+}
+
+void Engine::Bury(TaskId id, TaskError error) {
+  const TaskSlot* task = state_.Find(id);
+  if (task == nullptr || IsTerminal(task->image.state)) return;
+  if (task->image.state == TaskState::kRunning)
+    lost_.push_back({state_.HolderOf(*task), task->image.token()});
+  Fail(*task, std::make_shared<TaskError>(std::move(error)), false, false);
+}
+
+}  // namespace treadle

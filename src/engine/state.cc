@@ -1,0 +1,314 @@
+#include "engine/state.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace treadle {
+
+State::State(ShardId shard)
+    : shard_(shard), by_shard_time_(SetTimer{this}), by_wall_time_(SetTimer{this}) {}
+
+void State::BeginFrame(uint64_t sequence, ShardTime now) {
+  TREADLE_CHECK(now >= now_);
+  frame_ = sequence;
+  now_ = now;
+}
+
+void State::Apply(const QueueIsNow& effect) {
+  if (effect.id > queues_.size()) {
+    TREADLE_CHECK(effect.id == queues_.size() + 1);
+    queues_.push_back(std::make_unique<Queue>());
+    queues_.back()->id = queues_.back()->counters.queue = effect.id;
+    queues_.back()->name = effect.name;
+    queue_ids_.emplace(effect.name, effect.id);
+  }
+  MutableQueue(effect.id).policy = effect.policy;
+  Touch(effect.id);
+}
+
+void State::Apply(const TypeIsNow& effect) {
+  if (effect.id <= types_.size()) return;
+  TREADLE_CHECK(effect.id == types_.size() + 1);
+  types_.push_back(effect.name);
+  type_ids_.emplace(effect.name, effect.id);
+}
+
+void State::Apply(const TaskIsNew& effect) {
+  const uint32_t slot = SlotOf(effect.image);
+  EditParts(&tasks_[slot], [&](TaskParts* parts) { *parts = {.body = effect.body}; });
+  Change(slot, effect.image, nullptr);
+  ++MutableQueue(effect.image.queue).counters.accepted;
+  next_sequence_ = std::max(next_sequence_, effect.image.id.sequence() + 1);
+}
+
+void State::Apply(const TaskIsNow& effect) {
+  const uint32_t slot = SlotOf(effect.image);
+  if (effect.error || effect.result) {
+    EditParts(&tasks_[slot], [&](TaskParts* parts) {
+      if (effect.error) parts->error = effect.error;
+      if (effect.result) parts->result = effect.result;
+    });
+  }
+  Change(slot, effect.image, effect.holder ? &*effect.holder : nullptr);
+}
+
+void State::Apply(const CountersAreNow& effect) {
+  Queue& queue = MutableQueue(effect.queue);
+  RemoveEnded(&queue.completed, effect.completed_from);
+  RemoveEnded(&queue.dead, effect.dead_from);
+  queue.counters = effect;
+}
+
+const TaskSlot* State::Find(TaskId id) const {
+  const uint32_t slot = tasks_.Find(TaskSlot::HashOf(id), id);
+  return slot == kNoSlot ? nullptr : &tasks_[slot];
+}
+
+const Queue* State::FindQueue(std::string_view name) const {
+  const auto it = queue_ids_.find(std::string(name));
+  return it == queue_ids_.end() ? nullptr : &queue(it->second);
+}
+
+TypeId State::FindType(std::string_view name) const {
+  const auto it = type_ids_.find(std::string(name));
+  return it == type_ids_.end() ? 0 : it->second;
+}
+
+const TaskSlot* State::EarliestByShardTime() const {
+  return by_shard_time_.empty() ? nullptr : &tasks_[by_shard_time_.top().item];
+}
+
+const TaskSlot* State::EarliestByWallTime() const {
+  return by_wall_time_.empty() ? nullptr : &tasks_[by_wall_time_.top().item];
+}
+
+void State::RenewLease(TaskId id, ShardTime end) {
+  const uint32_t slot = tasks_.Find(TaskSlot::HashOf(id), id);
+  TREADLE_CHECK(slot != kNoSlot && tasks_[slot].image.state == TaskState::kRunning);
+  by_shard_time_.Remove(tasks_[slot].timer);
+  by_shard_time_.Push(end.ms, slot);
+}
+
+void State::RenewAllLeases() {
+  std::vector<TaskId> running;
+  while (!by_shard_time_.empty()) {
+    const TaskSlot& task = *EarliestByShardTime();
+    if (task.image.state == TaskState::kRunning) running.push_back(task.image.id);
+    by_shard_time_.Remove(0);
+  }
+  // Backoffs go back where they were; they were taken out with the leases above.
+  for (uint32_t slot = 0; slot < tasks_.slots(); ++slot) {
+    const TaskImage& image = tasks_[slot].image;
+    if (image.state == TaskState::kRetrying && image.id.packed != 0)
+      by_shard_time_.Push(image.when_ms, slot);
+  }
+  for (const TaskId id : running) {
+    const uint32_t slot = tasks_.Find(TaskSlot::HashOf(id), id);
+    by_shard_time_.Push((now_ + queue(tasks_[slot].image.queue).policy.lease_ms).ms, slot);
+  }
+}
+
+void State::Touch(QueueId id) {
+  Queue& queue = MutableQueue(id);
+  if (!std::exchange(queue.touched, true)) touched_.push_back(id);
+}
+
+std::vector<QueueId> State::TakeTouchedQueues() {
+  for (const QueueId id : touched_) MutableQueue(id).touched = false;
+  return std::exchange(touched_, {});
+}
+
+std::vector<std::pair<QueueId, TypeId>> State::TakeReadyLanes() {
+  for (const auto& [queue, type] : ready_lanes_) MutableQueue(queue).LaneOf(type).signalled = false;
+  return std::exchange(ready_lanes_, {});
+}
+
+uint32_t State::SlotOf(const TaskImage& image) {
+  const uint32_t slot = tasks_.Find(TaskSlot::HashOf(image.id), image.id);
+  if (slot != kNoSlot) {
+    Detach(slot);
+    return slot;
+  }
+  TaskSlot fresh;
+  fresh.image = image;
+  return tasks_.Insert(std::move(fresh));
+}
+
+void State::Change(uint32_t slot, const TaskImage& image, const LeaseHolder* holder) {
+  TaskSlot& task = tasks_[slot];
+  task.image = image;
+  MarkChanged(&task);
+  Attach(slot, holder);
+  Touch(image.queue);
+}
+
+void State::Attach(uint32_t slot, const LeaseHolder* holder) {
+  TaskSlot& task = tasks_[slot];
+  const TaskImage& image = task.image;
+  Queue& queue = MutableQueue(image.queue);
+  if (IsTerminal(image.state)) return NoteEnd(task);
+  ++queue.live[static_cast<size_t>(image.state)];
+  switch (image.state) {
+    case TaskState::kReady: {
+      Lane& lane = queue.LaneOf(image.type);
+      lane.Add(&tasks_, slot);
+      if (!std::exchange(lane.signalled, true)) ready_lanes_.emplace_back(image.queue, image.type);
+      return;
+    }
+    case TaskState::kScheduled:
+      return by_wall_time_.Push(image.when_ms, slot);
+    case TaskState::kRetrying:
+      return by_shard_time_.Push(image.when_ms, slot);
+    default:
+      TREADLE_CHECK(image.state == TaskState::kRunning && holder != nullptr);
+      workers_.Add(&tasks_, slot, *holder);
+      by_shard_time_.Push((now_ + queue.policy.lease_ms).ms, slot);
+  }
+}
+
+void State::Detach(uint32_t slot) {
+  TaskSlot& task = tasks_[slot];
+  const TaskState state = task.image.state;
+  if (IsTerminal(state)) return;
+  Queue& queue = MutableQueue(task.image.queue);
+  --queue.live[static_cast<size_t>(state)];
+  if (state == TaskState::kReady) queue.LaneOf(task.image.type).Remove(&tasks_, slot);
+  if (state == TaskState::kScheduled) by_wall_time_.Remove(task.timer);
+  if (state == TaskState::kRunning) workers_.Remove(&tasks_, slot);
+  if (state == TaskState::kRunning || state == TaskState::kRetrying)
+    by_shard_time_.Remove(task.timer);
+}
+
+void State::NoteEnd(const TaskSlot& task) {
+  const TaskImage& image = task.image;
+  Queue& queue = MutableQueue(image.queue);
+  const bool completed = image.state == TaskState::kCompleted;
+  uint64_t& next = completed ? queue.counters.completed_next : queue.counters.dead_next;
+  next = std::max(next, image.ordinal + 1);
+  const auto bytes = task.parts == nullptr ? 0 : static_cast<uint32_t>(task.parts->bytes());
+  (completed ? queue.completed : queue.dead)
+      .Add(image.ordinal, {image.id, ShardTime{image.when_ms}, bytes});
+}
+
+void State::RemoveEnded(EndedTasks* ended, uint64_t from) {
+  while (!ended->empty() && ended->first() < from) {
+    const TaskId id = ended->PopFront().task;
+    const uint32_t slot = tasks_.Find(TaskSlot::HashOf(id), id);
+    if (slot != kNoSlot && IsTerminal(tasks_[slot].image.state)) Erase(slot);
+  }
+  if (ended->empty() && ended->first() < from) ended->Reset(from);
+}
+
+void State::MarkChanged(TaskSlot* task) {
+  const bool listed = task->changed_in > stored_frame_;
+  task->changed_in = frame_;
+  if (!listed) changed_.emplace_back(frame_, task->image.id);
+}
+
+template <class SetParts>
+void State::EditParts(TaskSlot* task, SetParts set) {
+  if (task->parts == nullptr) {
+    task->parts = std::make_unique<TaskParts>();
+  } else {
+    parts_bytes_ -= task->parts->bytes();
+  }
+  set(task->parts.get());
+  parts_bytes_ += task->parts->bytes();
+}
+
+void State::DropParts(TaskSlot* task) {
+  if (task->parts == nullptr) return;
+  parts_bytes_ -= task->parts->bytes();
+  task->parts = nullptr;
+}
+
+void State::Erase(uint32_t slot) {
+  DropParts(&tasks_[slot]);
+  tasks_.Erase(slot);
+}
+
+bool State::Forget(uint64_t frame, size_t limit) {
+  stored_frame_ = std::max(stored_frame_, frame);
+  for (; limit > 0 && !changed_.empty() && changed_.front().first <= frame; --limit) {
+    const TaskId id = changed_.front().second;
+    changed_.pop_front();
+    const uint32_t slot = tasks_.Find(TaskSlot::HashOf(id), id);
+    if (slot == kNoSlot) continue;
+    TaskSlot& task = tasks_[slot];
+    if (task.changed_in > frame) {
+      changed_.emplace_back(task.changed_in, id);
+    } else if (IsTerminal(task.image.state)) {
+      Erase(slot);
+    } else if (parts_bytes_ > parts_bytes_max || !task.HasBody()) {
+      DropParts(&task);
+    } else {
+      supplied_.push_back(id);
+    }
+  }
+  for (; limit > 0 && parts_bytes_ > parts_bytes_max && !supplied_.empty(); --limit) {
+    const TaskId id = supplied_.front();
+    supplied_.pop_front();
+    const uint32_t slot = tasks_.Find(TaskSlot::HashOf(id), id);
+    if (slot != kNoSlot && tasks_[slot].changed_in <= stored_frame_) DropParts(&tasks_[slot]);
+  }
+  return limit == 0;
+}
+
+void State::Supply(const TaskRecord& record) {
+  const uint32_t slot = tasks_.Find(TaskSlot::HashOf(record.image.id), record.image.id);
+  if (slot == kNoSlot || tasks_[slot].HasBody()) return;
+  EditParts(&tasks_[slot], [&](TaskParts* parts) {
+    parts->body = record.body;
+    if (parts->error == nullptr) parts->error = record.error;
+    if (parts->result == nullptr) parts->result = record.result;
+  });
+  supplied_.push_back(record.image.id);
+}
+
+void State::LoadTask(const TaskRecord& record) {
+  const uint32_t slot = SlotOf(record.image);
+  tasks_[slot].image = record.image;
+  Attach(slot, record.holder ? &*record.holder : nullptr);
+}
+
+void State::LoadEnded(const TaskImage& image, uint32_t bytes) {
+  Queue& queue = MutableQueue(image.queue);
+  const bool completed = image.state == TaskState::kCompleted;
+  EndedTasks& ended = completed ? queue.completed : queue.dead;
+  const uint64_t next = completed ? queue.counters.completed_next : queue.counters.dead_next;
+  if (image.ordinal >= ended.first() && image.ordinal < next)
+    ended.Add(image.ordinal, {image.id, ShardTime{image.when_ms}, bytes});
+}
+
+void State::CheckInvariants() const {
+  std::vector<std::array<uint64_t, 8>> live(queues_.size());
+  uint64_t on_shard_time = 0;
+  uint64_t on_wall_time = 0;
+  for (uint32_t slot = 0; slot < tasks_.slots(); ++slot) {
+    const TaskImage& image = tasks_[slot].image;
+    if (image.id.packed == 0 || IsTerminal(image.state)) continue;
+    ++live[image.queue - 1][static_cast<size_t>(image.state)];
+    on_shard_time += image.state == TaskState::kRunning || image.state == TaskState::kRetrying;
+    on_wall_time += image.state == TaskState::kScheduled;
+    TREADLE_CHECK(image.spent() <= image.max_attempts);
+  }
+  TREADLE_CHECK(on_shard_time == by_shard_time_.size() && on_wall_time == by_wall_time_.size());
+  for (const auto& queue : queues_) {
+    TREADLE_CHECK(queue->live == live[queue->id - 1]);
+    uint64_t ready = 0;
+    for (const auto& [type, lane] : queue->lanes)
+      lane->ForEach(tasks_, [&](uint32_t slot) {
+        ++ready;
+        return tasks_[slot].image.state == TaskState::kReady;
+      });
+    TREADLE_CHECK(ready == queue->live[static_cast<size_t>(TaskState::kReady)]);
+    const CountersAreNow& counters = queue->counters;
+    uint64_t kept =
+        counters.completed_next - counters.completed_from + counters.dead_next - counters.dead_from;
+    for (const uint64_t n : queue->live) kept += n;
+    TREADLE_CHECK(counters.accepted == kept + counters.removed_retention);
+  }
+}
+
+}  // namespace treadle

@@ -1,0 +1,142 @@
+// State: all that a shard knows, and the code that changes it: Apply(effect), and nothing else.
+//
+// The live engine applies the effects that it emits; recovery applies those that the journal holds.
+// What a command may look at is const. Memory only, and derived from the effects: lanes, timers,
+// who holds which lease, counts by state. Not thread safe; owned by the Engine.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/time.h"
+#include "engine/effects.h"
+#include "engine/idempotency_table.h"
+#include "engine/queue.h"
+#include "engine/slab.h"
+#include "engine/task_slot.h"
+#include "engine/timer_heap.h"
+#include "engine/worker_table.h"
+
+namespace treadle {
+
+class State {
+ public:
+  explicit State(ShardId shard);
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  /// The frame whose effects come next, and the shard time at which they happened.
+  void BeginFrame(uint64_t sequence, ShardTime now);
+
+  void Apply(const QueueIsNow& effect);
+  void Apply(const TypeIsNow& effect);
+  void Apply(const TaskIsNew& effect);
+  void Apply(const TaskIsNow& effect);
+  void Apply(const KeyIsNow& effect) { keys_.Put(effect); }
+  void Apply(const KeyIsGone& effect) { keys_.Erase(effect.id); }
+  void Apply(const CountersAreNow& effect);
+
+  // What commands read.
+  ShardId shard() const { return shard_; }
+  ShardTime now() const { return now_; }
+  uint64_t frame() const { return frame_; }
+  TaskId next_task() const { return TaskId::Of(shard_, next_sequence_); }
+  const TaskSlot* Find(TaskId id) const;
+  const SlabTable<TaskSlot>& tasks() const { return tasks_; }
+  const Queue* FindQueue(std::string_view name) const;
+  const Queue& queue(QueueId id) const { return *queues_[id - 1]; }
+  QueueId queues() const { return static_cast<QueueId>(queues_.size()); }
+  /// 0 if no task of that type was ever seen.
+  TypeId FindType(std::string_view name) const;
+  const std::string& type_name(TypeId id) const { return types_[id - 1]; }
+  TypeId types() const { return static_cast<TypeId>(types_.size()); }
+  const IdempotencyTable& keys() const { return keys_; }
+  const LeaseHolder& HolderOf(const TaskSlot& task) const { return workers_.HolderOf(task); }
+  uint32_t LeasesOf(const LeaseHolder& holder) const { return workers_.LeasesOf(holder); }
+  /// The task whose lease or backoff ends first, or null; and that which becomes due first by the
+  /// wall clock.
+  const TaskSlot* EarliestByShardTime() const;
+  const TaskSlot* EarliestByWallTime() const;
+  /// When the lease or backoff of EarliestByShardTime() ends.
+  ShardTime EarliestShardTime() const { return {by_shard_time_.top().when}; }
+
+  // What is memory only, and so changes without an effect.
+
+  /// Ends the lease of a running task later, at `end`.
+  void RenewLease(TaskId id, ShardTime end);
+  /// Every running task is leased anew from now on, for its queue's lease time. After recovery.
+  void RenewAllLeases();
+  /// Queues whose counters changed since the last call.
+  std::vector<QueueId> TakeTouchedQueues();
+  void Touch(QueueId id);
+  /// Lanes that a task joined since the last call.
+  std::vector<std::pair<QueueId, TypeId>> TakeReadyLanes();
+
+  // Parts in memory.
+
+  size_t parts_bytes() const { return parts_bytes_; }
+  size_t parts_bytes_max = size_t{32} << 20;
+  /// The store holds everything up to `frame`. Ended tasks leave; parts of others are dropped while
+  /// they exceed their budget. Handles at most `limit` tasks; true if there are more.
+  bool Forget(uint64_t frame, size_t limit);
+  /// Gives a live task back the parts that the store has; nothing if it is gone or has its body.
+  void Supply(const TaskRecord& record);
+
+  // What recovery loads from the store before it replays.
+
+  void LoadTask(const TaskRecord& record);
+  void LoadEnded(const TaskImage& image, uint32_t bytes);
+  void LoadNextSequence(uint64_t next) { next_sequence_ = std::max(next_sequence_, next); }
+
+  /// Aborts unless lanes, timers, counts and slots agree. Slow; for tests and the simulation.
+  void CheckInvariants() const;
+
+ private:
+  struct SetTimer {
+    State* state;
+    void operator()(uint32_t slot, uint32_t position) { state->tasks_[slot].timer = position; }
+  };
+  using Timers = TimerHeap<uint32_t, SetTimer>;
+
+  Queue& MutableQueue(QueueId id) { return *queues_[id - 1]; }
+  uint32_t SlotOf(const TaskImage& image);
+  void Change(uint32_t slot, const TaskImage& image, const LeaseHolder* holder);
+  void Attach(uint32_t slot, const LeaseHolder* holder);
+  void Detach(uint32_t slot);
+  void NoteEnd(const TaskSlot& task);
+  void RemoveEnded(EndedTasks* ended, uint64_t from);
+  void MarkChanged(TaskSlot* task);
+  template <class SetParts>
+  void EditParts(TaskSlot* task, SetParts set);
+  void DropParts(TaskSlot* task);
+  void Erase(uint32_t slot);
+
+  ShardId shard_;
+  ShardTime now_;
+  uint64_t frame_ = 0;
+  uint64_t next_sequence_ = 1;
+  uint64_t stored_frame_ = 0;
+  SlabTable<TaskSlot> tasks_;
+  std::vector<std::unique_ptr<Queue>> queues_;
+  std::unordered_map<std::string, QueueId> queue_ids_;
+  std::vector<std::string> types_;
+  std::unordered_map<std::string, TypeId> type_ids_;
+  IdempotencyTable keys_;
+  WorkerTable workers_;
+  Timers by_shard_time_;  // leases and backoffs
+  Timers by_wall_time_;   // scheduled tasks
+  std::vector<QueueId> touched_;
+  std::vector<std::pair<QueueId, TypeId>> ready_lanes_;
+  std::deque<std::pair<uint64_t, TaskId>>
+      changed_;                  // since the store's frame; each task at most once
+  std::deque<TaskId> supplied_;  // live tasks whose parts the store has and memory too
+  size_t parts_bytes_ = 0;
+};
+
+}  // namespace treadle

@@ -1,0 +1,73 @@
+// Tick: what happens because time has passed. Leases end, backoffs end, scheduled tasks become
+// ready, keys and ended tasks grow too old.
+
+#include <algorithm>
+#include <limits>
+
+#include "engine/engine.h"
+
+namespace treadle {
+namespace {
+
+constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+constexpr int64_t kRetentionCheckMs = 1'000;
+
+}  // namespace
+
+bool Engine::Tick(size_t limit) {
+  for (const TaskSlot* task = state_.EarliestByShardTime();
+       task && state_.EarliestShardTime() <= state_.now(); task = state_.EarliestByShardTime()) {
+    if (limit-- == 0) return true;
+    task->image.state == TaskState::kRunning ? LoseLease(*task) : MakeReady(*task);
+  }
+  for (const TaskSlot* task = state_.EarliestByWallTime();
+       task && task->image.when_ms <= time_.wall.ms; task = state_.EarliestByWallTime()) {
+    if (limit-- == 0) return true;
+    MakeReady(*task);
+  }
+  if (state_.now() >= next_retention_check_) {
+    next_retention_check_ = state_.now() + kRetentionCheckMs;
+    RetireOldKeys(limit);
+    TouchOldQueues();
+  }
+  return false;
+}
+
+void Engine::MakeReady(const TaskSlot& task) {
+  TaskImage image = task.image;
+  image.state = TaskState::kReady;
+  image.when_ms = 0;
+  Emit(TaskIsNow{.image = image, .holder = {}, .error = nullptr, .result = nullptr});
+}
+
+void Engine::RetireOldKeys(size_t limit) {
+  for (const KeyIsNow* key = state_.keys().Earliest();
+       key && key->expires <= state_.now() && limit > 0; key = state_.keys().Earliest(), --limit)
+    Emit(KeyIsGone{.id = IdempotencyId(key->id)});
+}
+
+// EndBatch() then lets go of what has grown too old.
+void Engine::TouchOldQueues() {
+  for (QueueId id = 1; id <= state_.queues(); ++id) {
+    const Queue& queue = state_.queue(id);
+    const RetentionPolicy& keep = queue.policy.retention;
+    const auto is_old = [&](const EndedTasks& ended, int64_t keep_ms) {
+      return !ended.empty() && ended.at(ended.first()).ended_at + keep_ms < state_.now();
+    };
+    if (is_old(queue.completed, keep.completed_ms) || is_old(queue.dead, keep.dead_ms))
+      state_.Touch(id);
+  }
+}
+
+int64_t Engine::NextShardMs() const {
+  int64_t next = kNever;
+  if (state_.EarliestByShardTime()) next = state_.EarliestShardTime().ms;
+  return std::min(next, next_retention_check_.ms);
+}
+
+int64_t Engine::NextWallMs() const {
+  const TaskSlot* task = state_.EarliestByWallTime();
+  return task == nullptr ? kNever : task->image.when_ms;
+}
+
+}  // namespace treadle

@@ -1,0 +1,281 @@
+// Random commands against the engine and the Reference: every answer and every task compared, and
+// the engine replayed from its own frames. TREADLE_SEED repeats a run.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "base/random.h"
+#include "engine/engine.h"
+#include "tests/model/reference.h"
+
+namespace treadle::model {
+namespace {
+
+constexpr uint32_t kTerm = 7;
+
+struct SavedFrame {
+  uint64_t sequence;
+  ShardTime time;
+  std::string effects;
+};
+
+// What can be told apart from outside.
+auto Shape(const TaskImage& image) {
+  return std::tuple(image.id, image.state, image.priority, image.attempt, image.spent(), image.term,
+                    image.reported, image.queue, image.type);
+}
+
+class ModelRun {
+ public:
+  explicit ModelRun(uint64_t seed) : random_(seed), engine_(1, kTerm), reference_(kTerm) {
+    reference_.policy.retention.completed_tasks = 20;
+    reference_.policy.retention.completed_ms = 40'000;
+    reference_.policy.retention.dead_ms = 90'000;
+    reference_.policy.lease_ms = 5'000;
+    reference_.policy.idempotency_window_ms = 20'000;
+    reference_.wall_ms = 1'000'000;
+    InBatch([&] {
+      for (const std::string& queue : queues_)
+        EXPECT_TRUE(engine_.Configure(queue, reference_.policy).ok());
+    });
+  }
+
+  void Step() {
+    reference_.shard_ms += static_cast<int64_t>(random_.Below(400));
+    reference_.wall_ms += static_cast<int64_t>(random_.Below(800)) - 200;
+    InBatch([&] {
+      while (engine_.Tick(3)) {
+      }
+      reference_.Tick();
+      TakeDueTimes();
+      const uint64_t commands = 1 + random_.Below(4);
+      for (uint64_t i = 0; i < commands; ++i) Command();
+    });
+    for (const QueueId id : {1U, 2U}) engine_.mutable_state()->Touch(id);
+    InBatch([] {});
+    reference_.Retain();
+    if (random_.OneIn(5)) CompareAll();
+  }
+
+  void CompareAll() {
+    engine_.state().CheckInvariants();
+    uint64_t kept = 0;
+    for (const auto& [id, task] : reference_.tasks()) {
+      const TaskSlot* slot = engine_.Peek(id);
+      ASSERT_NE(slot, nullptr) << id.ToString() << " is missing";
+      Compare(task, *slot);
+      ++kept;
+    }
+    EXPECT_EQ(engine_.state().tasks().size(), kept);
+    uint64_t accepted = 0;
+    uint64_t removed = 0;
+    for (const QueueView& queue : engine_.Queues()) {
+      accepted += queue.counters.accepted;
+      removed += queue.counters.removed_retention;
+    }
+    EXPECT_EQ(accepted, reference_.accepted);
+    EXPECT_EQ(removed, reference_.removed);
+  }
+
+  // The frames so far make the same engine again.
+  void CompareReplay() {
+    Engine again(1, kTerm);
+    for (const SavedFrame& frame : frames_)
+      ASSERT_TRUE(again.Replay(frame.sequence, frame.time, frame.effects).ok());
+    again.state().CheckInvariants();
+    ASSERT_EQ(again.state().tasks().size(), engine_.state().tasks().size());
+    for (const auto& [id, task] : reference_.tasks()) {
+      ASSERT_NE(again.Peek(id), nullptr);
+      EXPECT_EQ(again.Peek(id)->image, engine_.Peek(id)->image);
+      EXPECT_EQ(*again.Peek(id)->parts->body, *engine_.Peek(id)->parts->body);
+    }
+    EXPECT_EQ(again.state().keys().size(), engine_.state().keys().size());
+    for (QueueId id = 1; id <= again.state().queues(); ++id)
+      EXPECT_EQ(again.state().queue(id).counters, engine_.state().queue(id).counters);
+    EXPECT_EQ(again.state().next_task(), engine_.state().next_task());
+  }
+
+ private:
+  template <class Work>
+  void InBatch(Work work) {
+    SavedFrame frame{next_frame_, ShardTime{reference_.shard_ms}, {}};
+    engine_.BeginBatch(next_frame_, {frame.time, WallTime{reference_.wall_ms}, random_.Next()},
+                       &frame.effects);
+    work();
+    engine_.EndBatch();
+    if (frame.effects.empty()) return;
+    ++next_frame_;
+    frames_.push_back(std::move(frame));
+  }
+
+  void Compare(const ReferenceTask& task, const TaskSlot& slot) {
+    const TaskImage& image = slot.image;
+    EXPECT_EQ(Shape(image),
+              std::tuple(task.id, task.state, task.priority, task.attempt, task.spent, task.term,
+                         task.reported, engine_.state().FindQueue(task.queue)->id,
+                         engine_.state().FindType(task.type)));
+    EXPECT_EQ(slot.parts->body->payload, task.payload);
+    EXPECT_EQ(slot.parts->error ? slot.parts->error->code : "", task.error_code);
+    EXPECT_EQ(slot.parts->result ? slot.parts->result->bytes : "", task.result);
+    if (task.state == TaskState::kRunning) {
+      EXPECT_EQ(engine_.state().HolderOf(slot), task.holder);
+    }
+  }
+
+  // A backoff is drawn by chance: take the engine's, which must lie within the policy.
+  void TakeDueTimes() {
+    for (auto& [id, task] : reference_.tasks()) {
+      if (task.state != TaskState::kRetrying || task.due_ms != -1) continue;
+      const TaskSlot* slot = engine_.Peek(id);
+      ASSERT_NE(slot, nullptr);
+      if (slot->image.state == TaskState::kReady) {
+        task.state = TaskState::kReady;  // a draw of 0, due at once
+        continue;
+      }
+      task.due_ms = slot->image.when_ms;
+      const int64_t cap = std::min<int64_t>(60'000, int64_t{500} << (task.spent - 1));
+      EXPECT_GE(task.due_ms, reference_.shard_ms);
+      EXPECT_LE(task.due_ms, reference_.shard_ms + cap);
+    }
+  }
+
+  void Command() {
+    switch (random_.Below(8)) {
+      case 0:
+      case 1:
+        return Enqueue();
+      case 2:
+      case 3:
+        return Lease();
+      case 4:
+        return Renew();
+      default:
+        return Report();
+    }
+  }
+
+  NewTask RandomTask() {
+    NewTask task;
+    task.queue = queues_[random_.Below(2)];
+    task.type = types_[random_.Below(2)];
+    task.priority = static_cast<uint8_t>(random_.Below(3) * 4);
+    task.max_attempts = static_cast<uint16_t>(1 + random_.Below(4));
+    if (random_.OneIn(4)) task.delay_ms = static_cast<int64_t>(random_.Below(3'000));
+    auto body = std::make_shared<TaskBody>();
+    body->payload = std::string(random_.Below(30), 'x') + std::to_string(random_.Below(3));
+    body->payload_sha256 = Sha256Of(body->payload);
+    if (random_.OneIn(3)) {
+      body->idempotency_key = "key" + std::to_string(random_.Below(20));
+      // Few enough variants that the same request comes again.
+      body->payload = std::to_string(random_.Below(2));
+      body->payload_sha256 = Sha256Of(body->payload);
+      task.type = types_[0];
+      task.priority = 4;
+      task.max_attempts = 2;
+      task.delay_ms = 0;
+    }
+    task.body = body;
+    return task;
+  }
+
+  void Enqueue() {
+    std::vector<NewTask> tasks(1 + random_.Below(4));
+    for (NewTask& task : tasks) task = RandomTask();
+    auto command = EnqueueCommand::Make(tasks);
+    ASSERT_TRUE(command.ok()) << command.status().ToString();
+    const auto got = engine_.Enqueue(*command);
+    const auto expected = reference_.Enqueue(tasks);
+    ASSERT_EQ(got.ok(), expected.has_value());
+    if (!got.ok()) {
+      EXPECT_EQ(got.status().code(), Code::kAlreadyExists);
+      return;
+    }
+    for (size_t i = 0; i < tasks.size(); ++i) {
+      EXPECT_EQ(got->tasks[i].id, (*expected)[i].id);
+      EXPECT_EQ(got->tasks[i].duplicate, (*expected)[i].duplicate);
+    }
+  }
+
+  void Lease() {
+    LeaseCommand command;
+    command.holder = {"w" + std::to_string(random_.Below(3)), random_.Below(2)};
+    command.exchange = random_.OneIn(4) ? exchange_ : ++exchange_;
+    command.queues = random_.OneIn(3) ? queues_ : std::vector{queues_[random_.Below(2)]};
+    command.types = random_.OneIn(2) ? types_ : std::vector{types_[random_.Below(2)]};
+    command.want = static_cast<uint32_t>(1 + random_.Below(4));
+    const auto got = engine_.Lease(command);
+    ASSERT_TRUE(got.needs.empty());
+    std::vector<Token> tokens;
+    for (const Leased& lease : got.reply->leases) tokens.push_back(lease.token);
+    EXPECT_THAT(tokens, testing::UnorderedElementsAreArray(reference_.Lease(command)));
+    tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+  }
+
+  Token SomeToken() {
+    if (tokens_.empty() || random_.OneIn(20))
+      return {TaskId::Of(1, 1 + random_.Below(50)), 1, kTerm};
+    // Mostly a recent one; now and then an old one.
+    const size_t recent = std::min<size_t>(tokens_.size(), 12);
+    return random_.OneIn(6) ? tokens_[random_.Below(tokens_.size())]
+                            : tokens_[tokens_.size() - 1 - random_.Below(recent)];
+  }
+
+  void Renew() {
+    std::vector<Token> tokens(random_.Below(5));
+    for (Token& token : tokens) token = SomeToken();
+    EXPECT_EQ(engine_.Renew(tokens), reference_.Renew(tokens));
+  }
+
+  void Report() {
+    treadle::Report report;
+    report.token = SomeToken();
+    report.kind = static_cast<treadle::Report::Kind>(random_.Below(3));
+    report.retry = !random_.OneIn(5);
+    if (report.kind == treadle::Report::Kind::kCompleted) {
+      auto result = std::make_shared<TaskResult>();
+      result->bytes = "result" + std::to_string(random_.Below(100));
+      report.result = result;
+    }
+    if (report.kind == treadle::Report::Kind::kFailed)
+      report.error =
+          std::make_shared<TaskError>(TaskError{"e" + std::to_string(random_.Below(9)), ""});
+    const Outcome<bool> got = engine_.Apply(report, nullptr, true);
+    EXPECT_EQ(got.reply.status().code(), reference_.Apply(report)) << report.token.ToString();
+    TakeDueTimes();
+  }
+
+  const std::vector<std::string> queues_ = {"default", "billing.invoices"};
+  const std::vector<std::string> types_ = {"hello", "resize"};
+  SeededRandom random_;
+  Engine engine_;
+  Reference reference_;
+  uint64_t next_frame_ = 1;
+  uint32_t exchange_ = 0;
+  std::vector<SavedFrame> frames_;
+  std::vector<Token> tokens_;
+};
+
+TEST(EngineModel, AnswersAndStateEqualTheReferenceForRandomCommands) {
+  const char* given = std::getenv("TREADLE_SEED");
+  const uint64_t first = given ? std::strtoull(given, nullptr, 10) : 1;
+  const uint64_t seeds = given ? 1 : 60;
+  for (uint64_t seed = first; seed < first + seeds; ++seed) {
+    SCOPED_TRACE("TREADLE_SEED=" + std::to_string(seed));
+    ModelRun run(seed);
+    for (int step = 0; step < 400; ++step) {
+      run.Step();
+      if (testing::Test::HasFailure()) return;
+    }
+    run.CompareAll();
+    run.CompareReplay();
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+}  // namespace
+}  // namespace treadle::model

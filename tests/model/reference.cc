@@ -1,0 +1,185 @@
+#include "tests/model/reference.h"
+
+#include <algorithm>
+
+namespace treadle::model {
+namespace {
+
+std::string RequestOf(const NewTask& task) {
+  return task.type + "|" + task.body->payload + "|" + std::to_string(task.priority) + "|" +
+         std::to_string(task.max_attempts) + "|" + std::to_string(task.run_at.ms) + "|" +
+         std::to_string(task.delay_ms);
+}
+
+template <class T>
+bool Contains(const std::vector<T>& values, const T& value) {
+  return std::find(values.begin(), values.end(), value) != values.end();
+}
+
+}  // namespace
+
+std::optional<std::vector<EnqueueReply::Task>> Reference::Enqueue(
+    const std::vector<NewTask>& tasks) {
+  const auto keys_before = keys_;
+  const auto tasks_before = tasks_;
+  const uint64_t next_before = next_;
+  const uint64_t accepted_before = accepted;
+  std::vector<EnqueueReply::Task> answer;
+  for (const NewTask& task : tasks) {
+    const std::pair key(task.queue, task.body->idempotency_key);
+    if (!key.second.empty()) {
+      const auto it = keys_.find(key);
+      if (it != keys_.end() && it->second.expires_ms > shard_ms) {
+        if (it->second.request != RequestOf(task)) {
+          keys_ = keys_before;
+          tasks_ = tasks_before;
+          next_ = next_before;
+          accepted = accepted_before;
+          return std::nullopt;
+        }
+        answer.push_back({it->second.task, true});
+        continue;
+      }
+    }
+    ReferenceTask made;
+    made.id = TaskId::Of(1, next_++);
+    made.queue = task.queue;
+    made.type = task.type;
+    made.payload = task.body->payload;
+    made.key = task.body->idempotency_key;
+    made.priority = task.priority;
+    made.max_attempts = task.max_attempts;
+    const int64_t due = task.delay_ms > 0 ? wall_ms + task.delay_ms : task.run_at.ms;
+    if (due > wall_ms) {
+      made.state = TaskState::kScheduled;
+      made.due_ms = due;
+    }
+    if (!key.second.empty())
+      keys_[key] = {RequestOf(task), made.id, shard_ms + policy.idempotency_window_ms};
+    answer.push_back({made.id, false});
+    tasks_.emplace(made.id, made);
+    ++accepted;
+  }
+  return answer;
+}
+
+std::vector<Token> Reference::Lease(const LeaseCommand& command) {
+  std::vector<Token> leases;
+  std::vector<ReferenceTask*> ready;
+  for (auto& [id, task] : tasks_) {
+    if (task.state == TaskState::kRunning && task.holder == command.holder &&
+        task.exchange == command.exchange)
+      leases.push_back(task.token());
+    if (task.state == TaskState::kReady && Contains(command.queues, task.queue) &&
+        Contains(command.types, task.type))
+      ready.push_back(&task);
+  }
+  if (!leases.empty()) return leases;
+  std::sort(ready.begin(), ready.end(), [](const ReferenceTask* a, const ReferenceTask* b) {
+    return a->priority != b->priority ? a->priority > b->priority : a->id < b->id;
+  });
+  for (ReferenceTask* task : ready) {
+    if (leases.size() == command.want) break;
+    task->state = TaskState::kRunning;
+    task->attempt += 1;
+    task->spent += 1;
+    task->term = term_;
+    task->reported = false;
+    task->holder = command.holder;
+    task->exchange = command.exchange;
+    task->lease_end_ms = shard_ms + policy.lease_ms;
+    leases.push_back(task->token());
+  }
+  return leases;
+}
+
+Code Reference::Apply(const Report& report) {
+  const auto it = tasks_.find(report.token.task);
+  if (it == tasks_.end()) return Code::kNotFound;
+  ReferenceTask& task = it->second;
+  if (task.token() != report.token) return Code::kAborted;
+  if (task.state != TaskState::kRunning) return task.reported ? Code::kOk : Code::kAborted;
+  switch (report.kind) {
+    case Report::Kind::kCompleted:
+      task.reported = true;
+      task.result = report.result->bytes;
+      End(&task, TaskState::kCompleted);
+      break;
+    case Report::Kind::kFailed:
+      Fail(&task, report.error->code, true, report.retry);
+      break;
+    case Report::Kind::kReleased:
+      task.reported = true;
+      task.spent -= 1;
+      task.state = TaskState::kReady;
+      break;
+  }
+  return Code::kOk;
+}
+
+void Reference::Fail(ReferenceTask* task, const std::string& code, bool reported, bool retry) {
+  task->error_code = code;
+  task->reported = reported;
+  if (!retry || task->spent >= task->max_attempts) return End(task, TaskState::kDead);
+  task->state = TaskState::kRetrying;
+  task->due_ms = -1;  // drawn by chance: the test takes it from the engine, and checks its range
+}
+
+void Reference::End(ReferenceTask* task, TaskState state) {
+  task->state = state;
+  task->ended_ms = shard_ms;
+  task->end_order = ++ends_;
+}
+
+std::vector<Token> Reference::Renew(const std::vector<Token>& tokens) {
+  std::vector<Token> lost;
+  for (const Token& token : tokens) {
+    const auto it = tasks_.find(token.task);
+    if (it != tasks_.end() && it->second.state == TaskState::kRunning &&
+        it->second.token() == token) {
+      it->second.lease_end_ms = shard_ms + policy.lease_ms;
+    } else {
+      lost.push_back(token);
+    }
+  }
+  return lost;
+}
+
+void Reference::Tick() {
+  // In the order in which things became due, for ends are numbered.
+  std::vector<std::pair<int64_t, ReferenceTask*>> lost;
+  for (auto& [id, task] : tasks_) {
+    if (task.state == TaskState::kRunning && task.lease_end_ms <= shard_ms)
+      lost.emplace_back(task.lease_end_ms, &task);
+    if (task.state == TaskState::kRetrying && task.due_ms <= shard_ms)
+      task.state = TaskState::kReady;
+    if (task.state == TaskState::kScheduled && task.due_ms <= wall_ms)
+      task.state = TaskState::kReady;
+  }
+  std::stable_sort(lost.begin(), lost.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (auto& [end, task] : lost) Fail(task, "lease_expired", false, true);
+}
+
+void Reference::Retain() {
+  std::map<std::string, std::vector<ReferenceTask*>> completed;
+  std::vector<TaskId> gone;
+  for (auto& [id, task] : tasks_) {
+    if (task.state == TaskState::kCompleted) completed[task.queue].push_back(&task);
+    if (task.state == TaskState::kDead && task.ended_ms + policy.retention.dead_ms < shard_ms)
+      gone.push_back(id);
+  }
+  for (auto& [queue, tasks] : completed) {
+    std::sort(tasks.begin(), tasks.end(), [](const ReferenceTask* a, const ReferenceTask* b) {
+      return a->end_order > b->end_order;
+    });
+    for (size_t i = 0; i < tasks.size(); ++i)
+      if (static_cast<int64_t>(i) >= policy.retention.completed_tasks ||
+          tasks[i]->ended_ms + policy.retention.completed_ms < shard_ms)
+        gone.push_back(tasks[i]->id);
+  }
+  for (const TaskId id : gone) tasks_.erase(id);
+  removed += gone.size();
+}
+
+}  // namespace treadle::model

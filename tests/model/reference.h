@@ -1,0 +1,78 @@
+// Reference: what the engine must do, written to be obviously right and nothing else. Every
+// question walks over every task. No effects, no lanes, no timers, no memory to save.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/commands.h"
+
+namespace treadle::model {
+
+struct ReferenceTask {
+  TaskId id;
+  std::string queue;
+  std::string type;
+  std::string payload;
+  std::string key;
+  uint8_t priority = 5;
+  uint32_t max_attempts = 20;
+  TaskState state = TaskState::kReady;
+  uint32_t attempt = 0;
+  uint32_t spent = 0;
+  uint32_t term = 0;
+  bool reported = false;
+  LeaseHolder holder;
+  uint32_t exchange = 0;
+  int64_t lease_end_ms = 0;
+  int64_t due_ms = 0;  // scheduled: wall; retrying: shard
+  int64_t ended_ms = 0;
+  uint64_t end_order = 0;
+  std::string error_code;
+  std::string result;
+
+  Token token() const { return {id, attempt, term}; }
+};
+
+class Reference {
+ public:
+  explicit Reference(uint32_t term) : term_(term) {}
+
+  int64_t shard_ms = 0;
+  int64_t wall_ms = 0;
+  QueuePolicy policy;  // of every queue
+
+  /// The ids, or nothing if a key is taken by another request.
+  std::optional<std::vector<EnqueueReply::Task>> Enqueue(const std::vector<NewTask>& tasks);
+  std::vector<Token> Lease(const LeaseCommand& command);
+  Code Apply(const Report& report);
+  std::vector<Token> Renew(const std::vector<Token>& tokens);
+  /// What is due: leases lost and tasks ready again, then the retention of queues that changed.
+  void Tick();
+  void Retain();
+
+  std::map<TaskId, ReferenceTask>& tasks() { return tasks_; }
+  uint64_t accepted = 0;
+  uint64_t removed = 0;
+
+ private:
+  struct Key {
+    std::string request;
+    TaskId task;
+    int64_t expires_ms;
+  };
+
+  void Fail(ReferenceTask* task, const std::string& code, bool reported, bool retry);
+  void End(ReferenceTask* task, TaskState state);
+
+  uint32_t term_;
+  uint64_t next_ = 1;
+  uint64_t ends_ = 0;
+  std::map<TaskId, ReferenceTask> tasks_;
+  std::map<std::pair<std::string, std::string>, Key> keys_;
+};
+
+}  // namespace treadle::model
