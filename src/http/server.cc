@@ -1,0 +1,105 @@
+#include "http/server.h"
+
+#include <future>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/thread_annotations.h"
+#include "http/listener.h"
+#include "http/loop.h"
+
+namespace treadle::http {
+
+class Server::Impl {
+ public:
+  Impl(ServerOptions options, std::shared_ptr<const Router> router, GuardFn guard)
+      : core_(
+            std::make_shared<ServerCore>(std::move(options), std::move(router), std::move(guard))),
+        loops_(MakeLoops(core_)),
+        listener_(core_.get(), &loops_) {}
+
+  Status Open() { return listener_.Open(); }
+
+  void Run() {
+    listener_.Accept();
+    for (const auto& loop : loops_) {
+      threads_.emplace_back([loop] { loop->Run(); });
+    }
+  }
+
+  // The listener is closed first, so that every connection reaches its loop before the word to stop
+  // does.
+  void Stop(int64_t grace_ms) TREADLE_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    if (threads_.empty()) return;
+    std::promise<void> closed;
+    loops_.front()->Execute([&] {
+      listener_.Close();
+      closed.set_value();
+    });
+    closed.get_future().wait();
+    for (const auto& loop : loops_) {
+      loop->Execute([loop = loop.get(), grace_ms] { loop->BeginStop(grace_ms); });
+    }
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+
+  uint16_t port() const { return listener_.port(); }
+
+  ServerStats Stats() const {
+    ServerStats sum;
+    sum.connections_open = core_->connections_open.load(std::memory_order_relaxed);
+    for (const auto& loop : loops_) AddCounters(loop->counters(), &sum);
+    return sum;
+  }
+
+ private:
+  static std::vector<std::shared_ptr<Loop>> MakeLoops(const std::shared_ptr<ServerCore>& core) {
+    std::vector<std::shared_ptr<Loop>> loops;
+    for (int i = 0; i < core->options.threads; ++i) loops.push_back(std::make_shared<Loop>(core));
+    return loops;
+  }
+
+  static void AddCounters(const LoopCounters& counters, ServerStats* sum) {
+    const auto read = [](const std::atomic<uint64_t>& counter) {
+      return counter.load(std::memory_order_relaxed);
+    };
+    sum->connections_accepted += read(counters.accepted);
+    sum->connections_refused += read(counters.refused);
+    sum->accept_failures += read(counters.accept_failures);
+    for (size_t i = 0; i < sum->answers.size(); ++i) sum->answers[i] += read(counters.answers[i]);
+    sum->bytes_in += read(counters.bytes_in);
+    sum->bytes_out += read(counters.bytes_out);
+  }
+
+  const std::shared_ptr<ServerCore> core_;
+  const std::vector<std::shared_ptr<Loop>> loops_;
+  Listener listener_;
+  Mutex mutex_;
+  std::vector<std::thread> threads_;  // changes in Run(), and under mutex_ in Stop()
+};
+
+Result<std::unique_ptr<Server>> Server::Start(ServerOptions options,
+                                              std::shared_ptr<const Router> router, GuardFn guard) {
+  TREADLE_CHECK(router != nullptr);
+  if (options.threads < 1 || options.header_bytes_max < 1 || options.idle_timeout_ms < 1 ||
+      options.read_timeout_ms < 1 || options.write_timeout_ms < 1) {
+    return Status(Code::kInvalidArgument,
+                  "the HTTP server needs at least one thread, and limits and timeouts above 0");
+  }
+  auto impl = std::make_unique<Impl>(std::move(options), std::move(router), std::move(guard));
+  TREADLE_RETURN_IF_ERROR(impl->Open());
+  impl->Run();
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() { Stop(0); }
+
+uint16_t Server::port() const { return impl_->port(); }
+ServerStats Server::Stats() const { return impl_->Stats(); }
+void Server::Stop(int64_t grace_ms) { impl_->Stop(grace_ms); }
+
+}  // namespace treadle::http
