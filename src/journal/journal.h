@@ -1,0 +1,64 @@
+// Journal: the append-only log of one shard. What it holds, the shard can be made of again.
+//
+// The node appends one frame per batch, in sequence and from one lane at a time; each Append()
+// blocks until the frame is durable (or merely written, see `sync`). Read() and Trim() may run on
+// another lane at the same time. After any failed Append() or Sync() the journal must not be used
+// again: the node stops.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+
+#include "base/status.h"
+#include "base/time.h"
+
+namespace treadle {
+
+/// One batch of the shard. Whoever hands out a Frame owns what `effects` points to, for the length
+/// of the call.
+struct Frame {
+  uint64_t sequence = 0;  // from 1, without gaps
+  ShardTime time;         // shard time when the batch was applied; never less than the frame before
+  std::string_view effects;  // what the engine wrote; opaque here
+};
+
+class Journal {
+ public:
+  virtual ~Journal() = default;
+
+  /// This opening's term: greater than that of every earlier opening, and durable before the
+  /// opening returned.
+  virtual uint32_t term() const = 0;
+  /// The oldest frame still held; equal to the next sequence when none is.
+  virtual uint64_t first_sequence() const = 0;
+  /// The newest frame that the opening found, or 0 if there never was one.
+  virtual uint64_t recovered_sequence() const = 0;
+
+  enum class Durability { kSynced, kWritten };
+
+  /// Appends `frame`, whose sequence must be one more than the last. With kSynced it and all before
+  /// it are durable on return. RESOURCE_EXHAUSTED, UNAVAILABLE: the disk refused; the node must
+  /// stop.
+  virtual Status Append(const Frame& frame, Durability durability) = 0;
+  /// Makes durable what was only written.
+  virtual Status Sync() = 0;
+
+  using Visitor = std::function<Status(const Frame&)>;
+  /// Visits the frames `from`..`to` in order. All must have been appended, and `from` must not be
+  /// trimmed. Stops at the first error of `visit` and returns it. DATA_LOSS: a frame that was
+  /// durable is damaged.
+  virtual Status Read(uint64_t from, uint64_t to, const Visitor& visit) = 0;
+
+  /// Frames up to `sequence` are not needed any more; their space may be used again.
+  virtual Status Trim(uint64_t sequence) = 0;
+
+  /// Whether a frame with `bytes` of effects fits into space that is already on disk. Any thread.
+  virtual bool HasRoomFor(uint64_t bytes) const = 0;
+  /// Makes room on disk ahead of need (a spare segment). Slow; for a background lane.
+  /// RESOURCE_EXHAUSTED: the disk is full, nothing is lost, and the call may be repeated when space
+  /// returns.
+  virtual Status MakeRoom() = 0;
+};
+
+}  // namespace treadle

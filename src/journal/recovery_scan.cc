@@ -1,0 +1,88 @@
+#include "journal/recovery_scan.h"
+
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "journal/segment_reader.h"
+
+namespace treadle {
+namespace {
+
+Status Damaged(const std::string& path, uint64_t offset, uint64_t sequence) {
+  return {Code::kDataLoss, "journal segment " + path + " is damaged at offset " +
+                               std::to_string(offset) + ": frame " + std::to_string(sequence) +
+                               " was durable and cannot be read; run treadle data check"};
+}
+
+Result<SegmentHeader> ReadHeader(Disk* disk, const std::string& directory,
+                                 const std::string& name) {
+  const std::string path = directory + "/" + name;
+  TREADLE_ASSIGN_OR_RETURN(const auto reader, SegmentReader::Open(disk, path));
+  if (SegmentName(reader->header().number) == name) return reader->header();
+  return Status(Code::kDataLoss, "journal segment " + path + " holds another segment, " +
+                                     SegmentName(reader->header().number) +
+                                     "; run treadle data check");
+}
+
+Status CheckNeighbours(const SegmentHeader& before, const SegmentHeader& now,
+                       const std::string& directory) {
+  const std::string both = SegmentName(before.number) + " and " + SegmentName(now.number);
+  if (now.identity != before.identity)
+    return {Code::kFailedPrecondition,
+            directory + " holds segments of two different journals: " + both};
+  if (now.number != before.number + 1)
+    return {Code::kDataLoss, "a segment is missing in " + directory + " between " + both +
+                                 "; run treadle data check"};
+  if (now.first_sequence < before.first_sequence || now.term < before.term)
+    return {Code::kDataLoss, "journal segments do not follow each other in " + directory + ": " +
+                                 both + "; run treadle data check"};
+  return {};
+}
+
+// Follows the frames of one segment to `end`, where the next segment begins, or for the last one
+// (0) as far as they go. Returns the sequence behind them.
+Result<uint64_t> FollowFrames(SegmentReader* reader, const std::string& path, uint64_t end) {
+  uint64_t expected = reader->header().first_sequence;
+  for (; expected != end; ++expected) {
+    TREADLE_ASSIGN_OR_RETURN(const auto parsed, reader->Next(expected));
+    if (parsed) continue;
+    bool was_durable = end != 0;  // the next segment's header says so
+    if (!was_durable) TREADLE_ASSIGN_OR_RETURN(was_durable, reader->ProvesDurable(expected));
+    if (was_durable) return Damaged(path, reader->offset(), expected);
+    break;
+  }
+  return expected;
+}
+
+}  // namespace
+
+std::string SegmentName(uint64_t number) {
+  const std::string digits = std::to_string(number);
+  return std::string(20 - digits.size(), '0') + digits + ".seg";
+}
+
+Result<Scan> ScanJournal(Disk* disk, const std::string& directory) {
+  Scan scan;
+  TREADLE_ASSIGN_OR_RETURN(const std::vector<std::string> names, disk->List(directory));
+  for (const std::string& name : names) {
+    if (name.starts_with("spare-")) scan.spares.push_back(name);
+    if (!name.ends_with(".seg")) continue;
+    TREADLE_ASSIGN_OR_RETURN(const SegmentHeader header, ReadHeader(disk, directory, name));
+    if (!scan.segments.empty())
+      TREADLE_RETURN_IF_ERROR(CheckNeighbours(scan.segments.back(), header, directory));
+    scan.segments.push_back(header);
+  }
+  for (size_t i = 0; i < scan.segments.size(); ++i) {
+    const bool is_last = i + 1 == scan.segments.size();
+    const std::string path = directory + "/" + SegmentName(scan.segments[i].number);
+    TREADLE_ASSIGN_OR_RETURN(const auto reader, SegmentReader::Open(disk, path));
+    const uint64_t end = is_last ? 0 : scan.segments[i + 1].first_sequence;
+    TREADLE_ASSIGN_OR_RETURN(const uint64_t next, FollowFrames(reader.get(), path, end));
+    scan.last_sequence = next - 1;
+    if (is_last) TREADLE_RETURN_IF_ERROR(reader->Sync());
+  }
+  return scan;
+}
+
+}  // namespace treadle

@@ -1,0 +1,70 @@
+#include "journal/segment_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace treadle {
+namespace {
+
+constexpr uint64_t kReadBytes = uint64_t{1} << 20;
+
+Status InSegment(const std::string& path, const Status& status) {
+  const bool damaged = status.code() == Code::kDataLoss;
+  return {status.code(), "journal segment " + path + " " + status.message() +
+                             (damaged ? "; run treadle data check" : "")};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SegmentReader>> SegmentReader::Open(Disk* disk, const std::string& path) {
+  TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<File> file, disk->Open(path, Disk::Mode::kReadWrite));
+  TREADLE_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
+  std::unique_ptr<SegmentReader> reader(new SegmentReader(std::move(file)));
+  TREADLE_ASSIGN_OR_RETURN(const std::string_view bytes, reader->Bytes(0, kSegmentHeaderBytes));
+  Result<SegmentHeader> header = DecodeSegmentHeader(bytes);
+  if (!header.ok()) return InSegment(path, header.status());
+  if (size < header->segment_bytes)
+    return InSegment(path, {Code::kDataLoss, "is damaged: it was made with " +
+                                                 std::to_string(header->segment_bytes) +
+                                                 " bytes and has " + std::to_string(size)});
+  reader->header_ = *header;
+  return reader;
+}
+
+Result<std::string_view> SegmentReader::Bytes(uint64_t offset, uint64_t size) {
+  const bool inside = offset >= buffer_offset_ && offset + size <= buffer_offset_ + buffered_;
+  if (!inside) {
+    buffered_ = 0;
+    if (buffer_.size() < std::max(size, kReadBytes)) buffer_.resize(std::max(size, kReadBytes));
+    TREADLE_ASSIGN_OR_RETURN(buffered_, file_->Read(offset, buffer_.data(), buffer_.size()));
+    buffer_offset_ = offset;
+  }
+  return std::string_view(buffer_).substr(0, buffered_).substr(offset - buffer_offset_);
+}
+
+Result<std::optional<ParsedFrame>> SegmentReader::At(uint64_t offset) {
+  TREADLE_ASSIGN_OR_RETURN(std::string_view bytes, Bytes(offset, kFrameHeaderBytes));
+  const auto length = ClaimedEffectsBytes(bytes, header_.incarnation);
+  if (!length || offset + FrameBytes(*length) > header_.segment_bytes)
+    return std::optional<ParsedFrame>();
+  TREADLE_ASSIGN_OR_RETURN(bytes, Bytes(offset, kFrameHeaderBytes + *length));
+  return ParseFrame(bytes, header_.incarnation);
+}
+
+Result<std::optional<ParsedFrame>> SegmentReader::Next(uint64_t sequence) {
+  TREADLE_ASSIGN_OR_RETURN(std::optional<ParsedFrame> parsed, At(offset_));
+  if (!parsed || parsed->frame.sequence != sequence) return std::optional<ParsedFrame>();
+  offset_ += FrameBytes(parsed->frame.effects.size());
+  return parsed;
+}
+
+Result<bool> SegmentReader::ProvesDurable(uint64_t sequence) {
+  const uint64_t end = header_.segment_bytes - kFrameHeaderBytes;
+  for (uint64_t at = offset_; at <= end; at += kFrameAlignment) {
+    TREADLE_ASSIGN_OR_RETURN(const std::optional<ParsedFrame> parsed, At(at));
+    if (parsed && parsed->synced_through >= sequence) return true;
+  }
+  return false;
+}
+
+}  // namespace treadle

@@ -1,0 +1,53 @@
+// SegmentReader: the frames of one segment file, one after the other, through a bounded buffer. One
+// thread at a time; another one may append to the file meanwhile.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/disk.h"
+#include "journal/frame_format.h"
+
+namespace treadle {
+
+class SegmentReader {
+ public:
+  /// Opens `path` and reads its header. The errors of DecodeSegmentHeader() name the file; DATA_LOSS
+  /// too if the file is shorter than its header says. Borrows `disk` for the call.
+  static Result<std::unique_ptr<SegmentReader>> Open(Disk* disk, const std::string& path);
+
+  const SegmentHeader& header() const { return header_; }
+  /// Where the next frame is expected.
+  uint64_t offset() const { return offset_; }
+
+  /// The frame at offset(), which must be frame `sequence`, and steps behind it; its effects are
+  /// valid until the next call. Nothing, and no step, if no such frame is there whole.
+  Result<std::optional<ParsedFrame>> Next(uint64_t sequence);
+
+  /// Whether a valid frame at offset() or behind says that `sequence` was durable when it was
+  /// written.
+  Result<bool> ProvesDurable(uint64_t sequence);
+
+  /// Makes durable what was read: after kill -9 the page cache may hold frames that the disk does
+  /// not.
+  Status Sync() { return file_->Sync(); }
+
+ private:
+  explicit SegmentReader(std::unique_ptr<File> file) : file_(std::move(file)) {}
+
+  /// At least `size` bytes from `offset`, or all that there are; valid until the next call.
+  Result<std::string_view> Bytes(uint64_t offset, uint64_t size);
+  /// The whole frame at `offset`, if there is one.
+  Result<std::optional<ParsedFrame>> At(uint64_t offset);
+
+  std::unique_ptr<File> file_;
+  SegmentHeader header_;
+  uint64_t offset_ = kSegmentHeaderBytes;
+  std::string buffer_;
+  uint64_t buffer_offset_ = 0;
+  uint64_t buffered_ = 0;  // bytes at the front of buffer_ that are the file's
+};
+
+}  // namespace treadle
