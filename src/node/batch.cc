@@ -1,0 +1,115 @@
+// Shard: batches, frames and replies.
+
+#include <utility>
+
+#include "node/shard.h"
+
+namespace treadle {
+namespace {
+
+constexpr size_t kFramesUnderWay = 2;            // one syncs, one waits to follow without a pause
+constexpr size_t kFrameBytes = size_t{4} << 20;  // a batch that has grown so far does not wait
+constexpr int64_t kSyncIntervalMs = 1'000;
+constexpr uint64_t kSpareBytes = uint64_t{16} << 20;  // less room than this on disk: make more
+
+}  // namespace
+
+Engine& Shard::Open() {
+  if (batch_open_ && effects_.size() >= kFrameBytes) Seal();
+  if (!batch_open_) {
+    engine_->BeginBatch(next_frame_, Now(), &effects_);
+    batch_open_ = true;
+  } else if (time_is_stale_) {
+    engine_->SetTime(Now());
+  }
+  time_is_stale_ = false;
+  if (!std::exchange(flush_posted_, true)) env_.shard->Post([this] { Flush(); });
+  return *engine_;
+}
+
+void Shard::Flush() {
+  flush_posted_ = false;
+  if (failed_) return;
+  WakeWaiters();
+  time_is_stale_ = true;
+  SealIfRoom();
+  TickLater();
+}
+
+void Shard::SealIfRoom() {
+  if (batch_open_ && (under_way_.size() < kFramesUnderWay || effects_.size() >= kFrameBytes))
+    Seal();
+}
+
+void Shard::Seal() {
+  engine_->EndBatch();
+  batch_open_ = false;
+  std::vector<std::function<void()>> replies = std::exchange(replies_, {});
+  if (effects_.empty()) {
+    // Nothing changed: what was said rests on the frames before.
+    if (under_way_.empty()) {
+      for (const auto& reply : replies) reply();
+    } else {
+      auto& waiting = under_way_.back().replies;
+      waiting.insert(waiting.end(), std::make_move_iterator(replies.begin()),
+                     std::make_move_iterator(replies.end()));
+    }
+    return;
+  }
+  under_way_.push_back({next_frame_, std::move(replies)});
+  Append(next_frame_++, engine_->state().now(), std::exchange(effects_, {}));
+}
+
+void Shard::Append(uint64_t sequence, ShardTime time, std::string effects) {
+  env_.journal->Post([this, sequence, time, effects = std::move(effects)] {
+    const auto durability = options_.durability == NodeOptions::Durability::kFsync
+                                ? Journal::Durability::kSynced
+                                : Journal::Durability::kWritten;
+    Status status = storage_->journal->Append({sequence, time, effects}, durability);
+    env_.shard->Post([this, sequence, bytes = effects.size(), status = std::move(status)] {
+      OnDurable(sequence, bytes, status);
+    });
+  });
+}
+
+void Shard::OnDurable(uint64_t sequence, uint64_t bytes, const Status& status) {
+  if (failed_) return;
+  if (!status.ok()) return Fail(status);
+  TREADLE_CHECK(under_way_.front().sequence == sequence);
+  const std::vector<std::function<void()>> replies = std::move(under_way_.front().replies);
+  under_way_.pop_front();
+  durable_frame_ = sequence;
+  backlog_.emplace_back(sequence, bytes);
+  backlog_bytes_ += bytes;
+  ++stats_.frames;
+  stats_.journal_bytes += bytes;
+  for (const auto& reply : replies) reply();
+  SealIfRoom();
+  CheckpointLater();
+  if (options_.durability == NodeOptions::Durability::kInterval) SyncLater();
+  if (!storage_->journal->HasRoomFor(kSpareBytes)) CheckSpace();
+  CloseIfIdle();
+}
+
+void Shard::SyncLater() {
+  if (std::exchange(sync_posted_, true)) return;
+  env_.journal->PostAfter(kSyncIntervalMs, [this] {
+    Status status = storage_->journal->Sync();
+    env_.shard->Post([this, status = std::move(status)] {
+      sync_posted_ = false;
+      if (!status.ok()) Fail(status);
+    });
+  });
+}
+
+void Shard::Reply(std::function<void()> reply) {
+  Open();
+  replies_.push_back(std::move(reply));
+}
+
+void Shard::Fail(const Status& status) {
+  if (std::exchange(failed_, true)) return;
+  env_.on_fatal(status);
+}
+
+}  // namespace treadle

@@ -1,0 +1,122 @@
+// Shard: when to checkpoint, what to forget afterwards, how much disk there is.
+
+#include <algorithm>
+#include <utility>
+
+#include "node/shard.h"
+
+namespace treadle {
+namespace {
+
+constexpr size_t kForgetAtOnce = 2'000;  // tasks; more would be a pause that commands feel
+constexpr int64_t kSpaceCheckMs = 1'000;
+constexpr int64_t kFullDiskRetryMs = 1'000;
+
+}  // namespace
+
+void Shard::CheckpointLater() {
+  if (backlog_bytes_ >= options_.checkpoint_bytes) return Checkpoint();
+  if (backlog_.empty() || std::exchange(checkpoint_timer_, true)) return;
+  env_.shard->PostAfter(options_.checkpoint_ms, [this] {
+    checkpoint_timer_ = false;
+    if (!backlog_.empty()) Checkpoint();
+  });
+}
+
+void Shard::Checkpoint() {
+  if (failed_ || durable_frame_ == stored_frame_ || std::exchange(checkpoint_runs_, true)) return;
+  const uint64_t to = durable_frame_;
+  if (options_.durability == NodeOptions::Durability::kFsync) return RunCheckpoint(to);
+  // The store must never be ahead of the journal.
+  env_.journal->Post([this, to] {
+    Status status = storage_->journal->Sync();
+    env_.shard->Post(
+        [this, to, status = std::move(status)] { status.ok() ? RunCheckpoint(to) : Fail(status); });
+  });
+}
+
+void Shard::RunCheckpoint(uint64_t to) {
+  env_.checkpoint->Post([this, to, as_of = env_.clock->Wall()] {
+    Result<uint64_t> applied = checkpointer_->Run(to);
+    if (applied.status().code() == Code::kResourceExhausted && space_->GiveUpBallast())
+      applied = checkpointer_->Run(to);
+    env_.shard->Post(
+        [this, applied = std::move(applied), as_of] { OnCheckpointed(applied, as_of); });
+  });
+}
+
+void Shard::OnCheckpointed(const Result<uint64_t>& applied, WallTime as_of) {
+  if (failed_) return;
+  checkpoint_runs_ = false;
+  if (applied.status().code() == Code::kResourceExhausted) {
+    if (closed_) return std::exchange(closed_, nullptr)();  // the journal has it all
+    env_.log("the disk is too full for a checkpoint: trying again in a second");
+    env_.shard->PostAfter(kFullDiskRetryMs, [this] { Checkpoint(); });
+    return;
+  }
+  if (!applied.ok()) return Fail(applied.status());
+  stored_frame_ = *applied;
+  stored_as_of_ = as_of;
+  ++stats_.checkpoints;
+  for (; !backlog_.empty() && backlog_.front().first <= stored_frame_; backlog_.pop_front())
+    backlog_bytes_ -= backlog_.front().second;
+  ForgetLater();
+  RunAfterCheckpoint();
+  CheckpointLater();
+  CloseIfIdle();
+}
+
+void Shard::RunAfterCheckpoint() {
+  const bool is_current = stored_frame_ + 1 == next_frame_;
+  std::vector<ListWaiting> waiting = std::exchange(lists_, {});
+  for (ListWaiting& list : waiting) {
+    if (list.frame > stored_frame_ && !is_current) {
+      if (*list.read) lists_.push_back(std::move(list));
+    } else if (const auto read = std::exchange(*list.read, nullptr)) {
+      read();
+    }
+  }
+  if (!lists_.empty()) Checkpoint();
+}
+
+void Shard::ForgetLater() {
+  if (std::exchange(forget_posted_, true)) return;
+  env_.shard->Post([this] {
+    forget_posted_ = false;
+    if (!failed_ && engine_->mutable_state()->Forget(stored_frame_, kForgetAtOnce)) ForgetLater();
+  });
+}
+
+void Shard::CheckSpace() {
+  if (std::exchange(space_check_posted_, true)) return;
+  env_.checkpoint->Post([this] {
+    Status status = space_->Check();
+    env_.shard->Post([this, status = std::move(status)] {
+      space_check_posted_ = false;
+      if (!status.ok()) Fail(status);
+    });
+  });
+}
+
+void Shard::CheckSpaceLater() {
+  if (failed_ || closing_) return;
+  CheckSpace();
+  env_.shard->PostAfter(kSpaceCheckMs, [this] { CheckSpaceLater(); });
+}
+
+void Shard::Close(std::function<void()> closed) {
+  if (failed_) return;
+  closing_ = true;
+  closed_ = std::move(closed);
+  for (const Waiters::Job& job : waiters_.TakeAll()) EndParked(job);
+  for (const auto& wake : waiters_.TakeAllWatchers()) wake();
+  env_.shard->Post([this] { CloseIfIdle(); });
+}
+
+void Shard::CloseIfIdle() {
+  if (!closed_ || batch_open_ || !under_way_.empty() || checkpoint_runs_) return;
+  if (stored_frame_ < durable_frame_) return Checkpoint();
+  std::exchange(closed_, nullptr)();
+}
+
+}  // namespace treadle

@@ -1,0 +1,55 @@
+#include "node/checkpointer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "node/fold.h"
+
+namespace treadle {
+namespace {
+
+constexpr size_t kFoldBytesMax = size_t{128} << 20;  // of journal in one fold: bounds its memory
+
+}  // namespace
+
+Checkpointer::Checkpointer(ShardId shard, Journal* journal, Store* store, Clock* clock,
+                           const StoreMeta& meta, uint64_t recovered, size_t transaction_bytes)
+    : shard_(shard),
+      journal_(journal),
+      store_(store),
+      clock_(clock),
+      meta_(meta),
+      recovered_(recovered),
+      transaction_bytes_(transaction_bytes) {}
+
+Result<uint64_t> Checkpointer::Run(uint64_t to) {
+  if (to <= meta_.applied) return meta_.applied;
+  Fold fold(shard_, recovered_ + 1);
+  size_t bytes = 0;
+  const Status enough(Code::kOutOfRange, "enough for one fold");
+  const Status read = journal_->Read(meta_.applied + 1, to, [&](const Frame& frame) -> Status {
+    if (bytes > kFoldBytesMax) return enough;
+    bytes += frame.effects.size();
+    return fold.Add(frame);
+  });
+  if (!read.ok() && read.code() != enough.code()) return read;
+
+  StoreMeta meta = meta_;
+  meta.applied = fold.last_frame();
+  meta.time = fold.last_time();
+  meta.wall = clock_->Wall();
+  meta.next_sequence = std::max(meta.next_sequence, fold.next_sequence());
+  meta.term = journal_->term();
+  TREADLE_RETURN_IF_ERROR(Write(fold.Take(transaction_bytes_), meta));
+  meta_ = meta;
+  TREADLE_RETURN_IF_ERROR(journal_->Trim(meta_.applied));
+  return meta_.applied;
+}
+
+Status Checkpointer::Write(std::vector<StoreChanges> parts, const StoreMeta& meta) {
+  parts.back().meta = meta;
+  for (const StoreChanges& part : parts) TREADLE_RETURN_IF_ERROR(store_->Write(part));
+  return {};
+}
+
+}  // namespace treadle

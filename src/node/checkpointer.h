@@ -1,0 +1,42 @@
+// Checkpointer: carries durable frames of the journal into the store, then lets the journal drop
+// them.
+//
+// It reads the journal, never the shard's memory, so it needs no lock and stops nobody. All on the
+// checkpoint lane, except where said.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "journal/journal.h"
+#include "store/store.h"
+
+namespace treadle {
+
+class Checkpointer {
+ public:
+  /// Borrows all. `meta` is what the store said at recovery; frames up to `recovered` may be in the
+  /// store in part.
+  Checkpointer(ShardId shard, Journal* journal, Store* store, Clock* clock, const StoreMeta& meta,
+               uint64_t recovered, size_t transaction_bytes);
+
+  /// Brings the store to frame `to`, which must be durable, or less far if that is much journal;
+  /// returns how far it is then. RESOURCE_EXHAUSTED: the disk is full; try again later, nothing is
+  /// lost. Any other error: the node must stop.
+  Result<uint64_t> Run(uint64_t to);
+
+ private:
+  Status Write(std::vector<StoreChanges> parts, const StoreMeta& meta);
+
+  ShardId shard_;
+  Journal* journal_;
+  Store* store_;
+  Clock* clock_;
+  StoreMeta meta_;
+  uint64_t recovered_;
+  size_t transaction_bytes_;
+};
+
+}  // namespace treadle

@@ -1,0 +1,36 @@
+// Exchange: the one call that a worker makes, over and over. It reports what has ended, renews what
+// runs, and asks for more. Plain values.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/commands.h"
+
+namespace treadle {
+
+struct ExchangeRequest {
+  LeaseHolder holder;
+  uint32_t sequence = 0;  // from 1; the same again when the answer to the last one was lost
+  std::vector<std::string> queues;
+  std::vector<std::string> types;
+  uint32_t want = 0;
+  int64_t wait_ms = 0;
+  std::vector<Token> renew;
+  std::vector<Report> reports;
+};
+
+struct ExchangeReply {
+  std::vector<Leased> leases;
+  std::vector<std::pair<Token, Status>> reports;  // in the order of the request
+  std::vector<Token> lost;  // leases that the worker no longer has: those it tried to renew, and
+                            // those that just ended
+  uint64_t delivery = 0;    // names this answer; for Node::Undelivered()
+};
+
+/// INVALID_ARGUMENT names the field that exceeds its bound.
+Status Validate(const ExchangeRequest& request);
+
+}  // namespace treadle

@@ -1,0 +1,130 @@
+// Shard: an exchange, step by step. Reports, renewals, leases; parked if there is nothing to say.
+
+#include <utility>
+
+#include "node/shard.h"
+
+namespace treadle {
+namespace {
+
+constexpr int64_t kSessionIdleMs = 300'000;
+constexpr size_t kSessionsMax = 1'000;  // fewer are not worth a look
+
+}  // namespace
+
+void Shard::Exchange(Waiters::Job job) {
+  if (failed_) return;
+  const ExchangeRequest& request = job->request;
+  Session& session = sessions_[request.holder];
+  session.seen_ms = env_.clock->MonotonicMs();
+  if (request.sequence < session.sequence)
+    return Answer<ExchangeReply>(
+        job->done, Status(Code::kAborted, "a newer exchange of this worker was seen: sequence " +
+                                              std::to_string(session.sequence)));
+  if (const Waiters::Job older = waiters_.TakeByHolder(request.holder)) EndParked(older);
+  session.sequence = request.sequence;
+  job->reply.reports.resize(request.reports.size());
+  for (size_t i = 0; i < request.reports.size(); ++i) job->unreported.push_back(i);
+  StepExchange(job, {});
+}
+
+void Shard::StepExchange(const Waiters::Job& job, const Loaded& loaded) {
+  Open();
+  if (!ApplyReports(job, loaded)) return;
+  if (!std::exchange(job->renewed, true)) {
+    const std::vector<Token> lost = engine_->Renew(job->request.renew);
+    job->reply.lost.insert(job->reply.lost.end(), lost.begin(), lost.end());
+  }
+  if (!LeaseFor(job)) return;
+  const ExchangeReply& reply = job->reply;
+  const bool has_news = !reply.leases.empty() || !reply.reports.empty() || !reply.lost.empty();
+  has_news || job->request.wait_ms == 0 || closing_ ? FinishExchange(job) : ParkExchange(job);
+}
+
+// False if the store must be asked first: then the exchange goes on later.
+bool Shard::ApplyReports(const Waiters::Job& job, const Loaded& loaded) {
+  std::vector<TaskId> needs;
+  std::vector<size_t> waiting;
+  for (const size_t i : job->unreported) {
+    const Report& report = job->request.reports[i];
+    const auto it = loaded.find(report.token.task);
+    Outcome<bool> outcome =
+        engine_->Apply(report, it == loaded.end() ? nullptr : &it->second, job->asked_store);
+    if (!outcome.needs.empty()) {
+      needs.insert(needs.end(), outcome.needs.begin(), outcome.needs.end());
+      waiting.push_back(i);
+      continue;
+    }
+    job->reply.reports[i] = {report.token, outcome.reply.status()};
+    if (!outcome.reply.ok()) continue;
+    stats_.tasks_completed += report.kind == Report::Kind::kCompleted;
+    stats_.tasks_failed += report.kind == Report::Kind::kFailed;
+  }
+  job->unreported = std::move(waiting);
+  if (needs.empty()) return true;
+  job->asked_store = true;
+  Load(needs, [this, job](const Loaded& found) { StepExchange(job, found); });
+  return false;
+}
+
+// False as above.
+bool Shard::LeaseFor(const Waiters::Job& job) {
+  const ExchangeRequest& request = job->request;
+  if (request.want == 0 || closing_) return true;
+  Outcome<LeaseReply> outcome = engine_->Lease(
+      {request.holder, request.sequence, request.queues, request.types, request.want});
+  if (!outcome.needs.empty()) {
+    Load(outcome.needs, [this, job](const Loaded&) { StepExchange(job, {}); });
+    return false;
+  }
+  stats_.tasks_leased += outcome.reply->leases.size();
+  job->reply.leases = std::move(outcome.reply->leases);
+  return true;
+}
+
+void Shard::FinishExchange(const Waiters::Job& job) {
+  job->reply.delivery = next_ticket_++;
+  Session& session = sessions_[job->request.holder];
+  session.seen_ms = env_.clock->MonotonicMs();
+  session.delivery = job->reply.delivery;
+  Answer<ExchangeReply>(std::move(job->done), std::move(job->reply));
+}
+
+void Shard::EndParked(const Waiters::Job& job) {
+  Answer<ExchangeReply>(std::move(job->done), std::move(job->reply));
+}
+
+void Shard::ParkExchange(const Waiters::Job& job) {
+  waiters_.Park(job);
+  env_.shard->PostAfter(job->request.wait_ms, [this, ticket = job->ticket] {
+    if (failed_) return;
+    if (const Waiters::Job parked = waiters_.TakeByTicket(ticket)) FinishExchange(parked);
+  });
+}
+
+void Shard::Abandon(uint64_t ticket) {
+  if (failed_) return;
+  waiters_.TakeByTicket(ticket);
+}
+
+void Shard::Undelivered(const LeaseHolder& holder, const ExchangeReply& reply) {
+  if (failed_) return;
+  const auto session = sessions_.find(holder);
+  // The worker has asked again and was given the same leases: they are in its hands.
+  if (session != sessions_.end() && session->second.delivery != reply.delivery) return;
+  for (const Leased& lease : reply.leases) {
+    Report report;
+    report.token = lease.token;
+    report.kind = Report::Kind::kReleased;
+    Open().Apply(report, nullptr, true);
+  }
+}
+
+void Shard::ForgetIdleSessions() {
+  if (sessions_.size() < kSessionsMax) return;
+  const int64_t now = env_.clock->MonotonicMs();
+  std::erase_if(sessions_,
+                [&](const auto& entry) { return now - entry.second.seen_ms > kSessionIdleMs; });
+}
+
+}  // namespace treadle

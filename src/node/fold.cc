@@ -1,0 +1,101 @@
+#include "node/fold.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+#include <variant>
+
+namespace treadle {
+namespace {
+
+// About what a change costs in the store.
+size_t SizeOf(const TaskChange& change) {
+  size_t bytes = 64;
+  if (change.now.body) bytes += change.now.body->payload.size() + 64;
+  if (change.now.result) bytes += change.now.result->bytes.size() + 32;
+  if (change.now.error) bytes += change.now.error->message.size();
+  return bytes;
+}
+
+// The store's own order: what waits by lease order, what has ended by id.
+auto StoreOrder(const TaskImage& image) {
+  const bool ended = IsTerminal(image.state);
+  return std::tuple(ended, ended ? 0 : image.queue, ended ? 0 : image.type,
+                    ended ? 0 : -image.priority, image.id);
+}
+
+}  // namespace
+
+Status Fold::Add(const Frame& frame) {
+  last_frame_ = frame.sequence;
+  last_time_ = frame.time;
+  EffectReader reader(shard_, frame.effects);
+  while (true) {
+    TREADLE_ASSIGN_OR_RETURN(const std::optional<Effect> effect, reader.Next());
+    if (!effect) return {};
+    std::visit([&](const auto& e) { Note(e); }, *effect);
+  }
+}
+
+void Fold::Note(const TaskIsNew& effect) {
+  TaskChange& change = tasks_[effect.image.id.packed];
+  change.now = {.image = effect.image, .body = effect.body};
+  change.is_new = last_frame_ >= first_new_frame_;
+  next_sequence_ = std::max(next_sequence_, effect.image.id.sequence() + 1);
+}
+
+void Fold::Note(const TaskIsNow& effect) {
+  TaskRecord& now = tasks_[effect.image.id.packed].now;
+  now.image = effect.image;
+  now.holder = effect.holder;
+  if (effect.error) now.error = effect.error;
+  if (effect.result) now.result = effect.result;
+}
+
+void Fold::Note(const KeyIsNow& effect) { keys_[effect.id] = {effect, false}; }
+
+void Fold::Note(const KeyIsGone& effect) { keys_[effect.id].gone = true; }
+
+bool Fold::IsGone(const TaskImage& image) const {
+  if (!IsTerminal(image.state)) return false;
+  const auto it = counters_.find(image.queue);
+  if (it == counters_.end()) return false;
+  const bool completed = image.state == TaskState::kCompleted;
+  return image.ordinal < (completed ? it->second.completed_from : it->second.dead_from);
+}
+
+std::vector<StoreChanges> Fold::Take(size_t bytes) {
+  std::vector<StoreChanges> parts(1);
+  for (auto& [id, queue] : queues_) parts.back().queues.push_back(std::move(queue));
+  parts.back().types = std::move(types_);
+
+  std::vector<TaskChange> tasks;
+  for (auto& [id, change] : tasks_) {
+    change.is_gone = IsGone(change.now.image);
+    if (change.is_new && change.is_gone) continue;
+    tasks.push_back(std::move(change));
+  }
+  tasks_.clear();
+  std::sort(tasks.begin(), tasks.end(), [](const TaskChange& a, const TaskChange& b) {
+    return StoreOrder(a.now.image) < StoreOrder(b.now.image);
+  });
+  size_t size = 0;
+  for (TaskChange& change : tasks) {
+    if (size >= bytes) {
+      parts.emplace_back();
+      size = 0;
+    }
+    size += SizeOf(change);
+    parts.back().tasks.push_back(std::move(change));
+  }
+  for (auto& [id, key] : keys_) {
+    if (parts.back().keys.size() + parts.back().keys_gone.size() >= bytes / 64)
+      parts.emplace_back();
+    key.gone ? parts.back().keys_gone.push_back(id) : parts.back().keys.push_back(key.now);
+  }
+  // With the meta, in the last part: they must agree with what recovery replays after it.
+  for (auto& [id, counters] : counters_) parts.back().counters.push_back(counters);
+  return parts;
+}
+
+}  // namespace treadle

@@ -1,0 +1,68 @@
+// Fold: many frames of effects become the few net changes that the store must learn.
+//
+// A task that began and ended within the frames, and is not kept, leaves nothing: that is why
+// checkpoints cost so much less than the journal they cover. One thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/ids.h"
+#include "journal/journal.h"
+#include "store/store.h"
+
+namespace treadle {
+
+class Fold {
+ public:
+  /// `first_new_frame`: tasks that began in this frame or later cannot be in the store yet.
+  Fold(ShardId shard, uint64_t first_new_frame)
+      : shard_(shard), first_new_frame_(first_new_frame) {}
+
+  /// Adds the next frame. DATA_LOSS if its effects cannot be read.
+  Status Add(const Frame& frame);
+
+  /// The net changes, cut into transactions of about `bytes` each. The last one has no meta yet.
+  /// The fold is spent.
+  std::vector<StoreChanges> Take(size_t bytes);
+
+  /// The last frame added.
+  uint64_t last_frame() const { return last_frame_; }
+  ShardTime last_time() const { return last_time_; }
+  /// One more than the greatest task sequence seen; 0 if none was.
+  uint64_t next_sequence() const { return next_sequence_; }
+
+ private:
+  void Note(const QueueIsNow& effect) { queues_[effect.id] = effect; }
+  void Note(const TypeIsNow& effect) { types_.push_back(effect); }
+  void Note(const TaskIsNew& effect);
+  void Note(const TaskIsNow& effect);
+  void Note(const KeyIsNow& effect);
+  void Note(const KeyIsGone& effect);
+  void Note(const CountersAreNow& effect) { counters_[effect.queue] = effect; }
+
+  struct KeyHash {
+    size_t operator()(const IdempotencyId& id) const { return static_cast<size_t>(id[0]); }
+  };
+  struct Key {
+    KeyIsNow now;
+    bool gone = false;
+  };
+
+  bool IsGone(const TaskImage& image) const;
+
+  ShardId shard_;
+  uint64_t first_new_frame_;
+  uint64_t last_frame_ = 0;
+  ShardTime last_time_;
+  uint64_t next_sequence_ = 0;
+  std::unordered_map<QueueId, QueueIsNow> queues_;
+  std::vector<TypeIsNow> types_;
+  std::unordered_map<uint64_t, TaskChange> tasks_;  // by id
+  std::unordered_map<IdempotencyId, Key, KeyHash> keys_;
+  std::unordered_map<QueueId, CountersAreNow> counters_;
+};
+
+}  // namespace treadle

@@ -1,0 +1,135 @@
+#include "node/node.h"
+
+#include <utility>
+
+#include "node/checkpointer.h"
+#include "node/recovery.h"
+#include "node/shard.h"
+#include "node/space_guard.h"
+
+namespace treadle {
+namespace {
+
+constexpr uint64_t kBytesUnderWayMax = uint64_t{256} << 20;  // of enqueues in the mailbox
+constexpr int64_t kRetryBusyMs = 200;
+
+uint64_t BytesOf(const EnqueueCommand& command) {
+  uint64_t bytes = 0;
+  for (const NewTask& task : command.tasks) bytes += task.body->payload.size() + 256;
+  return bytes;
+}
+
+}  // namespace
+
+Node::Node() = default;
+Node::~Node() = default;
+
+Result<std::unique_ptr<Node>> Node::Open(NodeOptions options, NodeEnvironment environment,
+                                         NodeStorage storage) {
+  std::unique_ptr<Node> node(new Node());
+  node->storage_ = std::make_unique<NodeStorage>(std::move(storage));
+  Journal* journal = node->storage_->journal.get();
+  Store* store = node->storage_->store.get();
+  TREADLE_ASSIGN_OR_RETURN(Recovered recovered,
+                           Recover(options.shard, journal, store, environment.clock->Wall()));
+  node->checkpointer_ = std::make_unique<Checkpointer>(
+      options.shard, journal, store, environment.clock, recovered.meta,
+      journal->recovered_sequence(), options.checkpoint_transaction_bytes);
+  node->space_ = std::make_unique<SpaceGuard>(environment.disk, journal, options.directory,
+                                              options.disk_reserve_bytes, options.ballast_bytes,
+                                              environment.log);
+  // Before the first enqueue: what the disk can hold must be known by then.
+  TREADLE_RETURN_IF_ERROR(node->space_->Check());
+  node->executor_ = environment.shard;
+  node->next_ticket_ = 1;
+  node->shard_ =
+      std::make_unique<Shard>(options, environment, node->storage_.get(), node->checkpointer_.get(),
+                              node->space_.get(), std::move(recovered));
+  environment.shard->Post([shard = node->shard_.get()] { shard->Start(); });
+  return node;
+}
+
+void Node::Enqueue(EnqueueCommand command, Callback<EnqueueReply> done) {
+  const uint64_t bytes = BytesOf(command);
+  if (shard_->bytes_under_way().fetch_add(bytes) > kBytesUnderWayMax) {
+    shard_->bytes_under_way() -= bytes;
+    executor_->Post([done = std::move(done)] {
+      done(Status(Code::kResourceExhausted, "too much is being enqueued at once")
+               .WithRetryAfter(kRetryBusyMs));
+    });
+    return;
+  }
+  executor_->Post([this, command = std::move(command), bytes, done = std::move(done)]() mutable {
+    shard_->Enqueue(std::move(command), bytes, std::move(done));
+  });
+}
+
+void Node::Get(TaskId id, int64_t wait_ms, Callback<TaskView> done) {
+  executor_->Post([this, id, wait_ms, done = std::move(done)]() mutable {
+    shard_->Get(id, wait_ms, std::move(done));
+  });
+}
+
+void Node::List(TaskQuery query, Callback<ListReply> done) {
+  executor_->Post([this, query = std::move(query), done = std::move(done)]() mutable {
+    shard_->List(std::move(query), std::move(done));
+  });
+}
+
+void Node::Queues(Callback<std::vector<QueueView>> done) {
+  executor_->Post([this, done = std::move(done)]() mutable { shard_->Queues(std::move(done)); });
+}
+
+void Node::GetQueue(std::string name, Callback<QueueView> done) {
+  executor_->Post([this, name = std::move(name), done = std::move(done)]() mutable {
+    shard_->GetQueue(name, std::move(done));
+  });
+}
+
+void Node::Configure(std::string name, std::function<Status(QueuePolicy*)> edit,
+                     Callback<QueueView> done) {
+  executor_->Post(
+      [this, name = std::move(name), edit = std::move(edit), done = std::move(done)]() mutable {
+        shard_->Configure(name, edit, std::move(done));
+      });
+}
+
+uint64_t Node::Exchange(ExchangeRequest request, Callback<ExchangeReply> done) {
+  auto job = std::make_shared<ExchangeJob>();
+  job->ticket = next_ticket_++;
+  job->request = std::move(request);
+  job->done = std::move(done);
+  executor_->Post([this, job] { shard_->Exchange(job); });
+  return job->ticket;
+}
+
+void Node::Abandon(uint64_t ticket) {
+  executor_->Post([this, ticket] { shard_->Abandon(ticket); });
+}
+
+void Node::Undelivered(LeaseHolder holder, ExchangeReply reply) {
+  executor_->Post([this, holder = std::move(holder), reply = std::move(reply)] {
+    shard_->Undelivered(holder, reply);
+  });
+}
+
+void Node::Stats(Callback<NodeStats> done) {
+  executor_->Post([this, done = std::move(done)]() mutable { shard_->Stats(std::move(done)); });
+}
+
+uint32_t Node::term() const { return storage_->journal->term(); }
+
+Status Node::Readiness() const {
+  if (space_->refuses())
+    return {Code::kResourceExhausted, "the disk is nearly full: enqueues are refused"};
+  return {};
+}
+
+void Node::Close(std::function<void()> closed) {
+  executor_->Post(
+      [this, closed = std::move(closed)]() mutable { shard_->Close(std::move(closed)); });
+}
+
+const Engine& Node::engine_for_tests() const { return shard_->engine(); }
+
+}  // namespace treadle

@@ -1,0 +1,149 @@
+// Node: one Treadle server's shard, from mailbox to disk. What HTTP handlers call, and nothing of
+// HTTP.
+//
+// All calls may come from any thread and return at once. Each answers through its callback exactly
+// once, on the shard's lane (so a callback must not block), and only when the frame that its answer
+// rests on is durable. After a fatal error no callback is called any more: nothing that was not
+// durable is ever told.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/disk.h"
+#include "base/executor.h"
+#include "base/random.h"
+#include "base/time.h"
+#include "engine/commands.h"
+#include "journal/journal.h"
+#include "node/exchange.h"
+#include "store/store.h"
+
+namespace treadle {
+
+struct NodeOptions {
+  std::string directory;
+  ShardId shard = 1;
+  enum class Durability { kFsync, kInterval } durability = Durability::kFsync;
+  /// Enqueues are refused while the file system has less than this free.
+  uint64_t disk_reserve_bytes = uint64_t{128} << 20;
+  /// Kept as a file and given up when the disk is full, so that completions and a checkpoint still
+  /// fit.
+  uint64_t ballast_bytes = uint64_t{32} << 20;
+  /// A checkpoint begins after this much journal, or this long after a change.
+  uint64_t checkpoint_bytes = uint64_t{32} << 20;
+  int64_t checkpoint_ms = 2'000;
+  /// It writes to the store in transactions of about this size: larger syncs would delay those of
+  /// the journal.
+  size_t checkpoint_transaction_bytes = size_t{4} << 20;
+  /// Enqueues are refused while this much journal waits for a checkpoint.
+  uint64_t backlog_bytes_max = uint64_t{512} << 20;
+  /// Payloads that the store has stay in memory up to about this much.
+  uint64_t payload_memory_bytes = uint64_t{32} << 20;
+};
+
+/// What a node stands on. Everything is borrowed and must outlive the node.
+struct NodeEnvironment {
+  Disk* disk = nullptr;
+  Clock* clock = nullptr;
+  Random* random = nullptr;
+  Executor* shard = nullptr;       // the engine, and every callback
+  Executor* journal = nullptr;     // appends and syncs
+  Executor* checkpoint = nullptr;  // folds, store writes, disk space
+  Executor* reader = nullptr;      // store reads
+  /// Called at most once, on any lane, when the node cannot keep its promises any more (a failed
+  /// sync, damage). In production it ends the process.
+  std::function<void(const Status&)> on_fatal;
+  std::function<void(const std::string&)> log;  // one line for the operator; any lane
+};
+
+/// Journal and Store of a data directory, opened and locked by whoever wires the node.
+struct NodeStorage {
+  std::unique_ptr<Journal> journal;
+  std::unique_ptr<Store> store;
+};
+
+struct NodeStats {
+  uint64_t tasks_enqueued = 0;
+  uint64_t tasks_leased = 0;
+  uint64_t tasks_completed = 0;
+  uint64_t tasks_failed = 0;
+  uint64_t leases_lost = 0;
+  uint64_t frames = 0;
+  uint64_t journal_bytes = 0;
+  uint64_t journal_backlog_bytes = 0;  // not yet in the store
+  uint64_t checkpoints = 0;
+  uint64_t payload_memory_bytes = 0;
+  uint64_t exchanges_parked = 0;
+  bool enqueue_refused = false;  // disk nearly full
+  int64_t uptime_ms = 0;
+};
+
+struct ListReply {
+  TaskPage page;
+  WallTime as_of;
+};
+
+class Engine;
+class Shard;
+class Checkpointer;
+class SpaceGuard;
+
+class Node {
+ public:
+  template <class T>
+  using Callback = std::function<void(Result<T>)>;
+
+  /// Recovers the shard from its storage on the calling thread, then serves. DATA_LOSS,
+  /// FAILED_PRECONDITION: the data directory cannot be used as it is, and was not changed.
+  static Result<std::unique_ptr<Node>> Open(NodeOptions options, NodeEnvironment environment,
+                                            NodeStorage storage);
+  /// The lanes must be idle (after Close(), or stopped).
+  ~Node();
+
+  void Enqueue(EnqueueCommand command, Callback<EnqueueReply> done);
+  /// Answers when the task has ended, or after `wait_ms` with what it is by then. 0: at once.
+  void Get(TaskId id, int64_t wait_ms, Callback<TaskView> done);
+  void List(TaskQuery query, Callback<ListReply> done);
+  void Queues(Callback<std::vector<QueueView>> done);
+  void GetQueue(std::string name, Callback<QueueView> done);
+  /// `edit` changes the policy in force (or the default one, for a queue that is not there yet);
+  /// any error is passed on.
+  void Configure(std::string name, std::function<Status(QueuePolicy*)> edit,
+                 Callback<QueueView> done);
+
+  /// Returns a ticket for Abandon().
+  uint64_t Exchange(ExchangeRequest request, Callback<ExchangeReply> done);
+  /// The worker's connection is gone: if the exchange is still parked it ends without an answer.
+  void Abandon(uint64_t ticket);
+  /// The answer could not be written: its leases return unspent, unless the worker has asked again
+  /// since.
+  void Undelivered(LeaseHolder holder, ExchangeReply reply);
+
+  void Stats(Callback<NodeStats> done);
+  uint32_t term() const;
+  /// OK, or why the node is not ready for enqueues (RESOURCE_EXHAUSTED). Any thread, at once.
+  Status Readiness() const;
+
+  /// Refuses new work with UNAVAILABLE, ends parked exchanges, makes a last checkpoint, then calls
+  /// `closed` on the shard's lane.
+  void Close(std::function<void()> closed);
+
+  /// Only while the shard's lane stands still.
+  const Engine& engine_for_tests() const;
+
+ private:
+  Node();
+  Executor* executor_ = nullptr;
+  std::atomic<uint64_t> next_ticket_ = 1;
+  std::unique_ptr<NodeStorage> storage_;
+  std::unique_ptr<Checkpointer> checkpointer_;
+  std::unique_ptr<SpaceGuard> space_;
+  std::unique_ptr<Shard> shard_;
+};
+
+}  // namespace treadle

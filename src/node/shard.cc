@@ -1,0 +1,110 @@
+#include "node/shard.h"
+
+#include <utility>
+
+namespace treadle {
+namespace {
+
+constexpr int64_t kRetryFullDiskMs = 5'000;
+constexpr int64_t kRetryBacklogMs = 500;
+
+}  // namespace
+
+Shard::Shard(const NodeOptions& options, const NodeEnvironment& environment, NodeStorage* storage,
+             Checkpointer* checkpointer, SpaceGuard* space, Recovered recovered)
+    : options_(options),
+      env_(environment),
+      storage_(storage),
+      checkpointer_(checkpointer),
+      space_(space),
+      engine_(std::move(recovered.engine)),
+      base_time_(recovered.now),
+      base_monotonic_ms_(environment.clock->MonotonicMs()),
+      started_monotonic_ms_(base_monotonic_ms_),
+      next_frame_(storage->journal->recovered_sequence() + 1),
+      durable_frame_(next_frame_ - 1),
+      stored_frame_(recovered.meta.applied),
+      stored_as_of_(recovered.meta.wall) {
+  engine_->mutable_state()->parts_bytes_max = options.payload_memory_bytes;
+  // What recovery replayed waits for a checkpoint, too; its size does not matter.
+  if (durable_frame_ > stored_frame_) backlog_.emplace_back(durable_frame_, 0);
+}
+
+void Shard::Start() {
+  CheckSpaceLater();
+  CheckpointLater();
+  TickLater();
+}
+
+void Shard::Enqueue(EnqueueCommand command, uint64_t bytes, Callback<EnqueueReply> done) {
+  if (failed_) return;
+  Status refusal;
+  if (closing_)
+    refusal = {Code::kUnavailable, "the server is stopping"};
+  else if (space_->refuses())
+    refusal = Status(Code::kResourceExhausted, "the server's disk is nearly full")
+                  .WithRetryAfter(kRetryFullDiskMs);
+  else if (backlog_bytes_ > options_.backlog_bytes_max)
+    refusal = Status(Code::kResourceExhausted, "the store is behind the journal")
+                  .WithRetryAfter(kRetryBacklogMs);
+  Result<EnqueueReply> reply = refusal.ok() ? Open().Enqueue(command) : refusal;
+  if (reply.ok())
+    for (const auto& task : reply->tasks) stats_.tasks_enqueued += !task.duplicate;
+  Reply([this, bytes, done = std::move(done), reply = std::move(reply)]() mutable {
+    bytes_under_way_ -= bytes;
+    done(std::move(reply));
+  });
+}
+
+void Shard::Get(TaskId id, int64_t wait_ms, Callback<TaskView> done) {
+  if (failed_) return;
+  const TaskSlot* task = Open().Peek(id);
+  if (wait_ms > 0 && !closing_ && task != nullptr && !IsTerminal(task->image.state)) {
+    const uint64_t ticket = next_ticket_++;
+    waiters_.Watch(id, ticket, [this, id, done = std::move(done)] { Get(id, 0, done); });
+    env_.shard->PostAfter(wait_ms, [this, id, ticket] {
+      if (const auto wake = waiters_.TakeWatcher(id, ticket)) wake();
+    });
+    return;
+  }
+  Outcome<TaskView> outcome = engine_->Get(id, nullptr, false);
+  if (outcome.needs.empty()) return Answer<TaskView>(std::move(done), std::move(outcome.reply));
+  Load(outcome.needs, [this, id, done = std::move(done)](const Loaded& loaded) {
+    const auto it = loaded.find(id);
+    const TaskRecord* record = it == loaded.end() ? nullptr : &it->second;
+    Answer<TaskView>(done, engine_->Get(id, record, true).reply);
+  });
+}
+
+void Shard::Queues(Callback<std::vector<QueueView>> done) {
+  if (failed_) return;
+  Answer<std::vector<QueueView>>(std::move(done), Open().Queues());
+}
+
+void Shard::GetQueue(const std::string& name, Callback<QueueView> done) {
+  if (failed_) return;
+  Answer<QueueView>(std::move(done), Open().GetQueue(name));
+}
+
+void Shard::Configure(const std::string& name, const std::function<Status(QueuePolicy*)>& edit,
+                      Callback<QueueView> done) {
+  if (failed_) return;
+  Engine& engine = Open();
+  const Result<QueueView> now = engine.GetQueue(name);
+  QueuePolicy policy = now.ok() ? now->policy : QueuePolicy{};
+  const Status edited = edit(&policy);
+  Answer<QueueView>(std::move(done), edited.ok() ? engine.Configure(name, policy) : edited);
+}
+
+void Shard::Stats(Callback<NodeStats> done) {
+  if (failed_) return;
+  NodeStats stats = stats_;
+  stats.journal_backlog_bytes = backlog_bytes_;
+  stats.payload_memory_bytes = engine_->state().parts_bytes();
+  stats.exchanges_parked = waiters_.parked();
+  stats.enqueue_refused = space_->refuses();
+  stats.uptime_ms = env_.clock->MonotonicMs() - started_monotonic_ms_;
+  done(stats);
+}
+
+}  // namespace treadle

@@ -1,0 +1,181 @@
+// Shard: the loop of one shard. Mailbox → engine → journal → replies.
+//
+// The shard's lane is the mailbox: each command is a piece of work posted there. The first one
+// opens a batch and posts Flush() behind itself, so that all that waits by then joins the same
+// batch. A batch is sealed into a frame when fewer than two frames are under way; else it goes on
+// growing while they sync. That is the group commit: one sync for all that came during the last
+// one, and the engine works while the disk does.
+//
+// Every reply is bound to the last frame that was applied when it was formed, and leaves when that
+// frame is durable.
+//
+// All methods on the shard's lane, except the constructor and where said. Nothing here blocks: disk
+// work happens on the other lanes, whose completions are posted back.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "node/checkpointer.h"
+#include "node/node.h"
+#include "node/recovery.h"
+#include "node/space_guard.h"
+#include "node/waiters.h"
+
+namespace treadle {
+
+class Shard {
+ public:
+  template <class T>
+  using Callback = Node::Callback<T>;
+
+  /// Borrows everything but what it is given by value.
+  Shard(const NodeOptions& options, const NodeEnvironment& environment, NodeStorage* storage,
+        Checkpointer* checkpointer, SpaceGuard* space, Recovered recovered);
+
+  /// Starts timers and the first check of the disk.
+  void Start();
+
+  void Enqueue(EnqueueCommand command, uint64_t bytes, Callback<EnqueueReply> done);
+  void Get(TaskId id, int64_t wait_ms, Callback<TaskView> done);
+  void List(TaskQuery query, Callback<ListReply> done);
+  void Queues(Callback<std::vector<QueueView>> done);
+  void GetQueue(const std::string& name, Callback<QueueView> done);
+  void Configure(const std::string& name, const std::function<Status(QueuePolicy*)>& edit,
+                 Callback<QueueView> done);
+  void Exchange(Waiters::Job job);
+  void Abandon(uint64_t ticket);
+  void Undelivered(const LeaseHolder& holder, const ExchangeReply& reply);
+  void Stats(Callback<NodeStats> done);
+  void Close(std::function<void()> closed);
+
+  /// Bytes of enqueues that were accepted into the mailbox and are not durable yet. Any thread.
+  std::atomic<uint64_t>& bytes_under_way() { return bytes_under_way_; }
+
+  const Engine& engine() const { return *engine_; }
+
+ private:
+  struct FrameUnderWay {
+    uint64_t sequence = 0;
+    std::vector<std::function<void()>> replies;
+  };
+  // What the store said about tasks that a command needed; a task that is not here is not in the
+  // store.
+  using Loaded = std::map<TaskId, TaskRecord>;
+  using Then = std::function<void(const Loaded&)>;
+
+  // batch.cc: batches, frames, replies.
+  /// The engine, within a batch.
+  Engine& Open();
+  void Flush();
+  void SealIfRoom();
+  void Seal();
+  void Append(uint64_t sequence, ShardTime time, std::string effects);
+  void OnDurable(uint64_t sequence, uint64_t bytes, const Status& status);
+  void SyncLater();
+  void Reply(std::function<void()> reply);
+  template <class T>
+  void Answer(Callback<T> done, Result<T> result) {
+    Reply([done = std::move(done), result = std::move(result)]() mutable {
+      done(std::move(result));
+    });
+  }
+  void Fail(const Status& status);
+
+  // time.cc
+  BatchTime Now();
+  void TickLater();
+  void Tick(int64_t at_ms);
+
+  // wake.cc: news from the engine for those who wait.
+  void WakeWaiters();
+  void WakeForLostLeases();
+
+  // load.cc: tasks that are not in memory; lists.
+  void Load(const std::vector<TaskId>& tasks, Then then);
+  void OnLoaded(const std::vector<TaskId>& tasks, uint64_t stored_frame,
+                Result<std::vector<TaskRecord>> records, Then then);
+  void ReadList(TaskQuery query, Callback<ListReply> done);
+
+  // exchange_step.cc
+  void StepExchange(const Waiters::Job& job, const Loaded& loaded);
+  bool ApplyReports(const Waiters::Job& job, const Loaded& loaded);
+  bool LeaseFor(const Waiters::Job& job);
+  void FinishExchange(const Waiters::Job& job);
+  void ParkExchange(const Waiters::Job& job);
+  void EndParked(const Waiters::Job& job);
+  void ForgetIdleSessions();
+
+  // checkpoint.cc
+  void CheckpointLater();
+  void Checkpoint();
+  void RunCheckpoint(uint64_t to);
+  void OnCheckpointed(const Result<uint64_t>& applied, WallTime as_of);
+  void ForgetLater();
+  void CheckSpace();
+  void CheckSpaceLater();
+  void RunAfterCheckpoint();
+  void CloseIfIdle();
+
+  NodeOptions options_;
+  NodeEnvironment env_;
+  NodeStorage* storage_;
+  Checkpointer* checkpointer_;
+  SpaceGuard* space_;
+  std::unique_ptr<Engine> engine_;
+  Waiters waiters_;
+  bool failed_ = false;
+  bool closing_ = false;
+
+  // Time.
+  ShardTime base_time_;
+  int64_t base_monotonic_ms_;
+  int64_t started_monotonic_ms_;
+  int64_t tick_at_ms_ = INT64_MAX;  // by the monotonic clock; the earliest Tick() that is posted
+
+  // The batch that is open, and frames on their way to disk.
+  bool batch_open_ = false;
+  bool time_is_stale_ = false;
+  bool flush_posted_ = false;
+  std::string effects_;
+  std::vector<std::function<void()>> replies_;
+  std::deque<FrameUnderWay> under_way_;
+  uint64_t next_frame_;
+  uint64_t durable_frame_;
+  bool sync_posted_ = false;
+  std::atomic<uint64_t> bytes_under_way_{0};
+
+  // Checkpoints.
+  uint64_t stored_frame_;
+  WallTime stored_as_of_;
+  uint64_t backlog_bytes_ = 0;                         // of frames after stored_frame_
+  std::deque<std::pair<uint64_t, uint64_t>> backlog_;  // (frame, bytes)
+  bool checkpoint_runs_ = false;
+  bool checkpoint_timer_ = false;
+  bool forget_posted_ = false;
+  struct ListWaiting {
+    uint64_t frame;                               // that the store must have reached
+    std::shared_ptr<std::function<void()>> read;  // empty once it has run
+  };
+  std::vector<ListWaiting> lists_;
+  bool space_check_posted_ = false;
+  std::function<void()> closed_;
+
+  struct Session {
+    uint32_t sequence = 0;  // of its newest exchange
+    uint64_t delivery = 0;  // of its newest answer
+    int64_t seen_ms = 0;
+  };
+  std::map<LeaseHolder, Session> sessions_;
+  uint64_t next_ticket_ = 1;
+  NodeStats stats_;
+};
+
+}  // namespace treadle

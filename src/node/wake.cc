@@ -1,0 +1,37 @@
+// Shard: what the engine has to tell to those who wait.
+
+#include <map>
+#include <utility>
+
+#include "node/shard.h"
+
+namespace treadle {
+
+void Shard::WakeWaiters() {
+  for (const Engine::ReadyLane& lane : engine_->TakeReadyLanes()) {
+    while (engine_->HasReady(lane.queue, lane.type)) {
+      const Waiters::Job job = waiters_.TakeByLane(lane.queue, lane.type);
+      if (job == nullptr) break;
+      StepExchange(job, {});
+    }
+  }
+  WakeForLostLeases();
+  for (const TaskId task : engine_->TakeEnded())
+    for (const auto& wake : waiters_.TakeWatchers(task)) wake();
+}
+
+void Shard::WakeForLostLeases() {
+  std::map<LeaseHolder, std::vector<Token>> lost;
+  for (LostLease& lease : engine_->TakeLostLeases()) {
+    ++stats_.leases_lost;
+    lost[std::move(lease.holder)].push_back(lease.token);
+  }
+  for (auto& [holder, tokens] : lost) {
+    const Waiters::Job job = waiters_.TakeByHolder(holder);
+    if (job == nullptr) continue;  // it will hear when it renews
+    job->reply.lost.insert(job->reply.lost.end(), tokens.begin(), tokens.end());
+    FinishExchange(job);
+  }
+}
+
+}  // namespace treadle
