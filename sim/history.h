@@ -1,0 +1,42 @@
+// History: what producers and workers were told, and the promises that it breaks or keeps. It knows
+// nothing of the inside of a node.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "node/exchange.h"
+
+namespace treadle::sim {
+
+class History {
+ public:
+  /// An enqueue was acknowledged.
+  void Accepted(const std::string& key, TaskId id, const std::string& payload);
+  /// A worker was given a lease.
+  void Leased(const treadle::Leased& lease);
+  /// A worker's report was acknowledged.
+  void Reported(const Report& report, const Status& status);
+  /// At the end, when all is quiet: what a task turned out to be.
+  void Ended(const std::string& key, const Result<TaskView>& view);
+
+  const std::map<std::string, TaskId>& accepted() const { return accepted_; }
+  const std::vector<std::string>& violations() const { return violations_; }
+  uint64_t leases() const { return leases_; }
+  uint64_t completions() const { return completed_.size(); }
+
+ private:
+  void Violation(const std::string& what) { violations_.push_back(what); }
+
+  std::map<std::string, TaskId> accepted_;  // by idempotency key
+  std::map<TaskId, std::string> payloads_;
+  std::map<TaskId, uint32_t> newest_attempt_;  // of the leases that were delivered
+  std::map<TaskId, Token> completed_;          // acknowledged
+  uint64_t leases_ = 0;
+  std::vector<std::string> violations_;
+};
+
+}  // namespace treadle::sim

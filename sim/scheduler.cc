@@ -1,0 +1,54 @@
+#include "sim/scheduler.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <utility>
+
+namespace treadle::sim {
+
+void Lane::Post(std::function<void()> work) {
+  if (!dead_) ready_.push_back(std::move(work));
+}
+
+void Lane::PostAfter(int64_t delay_ms, std::function<void()> work) {
+  if (dead_) return;
+  scheduler_->delayed_.emplace(scheduler_->now_ms_ + delay_ms,
+                               Scheduler::Delayed{this, std::move(work)});
+}
+
+Lane* Scheduler::MakeLane() {
+  lanes_.push_back(std::make_unique<Lane>(this, static_cast<uint32_t>(lanes_.size())));
+  return lanes_.back().get();
+}
+
+bool Scheduler::Step() {
+  std::vector<Lane*> runnable;
+  for (const auto& lane : lanes_)
+    if (!lane->ready_.empty()) runnable.push_back(lane.get());
+  if (!runnable.empty()) {
+    Lane* lane = runnable[random.Below(runnable.size())];
+    const auto work = std::move(lane->ready_.front());
+    lane->ready_.pop_front();
+    ++steps_;
+    Trace("run", lane->number_, static_cast<uint64_t>(now_ms_));
+    work();
+    return true;
+  }
+  if (delayed_.empty()) return false;
+  const auto next = delayed_.begin();
+  now_ms_ = std::max(now_ms_, next->first);
+  next->second.lane->Post(std::move(next->second.work));
+  delayed_.erase(next);
+  return true;
+}
+
+void Scheduler::Trace(std::string_view what, uint64_t a, uint64_t b) {
+  trace_ = Mix64(trace_ ^ Xxh3(what) ^ Mix64(a) ^ (Mix64(b) << 1));
+  if (print_trace)
+    std::fprintf(stderr, "%8lld ms %.*s %llu %llu\n", static_cast<long long>(now_ms_),
+                 static_cast<int>(what.size()), what.data(), static_cast<unsigned long long>(a),
+                 static_cast<unsigned long long>(b));
+}
+
+}  // namespace treadle::sim

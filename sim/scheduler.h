@@ -1,0 +1,80 @@
+// Scheduler: all threads of the simulated world, as queues of one seeded scheduler.
+//
+// Each lane runs its posted work in order; which lane goes next is drawn by the seed. Time stands
+// still while anything can run, then jumps to the next thing that is due. One seed gives one run:
+// Trace() folds every step into a hash.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/executor.h"
+#include "base/hash.h"
+#include "base/random.h"
+#include "base/time.h"
+
+namespace treadle::sim {
+
+class Scheduler;
+
+/// A lane of the simulated world. Dead lanes drop their work: that is what a crash does to threads.
+class Lane final : public Executor {
+ public:
+  Lane(Scheduler* scheduler, uint32_t number) : scheduler_(scheduler), number_(number) {}
+
+  void Post(std::function<void()> work) override;
+  void PostAfter(int64_t delay_ms, std::function<void()> work) override;
+  void Die() { dead_ = true, ready_.clear(); }
+
+ private:
+  friend class Scheduler;
+
+  Scheduler* scheduler_;
+  uint32_t number_;
+  bool dead_ = false;
+  std::deque<std::function<void()>> ready_;
+};
+
+class Scheduler final : public Clock {
+ public:
+  explicit Scheduler(uint64_t seed) : random(seed) {}
+
+  /// A new lane; lives as long as the scheduler.
+  Lane* MakeLane();
+
+  /// Runs one piece of work, or moves time to the next one. False if there is nothing left to do.
+  bool Step();
+
+  // Clock.
+  WallTime Wall() override { return {1'700'000'000'000 + now_ms_ + wall_offset_ms}; }
+  int64_t MonotonicMs() override { return now_ms_; }
+
+  /// Folds something that happened into the trace.
+  void Trace(std::string_view what, uint64_t a = 0, uint64_t b = 0);
+  uint64_t trace_hash() const { return trace_; }
+  uint64_t steps() const { return steps_; }
+
+  SeededRandom random;
+  int64_t wall_offset_ms = 0;
+  bool print_trace = false;
+
+ private:
+  friend class Lane;
+  struct Delayed {
+    Lane* lane;
+    std::function<void()> work;
+  };
+
+  int64_t now_ms_ = 0;
+  uint64_t steps_ = 0;
+  uint64_t trace_ = 0;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::multimap<int64_t, Delayed> delayed_;
+};
+
+}  // namespace treadle::sim

@@ -1,0 +1,249 @@
+#include "sim/sim_disk.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace treadle::sim {
+namespace {
+
+constexpr uint64_t kSectorBytes = 512;
+
+std::string ParentOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+}  // namespace
+
+class SimFile final : public File {
+ public:
+  SimFile(SimDisk* disk, std::shared_ptr<SimDisk::Inode> inode, std::string path)
+      : disk_(disk),
+        generation_(disk->generation_),
+        inode_(std::move(inode)),
+        path_(std::move(path)) {}
+
+  Result<size_t> Read(uint64_t offset, char* out, size_t size) override {
+    if (!alive()) return disk_->Dead(path_);
+    const std::string& content = inode_->now;
+    if (offset >= content.size()) return size_t{0};
+    return content.copy(out, size, offset);
+  }
+
+  Status Write(uint64_t offset, std::string_view data) override {
+    const uint64_t end = offset + data.size();
+    if (alive() && end > inode_->now.size() &&
+        disk_->used() - inode_->now.size() + end > disk_->capacity_)
+      return {Code::kResourceExhausted, "cannot write " + path_ + ": No space left on device"};
+    return Change({false, offset, std::string(data)});
+  }
+
+  Status Truncate(uint64_t size) override { return Change({true, size, {}}); }
+
+  Status Sync() override {
+    bool dies = false;
+    TREADLE_RETURN_IF_ERROR(Begin(&dies));
+    const bool done = !dies || disk_->random_.OneIn(2);
+    if (std::exchange(disk_->fail_next_sync_, false))
+      return {Code::kUnavailable, "cannot sync " + path_ + ": Input/output error"};
+    if (done) {
+      inode_->durable = inode_->now;
+      inode_->pending.clear();
+    }
+    return dies ? disk_->Dead(path_) : Status();
+  }
+
+  Result<uint64_t> Size() override {
+    if (!alive()) return disk_->Dead(path_);
+    return uint64_t{inode_->now.size()};
+  }
+
+ private:
+  bool alive() const { return !disk_->dead_ && generation_ == disk_->generation_; }
+
+  Status Begin(bool* dies) {
+    if (generation_ != disk_->generation_) return disk_->Dead(path_);
+    return disk_->Begin(path_, dies);
+  }
+
+  Status Change(SimDisk::Change change) {
+    bool dies = false;
+    TREADLE_RETURN_IF_ERROR(Begin(&dies));
+    SimDisk::Apply(change, &inode_->now);
+    inode_->pending.push_back(std::move(change));
+    return dies ? disk_->Dead(path_) : Status();
+  }
+
+  SimDisk* disk_;
+  uint64_t generation_;
+  std::shared_ptr<SimDisk::Inode> inode_;
+  std::string path_;
+};
+
+class SimLock final : public DiskLock {
+ public:
+  SimLock(SimDisk* disk, std::string path)
+      : disk_(disk), generation_(disk->generation_), path_(std::move(path)) {}
+  ~SimLock() override {
+    if (generation_ == disk_->generation_) disk_->locks_.erase(path_);
+  }
+
+ private:
+  SimDisk* disk_;
+  uint64_t generation_;
+  std::string path_;
+};
+
+Status SimDisk::Dead(const std::string& path) const {
+  return {Code::kUnavailable, "cannot use " + path + ": the simulated machine is down"};
+}
+
+Status SimDisk::Begin(const std::string& path, bool* dies) {
+  if (dead_) return Dead(path);
+  *dies = ++operations_ == crash_at_;
+  dead_ = *dies;
+  return {};
+}
+
+uint64_t SimDisk::used() const {
+  uint64_t bytes = 0;
+  for (const auto& [name, inode] : names_) bytes += inode->now.size();
+  return bytes;
+}
+
+void SimDisk::Apply(const Change& change, std::string* content) {
+  if (change.truncates) return content->resize(change.offset, '\0');
+  content->resize(std::max<uint64_t>(content->size(), change.offset + change.data.size()), '\0');
+  content->replace(change.offset, change.data.size(), change.data);
+}
+
+void SimDisk::Apply(const DirectoryChange& change, Names* names) {
+  if (!change.from.empty()) names->erase(change.from);
+  if (!change.to.empty()) (*names)[change.to] = change.inode;
+}
+
+// What of a file's pending changes reached the disk. `mood`: 0 all, 1 none, else each by chance.
+void SimDisk::Resolve(Inode* inode, uint64_t mood) {
+  for (Change& change : inode->pending) {
+    if (mood == 1 || (mood > 1 && random_.OneIn(2))) continue;
+    if (mood > 1 && !change.truncates && random_.OneIn(3)) {
+      const uint64_t sectors = change.data.size() / kSectorBytes + 1;
+      change.data.resize(
+          std::min<uint64_t>(change.data.size(), random_.Below(sectors) * kSectorBytes));
+    }
+    Apply(change, &inode->durable);
+  }
+  inode->pending.clear();
+  inode->now = inode->durable;
+}
+
+void SimDisk::Restart() {
+  const uint64_t mood = random_.Below(4);
+  const uint64_t survive = mood == 0   ? pending_.size()
+                           : mood == 1 ? 0
+                                       : random_.Below(pending_.size() + 1);
+  for (uint64_t i = 0; i < survive; ++i) Apply(pending_[i], &durable_names_);
+  pending_.clear();
+  names_ = durable_names_;
+  for (auto& [name, inode] : names_) Resolve(inode.get(), mood);
+  RestartProcess();
+}
+
+void SimDisk::RestartProcess() {
+  locks_.clear();
+  crash_at_ = 0;
+  dead_ = false;
+  ++generation_;
+}
+
+void SimDisk::FlipBit(const std::string& path, uint64_t byte, unsigned bit) {
+  Inode& inode = *names_.at(path);
+  for (std::string* content : {&inode.now, &inode.durable})
+    content->at(byte) = static_cast<char>(content->at(byte) ^ (1 << bit));
+}
+
+void SimDisk::Cut(const std::string& path, uint64_t size) {
+  Inode& inode = *names_.at(path);
+  inode.now.resize(size);
+  inode.durable.resize(size);
+  inode.pending.clear();
+}
+
+Result<std::unique_ptr<File>> SimDisk::Open(const std::string& path, Mode mode) {
+  if (dead_) return Dead(path);
+  const auto it = names_.find(path);
+  if (it != names_.end())
+    return std::unique_ptr<File>(std::make_unique<SimFile>(this, it->second, path));
+  if (mode != Mode::kCreate)
+    return Status(Code::kNotFound, "cannot open " + path + ": No such file or directory");
+  bool dies = false;
+  TREADLE_RETURN_IF_ERROR(Begin(path, &dies));
+  pending_.push_back({{}, path, std::make_shared<Inode>()});
+  Apply(pending_.back(), &names_);
+  if (dies) return Dead(path);
+  return std::unique_ptr<File>(std::make_unique<SimFile>(this, names_.at(path), path));
+}
+
+Status SimDisk::CreateDirectory(const std::string& path) {
+  if (dead_) return Dead(path);
+  directories_.insert(path);
+  return {};
+}
+
+Result<std::vector<std::string>> SimDisk::List(const std::string& directory) {
+  if (dead_) return Dead(directory);
+  std::vector<std::string> names;
+  for (const auto& [path, inode] : names_)
+    if (ParentOf(path) == directory) names.push_back(path.substr(directory.size() + 1));
+  return names;
+}
+
+Status SimDisk::Rename(const std::string& from, const std::string& to) {
+  if (!dead_ && !names_.contains(from))
+    return {Code::kNotFound, "cannot rename " + from + ": No such file or directory"};
+  bool dies = false;
+  TREADLE_RETURN_IF_ERROR(Begin(from, &dies));
+  pending_.push_back({from, to, names_.at(from)});
+  Apply(pending_.back(), &names_);
+  return dies ? Dead(from) : Status();
+}
+
+Status SimDisk::Remove(const std::string& path) {
+  if (!dead_ && !names_.contains(path))
+    return {Code::kNotFound, "cannot remove " + path + ": No such file or directory"};
+  bool dies = false;
+  TREADLE_RETURN_IF_ERROR(Begin(path, &dies));
+  pending_.push_back({path, {}, names_.at(path)});
+  Apply(pending_.back(), &names_);
+  return dies ? Dead(path) : Status();
+}
+
+Status SimDisk::SyncDirectory(const std::string& path) {
+  bool dies = false;
+  TREADLE_RETURN_IF_ERROR(Begin(path, &dies));
+  if (dies && random_.OneIn(2)) return Dead(path);
+  std::vector<DirectoryChange> others;
+  for (DirectoryChange& change : pending_) {
+    const bool is_here = ParentOf(change.to.empty() ? change.from : change.to) == path;
+    if (is_here)
+      Apply(change, &durable_names_);
+    else
+      others.push_back(std::move(change));
+  }
+  pending_ = std::move(others);
+  return dies ? Dead(path) : Status();
+}
+
+Result<uint64_t> SimDisk::FreeBytes(const std::string& path) {
+  if (dead_) return Dead(path);
+  const uint64_t taken = used();
+  return taken > capacity_ ? 0 : capacity_ - taken;
+}
+
+Result<std::unique_ptr<DiskLock>> SimDisk::Lock(const std::string& path) {
+  if (dead_) return Dead(path);
+  if (!locks_.insert(path).second)
+    return Status(Code::kFailedPrecondition, path + " is locked by another process");
+  return std::unique_ptr<DiskLock>(std::make_unique<SimLock>(this, path));
+}
+
+}  // namespace treadle::sim

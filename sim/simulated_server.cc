@@ -1,0 +1,79 @@
+#include "sim/simulated_server.h"
+
+#include <utility>
+
+#include "journal/file_journal.h"
+#include "store/sqlite_store.h"
+
+namespace treadle::sim {
+namespace {
+
+const std::string kDirectory = "/data";
+
+// Small enough that a short run rotates segments, checkpoints, and reads payloads back.
+NodeOptions SmallNode() {
+  NodeOptions options;
+  options.directory = kDirectory;
+  options.disk_reserve_bytes = 0;
+  options.ballast_bytes = 4096;
+  options.checkpoint_bytes = 16 << 10;
+  options.checkpoint_ms = 300;
+  options.checkpoint_transaction_bytes = 2 << 10;
+  options.payload_memory_bytes = 4 << 10;
+  return options;
+}
+
+}  // namespace
+
+SimulatedServer::SimulatedServer(Scheduler* scheduler, uint64_t seed)
+    : scheduler_(scheduler), random_(seed), disk_(random_.Next()) {}
+
+SimulatedServer::~SimulatedServer() { node_.reset(); }
+
+Result<bool> SimulatedServer::Start() {
+  for (Lane*& lane : lanes_) lane = scheduler_->MakeLane();
+  const Status status = Open();
+  if (status.ok()) return true;
+  if (disk_.dead()) return false;
+  return status;
+}
+
+Status SimulatedServer::Open() {
+  TREADLE_RETURN_IF_ERROR(disk_.CreateDirectory(kDirectory));
+  NodeStorage storage;
+  TREADLE_ASSIGN_OR_RETURN(
+      auto journal,
+      FileJournal::Open(&disk_, &random_, {kDirectory + "/journal", uint64_t{128} << 10}));
+  // Names of file systems are global to SQLite, and runs may follow each other in one process.
+  vfs_ = std::make_unique<SimVfs>(&disk_, "sim-" + std::to_string(++incarnation_), random_.Next());
+  TREADLE_ASSIGN_OR_RETURN(storage.store, SqliteStore::Open({kDirectory + "/store.db",
+                                                             journal->identity(), vfs_->name()}));
+  TREADLE_RETURN_IF_ERROR(disk_.SyncDirectory(kDirectory));
+  storage.journal = std::move(journal);
+  NodeEnvironment environment;
+  environment.disk = &disk_;
+  environment.clock = scheduler_;
+  environment.random = &random_;
+  environment.shard = lanes_[0];
+  environment.journal = lanes_[1];
+  environment.checkpoint = lanes_[2];
+  environment.reader = lanes_[3];
+  environment.on_fatal = [this](const Status& status) {
+    if (!disk_.dead()) wrongly_stopped_ = status.ToString();
+  };
+  environment.log = [this](const std::string& line) { scheduler_->Trace(line); };
+  TREADLE_ASSIGN_OR_RETURN(node_, Node::Open(SmallNode(), environment, std::move(storage)));
+  scheduler_->Trace("started", node_->term());
+  return {};
+}
+
+void SimulatedServer::Crash() {
+  for (Lane* lane : lanes_) lane->Die();
+  node_.reset();
+  vfs_.reset();
+  // kill -9 leaves the page cache; a power failure does not.
+  random_.Next() % 2 == 0 ? disk_.RestartProcess() : disk_.Restart();
+  ++crashes_;
+}
+
+}  // namespace treadle::sim

@@ -1,0 +1,31 @@
+// World: one simulated run. Producers, workers, network and server, faults for a while, then peace
+// until every task has ended; and what of it broke a promise.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace treadle::sim {
+
+struct RunOptions {
+  uint64_t seed = 1;
+  bool print_trace = false;
+};
+
+struct RunReport {
+  uint64_t seed = 0;
+  uint64_t trace_hash = 0;
+  uint64_t steps = 0;
+  int64_t virtual_ms = 0;
+  uint64_t crashes = 0;
+  uint64_t accepted = 0;
+  uint64_t leases = 0;
+  uint64_t completions = 0;
+  std::vector<std::string> violations;
+};
+
+/// Pure: the same options give the same report, on every machine.
+RunReport RunWorld(const RunOptions& options);
+
+}  // namespace treadle::sim
