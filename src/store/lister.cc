@@ -1,0 +1,233 @@
+#include "store/lister.h"
+
+#include <algorithm>
+#include <limits>
+#include <queue>
+
+#include "store/row.h"
+
+namespace treadle {
+namespace {
+
+// What a source selects: the members of a Candidate. ?1 is the cursor and ?2 the size of a batch.
+constexpr char kCandidate[] = "SELECT id, queue, type, rank, state FROM ";
+constexpr char kNewest[] = " AND id < ?1 ORDER BY id DESC LIMIT ?2";
+
+// Past every row of a lane. (SQLite searches `>` on fewer columns than the key has as `>=`, and
+// would walk the lane.)
+constexpr int64_t kLastId = std::numeric_limits<int64_t>::max();
+
+std::string Candidates(const char* from) { return std::string(kCandidate) + from + kNewest; }
+
+std::string ViewOf(const char* table, const std::string& columns) {
+  const std::string name = table;
+  return "SELECT " + columns + ", (SELECT name FROM queue WHERE id = " + name +
+         ".queue), (SELECT name FROM type WHERE id = " + name + ".type) FROM " + name + " WHERE ";
+}
+
+// As SQLite orders them.
+int64_t RowId(TaskId id) { return static_cast<int64_t>(id.packed); }
+
+size_t SizeOf(const TaskView& view) {
+  size_t bytes = 0;
+  if (view.task.error) bytes += view.task.error->message.size();
+  if (view.task.result) bytes += view.task.result->bytes.size();
+  return bytes;
+}
+
+}  // namespace
+
+Lister::Lister(Connection* db)
+    : db_(db),
+      queue_id_(db, "SELECT id FROM queue WHERE name = ?1"),
+      type_id_(db, "SELECT id FROM type WHERE name = ?1"),
+      next_lane_(db,
+                 "SELECT queue, type, rank FROM live"
+                 " WHERE (queue, type, rank, id) > (?1, ?2, ?3, ?4)"
+                 " ORDER BY queue, type, rank, id LIMIT 1"),
+      next_not_ready_lane_(db,
+                           "SELECT queue, type FROM live INDEXED BY live_not_ready"
+                           " WHERE state = ?1 AND state <> 2 AND (queue, type, id) > (?2, ?3, ?4)"
+                           " ORDER BY queue, type, id LIMIT 1"),
+      lane_(db, Candidates("live WHERE queue = ?3 AND type = ?4 AND rank = ?5")),
+      not_ready_lane_(db, Candidates("live INDEXED BY live_not_ready WHERE state <> 2"
+                                     " AND state = ?3 AND queue = ?4 AND type = ?5")),
+      done_all_(db, Candidates("done WHERE true")),
+      done_by_state_(db, Candidates("done INDEXED BY done_state WHERE state = ?3")),
+      done_by_queue_(db, Candidates("done INDEXED BY done_queue WHERE state = ?3 AND queue = ?4")),
+      done_by_type_(db, Candidates("done INDEXED BY done_type WHERE state = ?3 AND type = ?4")),
+      live_view_(db, ViewOf("live", LiveColumns(Parts::kView)) +
+                         "queue = ?1 AND type = ?2 AND rank = ?3 AND id = ?4"),
+      done_view_(db, ViewOf("done", DoneColumns(Parts::kView)) + "id = ?1"),
+      done_view_with_result_(db, ViewOf("done", DoneColumns(Parts::kViewWithResult)) + "id = ?1") {}
+
+Result<TaskPage> Lister::List(const TaskQuery& query) {
+  TREADLE_CHECK(query.limit >= 1 && query.limit <= 1000);
+  TaskPage page;
+  Transaction snapshot(db_);
+  TREADLE_RETURN_IF_ERROR(snapshot.Begin(Transaction::Kind::kRead));
+  TREADLE_ASSIGN_OR_RETURN(const std::optional<Filter> filter, Resolve(query));
+  if (!filter) return page;  // nothing has that name
+  sources_.clear();
+  TREADLE_RETURN_IF_ERROR(FindSources(*filter));
+  const auto wanted = static_cast<int64_t>(query.limit) + 1;
+  for (Source& source : sources_) {
+    source.before = query.before.packed == 0 ? kLastId : RowId(query.before);
+    source.batch_size = 2 * wanted / static_cast<int64_t>(sources_.size()) + 1;
+  }
+  TREADLE_RETURN_IF_ERROR(Merge(query, *filter, &page));
+  TREADLE_RETURN_IF_ERROR(snapshot.Commit());
+  return page;
+}
+
+Result<std::optional<Lister::Filter>> Lister::Resolve(const TaskQuery& query) {
+  Filter filter{.state = query.state};
+  bool known = true;
+  const auto resolve = [&](Statement* statement, const std::optional<std::string>& name,
+                           std::optional<uint32_t>* id) {
+    if (!name) return Status();
+    Rows rows = statement->Query(std::string_view(*name));
+    if (rows.Next())
+      *id = rows.As<uint32_t>(0);
+    else
+      known = false;
+    return rows.status();
+  };
+  TREADLE_RETURN_IF_ERROR(resolve(&queue_id_, query.queue, &filter.queue));
+  TREADLE_RETURN_IF_ERROR(resolve(&type_id_, query.type, &filter.type));
+  return known ? std::optional(filter) : std::nullopt;
+}
+
+Status Lister::FindSources(const Filter& filter) {
+  if (!filter.state || IsTerminal(*filter.state)) AddEndedSources(filter);
+  if (!filter.state || *filter.state == TaskState::kReady) return FindLanes(filter);
+  return IsTerminal(*filter.state) ? Status() : FindNotReadyLanes(filter, *filter.state);
+}
+
+Status Lister::FindLanes(const Filter& filter) {
+  int64_t queue = filter.queue.value_or(0);
+  int64_t type = filter.queue ? filter.type.value_or(0) : 0;
+  int64_t rank = -1;
+  while (true) {
+    Rows rows = next_lane_.Query(queue, type, rank, kLastId);
+    if (!rows.Next()) return rows.status();
+    queue = rows.Int(0);
+    type = rows.Int(1);
+    rank = rows.Int(2);
+    if (filter.queue && queue != *filter.queue) return {};
+    if (filter.type && type < *filter.type) {
+      type = *filter.type;
+      rank = -1;
+    } else if (filter.type && type > *filter.type) {
+      type = std::numeric_limits<TypeId>::max();  // on to the next queue
+    } else {
+      AddSource(&lane_, {queue, type, rank});
+    }
+  }
+}
+
+Status Lister::FindNotReadyLanes(const Filter& filter, TaskState state) {
+  const auto number = static_cast<int64_t>(state);
+  int64_t queue = filter.queue.value_or(0);
+  int64_t type = -1;
+  while (true) {
+    Rows rows = next_not_ready_lane_.Query(number, queue, type, kLastId);
+    if (!rows.Next()) return rows.status();
+    queue = rows.Int(0);
+    type = rows.Int(1);
+    if (filter.queue && queue != *filter.queue) return {};
+    if (!filter.type || type == *filter.type) AddSource(&not_ready_lane_, {number, queue, type});
+  }
+}
+
+void Lister::AddEndedSources(const Filter& filter) {
+  if (!filter.queue && !filter.type && !filter.state) return AddSource(&done_all_, {});
+  for (const TaskState state : {TaskState::kCompleted, TaskState::kDead}) {
+    if (filter.state && *filter.state != state) continue;
+    const auto number = static_cast<int64_t>(state);
+    if (filter.queue)
+      AddSource(&done_by_queue_, {number, *filter.queue});
+    else if (filter.type)
+      AddSource(&done_by_type_, {number, *filter.type});
+    else
+      AddSource(&done_by_state_, {number});
+  }
+}
+
+void Lister::AddSource(Statement* statement, std::vector<int64_t> key) {
+  sources_.push_back({.statement = statement, .key = std::move(key)});
+}
+
+Status Lister::Refill(Source* source) {
+  if (!source->batch.empty() || source->exhausted) return {};
+  std::vector<int64_t> values{source->before, source->batch_size};
+  values.insert(values.end(), source->key.begin(), source->key.end());
+  Rows rows = source->statement->QueryNumbers(values);
+  while (rows.Next())
+    source->batch.push_back({.id = {rows.As<uint64_t>(0)},
+                             .queue = rows.As<QueueId>(1),
+                             .type = rows.As<TypeId>(2),
+                             .rank = rows.As<uint8_t>(3),
+                             .state = rows.As<TaskState>(4)});
+  TREADLE_RETURN_IF_ERROR(rows.status());
+  source->exhausted = std::ssize(source->batch) < source->batch_size;
+  if (!source->batch.empty()) source->before = RowId(source->batch.back().id);
+  source->batch_size = std::min<int64_t>(2 * source->batch_size, 1'000);
+  return {};
+}
+
+Status Lister::Merge(const TaskQuery& query, const Filter& filter, TaskPage* page) {
+  using Head = std::pair<int64_t, Source*>;
+  std::priority_queue<Head> heads;
+  const auto offer = [&](Source* source) {
+    TREADLE_RETURN_IF_ERROR(Refill(source));
+    if (!source->batch.empty()) heads.emplace(RowId(source->batch.front().id), source);
+    return Status();
+  };
+  for (Source& source : sources_) TREADLE_RETURN_IF_ERROR(offer(&source));
+
+  size_t bytes = 0;
+  for (size_t n = 0; !heads.empty(); ++n) {
+    Source* source = heads.top().second;
+    const Candidate candidate = source->batch.front();
+    if (n == kRowsMax) {
+      page->next = {candidate.id.packed + 1};
+      return {};
+    }
+    heads.pop();
+    source->batch.pop_front();
+    TREADLE_RETURN_IF_ERROR(offer(source));
+    if ((filter.queue && candidate.queue != *filter.queue) ||
+        (filter.type && candidate.type != *filter.type) ||
+        (filter.state && candidate.state != *filter.state))
+      continue;
+    if (page->tasks.size() == query.limit || bytes > kPageBytesMax) {
+      page->next = page->tasks.back().task.image.id;
+      return {};
+    }
+    TREADLE_RETURN_IF_ERROR(Show(candidate, query.with_results, &page->tasks));
+    bytes += SizeOf(page->tasks.back());
+  }
+  return {};
+}
+
+Status Lister::Show(const Candidate& candidate, bool with_result, std::vector<TaskView>* out) {
+  const bool ended = IsTerminal(candidate.state);
+  const Parts parts = ended && with_result ? Parts::kViewWithResult : Parts::kView;
+  Statement& done = with_result ? done_view_with_result_ : done_view_;
+  Rows rows = ended ? done.Query(candidate.id.packed)
+                    : live_view_.Query(candidate.queue, candidate.type, candidate.rank,
+                                       candidate.id.packed);
+  if (!rows.Next()) {
+    TREADLE_RETURN_IF_ERROR(rows.status());
+    return {Code::kDataLoss,
+            "an index of the store names task " + candidate.id.ToString() + ", which is not there"};
+  }
+  const int names = ColumnCount(parts);
+  TaskView& view = out->emplace_back();
+  view.queue = rows.Bytes(names);
+  view.type = rows.Bytes(names + 1);
+  return ReadRecord(rows, parts, &view.task);
+}
+
+}  // namespace treadle

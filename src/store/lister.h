@@ -1,0 +1,84 @@
+// Lister: draws one page of tasks, newest first, from whatever indexes serve the question.
+//
+// Waiting tasks stand in lanes, (queue, type, priority), each ordered by id; those that are not
+// ready stand also in lanes of an index, (state, queue, type). A page is a merge of the lanes that
+// the query admits and of the matching ended tasks, each read backwards from the cursor in small
+// batches. Lanes are found by jumping from one to the next, a search each. So a page costs about as
+// much as there are tasks on it and lanes in the store, however many tasks wait.
+//
+// What no index can rule out is filtered afterwards; after kRowsMax ids a page ends early, with a
+// cursor.
+#pragma once
+
+#include <deque>
+#include <vector>
+
+#include "store/sqlite.h"
+#include "store/store.h"
+
+namespace treadle {
+
+class Lister {
+ public:
+  static constexpr size_t kRowsMax = 20'000;
+  static constexpr size_t kPageBytesMax = size_t{8} << 20;  // of results and error messages
+
+  /// `db` must outlive the lister.
+  explicit Lister(Connection* db);
+
+  /// As Store::List(), from one snapshot.
+  Result<TaskPage> List(const TaskQuery& query);
+
+ private:
+  // The query with its names looked up.
+  struct Filter {
+    std::optional<QueueId> queue;
+    std::optional<TypeId> type;
+    std::optional<TaskState> state;
+  };
+  struct Candidate {
+    TaskId id;
+    QueueId queue = 0;
+    TypeId type = 0;
+    uint8_t rank = 0;
+    TaskState state = TaskState::kReady;
+  };
+  // One ordered run of ids: what `statement` selects with these leading values, newest first.
+  struct Source {
+    Statement* statement = nullptr;
+    std::vector<int64_t> key;
+    std::deque<Candidate> batch;
+    int64_t before = 0;  // where the next batch begins
+    int64_t batch_size = 1;
+    bool exhausted = false;
+  };
+
+  Result<std::optional<Filter>> Resolve(const TaskQuery& query);
+  Status FindSources(const Filter& filter);
+  Status FindLanes(const Filter& filter);
+  Status FindNotReadyLanes(const Filter& filter, TaskState state);
+  void AddEndedSources(const Filter& filter);
+  void AddSource(Statement* statement, std::vector<int64_t> key);
+  /// Makes the source's batch hold its newest id, unless there is none.
+  Status Refill(Source* source);
+  Status Merge(const TaskQuery& query, const Filter& filter, TaskPage* page);
+  Status Show(const Candidate& candidate, bool with_result, std::vector<TaskView>* out);
+
+  Connection* db_;
+  Statement queue_id_;
+  Statement type_id_;
+  Statement next_lane_;
+  Statement next_not_ready_lane_;
+  Statement lane_;
+  Statement not_ready_lane_;
+  Statement done_all_;
+  Statement done_by_state_;
+  Statement done_by_queue_;
+  Statement done_by_type_;
+  Statement live_view_;
+  Statement done_view_;
+  Statement done_view_with_result_;
+  std::vector<Source> sources_;
+};
+
+}  // namespace treadle

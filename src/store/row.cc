@@ -1,0 +1,146 @@
+#include "store/row.h"
+
+#include <utility>
+
+namespace treadle {
+namespace {
+
+// Column numbers of the selections, in their order.
+enum Column : int {
+  kId,
+  kQueue,
+  kType,
+  kRank,
+  kState,
+  kReported,
+  kMaxAttempts,
+  kUnspent,
+  kAttempt,
+  kTerm,
+  kExchange,
+  kWhen,
+  kEnqueuedAt,
+  kStartedAt,
+  kOrdinal,
+  kFinishedAt,
+  kWorker,
+  kIncarnation,
+  kErrorCode,
+  kErrorMessage,
+  kContentType,
+  kIdempotencyKey,
+  kPayloadSha256,
+  kResultContentType,
+  kResultSha256,
+  kResult,
+  kPayload,
+  kColumns,
+};
+
+constexpr char kImage[] =
+    "id, queue, type, rank, state, reported, max_attempts, unspent, attempt, term, exchange, "
+    "when_ms, enqueued_at_ms, started_at_ms";
+constexpr char kParts[] =
+    ", error_code, error_message, content_type, idempotency_key, payload_sha256";
+
+std::shared_ptr<const TaskError> ReadError(const Rows& row) {
+  if (row.IsNull(kErrorCode)) return nullptr;
+  return std::make_shared<TaskError>(
+      TaskError{.code = row.String(kErrorCode), .message = row.String(kErrorMessage)});
+}
+
+std::shared_ptr<const TaskBody> ReadBody(const Rows& row, Parts parts) {
+  auto body = std::make_shared<TaskBody>();
+  const std::optional<Sha256> digest = Sha256FromRaw(row.Bytes(kPayloadSha256));
+  if (parts == Parts::kWhole) {
+    body->payload = row.Bytes(kPayload);
+    if (!digest || Sha256Of(body->payload) != *digest) return nullptr;
+  }
+  body->content_type = row.Bytes(kContentType);
+  body->idempotency_key = row.Bytes(kIdempotencyKey);
+  body->payload_sha256 = digest.value_or(Sha256{});
+  return body;
+}
+
+std::shared_ptr<const TaskResult> ReadResult(const Rows& row) {
+  const std::optional<Sha256> digest = Sha256FromRaw(row.Bytes(kResultSha256));
+  if (!digest) return nullptr;
+  auto result = std::make_shared<TaskResult>();
+  result->bytes = row.Bytes(kResult);
+  if (Sha256Of(result->bytes) != *digest) return nullptr;
+  result->content_type = row.Bytes(kResultContentType);
+  result->sha256 = *digest;
+  return result;
+}
+
+std::string Columns(Parts parts, const char* own, const char* result) {
+  std::string columns = std::string(kImage) + own;
+  if (parts == Parts::kImage) return columns;
+  columns += kParts;
+  if (parts == Parts::kView) return columns;
+  columns += result;
+  return parts == Parts::kWhole ? columns + ", payload" : columns;
+}
+
+}  // namespace
+
+std::string LiveColumns(Parts parts) {
+  return Columns(parts, ", 0, NULL, worker, incarnation", ", NULL, NULL, NULL");
+}
+
+std::string DoneColumns(Parts parts) {
+  return Columns(parts, ", ordinal, finished_at_ms, NULL, NULL",
+                 ", result_content_type, result_sha256, result");
+}
+
+int ColumnCount(Parts parts) {
+  switch (parts) {
+    case Parts::kImage:
+      return kErrorCode;
+    case Parts::kView:
+      return kResultContentType;
+    case Parts::kViewWithResult:
+      return kPayload;
+    case Parts::kWhole:
+      return kColumns;
+  }
+  return 0;
+}
+
+Status ReadImage(const Rows& row, TaskImage* image) {
+  image->id = {row.As<uint64_t>(kId)};
+  image->queue = row.As<QueueId>(kQueue);
+  image->type = row.As<TypeId>(kType);
+  image->priority = RankOf(row.As<uint8_t>(kRank));
+  image->state = row.As<TaskState>(kState);
+  image->reported = row.Int(kReported) != 0;
+  image->max_attempts = row.As<uint16_t>(kMaxAttempts);
+  image->unspent = row.As<uint16_t>(kUnspent);
+  image->attempt = row.As<uint32_t>(kAttempt);
+  image->term = row.As<uint32_t>(kTerm);
+  image->exchange = row.As<uint32_t>(kExchange);
+  image->when_ms = row.Int(kWhen);
+  image->enqueued_at = {row.Int(kEnqueuedAt)};
+  image->started_at = {row.Int(kStartedAt)};
+  image->ordinal = row.As<uint64_t>(kOrdinal);
+  image->finished_at = {row.Int(kFinishedAt)};
+  if (TaskStateName(image->state)) return {};
+  return {Code::kDataLoss, "the store holds task " + image->id.ToString() + " in no known state"};
+}
+
+std::optional<LeaseHolder> ReadHolder(const Rows& row) {
+  if (row.IsNull(kWorker)) return std::nullopt;
+  return LeaseHolder{.worker = row.String(kWorker), .incarnation = row.As<uint64_t>(kIncarnation)};
+}
+
+Status ReadRecord(const Rows& row, Parts parts, TaskRecord* record) {
+  TREADLE_RETURN_IF_ERROR(ReadImage(row, &record->image));
+  record->holder = ReadHolder(row);
+  if (parts == Parts::kImage) return {};
+  record->error = ReadError(row);
+  record->body = ReadBody(row, parts);
+  if (parts != Parts::kView) record->result = ReadResult(row);
+  return {};
+}
+
+}  // namespace treadle

@@ -1,0 +1,37 @@
+// Rows of the tables `live` and `done` as tasks.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "model/task.h"
+#include "store/sqlite.h"
+
+namespace treadle {
+
+/// How much of a task a query reads. What comes later in a row is not even fetched from the file.
+enum class Parts {
+  kImage,           // and the holder
+  kView,            // error and body too, without payload and result
+  kViewWithResult,  // without payload
+  kWhole,
+};
+
+/// What to select from the table so that the functions below understand it.
+std::string LiveColumns(Parts parts);
+std::string DoneColumns(Parts parts);
+/// How many columns those are, for what a query selects after them.
+int ColumnCount(Parts parts);
+
+/// The image of the current row. DATA_LOSS: its state is none.
+Status ReadImage(const Rows& row, TaskImage* image);
+/// Who holds it, if anyone.
+std::optional<LeaseHolder> ReadHolder(const Rows& row);
+/// All that was selected. A payload or result that does not match its digest is damaged: the body,
+/// or the result, stays null. DATA_LOSS like ReadImage. `record` must be empty.
+Status ReadRecord(const Rows& row, Parts parts, TaskRecord* record);
+
+/// The place of a priority in lease order, which runs upwards.
+constexpr uint8_t RankOf(uint8_t priority) { return static_cast<uint8_t>(9 - priority); }
+
+}  // namespace treadle

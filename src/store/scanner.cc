@@ -1,0 +1,93 @@
+#include "store/scanner.h"
+
+#include "base/bytes.h"
+#include "store/key.h"
+#include "store/row.h"
+
+namespace treadle {
+namespace {
+
+// Calls `each(rows)` for all rows of `sql` until it fails.
+template <class Each>
+Status ForEachRow(Connection* db, const std::string& sql, Each each) {
+  Statement statement(db, sql);
+  Rows rows = statement.Query();
+  while (rows.Next()) TREADLE_RETURN_IF_ERROR(each(rows));
+  return rows.status();
+}
+
+Status ScanQueues(Connection* db, const Store::Visitor& visit) {
+  return ForEachRow(db, "SELECT id, name, policy FROM queue ORDER BY id", [&](const Rows& row) {
+    QueueIsNow queue{.id = row.As<QueueId>(0), .name = row.String(1)};
+    ByteReader policy(row.Bytes(2));
+    queue.policy = DecodePolicy(&policy);
+    if (policy.failed())
+      return Status(Code::kDataLoss, "the store's policy of queue " + queue.name + " is damaged");
+    return visit.queue(queue);
+  });
+}
+
+Status ScanTypes(Connection* db, const Store::Visitor& visit) {
+  return ForEachRow(db, "SELECT id, name FROM type ORDER BY id", [&](const Rows& row) {
+    return visit.type({.id = row.As<TypeId>(0), .name = row.String(1)});
+  });
+}
+
+Status ScanCounters(Connection* db, const Store::Visitor& visit) {
+  const char* sql =
+      "SELECT queue, accepted, completed_next, completed_from, dead_next, dead_from,"
+      " removed_retention FROM counters ORDER BY queue";
+  return ForEachRow(db, sql, [&](const Rows& row) {
+    return visit.counters({.queue = row.As<QueueId>(0),
+                           .accepted = row.As<uint64_t>(1),
+                           .completed_next = row.As<uint64_t>(2),
+                           .completed_from = row.As<uint64_t>(3),
+                           .dead_next = row.As<uint64_t>(4),
+                           .dead_from = row.As<uint64_t>(5),
+                           .removed_retention = row.As<uint64_t>(6)});
+  });
+}
+
+Status ScanKeys(Connection* db, const Store::Visitor& visit) {
+  const char* sql = "SELECT key, request_hash, task, expires_ms FROM idempotency";
+  return ForEachRow(db, sql, [&](const Rows& row) {
+    return visit.key({.id = KeyFromBytes(row.Bytes(0)),
+                      .request_hash = row.As<uint64_t>(1),
+                      .task = {row.As<uint64_t>(2)},
+                      .expires = {row.Int(3)}});
+  });
+}
+
+Status ScanLive(Connection* db, const Store::Visitor& visit) {
+  const std::string sql =
+      "SELECT " + LiveColumns(Parts::kImage) + " FROM live ORDER BY queue, type, rank, id";
+  TaskRecord record;
+  return ForEachRow(db, sql, [&](const Rows& row) {
+    TREADLE_RETURN_IF_ERROR(ReadImage(row, &record.image));
+    record.holder = ReadHolder(row);
+    return visit.task(record);
+  });
+}
+
+Status ScanDone(Connection* db, const Store::Visitor& visit) {
+  const std::string sql = "SELECT " + DoneColumns(Parts::kImage) +
+                          ", bytes FROM done INDEXED BY done_retention"
+                          " ORDER BY queue, state, ordinal";
+  TaskImage image;
+  return ForEachRow(db, sql, [&](const Rows& row) {
+    TREADLE_RETURN_IF_ERROR(ReadImage(row, &image));
+    return visit.ended(image, row.As<uint32_t>(ColumnCount(Parts::kImage)));
+  });
+}
+
+}  // namespace
+
+Status ScanAll(Connection* db, const Store::Visitor& visit) {
+  Transaction snapshot(db);
+  TREADLE_RETURN_IF_ERROR(snapshot.Begin(Transaction::Kind::kRead));
+  for (const auto scan : {ScanQueues, ScanTypes, ScanCounters, ScanKeys, ScanLive, ScanDone})
+    TREADLE_RETURN_IF_ERROR(scan(db, visit));
+  return snapshot.Commit();
+}
+
+}  // namespace treadle

@@ -1,0 +1,262 @@
+#include "store/schema.h"
+
+#include <iterator>
+#include <string_view>
+
+#include "base/hash.h"
+
+namespace treadle {
+namespace {
+
+// Of a new file. Rows of `live` stand in the inner pages of its tree too, so wider pages make a
+// flatter tree; still wider ones cost more log for each row changed.
+constexpr int kPageBytes = 8192;
+constexpr int kLogBytes = 4 << 20;
+
+// The tables of version 1. An entry of an index ends with the row's id, so that lists, newest
+// first, need no sorting.
+constexpr char kTables[] = R"sql(
+CREATE TABLE meta (
+  key TEXT PRIMARY KEY NOT NULL,
+  value ANY NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE queue (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  policy BLOB NOT NULL,
+  backoff_base_ms INTEGER NOT NULL,
+  backoff_cap_ms INTEGER NOT NULL,
+  completed_tasks INTEGER NOT NULL,
+  completed_ms INTEGER NOT NULL,
+  completed_bytes INTEGER NOT NULL,
+  dead_ms INTEGER NOT NULL,
+  lease_ms INTEGER NOT NULL,
+  idempotency_window_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE counters (
+  queue INTEGER PRIMARY KEY,
+  accepted INTEGER NOT NULL,
+  completed_next INTEGER NOT NULL,
+  completed_from INTEGER NOT NULL,
+  dead_next INTEGER NOT NULL,
+  dead_from INTEGER NOT NULL,
+  removed_retention INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE type (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE idempotency (
+  key BLOB PRIMARY KEY NOT NULL,
+  request_hash INTEGER NOT NULL,
+  task INTEGER NOT NULL,
+  expires_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE live (
+  queue INTEGER NOT NULL,
+  type INTEGER NOT NULL,
+  rank INTEGER NOT NULL,
+  id INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  reported INTEGER NOT NULL,
+  max_attempts INTEGER NOT NULL,
+  unspent INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  term INTEGER NOT NULL,
+  exchange INTEGER NOT NULL,
+  when_ms INTEGER NOT NULL,
+  enqueued_at_ms INTEGER NOT NULL,
+  started_at_ms INTEGER,
+  worker TEXT,
+  incarnation INTEGER,
+  error_code TEXT,
+  error_message TEXT,
+  content_type TEXT,
+  idempotency_key TEXT,
+  payload_sha256 BLOB NOT NULL,
+  payload BLOB NOT NULL,
+  PRIMARY KEY (queue, type, rank, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX live_not_ready ON live (state, queue, type, id) WHERE state <> 2;
+
+CREATE TABLE done (
+  id INTEGER PRIMARY KEY,
+  queue INTEGER NOT NULL,
+  type INTEGER NOT NULL,
+  rank INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  reported INTEGER NOT NULL,
+  max_attempts INTEGER NOT NULL,
+  unspent INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  term INTEGER NOT NULL,
+  exchange INTEGER NOT NULL,
+  when_ms INTEGER NOT NULL,
+  enqueued_at_ms INTEGER NOT NULL,
+  started_at_ms INTEGER,
+  ordinal INTEGER NOT NULL,
+  finished_at_ms INTEGER,
+  bytes INTEGER NOT NULL,
+  error_code TEXT,
+  error_message TEXT,
+  content_type TEXT,
+  idempotency_key TEXT,
+  payload_sha256 BLOB NOT NULL,
+  result_content_type TEXT,
+  result_sha256 BLOB,
+  result BLOB,
+  payload BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX done_retention ON done (queue, state, ordinal);
+CREATE INDEX done_state ON done (state);
+CREATE INDEX done_queue ON done (queue, state);
+CREATE INDEX done_type ON done (type, state);
+)sql";
+
+// For people with the sqlite3 shell; Treadle itself reads none of them.
+constexpr char kViews[] = R"sql(
+CREATE VIEW tasks AS
+WITH task AS (
+  SELECT id, queue, type, rank, state, attempt - unspent AS attempts, max_attempts, when_ms,
+         enqueued_at_ms, started_at_ms, NULL AS finished_at_ms, worker, error_code, error_message,
+         content_type, payload, NULL AS result
+    FROM live
+  UNION ALL
+  SELECT id, queue, type, rank, state, attempt - unspent, max_attempts, when_ms,
+         enqueued_at_ms, started_at_ms, finished_at_ms, NULL, error_code, error_message,
+         content_type, payload, result
+    FROM done)
+SELECT ((task.id >> 48) & 65535) || '-' || (task.id & 281474976710655) AS id,
+       queue.name AS queue,
+       type.name AS type,
+       CASE state WHEN 1 THEN 'scheduled' WHEN 2 THEN 'ready' WHEN 3 THEN 'running'
+                  WHEN 4 THEN 'retrying' WHEN 5 THEN 'completed' WHEN 6 THEN 'dead' END AS state,
+       9 - rank AS priority,
+       attempts, max_attempts,
+       strftime('%Y-%m-%dT%H:%M:%fZ', enqueued_at_ms / 1000.0, 'unixepoch') AS enqueued_at,
+       CASE state WHEN 1 THEN strftime('%Y-%m-%dT%H:%M:%fZ', when_ms / 1000.0, 'unixepoch') END
+         AS run_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', started_at_ms / 1000.0, 'unixepoch') AS started_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', finished_at_ms / 1000.0, 'unixepoch') AS finished_at,
+       worker, error_code, error_message,
+       ifnull(content_type, 'application/json') AS content_type,
+       CAST(payload AS TEXT) AS payload,
+       CAST(result AS TEXT) AS result
+  FROM task
+  LEFT JOIN queue ON queue.id = task.queue
+  LEFT JOIN type ON type.id = task.type;
+
+CREATE VIEW queues AS
+SELECT name, accepted, removed_retention, lease_ms, backoff_base_ms, backoff_cap_ms,
+       completed_tasks, completed_ms, completed_bytes, dead_ms, idempotency_window_ms
+  FROM queue LEFT JOIN counters ON counters.queue = queue.id;
+)sql";
+
+struct Step {
+  int64_t to;  // the version that it leads to, from the one before
+  const char* sql[2];
+};
+constexpr Step kSteps[] = {{1, {kTables, kViews}}};
+static_assert(kSteps[std::size(kSteps) - 1].to == kStoreVersion);
+
+Result<int64_t> Number(Connection* db, std::string sql) {
+  Statement statement(db, std::move(sql));
+  Rows rows = statement.Query();
+  const int64_t number = rows.Next() ? rows.Int(0) : 0;
+  TREADLE_RETURN_IF_ERROR(rows.status());
+  return number;
+}
+
+Result<std::string> Text(Connection* db, std::string sql) {
+  Statement statement(db, std::move(sql));
+  Rows rows = statement.Query();
+  std::string text = rows.Next() ? rows.String(0) : "";
+  TREADLE_RETURN_IF_ERROR(rows.status());
+  return text;
+}
+
+std::string IdentityText(uint64_t identity) {
+  std::string text(16, '0');
+  for (size_t i = 16; i-- > 0; identity >>= 4) text[i] = "0123456789abcdef"[identity & 15];
+  return text;
+}
+
+Status Refused(Connection* db, std::string_view why) {
+  return {Code::kFailedPrecondition, db->path() + ": " + std::string(why)};
+}
+
+// All steps after `version`, and what identifies the file, or nothing of it.
+Status Migrate(Connection* db, int64_t version, uint64_t identity) {
+  Transaction transaction(db);
+  TREADLE_RETURN_IF_ERROR(transaction.Begin(Transaction::Kind::kWrite));
+  for (const Step& step : kSteps)
+    for (const char* sql : step.sql)
+      if (step.to > version) TREADLE_RETURN_IF_ERROR(db->Execute(sql));
+  if (version == 0) {
+    Statement insert(db, "INSERT INTO meta VALUES ('identity', ?1)");
+    TREADLE_RETURN_IF_ERROR(insert.Run(std::string_view(IdentityText(identity))));
+  }
+  TREADLE_RETURN_IF_ERROR(
+      db->Execute("PRAGMA application_id = " + std::to_string(kStoreApplicationId) +
+                  "; PRAGMA user_version = " + std::to_string(kStoreVersion)));
+  return transaction.Commit();
+}
+
+// The version of the store that the file holds, 0 if it is empty, or why it is not for us. Changes
+// nothing.
+Result<int64_t> Inspect(Connection* db, uint64_t identity) {
+  const Result<int64_t> application = Number(db, "PRAGMA application_id");
+  if (!application.ok() && sqlite3_errcode(db->handle()) == SQLITE_NOTADB)
+    return Refused(db, "is no Treadle store, nor any SQLite file; move it away to begin anew");
+  if (!application.ok()) return application.status();
+  TREADLE_ASSIGN_OR_RETURN(const int64_t version, Number(db, "PRAGMA user_version"));
+  TREADLE_ASSIGN_OR_RETURN(const int64_t tables, Number(db, "SELECT count(*) FROM sqlite_schema"));
+  if (*application == 0 && version == 0 && tables == 0) return 0;
+  if (*application != kStoreApplicationId)
+    return Refused(db, "is a SQLite file of another program; move it away to begin anew");
+  if (version > kStoreVersion)
+    return Refused(db, "was written by a newer Treadle (format " + std::to_string(version) +
+                           ", this one knows " + std::to_string(kStoreVersion) + "); run that one");
+  TREADLE_ASSIGN_OR_RETURN(const std::string found,
+                           Text(db, "SELECT value FROM meta WHERE key = 'identity'"));
+  if (found != IdentityText(identity))
+    return Refused(db, "belongs to another data directory: its identity is " + found +
+                           ", the journal's is " + IdentityText(identity));
+  return version;
+}
+
+}  // namespace
+
+Status PrepareSchema(Connection* db, uint64_t identity) {
+  db->set_tidy_on_close(false);
+  TREADLE_ASSIGN_OR_RETURN(const int64_t version, Inspect(db, identity));
+  db->set_tidy_on_close(true);
+  // Before the write-ahead log is on, so that the file never is without the marks by which it is
+  // known.
+  if (version == 0)
+    TREADLE_RETURN_IF_ERROR(
+        db->Execute("PRAGMA synchronous = FULL; PRAGMA page_size = " + std::to_string(kPageBytes)));
+  if (version < kStoreVersion) TREADLE_RETURN_IF_ERROR(Migrate(db, version, identity));
+  TREADLE_ASSIGN_OR_RETURN(const std::string mode, Text(db, "PRAGMA journal_mode = WAL"));
+  if (mode != "wal")
+    return Status(Code::kUnavailable, db->path() + ": the file system allows no write-ahead log");
+  return {};
+}
+
+Status Configure(Connection* db, int cache_kib) {
+  return db->Execute(
+      "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;"
+      "PRAGMA secure_delete = FAST; PRAGMA trusted_schema = OFF;"
+      "PRAGMA wal_autocheckpoint = " +
+      std::to_string(kLogBytes / kPageBytes) + "; PRAGMA journal_size_limit = " +
+      std::to_string(kLogBytes) + "; PRAGMA cache_size = -" + std::to_string(cache_kib));
+}
+
+}  // namespace treadle

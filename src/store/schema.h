@@ -1,0 +1,27 @@
+// The tables of a store file, and what makes a file ours. Every column is described in
+// docs/formats/store.md.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/status.h"
+#include "store/sqlite.h"
+
+namespace treadle {
+
+/// In the file's header: tells a Treadle store from other SQLite files. "Trdl" in ASCII.
+inline constexpr int64_t kStoreApplicationId = 0x5472646c;
+/// The version of the schema that this build reads and writes, in the header's user_version.
+inline constexpr int64_t kStoreVersion = 1;
+
+/// Makes an empty file a store of this identity, or brings an older store forward, in one
+/// transaction; then switches it to a write-ahead log. FAILED_PRECONDITION, and the file is as it
+/// was: it is no SQLite file, or one of another program, of a newer Treadle, or of another data
+/// directory.
+Status PrepareSchema(Connection* db, uint64_t identity);
+
+/// How every connection to a store is set: synced commits, a small log, and a cache of `cache_kib`.
+Status Configure(Connection* db, int cache_kib);
+
+}  // namespace treadle

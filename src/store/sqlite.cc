@@ -1,0 +1,101 @@
+#include "store/sqlite.h"
+
+#include <cerrno>
+
+namespace treadle {
+namespace {
+
+// How long to wait for a person who writes to the file with another program.
+constexpr int kBusyMs = 5'000;
+
+Code CodeOf(int extended, int system_errno) {
+  switch (extended & 0xff) {
+    case SQLITE_FULL:
+      return Code::kResourceExhausted;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return Code::kDataLoss;
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+      return Code::kPermissionDenied;
+    case SQLITE_CANTOPEN:
+      return system_errno == EACCES ? Code::kPermissionDenied : Code::kUnavailable;
+    case SQLITE_IOERR:
+      return system_errno == ENOSPC ? Code::kResourceExhausted : Code::kUnavailable;
+    default:
+      return Code::kUnavailable;
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Connection>> Connection::Open(const std::string& path,
+                                                     const std::string& vfs) {
+  sqlite3* db = nullptr;
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  const int result = sqlite3_open_v2(path.c_str(), &db, flags, vfs.empty() ? nullptr : vfs.c_str());
+  TREADLE_CHECK(db != nullptr);  // else out of memory
+  std::unique_ptr<Connection> connection(new Connection(db, path));
+  if (result != SQLITE_OK) return connection->Error(result);
+  sqlite3_extended_result_codes(db, 1);
+  sqlite3_busy_timeout(db, kBusyMs);
+  return connection;
+}
+
+Connection::~Connection() { TREADLE_CHECK(sqlite3_close(db_) == SQLITE_OK); }
+
+Status Connection::Execute(const std::string& sql) {
+  const int result = sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr);
+  return result == SQLITE_OK ? Status() : Error(result);
+}
+
+void Connection::set_tidy_on_close(bool tidy) {
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, tidy ? 0 : 1, nullptr);
+}
+
+Status Connection::Error(int result) const {
+  TREADLE_CHECK(result != SQLITE_MISUSE && result != SQLITE_RANGE);
+  return {CodeOf(result, sqlite3_system_errno(db_)), path_ + ": " + sqlite3_errmsg(db_)};
+}
+
+Status Rows::status() const {
+  if (result_ == SQLITE_OK || result_ == SQLITE_ROW || result_ == SQLITE_DONE) return {};
+  return db_->Error(result_);
+}
+
+int Statement::Prepare() {
+  if (statement_ != nullptr) return SQLITE_OK;
+  return sqlite3_prepare_v3(db_->handle(), sql_.c_str(), static_cast<int>(sql_.size()) + 1,
+                            SQLITE_PREPARE_PERSISTENT, &statement_, nullptr);
+}
+
+Rows Statement::QueryNumbers(std::span<const int64_t> values) {
+  int result = Prepare();
+  for (int place = 1; const int64_t value : values)
+    if (result == SQLITE_OK) result = Bind(place++, value);
+  return Rows(db_, statement_, result);
+}
+
+int Statement::Bind(int place, std::string_view text) {
+  const char* data = text.data() == nullptr ? "" : text.data();  // a null pointer would bind NULL
+  return sqlite3_bind_text64(statement_, place, data, text.size(), SQLITE_STATIC, SQLITE_UTF8);
+}
+
+int Statement::Bind(int place, Blob blob) {
+  const char* data = blob.bytes.data() == nullptr ? "" : blob.bytes.data();
+  return sqlite3_bind_blob64(statement_, place, data, blob.bytes.size(), SQLITE_STATIC);
+}
+
+Transaction::~Transaction() {
+  // Nothing is left to do about a failure: SQLite has rolled back by itself then, or the log lacks
+  // the commit.
+  if (db_->in_transaction()) (void)db_->Execute("ROLLBACK");
+}
+
+Status Transaction::Begin(Kind kind) {
+  return db_->Execute(kind == Kind::kRead ? "BEGIN" : "BEGIN IMMEDIATE");
+}
+
+Status Transaction::Commit() { return db_->Execute("COMMIT"); }
+
+}  // namespace treadle

@@ -1,0 +1,164 @@
+// A thin layer over SQLite's C interface: connections and statements that own what they hold and
+// answer with Status.
+//
+// One thread at a time per Connection and all that belongs to it. A Statement borrows its
+// Connection, a Rows its Statement. Errors: RESOURCE_EXHAUSTED for a full disk, DATA_LOSS for a
+// damaged file, PERMISSION_DENIED, and UNAVAILABLE for the rest; the message is SQLite's own.
+#pragma once
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "base/status.h"
+
+namespace treadle {
+
+class Connection {
+ public:
+  /// Opens `path`, or creates it empty. `vfs` empty: SQLite's own for this system. A file that is
+  /// no database is only noticed by the first statement.
+  static Result<std::unique_ptr<Connection>> Open(const std::string& path, const std::string& vfs);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /// Runs statements of which no rows are wanted.
+  Status Execute(const std::string& sql);
+  /// Rows that the last statement inserted, changed or deleted.
+  int64_t changes() const { return sqlite3_changes64(db_); }
+  bool in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
+  /// False: closing leaves the write-ahead log where it is, and the file as it was found.
+  void set_tidy_on_close(bool tidy);
+
+  const std::string& path() const { return path_; }
+  sqlite3* handle() const { return db_; }
+  /// What SQLite says of `result`, its last answer here.
+  Status Error(int result) const;
+
+ private:
+  Connection(sqlite3* db, std::string path) : db_(db), path_(std::move(path)) {}
+
+  sqlite3* db_;
+  std::string path_;
+};
+
+/// Bytes for a BLOB column; a plain string_view is bound as TEXT.
+struct Blob {
+  std::string_view bytes;
+};
+
+/// The rows of one execution; ends it when destroyed, so that no snapshot outlives it. Texts and
+/// blobs that it hands out stay valid until the next Next().
+class Rows {
+ public:
+  /// `result` other than SQLITE_OK: there are none, and why.
+  Rows(const Connection* db, sqlite3_stmt* statement, int result)
+      : db_(db), statement_(statement), result_(result) {}
+  ~Rows() {
+    if (statement_ != nullptr) sqlite3_reset(statement_);
+  }
+  Rows(const Rows&) = delete;
+  Rows& operator=(const Rows&) = delete;
+
+  /// Moves to the next row; false at the end and after an error.
+  bool Next() {
+    if (result_ == SQLITE_OK || result_ == SQLITE_ROW) result_ = sqlite3_step(statement_);
+    return result_ == SQLITE_ROW;
+  }
+  /// Why Next() said false; OK at the end.
+  Status status() const;
+
+  int64_t Int(int column) const { return sqlite3_column_int64(statement_, column); }
+  template <class T>
+  T As(int column) const {
+    return static_cast<T>(Int(column));
+  }
+  bool IsNull(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
+  std::string_view Bytes(int column) const {
+    const void* data = sqlite3_column_blob(statement_, column);
+    if (data == nullptr) return {};
+    const auto size = static_cast<size_t>(sqlite3_column_bytes(statement_, column));
+    return {static_cast<const char*>(data), size};
+  }
+  std::string String(int column) const { return std::string(Bytes(column)); }
+
+ private:
+  const Connection* db_;
+  sqlite3_stmt* statement_;
+  int result_;
+};
+
+/// Prepared at its first use and kept.
+class Statement {
+ public:
+  Statement(Connection* db, std::string sql) : db_(db), sql_(std::move(sql)) {}
+  ~Statement() { sqlite3_finalize(statement_); }
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+
+  /// Binds `values` to ?1, ?2 …: integers and bools, string_view (TEXT), Blob, and nullptr or an
+  /// empty optional for NULL. What they point to must outlive the Rows.
+  template <class... Values>
+  Rows Query(const Values&... values) {
+    int result = Prepare();
+    int place = 0;
+    if (result == SQLITE_OK) (..., (result = result ? result : Bind(++place, values)));
+    return Rows(db_, statement_, result);
+  }
+
+  /// Query() with as many numbers as there are.
+  Rows QueryNumbers(std::span<const int64_t> values);
+
+  /// Query() for a statement without rows.
+  template <class... Values>
+  Status Run(const Values&... values) {
+    Rows rows = Query(values...);
+    TREADLE_CHECK(!rows.Next());
+    return rows.status();
+  }
+
+ private:
+  int Prepare();
+  int Bind(int place, std::nullptr_t) { return sqlite3_bind_null(statement_, place); }
+  int Bind(int place, std::string_view text);
+  int Bind(int place, Blob blob);
+  template <class T>
+    requires std::is_integral_v<T>
+  int Bind(int place, T value) {
+    return sqlite3_bind_int64(statement_, place, static_cast<int64_t>(value));
+  }
+  template <class T>
+  int Bind(int place, const std::optional<T>& value) {
+    return value ? Bind(place, *value) : Bind(place, nullptr);
+  }
+
+  Connection* db_;
+  std::string sql_;
+  sqlite3_stmt* statement_ = nullptr;
+};
+
+/// A transaction that is rolled back unless Commit() succeeded.
+class Transaction {
+ public:
+  enum class Kind { kRead, kWrite };
+
+  explicit Transaction(Connection* db) : db_(db) {}
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  Status Begin(Kind kind);
+  Status Commit();
+
+ private:
+  Connection* db_;
+};
+
+}  // namespace treadle

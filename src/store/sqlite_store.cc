@@ -1,0 +1,68 @@
+#include "store/sqlite_store.h"
+
+#include "store/scanner.h"
+#include "store/schema.h"
+
+namespace treadle {
+namespace {
+
+constexpr int kWriterCacheKib = 8 << 10;
+constexpr int kReaderCacheKib = 4 << 10;
+
+Result<StoreMeta> MetaOf(Connection* db) {
+  Statement statement(db, "SELECT key, value FROM meta");
+  StoreMeta meta;
+  Rows rows = statement.Query();
+  while (rows.Next()) {
+    const std::string_view key = rows.Bytes(0);
+    if (key == "applied") meta.applied = rows.As<uint64_t>(1);
+    if (key == "time_ms") meta.time = {rows.Int(1)};
+    if (key == "wall_ms") meta.wall = {rows.Int(1)};
+    if (key == "next_sequence") meta.next_sequence = rows.As<uint64_t>(1);
+    if (key == "term") meta.term = rows.As<uint32_t>(1);
+  }
+  TREADLE_RETURN_IF_ERROR(rows.status());
+  return meta;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::Open(const SqliteStoreOptions& options) {
+  TREADLE_ASSIGN_OR_RETURN(auto writing, Connection::Open(options.path, options.vfs));
+  TREADLE_RETURN_IF_ERROR(PrepareSchema(writing.get(), options.identity));
+  TREADLE_RETURN_IF_ERROR(Configure(writing.get(), kWriterCacheKib));
+  TREADLE_ASSIGN_OR_RETURN(auto reading, Connection::Open(options.path, options.vfs));
+  TREADLE_RETURN_IF_ERROR(Configure(reading.get(), kReaderCacheKib));
+  return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(writing), std::move(reading)));
+}
+
+SqliteStore::SqliteStore(std::unique_ptr<Connection> writing, std::unique_ptr<Connection> reading)
+    : writing_(std::move(writing)),
+      writer_(writing_.get()),
+      reading_(std::move(reading)),
+      loader_(reading_.get()),
+      lister_(reading_.get()) {}
+
+Result<StoreMeta> SqliteStore::ReadMeta() {
+  MutexLock lock(reading_mutex_);
+  return MetaOf(reading_.get());
+}
+
+Status SqliteStore::ReadAll(const Visitor& visit) {
+  MutexLock lock(reading_mutex_);
+  return ScanAll(reading_.get(), visit);
+}
+
+Status SqliteStore::Write(const StoreChanges& changes) { return writer_.Write(changes); }
+
+Result<std::vector<TaskRecord>> SqliteStore::Load(const std::vector<TaskPlace>& places) {
+  MutexLock lock(reading_mutex_);
+  return loader_.Load(places);
+}
+
+Result<TaskPage> SqliteStore::List(const TaskQuery& query) {
+  MutexLock lock(reading_mutex_);
+  return lister_.List(query);
+}
+
+}  // namespace treadle

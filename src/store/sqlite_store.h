@@ -1,0 +1,52 @@
+// SqliteStore: the store of a single node, one SQLite file. Format: docs/formats/store.md.
+//
+// Thread rule: Write() on one thread at a time; all else on any, one after the other behind a
+// mutex, on a connection of its own. Neither waits for the other (write-ahead log).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/thread_annotations.h"
+#include "store/lister.h"
+#include "store/loader.h"
+#include "store/sqlite.h"
+#include "store/store.h"
+#include "store/writer.h"
+
+namespace treadle {
+
+struct SqliteStoreOptions {
+  std::string path;
+  uint64_t identity = 0;  // of the journal that the store belongs to; written at creation
+  std::string vfs;        // a registered sqlite3_vfs; empty: SQLite's own
+};
+
+class SqliteStore final : public Store {
+ public:
+  /// Opens the file, or makes a new one; its directory must exist. FAILED_PRECONDITION, and the
+  /// file is as it was: it is not a Treadle store, belongs to a journal of another identity, or was
+  /// written by a newer Treadle.
+  static Result<std::unique_ptr<SqliteStore>> Open(const SqliteStoreOptions& options);
+
+  Result<StoreMeta> ReadMeta() override;
+  Status ReadAll(const Visitor& visit) override;
+  Status Write(const StoreChanges& changes) override;
+  Result<std::vector<TaskRecord>> Load(const std::vector<TaskPlace>& places) override;
+  Result<TaskPage> List(const TaskQuery& query) override;
+
+ private:
+  SqliteStore(std::unique_ptr<Connection> writing, std::unique_ptr<Connection> reading);
+
+  std::unique_ptr<Connection> writing_;
+  Writer writer_;
+
+  Mutex reading_mutex_;
+  std::unique_ptr<Connection> reading_ TREADLE_GUARDED_BY(reading_mutex_);
+  Loader loader_ TREADLE_GUARDED_BY(reading_mutex_);
+  Lister lister_ TREADLE_GUARDED_BY(reading_mutex_);
+};
+
+}  // namespace treadle

@@ -1,0 +1,209 @@
+// What is particular to the SQLite file; what holds for every Store is in tests/conformance.
+#include "store/sqlite_store.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "store/schema.h"
+
+namespace treadle {
+namespace {
+
+class SqliteStoreTest : public testing::Test {
+ protected:
+  SqliteStoreTest() {
+    const testing::TestInfo* test = testing::UnitTest::GetInstance()->current_test_info();
+    directory_ = std::filesystem::temp_directory_path() /
+                 ("sqlite-store-" + std::to_string(getpid()) + "-" + test->name());
+    std::filesystem::create_directories(directory_);
+    path_ = directory_ / "store.db";
+  }
+  ~SqliteStoreTest() override { std::filesystem::remove_all(directory_); }
+
+  Result<std::unique_ptr<SqliteStore>> Open(uint64_t identity = 1) {
+    return SqliteStore::Open({path_, identity, ""});
+  }
+
+  // Runs `sql` as another program would.
+  void Edit(const std::string& sql) {
+    auto db = Connection::Open(path_, "");
+    ASSERT_TRUE(db.ok());
+    const Status status = (*db)->Execute(sql);
+    ASSERT_TRUE(status.ok()) << status.ToString();
+  }
+
+  // The first row's columns, with "|" between.
+  std::string Ask(const std::string& sql) {
+    auto db = Connection::Open(path_, "");
+    Statement statement(db->get(), sql);
+    Rows rows = statement.Query();
+    std::string row;
+    if (rows.Next())
+      for (int i = 0; i < columns_; ++i) row += (i ? "|" : "") + rows.String(i);
+    EXPECT_TRUE(rows.status().ok()) << rows.status().ToString();
+    return row;
+  }
+
+  std::string Bytes() const {
+    std::ifstream in(path_, std::ios::binary);
+    std::stringstream bytes;
+    bytes << in.rdbuf();
+    return bytes.str();
+  }
+
+  // Opening is refused, in these words, and the file stays as it is.
+  void ExpectRefused(const std::string& words, uint64_t identity = 1) {
+    const std::string before = Bytes();
+    const auto store = Open(identity);
+    ASSERT_FALSE(store.ok());
+    EXPECT_EQ(store.status().code(), Code::kFailedPrecondition) << store.status().ToString();
+    EXPECT_NE(store.status().message().find(words), std::string::npos) << store.status().message();
+    EXPECT_EQ(Bytes(), before);
+  }
+
+  std::filesystem::path directory_;
+  std::string path_;
+  int columns_ = 1;
+};
+
+TaskChange NewTask(uint64_t sequence, TaskState state) {
+  auto body = std::make_shared<TaskBody>();
+  body->payload = R"({"n":)" + std::to_string(sequence) + "}";
+  body->payload_sha256 = Sha256Of(body->payload);
+  TaskChange change{.is_new = true};
+  change.now.image = {.id = TaskId::Of(1, sequence), .queue = 1, .type = 1, .state = state};
+  change.now.image.ordinal = IsTerminal(state) ? sequence : 0;
+  change.now.image.enqueued_at = {1'764'000'000'123};
+  change.now.body = std::move(body);
+  return change;
+}
+
+StoreChanges Names() {
+  StoreChanges changes;
+  changes.queues.push_back({1, "mail", {}});
+  changes.types = {{1, "send"}, {2, "receive"}};
+  return changes;
+}
+
+TEST_F(SqliteStoreTest, AFileThatIsNoDatabaseIsRefusedAndLeftAlone) {
+  std::ofstream(path_) << "Dear diary, today I wrote a queue. " << std::string(4096, '.');
+  ExpectRefused("is no Treadle store");
+}
+
+TEST_F(SqliteStoreTest, ADatabaseOfAnotherProgramIsRefusedAndLeftAlone) {
+  Edit("PRAGMA journal_mode = WAL; CREATE TABLE bookmarks (url)");
+  ExpectRefused("another program");
+  Edit("PRAGMA application_id = 77");
+  ExpectRefused("another program");
+}
+
+TEST_F(SqliteStoreTest, AStoreOfANewerTreadleIsRefusedAndLeftAlone) {
+  ASSERT_TRUE(Open().ok());
+  Edit("PRAGMA user_version = " + std::to_string(kStoreVersion + 1));
+  ExpectRefused("newer Treadle");
+}
+
+TEST_F(SqliteStoreTest, AStoreOfAnotherDataDirectoryIsRefusedAndLeftAlone) {
+  ASSERT_TRUE(Open(1).ok());
+  ExpectRefused("belongs to another data directory", 2);
+  EXPECT_TRUE(Open(1).ok());
+}
+
+TEST_F(SqliteStoreTest, TheFileSaysWhoseItIs) {
+  ASSERT_TRUE(Open(0xabc).ok());
+  EXPECT_EQ(Ask("PRAGMA application_id"), std::to_string(kStoreApplicationId));
+  EXPECT_EQ(Ask("PRAGMA user_version"), std::to_string(kStoreVersion));
+  EXPECT_EQ(Ask("PRAGMA journal_mode"), "wal");
+  EXPECT_EQ(Ask("SELECT value FROM meta WHERE key = 'identity'"), "0000000000000abc");
+}
+
+TEST_F(SqliteStoreTest, ViewsShowNamesStatesAndDates) {
+  {
+    auto store = Open();
+    StoreChanges changes = Names();
+    uint64_t n = 0;
+    for (const TaskState state : kTaskStates) changes.tasks.push_back(NewTask(++n, state));
+    changes.counters.push_back({.queue = 1, .accepted = 6});
+    ASSERT_TRUE((*store)->Write(changes).ok());
+  }
+  uint64_t n = 0;
+  for (const TaskState state : kTaskStates) {
+    const std::string id = "1-" + std::to_string(++n);
+    columns_ = 6;
+    EXPECT_EQ(Ask("SELECT id, queue, type, state, enqueued_at, payload FROM tasks WHERE id = '" +
+                  id + "'"),
+              id + "|mail|send|" + std::string(*TaskStateName(state)) +
+                  "|2025-11-24T16:00:00.123Z|{\"n\":" + std::to_string(n) + "}");
+  }
+  columns_ = 2;
+  EXPECT_EQ(Ask("SELECT name, accepted FROM queues"), "mail|6");
+}
+
+TEST_F(SqliteStoreTest, TheLogStaysSmallHoweverMuchIsWritten) {
+  auto store = Open();
+  ASSERT_TRUE((*store)->Write(Names()).ok());
+  for (uint64_t n = 1; n <= 20'000;) {
+    StoreChanges changes;
+    for (; changes.tasks.size() < 1'000; ++n)
+      changes.tasks.push_back(NewTask(n, TaskState::kReady));
+    ASSERT_TRUE((*store)->Write(changes).ok());
+  }
+  EXPECT_LT(std::filesystem::file_size(path_ + "-wal"), 6u << 20);
+}
+
+TEST_F(SqliteStoreTest, AListThatMatchesLittleEndsItsPageEarlyAndGoesOn) {
+  auto store = Open();
+  StoreChanges changes = Names();
+  for (uint64_t n = 1; n <= Lister::kRowsMax + 500; ++n)
+    changes.tasks.push_back(NewTask(n, n == 1 ? TaskState::kReady : TaskState::kScheduled));
+  ASSERT_TRUE((*store)->Write(changes).ok());
+  TaskQuery query{.state = TaskState::kReady};
+  const Result<TaskPage> first = (*store)->List(query);
+  ASSERT_TRUE(first.ok());
+  EXPECT_TRUE(first->tasks.empty());
+  EXPECT_EQ(first->next, TaskId::Of(1, 501));
+  query.before = first->next;
+  const Result<TaskPage> second = (*store)->List(query);
+  ASSERT_EQ(second->tasks.size(), 1u);
+  EXPECT_EQ(second->tasks[0].task.image.id, TaskId::Of(1, 1));
+  EXPECT_EQ(second->next.packed, 0u);
+}
+
+TEST_F(SqliteStoreTest, ARowThatMakesNoSenseIsDataLoss) {
+  {
+    auto store = Open();
+    StoreChanges changes = Names();
+    changes.tasks.push_back(NewTask(1, TaskState::kReady));
+    ASSERT_TRUE((*store)->Write(changes).ok());
+  }
+  Edit("UPDATE live SET state = 99");
+  auto store = Open();
+  const auto loaded = (*store)->Load({{TaskId::Of(1, 1), 1, 1, 5}});
+  EXPECT_EQ(loaded.status().code(), Code::kDataLoss);
+}
+
+TEST_F(SqliteStoreTest, ADamagedPageIsDataLoss) {
+  {
+    auto store = Open();
+    StoreChanges changes = Names();
+    for (uint64_t n = 1; n <= 200; ++n) changes.tasks.push_back(NewTask(n, TaskState::kReady));
+    ASSERT_TRUE((*store)->Write(changes).ok());
+  }
+  std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
+  const auto size = static_cast<std::streamoff>(std::filesystem::file_size(path_));
+  for (std::streamoff page = 3 * 8192; page < size; page += 8192) {
+    file.seekp(page);
+    file << std::string(64, '\x7f');
+  }
+  file.close();
+  auto store = Open();
+  const Status status = store.ok() ? (*store)->List({}).status() : store.status();
+  EXPECT_EQ(status.code(), Code::kDataLoss) << status.ToString();
+}
+
+}  // namespace
+}  // namespace treadle

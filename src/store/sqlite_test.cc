@@ -1,0 +1,80 @@
+#include "store/sqlite.h"
+
+#include <gtest/gtest.h>
+
+namespace treadle {
+namespace {
+
+std::unique_ptr<Connection> InMemory() {
+  auto db = Connection::Open(":memory:", "");
+  TREADLE_CHECK(db.ok());
+  TREADLE_CHECK((*db)->Execute("CREATE TABLE t (a INTEGER PRIMARY KEY, b)").ok());
+  return std::move(db).value();
+}
+
+TEST(Sqlite, ValuesOfEveryKindComeBack) {
+  const auto db = InMemory();
+  Statement insert(db.get(), "INSERT INTO t VALUES (?1, ?2)");
+  ASSERT_TRUE(insert.Run(1, UINT64_MAX).ok());
+  ASSERT_TRUE(insert.Run(2, std::string_view("text")).ok());
+  ASSERT_TRUE(insert.Run(3, Blob{std::string_view("\0\xff", 2)}).ok());
+  ASSERT_TRUE(insert.Run(4, std::optional<std::string_view>()).ok());
+  ASSERT_TRUE(insert.Run(5, std::string_view()).ok());
+  Statement select(db.get(), "SELECT b, typeof(b) FROM t ORDER BY a");
+  Rows rows = select.Query();
+  ASSERT_TRUE(rows.Next());
+  EXPECT_EQ(rows.As<uint64_t>(0), UINT64_MAX);
+  ASSERT_TRUE(rows.Next());
+  EXPECT_EQ(rows.Bytes(0), "text");
+  ASSERT_TRUE(rows.Next());
+  EXPECT_EQ(rows.String(0), std::string("\0\xff", 2));
+  EXPECT_EQ(rows.Bytes(1), "blob");
+  ASSERT_TRUE(rows.Next());
+  EXPECT_TRUE(rows.IsNull(0));
+  ASSERT_TRUE(rows.Next());
+  EXPECT_FALSE(rows.IsNull(0));  // empty is not absent
+  EXPECT_EQ(rows.Bytes(0), "");
+  EXPECT_FALSE(rows.Next());
+  EXPECT_TRUE(rows.status().ok());
+}
+
+TEST(Sqlite, AStatementCanRunAgainAfterItFailed) {
+  const auto db = InMemory();
+  Statement insert(db.get(), "INSERT INTO t VALUES (?1, 0)");
+  ASSERT_TRUE(insert.Run(1).ok());
+  const Status twice = insert.Run(1);
+  EXPECT_EQ(twice.code(), Code::kUnavailable);
+  EXPECT_NE(twice.message().find("UNIQUE"), std::string::npos) << twice.message();
+  EXPECT_TRUE(insert.Run(2).ok());
+}
+
+TEST(Sqlite, AMistakeInAStatementIsItsStatus) {
+  const auto db = InMemory();
+  Statement statement(db.get(), "SELECT a FROM nowhere");
+  Rows rows = statement.Query();
+  EXPECT_FALSE(rows.Next());
+  EXPECT_NE(rows.status().message().find("nowhere"), std::string::npos) << rows.status().message();
+}
+
+TEST(Sqlite, ATransactionThatIsNotCommittedLeavesNothing) {
+  const auto db = InMemory();
+  {
+    Transaction transaction(db.get());
+    ASSERT_TRUE(transaction.Begin(Transaction::Kind::kWrite).ok());
+    ASSERT_TRUE(db->Execute("INSERT INTO t VALUES (1, 1)").ok());
+  }
+  EXPECT_FALSE(db->in_transaction());
+  Statement select(db.get(), "SELECT * FROM t");
+  EXPECT_FALSE(select.Query().Next());
+}
+
+TEST(Sqlite, AFullFileIsResourceExhausted) {
+  const auto db = InMemory();
+  Statement limit(db.get(), "PRAGMA max_page_count = 3");
+  ASSERT_TRUE(limit.Query().Next());
+  Statement insert(db.get(), "INSERT INTO t VALUES (1, zeroblob(100000))");
+  EXPECT_EQ(insert.Run().code(), Code::kResourceExhausted);
+}
+
+}  // namespace
+}  // namespace treadle

@@ -1,0 +1,119 @@
+// Store: where a shard's state goes when it must outlive a checkpoint and be searched.
+//
+// The checkpoint writes it, recovery reads it whole, and questions about tasks that are not in
+// memory are answered from it. It always lags the journal: everything up to frame `applied` is in
+// it, of later frames perhaps a part (a checkpoint was cut short), and replaying the journal after
+// `applied` mends that. No word of SQL here.
+//
+// Calls block. Write() is for one lane; Load() and List() may run on another at the same time, and
+// see the state after some Write(). Errors: DATA_LOSS for damage, RESOURCE_EXHAUSTED for a full
+// disk (nothing was written), UNAVAILABLE.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "base/time.h"
+#include "engine/commands.h"
+#include "engine/effects.h"
+#include "model/task.h"
+
+namespace treadle {
+
+/// What is true of the whole store. Written with the last part of each checkpoint.
+struct StoreMeta {
+  uint64_t applied = 0;  // frame of the journal up to which everything is in the store
+  ShardTime time;        // shard time of that frame
+  WallTime wall;  // wall time at which it was written; bounds how far shard time moves while down
+  uint64_t next_sequence = 1;  // of the next task's id
+  uint32_t term = 0;           // of the last opening that wrote here
+};
+
+/// A task as it is now, net of all that happened since the last checkpoint.
+struct TaskChange {
+  /// Parts that did not change since the last checkpoint are null: the store keeps what it has.
+  TaskRecord now;
+  /// The store cannot know this task yet. False if it may.
+  bool is_new = false;
+  /// Nothing of it is to be kept: it ended and its retention is over already.
+  bool is_gone = false;
+};
+
+/// Net changes, in any order. One call of Write() is one transaction.
+struct StoreChanges {
+  std::vector<QueueIsNow> queues;
+  std::vector<TypeIsNow> types;
+  std::vector<TaskChange> tasks;
+  std::vector<KeyIsNow> keys;
+  std::vector<IdempotencyId> keys_gone;
+  /// With each: ended tasks of the queue below completed_from and dead_from are removed.
+  std::vector<CountersAreNow> counters;
+  std::optional<StoreMeta> meta;  // set in the last transaction of a checkpoint
+};
+
+/// Where the store finds a task. The place of a task that is waiting or running never changes; `id`
+/// alone finds an ended one.
+struct TaskPlace {
+  TaskId id;
+  QueueId queue = 0;  // 0: unknown; only ended tasks are found then
+  TypeId type = 0;
+  uint8_t priority = 0;
+
+  static TaskPlace Of(const TaskImage& image) {
+    return {image.id, image.queue, image.type, image.priority};
+  }
+};
+
+/// Which tasks to list: those that match all that is set.
+struct TaskQuery {
+  std::optional<std::string> queue;
+  std::optional<std::string> type;
+  std::optional<TaskState> state;
+  TaskId before;      // only ids less than this; 0: from the newest
+  size_t limit = 50;  // 1..1000
+  /// Else `result` stays null. Payloads are never read: `body` has an empty one.
+  bool with_results = false;
+};
+
+struct TaskPage {
+  std::vector<TaskView> tasks;  // newest id first
+  TaskId next;                  // pass as `before` for the next page; 0: there is none
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  virtual Result<StoreMeta> ReadMeta() = 0;
+
+  /// Everything that recovery keeps at hand. Stops at the first error of a visitor and returns it.
+  struct Visitor {
+    std::function<Status(const QueueIsNow&)> queue;
+    std::function<Status(const TypeIsNow&)> type;
+    std::function<Status(const CountersAreNow&)> counters;
+    std::function<Status(const KeyIsNow&)> key;
+    /// Waiting and running tasks in lease order: by queue, type, priority (9 first) and then age.
+    /// The holder is read, no other part is.
+    std::function<Status(const TaskRecord&)> task;
+    /// Ended tasks by queue, state and ordinal, with the size of what is kept.
+    std::function<Status(const TaskImage&, uint32_t bytes)> ended;
+  };
+  /// In the order of the visitor's members.
+  virtual Status ReadAll(const Visitor& visit) = 0;
+
+  /// Writes all of `changes` or nothing; durable on return (with the transaction that carries
+  /// `meta`).
+  virtual Status Write(const StoreChanges& changes) = 0;
+
+  /// What is known of each place, whole and checked against its digests; a task that is not here is
+  /// left out. A task whose payload is damaged comes with a null body.
+  virtual Result<std::vector<TaskRecord>> Load(const std::vector<TaskPlace>& places) = 0;
+
+  virtual Result<TaskPage> List(const TaskQuery& query) = 0;
+};
+
+}  // namespace treadle

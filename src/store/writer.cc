@@ -1,0 +1,241 @@
+#include "store/writer.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "store/key.h"
+#include "store/row.h"
+
+namespace treadle {
+namespace {
+
+using Text = std::optional<std::string_view>;
+
+// Parameters of all statements on tasks: ?1..?4 are the place, ?5..?14 the rest of the image.
+constexpr char kPlace[] = " WHERE queue = ?1 AND type = ?2 AND rank = ?3 AND id = ?4";
+constexpr char kSetImage[] =
+    " SET state = ?5, reported = ?6, max_attempts = ?7, unspent = ?8, attempt = ?9, term = ?10,"
+    " exchange = ?11, when_ms = ?12, enqueued_at_ms = ?13, started_at_ms = ?14,";
+
+// A live row from parameters.
+constexpr char kInsertLive[] =
+    "INSERT OR REPLACE INTO live VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
+    "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
+
+constexpr char kUpdateLive[] =
+    " worker = ?15, incarnation = ?16, error_code = coalesce(?17, error_code),"
+    " error_message = coalesce(?18, error_message)";
+
+// A live row from an ended one, to be updated next.
+constexpr char kRevive[] =
+    "INSERT OR REPLACE INTO live SELECT ?1, ?2, ?3, id, state, reported, max_attempts, unspent,"
+    " attempt, term, exchange, when_ms, enqueued_at_ms, started_at_ms, NULL, NULL, error_code,"
+    " error_message, content_type, idempotency_key, payload_sha256, payload"
+    " FROM done WHERE id = ?4";
+
+// An ended row from parameters.
+constexpr char kInsertDone[] =
+    "INSERT OR REPLACE INTO done VALUES (?4, ?1, ?2, ?3, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
+    "?14, ?15, ?16, length(?25) + ifnull(length(?21), 0) + ifnull(length(CAST(?18 AS BLOB)), 0),"
+    " ?17, ?18, ?22, ?23, ?24, ?19, ?20, ?21, ?25)";
+
+// An ended row from the live one.
+constexpr char kMove[] =
+    "INSERT OR REPLACE INTO done SELECT id, queue, type, rank, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
+    " ?13, ?14, ?15, ?16, length(payload) + ifnull(length(?21), 0)"
+    " + ifnull(length(CAST(coalesce(?18, error_message) AS BLOB)), 0),"
+    " coalesce(?17, error_code), coalesce(?18, error_message), content_type, idempotency_key,"
+    " payload_sha256, ?19, ?20, ?21, payload FROM live";
+
+constexpr char kUpdateDone[] =
+    " ordinal = ?15, finished_at_ms = ?16, bytes = length(payload)"
+    " + ifnull(length(coalesce(?21, result)), 0)"
+    " + ifnull(length(CAST(coalesce(?18, error_message) AS BLOB)), 0),"
+    " error_code = coalesce(?17, error_code), error_message = coalesce(?18, error_message),"
+    " result_content_type = iif(?20 IS NULL, result_content_type, ?19),"
+    " result_sha256 = coalesce(?20, result_sha256), result = coalesce(?21, result)"
+    " WHERE id = ?4";
+
+std::optional<int64_t> OrNull(WallTime time) {
+  return time.ms == 0 ? std::nullopt : std::optional(time.ms);
+}
+
+Text OrNull(std::string_view text) { return text.empty() ? Text() : Text(text); }
+
+auto PlaceValues(const TaskImage& image) {
+  return std::tuple(image.queue, image.type, RankOf(image.priority), image.id.packed);
+}
+
+auto ImageValues(const TaskImage& image) {
+  return std::tuple_cat(
+      PlaceValues(image),
+      std::tuple(static_cast<uint8_t>(image.state), image.reported, image.max_attempts,
+                 image.unspent, image.attempt, image.term, image.exchange, image.when_ms,
+                 image.enqueued_at.ms, OrNull(image.started_at)));
+}
+
+auto ErrorValues(const TaskError* error) {
+  return std::tuple(error ? Text(error->code) : Text(), error ? Text(error->message) : Text());
+}
+
+// ?5..?18 of a live row.
+auto LiveValues(const TaskRecord& now) {
+  const LeaseHolder* holder = now.holder ? &*now.holder : nullptr;
+  return std::tuple_cat(ImageValues(now.image),
+                        std::tuple(holder ? Text(holder->worker) : Text(),
+                                   holder ? std::optional(holder->incarnation) : std::nullopt),
+                        ErrorValues(now.error.get()));
+}
+
+// ?5..?21 of an ended row.
+auto DoneValues(const TaskRecord& now) {
+  const TaskResult* result = now.result.get();
+  using MaybeBlob = std::optional<Blob>;
+  return std::tuple_cat(ImageValues(now.image),
+                        std::tuple(now.image.ordinal, OrNull(now.image.finished_at)),
+                        ErrorValues(now.error.get()),
+                        std::tuple(result ? OrNull(result->content_type) : Text(),
+                                   result ? MaybeBlob(Blob{result->sha256.view()}) : MaybeBlob(),
+                                   result ? MaybeBlob(Blob{result->bytes}) : MaybeBlob()));
+}
+
+auto BodyValues(const TaskBody& body) {
+  return std::tuple(OrNull(body.content_type), OrNull(body.idempotency_key),
+                    Blob{body.payload_sha256.view()}, Blob{body.payload});
+}
+
+template <class... Values>
+Status Run(Statement* statement, const std::tuple<Values...>& values) {
+  return std::apply([&](const auto&... each) { return statement->Run(each...); }, values);
+}
+
+// The order in which the rows stand in the file: neighbours are written together.
+auto FileOrder(const TaskImage& image) {
+  const bool ended = IsTerminal(image.state);
+  return std::tuple(ended, image.queue, image.type, RankOf(image.priority), image.id.packed);
+}
+
+}  // namespace
+
+Writer::Writer(Connection* db)
+    : db_(db),
+      queue_(db,
+             "INSERT OR REPLACE INTO queue VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"),
+      type_(db, "INSERT OR REPLACE INTO type VALUES (?1, ?2)"),
+      counters_(db, "INSERT OR REPLACE INTO counters VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
+      retire_(db, "DELETE FROM done WHERE queue = ?1 AND state = ?2 AND ordinal < ?3"),
+      key_(db, "INSERT OR REPLACE INTO idempotency VALUES (?1, ?2, ?3, ?4)"),
+      key_gone_(db, "DELETE FROM idempotency WHERE key = ?1"),
+      meta_(db, "INSERT OR REPLACE INTO meta VALUES (?1, ?2)"),
+      insert_live_(db, kInsertLive),
+      update_live_(db, std::string("UPDATE live") + kSetImage + kUpdateLive + kPlace),
+      revive_(db, kRevive),
+      delete_live_(db, std::string("DELETE FROM live") + kPlace),
+      insert_done_(db, kInsertDone),
+      move_(db, std::string(kMove) + kPlace),
+      update_done_(db, std::string("UPDATE done") + kSetImage + kUpdateDone),
+      delete_done_(db, "DELETE FROM done WHERE id = ?1") {}
+
+Status Writer::Write(const StoreChanges& changes) {
+  Transaction transaction(db_);
+  TREADLE_RETURN_IF_ERROR(transaction.Begin(Transaction::Kind::kWrite));
+  TREADLE_RETURN_IF_ERROR(WriteAll(changes));
+  return transaction.Commit();
+}
+
+Status Writer::WriteAll(const StoreChanges& changes) {
+  for (const QueueIsNow& queue : changes.queues) TREADLE_RETURN_IF_ERROR(WriteQueue(queue));
+  for (const TypeIsNow& type : changes.types)
+    TREADLE_RETURN_IF_ERROR(type_.Run(type.id, std::string_view(type.name)));
+
+  std::vector<const TaskChange*> tasks;
+  tasks.reserve(changes.tasks.size());
+  for (const TaskChange& change : changes.tasks) tasks.push_back(&change);
+  std::sort(tasks.begin(), tasks.end(), [](const TaskChange* a, const TaskChange* b) {
+    return FileOrder(a->now.image) < FileOrder(b->now.image);
+  });
+  for (const TaskChange* change : tasks) TREADLE_RETURN_IF_ERROR(WriteTask(*change));
+
+  for (const KeyIsNow& key : changes.keys) TREADLE_RETURN_IF_ERROR(WriteKey(key));
+  for (const IdempotencyId& id : changes.keys_gone)
+    TREADLE_RETURN_IF_ERROR(key_gone_.Run(Blob{KeyBytes(id)}));
+  for (const CountersAreNow& counters : changes.counters)
+    TREADLE_RETURN_IF_ERROR(WriteCounters(counters));
+  return changes.meta ? WriteMeta(*changes.meta) : Status();
+}
+
+Status Writer::WriteQueue(const QueueIsNow& queue) {
+  const QueuePolicy& policy = queue.policy;
+  std::string bytes;
+  ByteWriter out(&bytes);
+  EncodePolicy(policy, &out);
+  return queue_.Run(queue.id, std::string_view(queue.name), Blob{bytes},
+                    policy.retry.backoff_base_ms, policy.retry.backoff_cap_ms,
+                    policy.retention.completed_tasks, policy.retention.completed_ms,
+                    policy.retention.completed_bytes, policy.retention.dead_ms, policy.lease_ms,
+                    policy.idempotency_window_ms);
+}
+
+Status Writer::WriteCounters(const CountersAreNow& now) {
+  TREADLE_RETURN_IF_ERROR(counters_.Run(now.queue, now.accepted, now.completed_next,
+                                        now.completed_from, now.dead_next, now.dead_from,
+                                        now.removed_retention));
+  const auto completed = static_cast<uint8_t>(TaskState::kCompleted);
+  TREADLE_RETURN_IF_ERROR(retire_.Run(now.queue, completed, now.completed_from));
+  return retire_.Run(now.queue, static_cast<uint8_t>(TaskState::kDead), now.dead_from);
+}
+
+Status Writer::WriteKey(const KeyIsNow& key) {
+  return key_.Run(Blob{KeyBytes(key.id)}, key.request_hash, key.task.packed, key.expires.ms);
+}
+
+Status Writer::WriteMeta(const StoreMeta& meta) {
+  const auto put = [&](std::string_view key, auto value) { return meta_.Run(key, value); };
+  TREADLE_RETURN_IF_ERROR(put("applied", meta.applied));
+  TREADLE_RETURN_IF_ERROR(put("time_ms", meta.time.ms));
+  TREADLE_RETURN_IF_ERROR(put("wall_ms", meta.wall.ms));
+  TREADLE_RETURN_IF_ERROR(put("next_sequence", meta.next_sequence));
+  return put("term", meta.term);
+}
+
+Status Writer::WriteTask(const TaskChange& change) {
+  const TaskImage& image = change.now.image;
+  if (!change.is_gone) return IsTerminal(image.state) ? WriteDone(change) : WriteLive(change);
+  if (change.is_new) return {};
+  TREADLE_RETURN_IF_ERROR(DeleteLive(image));
+  return delete_done_.Run(image.id.packed);
+}
+
+Status Writer::WriteLive(const TaskChange& change) {
+  const TaskRecord& now = change.now;
+  if (now.body) {
+    if (!change.is_new) TREADLE_RETURN_IF_ERROR(delete_done_.Run(now.image.id.packed));
+    return Run(&insert_live_, std::tuple_cat(LiveValues(now), BodyValues(*now.body)));
+  }
+  TREADLE_RETURN_IF_ERROR(UpdateLive(now));
+  if (db_->changes() > 0) return {};
+  TREADLE_RETURN_IF_ERROR(Run(&revive_, PlaceValues(now.image)));
+  if (db_->changes() == 0) return {};
+  TREADLE_RETURN_IF_ERROR(delete_done_.Run(now.image.id.packed));
+  return UpdateLive(now);
+}
+
+Status Writer::UpdateLive(const TaskRecord& now) { return Run(&update_live_, LiveValues(now)); }
+
+Status Writer::WriteDone(const TaskChange& change) {
+  const TaskRecord& now = change.now;
+  if (!now.body) return MoveToDone(now);
+  if (!change.is_new) TREADLE_RETURN_IF_ERROR(DeleteLive(now.image));
+  return Run(&insert_done_, std::tuple_cat(DoneValues(now), BodyValues(*now.body)));
+}
+
+Status Writer::MoveToDone(const TaskRecord& now) {
+  TREADLE_RETURN_IF_ERROR(Run(&move_, DoneValues(now)));
+  if (db_->changes() > 0) return DeleteLive(now.image);
+  return Run(&update_done_, DoneValues(now));
+}
+
+Status Writer::DeleteLive(const TaskImage& image) { return Run(&delete_live_, PlaceValues(image)); }
+
+}  // namespace treadle

@@ -1,0 +1,53 @@
+// Writer: puts net changes into the tables, one transaction a call.
+//
+// A change with a body is whole: it replaces what was there, and its null parts are absent. A
+// change without one keeps the body that the store has, and the error and result too unless it
+// brings newer ones; if the store has none (it was removed by a later, cut checkpoint), nothing is
+// written and later frames settle it.
+#pragma once
+
+#include "store/sqlite.h"
+#include "store/store.h"
+
+namespace treadle {
+
+class Writer {
+ public:
+  /// `db` must outlive the writer.
+  explicit Writer(Connection* db);
+
+  /// As Store::Write().
+  Status Write(const StoreChanges& changes);
+
+ private:
+  Status WriteAll(const StoreChanges& changes);
+  Status WriteQueue(const QueueIsNow& queue);
+  Status WriteCounters(const CountersAreNow& counters);
+  Status WriteKey(const KeyIsNow& key);
+  Status WriteMeta(const StoreMeta& meta);
+  Status WriteTask(const TaskChange& change);
+  Status WriteLive(const TaskChange& change);
+  Status UpdateLive(const TaskRecord& now);
+  Status WriteDone(const TaskChange& change);
+  Status MoveToDone(const TaskRecord& now);
+  Status DeleteLive(const TaskImage& image);
+
+  Connection* db_;
+  Statement queue_;
+  Statement type_;
+  Statement counters_;
+  Statement retire_;
+  Statement key_;
+  Statement key_gone_;
+  Statement meta_;
+  Statement insert_live_;
+  Statement update_live_;
+  Statement revive_;
+  Statement delete_live_;
+  Statement insert_done_;
+  Statement move_;
+  Statement update_done_;
+  Statement delete_done_;
+};
+
+}  // namespace treadle

@@ -1,0 +1,90 @@
+// The suite that every Store must pass. A kind of store joins by instantiating StoreConformance
+// with a home for it:
+//
+//   INSTANTIATE_TEST_SUITE_P(Mine, StoreConformance, testing::Values(StoreKind{"mine",
+//   MakeMyHome}), KindName);
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "store/store.h"
+
+namespace treadle {
+
+/// Where one test's store lives, across reopenings.
+class StoreHome {
+ public:
+  virtual ~StoreHome() = default;
+
+  /// The store as it was left; empty at first. The one before must be gone.
+  virtual Result<std::unique_ptr<Store>> Open() = 0;
+  /// While set, nothing more fits on the disk. False: this home has no way to do that.
+  virtual bool SetDiskFull(bool full) = 0;
+  /// Changes a byte of the stored payload, or result, behind the store's back. The store must not
+  /// be open.
+  virtual void DamagePayload(TaskId id) = 0;
+  virtual void DamageResult(TaskId id) = 0;
+};
+
+struct StoreKind {
+  std::string name;
+  std::function<std::unique_ptr<StoreHome>()> make;
+};
+
+inline std::string KindName(const testing::TestParamInfo<StoreKind>& info) {
+  return info.param.name;
+}
+
+/// All that ReadAll() tells, with live tasks by id and the others in the order told.
+struct StoreContents {
+  std::vector<QueueIsNow> queues;
+  std::vector<TypeIsNow> types;
+  std::vector<CountersAreNow> counters;
+  std::map<IdempotencyId, KeyIsNow> keys;
+  std::vector<TaskRecord> live;
+  std::vector<TaskImage> ended;
+  std::vector<uint32_t> ended_bytes;
+};
+
+class StoreConformance : public testing::TestWithParam<StoreKind> {
+ protected:
+  StoreConformance() : home_(GetParam().make()) { Reopen(); }
+
+  void Reopen();
+  void Write(const StoreChanges& changes);
+  void Write(std::vector<TaskChange> tasks);
+  /// Queues "queue-1" to "queue-3" and types "type-1" to "type-3".
+  void WriteNames();
+  StoreContents ReadAll();
+  std::vector<TaskRecord> Load(const std::vector<TaskPlace>& places);
+  /// The one task at `place`, which must be there.
+  TaskRecord LoadOne(const TaskPlace& place);
+
+  std::unique_ptr<StoreHome> home_;
+  std::unique_ptr<Store> store_;
+};
+
+/// The visitor that fills `contents`.
+Store::Visitor CollectInto(StoreContents* contents);
+
+std::shared_ptr<const TaskBody> MakeBody(std::string payload);
+std::shared_ptr<const TaskResult> MakeResult(std::string bytes);
+std::shared_ptr<const TaskError> MakeError(std::string code);
+
+/// A task of queue 1 and type 1 in this state, with all that a task in it has.
+TaskRecord MakeTask(uint64_t sequence, TaskState state);
+/// A change that brings the whole of `now`, or only what changes when the body stays.
+TaskChange NewChange(TaskRecord now);
+TaskChange Change(TaskRecord now);
+TaskChange ChangeKeepingBody(TaskRecord now);
+
+/// Same image, parts and holder.
+void ExpectSame(const TaskRecord& actual, const TaskRecord& expected);
+
+}  // namespace treadle
