@@ -1,0 +1,186 @@
+// The workers' part of wire.h.
+
+#include <charconv>
+#include <chrono>
+#include <utility>
+
+#include "base/hash.h"
+#include "client/json_reader.h"
+#include "client/json_writer.h"
+#include "client/wire.h"
+
+namespace treadle::wire {
+namespace {
+
+using simdjson::ondemand::array;
+using simdjson::ondemand::object;
+using simdjson::ondemand::value;
+
+void WriteStrings(JsonWriter& json, std::string_view key, const std::vector<std::string>& texts) {
+  json.Key(key).BeginArray();
+  for (const std::string& text : texts) json.String(text);
+  json.EndArray();
+}
+
+// The form that the server writes, "2026-11-23T20:53:01.250Z"; 0 for any other.
+int64_t ParseWallTimeMs(std::string_view text) {
+  if (text.size() != 24 || text.back() != 'Z') return 0;
+  bool is_valid = true;
+  const auto number = [&](size_t begin, size_t size) {
+    int result = 0;
+    const char* end = text.data() + begin + size;
+    const auto [stop, error] = std::from_chars(text.data() + begin, end, result);
+    is_valid = is_valid && error == std::errc() && stop == end;
+    return result;
+  };
+  using std::chrono::sys_days;
+  const auto date = std::chrono::year(number(0, 4)) / number(5, 2) / number(8, 2);
+  const auto time = std::chrono::hours(number(11, 2)) + std::chrono::minutes(number(14, 2)) +
+                    std::chrono::seconds(number(17, 2)) + std::chrono::milliseconds(number(20, 3));
+  if (!is_valid || !date.ok()) return 0;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(sys_days(date).time_since_epoch() +
+                                                               time)
+      .count();
+}
+
+void ReadLeaseField(std::string_view key, value field, Lease* lease, std::string* sha256) {
+  if (key == "token") {
+    lease->token = ReadString(field);
+  } else if (key == "id") {
+    lease->id = ReadString(field);
+  } else if (key == "queue") {
+    lease->queue = ReadString(field);
+  } else if (key == "type") {
+    lease->type = ReadString(field);
+  } else if (key == "attempt") {
+    lease->attempt = field.get_int64();
+  } else if (key == "max_attempts") {
+    lease->max_attempts = field.get_int64();
+  } else if (key == "lease_ms") {
+    lease->lease_ms = field.get_int64();
+  } else if (key == "enqueued_at") {
+    lease->enqueued_at_ms = ParseWallTimeMs(field.get_string());
+  } else if (key == "content_type") {
+    lease->content_type = ReadString(field);
+  } else if (key == "payload_sha256") {
+    *sha256 = ReadString(field);
+  } else if (key == "payload") {
+    lease->payload = RawJson(field);
+  } else if (key == "payload_base64") {
+    auto bytes = FromBase64(std::string_view(field.get_string()));
+    lease->damaged = !bytes.has_value();
+    if (bytes) lease->payload = *std::move(bytes);
+  }
+}
+
+Lease ReadLease(object source) {
+  Lease lease;
+  std::string sha256;
+  for (auto field : source) ReadLeaseField(field.unescaped_key(), field.value(), &lease, &sha256);
+  if (ToHex(Sha256Of(lease.payload).view()) != sha256) lease.damaged = true;
+  return lease;
+}
+
+ReportAnswer ReadReportAnswer(object source) {
+  ReportAnswer answer;
+  for (auto field : source) {
+    const std::string_view key = field.unescaped_key();
+    if (key == "token") {
+      answer.token = ReadString(field.value());
+    } else if (key == "code") {
+      answer.code =
+          CodeFromName(std::string_view(field.value().get_string())).value_or(Code::kUnknown);
+    } else if (key == "detail") {
+      answer.detail = ReadString(field.value());
+    }
+  }
+  return answer;
+}
+
+Status ReadAnswer(JsonDocument* document, ExchangeAnswer* answer) {
+  for (auto field : document->Root()) {
+    const std::string_view key = field.unescaped_key();
+    if (key == "leases") {
+      for (auto lease : field.value().get_array())
+        answer->leases.push_back(ReadLease(lease.get_object()));
+    } else if (key == "reports") {
+      for (auto report : field.value().get_array())
+        answer->reports.push_back(ReadReportAnswer(report.get_object()));
+    } else if (key == "lost") {
+      for (auto token : field.value().get_array())
+        answer->lost.push_back(ReadString(token.value()));
+    }
+  }
+  return Status::Ok();
+}
+
+JsonWriter BeginReport(std::string* out, std::string_view token, std::string_view outcome) {
+  JsonWriter json(out);
+  json.BeginObject().Key("token").String(token).Key("outcome").String(outcome);
+  return json;
+}
+
+}  // namespace
+
+std::string EncodeExchange(const ExchangeRequest& request) {
+  std::string out;
+  size_t bytes = 1024 + 32 * request.renew.size();
+  for (const std::string& report : request.reports) bytes += report.size() + 1;
+  out.reserve(bytes);
+
+  JsonWriter json(&out);
+  json.BeginObject().Key("worker").String(request.worker);
+  json.Key("incarnation").String(request.incarnation);
+  json.Key("sequence").Int(static_cast<int64_t>(request.sequence));
+  WriteStrings(json, "queues", request.queues);
+  WriteStrings(json, "types", request.types);
+  json.Key("want").Int(static_cast<int64_t>(request.want)).Key("wait_ms").Int(request.wait_ms);
+  WriteStrings(json, "renew", request.renew);
+  json.Key("reports").BeginArray();
+  for (const std::string& report : request.reports) json.Raw(report);
+  json.EndArray().EndObject();
+  return out;
+}
+
+Result<ExchangeAnswer> ParseExchangeAnswer(std::string body) {
+  JsonDocument document(std::move(body));
+  ExchangeAnswer answer;
+  TREADLE_RETURN_IF_ERROR(Guarded([&] { return ReadAnswer(&document, &answer); }));
+  return answer;
+}
+
+std::string EncodeCompleted(std::string_view token, std::string_view result,
+                            std::string_view content_type) {
+  std::string out;
+  JsonWriter json = BeginReport(&out, token, "completed");
+  const bool is_json = content_type == kJson;
+  if (is_json) {
+    result = TrimJson(result);
+    json.Key("result").Raw(result);
+  } else {
+    json.Key("result_base64").String(ToBase64(result));
+    json.Key("content_type").String(content_type);
+  }
+  if (!is_json || result != "null")
+    json.Key("result_sha256").String(ToHex(Sha256Of(result).view()));
+  json.EndObject();
+  return out;
+}
+
+std::string EncodeFailed(std::string_view token, std::string_view code, std::string_view message,
+                         bool retry) {
+  std::string out;
+  JsonWriter json = BeginReport(&out, token, "failed");
+  json.Key("error").BeginObject();
+  json.Key("code").String(code).Key("message").String(message).EndObject();
+  json.Key("retry").Bool(retry).EndObject();
+  return out;
+}
+
+std::string EncodeReleased(std::string_view token) {
+  std::string out;
+  BeginReport(&out, token, "released").EndObject();
+  return out;
+}
+
+}  // namespace treadle::wire

@@ -1,0 +1,34 @@
+#include "client/json_reader.h"
+
+#include "client/wire.h"
+
+namespace treadle::wire {
+
+std::string_view RawJson(simdjson::ondemand::value value) {
+  switch (value.type()) {
+    case simdjson::ondemand::json_type::array:
+      return TrimJson(value.get_array().value().raw_json());
+    case simdjson::ondemand::json_type::object:
+      return TrimJson(value.get_object().value().raw_json());
+    default:
+      return TrimJson(value.raw_json_token());
+  }
+}
+
+std::string ReadString(simdjson::ondemand::value value) {
+  return std::string(std::string_view(value.get_string()));
+}
+
+bool IsJson(std::string_view text) {
+  thread_local simdjson::dom::parser parser;
+  return parser.parse(text.data(), text.size()).error() == simdjson::SUCCESS;
+}
+
+std::string_view TrimJson(std::string_view text) {
+  constexpr std::string_view kWhiteSpace = " \t\r\n";
+  const size_t begin = text.find_first_not_of(kWhiteSpace);
+  if (begin == text.npos) return {};
+  return text.substr(begin, text.find_last_not_of(kWhiteSpace) - begin + 1);
+}
+
+}  // namespace treadle::wire

@@ -1,0 +1,185 @@
+#include "client/wire.h"
+
+#include <utility>
+
+#include "base/hash.h"
+#include "client/json_reader.h"
+#include "client/json_writer.h"
+
+namespace treadle::wire {
+namespace {
+
+using simdjson::ondemand::object;
+using simdjson::ondemand::value;
+
+constexpr int64_t kCallTimeoutMs = 30'000;
+
+Enqueued ReadEnqueued(object source) {
+  Enqueued task;
+  for (auto field : source) {
+    const std::string_view key = field.unescaped_key();
+    if (key == "id") task.id = ReadString(field.value());
+    if (key == "duplicate") task.duplicate = field.value().get_bool();
+  }
+  return task;
+}
+
+Status ReadBatch(JsonDocument* document, std::vector<Enqueued>* tasks) {
+  for (auto task : document->Root()["tasks"].get_array()) {
+    tasks->push_back(ReadEnqueued(task.get_object()));
+  }
+  return Status::Ok();
+}
+
+void ReadError(object source, TaskInfo* task) {
+  for (auto field : source) {
+    const std::string_view key = field.unescaped_key();
+    if (key == "code") task->error_code = ReadString(field.value());
+    if (key == "message") task->error_message = ReadString(field.value());
+  }
+}
+
+std::string* TextField(TaskInfo* task, std::string_view key) {
+  const std::pair<std::string_view, std::string*> fields[] = {
+      {"id", &task->id},
+      {"type", &task->type},
+      {"queue", &task->queue},
+      {"state", &task->state},
+      {"enqueued_at", &task->enqueued_at},
+      {"started_at", &task->started_at},
+      {"finished_at", &task->finished_at},
+      {"result_content_type", &task->result_content_type}};
+  for (const auto& [name, field] : fields) {
+    if (name == key) return field;
+  }
+  return nullptr;
+}
+
+void ReadTaskField(std::string_view key, value field, TaskInfo* task) {
+  if (std::string* text = TextField(task, key)) {
+    if (!field.is_null()) *text = ReadString(field);
+  } else if (key == "attempt") {
+    task->attempt = field.get_int64();
+  } else if (key == "max_attempts") {
+    task->max_attempts = field.get_int64();
+  } else if (key == "error") {
+    if (!field.is_null()) ReadError(field.get_object(), task);
+  } else if (key == "result") {
+    task->result = RawJson(field);
+  } else if (key == "result_base64") {
+    task->result = FromBase64(std::string_view(field.get_string())).value_or("");
+  }
+}
+
+Status ReadTask(JsonDocument* document, TaskInfo* task) {
+  for (auto field : document->Root()) ReadTaskField(field.unescaped_key(), field.value(), task);
+  return Status::Ok();
+}
+
+std::string TaskTarget(std::string_view id, std::string_view part, int64_t wait_ms) {
+  std::string target = "/v1/tasks/" + PercentEncode(id) + std::string(part);
+  if (wait_ms > 0) target += "?wait=" + std::to_string(wait_ms) + "ms";
+  return target;
+}
+
+void WritePayload(JsonWriter& json, const EnqueueRequest& task) {
+  std::string_view payload = task.payload;
+  if (task.content_type == kJson) {
+    payload = TrimJson(payload);
+    json.Key("payload").Raw(payload);
+  } else {
+    json.Key("payload_base64").String(ToBase64(payload));
+    json.Key("content_type").String(task.content_type);
+  }
+  json.Key("payload_sha256").String(ToHex(Sha256Of(payload).view()));
+}
+
+}  // namespace
+
+Result<std::string> EncodeTask(const EnqueueRequest& task) {
+  if (task.content_type == kJson && !IsJson(task.payload))
+    return Status(Code::kInvalidArgument, "the payload is not valid JSON");
+  std::string out;
+  JsonWriter json(&out);
+  json.BeginObject().Key("type").String(task.type).Key("queue").String(task.queue);
+  WritePayload(json, task);
+  if (task.priority) json.Key("priority").Int(*task.priority);
+  if (task.max_attempts) json.Key("max_attempts").Int(*task.max_attempts);
+  if (task.delay_ms) json.Key("delay_ms").Int(*task.delay_ms);
+  if (!task.run_at.empty()) json.Key("run_at").String(task.run_at);
+  if (!task.idempotency_key.empty()) json.Key("idempotency_key").String(task.idempotency_key);
+  json.EndObject();
+  return out;
+}
+
+Result<Enqueued> Enqueue(Client& client, const EnqueueRequest& task) {
+  TREADLE_ASSIGN_OR_RETURN(const std::string body, EncodeTask(task));
+  TREADLE_ASSIGN_OR_RETURN(ClientResponse response,
+                           client.Call("POST", "/v1/tasks", body, kCallTimeoutMs));
+  JsonDocument document(std::move(response.body));
+  Enqueued enqueued;
+  TREADLE_RETURN_IF_ERROR(Guarded([&] {
+    enqueued = ReadEnqueued(document.Root());
+    return Status::Ok();
+  }));
+  return enqueued;
+}
+
+Result<std::vector<Enqueued>> EnqueueBatch(Client& client,
+                                           const std::vector<EnqueueRequest>& tasks) {
+  std::string body = "{\"tasks\":[";
+  for (const EnqueueRequest& task : tasks) {
+    TREADLE_ASSIGN_OR_RETURN(const std::string json, EncodeTask(task));
+    body.append(&task == tasks.data() ? "" : ",").append(json);
+  }
+  body += "]}";
+  TREADLE_ASSIGN_OR_RETURN(ClientResponse response,
+                           client.Call("POST", "/v1/tasks/batch", body, kCallTimeoutMs));
+  JsonDocument document(std::move(response.body));
+  std::vector<Enqueued> enqueued;
+  TREADLE_RETURN_IF_ERROR(Guarded([&] { return ReadBatch(&document, &enqueued); }));
+  if (enqueued.size() != tasks.size())
+    return Status(Code::kInternal, "the server answered for another number of tasks");
+  return enqueued;
+}
+
+Result<TaskInfo> ParseTask(std::string_view json) {
+  JsonDocument document{std::string(json)};
+  TaskInfo task;
+  TREADLE_RETURN_IF_ERROR(Guarded([&] { return ReadTask(&document, &task); }));
+  return task;
+}
+
+Result<std::string> GetTaskJson(Client& client, std::string_view id, int64_t wait_ms) {
+  TREADLE_ASSIGN_OR_RETURN(ClientResponse response, client.Call("GET", TaskTarget(id, "", wait_ms),
+                                                                "", kCallTimeoutMs + wait_ms));
+  return std::move(response.body);
+}
+
+Result<TaskInfo> GetTask(Client& client, std::string_view id, int64_t wait_ms) {
+  TREADLE_ASSIGN_OR_RETURN(const std::string json, GetTaskJson(client, id, wait_ms));
+  return ParseTask(json);
+}
+
+Result<ClientResponse> GetResult(Client& client, std::string_view id, int64_t wait_ms) {
+  return client.Call("GET", TaskTarget(id, "/result", wait_ms), "", kCallTimeoutMs + wait_ms);
+}
+
+std::string PercentEncode(std::string_view text) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const bool is_unreserved = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                               (c >= 'A' && c <= 'Z') || c == '-' || c == '.' || c == '_' ||
+                               c == '~';
+    const auto byte = static_cast<uint8_t>(c);
+    if (is_unreserved) {
+      out.push_back(c);
+    } else {
+      out.append(1, '%').append(1, kHex[byte >> 4]).append(1, kHex[byte & 15]);
+    }
+  }
+  return out;
+}
+
+}  // namespace treadle::wire

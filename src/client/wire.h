@@ -1,0 +1,138 @@
+// The wire as values: what Treadle's calls send and answer, and their JSON.
+//
+// Parsing and encoding are pure and may run on any thread; the calls block, as Client does. Fields
+// that a newer server adds are skipped. A body that cannot be read is INTERNAL: the server is at
+// fault, or is none.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "client/client.h"
+
+namespace treadle::wire {
+
+inline constexpr std::string_view kJson = "application/json";
+inline constexpr size_t kExchangeItemsMax =
+    1'000;  // leases, renewals and reports of one exchange, each
+inline constexpr size_t kBatchTasksMax = 1'000;  // tasks of one enqueue
+inline constexpr size_t kNamesMax = 100;         // queues, and types, of one exchange
+
+/// True if `text` is one valid JSON value, with or without white space around it.
+bool IsJson(std::string_view text);
+/// `text` without the white space (of JSON) around it: the bytes that the server keeps and hashes.
+std::string_view TrimJson(std::string_view text);
+
+// ---- producers ----
+
+struct EnqueueRequest {
+  std::string type;
+  std::string queue = "default";
+  std::string payload = "null";  // bytes; of content type application/json: one JSON value
+  std::string content_type = std::string(kJson);
+  std::optional<int64_t> priority;  // absent: the server's default; so for all that follow
+  std::optional<int64_t> max_attempts;
+  std::optional<int64_t> delay_ms;
+  std::string run_at;           // RFC 3339; empty: at once
+  std::string idempotency_key;  // empty: none
+};
+
+struct Enqueued {
+  std::string id;
+  bool duplicate = false;  // the key was taken by the same request before: nothing was added
+};
+
+/// The task's JSON, its payload's SHA-256 included. INVALID_ARGUMENT if the payload is not the JSON
+/// that it claims to be.
+Result<std::string> EncodeTask(const EnqueueRequest& task);
+Result<Enqueued> Enqueue(Client& client, const EnqueueRequest& task);
+/// All of `tasks` (1..kBatchTasksMax) or none; the answers are in their order.
+Result<std::vector<Enqueued>> EnqueueBatch(Client& client,
+                                           const std::vector<EnqueueRequest>& tasks);
+
+// ---- reading ----
+
+/// A task's view; times as on the wire, empty when they do not apply.
+struct TaskInfo {
+  std::string id;
+  std::string type;
+  std::string queue;
+  std::string state;
+  int64_t attempt = 0;  // spent so far
+  int64_t max_attempts = 0;
+  std::string enqueued_at;
+  std::string started_at;
+  std::string finished_at;
+  std::string error_code;  // of the last failure
+  std::string error_message;
+  std::string result;  // the JSON, or the decoded bytes of another content type; empty: none, or
+                       // not asked for
+  std::string result_content_type;
+};
+
+Result<TaskInfo> ParseTask(std::string_view json);
+/// The view as JSON text. `wait_ms` > 0: answers when the task has ended, or after that time.
+Result<std::string> GetTaskJson(Client& client, std::string_view id, int64_t wait_ms = 0);
+Result<TaskInfo> GetTask(Client& client, std::string_view id, int64_t wait_ms = 0);
+/// The raw result in `body`. FAILED_PRECONDITION: the task has none (yet), and why.
+Result<ClientResponse> GetResult(Client& client, std::string_view id, int64_t wait_ms = 0);
+
+/// `text` as part of a path or query: all but unreserved characters become %XX (RFC 3986
+/// section 2.1).
+std::string PercentEncode(std::string_view text);
+
+// ---- workers ----
+
+struct ExchangeRequest {
+  std::string worker;
+  std::string incarnation;  // 16 hex digits, one per life of a worker
+  uint64_t sequence = 0;    // from 1, rising by one with each new exchange of an incarnation
+  std::vector<std::string> queues;
+  std::vector<std::string> types;
+  size_t want = 0;
+  int64_t wait_ms = 0;
+  std::vector<std::string> renew;    // tokens
+  std::vector<std::string> reports;  // JSON, by Encode…() below
+};
+
+struct Lease {
+  std::string token;
+  std::string id;
+  std::string queue;
+  std::string type;
+  int64_t attempt = 0;  // from 1, this one included
+  int64_t max_attempts = 0;
+  int64_t lease_ms = 0;
+  int64_t enqueued_at_ms = 0;  // wall time, since 1970; 0 if the server sent none
+  std::string content_type;
+  std::string payload;   // the raw bytes
+  bool damaged = false;  // the payload does not have the SHA-256 that the server sent with it
+};
+
+struct ReportAnswer {
+  std::string token;
+  Code code = Code::kUnknown;
+  std::string detail;
+};
+
+struct ExchangeAnswer {
+  std::vector<Lease> leases;
+  std::vector<ReportAnswer> reports;  // one per report, in order
+  std::vector<std::string> lost;      // tokens that are no longer held
+};
+
+std::string EncodeExchange(const ExchangeRequest& request);
+Result<ExchangeAnswer> ParseExchangeAnswer(std::string body);
+
+/// `result` of content type application/json must be valid JSON.
+std::string EncodeCompleted(std::string_view token, std::string_view result,
+                            std::string_view content_type);
+std::string EncodeFailed(std::string_view token, std::string_view code, std::string_view message,
+                         bool retry);
+std::string EncodeReleased(std::string_view token);
+
+}  // namespace treadle::wire

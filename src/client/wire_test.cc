@@ -1,0 +1,164 @@
+#include "client/wire.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+
+#include "base/hash.h"
+#include "client/json_writer.h"
+#include "client/test_server.h"
+
+namespace treadle::wire {
+namespace {
+
+std::string Quoted(std::string_view text) {
+  std::string out;
+  AppendJsonString(text, &out);
+  return out;
+}
+
+std::string LeaseJson(std::string_view payload_field, std::string_view raw) {
+  return R"({"leases":[{"token":"1-42.3.7","id":"1-42","queue":"q","type":"t","attempt":3,)"
+         R"("max_attempts":20,"lease_ms":30000,"enqueued_at":"2026-11-23T20:53:01.250Z",)"
+         R"("content_type":"application/json","payload_sha256":")" +
+         ToHex(Sha256Of(raw).view()) + R"(",)" + std::string(payload_field) +
+         R"(}],"reports":[],"lost":[],"of_a_newer_server":{"a":[1]}})";
+}
+
+TEST(JsonWriter, EscapesAndMendsStrings) {
+  EXPECT_EQ(Quoted("a\"\\\n\t\x01z"), R"("a\"\\\n\t\u0001z")");
+  EXPECT_EQ(Quoted("grün €\xf0\x9f\x8e\x89"), "\"grün €\xf0\x9f\x8e\x89\"");
+  EXPECT_EQ(Quoted("\xff"), "\"\xef\xbf\xbd\"");
+  EXPECT_TRUE(IsJson(Quoted("\xed\xa0\x80|\xc0\xaf|\xe2\x82|\xf5\x80\x80\x80")));
+  EXPECT_EQ(Quoted("\x7f"), "\"\\u007f\"");
+}
+
+TEST(Wire, PayloadsKeepTheirExactBytes) {
+  for (const std::string raw : {R"({ "a" : [1, 2.50] , "b":"\u00e9"})", "[ ]", "12.0e1", "\"text\"",
+                                "null", "true", "{}"}) {
+    for (const std::string space : {"", " ", "\n  "}) {
+      const auto answer = ParseExchangeAnswer(LeaseJson("\"payload\":" + space + raw + space, raw));
+      ASSERT_TRUE(answer.ok()) << raw << answer.status().ToString();
+      EXPECT_EQ(answer->leases.at(0).payload, raw);
+      EXPECT_FALSE(answer->leases.at(0).damaged);
+    }
+  }
+}
+
+TEST(Wire, APayloadInTheMiddleOfALeaseKeepsItsBytesToo) {
+  const auto answer =
+      ParseExchangeAnswer(LeaseJson("\"payload\":{\"a\":[{}]} , \"later\":1", "{\"a\":[{}]}"));
+  EXPECT_EQ(answer->leases.at(0).payload, "{\"a\":[{}]}");
+}
+
+TEST(Wire, ReadsALease) {
+  const auto answer = ParseExchangeAnswer(LeaseJson("\"payload_base64\":\"AP8=\"", {"\0\xff", 2}));
+  ASSERT_TRUE(answer.ok());
+  const Lease& lease = answer->leases.at(0);
+  EXPECT_EQ(lease.token, "1-42.3.7");
+  EXPECT_EQ(lease.id, "1-42");
+  EXPECT_EQ(lease.attempt, 3);
+  EXPECT_EQ(lease.max_attempts, 20);
+  EXPECT_EQ(lease.lease_ms, 30'000);
+  EXPECT_EQ(lease.enqueued_at_ms, 1'795'467'181'250);
+  EXPECT_EQ(lease.payload, std::string("\0\xff", 2));
+  EXPECT_FALSE(lease.damaged);
+}
+
+TEST(Wire, APayloadWithoutItsHashIsDamaged) {
+  EXPECT_TRUE(ParseExchangeAnswer(LeaseJson("\"payload\":{\"a\":1}", "{}"))->leases[0].damaged);
+  EXPECT_TRUE(ParseExchangeAnswer(LeaseJson("\"payload_base64\":\"?\"", ""))->leases[0].damaged);
+}
+
+TEST(Wire, ReadsReportsAndLostTokens) {
+  const auto answer = ParseExchangeAnswer(
+      R"({"reports":[{"token":"a","code":"OK"},{"token":"b","code":"ABORTED","detail":"old"},)"
+      R"({"token":"c","code":"NEW"}],"lost":["d"]})");
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ(answer->reports.at(0).code, Code::kOk);
+  EXPECT_EQ(answer->reports.at(1).detail, "old");
+  EXPECT_EQ(answer->reports.at(2).code, Code::kUnknown);
+  EXPECT_EQ(answer->lost, std::vector<std::string>{"d"});
+}
+
+TEST(Wire, WhatIsNoAnswerIsInternal) {
+  for (const char* text : {"", "[]", "{", "{\"leases\":1}", "{\"leases\":[1]}", "<html>"}) {
+    EXPECT_EQ(ParseExchangeAnswer(text).status().code(), Code::kInternal) << text;
+  }
+}
+
+TEST(Wire, EncodesAnExchange) {
+  EXPECT_EQ(
+      EncodeExchange({.worker = "w",
+                      .incarnation = "0f",
+                      .sequence = 5,
+                      .queues = {"q"},
+                      .types = {"a", "b"},
+                      .want = 2,
+                      .wait_ms = 10,
+                      .renew = {"x"},
+                      .reports = {EncodeReleased("y"), EncodeFailed("z", "c", "m", false)}}),
+      R"({"worker":"w","incarnation":"0f","sequence":5,"queues":["q"],"types":["a","b"],)"
+      R"("want":2,"wait_ms":10,"renew":["x"],"reports":[{"token":"y","outcome":"released"},)"
+      R"({"token":"z","outcome":"failed","error":{"code":"c","message":"m"},"retry":false}]})");
+}
+
+TEST(Wire, EncodesResults) {
+  EXPECT_EQ(EncodeCompleted("t", " null\n", kJson),
+            R"({"token":"t","outcome":"completed","result":null})");
+  EXPECT_EQ(EncodeCompleted("t", " {\"a\":1} ", kJson),
+            R"({"token":"t","outcome":"completed","result":{"a":1},"result_sha256":")" +
+                ToHex(Sha256Of("{\"a\":1}").view()) + "\"}");
+  EXPECT_EQ(
+      EncodeCompleted("t", "hi", "text/plain"),
+      R"({"token":"t","outcome":"completed","result_base64":"aGk=","content_type":"text/plain",)"
+      R"("result_sha256":")" +
+          ToHex(Sha256Of("hi").view()) + "\"}");
+}
+
+TEST(Wire, APayloadThatIsNoJsonIsRefusedBeforeItIsSent) {
+  EXPECT_EQ(EncodeTask({.type = "t", .payload = "1},{"}).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(*EncodeTask({.type = "t", .payload = "\x01", .content_type = "x/y", .priority = 9}),
+            R"({"type":"t","queue":"default","payload_base64":"AQ==","content_type":"x/y",)"
+            R"("payload_sha256":")" +
+                ToHex(Sha256Of("\x01").view()) + R"(","priority":9})");
+}
+
+TEST(Wire, EnqueuesAndReadsIds) {
+  testing::TestServer server;
+  const auto client = *Client::Make({.server = server.url()});
+  auto one = std::async(std::launch::async, [&] { return Enqueue(*client, {.type = "t"}); });
+  testing::TestServer::Answer(server.Next(), 201,
+                              R"({"id":"1-1","state":"ready","duplicate":false})");
+  EXPECT_EQ(one.get()->id, "1-1");
+
+  auto batch = std::async(std::launch::async,
+                          [&] { return EnqueueBatch(*client, {{.type = "a"}, {.type = "b"}}); });
+  const testing::TestRequest request = server.Next();
+  EXPECT_TRUE(request.head.starts_with("POST /v1/tasks/batch "));
+  EXPECT_TRUE(IsJson(request.body)) << request.body;
+  testing::TestServer::Answer(
+      request, 201, R"({"tasks":[{"id":"1-2","duplicate":false},{"id":"1-1","duplicate":true}]})");
+  const auto tasks = batch.get();
+  ASSERT_TRUE(tasks.ok()) << tasks.status().ToString();
+  EXPECT_EQ(tasks->at(0).id, "1-2");
+  EXPECT_TRUE(tasks->at(1).duplicate);
+}
+
+TEST(Wire, ReadsATaskView) {
+  const auto task = ParseTask(
+      R"({"id":"1-1","type":"t","state":"dead","attempt":2,"max_attempts":20,"priority":5,)"
+      R"("error":{"code":"exit_65","message":"bad"},"result":{"a": 1}})");
+  ASSERT_TRUE(task.ok());
+  EXPECT_EQ(task->state, "dead");
+  EXPECT_EQ(task->attempt, 2);
+  EXPECT_EQ(task->error_code, "exit_65");
+  EXPECT_EQ(task->result, "{\"a\": 1}");
+}
+
+TEST(Wire, IdsAreEscapedInPaths) {
+  EXPECT_EQ(PercentEncode("a/b?c 1-2.~_\xff"), "a%2Fb%3Fc%201-2.~_%FF");
+}
+
+}  // namespace
+}  // namespace treadle::wire

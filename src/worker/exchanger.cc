@@ -1,0 +1,311 @@
+#include "worker/exchanger.h"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "base/hash.h"
+
+namespace treadle::worker {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr size_t kLanes = 2;
+constexpr int64_t kAnswerMs =
+    15'000;  // a healthy server answers within this, beyond the wait it was asked for
+constexpr milliseconds kBeforeParking(5);  // a full worker's first reports often follow at once
+
+std::string IncarnationText(uint64_t incarnation) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string text;
+  for (int shift = 60; shift >= 0; shift -= 4) text.push_back(kHex[(incarnation >> shift) & 15]);
+  return text;
+}
+
+// Sending the same again would get the same answer.
+bool IsRefusal(Code code) {
+  switch (code) {
+    case Code::kInvalidArgument:
+    case Code::kUnauthenticated:
+    case Code::kPermissionDenied:
+    case Code::kNotFound:
+    case Code::kUnimplemented:
+    case Code::kFailedPrecondition:
+    case Code::kOutOfRange:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool MayWorkLater(Code code) {
+  return code == Code::kUnavailable || code == Code::kResourceExhausted ||
+         code == Code::kDeadlineExceeded || code == Code::kUnknown || code == Code::kInternal;
+}
+
+}  // namespace
+
+Exchanger::Exchanger(ExchangerOptions options, HandlerPool* pool)
+    : options_(std::move(options)), pool_(pool), backoff_(options_.incarnation) {}
+
+Result<std::unique_ptr<Exchanger>> Exchanger::Make(ExchangerOptions options, HandlerPool* pool) {
+  std::unique_ptr<Exchanger> exchanger(new Exchanger(std::move(options), pool));
+  for (size_t i = 0; i < kLanes; ++i) {
+    TREADLE_ASSIGN_OR_RETURN(auto client, Client::Make(exchanger->options_.client));
+    exchanger->clients_.push_back(std::move(client));
+  }
+  return exchanger;
+}
+
+Exchanger::~Exchanger() { (void)Stop(); }
+
+void Exchanger::Start(std::vector<std::string> types) {
+  types_ = std::move(types);
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  for (const auto& client : clients_) {
+    lanes_.emplace_back([this, lane_client = client.get()] { RunLane(lane_client); });
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Exchanger::Changed() {
+  bool draining = false;
+  {
+    MutexLock lock(mutex_);
+    draining = draining_;
+    wake_.notify_one();
+  }
+  if (draining) options_.progressed();
+}
+
+void Exchanger::Drain() {
+  MutexLock lock(mutex_);
+  draining_ = true;
+  wake_.notify_all();
+}
+
+bool Exchanger::IsIdle() {
+  MutexLock lock(mutex_);
+  if (pool_->IsBusy()) return false;
+  for (const InFlight& exchange : in_flight_) {
+    if (exchange.reports > 0 || (exchange.want > 0 && !lost_since_)) return false;
+  }
+  return std::all_of(unanswered_.begin(), unanswered_.end(),
+                     [](const Exchange& exchange) { return exchange.reports.empty(); });
+}
+
+Status Exchanger::failure() {
+  MutexLock lock(mutex_);
+  return failure_;
+}
+
+size_t Exchanger::Stop() {
+  {
+    MutexLock lock(mutex_);
+    stopped_ = true;
+    wake_.notify_all();
+  }
+  for (const auto& client : clients_) client->Cancel();
+  for (std::thread& lane : lanes_) lane.join();
+  lanes_.clear();
+  MutexLock lock(mutex_);
+  size_t unreported = pool_->TakeReports().size();
+  for (const Exchange& exchange : unanswered_) unreported += exchange.reports.size();
+  return unreported;
+}
+
+void Exchanger::RunLane(Client* client) {
+  while (std::optional<Exchange> exchange = Next()) {
+    Result<wire::ExchangeAnswer> answer = Ask(client, *exchange);
+    Settle(*std::move(exchange), std::move(answer));
+  }
+}
+
+std::optional<Exchanger::Exchange> Exchanger::Next() {
+  MutexLock lock(mutex_);
+  while (!stopped_) {
+    const Clock::time_point now = Clock::now();
+    Clock::time_point wake_at = now + std::chrono::hours(1);
+    if (std::optional<Exchange> exchange = NextAt(now, &wake_at)) {
+      in_flight_.push_back({.sequence = exchange->sequence,
+                            .want = exchange->want,
+                            .reports = exchange->reports.size(),
+                            .parks = exchange->reports.empty() && !exchange->repeated});
+      return exchange;
+    }
+    wake_.wait_until(mutex_, wake_at);
+  }
+  return std::nullopt;
+}
+
+std::optional<Exchanger::Exchange> Exchanger::NextAt(Clock::time_point now,
+                                                     Clock::time_point* wake_at) {
+  if (now < retry_at_) {
+    *wake_at = retry_at_;
+    return std::nullopt;
+  }
+  if (in_flight_.size() == kLanes || (!in_flight_.empty() && !in_flight_.front().parks))
+    return std::nullopt;
+  if (!unanswered_.empty()) return TakeUnanswered(now);
+  const size_t want = pool_->Free();
+  const Clock::time_point due = NewIsDueAt(now, want);
+  if (due <= now) return MakeNew(now, want);
+  *wake_at = std::min(*wake_at, due);
+  return std::nullopt;
+}
+
+Exchanger::Clock::time_point Exchanger::NewIsDueAt(Clock::time_point now, size_t want) const {
+  const Clock::time_point reports_at = pool_->ReportsDueAt();
+  const Clock::time_point renew_at = pool_->Held() > 0 ? renew_at_ : Clock::time_point::max();
+  if (!in_flight_.empty()) {
+    const size_t parked_want = in_flight_.front().want;
+    if (want > parked_want || (draining_ && parked_want > 0)) return now;
+    return std::min(reports_at, renew_at);
+  }
+  if (reports_at != Clock::time_point::max()) return std::min(reports_at, renew_at);
+  if (want > 0) return now;
+  return std::min(renew_at, quiet_since_ + kBeforeParking);
+}
+
+Exchanger::Exchange Exchanger::MakeNew(Clock::time_point now, size_t want) {
+  Exchange exchange{.sequence = ++sequence_, .wait_ms = options_.poll_wait_ms};
+  size_t promised = pool_->Held();
+  for (const InFlight& other : in_flight_) promised += other.want;
+  exchange.want =
+      std::min(want, wire::kExchangeItemsMax - std::min(promised, wire::kExchangeItemsMax));
+  exchange.reports = pool_->TakeReports();
+  if (now >= renew_at_) Renew(now, &exchange);
+  return exchange;
+}
+
+Exchanger::Exchange Exchanger::TakeUnanswered(Clock::time_point now) {
+  Exchange exchange = std::move(unanswered_.front());
+  unanswered_.erase(unanswered_.begin());
+  exchange.repeated = true;
+  exchange.wait_ms = 0;
+  Renew(now, &exchange);
+  return exchange;
+}
+
+void Exchanger::Renew(Clock::time_point now, Exchange* exchange) {
+  exchange->renew = pool_->HeldTokens();
+  if (exchange->renew.size() > wire::kExchangeItemsMax)
+    exchange->renew.resize(wire::kExchangeItemsMax);
+  renew_at_ = now + milliseconds(pool_->ShortestLeaseMs() / 3);
+}
+
+Result<wire::ExchangeAnswer> Exchanger::Ask(Client* client, const Exchange& exchange) const {
+  wire::ExchangeRequest request{.worker = options_.worker,
+                                .incarnation = IncarnationText(options_.incarnation),
+                                .sequence = exchange.sequence,
+                                .queues = options_.queues,
+                                .types = types_,
+                                .want = exchange.want,
+                                .wait_ms = exchange.wait_ms,
+                                .renew = exchange.renew};
+  request.reports.reserve(exchange.reports.size());
+  for (const Report& report : exchange.reports) request.reports.push_back(report.json);
+  TREADLE_ASSIGN_OR_RETURN(ClientResponse response,
+                           client->Call("POST", "/v1/exchange", wire::EncodeExchange(request),
+                                        exchange.wait_ms + kAnswerMs));
+  return wire::ParseExchangeAnswer(std::move(response.body));
+}
+
+void Exchanger::Settle(Exchange exchange, Result<wire::ExchangeAnswer> answer) {
+  {
+    MutexLock lock(mutex_);
+    std::erase_if(in_flight_,
+                  [&](const InFlight& other) { return other.sequence == exchange.sequence; });
+    if (answer.ok()) {
+      Apply(std::move(exchange), *std::move(answer));
+    } else {
+      Fail(std::move(exchange), answer.status());
+    }
+    wake_.notify_all();
+  }
+  options_.progressed();
+}
+
+void Exchanger::Apply(Exchange exchange, wire::ExchangeAnswer answer) {
+  quiet_since_ = Clock::now();
+  if (lost_since_) {
+    const auto away = std::chrono::duration_cast<milliseconds>(quiet_since_ - *lost_since_);
+    options_.log("the server at " + options_.client.server + " is back after " +
+                 std::to_string(away.count()) + " ms");
+    lost_since_.reset();
+  }
+  backoff_.Reset();
+  if (!answer.lost.empty()) {
+    const size_t lost = pool_->Lose(answer.lost);
+    if (lost > 0)
+      options_.log(std::to_string(lost) + " lease(s) lost, the first of " + answer.lost.front() +
+                   ": cancelled here, run again elsewhere");
+  }
+  ApplyReports(std::move(exchange.reports), answer.reports);
+  if (answer.leases.empty()) return;
+  pool_->Put(std::move(answer.leases), exchange.repeated);
+  renew_at_ = std::min(renew_at_, quiet_since_ + milliseconds(pool_->ShortestLeaseMs() / 3));
+}
+
+void Exchanger::ApplyReports(std::vector<Report> reports,
+                             const std::vector<wire::ReportAnswer>& answers) {
+  std::vector<Report> again;
+  for (size_t i = 0; i < reports.size(); ++i) {
+    Report& report = reports[i];
+    auto answer = answers.begin() + static_cast<ptrdiff_t>(std::min(i, answers.size()));
+    if (answer == answers.end() || answer->token != report.token) {
+      answer = std::find_if(answers.begin(), answers.end(),
+                            [&](const auto& other) { return other.token == report.token; });
+    }
+    if (answer == answers.end() || MayWorkLater(answer->code)) {
+      again.push_back(std::move(report));
+    } else if (answer->code == Code::kInvalidArgument && !report.is_fallback) {
+      again.push_back({.token = report.token,
+                       .json = wire::EncodeFailed(report.token, "report_refused", answer->detail,
+                                                  /*retry=*/false),
+                       .is_fallback = true});
+    } else if (answer->code != Code::kOk) {
+      options_.log("the report for " + report.token + " was refused and is dropped: " +
+                   std::string(CodeName(answer->code)) + " " + answer->detail);
+    }
+  }
+  if (again.empty()) return;
+  pool_->PutBack(std::move(again));
+  RetryLater(0);
+}
+
+void Exchanger::Fail(Exchange exchange, const Status& why) {
+  const bool is_newest = exchange.sequence == sequence_;
+  if (!is_newest && !MayWorkLater(why.code()) && why.code() != Code::kCancelled) {
+    pool_->PutBack(std::move(exchange.reports));  // the server wants no older one any more
+    return;
+  }
+  if (IsRefusal(why.code())) {
+    failure_ = why;
+    stopped_ = true;
+    unanswered_.push_back(std::move(exchange));
+    return;
+  }
+  if (!lost_since_ && !stopped_) {
+    lost_since_ = Clock::now();
+    options_.log(why.message() + "; trying again until it answers");
+  }
+  const auto place =
+      std::find_if(unanswered_.begin(), unanswered_.end(),
+                   [&](const Exchange& other) { return other.sequence > exchange.sequence; });
+  unanswered_.insert(place, std::move(exchange));
+  RetryLater(why.retry_after_ms());
+}
+
+void Exchanger::RetryLater(int64_t at_least_ms) {
+  const Clock::time_point now = Clock::now();
+  if (now < retry_at_) return;  // both connections broke, for one reason
+  retry_at_ =
+      now + milliseconds(std::max(backoff_.NextMs(), std::min<int64_t>(at_least_ms, 60'000)));
+}
+
+}  // namespace treadle::worker

@@ -1,0 +1,173 @@
+#include "worker/exec_runner.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "worker/child_process.h"
+
+namespace treadle::worker {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+
+Outcome Exec(std::vector<std::string> argv, std::string payload = "",
+             std::stop_token cancelled = {}) {
+  const Handler handler = MakeExecHandler({.argv = std::move(argv), .kill_after_ms = 50});
+  Context context(std::move(cancelled));
+  return handler({.id = "1-42",
+                  .type = "hello",
+                  .queue = "q",
+                  .attempt = 2,
+                  .max_attempts = 20,
+                  .payload = std::move(payload),
+                  .content_type = "application/json"},
+                 context);
+}
+
+Outcome Shell(const std::string& script, std::string payload = "") {
+  return Exec({"/bin/sh", "-c", script}, std::move(payload));
+}
+
+size_t OpenDescriptors() {
+  size_t count = 0;
+  DIR* directory = opendir("/proc/self/fd");
+  while (readdir(directory) != nullptr) ++count;
+  closedir(directory);
+  return count;
+}
+
+TEST(ExecRunner, ThePayloadGoesInAndTheResultComesOut) {
+  const auto outcome = Exec({"tr", "a-z", "A-Z"}, R"({"name":"Ada"})");
+  const auto& done = std::get<Completed>(outcome);
+  EXPECT_EQ(done.result, R"({"NAME":"ADA"})");
+  EXPECT_EQ(done.content_type, "text/plain; charset=utf-8");
+}
+
+TEST(ExecRunner, ExitStatusesMapToOutcomes) {
+  for (const int status : {1, 2, 64, 75, 125, 255}) {
+    const auto outcome = Shell("exit " + std::to_string(status));
+    const auto& failed = std::get<Failed>(outcome);
+    EXPECT_TRUE(failed.retry) << status;
+    EXPECT_EQ(failed.code, "exit_" + std::to_string(status));
+    EXPECT_EQ(failed.message, "exit status " + std::to_string(status));
+  }
+  for (const int status : {65, 66, 77, 78}) {
+    EXPECT_FALSE(std::get<Failed>(Shell("exit " + std::to_string(status))).retry) << status;
+  }
+  for (const int status : {126, 127}) {
+    EXPECT_THAT(std::get<StopWorker>(Shell("exit " + std::to_string(status))).reason,
+                HasSubstr(std::to_string(status)));
+  }
+}
+
+TEST(ExecRunner, AProgramThatCannotBeRunStopsTheWorker) {
+  EXPECT_EQ(std::get<StopWorker>(Exec({"treadle-no-such-program"})).reason,
+            "cannot run treadle-no-such-program: No such file or directory");
+  EXPECT_EQ(std::get<StopWorker>(Exec({"/"})).reason, "cannot run /: Permission denied");
+}
+
+TEST(ExecRunner, DeathByASignalSaysWhich) {
+  const auto outcome = Shell("echo last words >&2; kill -9 $$");
+  const auto& failed = std::get<Failed>(outcome);
+  EXPECT_TRUE(failed.retry);
+  EXPECT_EQ(failed.code, "signal_SIGKILL");
+  EXPECT_EQ(failed.message, "killed by SIGKILL: last words");
+  EXPECT_EQ(std::get<Failed>(Shell("kill -PIPE $$")).code, "signal_SIGPIPE");
+}
+
+TEST(ExecRunner, TheTailOfStandardErrorBecomesTheErrorText) {
+  const auto outcome = Shell("head -c 100000 /dev/zero | tr '\\0' x >&2; echo the end >&2; exit 3");
+  const auto& failed = std::get<Failed>(outcome);
+  EXPECT_EQ(failed.message.size(), 8191u) << "8 KiB without the line end";
+  EXPECT_THAT(failed.message, EndsWith("xxxthe end"));
+}
+
+TEST(ExecRunner, LargeInputAndOutputFlowAtTheSameTime) {
+  const std::string payload(1 << 20, 'p');
+  EXPECT_EQ(std::get<Completed>(Exec({"cat"}, payload)).result, payload);
+}
+
+TEST(ExecRunner, TooMuchOutputFailsForGood) {
+  const auto outcome = Shell("head -c 1048577 /dev/zero");
+  const auto& failed = std::get<Failed>(outcome);
+  EXPECT_EQ(failed.code, "result_too_large");
+  EXPECT_FALSE(failed.retry);
+  EXPECT_EQ(std::get<Completed>(Shell("head -c 1048576 /dev/zero")).result.size(), 1048576u);
+}
+
+TEST(ExecRunner, AProgramNeedNotReadItsInput) {
+  EXPECT_EQ(std::get<Completed>(Shell("exec <&-; echo ok", std::string(1 << 20, 'p'))).result,
+            "ok\n");
+}
+
+TEST(ExecRunner, TheEnvironmentTellsOfTheTask) {
+  EXPECT_EQ(std::get<Completed>(
+                Shell("echo $TREADLE_TASK_ID $TREADLE_TYPE $TREADLE_QUEUE $TREADLE_ATTEMPT "
+                      "$TREADLE_MAX_ATTEMPTS $TREADLE_CONTENT_TYPE; test -n \"$PATH\""))
+                .result,
+            "1-42 hello q 2 20 application/json\n");
+}
+
+TEST(ExecRunner, CancellationEndsTheProgramAndReleasesTheTask) {
+  std::stop_source source;
+  std::jthread stopper([&] { source.request_stop(); });
+  const Outcome outcome = Exec({"sleep", "1000"}, "", source.get_token());
+  EXPECT_TRUE(std::holds_alternative<Released>(outcome));
+}
+
+TEST(ExecRunner, AProgramThatIgnoresTheFirstSignalIsKilled) {
+  const std::string fifo = ::testing::TempDir() + "treadle-exec-" + std::to_string(getpid());
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  std::stop_source source;
+  std::jthread stopper([&] {
+    close(open(fifo.c_str(), O_RDONLY | O_CLOEXEC));  // waits until the program is deaf
+    source.request_stop();
+  });
+  const Outcome outcome =
+      Exec({"/bin/sh", "-c", "trap '' TERM; echo > \"$0\"; while :; do sleep 1000; done", fifo}, "",
+           source.get_token());
+  EXPECT_TRUE(std::holds_alternative<Released>(outcome));
+  unlink(fifo.c_str());
+}
+
+TEST(ExecRunner, ChildrenOfTheProgramAreNotWaitedFor) {
+  EXPECT_EQ(std::get<Completed>(Shell("sleep 5 & echo early")).result, "early\n");
+}
+
+TEST(ExecRunner, ManyThreadsAtOnceMixNothingUpAndLeakNothing) {
+  (void)Shell("true");
+  const size_t before = OpenDescriptors();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([t] {
+      for (int i = 0; i < 10; ++i) {
+        const std::string payload = std::to_string(t) + "-" + std::to_string(i);
+        EXPECT_EQ(std::get<Completed>(Exec({"cat"}, payload)).result, payload);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(OpenDescriptors(), before);
+}
+
+TEST(ExecRunner, NoChildInheritsThePipesOfAnother) {
+  const auto count = [] { return std::get<Completed>(Shell("ls /proc/self/fd | wc -l")).result; };
+  const std::string alone = count();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 10; ++i) EXPECT_EQ(count(), alone);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+}  // namespace treadle::worker

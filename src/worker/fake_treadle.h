@@ -1,0 +1,176 @@
+// FakeTreadle: the server's side of the exchange, played by a test; and a Worker in a thread. Only
+// for tests.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <simdjson.h>
+
+#include <functional>
+#include <future>
+#include <map>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/hash.h"
+#include "client/test_server.h"
+#include "worker/worker.h"
+
+namespace treadle::worker {
+
+struct Asked {
+  testing::TestRequest http;
+  int64_t sequence = 0;
+  int64_t want = 0;
+  int64_t wait_ms = 0;
+  std::string incarnation;
+  std::vector<std::string> renew;
+  std::map<std::string, std::string> reports;  // token → its JSON
+
+  bool Reports(const std::string& token) const { return reports.contains(token); }
+  bool Renews(const std::string& token) const {
+    return std::find(renew.begin(), renew.end(), token) != renew.end();
+  }
+};
+
+inline std::string LeaseJson(const std::string& id, const std::string& payload = "{}",
+                             int64_t lease_ms = 30'000) {
+  return R"({"token":")" + id + R"(.1.1","id":")" + id +
+         R"(","queue":"default","type":"t","attempt":1,"max_attempts":20,"lease_ms":)" +
+         std::to_string(lease_ms) + R"(,"content_type":"application/json","payload_sha256":")" +
+         ToHex(Sha256Of(payload).view()) + R"(","payload":)" + payload + "}";
+}
+
+class FakeTreadle {
+ public:
+  std::string url() const { return http_.url(); }
+
+  /// The next exchange; it ends the parked one, as at the server.
+  Asked Next() {
+    Asked asked = Parse(http_.Next());
+    if (parked_) Answer(*std::exchange(parked_, std::nullopt));
+    return asked;
+  }
+  /// The next exchange for which `holds`; others are parked until a newer one comes.
+  Asked NextWith(const std::function<bool(const Asked&)>& holds) {
+    while (true) {
+      Asked asked = Next();
+      if (holds(asked)) return asked;
+      parked_ = std::move(asked);
+    }
+  }
+  Asked NextReporting(const std::string& token) {
+    return NextWith([&](const Asked& asked) { return asked.Reports(token); });
+  }
+  void Park(Asked asked) { parked_ = std::move(asked); }
+
+  /// Answers with leases (JSON, comma separated), lost tokens (quoted), and `code` for all reports.
+  static void Answer(const Asked& asked, const std::string& leases = "",
+                     const std::string& lost = "", const std::string& code = "OK") {
+    std::string reports;
+    for (const auto& [token, json] : asked.reports) {
+      reports += (reports.empty() ? "" : ",") + (R"({"token":")" + token) + R"(","code":")" + code +
+                 R"(","detail":"so"})";
+    }
+    testing::TestServer::Answer(
+        asked.http, 200,
+        R"({"leases":[)" + leases + R"(],"reports":[)" + reports + R"(],"lost":[)" + lost + "]}");
+  }
+  /// Answers all that still comes, until the returned thread is destroyed.
+  std::jthread ServeTheRest() {
+    return std::jthread([this](const std::stop_token& quit) {
+      while (auto request = http_.NextUnless(quit)) {
+        const Asked asked = Parse(*std::move(request));
+        if (parked_) Answer(*std::exchange(parked_, std::nullopt));
+        if (asked.reports.empty()) {
+          Park(asked);
+        } else {
+          Answer(asked);
+        }
+      }
+    });
+  }
+
+  testing::TestServer& http() { return http_; }
+
+ private:
+  static Asked Parse(testing::TestRequest request) {
+    Asked asked{.http = std::move(request)};
+    simdjson::dom::parser parser;
+    const simdjson::dom::element root = parser.parse(asked.http.body);
+    asked.sequence = root["sequence"].get_int64();
+    asked.want = root["want"].get_int64();
+    asked.wait_ms = root["wait_ms"].get_int64();
+    asked.incarnation = std::string_view(root["incarnation"]);
+    for (auto token : root["renew"].get_array()) asked.renew.emplace_back(std::string_view(token));
+    for (auto report : root["reports"].get_array())
+      asked.reports[std::string(std::string_view(report["token"]))] = simdjson::minify(report);
+    return asked;
+  }
+
+  testing::TestServer http_;
+  std::optional<Asked> parked_;
+};
+
+/// A point that one thread waits for and others reach.
+class Signal {
+ public:
+  void Set() { promise_.set_value(); }
+  void Wait() const {
+    ASSERT_EQ(future_.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  }
+
+ private:
+  std::promise<void> promise_;
+  std::shared_future<void> future_ = promise_.get_future().share();
+};
+
+/// A worker that runs in a thread of its own and keeps its log.
+class RunningWorker {
+ public:
+  RunningWorker(const std::string& url, Handler handler, WorkerOptions options = {}) {
+    options.client.server = url;
+    options.log = [this](std::string_view line) {
+      MutexLock lock(mutex_);
+      log_.append(line).append("\n");
+      logged_.notify_all();
+    };
+    worker_ = *Worker::Make(std::move(options));
+    worker_->Handle("t", std::move(handler));
+    thread_ = std::thread([this] { status_ = worker_->Run(); });
+  }
+  ~RunningWorker() {
+    if (!thread_.joinable()) return;
+    for (int i = 0; i < 4; ++i) worker_->Stop();
+    thread_.join();
+  }
+
+  void Stop() { worker_->Stop(); }
+  Status Join() {
+    thread_.join();
+    return status_;
+  }
+  void WaitForLog(std::string_view text) {
+    MutexLock lock(mutex_);
+    while (log_.find(text) == std::string::npos) {
+      const auto woken = logged_.wait_for(mutex_, std::chrono::seconds(20));
+      ASSERT_EQ(woken, std::cv_status::no_timeout) << log_;
+    }
+  }
+  std::string log() {
+    MutexLock lock(mutex_);
+    return log_;
+  }
+
+ private:
+  Mutex mutex_;
+  std::condition_variable_any logged_;
+  std::string log_;
+  std::unique_ptr<Worker> worker_;
+  Status status_;
+  std::thread thread_;
+};
+
+}  // namespace treadle::worker

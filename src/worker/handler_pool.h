@@ -1,0 +1,112 @@
+// HandlerPool: what a worker holds (leases that wait or run, reports to be delivered) and the
+// threads that work on it.
+//
+// Any thread may call it; `work` runs on threads of the pool, which are made when they are first
+// needed. `changed` is called without a lock held when reports become ready or a task is gone, and
+// must not call back into the pool. A new lease wakes one thread, which wakes the next if work is
+// left: short tasks are then run by a few threads without a handoff for each, and long ones still
+// get a thread each.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/thread_annotations.h"
+#include "client/wire.h"
+
+namespace treadle::worker {
+
+/// What is to be told to the server about a lease.
+struct Report {
+  std::string token;
+  std::string json;
+  bool is_fallback = false;  // stands for one that the server could not accept
+};
+
+class HandlerPool {
+ public:
+  using Clock = std::chrono::steady_clock;
+  /// Runs one task and returns its report as JSON; may take all but the token out of the lease.
+  /// `cancelled` is asked to stop when the lease is lost or time is up.
+  using Work = std::function<std::string(wire::Lease*, std::stop_token cancelled)>;
+
+  HandlerPool(size_t concurrency, Work work, std::function<void()> changed);
+  /// Close().
+  ~HandlerPool();
+
+  // ---- for the exchange with the server ----
+
+  /// Takes over leases; those beyond the free slots wait. `repeated`: the server may have given
+  /// some of them before.
+  void Put(std::vector<wire::Lease> leases, bool repeated);
+  /// The server gave these leases to others, or ended them: they are dropped, what runs is
+  /// cancelled, and neither is reported. Returns how many were still held.
+  size_t Lose(const std::vector<std::string>& tokens);
+  /// How many more tasks could start at once.
+  size_t Free() const;
+  /// Waiting and running leases.
+  size_t Held() const;
+  std::vector<std::string> HeldTokens() const;
+  /// The shortest lease seen so far.
+  int64_t ShortestLeaseMs() const;
+
+  /// When the reports should leave: Clock::time_point::max() if there are none. While short tasks
+  /// still follow one another, a little later than now, so that one exchange carries many.
+  Clock::time_point ReportsDueAt() const;
+  /// The oldest reports, within what one exchange may carry.
+  std::vector<Report> TakeReports();
+  /// Reports that did not get through come first again.
+  void PutBack(std::vector<Report> reports);
+
+  // ---- for the end ----
+
+  /// Leases that wait, and those that still come, are released; what runs goes on.
+  void Drain();
+  /// Asks all that runs to stop.
+  void CancelRunning();
+  /// Releases the leases of all that still runs; what it brings is dropped.
+  void ReleaseRunning();
+  /// True while something waits, runs, or has its report not taken yet.
+  bool IsBusy() const;
+  /// Waits until every handler has returned, and ends the threads.
+  void Close();
+
+ private:
+  struct Running {
+    wire::Lease lease;
+    std::stop_source stop;
+    bool dropped = false;  // nothing is to be reported any more
+  };
+
+  void Loop();
+  bool Take(Running* running);
+  void Finish(Running* running, std::string report);
+  void WakeAnother() TREADLE_REQUIRES(mutex_);
+  void AddReport(Report report) TREADLE_REQUIRES(mutex_);
+  bool IsHeld(const std::string& token) const TREADLE_REQUIRES(mutex_);
+
+  const size_t concurrency_;
+  const Work work_;
+  const std::function<void()> changed_;
+
+  mutable Mutex mutex_;
+  std::condition_variable_any wake_;
+  std::deque<wire::Lease> waiting_ TREADLE_GUARDED_BY(mutex_);
+  std::vector<Running*> running_ TREADLE_GUARDED_BY(mutex_);  // each on the stack of its thread
+  std::deque<Report> reports_ TREADLE_GUARDED_BY(mutex_);
+  Clock::time_point oldest_report_ TREADLE_GUARDED_BY(mutex_);
+  std::vector<std::thread> threads_ TREADLE_GUARDED_BY(mutex_);
+  size_t idle_ TREADLE_GUARDED_BY(mutex_) = 0;
+  bool waking_ TREADLE_GUARDED_BY(mutex_) = false;  // a thread was woken and has not come yet
+  int64_t shortest_lease_ms_ TREADLE_GUARDED_BY(mutex_);
+  bool draining_ TREADLE_GUARDED_BY(mutex_) = false;
+  bool closed_ TREADLE_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace treadle::worker

@@ -1,0 +1,110 @@
+#include "worker/task_runner.h"
+
+#include <exception>
+#include <utility>
+
+namespace treadle::worker {
+namespace {
+
+constexpr size_t kResultBytesMax = size_t{1} << 20;
+constexpr size_t kErrorMessageBytesMax = size_t{8} << 10;
+constexpr size_t kErrorCodeBytesMax = 64;
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+Task TakeTask(wire::Lease* lease) {
+  return {.id = std::move(lease->id),
+          .type = std::move(lease->type),
+          .queue = std::move(lease->queue),
+          .attempt = lease->attempt,
+          .max_attempts = lease->max_attempts,
+          .payload = std::move(lease->payload),
+          .content_type = std::move(lease->content_type),
+          .enqueued_at_ms = lease->enqueued_at_ms};
+}
+
+// A result that the server would not take ends the task: another try would bring the same.
+Outcome Checked(Outcome outcome) {
+  const auto* done = std::get_if<Completed>(&outcome);
+  if (done == nullptr) return outcome;
+  if (done->result.size() > kResultBytesMax) {
+    return Failed{"result_too_large",
+                  "the result has " + std::to_string(done->result.size()) +
+                      " bytes; at most 1048576 are kept",
+                  /*retry=*/false};
+  }
+  if (done->content_type == wire::kJson && done->result != "null" && !wire::IsJson(done->result)) {
+    return Failed{"result_invalid", "the result is not the JSON that its content type promises",
+                  /*retry=*/false};
+  }
+  return outcome;
+}
+
+std::string EncodeFailure(std::string_view token, const Failed& failed) {
+  std::string_view message = failed.message;
+  if (message.size() > kErrorMessageBytesMax)
+    message.remove_prefix(message.size() - kErrorMessageBytesMax);
+  const std::string_view code = failed.code.empty() ? "failed" : std::string_view(failed.code);
+  return wire::EncodeFailed(token, code.substr(0, kErrorCodeBytesMax), message, failed.retry);
+}
+
+}  // namespace
+
+TaskRunner::TaskRunner(LogFn log, std::function<void(std::string)> stop_worker)
+    : log_(std::move(log)), stop_worker_(std::move(stop_worker)) {}
+
+void TaskRunner::Handle(std::string type, Handler handler) {
+  handlers_[std::move(type)] = std::move(handler);
+}
+
+std::vector<std::string> TaskRunner::Types() const {
+  std::vector<std::string> types;
+  for (const auto& [type, handler] : handlers_) types.push_back(type);
+  return types;
+}
+
+std::string TaskRunner::Run(wire::Lease* lease, std::stop_token cancelled) const {
+  const std::string& token = lease->token;
+  const Outcome outcome = Checked(CallHandler(lease, cancelled));
+  return std::visit(Overloaded{[&](const Completed& done) {
+                                 return wire::EncodeCompleted(token, done.result,
+                                                              done.content_type);
+                               },
+                               [&](const Failed& failed) {
+                                 // Work that was cut short has not failed.
+                                 if (cancelled.stop_requested()) return wire::EncodeReleased(token);
+                                 return EncodeFailure(token, failed);
+                               },
+                               [&](const Released&) { return wire::EncodeReleased(token); },
+                               [&](const StopWorker& stop) {
+                                 stop_worker_(stop.reason);
+                                 return wire::EncodeReleased(token);
+                               }},
+                    outcome);
+}
+
+Outcome TaskRunner::CallHandler(wire::Lease* lease, const std::stop_token& cancelled) const {
+  if (lease->damaged) {
+    log_("task " + lease->id + " came with a payload that does not have its SHA-256");
+    return Failed{"payload_damaged", "the payload that arrived does not have its SHA-256"};
+  }
+  const auto handler = handlers_.find(lease->type);
+  if (handler == handlers_.end()) {
+    log_("task " + lease->id + " is of type " + lease->type + ", which was not asked for");
+    return Released{};
+  }
+  const Task task = TakeTask(lease);
+  Context context(cancelled);
+  try {
+    return handler->second(task, context);
+  } catch (const std::exception& error) {
+    return Failed{"exception", error.what()};
+  } catch (...) {
+    return Failed{"exception", "the handler threw something that is no std::exception"};
+  }
+}
+
+}  // namespace treadle::worker

@@ -1,0 +1,87 @@
+// Worker: leases tasks of some types from a Treadle server, runs their handlers, and reports back.
+//
+//   auto worker = Worker::Make({.queues = {"default"}});
+//   (*worker)->Handle("hello", [](const Task& task, Context&) -> Outcome { return
+//   Completed{task.payload}; }); Status status = (*worker)->Run();  // until Stop()
+//
+// A server that is away, restarted or killed ends nothing: what runs goes on, and its outcome is
+// sent until the server has answered for it. Handlers run at least once per task, on up to
+// `concurrency` threads. Make, Handle and Run: one thread. Stop: any thread, and signal handlers.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "base/thread_annotations.h"
+#include "client/client.h"
+#include "worker/exchanger.h"
+#include "worker/handler.h"
+#include "worker/handler_pool.h"
+#include "worker/task_runner.h"
+
+namespace treadle::worker {
+
+struct WorkerOptions {
+  ClientOptions client;
+  std::string name;  // shows in task views; empty: HOST-PID
+  std::vector<std::string> queues = {"default"};
+  size_t concurrency = 10;             // 1..1000
+  int64_t shutdown_grace_ms = 25'000;  // how long Stop() lets running tasks finish
+  int64_t cancel_wait_ms = 7'000;      // then: how long cancelled handlers may take to return
+  int64_t poll_wait_ms = 30'000;       // 0..60000
+  LogFn log;  // lines for people, without payloads or secrets; empty: standard error, "treadle
+              // worker: …"
+};
+
+class Worker {
+ public:
+  /// INVALID_ARGUMENT names the option. Does not connect yet.
+  static Result<std::unique_ptr<Worker>> Make(WorkerOptions options);
+  ~Worker();
+
+  /// `handler` runs the tasks of `type`. At least one before Run(), which may be called once.
+  void Handle(std::string type, Handler handler);
+
+  /// Works until Stop(), and then winds down: takes nothing new, lets what runs finish within the
+  /// grace, cancels the rest and returns it unspent, and delivers all reports. Returns when every
+  /// handler has returned: OK after Stop(); FAILED_PRECONDITION with its reason if a handler
+  /// stopped the worker; UNAVAILABLE if reports could not be delivered (those tasks run again); or
+  /// what the server refuses this worker with (UNAUTHENTICATED …).
+  Status Run();
+
+  /// Begins the end of Run(); called again it ends the grace, and then the wait for cancelled
+  /// handlers. Async-signal-safe.
+  void Stop() noexcept;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  Worker(WorkerOptions options, int wake_fd);
+
+  Status MakeExchanger();
+  void StopBecause(std::string reason);
+  std::string stop_reason();
+  bool MustStop();
+  void WindDown();
+  /// False if `limit_ms` passed, or Stop() was called for the `stops`-th time, before all was done
+  /// and delivered.
+  bool WaitIdle(int64_t limit_ms, int stops);
+  void Wake() noexcept;
+  void WaitForWake(int timeout_ms);
+
+  const WorkerOptions options_;
+  const int wake_fd_;  // an eventfd, written to whenever Run() has something to look at
+  std::atomic<int> stops_ = 0;
+  Mutex mutex_;
+  std::string stop_reason_ TREADLE_GUARDED_BY(mutex_);  // given by a handler; empty: none
+  TaskRunner runner_;
+  HandlerPool pool_;
+  std::unique_ptr<Exchanger> exchanger_;
+};
+
+}  // namespace treadle::worker
