@@ -109,7 +109,8 @@ class World {
     uint64_t live = 0;
     const Engine& engine = server_.node()->engine_for_tests();
     for (const QueueView& queue : engine.Queues())
-      for (const uint64_t n : queue.live) live += n;
+      for (const TaskState state : kTaskStates)
+        if (!IsTerminal(state)) live += queue.tasks[static_cast<size_t>(state)];
     return live == 0;
   }
 

@@ -104,7 +104,7 @@ struct QueueView {
   std::string name;
   QueuePolicy policy;
   CountersAreNow counters;
-  std::array<uint64_t, 8> live{};  // by TaskState
+  std::array<uint64_t, 8> tasks{};  // that are there, by TaskState
 };
 
 /// A lease that ended against its holder's will.

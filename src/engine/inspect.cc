@@ -3,6 +3,18 @@
 #include "engine/engine.h"
 
 namespace treadle {
+namespace {
+
+QueueView ViewOf(const Queue& queue) {
+  QueueView view{queue.name, queue.policy, queue.counters, queue.live};
+  const CountersAreNow& counters = queue.counters;
+  view.tasks[static_cast<size_t>(TaskState::kCompleted)] =
+      counters.completed_next - counters.completed_from;
+  view.tasks[static_cast<size_t>(TaskState::kDead)] = counters.dead_next - counters.dead_from;
+  return view;
+}
+
+}  // namespace
 
 Outcome<TaskView> Engine::Get(TaskId id, const TaskRecord* loaded, bool was_loaded) const {
   const Status missing(Code::kNotFound,
@@ -41,14 +53,13 @@ Result<QueueView> Engine::GetQueue(std::string_view name) const {
   if (queue == nullptr)
     return Status(Code::kNotFound,
                   "there is no queue " + std::string(name) + " (one appears with its first task)");
-  return QueueView{queue->name, queue->policy, queue->counters, queue->live};
+  return ViewOf(*queue);
 }
 
 std::vector<QueueView> Engine::Queues() const {
   std::vector<QueueView> views;
   for (QueueId id = 1; id <= state_.queues(); ++id) {
-    const Queue& queue = state_.queue(id);
-    views.push_back({queue.name, queue.policy, queue.counters, queue.live});
+    views.push_back(ViewOf(state_.queue(id)));
   }
   return views;
 }
