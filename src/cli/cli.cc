@@ -1,0 +1,74 @@
+#include "cli/cli.h"
+
+#include <string>
+#include <vector>
+
+#include "cli/arguments.h"
+#include "cli/commands.h"
+#include "cli/run.h"
+#include "cli/session.h"
+#include "cli/version.h"
+
+namespace treadle::cli {
+namespace {
+
+void AddGlobalFlags(Command root, GlobalFlags& flags) {
+  root.Choice("-o,--output", {"table", "json", "jsonl"}, &flags.output,
+              "How data is printed: a table, one JSON document, or one JSON object a line")
+      .Text("--server", "URL", &flags.server, "The server (default http://127.0.0.1:7373)")
+      .Text("--token-file", "FILE", &flags.token_file, "The file that holds the token to send")
+      .Environment("--server", "TREADLE_SERVER")
+      .Environment("--token-file", "TREADLE_TOKEN_FILE");
+}
+
+void AddCommands(Command root, Session& session, const ServeFn& serve) {
+  AddStart(root, session, serve);
+  AddServer(root, session, serve);
+  Command task = root.Sub("task", "Enqueue tasks and look at them");
+  AddTaskEnqueue(task, session);
+  AddTaskGet(task, session);
+  AddTaskResult(task, session);
+  AddTaskPayload(task, session);
+  AddTaskList(task, session);
+  task.Example("treadle task enqueue hello '{\"name\":\"Ada\"}'");
+  AddTaskEnqueue(root, session);
+  Command queue = root.Sub("queue", "Look at queues");
+  AddQueueList(queue, session);
+  AddQueueGet(queue, session);
+  queue.Example("treadle queue list");
+  Command worker = root.Sub("worker", "Run tasks");
+  AddWorkerExec(worker, session);
+  AddWorkerDemo(worker, session);
+  worker.Example("treadle worker exec hello -- tr a-z A-Z");
+  AddDemo(root, session);
+  AddInfo(root, session);
+  AddVersion(root, session);
+}
+
+}  // namespace
+
+ExitStatus RunCommand(std::vector<std::string> words, Console& console, const ServeFn& serve) {
+  Session session(&console);
+  CommandLine line("Treadle, a durable task queue.");
+  AddGlobalFlags(line.root(), session.flags);
+  AddCommands(line.root(), session, serve);
+  line.root()
+      .Example(
+          "treadle start\n"
+          "treadle task enqueue hello '{\"name\":\"Ada\"}'\n"
+          "treadle worker exec hello -- tr a-z A-Z")
+      .Footer(ExitStatusHelp());
+
+  const Parsed parsed = line.Parse(std::move(words), VersionLine());
+  if (parsed.action) return parsed.action();
+  console.Out(parsed.out);
+  console.Err(parsed.err);
+  return parsed.status;
+}
+
+int RunCli(int argc, char** argv, ServeFn serve) {
+  Console console = Console::OfProcess();
+  return static_cast<int>(RunCommand({argv + 1, argv + argc}, console, serve));
+}
+
+}  // namespace treadle::cli

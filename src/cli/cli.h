@@ -1,0 +1,42 @@
+// The `treadle` program: what every command line does, and the seam through which it starts a
+// server.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace treadle::cli {
+
+/// What `treadle start` and `treadle server` were asked for.
+struct ServerOptions {
+  enum class Durability { kFsync, kInterval };
+
+  std::string data_dir = "./treadle-data";  // made if it is missing
+  std::string host = "127.0.0.1";           // without the brackets of an IPv6 address
+  uint16_t port = 7373;                     // 0: the system chooses one
+  Durability durability = Durability::kFsync;
+  std::string token_file;              // empty: none
+  bool allow_unauthenticated = false;  // on an address other than loopback, without a token file
+  uint64_t disk_reserve_bytes = 64 << 20;  // enqueues are refused when less than this is free
+  std::string log_level = "info";          // debug, info, warning or error
+};
+
+/// What a server says once it answers requests.
+struct ServerReady {
+  std::string url;              // "http://127.0.0.1:7373", with the port that is really used
+  std::string data_dir;         // absolute
+  std::string durability_note;  // one clause for a person, "every acknowledged task is on disk";
+                                // may be empty
+};
+
+/// Runs a server until SIGINT or SIGTERM, calls `on_ready` once, from any thread, and returns the
+/// exit status of the process; it prints its own errors, one sentence each.
+using ServeFn =
+    std::function<int(const ServerOptions&, std::function<void(const ServerReady&)> on_ready)>;
+
+/// Does what the words of `argv` say, and returns the exit status of the process (see `treadle
+/// --help`).
+int RunCli(int argc, char** argv, ServeFn serve);
+
+}  // namespace treadle::cli

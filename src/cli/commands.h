@@ -1,0 +1,26 @@
+// Every command of `treadle`, one function each, in a file of its name. Each adds its words to
+// `parent`; what it does later borrows `session`, which must outlive the command line.
+#pragma once
+
+#include "cli/arguments.h"
+#include "cli/cli.h"
+#include "cli/session.h"
+
+namespace treadle::cli {
+
+void AddStart(Command parent, Session& session, ServeFn serve);
+void AddServer(Command parent, Session& session, ServeFn serve);
+void AddTaskEnqueue(Command parent, Session& session);
+void AddTaskGet(Command parent, Session& session);
+void AddTaskResult(Command parent, Session& session);
+void AddTaskPayload(Command parent, Session& session);
+void AddTaskList(Command parent, Session& session);
+void AddQueueList(Command parent, Session& session);
+void AddQueueGet(Command parent, Session& session);
+void AddWorkerExec(Command parent, Session& session);
+void AddWorkerDemo(Command parent, Session& session);
+void AddDemo(Command parent, Session& session);
+void AddInfo(Command parent, Session& session);
+void AddVersion(Command parent, Session& session);
+
+}  // namespace treadle::cli

@@ -1,0 +1,89 @@
+#include "cli/console.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <utility>
+
+#include "cli/utf8.h"
+
+namespace treadle::cli {
+namespace {
+
+bool WriteAll(int fd, std::string_view data) {
+  while (!data.empty()) {
+    const ssize_t n = ::write(fd, data.data(), data.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return false;
+    data.remove_prefix(static_cast<size_t>(n));
+  }
+  return true;
+}
+
+OutputStream StreamOf(int fd) {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  const bool terminal = ::isatty(fd) == 1;
+  const bool dumb = term == nullptr || std::string_view(term) == "dumb";
+  const bool refused = no_color != nullptr && *no_color != '\0';
+  return {.write = [fd](std::string_view data) { return WriteAll(fd, data); },
+          .is_terminal = terminal,
+          .color = terminal && !dumb && !refused};
+}
+
+std::string Paint(std::string_view text, Color color) {
+  static constexpr std::string_view kCodes[] = {"0", "1", "2", "31", "32", "33"};
+  if (color == Color::kPlain) return std::string(text);
+  return fmt::format("\x1b[{}m{}\x1b[0m", kCodes[static_cast<size_t>(color)], text);
+}
+
+}  // namespace
+
+Console::Console(OutputStream out, OutputStream err) : out_(std::move(out)), err_(std::move(err)) {}
+
+Console Console::OfProcess() {
+  std::signal(SIGPIPE, SIG_IGN);
+  return {StreamOf(STDOUT_FILENO), StreamOf(STDERR_FILENO)};
+}
+
+void Console::Out(std::string_view data) {
+  if (!closed_ && !out_.write(data)) closed_ = true;
+}
+
+void Console::OutLine(std::string_view line) { Out(std::string(line) + '\n'); }
+
+void Console::Message(std::string_view line) { Err(std::string(line) + '\n'); }
+
+void Console::Err(std::string_view text) { err_.write(text); }
+
+std::string Console::PaintOut(std::string_view text, Color color) const {
+  return out_.color ? Paint(text, color) : std::string(text);
+}
+
+std::string Console::PaintErr(std::string_view text, Color color) const {
+  return err_.color ? Paint(text, color) : std::string(text);
+}
+
+std::string Printable(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const size_t length = Utf8Length(text);
+    const auto first = static_cast<unsigned char>(text[0]);
+    const bool c1_control =
+        length == 2 && first == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0;
+    if (length == 0 || first < 0x20 || first == 0x7F || c1_control) {
+      for (const char c : text.substr(0, length == 0 ? 1 : length)) {
+        out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+      }
+    } else {
+      out += text.substr(0, length);
+    }
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return out;
+}
+
+}  // namespace treadle::cli

@@ -1,0 +1,56 @@
+// Console: where a command writes. Data goes to standard output, messages go to standard error.
+//
+// One thread at a time. A reader of standard output that goes away (a closed pipe) is no error:
+// what follows is dropped.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace treadle::cli {
+
+enum class Color { kPlain, kBold, kDim, kRed, kGreen, kYellow };
+
+/// One of the two streams. `write` takes all of its bytes; false means that nobody reads them any
+/// more.
+struct OutputStream {
+  std::function<bool(std::string_view)> write;
+  bool is_terminal = false;
+  bool color = false;
+};
+
+class Console {
+ public:
+  Console(OutputStream out, OutputStream err);
+  /// Standard output and error of this process. Colours only on a terminal, and not if NO_COLOR is
+  /// set (https://no-color.org) or TERM is "dumb". Makes this process ignore SIGPIPE.
+  static Console OfProcess();
+
+  void Out(std::string_view data);
+  void OutLine(std::string_view line);
+  /// One message; the line's end is added.
+  void Message(std::string_view line);
+  /// Text for standard error as it is: progress bars.
+  void Err(std::string_view text);
+
+  bool out_is_terminal() const { return out_.is_terminal; }
+  bool err_is_terminal() const { return err_.is_terminal; }
+  /// Nobody reads standard output any more.
+  bool out_is_closed() const { return closed_; }
+
+  /// `text` in that colour, if standard output (standard error) shows colours.
+  std::string PaintOut(std::string_view text, Color color) const;
+  std::string PaintErr(std::string_view text, Color color) const;
+
+ private:
+  OutputStream out_;
+  OutputStream err_;
+  bool closed_ = false;
+};
+
+/// `text` fit for a terminal: control characters, which could move the cursor or forge lines, and
+/// bytes that are not UTF-8 become \xNN.
+std::string Printable(std::string_view text);
+
+}  // namespace treadle::cli

@@ -1,0 +1,178 @@
+// treadle demo
+#include <fmt/format.h>
+
+#include <chrono>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <thread>
+
+#include "base/time.h"
+#include "cli/commands.h"
+#include "cli/demo/child.h"
+#include "cli/demo/run.h"
+#include "cli/demo/walk.h"
+#include "cli/units.h"
+
+namespace treadle::cli {
+namespace {
+
+using demo::Child;
+using demo::Report;
+using demo::SignalWatch;
+
+constexpr int64_t kReadyMs = 120'000;  // a recovery may take its time
+constexpr int64_t kLookMs = 50;
+
+struct DemoFlags {
+  std::string directory;
+  std::string data = "./treadle-data";
+  std::string listen = "127.0.0.1:7373";
+  bool serve = false;
+  bool once = false;
+  bool json = false;
+};
+
+void SleepMs(int64_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
+
+Result<std::string> AbsoluteDirectory(const std::string& directory) {
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(directory.c_str(), nullptr),
+                                                         &std::free);
+  if (real == nullptr) {
+    return Status(Code::kInvalidArgument, fmt::format("the directory {} cannot be read ({})",
+                                                      Printable(directory), std::strerror(errno)));
+  }
+  return std::string(real.get());
+}
+
+/// The server and the worker of `--serve`. Both end, the worker first, when this does.
+class Household {
+ public:
+  Household(Session& session, const SignalWatch& signals) : session_(session), signals_(signals) {}
+  ~Household() { Stop(); }
+  Household(const Household&) = delete;
+  Household& operator=(const Household&) = delete;
+
+  /// Returns once the server answers. From then on the session speaks to it.
+  Status Start(const DemoFlags& flags) {
+    TREADLE_ASSIGN_OR_RETURN(const std::string listen, demo::ProbeListen(flags.listen));
+    session_.flags.server = UrlOf(listen);
+    std::vector<std::string> server = {"server", "--data",      flags.data, "--listen",
+                                       listen,   "--log-level", "warning"};
+    std::vector<std::string> worker = {"worker", "demo", "--server", session_.flags.server};
+    if (!session_.flags.token_file.empty()) {
+      server.insert(server.end(), {"--token-file", session_.flags.token_file});
+      worker.insert(worker.end(), {"--token-file", session_.flags.token_file});
+    }
+    TREADLE_ASSIGN_OR_RETURN(server_, Child::Start(server));
+    TREADLE_RETURN_IF_ERROR(WaitUntilReady());
+    TREADLE_ASSIGN_OR_RETURN(worker_, Child::Start(worker));
+    started_ = true;
+    return Status::Ok();
+  }
+
+  /// A signal asks us to end, or a child has ended.
+  Status Trouble() {
+    if (signals_.interrupted())
+      return {Code::kCancelled, "stopped; what was enqueued stays in its queue"};
+    if (!started_) return Status::Ok();
+    if (const auto end = server_.Ended()) return {Code::kAborted, "the server ended with " + *end};
+    if (const auto end = worker_.Ended()) return {Code::kAborted, "the worker ended with " + *end};
+    return Status::Ok();
+  }
+
+  void Stop() {
+    worker_.Stop();
+    server_.Stop();
+    started_ = false;
+  }
+
+ private:
+  static std::string UrlOf(const std::string& listen) {
+    Address address = ParseAddress(listen).value_or(Address{});
+    if (address.host == "0.0.0.0") address.host = "127.0.0.1";
+    if (address.host == "::") address.host = "::1";
+    return "http://" + address.ToString();
+  }
+
+  Status WaitUntilReady() {
+    for (int64_t waited = 0; waited < kReadyMs; waited += kLookMs) {
+      if (session_.Call("GET", "/readyz", {}, 1'000).ok()) return Status::Ok();
+      if (signals_.interrupted()) return {Code::kCancelled, "stopped"};
+      if (const auto end = server_.Ended()) {
+        return {Code::kAborted,
+                fmt::format("the server could not start ({}); see its message above", *end)};
+      }
+      SleepMs(kLookMs);
+    }
+    return {Code::kDeadlineExceeded,
+            fmt::format("the server is not ready after {}", DurationInWords(kReadyMs))};
+  }
+
+  Session& session_;
+  const SignalWatch& signals_;
+  Child server_;
+  Child worker_;
+  bool started_ = false;
+};
+
+void StayUp(Session& session, Household& household) {
+  session.console().Message(
+      fmt::format("\nTreadle goes on at {}. Try, in another terminal:\n"
+                  "  {}\n  {}\n  {}\nCtrl-C stops it.",
+                  session.flags.server, session.CommandLineFor("queue list"),
+                  session.CommandLineFor("task list --queue demo"),
+                  session.CommandLineFor("task enqueue hello '{\"name\":\"Ada\"}'")));
+  Status trouble;
+  while ((trouble = household.Trouble()).ok()) SleepMs(kLookMs);
+  if (trouble.code() != Code::kCancelled) session.Fail(trouble);
+}
+
+ExitStatus Demo(Session& session, const DemoFlags& flags) {
+  const Result<std::string> directory = AbsoluteDirectory(flags.directory);
+  if (!directory.ok()) return session.Fail(directory.status());
+  const SignalWatch signals;
+  Household household(session, signals);
+  if (flags.serve) {
+    if (const Status status = household.Start(flags); !status.ok()) return session.Fail(status);
+    session.console().Message(
+        fmt::format("Treadle is up at {}, its data in {}", session.flags.server, flags.data));
+  }
+  const Result<Report> report =
+      demo::Run(session, *directory, [&] { return household.Trouble(); }).Execute();
+  if (!report.ok() && !flags.serve && ExitStatusFor(report.status()) == ExitStatus::kUnreachable) {
+    return session.Fail(ExitStatus::kUnreachable,
+                        fmt::format("{}; let the demo start one with: treadle demo {} --serve",
+                                    report.status().message(), flags.directory));
+  }
+  if (!report.ok()) return session.Fail(report.status());
+  session.console().Out(demo::ReportForPeople(*report, session.console()));
+  if (flags.json || session.json() || session.jsonl())
+    session.console().OutLine(demo::ReportAsJson(*report));
+  if (flags.serve && !flags.once) StayUp(session, household);
+  return report->AllIsAccountedFor() ? ExitStatus::kOk : ExitStatus::kFailure;
+}
+
+}  // namespace
+
+void AddDemo(Command parent, Session& session) {
+  auto flags = std::make_shared<DemoFlags>();
+  parent.Sub("demo", "Digest every file below a directory by tasks, and check the result")
+      .Positional("DIR", Need::kRequired, &flags->directory,
+                  "The directory, for example /usr/include")
+      .Switch("--serve", &flags->serve,
+              "Start a server and a worker for it, and keep them up afterwards")
+      .Switch("--once", &flags->once, "With --serve: stop both after the job")
+      .Switch("--json", &flags->json, "Print the figures as one JSON object, the last line")
+      .Text("--data", "DIR", &flags->data,
+            "With --serve: the data directory (default ./treadle-data)")
+      .Text("--listen", "HOST:PORT", &flags->listen,
+            "With --serve: where to listen (default 127.0.0.1:7373)")
+      .Example(
+          "treadle demo /usr/include --serve\n"
+          "treadle demo /usr/include --serve --once --json")
+      .Run([flags, &session] { return Demo(session, *flags); });
+}
+
+}  // namespace treadle::cli

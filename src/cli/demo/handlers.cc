@@ -1,0 +1,70 @@
+#include "cli/demo/handlers.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "cli/demo/job.h"
+#include "cli/demo/walk.h"
+#include "client/wire.h"
+
+namespace treadle::cli::demo {
+namespace {
+
+using worker::Completed;
+using worker::Context;
+using worker::Failed;
+using worker::Outcome;
+using worker::Task;
+
+wire::EnqueueRequest DigestTask(const std::string& run, const std::string& path) {
+  return {.type = std::string(kDigest),
+          .queue = std::string(kQueue),
+          .payload = DigestPayload(run, path),
+          .max_attempts = kDigestAttempts,
+          .idempotency_key = FileKey(run, path)};
+}
+
+Outcome EnqueueAll(Client& client, const std::string& run, const std::vector<std::string>& files,
+                   const Context& context) {
+  for (size_t at = 0; at < files.size(); at += wire::kBatchTasksMax) {
+    if (context.IsCancelled()) return worker::Released{};
+    std::vector<wire::EnqueueRequest> batch;
+    for (size_t i = at; i < std::min(files.size(), at + wire::kBatchTasksMax); ++i) {
+      batch.push_back(DigestTask(run, files[i]));
+    }
+    const auto answer = wire::EnqueueBatch(client, batch);
+    if (!answer.ok()) return Failed{.code = "enqueue_failed", .message = answer.status().message()};
+  }
+  return Completed{.result = ScanResult(run, static_cast<int64_t>(files.size()))};
+}
+
+Failed NoRetry(std::string_view code, std::string message) {
+  return {.code = std::string(code), .message = std::move(message), .retry = false};
+}
+
+}  // namespace
+
+worker::Handler MakeScanHandler(ClientOptions options) {
+  return [options = std::move(options)](const Task& task, Context& context) -> Outcome {
+    const Result<Request> request = ReadScanPayload(task.payload);
+    if (!request.ok()) return NoRetry("bad_payload", request.status().message());
+    const Result<Walk> walk = WalkFiles(request->path);
+    if (!walk.ok()) return NoRetry("directory_unreadable", walk.status().message());
+    const Result<std::unique_ptr<Client>> client = Client::Make(options);
+    if (!client.ok()) return NoRetry("bad_server", client.status().message());
+    return EnqueueAll(**client, request->run, walk->files, context);
+  };
+}
+
+worker::Handler MakeDigestHandler() {
+  return [](const Task& task, Context&) -> Outcome {
+    const Result<Request> request = ReadDigestPayload(task.payload);
+    if (!request.ok()) return NoRetry("bad_payload", request.status().message());
+    const Result<FileDigest> digest = DigestFile(request->path);
+    if (!digest.ok()) return NoRetry(DigestErrorCode(digest.status()), digest.status().message());
+    return Completed{.result = DigestResult(request->run, request->path, *digest)};
+  };
+}
+
+}  // namespace treadle::cli::demo

@@ -1,0 +1,123 @@
+// treadle queue list, treadle queue get
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "base/time.h"
+#include "cli/commands.h"
+#include "cli/retry_horizon.h"
+#include "cli/table.h"
+#include "cli/units.h"
+#include "client/wire.h"
+
+namespace treadle::cli {
+namespace {
+
+constexpr std::string_view kStates[] = {"scheduled", "ready",     "running",
+                                        "retrying",  "completed", "dead"};
+
+std::string Count(const JsonValue& queue, std::string_view state) {
+  const JsonValue* tasks = queue.Find("tasks");
+  return WithCommas(tasks == nullptr ? 0 : tasks->Integer(state));
+}
+
+void PrintQueues(Session& session, const std::vector<JsonValue>& queues) {
+  using enum Table::Align;
+  Table table({{"QUEUE"},
+               {"SCHEDULED", kRight},
+               {"READY", kRight},
+               {"RUNNING", kRight},
+               {"RETRYING", kRight},
+               {"COMPLETED", kRight},
+               {"DEAD", kRight}});
+  for (const JsonValue& queue : queues) {
+    std::vector<Table::Cell> row = {queue.Text("name")};
+    for (const std::string_view state : kStates) {
+      const std::string count = Count(queue, state);
+      row.emplace_back(count, count == "0" ? Color::kDim : ColorOfState(state));
+    }
+    table.Row(std::move(row));
+  }
+  session.console().Out(table.ToString(session.console()));
+}
+
+ExitStatus List(Session& session) {
+  const Result<JsonDocument> answer = session.CallJson("GET", "/v1/queues");
+  if (!answer.ok()) return session.Fail(answer.status());
+  if (session.json()) return PrintJson(session, answer->root), ExitStatus::kOk;
+  const JsonValue* queues = answer->root.Find("queues");
+  if (queues == nullptr || queues->items.empty()) {
+    if (!session.jsonl())
+      session.console().Message("there is no queue yet; the first task of a queue makes it");
+    return ExitStatus::kOk;
+  }
+  if (!session.jsonl()) return PrintQueues(session, queues->items), ExitStatus::kOk;
+  for (const JsonValue& queue : queues->items) PrintJson(session, queue);
+  return ExitStatus::kOk;
+}
+
+void AddPolicy(const JsonValue& policy, Table& table) {
+  static const JsonValue kNone;
+  const JsonValue* retry = policy.Find("retry");
+  const JsonValue* keep = policy.Find("retention");
+  const JsonValue& retention = keep == nullptr ? kNone : *keep;
+  if (retry != nullptr) {
+    table.Row({"retry",
+               RetryInWords(retry->Integer("backoff_base_ms"), retry->Integer("backoff_cap_ms"))});
+  }
+  table.Row({"lease", fmt::format("{}; a worker that does not renew it in time loses the task",
+                                  DurationInWords(policy.Integer("lease_ms")))});
+  table.Row({"completed", fmt::format("the newest {} are kept, at most {} and {}",
+                                      WithCommas(retention.Integer("completed_tasks")),
+                                      DurationInWords(retention.Integer("completed_ms")),
+                                      SizeInWords(static_cast<uint64_t>(std::max<int64_t>(
+                                          retention.Integer("completed_bytes"), 0))))});
+  table.Row({"dead", fmt::format("kept for {}", DurationInWords(retention.Integer("dead_ms")))});
+  table.Row({"idempotency", fmt::format("a key admits one task in {}",
+                                        DurationInWords(policy.Integer("idempotency_window_ms")))});
+}
+
+void PrintQueue(Session& session, const JsonValue& queue) {
+  Table table({{}, {}});
+  table.Row({"queue", {queue.Text("name"), Color::kBold}});
+  std::string tasks;
+  for (const std::string_view state : kStates) {
+    tasks += fmt::format("{}{} {}", tasks.empty() ? "" : ", ", Count(queue, state), state);
+  }
+  const JsonValue* removed = queue.Find("removed");
+  table.Row({"tasks", tasks});
+  table.Row(
+      {"accepted",
+       fmt::format("{} in all, {} removed by retention", WithCommas(queue.Integer("accepted")),
+                   WithCommas(removed == nullptr ? 0 : removed->Integer("retention")))});
+  if (const JsonValue* policy = queue.Find("policy")) AddPolicy(*policy, table);
+  session.console().Out(table.ToString(session.console()));
+}
+
+ExitStatus Get(Session& session, const std::string& name) {
+  const Result<JsonDocument> queue =
+      session.CallJson("GET", "/v1/queues/" + wire::PercentEncode(name));
+  if (!queue.ok()) return session.Fail(queue.status());
+  if (session.json() || session.jsonl()) return PrintJson(session, queue->root), ExitStatus::kOk;
+  PrintQueue(session, queue->root);
+  return ExitStatus::kOk;
+}
+
+}  // namespace
+
+void AddQueueList(Command parent, Session& session) {
+  parent.Sub("list", "List the queues and how many tasks each holds")
+      .Example("treadle queue list")
+      .Run([&session] { return List(session); });
+}
+
+void AddQueueGet(Command parent, Session& session) {
+  auto name = std::make_shared<std::string>();
+  parent.Sub("get", "Show one queue and its policy, in words")
+      .Positional("NAME", Need::kRequired, name.get(), "The name of the queue")
+      .Example("treadle queue get default")
+      .Run([name, &session] { return Get(session, *name); });
+}
+
+}  // namespace treadle::cli

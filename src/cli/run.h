@@ -1,0 +1,16 @@
+// The command line apart from the process, for tests.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/cli.h"
+#include "cli/console.h"
+#include "cli/exit_status.h"
+
+namespace treadle::cli {
+
+/// Does what `words` (without the program's name) say, writing to `console`.
+ExitStatus RunCommand(std::vector<std::string> words, Console& console, const ServeFn& serve);
+
+}  // namespace treadle::cli

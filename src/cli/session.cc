@@ -1,0 +1,94 @@
+#include "cli/session.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "base/ids.h"
+
+namespace treadle::cli {
+namespace {
+
+/// The first line of the file that is neither empty nor a comment.
+Result<std::string> ReadToken(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) {
+    return Status(Code::kInvalidArgument,
+                  fmt::format("the token file {} cannot be read ({})", path, std::strerror(errno)));
+  }
+  for (std::string line; std::getline(file, line);) {
+    const size_t start = line.find_first_not_of(" \t\r");
+    if (start == std::string::npos || line[start] == '#') continue;
+    return line.substr(start, line.find_last_not_of(" \t\r") - start + 1);
+  }
+  return Status(Code::kInvalidArgument, fmt::format("the token file {} holds no token", path));
+}
+
+}  // namespace
+
+Result<ClientOptions> Session::Connection() const {
+  ClientOptions options{.server = flags.server};
+  if (!flags.token_file.empty()) {
+    TREADLE_ASSIGN_OR_RETURN(options.token, ReadToken(flags.token_file));
+  }
+  return options;
+}
+
+Result<ClientResponse> Session::Call(std::string_view method, std::string_view target,
+                                     std::string_view body, int64_t timeout_ms) {
+  if (client_ == nullptr) {
+    TREADLE_ASSIGN_OR_RETURN(ClientOptions options, Connection());
+    TREADLE_ASSIGN_OR_RETURN(client_, Client::Make(std::move(options)));
+  }
+  return client_->Call(method, target, body, timeout_ms);
+}
+
+Result<JsonDocument> Session::CallJson(std::string_view method, std::string_view target,
+                                       std::string_view body, int64_t timeout_ms) {
+  TREADLE_ASSIGN_OR_RETURN(ClientResponse response, Call(method, target, body, timeout_ms));
+  return ReadJson(std::move(response.body));
+}
+
+ExitStatus Session::Fail(const Status& status) {
+  const ExitStatus exit = ExitStatusFor(status);
+  std::string sentence = status.message();
+  if (sentence.empty()) sentence = CodeName(status.code());
+  if (exit == ExitStatus::kUnreachable) sentence += "; start one with: treadle start";
+  if (exit == ExitStatus::kPermission && flags.token_file.empty()) {
+    sentence += "; name a file with a token by --token-file";
+  }
+  return Fail(exit, sentence);
+}
+
+ExitStatus Session::Fail(ExitStatus exit, std::string_view sentence) {
+  console_->Message(console_->PaintErr("treadle:", Color::kRed) + ' ' + Printable(sentence));
+  return exit;
+}
+
+void Session::Hint(std::string_view text) {
+  if (console_->err_is_terminal()) console_->Message(console_->PaintErr(text, Color::kDim));
+}
+
+std::string Session::CommandLineFor(std::string_view words) const {
+  std::string line = fmt::format("treadle {}", words);
+  const size_t program =
+      std::min(line.find(" -- "), line.size());  // flags stand before the program of a worker
+  std::string more;
+  if (flags.server != kDefaultServer) more += " --server " + flags.server;
+  if (!flags.token_file.empty()) more += " --token-file " + flags.token_file;
+  return line.insert(program, more);
+}
+
+Status CheckTaskId(std::string_view id) {
+  if (TaskId::Parse(id)) return Status::Ok();
+  return {Code::kInvalidArgument,
+          fmt::format("\"{}\" is not the id of a task; ids look like 1-42", id)};
+}
+
+void PrintJson(Session& session, const JsonValue& value) {
+  session.console().OutLine(session.json() ? PrettyJson(value) : std::string(value.raw));
+}
+
+}  // namespace treadle::cli

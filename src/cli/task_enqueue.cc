@@ -1,0 +1,172 @@
+// treadle task enqueue (and its alias: treadle enqueue)
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+
+#include "base/random.h"
+#include "cli/commands.h"
+#include "cli/task_outcome.h"
+#include "cli/units.h"
+#include "cli/utf8.h"
+#include "client/wire.h"
+
+namespace treadle::cli {
+namespace {
+
+struct EnqueueFlags {
+  std::string type;
+  std::string payload_text;
+  std::string payload_file;
+  std::string content_type;
+  bool raw = false;
+  std::string queue;
+  std::optional<int64_t> priority;
+  std::optional<int64_t> max_attempts;
+  std::string run_at;
+  std::optional<int64_t> delay_ms;
+  std::string key;
+  std::optional<std::string> wait;  // "" without a time
+};
+
+Status Bad(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
+
+Result<std::string> ReadPayloadFile(const std::string& path) {
+  if (path == "-") {
+    return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
+  }
+  std::ifstream file(path, std::ios::binary);
+  std::string bytes(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>{});
+  if (!file) return Bad(fmt::format("{} cannot be read ({})", path, std::strerror(errno)));
+  return bytes;
+}
+
+Status CheckPayload(const std::string& json) {
+  const std::optional<JsonError> error = CheckJson(json);
+  if (!error) return Status::Ok();
+  return Bad(
+      fmt::format("the payload is not JSON: {}; put it in single quotes, for example "
+                  "'{{\"name\":\"Ada\"}}', or send other bytes with --raw",
+                  error->ToString(json)));
+}
+
+Status AddPayload(const EnqueueFlags& flags, wire::EnqueueRequest* task) {
+  if (!flags.payload_text.empty() && !flags.payload_file.empty()) {
+    return Bad("give the payload either as a word or by --payload-file, not both");
+  }
+  std::string bytes = flags.payload_text;
+  if (!flags.payload_file.empty()) {
+    TREADLE_ASSIGN_OR_RETURN(bytes, ReadPayloadFile(flags.payload_file));
+  } else if (bytes.empty() && !flags.raw) {
+    return Status::Ok();  // the default
+  }
+  if (flags.raw) task->content_type = "application/octet-stream";
+  if (!flags.content_type.empty()) task->content_type = flags.content_type;
+  if (task->content_type == wire::kJson) TREADLE_RETURN_IF_ERROR(CheckPayload(bytes));
+  task->payload = std::move(bytes);
+  return Status::Ok();
+}
+
+/// A key of its own for each call, so that a request that had to be sent again enqueues one task,
+/// not two.
+std::string KeyOfThisCall() {
+  SystemRandom random;
+  return fmt::format("treadle-cli-{:016x}{:016x}", random.Next(), random.Next());
+}
+
+Result<std::string> TaskBody(const EnqueueFlags& flags) {
+  for (const std::string* text : {&flags.type, &flags.queue, &flags.key, &flags.content_type}) {
+    if (!IsUtf8(*text)) return Bad(fmt::format("\"{}\" is not UTF-8", *text));
+  }
+  wire::EnqueueRequest task{.type = flags.type,
+                            .priority = flags.priority,
+                            .max_attempts = flags.max_attempts,
+                            .delay_ms = flags.delay_ms,
+                            .run_at = flags.run_at,
+                            .idempotency_key = flags.key.empty() ? KeyOfThisCall() : flags.key};
+  if (!flags.queue.empty()) task.queue = flags.queue;
+  TREADLE_RETURN_IF_ERROR(AddPayload(flags, &task));
+  return wire::EncodeTask(task);
+}
+
+ExitStatus Wait(Session& session, const std::string& id, std::optional<int64_t> timeout_ms) {
+  session.console().Message(fmt::format("enqueued {}; waiting for its result", id));
+  const Result<JsonDocument> view = WaitForTask(session, id, timeout_ms);
+  if (!view.ok()) {
+    const ExitStatus status = session.Fail(view.status());
+    session.Hint("  look again:  " + session.CommandLineFor("task result " + id + " --wait"));
+    return status;
+  }
+  return PrintOutcome(session, view->root);
+}
+
+void PrintEnqueued(Session& session, const EnqueueFlags& flags, const JsonValue& answer) {
+  const std::string id = answer.Text("id");
+  if (session.json() || session.jsonl()) return PrintJson(session, answer);
+  session.console().OutLine(id);
+  const JsonValue* duplicate = answer.Find("duplicate");
+  if (duplicate != nullptr && duplicate->raw == "true") {
+    session.console().Message(
+        fmt::format("the key \"{}\" was used before: this is the task of then", flags.key));
+  }
+  const std::string queue = flags.queue.empty() ? "" : " --queue " + flags.queue;
+  session.Hint(fmt::format(
+      "  run it:      {}\n  look at it:  {}",
+      session.CommandLineFor(fmt::format("worker exec {}{} -- tr a-z A-Z", flags.type, queue)),
+      session.CommandLineFor("task get " + id)));
+}
+
+ExitStatus Enqueue(Session& session, const EnqueueFlags& flags) {
+  std::optional<int64_t> timeout_ms;
+  if (flags.wait && !flags.wait->empty()) {
+    timeout_ms = ParseDuration(*flags.wait);
+    if (!timeout_ms) {
+      return session.Fail(
+          ExitStatus::kUsage,
+          fmt::format("--wait: \"{}\" is not a duration; write for example --wait=30s",
+                      *flags.wait));
+    }
+  }
+  const Result<std::string> body = TaskBody(flags);
+  if (!body.ok()) return session.Fail(body.status());
+  const Result<JsonDocument> answer = session.CallJson("POST", "/v1/tasks", *body);
+  if (!answer.ok()) return session.Fail(answer.status());
+  if (flags.wait) return Wait(session, answer->root.Text("id"), timeout_ms);
+  PrintEnqueued(session, flags, answer->root);
+  return ExitStatus::kOk;
+}
+
+}  // namespace
+
+void AddTaskEnqueue(Command parent, Session& session) {
+  auto flags = std::make_shared<EnqueueFlags>();
+  parent.Sub("enqueue", "Enqueue a task and print its id")
+      .Positional("TYPE", Need::kRequired, &flags->type, "The type of the task, for example hello")
+      .Positional("PAYLOAD", Need::kOptional, &flags->payload_text,
+                  "What the worker gets: JSON (default null)")
+      .Text("-q,--queue", "NAME", &flags->queue, "The queue (default \"default\")")
+      .Number("-p,--priority", &flags->priority, 0, 9, "9 runs first (default 5)")
+      .Number("--max-attempts", &flags->max_attempts, 1, 1000,
+              "Tries before the task is dead (default 20)")
+      .Text("--run-at", "RFC3339", &flags->run_at, "Not before this time: 2027-01-31T08:00:00Z")
+      .Duration("--delay", &flags->delay_ms, "Not before this much time has passed: 30s")
+      .Text("-k,--key", "KEY", &flags->key, "Idempotency key: a second task with it is not made")
+      .Text("--payload-file", "FILE", &flags->payload_file,
+            "Read the payload from FILE; - is standard input")
+      .Text("--content-type", "TYPE", &flags->content_type,
+            "What the payload is (default application/json)")
+      .Switch("--raw", &flags->raw, "The payload is any bytes, not JSON")
+      .TextOrNone("--wait", &flags->wait,
+                  "Wait for the task, at most TIME (--wait=TIME), and print its result")
+      .Example(
+          "treadle task enqueue hello '{\"name\":\"Ada\"}'\n"
+          "treadle task enqueue hello '{\"name\":\"Ada\"}' --wait=30s\n"
+          "treadle task enqueue resize --payload-file photo.png --content-type image/png")
+      .Run([flags, &session] { return Enqueue(session, *flags); });
+}
+
+}  // namespace treadle::cli

@@ -1,0 +1,139 @@
+// treadle task list
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/table.h"
+#include "client/wire.h"
+
+namespace treadle::cli {
+namespace {
+
+constexpr int64_t kPageTasks = 1'000;
+
+struct ListFlags {
+  std::string state;
+  std::string queue;
+  std::string type;
+  std::string cursor;
+  std::optional<int64_t> limit;
+  bool all = false;
+};
+
+std::string Target(const ListFlags& flags, int64_t limit, const std::string& cursor) {
+  std::string target = fmt::format("/v1/tasks?limit={}", limit);
+  const auto add = [&](std::string_view name, const std::string& value) {
+    if (!value.empty()) target += fmt::format("&{}={}", name, wire::PercentEncode(value));
+  };
+  add("state", flags.state), add("queue", flags.queue), add("type", flags.type),
+      add("cursor", cursor);
+  return target;
+}
+
+std::string Shortened(std::string text) {
+  static constexpr size_t kBytes = 60;
+  const size_t end = std::min(text.find('\n'), kBytes);
+  return text.size() <= end ? text : text.substr(0, end) + "…";
+}
+
+void PrintTable(Session& session, const std::vector<JsonValue>& tasks) {
+  using enum Table::Align;
+  Table table(
+      {{"ID"}, {"TYPE"}, {"QUEUE"}, {"STATE"}, {"ATTEMPT", kRight}, {"ENQUEUED"}, {"ERROR"}});
+  for (const JsonValue& task : tasks) {
+    const JsonValue* error = task.Find("error");
+    const std::string state = task.Text("state");
+    table.Row(
+        {task.Text("id"),
+         task.Text("type"),
+         task.Text("queue"),
+         {state, ColorOfState(state)},
+         fmt::format("{}/{}", task.Integer("attempt"), task.Integer("max_attempts")),
+         task.Text("enqueued_at"),
+         error == nullptr ? "" : Shortened(error->Text("code") + ": " + error->Text("message"))});
+  }
+  session.console().Out(table.ToString(session.console()));
+}
+
+/// Pages follow one another without a gap, so that a list of any length costs the memory of one
+/// page, except as one JSON document.
+class Lister {
+ public:
+  Lister(Session& session, const ListFlags& flags)
+      : session_(session),
+        flags_(flags),
+        left_(flags.all ? std::numeric_limits<int64_t>::max() : flags.limit.value_or(50)),
+        cursor_(flags.cursor) {}
+
+  ExitStatus Run() {
+    do {
+      Result<JsonDocument> page =
+          session_.CallJson("GET", Target(flags_, std::min(left_, kPageTasks), cursor_));
+      if (!page.ok()) return session_.Fail(page.status());
+      cursor_ = page->root.Text("next_cursor");
+      as_of_ = page->root.Text("as_of");
+      const JsonValue* tasks = page->root.Find("tasks");
+      if (tasks == nullptr) break;
+      left_ -= static_cast<int64_t>(tasks->items.size());
+      Take(tasks->items);
+    } while (!cursor_.empty() && left_ > 0 && !session_.console().out_is_closed());
+    Finish();
+    return ExitStatus::kOk;
+  }
+
+ private:
+  void Take(const std::vector<JsonValue>& tasks) {
+    if (session_.json()) {
+      for (const JsonValue& task : tasks)
+        json_ += fmt::format("{}{}", json_.empty() ? "" : ",", task.raw);
+    } else if (session_.jsonl()) {
+      for (const JsonValue& task : tasks) session_.console().OutLine(task.raw);
+    } else if (!tasks.empty()) {
+      PrintTable(session_, tasks);
+      any_ = true;
+    }
+  }
+
+  void Finish() {
+    if (session_.json()) {
+      JsonObject list;
+      list.Raw("tasks", '[' + json_ + ']');
+      if (!cursor_.empty()) list.Text("next_cursor", cursor_);
+      const Result<JsonDocument> whole = ReadJson(list.Text("as_of", as_of_).Done());
+      PrintJson(session_, whole.value().root);
+    } else if (!session_.jsonl() && !any_) {
+      session_.console().Message("no task matches");
+    }
+    if (!cursor_.empty())
+      session_.Hint(fmt::format("  there are more: --all, or --cursor {}", cursor_));
+  }
+
+  Session& session_;
+  const ListFlags& flags_;
+  int64_t left_;
+  std::string cursor_;
+  std::string as_of_;
+  std::string json_;
+  bool any_ = false;
+};
+
+}  // namespace
+
+void AddTaskList(Command parent, Session& session) {
+  auto flags = std::make_shared<ListFlags>();
+  parent.Sub("list", "List tasks, the newest first")
+      .Choice("-s,--state", {"scheduled", "ready", "running", "retrying", "completed", "dead"},
+              &flags->state, "Only tasks in this state")
+      .Text("-q,--queue", "NAME", &flags->queue, "Only tasks of this queue")
+      .Text("-t,--type", "TYPE", &flags->type, "Only tasks of this type")
+      .Number("-n,--limit", &flags->limit, 1, 1'000'000, "At most this many (default 50)")
+      .Text("--cursor", "CURSOR", &flags->cursor, "Go on where an earlier list ended")
+      .Switch("-a,--all", &flags->all, "All of them")
+      .Example("treadle task list --state dead\ntreadle task list --queue billing --all -o jsonl")
+      .Run([flags, &session] { return Lister(session, *flags).Run(); });
+}
+
+}  // namespace treadle::cli

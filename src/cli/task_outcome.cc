@@ -1,0 +1,89 @@
+#include "cli/task_outcome.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "base/time.h"
+#include "cli/units.h"
+
+namespace treadle::cli {
+namespace {
+
+constexpr int64_t kPollMs = 30'000;
+constexpr int64_t kAnswerMs = 10'000;       // beyond the poll itself
+constexpr int64_t kUnreachableMs = 30'000;  // how long a restart of the server may take
+constexpr int64_t kRetryMs = 500;
+
+void SleepMs(int64_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
+
+}  // namespace
+
+bool IsEnded(std::string_view state) {
+  static constexpr std::string_view kOpen[] = {"blocked", "scheduled", "ready", "running",
+                                               "retrying"};
+  return std::find(std::begin(kOpen), std::end(kOpen), state) == std::end(kOpen);
+}
+
+Result<JsonDocument> WaitForTask(Session& session, const std::string& id,
+                                 std::optional<int64_t> timeout_ms) {
+  SystemClock clock;
+  const int64_t start = clock.MonotonicMs();
+  int64_t last_answer = start;
+  while (true) {
+    const int64_t waited = clock.MonotonicMs() - start;
+    const int64_t left = timeout_ms ? std::max<int64_t>(*timeout_ms - waited, 0) : kPollMs;
+    const int64_t poll = std::min(left, kPollMs);
+    Result<JsonDocument> view = session.CallJson(
+        "GET", fmt::format("/v1/tasks/{}?wait={}ms", id, poll), {}, poll + kAnswerMs);
+    const bool in_time = !timeout_ms || clock.MonotonicMs() - start < *timeout_ms;
+    if (view.ok()) {
+      const std::string state = view->root.Text("state");
+      if (IsEnded(state)) return view;
+      last_answer = clock.MonotonicMs();
+      if (!in_time) {
+        return Status(Code::kDeadlineExceeded, fmt::format("task {} is still {} after {}", id,
+                                                           state, DurationInWords(*timeout_ms)));
+      }
+      continue;
+    }
+    const bool away = view.status().code() == Code::kUnavailable;
+    const bool patient = last_answer != start && clock.MonotonicMs() - last_answer < kUnreachableMs;
+    if (!away || !in_time || !patient) return view;
+    SleepMs(kRetryMs);
+  }
+}
+
+std::string WhyDead(const JsonValue& view) {
+  std::string why =
+      fmt::format("{} of {} attempts", view.Integer("attempt"), view.Integer("max_attempts"));
+  const JsonValue* error = view.Find("error");
+  if (error == nullptr) return why;
+  return fmt::format("{}: {}: {}", why, error->Text("code"), error->Text("message"));
+}
+
+ExitStatus PrintOutcome(Session& session, const JsonValue& view) {
+  const std::string id = view.Text("id");
+  const std::string state = view.Text("state");
+  if (session.json() || session.jsonl()) PrintJson(session, view);
+  if (state != "completed") {
+    return session.Fail(
+        ExitStatus::kTaskDied,
+        fmt::format("task {} ({}) is {} after {}", id, view.Text("type"), state, WhyDead(view)));
+  }
+  if (session.json() || session.jsonl()) return ExitStatus::kOk;
+  const Result<ClientResponse> result = session.Call("GET", fmt::format("/v1/tasks/{}/result", id));
+  if (!result.ok()) return session.Fail(result.status());
+  PrintBytes(session, result->body);
+  return ExitStatus::kOk;
+}
+
+void PrintBytes(Session& session, std::string_view bytes) {
+  Console& console = session.console();
+  console.Out(bytes);
+  if (console.out_is_terminal() && !bytes.ends_with('\n')) console.Out("\n");
+}
+
+}  // namespace treadle::cli

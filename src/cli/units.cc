@@ -1,0 +1,152 @@
+#include "cli/units.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+namespace treadle::cli {
+namespace {
+
+struct Unit {
+  std::string_view name;
+  int64_t factor;
+};
+
+/// The number that `text` begins with; it is cut off.
+std::optional<int64_t> TakeNumber(std::string_view* text) {
+  int64_t number = 0;
+  if (text->empty() || text->front() < '0' || text->front() > '9') return std::nullopt;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+  if (error != std::errc()) return std::nullopt;
+  text->remove_prefix(static_cast<size_t>(end - text->data()));
+  return number;
+}
+
+template <size_t N>
+std::optional<int64_t> FactorOf(std::string_view name, const Unit (&units)[N]) {
+  for (const Unit& unit : units) {
+    if (unit.name == name) return unit.factor;
+  }
+  return std::nullopt;
+}
+
+constexpr Unit kDurations[] = {
+    {"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
+constexpr Unit kSizes[] = {
+    {"", 1},          {"B", 1},           {"K", 1LL << 10}, {"KiB", 1LL << 10},
+    {"M", 1LL << 20}, {"MiB", 1LL << 20}, {"G", 1LL << 30}, {"GiB", 1LL << 30},
+    {"T", 1LL << 40}, {"TiB", 1LL << 40}};
+
+// Days from 1970-01-01 to a date of the proleptic Gregorian calendar (Howard Hinnant,
+// "chrono-Compatible Low-Level Date Algorithms").
+int64_t DaysFromCivil(int64_t year, int64_t month, int64_t day) {
+  year -= month <= 2 ? 1 : 0;
+  const int64_t era = (year >= 0 ? year : year - 399) / 400;
+  const int64_t year_of_era = year - era * 400;
+  const int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+  return era * 146'097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year -
+         719'468;
+}
+
+/// The digits of `text` from `at`, all of them, as a number; -1 if one is no digit.
+int64_t Field(std::string_view text, size_t at, size_t digits) {
+  std::string_view field = text.substr(at, digits);
+  const std::optional<int64_t> number = TakeNumber(&field);
+  return number && field.empty() ? *number : -1;
+}
+
+}  // namespace
+
+std::optional<int64_t> ParseDuration(std::string_view text) {
+  int64_t total = 0;
+  const bool plain =
+      !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+  if (plain) return TakeNumber(&text);
+  do {
+    const std::optional<int64_t> number = TakeNumber(&text);
+    if (!number) return std::nullopt;
+    const size_t letters = std::min(text.find_first_of("0123456789"), text.size());
+    const std::optional<int64_t> factor = FactorOf(text.substr(0, letters), kDurations);
+    if (!factor) return std::nullopt;
+    total = SaturatingAdd(total, SaturatingMultiply(*number, *factor));
+    text.remove_prefix(letters);
+  } while (!text.empty());
+  if (total == std::numeric_limits<int64_t>::max()) return std::nullopt;
+  return total;
+}
+
+std::optional<uint64_t> ParseSize(std::string_view text) {
+  const std::optional<int64_t> number = TakeNumber(&text);
+  const std::optional<int64_t> factor = FactorOf(text, kSizes);
+  if (!number || !factor) return std::nullopt;
+  const int64_t bytes = SaturatingMultiply(*number, *factor);
+  if (bytes == std::numeric_limits<int64_t>::max()) return std::nullopt;
+  return static_cast<uint64_t>(bytes);
+}
+
+std::string Address::ToString() const {
+  return host.find(':') == std::string::npos ? fmt::format("{}:{}", host, port)
+                                             : fmt::format("[{}]:{}", host, port);
+}
+
+std::optional<Address> ParseAddress(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::string_view port_text = text.substr(colon + 1);
+  const std::optional<int64_t> port = TakeNumber(&port_text);
+  if (!port || !port_text.empty() || *port > 65'535) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  const bool brackets = host.starts_with('[') && host.ends_with(']');
+  if (brackets) host = host.substr(1, host.size() - 2);
+  if (brackets != (host.find(':') != std::string_view::npos)) return std::nullopt;
+  return Address{host.empty() ? "127.0.0.1" : std::string(host), static_cast<uint16_t>(*port)};
+}
+
+std::optional<WallTime> ParseWallTime(std::string_view text) {
+  static constexpr std::string_view kShape = "dddd-dd-ddTdd:dd:dd.dddZ";
+  if (text.size() != kShape.size()) return std::nullopt;
+  for (size_t i = 0; i < kShape.size(); ++i) {
+    const bool digit = text[i] >= '0' && text[i] <= '9';
+    if (kShape[i] == 'd' ? !digit : text[i] != kShape[i]) return std::nullopt;
+  }
+  const int64_t days = DaysFromCivil(Field(text, 0, 4), Field(text, 5, 2), Field(text, 8, 2));
+  const int64_t seconds = Field(text, 11, 2) * 3600 + Field(text, 14, 2) * 60 + Field(text, 17, 2);
+  return WallTime{(days * 86'400 + seconds) * 1000 + Field(text, 20, 3)};
+}
+
+std::string DurationInWords(int64_t ms) {
+  if (ms < 1000) return fmt::format("{} ms", ms);
+  static constexpr Unit kUnits[] = {{"d", 86'400}, {"h", 3'600}, {"min", 60}, {"s", 1}};
+  int64_t seconds = ms / 1000;
+  std::string out;
+  for (const Unit& unit : kUnits) {
+    const int64_t count = seconds / unit.factor;
+    seconds %= unit.factor;
+    if (count > 0) out += fmt::format("{}{} {}", out.empty() ? "" : " ", count, unit.name);
+    if (out.find(' ') != out.rfind(' ') || (count == 0 && !out.empty())) break;
+  }
+  return out;
+}
+
+std::string SizeInWords(uint64_t bytes) {
+  static constexpr std::string_view kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  auto size = static_cast<double>(bytes);
+  size_t unit = 0;
+  for (; size >= 1024 && unit + 1 < std::size(kUnits); ++unit) size /= 1024;
+  return fmt::format("{:.{}f} {}", size, unit == 0 ? 0 : 1, kUnits[unit]);
+}
+
+std::string WithCommas(int64_t number) {
+  std::string digits = fmt::to_string(number);
+  const size_t sign = number < 0 ? 1 : 0;
+  for (size_t i = digits.size(); i > sign + 3;) digits.insert(i -= 3, ",");
+  return digits;
+}
+
+std::string Counted(int64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", WithCommas(count), noun, count == 1 ? "" : "s");
+}
+
+}  // namespace treadle::cli

@@ -1,0 +1,75 @@
+#include "cli/units.h"
+
+#include <gtest/gtest.h>
+
+#include "cli/retry_horizon.h"
+
+namespace treadle::cli {
+namespace {
+
+TEST(UnitsTest, DurationsAreReadWithUnitsOrAsMilliseconds) {
+  EXPECT_EQ(ParseDuration("250"), 250);
+  EXPECT_EQ(ParseDuration("500ms"), 500);
+  EXPECT_EQ(ParseDuration("30s"), 30'000);
+  EXPECT_EQ(ParseDuration("2m"), 120'000);
+  EXPECT_EQ(ParseDuration("1h30m"), 5'400'000);
+  EXPECT_EQ(ParseDuration("7d"), 604'800'000);
+}
+
+TEST(UnitsTest, WhatIsNoDurationIsRefused) {
+  for (const char* text :
+       {"", "s", "-1s", "5x", "1.5s", "1h30", " 1s", "99999999999999d", "99999999999999999999"}) {
+    EXPECT_EQ(ParseDuration(text), std::nullopt) << text;
+  }
+}
+
+TEST(UnitsTest, SizesArePowersOf1024) {
+  EXPECT_EQ(ParseSize("4096"), 4096U);
+  EXPECT_EQ(ParseSize("64K"), 65'536U);
+  EXPECT_EQ(ParseSize("64MiB"), 67'108'864U);
+  EXPECT_EQ(ParseSize("64MB"), std::nullopt);
+  EXPECT_EQ(ParseSize(""), std::nullopt);
+}
+
+TEST(UnitsTest, AddressesHaveAHostAndAPort) {
+  EXPECT_EQ(ParseAddress("0.0.0.0:80"), (Address{"0.0.0.0", 80}));
+  EXPECT_EQ(ParseAddress(":7373"), (Address{"127.0.0.1", 7373}));
+  EXPECT_EQ(ParseAddress("[::1]:1"), (Address{"::1", 1}));
+  EXPECT_EQ(ParseAddress("[::1]:1")->ToString(), "[::1]:1");
+  for (const char* text : {"", "localhost", "a:", "a:70000", "a:-1", "::1:80", "[a]:80", "a:80x"}) {
+    EXPECT_EQ(ParseAddress(text), std::nullopt) << text;
+  }
+}
+
+TEST(UnitsTest, TimesAreReadAsTheyAreWritten) {
+  for (const int64_t ms : {int64_t{0}, int64_t{951'782'400'123}, int64_t{1'795'468'381'250}}) {
+    EXPECT_EQ(ParseWallTime(FormatWallTime({ms})), WallTime{ms});
+  }
+  EXPECT_EQ(ParseWallTime("2026-11-23 20:53:01.250Z"), std::nullopt);
+  EXPECT_EQ(ParseWallTime(""), std::nullopt);
+}
+
+TEST(UnitsTest, WordsForPeople) {
+  EXPECT_EQ(DurationInWords(350), "350 ms");
+  EXPECT_EQ(DurationInWords(12'000), "12 s");
+  EXPECT_EQ(DurationInWords(783'500), "13 min 3 s");
+  EXPECT_EQ(DurationInWords(7'200'000), "2 h");
+  EXPECT_EQ(DurationInWords(7'205'000), "2 h");
+  EXPECT_EQ(DurationInWords(2'592'000'000), "30 d");
+  EXPECT_EQ(SizeInWords(512), "512 B");
+  EXPECT_EQ(SizeInWords(1'572'864), "1.5 MiB");
+  EXPECT_EQ(WithCommas(0), "0");
+  EXPECT_EQ(WithCommas(1'234'567), "1,234,567");
+  EXPECT_EQ(WithCommas(-123), "-123");
+  EXPECT_EQ(Counted(1, "file"), "1 file");
+  EXPECT_EQ(Counted(2'000, "file"), "2,000 files");
+}
+
+TEST(RetryHorizonTest, IsTheSumOfTheLongestWaits) {
+  EXPECT_EQ(RetryHorizonMs(500, 60'000, 20), 783'500);
+  EXPECT_EQ(RetryHorizonMs(500, 60'000, 1), 0);
+  EXPECT_EQ(RetryHorizonMs(500, 60'000, 3), 1'500);
+}
+
+}  // namespace
+}  // namespace treadle::cli

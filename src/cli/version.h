@@ -1,0 +1,11 @@
+// Which Treadle this is.
+#pragma once
+
+#include <string>
+
+namespace treadle::cli {
+
+/// "treadle 0.1.0".
+std::string VersionLine();
+
+}  // namespace treadle::cli

@@ -1,0 +1,36 @@
+// treadle worker demo
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/demo/handlers.h"
+#include "cli/demo/job.h"
+#include "cli/worker_run.h"
+
+namespace treadle::cli {
+namespace {
+
+ExitStatus WorkerDemo(Session& session, std::optional<int64_t> concurrency) {
+  Result<worker::WorkerOptions> options = WorkerOptionsFor(session);
+  if (!options.ok()) return session.Fail(options.status());
+  options->queues = {std::string(demo::kQueue)};
+  if (concurrency) options->concurrency = static_cast<size_t>(*concurrency);
+  const Result<std::unique_ptr<worker::Worker>> worker = worker::Worker::Make(*options);
+  if (!worker.ok()) return session.Fail(worker.status());
+  (*worker)->Handle(std::string(demo::kScan), demo::MakeScanHandler(options->client));
+  (*worker)->Handle(std::string(demo::kDigest), demo::MakeDigestHandler());
+  session.Hint("  give it work:  " + session.CommandLineFor("demo /usr/include"));
+  return RunWorker(session, **worker);
+}
+
+}  // namespace
+
+void AddWorkerDemo(Command parent, Session& session) {
+  auto concurrency = std::make_shared<std::optional<int64_t>>();
+  parent.Sub("demo", "Run the tasks of the demo: scan and digest, in the queue \"demo\"")
+      .Number("-c,--concurrency", concurrency.get(), 1, 1000,
+              "Tasks to run at the same time (default 10)")
+      .Example("treadle worker demo")
+      .Run([concurrency, &session] { return WorkerDemo(session, *concurrency); });
+}
+
+}  // namespace treadle::cli

@@ -1,0 +1,66 @@
+// treadle worker exec
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/worker_run.h"
+#include "worker/exec_runner.h"
+
+namespace treadle::cli {
+namespace {
+
+struct ExecFlags {
+  std::string type;
+  std::vector<std::string> queues;
+  std::optional<int64_t> concurrency;
+  std::string name;
+  worker::ExecOptions exec;
+};
+
+ExitStatus Exec(Session& session, const ExecFlags& flags) {
+  Result<worker::WorkerOptions> options = WorkerOptionsFor(session);
+  if (!options.ok()) return session.Fail(options.status());
+  if (!flags.queues.empty()) options->queues = flags.queues;
+  if (flags.concurrency) options->concurrency = static_cast<size_t>(*flags.concurrency);
+  options->name = flags.name;
+  session.console().Message(fmt::format("running {} for tasks of type {} in {}; Ctrl-C stops",
+                                        Printable(flags.exec.argv[0]), Printable(flags.type),
+                                        fmt::join(options->queues, ", ")));
+  session.Hint(fmt::format("  give it work:  {}",
+                           session.CommandLineFor(fmt::format(
+                               "task enqueue {} '{{\"name\":\"Ada\"}}' --wait", flags.type))));
+  const Result<std::unique_ptr<worker::Worker>> worker = worker::Worker::Make(*options);
+  if (!worker.ok()) return session.Fail(worker.status());
+  (*worker)->Handle(flags.type, worker::MakeExecHandler(flags.exec));
+  return RunWorker(session, **worker);
+}
+
+}  // namespace
+
+void AddWorkerExec(Command parent, Session& session) {
+  auto flags = std::make_shared<ExecFlags>();
+  parent.Sub("exec", "Run a program for each task: payload on its stdin, result from its stdout")
+      .Positional("TYPE", Need::kRequired, &flags->type, "The type of the tasks to run")
+      .Rest("PROGRAM", &flags->exec.argv, "After --: the program and its arguments")
+      .Texts("-q,--queue", "NAME", &flags->queues,
+             "A queue to take tasks from; may be repeated (default \"default\")")
+      .Number("-c,--concurrency", &flags->concurrency, 1, 1000,
+              "Tasks to run at the same time (default 10)")
+      .Text("--name", "NAME", &flags->name, "The worker's name (default HOST-PID)")
+      .Text("--content-type", "TYPE", &flags->exec.result_content_type,
+            "What the program prints (default text/plain; charset=utf-8)")
+      .Example(
+          "treadle worker exec hello -- tr a-z A-Z\n"
+          "treadle worker exec resize --queue images --concurrency 4 -- ./resize.sh --width 800")
+      .Footer(
+          "Exit status of the program:\n"
+          "  0               the task is completed with what was printed\n"
+          "  65, 66, 77, 78  the task is dead at once\n"
+          "  126, 127        it cannot be run: the worker stops, no attempt is spent\n"
+          "  others          the attempt failed and is tried again; so does death by a signal\n")
+      .Run([flags, &session] { return Exec(session, *flags); });
+}
+
+}  // namespace treadle::cli

@@ -1,0 +1,16 @@
+// Running a worker until a signal ends it: what the `treadle worker` commands share.
+#pragma once
+
+#include "cli/session.h"
+#include "worker/worker.h"
+
+namespace treadle::cli {
+
+/// Options that reach the session's server. INVALID_ARGUMENT if its token cannot be read.
+Result<worker::WorkerOptions> WorkerOptionsFor(const Session& session);
+
+/// Runs `worker` until SIGINT or SIGTERM; a second signal ends the grace for what still runs. One
+/// worker per process.
+ExitStatus RunWorker(Session& session, worker::Worker& worker);
+
+}  // namespace treadle::cli
