@@ -1,0 +1,207 @@
+#include "api/exchange_in.h"
+
+#include <charconv>
+
+#include "api/blob.h"
+#include "api/json_in.h"
+#include "model/limits.h"
+#include "model/validate.h"
+
+namespace treadle::api {
+namespace {
+
+struct ReportIn {
+  Token token;
+  std::string outcome;
+  BlobIn result;
+  bool has_result = false;
+  std::optional<TaskError> error;
+  std::optional<bool> retry;
+};
+
+Status ReadToken(JsonValue value, Token* out) {
+  TREADLE_ASSIGN_OR_RETURN(const std::string_view text, value.Text());
+  const auto token = Token::Parse(text);
+  if (!token) return value.Wrong("must be the token of a lease, such as \"1-42.1.1\"");
+  *out = *token;
+  return {};
+}
+
+// Keeps the end, where errors say what matters, from the first whole character on.
+void KeepTail(size_t size_max, std::string* text) {
+  if (text->size() <= size_max) return;
+  size_t cut = text->size() - size_max;
+  while (cut < text->size() && (static_cast<uint8_t>((*text)[cut]) & 0xc0) == 0x80) ++cut;
+  text->erase(0, cut);
+}
+
+constexpr JsonField<TaskError> kErrorFields[] = {
+    {"code",
+     [](JsonValue v, TaskError* error) {
+       TREADLE_RETURN_IF_ERROR(ReadText(v, &error->code));
+       if (error->code.empty() || error->code.size() > limits::kErrorCodeBytes ||
+           !IsPrintableUtf8(error->code))
+         return v.Wrong("must be printable and have from 1 to " +
+                        std::to_string(limits::kErrorCodeBytes) + " bytes");
+       return Status::Ok();
+     }},
+    {"message",
+     [](JsonValue v, TaskError* error) {
+       TREADLE_RETURN_IF_ERROR(ReadText(v, &error->message));
+       KeepTail(limits::kErrorMessageBytes, &error->message);
+       return Status::Ok();
+     }},
+};
+
+Status ReadError(JsonValue value, ReportIn* in) {
+  in->error.emplace();
+  const JsonPath& path = value.path();
+  TREADLE_RETURN_IF_ERROR(ReadObject(value, kErrorFields, &*in->error));
+  return in->error->code.empty() ? WrongField(path, "code", "is missing") : Status();
+}
+
+template <Status (*read)(JsonValue, BlobIn*)>
+Status OfResult(JsonValue value, ReportIn* in) {
+  in->has_result = true;
+  return read(value, &in->result);
+}
+
+constexpr JsonField<ReportIn> kReportFields[] = {
+    {"token", [](JsonValue v, ReportIn* in) { return ReadToken(v, &in->token); }},
+    {"outcome", [](JsonValue v, ReportIn* in) { return ReadText(v, &in->outcome); }},
+    {"result", OfResult<ReadBlobJson>},
+    {"result_base64", OfResult<ReadBlobBase64>},
+    {"content_type", OfResult<ReadBlobType>},
+    {"result_sha256", OfResult<ReadBlobSha256>},
+    {"error", ReadError},
+    {"retry",
+     [](JsonValue v, ReportIn* in) {
+       TREADLE_ASSIGN_OR_RETURN(in->retry, v.Flag());
+       return Status::Ok();
+     }},
+};
+
+// Which fields an outcome needs and allows.
+Status CheckShape(const ReportIn& in, const JsonPath& path) {
+  if (in.token == Token{}) return WrongField(path, "token", "is missing");
+  const bool completed = in.outcome == "completed";
+  const bool failed = in.outcome == "failed";
+  if (!completed && !failed && in.outcome != "released")
+    return WrongField(path, "outcome", "must be completed, failed or released");
+  if (in.has_result && !completed)
+    return WrongField(path, "result", "goes with the outcome completed alone");
+  if (failed && !in.error)
+    return WrongField(path, "error", "is missing: with the outcome failed, say why");
+  if ((in.error || in.retry) && !failed)
+    return WrongField(path, in.error ? "error" : "retry", "goes with the outcome failed alone");
+  return {};
+}
+
+Result<std::shared_ptr<const TaskResult>> MakeResult(BlobIn in, const JsonPath& path) {
+  TREADLE_ASSIGN_OR_RETURN(Blob blob, Finish(std::move(in), "result", path));
+  if (blob.bytes.size() > limits::kPayloadBytes)
+    return WrongField(path, "result",
+                      "must have at most " + std::to_string(limits::kPayloadBytes) + " bytes");
+  if (blob.content_type.size() > limits::kContentTypeBytes || !IsPrintableUtf8(blob.content_type))
+    return WrongField(path, "content_type",
+                      "must be printable and have at most " +
+                          std::to_string(limits::kContentTypeBytes) + " bytes");
+  auto result = std::make_shared<TaskResult>();
+  result->bytes = std::move(blob.bytes);
+  result->content_type = std::move(blob.content_type);
+  result->sha256 = blob.sha256;
+  return std::shared_ptr<const TaskResult>(std::move(result));
+}
+
+Status ReadReport(JsonValue value, size_t index, ExchangeIn* out) {
+  ReportIn in;
+  const JsonPath& path = value.path();
+  TREADLE_RETURN_IF_ERROR(ReadObject(value, kReportFields, &in));
+  TREADLE_RETURN_IF_ERROR(CheckShape(in, path));
+  Report report{.token = in.token, .result = nullptr, .error = nullptr};
+  if (in.outcome == "completed") {
+    auto result = MakeResult(std::move(in.result), path);
+    if (!result.ok()) {
+      out->refused.push_back({index, {in.token, result.status()}});
+      return {};
+    }
+    report.result = *std::move(result);
+  } else if (in.outcome == "failed") {
+    report.kind = Report::Kind::kFailed;
+    report.error = std::make_shared<const TaskError>(*std::move(in.error));
+    report.retry = in.retry.value_or(true);
+  } else {
+    report.kind = Report::Kind::kReleased;
+  }
+  out->request.reports.push_back(std::move(report));
+  return {};
+}
+
+Status ReadIncarnation(JsonValue value, uint64_t* out) {
+  TREADLE_ASSIGN_OR_RETURN(const std::string_view text, value.Text());
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), *out, 16);
+  if (text.size() == 16 && error == std::errc() && stop == text.data() + 16 && *out != 0) return {};
+  return value.Wrong("must be 16 hexadecimal digits, not all zero");
+}
+
+constexpr JsonField<ExchangeIn> kExchangeFields[] = {
+    {"worker", [](JsonValue v, ExchangeIn* in) { return ReadText(v, &in->request.holder.worker); }},
+    {"incarnation",
+     [](JsonValue v, ExchangeIn* in) {
+       return ReadIncarnation(v, &in->request.holder.incarnation);
+     }},
+    {"sequence", [](JsonValue v,
+                    ExchangeIn* in) { return ReadWhole(v, 1, UINT32_MAX, &in->request.sequence); }},
+    {"queues",
+     [](JsonValue v, ExchangeIn* in) {
+       return ReadTexts(v, limits::kExchangeQueues, &in->request.queues);
+     }},
+    {"types",
+     [](JsonValue v, ExchangeIn* in) {
+       return ReadTexts(v, limits::kExchangeQueues, &in->request.types);
+     }},
+    {"want",
+     [](JsonValue v, ExchangeIn* in) {
+       return ReadWhole(v, 0, limits::kExchangeLeases, &in->request.want);
+     }},
+    {"wait_ms",
+     [](JsonValue v, ExchangeIn* in) {
+       return ReadWhole(v, 0, limits::kLongPollMs, &in->request.wait_ms);
+     }},
+    {"renew",
+     [](JsonValue v, ExchangeIn* in) {
+       return v.Each(limits::kExchangeLeases, [in](size_t, JsonValue each) {
+         return ReadToken(each, &in->request.renew.emplace_back());
+       });
+     }},
+    {"reports",
+     [](JsonValue v, ExchangeIn* in) {
+       return v.Each(limits::kExchangeLeases,
+                     [in](size_t index, JsonValue each) { return ReadReport(each, index, in); });
+     }},
+};
+
+}  // namespace
+
+Result<ExchangeIn> ReadExchange(std::string* body) {
+  ExchangeIn in;
+  TREADLE_RETURN_IF_ERROR(ParseJson(body, "the request body", [&](JsonValue value) {
+    return ReadObject(value, kExchangeFields, &in);
+  }));
+  if (in.request.holder.incarnation == 0)
+    return Status(Code::kInvalidArgument, "incarnation is missing");
+  if (in.request.sequence == 0) return Status(Code::kInvalidArgument, "sequence is missing");
+  TREADLE_RETURN_IF_ERROR(Validate(in.request));
+  if (!in.refused.empty()) in.request.wait_ms = 0;
+  return in;
+}
+
+void MergeRefused(ExchangeIn* in, ExchangeReply* reply) {
+  for (auto& [index, answer] : in->refused) {
+    const size_t place = std::min(index, reply->reports.size());
+    reply->reports.insert(reply->reports.begin() + static_cast<ptrdiff_t>(place),
+                          std::move(answer));
+  }
+}
+
+}  // namespace treadle::api

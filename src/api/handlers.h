@@ -1,0 +1,60 @@
+// The handlers behind the routes, one file per resource. Each answers its responder exactly once;
+// the node's callbacks run on the shard's lane, so what they do is short. `context` is theirs for
+// the length of the call.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "api/routes.h"
+#include "http/problem.h"
+#include "http/router.h"
+
+namespace treadle::api {
+
+struct Api {
+  Node* node;
+  ApiInfo info;
+};
+
+using ApiHandler = void (*)(const Api& api, http::RequestContext& context,
+                            http::Responder responder);
+
+// tasks.cc
+void EnqueueTask(const Api& api, http::RequestContext& context, http::Responder responder);
+void EnqueueBatch(const Api& api, http::RequestContext& context, http::Responder responder);
+void GetTask(const Api& api, http::RequestContext& context, http::Responder responder);
+void GetPayload(const Api& api, http::RequestContext& context, http::Responder responder);
+void GetTaskResult(const Api& api, http::RequestContext& context, http::Responder responder);
+// task_list.cc
+void ListTasks(const Api& api, http::RequestContext& context, http::Responder responder);
+// queues.cc
+void ListQueues(const Api& api, http::RequestContext& context, http::Responder responder);
+void GetQueue(const Api& api, http::RequestContext& context, http::Responder responder);
+void PutQueue(const Api& api, http::RequestContext& context, http::Responder responder);
+// exchange.cc
+void Exchange(const Api& api, http::RequestContext& context, http::Responder responder);
+// service.cc, metrics.cc
+void GetInfo(const Api& api, http::RequestContext& context, http::Responder responder);
+void GetOpenApi(const Api& api, http::RequestContext& context, http::Responder responder);
+void GetLivez(const Api& api, http::RequestContext& context, http::Responder responder);
+void GetReadyz(const Api& api, http::RequestContext& context, http::Responder responder);
+void GetMetrics(const Api& api, http::RequestContext& context, http::Responder responder);
+
+/// A responder that a callback of the node can hold.
+inline std::shared_ptr<http::Responder> Shared(http::Responder responder) {
+  return std::make_shared<http::Responder>(std::move(responder));
+}
+
+inline http::Response JsonResponse(int status, std::string body) {
+  return {.status = status, .content_type = "application/json", .body = std::move(body)};
+}
+
+/// The refusal of a request whose body is not said to be JSON: 415. Nothing if it is.
+std::optional<http::Response> RefuseOtherThanJson(const http::Request& request);
+
+/// The id in the path.
+Result<TaskId> TaskIdOf(const http::RequestContext& context);
+
+}  // namespace treadle::api

@@ -1,0 +1,74 @@
+// JsonOut: writes JSON onto the end of a string, commas included. The caller keeps brackets, keys
+// and values in order. Borrows the string. One thread.
+#pragma once
+
+#include <charconv>
+#include <concepts>
+#include <string>
+#include <string_view>
+
+#include "base/time.h"
+#include "http/json_text.h"
+
+namespace treadle::api {
+
+class JsonOut {
+ public:
+  explicit JsonOut(std::string* out) : out_(out) {}
+
+  /// '{' or '['.
+  JsonOut& Open(char bracket) {
+    Separate();
+    out_->push_back(bracket);
+    needs_comma_ = false;
+    return *this;
+  }
+  /// '}' or ']'.
+  JsonOut& Close(char bracket) {
+    out_->push_back(bracket);
+    needs_comma_ = true;
+    return *this;
+  }
+  /// `name` holds nothing that JSON escapes.
+  JsonOut& Key(std::string_view name) {
+    Separate();
+    out_->append("\"").append(name).append("\":");
+    needs_comma_ = false;
+    return *this;
+  }
+  JsonOut& Text(std::string_view text) {
+    Separate();
+    http::AppendJsonString(text, out_);
+    return *this;
+  }
+  /// Text that holds nothing that JSON escapes: ids, names, digests.
+  JsonOut& PlainText(std::string_view text) {
+    Separate();
+    out_->append("\"").append(text).append("\"");
+    return *this;
+  }
+  template <std::integral T>
+  JsonOut& Number(T number) {
+    char digits[24];
+    return Raw({digits, std::to_chars(digits, digits + sizeof digits, number).ptr});
+  }
+  JsonOut& Flag(bool flag) { return Raw(flag ? "true" : "false"); }
+  JsonOut& Time(WallTime time) { return PlainText(FormatWallTime(time)); }
+  /// One JSON value, as it is.
+  JsonOut& Raw(std::string_view json) {
+    Separate();
+    out_->append(json);
+    return *this;
+  }
+
+ private:
+  void Separate() {
+    if (needs_comma_) out_->push_back(',');
+    needs_comma_ = true;
+  }
+
+  std::string* out_;
+  bool needs_comma_ = false;
+};
+
+}  // namespace treadle::api

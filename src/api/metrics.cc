@@ -1,0 +1,134 @@
+// GET /metrics: the text format of Prometheus, collected when asked.
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+#include <unistd.h>
+
+#include <cinttypes>
+#include <cstdio>
+
+#include "api/handlers.h"
+
+namespace treadle::api {
+namespace {
+
+using Families = std::vector<prometheus::MetricFamily>;
+using prometheus::MetricType;
+
+class Metrics {
+ public:
+  void Counter(std::string_view name, std::string_view help, uint64_t value) {
+    Start(name, help, MetricType::Counter);
+    Counted({}, value);
+  }
+  void Gauge(std::string_view name, std::string_view help, double value) {
+    Start(name, help, MetricType::Gauge);
+    Gauged({}, value);
+  }
+  void Start(std::string_view name, std::string_view help, MetricType type) {
+    families_.push_back({std::string(name), std::string(help), type, {}});
+  }
+  using Labels = std::vector<prometheus::ClientMetric::Label>;
+  void Counted(Labels labels, uint64_t value) {
+    prometheus::ClientMetric metric;
+    metric.label = std::move(labels);
+    metric.counter.value = static_cast<double>(value);
+    families_.back().metric.push_back(std::move(metric));
+  }
+  void Gauged(Labels labels, double value) {
+    prometheus::ClientMetric metric;
+    metric.label = std::move(labels);
+    metric.gauge.value = value;
+    families_.back().metric.push_back(std::move(metric));
+  }
+  std::string Text() const { return prometheus::TextSerializer().Serialize(families_); }
+
+ private:
+  Families families_;
+};
+
+double ResidentBytes() {
+  FILE* const file = std::fopen("/proc/self/statm", "r");
+  if (file == nullptr) return 0;
+  int64_t total = 0;
+  int64_t resident = 0;
+  const int read = std::fscanf(file, "%" SCNd64 " %" SCNd64, &total, &resident);
+  std::fclose(file);
+  return read == 2 ? static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)) : 0;
+}
+
+void AddQueues(const std::vector<QueueView>& queues, Metrics* out) {
+  out->Start("treadle_tasks", "Tasks that are kept, by queue and state", MetricType::Gauge);
+  for (const QueueView& queue : queues) {
+    for (const TaskState state : kTaskStates)
+      out->Gauged({{"queue", queue.name}, {"state", std::string(*TaskStateName(state))}},
+                  static_cast<double>(queue.tasks[static_cast<size_t>(state)]));
+  }
+  out->Start("treadle_tasks_accepted_total", "Tasks ever accepted, by queue", MetricType::Counter);
+  for (const QueueView& queue : queues)
+    out->Counted({{"queue", queue.name}}, queue.counters.accepted);
+  out->Start("treadle_tasks_removed_total", "Tasks no longer kept, by queue and reason",
+             MetricType::Counter);
+  for (const QueueView& queue : queues)
+    out->Counted({{"queue", queue.name}, {"reason", "retention"}},
+                 queue.counters.removed_retention);
+}
+
+void AddNode(const NodeStats& stats, Metrics* out) {
+  out->Counter("treadle_enqueued_total", "Tasks enqueued since start", stats.tasks_enqueued);
+  out->Counter("treadle_leased_total", "Leases given since start", stats.tasks_leased);
+  out->Counter("treadle_completed_total", "Attempts completed since start", stats.tasks_completed);
+  out->Counter("treadle_failed_total", "Attempts failed since start", stats.tasks_failed);
+  out->Counter("treadle_leases_lost_total", "Leases that ended unrenewed since start",
+               stats.leases_lost);
+  out->Counter("treadle_journal_frames_total", "Frames appended since start", stats.frames);
+  out->Counter("treadle_journal_bytes_total", "Bytes appended since start", stats.journal_bytes);
+  out->Gauge("treadle_journal_backlog_bytes", "Journal that no checkpoint has taken up yet",
+             static_cast<double>(stats.journal_backlog_bytes));
+  out->Counter("treadle_checkpoints_total", "Checkpoints since start", stats.checkpoints);
+  out->Gauge("treadle_exchanges_parked", "Exchanges of workers that wait for something",
+             static_cast<double>(stats.exchanges_parked));
+  out->Gauge("treadle_payload_memory_bytes", "Payloads in memory",
+             static_cast<double>(stats.payload_memory_bytes));
+  out->Gauge("treadle_enqueue_refused", "1 while the disk is too full for new tasks",
+             stats.enqueue_refused ? 1 : 0);
+  out->Gauge("treadle_uptime_seconds", "Since the start of the node",
+             static_cast<double>(stats.uptime_ms) / 1000);
+}
+
+void AddServer(const http::ServerStats& stats, Metrics* out) {
+  out->Start("treadle_http_responses_total", "Answers, by class of status", MetricType::Counter);
+  for (size_t i = 2; i < stats.answers.size(); ++i)
+    out->Counted({{"class", std::to_string(i) + "xx"}}, stats.answers[i]);
+  out->Gauge("treadle_http_connections", "Connections that are open",
+             static_cast<double>(stats.connections_open));
+  out->Counter("treadle_http_connections_total", "Connections accepted since start",
+               stats.connections_accepted);
+  out->Counter("treadle_http_received_bytes_total", "Bytes received", stats.bytes_in);
+  out->Counter("treadle_http_sent_bytes_total", "Bytes sent", stats.bytes_out);
+}
+
+http::Response Exposition(const Api& api, const NodeStats& stats,
+                          const std::vector<QueueView>& queues) {
+  Metrics metrics;
+  AddQueues(queues, &metrics);
+  AddNode(stats, &metrics);
+  if (api.info.server_stats) AddServer(api.info.server_stats(), &metrics);
+  metrics.Gauge("process_resident_memory_bytes", "Resident memory size in bytes", ResidentBytes());
+  return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics.Text()};
+}
+
+}  // namespace
+
+void GetMetrics(const Api& api, http::RequestContext&, http::Responder responder) {
+  // `api` lives as long as the router, and with it the server.
+  api.node->Stats([&api, to = Shared(std::move(responder))](const Result<NodeStats>& stats) {
+    if (!stats.ok()) return to->Send(http::ProblemResponse(stats.status()));
+    api.node->Queues([&api, to, stats = *stats](const Result<std::vector<QueueView>>& queues) {
+      to->Send(queues.ok() ? Exposition(api, stats, *queues)
+                           : http::ProblemResponse(queues.status()));
+    });
+  });
+}
+
+}  // namespace treadle::api

@@ -1,0 +1,64 @@
+#include "api/routes.h"
+
+#include "api/handlers.h"
+
+namespace treadle::api {
+namespace {
+
+using http::Method;
+
+struct Row {
+  Method method;
+  std::string_view pattern;
+  ApiHandler handler;
+};
+
+constexpr Row kRoutes[] = {
+    {Method::kPost, "/v1/tasks", EnqueueTask},
+    {Method::kPost, "/v1/tasks/batch", EnqueueBatch},
+    {Method::kGet, "/v1/tasks", ListTasks},
+    {Method::kGet, "/v1/tasks/{id}", GetTask},
+    {Method::kGet, "/v1/tasks/{id}/payload", GetPayload},
+    {Method::kGet, "/v1/tasks/{id}/result", GetTaskResult},
+    {Method::kGet, "/v1/queues", ListQueues},
+    {Method::kGet, "/v1/queues/{queue}", GetQueue},
+    {Method::kPut, "/v1/queues/{queue}", PutQueue},
+    {Method::kPost, "/v1/exchange", Exchange},
+    {Method::kGet, "/v1/info", GetInfo},
+    {Method::kGet, "/v1/openapi.yaml", GetOpenApi},
+    {Method::kGet, "/livez", GetLivez},
+    {Method::kGet, "/readyz", GetReadyz},
+    {Method::kGet, "/metrics", GetMetrics},
+};
+
+}  // namespace
+
+std::shared_ptr<const http::Router> MakeRouter(Node* node, ApiInfo info) {
+  const auto api = std::make_shared<const Api>(Api{node, std::move(info)});
+  auto router = std::make_shared<http::Router>();
+  for (const Row& row : kRoutes) {
+    router->Add(
+        row.method, row.pattern,
+        [api, handler = row.handler](http::RequestContext context, http::Responder responder) {
+          handler(*api, context, std::move(responder));
+        });
+  }
+  return router;
+}
+
+std::optional<http::Response> RefuseOtherThanJson(const http::Request& request) {
+  std::string_view type = request.Header("content-type");
+  type = type.substr(0, type.find(';'));
+  while (type.ends_with(' ')) type.remove_suffix(1);
+  if (http::EqualsIgnoringCase(type, "application/json")) return std::nullopt;
+  return http::ProblemResponse(
+      415, Status(Code::kInvalidArgument,
+                  "the request body must be JSON: send the header Content-Type: application/json"));
+}
+
+Result<TaskId> TaskIdOf(const http::RequestContext& context) {
+  if (const auto id = TaskId::Parse(context.PathParameter("id"))) return *id;
+  return Status(Code::kInvalidArgument, "the task id must look like 1-42");
+}
+
+}  // namespace treadle::api

@@ -1,0 +1,32 @@
+// The HTTP interface of a node: docs/openapi.yaml, as a table of handlers.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "http/router.h"
+#include "http/server.h"
+#include "node/node.h"
+
+namespace treadle::api {
+
+/// What the interface says of its server and cannot ask the node.
+struct ApiInfo {
+  std::string version;
+  NodeOptions::Durability durability = NodeOptions::Durability::kFsync;
+  std::string data_directory;
+  WallTime started_at;
+  /// The server's counters; empty, or called by several threads at once.
+  std::function<http::ServerStats()> server_stats;
+};
+
+/// A router for every operation of the contract. `node` is borrowed: it must outlive every request
+/// of the server that uses the router.
+std::shared_ptr<const http::Router> MakeRouter(Node* node, ApiInfo info);
+
+/// The text of docs/openapi.yaml as of this build.
+std::string_view OpenApiYaml();
+
+}  // namespace treadle::api

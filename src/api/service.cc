@@ -1,0 +1,61 @@
+// The server itself: what it is, and whether it is well.
+
+#include "api/handlers.h"
+#include "api/json_out.h"
+#include "api/text_in.h"
+
+namespace treadle::api {
+namespace {
+
+using http::RequestContext;
+using http::Responder;
+
+constexpr std::string_view kIntervalNote =
+    "The journal is synced once a second: a power failure or a crash of the operating system can "
+    "lose up to about one second of acknowledged work. A crash of Treadle alone loses nothing.";
+
+std::string Info(const Api& api) {
+  const bool is_interval = api.info.durability == NodeOptions::Durability::kInterval;
+  std::string body;
+  JsonOut out(&body);
+  out.Open('{').Key("name").PlainText("treadle");
+  out.Key("version").Text(api.info.version);
+  out.Key("api").PlainText("v1");
+  out.Key("term").Number(api.node->term());
+  out.Key("durability").PlainText(is_interval ? "interval" : "fsync");
+  if (is_interval) out.Key("durability_note").Text(kIntervalNote);
+  out.Key("data").Text(api.info.data_directory);
+  out.Key("started_at").Time(api.info.started_at);
+  out.Key("shards").Number(1).Close('}');
+  return body;
+}
+
+// False, with the answer sent, if the request has a query.
+bool HasNoQuery(const RequestContext& context, Responder* responder) {
+  const auto query = ReadQuery(context.request, {});
+  if (!query.ok()) responder->Send(http::ProblemResponse(query.status()));
+  return query.ok();
+}
+
+http::Response Fine() { return {.content_type = "text/plain; charset=utf-8", .body = "ok\n"}; }
+
+}  // namespace
+
+void GetInfo(const Api& api, RequestContext& context, Responder responder) {
+  if (!HasNoQuery(context, &responder)) return;
+  responder.Send(JsonResponse(200, Info(api)));
+}
+
+void GetOpenApi(const Api&, RequestContext& context, Responder responder) {
+  if (!HasNoQuery(context, &responder)) return;
+  responder.Send({.content_type = "application/yaml", .body = std::string(OpenApiYaml())});
+}
+
+void GetLivez(const Api&, RequestContext&, Responder responder) { responder.Send(Fine()); }
+
+void GetReadyz(const Api& api, RequestContext&, Responder responder) {
+  const Status status = api.node->Readiness();
+  responder.Send(status.ok() ? Fine() : http::ProblemResponse(503, status));
+}
+
+}  // namespace treadle::api

@@ -1,0 +1,103 @@
+#include "api/task_in.h"
+
+#include <utility>
+
+#include "api/blob.h"
+#include "api/json_in.h"
+#include "api/text_in.h"
+#include "model/limits.h"
+
+namespace treadle::api {
+namespace {
+
+constexpr std::string_view kBody = "the request body";
+
+struct TaskIn {
+  NewTask task;
+  BlobIn payload;
+  std::string key;
+};
+
+constexpr JsonField<TaskIn> kTaskFields[] = {
+    {"type", [](JsonValue v, TaskIn* in) { return ReadText(v, &in->task.type); }},
+    {"queue", [](JsonValue v, TaskIn* in) { return ReadText(v, &in->task.queue); }},
+    {"payload", [](JsonValue v, TaskIn* in) { return ReadBlobJson(v, &in->payload); }},
+    {"payload_base64", [](JsonValue v, TaskIn* in) { return ReadBlobBase64(v, &in->payload); }},
+    {"content_type", [](JsonValue v, TaskIn* in) { return ReadBlobType(v, &in->payload); }},
+    {"payload_sha256", [](JsonValue v, TaskIn* in) { return ReadBlobSha256(v, &in->payload); }},
+    {"priority",
+     [](JsonValue v, TaskIn* in) {
+       return ReadWhole(v, 0, limits::kPriorityMax, &in->task.priority);
+     }},
+    {"max_attempts",
+     [](JsonValue v, TaskIn* in) {
+       return ReadWhole(v, 1, limits::kAttemptsMax, &in->task.max_attempts);
+     }},
+    {"run_at",
+     [](JsonValue v, TaskIn* in) {
+       TREADLE_ASSIGN_OR_RETURN(const std::string_view text, v.Text());
+       const auto time = ParseRfc3339(text);
+       if (!time)
+         return v.Wrong("must be a time of 1970 to 9999 such as \"2026-11-23T20:53:01.250Z\"");
+       in->task.run_at = *time;
+       return Status::Ok();
+     }},
+    {"delay_ms",
+     [](JsonValue v, TaskIn* in) {
+       return ReadWhole(v, 0, limits::kWallTimeMaxMs, &in->task.delay_ms);
+     }},
+    {"idempotency_key",
+     [](JsonValue v, TaskIn* in) {
+       TREADLE_RETURN_IF_ERROR(ReadText(v, &in->key));
+       return in->key.empty() ? v.Wrong("must not be empty") : Status::Ok();
+     }},
+};
+
+Result<NewTask> ReadTaskObject(JsonValue value, std::string_view header_key) {
+  TaskIn in;
+  const JsonPath& path = value.path();
+  TREADLE_RETURN_IF_ERROR(ReadObject(value, kTaskFields, &in));
+  if (in.task.type.empty()) return WrongField(path, "type", "is missing: what kind of task is it?");
+  if (!header_key.empty() && !in.key.empty() && in.key != header_key)
+    return WrongField(path, "idempotency_key", "differs from the Idempotency-Key header");
+  TREADLE_ASSIGN_OR_RETURN(Blob blob, Finish(std::move(in.payload), "payload", path));
+  auto body = std::make_shared<TaskBody>();
+  body->payload = std::move(blob.bytes);
+  body->content_type = std::move(blob.content_type);
+  body->payload_sha256 = blob.sha256;
+  body->idempotency_key = in.key.empty() ? std::string(header_key) : std::move(in.key);
+  in.task.body = std::move(body);
+  return std::move(in.task);
+}
+
+constexpr JsonField<std::vector<NewTask>> kBatchFields[] = {
+    {"tasks",
+     [](JsonValue v, std::vector<NewTask>* tasks) {
+       return v.Each(limits::kBatchTasks, [tasks](size_t, JsonValue each) {
+         TREADLE_ASSIGN_OR_RETURN(NewTask task, ReadTaskObject(each, ""));
+         tasks->push_back(std::move(task));
+         return Status::Ok();
+       });
+     }},
+};
+
+}  // namespace
+
+Result<NewTask> ReadTask(std::string* body, std::string_view header_key) {
+  NewTask task;
+  const Status status = ParseJson(body, kBody, [&](JsonValue value) {
+    TREADLE_ASSIGN_OR_RETURN(task, ReadTaskObject(value, header_key));
+    return Status::Ok();
+  });
+  if (!status.ok()) return status;
+  return task;
+}
+
+Result<std::vector<NewTask>> ReadBatch(std::string* body) {
+  std::vector<NewTask> tasks;
+  TREADLE_RETURN_IF_ERROR(ParseJson(
+      body, kBody, [&](JsonValue value) { return ReadObject(value, kBatchFields, &tasks); }));
+  return tasks;
+}
+
+}  // namespace treadle::api

@@ -1,0 +1,20 @@
+// Tasks as producers send them. Pure; any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "model/task.h"
+
+namespace treadle::api {
+
+/// The task of POST /v1/tasks. `header_key` is the Idempotency-Key header, empty if there is none.
+/// INVALID_ARGUMENT names the field; the bounds of model/limits.h are not checked yet.
+Result<NewTask> ReadTask(std::string* body, std::string_view header_key);
+
+/// The tasks of POST /v1/tasks/batch.
+Result<std::vector<NewTask>> ReadBatch(std::string* body);
+
+}  // namespace treadle::api

@@ -1,0 +1,82 @@
+#include "api/task_in.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace treadle::api {
+namespace {
+
+using testing::HasSubstr;
+
+std::string ErrorOf(std::string body, std::string_view key = "") {
+  const auto task = ReadTask(&body, key);
+  EXPECT_FALSE(task.ok()) << body;
+  return task.status().message();
+}
+
+TEST(TaskIn, DefaultsHold) {
+  std::string body = R"({"type":"hello"})";
+  const auto task = ReadTask(&body, "");
+  ASSERT_TRUE(task.ok()) << task.status().ToString();
+  EXPECT_EQ(task->queue, "default");
+  EXPECT_EQ(task->priority, 5);
+  EXPECT_EQ(task->max_attempts, 20);
+  EXPECT_EQ(task->body->payload, "null");
+  EXPECT_EQ(task->body->content_type, "");
+  EXPECT_EQ(task->body->payload_sha256, Sha256Of("null"));
+}
+
+TEST(TaskIn, PayloadKeepsItsBytesAndTheirDigest) {
+  std::string body = R"({"payload": {"b" : 1.50,  "a":[ ]} ,"type":"t"})";
+  const auto task = ReadTask(&body, "");
+  ASSERT_TRUE(task.ok()) << task.status().ToString();
+  EXPECT_EQ(task->body->payload, R"({"b" : 1.50,  "a":[ ]})");
+  EXPECT_EQ(task->body->payload_sha256, Sha256Of(task->body->payload));
+}
+
+TEST(TaskIn, OtherBytesComeAsBase64) {
+  std::string body = R"({"type":"t","payload_base64":"AP8=","priority":9,"delay_ms":5})";
+  const auto task = ReadTask(&body, "key");
+  ASSERT_TRUE(task.ok()) << task.status().ToString();
+  EXPECT_EQ(task->body->payload, std::string("\0\xff", 2));
+  EXPECT_EQ(task->body->content_type, "application/octet-stream");
+  EXPECT_EQ(task->body->idempotency_key, "key");
+  EXPECT_EQ(task->priority, 9);
+  EXPECT_EQ(task->delay_ms, 5);
+}
+
+TEST(TaskIn, BytesThatAreCalledJsonMustBeJson) {
+  std::string body =
+      R"({"type":"t","payload_base64":"eyJhIjoxfQ==","content_type":"application/json"})";
+  EXPECT_EQ(ReadTask(&body, "")->body->payload, R"({"a":1})");
+  EXPECT_EQ(ErrorOf(R"({"type":"t","payload_base64":"eyI=","content_type":"application/json"})"),
+            "payload_base64 is not JSON, as its content_type says");
+}
+
+TEST(TaskIn, EachMistakeIsNamed) {
+  EXPECT_THAT(ErrorOf("{}"), HasSubstr("type is missing"));
+  EXPECT_EQ(ErrorOf(R"({"type":"t","payload":1,"payload_base64":""})"),
+            "payload and payload_base64 cannot both be given");
+  EXPECT_THAT(ErrorOf(R"({"type":"t","payload_base64":"A"})"), HasSubstr("must be base64"));
+  EXPECT_THAT(ErrorOf(R"({"type":"t","payload_sha256":"00"})"), HasSubstr("64 hexadecimal"));
+  EXPECT_THAT(ErrorOf(R"({"type":"t","payload_sha256":")" + std::string(64, '0') + "\"}"),
+              HasSubstr("payload_sha256 is not that of the bytes that arrived"));
+  EXPECT_EQ(ErrorOf(R"({"type":"t","priority":10})"),
+            "priority must be a whole number from 0 to 9");
+  EXPECT_THAT(ErrorOf(R"({"type":"t","run_at":"tomorrow"})"), HasSubstr("run_at must be a time"));
+  EXPECT_EQ(ErrorOf(R"({"type":"t","idempotency_key":""})"), "idempotency_key must not be empty");
+  EXPECT_EQ(ErrorOf(R"({"type":"t","idempotency_key":"a"})", "b"),
+            "idempotency_key differs from the Idempotency-Key header");
+  EXPECT_THAT(ErrorOf(R"({"type":"t","colour":1})"), HasSubstr("unknown field \"colour\"; known"));
+}
+
+TEST(TaskIn, ABatchNamesTheTask) {
+  std::string body = R"({"tasks":[{"type":"t"},{"type":"t","priority":-1}]})";
+  EXPECT_EQ(ReadBatch(&body).status().message(),
+            "tasks[1].priority must be a whole number from 0 to 9");
+  body = R"({"tasks":[{"type":"t"},{"typ":"t"}]})";
+  EXPECT_THAT(ReadBatch(&body).status().message(), HasSubstr("unknown field \"typ\" in tasks[1]"));
+}
+
+}  // namespace
+}  // namespace treadle::api

@@ -1,0 +1,53 @@
+#include "api/task_out.h"
+
+#include "api/blob.h"
+
+namespace treadle::api {
+namespace {
+
+void WriteTimes(const TaskImage& image, JsonOut* out) {
+  out->Key("enqueued_at").Time(image.enqueued_at);
+  if (image.state == TaskState::kScheduled) out->Key("run_at").Time({image.when_ms});
+  if (image.started_at.ms != 0) out->Key("started_at").Time(image.started_at);
+  if (image.finished_at.ms != 0) out->Key("finished_at").Time(image.finished_at);
+}
+
+void WriteBody(const TaskBody& body, TaskDetail detail, JsonOut* out) {
+  if (!body.idempotency_key.empty()) out->Key("idempotency_key").Text(body.idempotency_key);
+  out->Key("content_type").Text(ContentTypeOf(body.content_type));
+  if (detail != TaskDetail::kWhole) return;
+  out->Key("payload_bytes").Number(body.payload.size());
+  out->Key("payload_sha256").PlainText(ToHex(body.payload_sha256.view()));
+}
+
+void WriteResult(const TaskResult& result, TaskDetail detail, JsonOut* out) {
+  out->Key("result_bytes").Number(result.bytes.size());
+  out->Key("result_content_type").Text(ContentTypeOf(result.content_type));
+  if (detail != TaskDetail::kListed) WriteBlob("result", result.bytes, result.content_type, out);
+}
+
+}  // namespace
+
+void WriteTask(const TaskView& view, TaskDetail detail, JsonOut* out) {
+  const TaskRecord& task = view.task;
+  const TaskImage& image = task.image;
+  out->Open('{');
+  out->Key("id").PlainText(image.id.ToString());
+  out->Key("type").PlainText(view.type);
+  out->Key("queue").PlainText(view.queue);
+  out->Key("state").PlainText(TaskStateName(image.state).value_or("unknown"));
+  out->Key("priority").Number(image.priority);
+  out->Key("attempt").Number(image.spent());
+  out->Key("max_attempts").Number(image.max_attempts);
+  WriteTimes(image, out);
+  if (task.holder) out->Key("worker").Text(task.holder->worker);
+  if (task.body) WriteBody(*task.body, detail, out);
+  if (task.error) {
+    out->Key("error").Open('{').Key("code").Text(task.error->code);
+    out->Key("message").Text(task.error->message).Close('}');
+  }
+  if (task.result && image.state == TaskState::kCompleted) WriteResult(*task.result, detail, out);
+  out->Close('}');
+}
+
+}  // namespace treadle::api

@@ -1,0 +1,156 @@
+// Single tasks, and batches of them: enqueue, look, fetch.
+
+#include "api/blob.h"
+#include "api/handlers.h"
+#include "api/task_in.h"
+#include "api/task_out.h"
+#include "api/text_in.h"
+#include "model/limits.h"
+
+namespace treadle::api {
+namespace {
+
+using http::ProblemResponse;
+using http::RequestContext;
+using http::Responder;
+using http::Response;
+
+constexpr std::string_view kKeyHeader = "idempotency-key";
+
+Result<EnqueueCommand> ReadOne(http::Request* request) {
+  TREADLE_RETURN_IF_ERROR(ReadQuery(*request, {}).status());
+  if (request->headers.Count(kKeyHeader) > 1)
+    return Status(Code::kInvalidArgument, "the Idempotency-Key header comes twice");
+  TREADLE_ASSIGN_OR_RETURN(NewTask task, ReadTask(&request->body, request->Header(kKeyHeader)));
+  std::vector<NewTask> tasks;
+  tasks.push_back(std::move(task));
+  return EnqueueCommand::Make(std::move(tasks));
+}
+
+Result<EnqueueCommand> ReadMany(http::Request* request) {
+  TREADLE_RETURN_IF_ERROR(ReadQuery(*request, {}).status());
+  if (!request->Header(kKeyHeader).empty())
+    return Status(Code::kInvalidArgument,
+                  "a batch takes no Idempotency-Key header: give each task its idempotency_key");
+  TREADLE_ASSIGN_OR_RETURN(std::vector<NewTask> tasks, ReadBatch(&request->body));
+  return EnqueueCommand::Make(std::move(tasks));
+}
+
+void WriteEnqueued(const EnqueueReply::Task& task, JsonOut* out) {
+  out->Open('{').Key("id").PlainText(task.id.ToString());
+  out->Key("duplicate").Flag(task.duplicate).Close('}');
+}
+
+Response OneEnqueued(const EnqueueReply& reply) {
+  std::string body;
+  JsonOut out(&body);
+  WriteEnqueued(reply.tasks.front(), &out);
+  return JsonResponse(reply.tasks.front().duplicate ? 200 : 201, std::move(body));
+}
+
+Response ManyEnqueued(const EnqueueReply& reply) {
+  std::string body;
+  body.reserve(reply.tasks.size() * 40 + 16);
+  JsonOut out(&body);
+  out.Open('{').Key("tasks").Open('[');
+  for (const EnqueueReply::Task& task : reply.tasks) WriteEnqueued(task, &out);
+  out.Close(']').Close('}');
+  return JsonResponse(201, std::move(body));
+}
+
+void Enqueue(const Api& api, RequestContext& context, Responder responder,
+             Result<EnqueueCommand> (*read)(http::Request*),
+             Response (*answer)(const EnqueueReply&)) {
+  if (auto refusal = RefuseOtherThanJson(context.request))
+    return responder.Send(*std::move(refusal));
+  auto command = read(&context.request);
+  if (!command.ok()) return responder.Send(ProblemResponse(command.status()));
+  api.node->Enqueue(*std::move(command),
+                    [answer, to = Shared(std::move(responder))](Result<EnqueueReply> reply) {
+                      to->Send(reply.ok() ? answer(*reply) : ProblemResponse(reply.status()));
+                    });
+}
+
+struct Lookup {
+  TaskId id;
+  int64_t wait_ms = 0;
+};
+
+Result<Lookup> ReadLookup(const RequestContext& context, bool may_wait) {
+  static constexpr std::string_view kKnown[] = {"wait"};
+  TREADLE_ASSIGN_OR_RETURN(const TaskId id, TaskIdOf(context));
+  const std::span<const std::string_view> known(kKnown, may_wait ? 1 : 0);
+  TREADLE_ASSIGN_OR_RETURN(const http::QueryParameters query, ReadQuery(context.request, known));
+  TREADLE_ASSIGN_OR_RETURN(const int64_t wait_ms,
+                           DurationParameter(query, "wait", limits::kLongPollMs));
+  return Lookup{id, wait_ms};
+}
+
+void Look(const Api& api, const RequestContext& context, Responder responder, bool may_wait,
+          Response (*answer)(const TaskView&)) {
+  const auto lookup = ReadLookup(context, may_wait);
+  if (!lookup.ok()) return responder.Send(ProblemResponse(lookup.status()));
+  api.node->Get(lookup->id, lookup->wait_ms,
+                [answer, to = Shared(std::move(responder))](const Result<TaskView>& view) {
+                  to->Send(view.ok() ? answer(*view) : ProblemResponse(view.status()));
+                });
+}
+
+// The bytes are the producer's or a worker's: a browser must not run them as a page of this server.
+Response RawBytes(std::string bytes, std::string_view content_type, const Sha256& sha256) {
+  return {.content_type = std::string(ContentTypeOf(content_type)),
+          .body = std::move(bytes),
+          .headers = {{"Treadle-Sha256", ToHex(sha256.view())},
+                      {"X-Content-Type-Options", "nosniff"},
+                      {"Content-Security-Policy", "sandbox"}}};
+}
+
+Response WholeTask(const TaskView& view) {
+  std::string body;
+  JsonOut out(&body);
+  WriteTask(view, TaskDetail::kWhole, &out);
+  return JsonResponse(200, std::move(body));
+}
+
+Response Payload(const TaskView& view) {
+  const TaskBody& body = *view.task.body;
+  return RawBytes(body.payload, body.content_type, body.payload_sha256);
+}
+
+Response ResultBytes(const TaskView& view) {
+  const TaskRecord& task = view.task;
+  if (task.image.state == TaskState::kCompleted && task.result)
+    return RawBytes(task.result->bytes, task.result->content_type, task.result->sha256);
+  const std::string state(TaskStateName(task.image.state).value_or("lost"));
+  std::string text = "task " + task.image.id.ToString() + " is " + state;
+  if (task.image.state == TaskState::kDead && task.error) {
+    text += ": " + task.error->code + ": " + task.error->message;
+  } else {
+    text += "; it has no result yet";
+  }
+  return ProblemResponse(Status(Code::kFailedPrecondition, std::move(text)));
+}
+
+}  // namespace
+
+void EnqueueTask(const Api& api, RequestContext& context, Responder responder) {
+  Enqueue(api, context, std::move(responder), ReadOne, OneEnqueued);
+}
+
+void EnqueueBatch(const Api& api, RequestContext& context, Responder responder) {
+  Enqueue(api, context, std::move(responder), ReadMany, ManyEnqueued);
+}
+
+void GetTask(const Api& api, RequestContext& context, Responder responder) {
+  Look(api, context, std::move(responder), true, WholeTask);
+}
+
+void GetPayload(const Api& api, RequestContext& context, Responder responder) {
+  Look(api, context, std::move(responder), false, Payload);
+}
+
+void GetTaskResult(const Api& api, RequestContext& context, Responder responder) {
+  Look(api, context, std::move(responder), true, ResultBytes);
+}
+
+}  // namespace treadle::api

@@ -1,0 +1,12 @@
+#include "app/serve.h"
+#include "cli/cli.h"
+
+// jemalloc reads its settings from this symbol; without jemalloc (sanitizer builds) nobody does.
+// Payloads come in bursts and leave at the next checkpoint: glibc kept what they had taken,
+// jemalloc gives it back after a second, from a thread of its own.
+extern "C" {
+extern const char* malloc_conf;
+const char* malloc_conf = "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0";
+}
+
+int main(int argc, char** argv) { return treadle::cli::RunCli(argc, argv, treadle::app::Serve); }

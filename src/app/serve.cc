@@ -1,0 +1,223 @@
+#include "app/serve.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <future>
+#include <optional>
+#include <thread>
+
+#include "api/routes.h"
+#include "app/data_directory.h"
+#include "app/server_log.h"
+#include "app/stop_signal.h"
+#include "app/token_file.h"
+#include "base/posix_disk.h"
+#include "base/thread_executor.h"
+#include "cli/exit_status.h"
+#include "http/guard.h"
+#include "http/server.h"
+#include "journal/file_journal.h"
+#include "node/node.h"
+#include "store/sqlite_store.h"
+
+namespace treadle::app {
+namespace {
+
+using Durability = cli::ServerOptions::Durability;
+
+constexpr int64_t kGraceMs = 5'000;  // for answers that are under way when the server stops
+
+/// What the node runs on. Stopped in this order, so that a lane can post to those below it until
+/// its end.
+struct Lanes {
+  ThreadExecutor reader{"reader"};
+  ThreadExecutor checkpoint{"checkpoint"};
+  ThreadExecutor journal{"journal"};
+  ThreadExecutor shard{"shard"};
+
+  void Stop() {
+    reader.Stop();
+    checkpoint.Stop();
+    journal.Stop();
+    shard.Stop();
+  }
+};
+
+/// A server from its opening to its end. Members are in the order of their need for one another.
+class ServerProcess {
+ public:
+  ServerProcess(cli::ServerOptions options, ServerLog* log)
+      : options_(std::move(options)), log_(log) {}
+  ~ServerProcess();
+  ServerProcess(const ServerProcess&) = delete;
+  ServerProcess& operator=(const ServerProcess&) = delete;
+
+  Status Start();
+  cli::ServerReady Ready() const;
+  void Stop();
+
+ private:
+  Status ReadToken();
+  Result<NodeStorage> OpenStorage();
+  Status OpenNode();
+  Status StartHttp();
+  NodeEnvironment Environment();
+  bool is_interval() const { return options_.durability == Durability::kInterval; }
+
+  const cli::ServerOptions options_;
+  ServerLog* const log_;
+  std::string token_;
+  PosixDisk disk_;
+  SystemClock clock_;
+  SystemRandom random_;
+  SystemRandom journal_random_;  // one thread at a time each
+  std::optional<DataDirectory> data_;
+  Lanes lanes_;
+  std::unique_ptr<Node> node_;
+  std::shared_ptr<const http::Router> router_;
+  std::unique_ptr<http::Server> server_;
+  std::atomic<http::Server*> counted_{nullptr};  // for /metrics, once it is there
+};
+
+// Connections are descriptors, and the soft limit of many systems is 1024.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+ServerProcess::~ServerProcess() {
+  if (server_) server_->Stop(0);
+  lanes_.Stop();
+}
+
+Status ServerProcess::Start() {
+  TREADLE_RETURN_IF_ERROR(ReadToken());
+  TREADLE_RETURN_IF_ERROR(
+      http::CheckListenPolicy(options_.host, !token_.empty(), options_.allow_unauthenticated));
+  TREADLE_ASSIGN_OR_RETURN(data_, DataDirectory::Open(&disk_, options_.data_dir));
+  TREADLE_RETURN_IF_ERROR(OpenNode());
+  return StartHttp();
+}
+
+Status ServerProcess::ReadToken() {
+  if (options_.token_file.empty()) return {};
+  TREADLE_ASSIGN_OR_RETURN(TokenFile file, ReadTokenFile(options_.token_file));
+  if (file.others_can_read)
+    log_->Warn("others can read the token file " + options_.token_file +
+               "; close it with: chmod 600 " + options_.token_file);
+  token_ = std::move(file.token);
+  return {};
+}
+
+Result<NodeStorage> ServerProcess::OpenStorage() {
+  TREADLE_ASSIGN_OR_RETURN(
+      auto journal, FileJournal::Open(&disk_, &journal_random_, {.directory = data_->journal()}));
+  TREADLE_ASSIGN_OR_RETURN(
+      auto store, SqliteStore::Open({.path = data_->store(), .identity = journal->identity()}));
+  return NodeStorage{std::move(journal), std::move(store)};
+}
+
+NodeEnvironment ServerProcess::Environment() {
+  NodeEnvironment environment{.disk = &disk_,
+                              .clock = &clock_,
+                              .random = &random_,
+                              .shard = &lanes_.shard,
+                              .journal = &lanes_.journal,
+                              .checkpoint = &lanes_.checkpoint,
+                              .reader = &lanes_.reader};
+  environment.on_fatal = [log = log_](const Status& status) {
+    log->Fatal("Treadle stops, for it cannot keep its promises: " + status.ToString());
+    _exit(kFatalExit);
+  };
+  environment.log = [log = log_](const std::string& line) { log->Info(line); };
+  return environment;
+}
+
+Status ServerProcess::OpenNode() {
+  TREADLE_ASSIGN_OR_RETURN(NodeStorage storage, OpenStorage());
+  NodeOptions options;
+  options.directory = data_->path();
+  options.disk_reserve_bytes = options_.disk_reserve_bytes;
+  if (is_interval()) {
+    options.durability = NodeOptions::Durability::kInterval;
+    log_->Warn(
+        "--durability interval: a power failure can lose up to a second of what was "
+        "acknowledged");
+  }
+  TREADLE_ASSIGN_OR_RETURN(node_, Node::Open(options, Environment(), std::move(storage)));
+  log_->Info("opened " + data_->path() + ", term " + std::to_string(node_->term()));
+  return {};
+}
+
+Status ServerProcess::StartHttp() {
+  api::ApiInfo info{.version = TREADLE_VERSION,
+                    .durability = is_interval() ? NodeOptions::Durability::kInterval
+                                                : NodeOptions::Durability::kFsync,
+                    .data_directory = data_->path(),
+                    .started_at = clock_.Wall()};
+  info.server_stats = [this] {
+    const http::Server* const server = counted_;
+    return server ? server->Stats() : http::ServerStats();
+  };
+  router_ = api::MakeRouter(node_.get(), std::move(info));
+  const auto guard = std::make_shared<const http::Guard>(
+      http::GuardOptions{.listen_host = options_.host, .token = token_});
+  http::ServerOptions http_options;
+  http_options.host = options_.host;
+  http_options.port = options_.port;
+  http_options.threads = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 2U, 8U));
+  TREADLE_ASSIGN_OR_RETURN(
+      server_, http::Server::Start(http_options, router_, [guard](const http::Request& request) {
+        return guard->Check(request);
+      }));
+  counted_ = server_.get();
+  return {};
+}
+
+cli::ServerReady ServerProcess::Ready() const {
+  const bool is_ipv6 = options_.host.find(':') != std::string::npos;
+  const std::string host = is_ipv6 ? "[" + options_.host + "]" : options_.host;
+  return {.url = "http://" + host + ":" + std::to_string(server_->port()),
+          .data_dir = data_->path(),
+          .durability_note = is_interval() ? "a power failure can lose the last second"
+                                           : "what is acknowledged is on disk"};
+}
+
+// The node ends what is parked, so the server finds little that it must wait for.
+void ServerProcess::Stop() {
+  std::promise<void> closed;
+  node_->Close([&closed] { closed.set_value(); });
+  server_->Stop(kGraceMs);
+  closed.get_future().wait();
+  lanes_.Stop();
+}
+
+}  // namespace
+
+int Serve(const cli::ServerOptions& options,
+          const std::function<void(const cli::ServerReady&)>& on_ready) {
+  ServerLog log(options.log_level);
+  StopSignal stop;
+  RaiseDescriptorLimit();
+  umask(S_IRWXG |
+        S_IRWXO);  // what lies in the data directory is nobody else's, SQLite's files included
+  ServerProcess process(options, &log);
+  if (const Status status = process.Start(); !status.ok()) {
+    log.Fatal(status.message());
+    return static_cast<int>(cli::ExitStatusFor(status));
+  }
+  on_ready(process.Ready());
+  const int number = stop.Wait();
+  log.Info(number == SIGINT ? "stopping (SIGINT)" : "stopping (SIGTERM)");
+  process.Stop();
+  log.Info("stopped");
+  return 0;
+}
+
+}  // namespace treadle::app

@@ -1,0 +1,19 @@
+// Serve: wires the rooms of a server together and runs it. What `treadle server` and `treadle
+// start` call.
+#pragma once
+
+#include <functional>
+
+#include "cli/cli.h"
+
+namespace treadle::app {
+
+/// The exit status after the node could not keep its promises any more (EX_SOFTWARE of sysexits.h).
+/// The process ends at once, and nothing that was not durable has been told to anyone.
+inline constexpr int kFatalExit = 70;
+
+/// See cli::ServeFn. Returns 0 after SIGTERM or SIGINT.
+int Serve(const cli::ServerOptions& options,
+          const std::function<void(const cli::ServerReady&)>& on_ready);
+
+}  // namespace treadle::app

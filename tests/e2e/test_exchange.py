@@ -1,0 +1,168 @@
+"""The life of a task, from the worker's side of the wire."""
+
+import http.client
+import json
+import threading
+import time
+
+from treadle import until
+
+
+def test_a_failed_task_is_tried_again_and_dies_in_the_end(server):
+    server.call("PUT", "/v1/queues/default", {"retry": {"backoff_base_ms": 50, "backoff_cap_ms": 50}})
+    id = server.enqueue(max_attempts=2)
+    worker = server.worker()
+    (lease,) = worker.lease()
+    assert worker.fail(lease, "first", "try again") == "OK"
+    task = server.task(id)
+    assert task["state"] in ("retrying", "ready") and task["error"] == {"code": "first", "message": "try again"}
+    (lease,) = worker.lease()
+    assert lease["attempt"] == 2
+    assert worker.fail(lease, "second", "no more") == "OK"
+    task = server.task(id)
+    assert (task["state"], task["attempt"], task["error"]["code"]) == ("dead", 2, "second")
+    answer = server.get(f"/v1/tasks/{id}/result")
+    assert answer.code == "FAILED_PRECONDITION" and "second: no more" in answer.detail
+
+
+def test_a_failure_without_retry_is_final(server):
+    id = server.enqueue()
+    worker = server.worker()
+    worker.fail(worker.lease()[0], retry=False)
+    assert server.task(id)["state"] == "dead"
+
+
+def test_a_released_task_spends_no_attempt(server):
+    id = server.enqueue()
+    worker = server.worker()
+    assert worker.release(worker.lease()[0]) == "OK"
+    assert (server.task(id)["state"], server.task(id)["attempt"]) == ("ready", 0)
+    assert worker.lease()[0]["attempt"] == 1
+
+
+def test_a_lost_lease_has_no_say_any_more(server):
+    server.call("PUT", "/v1/queues/default", {"lease_ms": 1000, "retry": {"backoff_base_ms": 0}})
+    id = server.enqueue()
+    slow, quick = server.worker(name="slow"), server.worker(name="quick")
+    (old,) = slow.lease()
+    parked = slow.exchange(want=0, wait_ms=20_000)  # renews nothing, and hears of its loss
+    assert parked["lost"] == [old["token"]]
+    assert server.task(id)["error"]["code"] == "lease_expired"
+    (new,) = quick.lease()
+    assert new["attempt"] == 2 and new["token"] != old["token"]
+    assert slow.complete(old, result="old") == "ABORTED"
+    assert quick.complete(new, result="new") == "OK"
+    assert server.task(id)["result"] == "new"
+    assert slow.exchange(want=0, renew=[old["token"]])["lost"] == [old["token"]]
+
+
+def test_a_renewed_lease_is_kept(server):
+    server.call("PUT", "/v1/queues/default", {"lease_ms": 1000})
+    server.enqueue()
+    worker = server.worker()
+    (lease,) = worker.lease()
+    end = time.monotonic() + 2.5
+    while time.monotonic() < end:
+        assert worker.exchange(want=0, wait_ms=200, renew=[lease["token"]])["lost"] == []
+    assert worker.complete(lease) == "OK"
+
+
+def test_a_repeated_exchange_is_answered_the_same_again(server):
+    for n in range(3):
+        server.enqueue(payload=n)
+    worker = server.worker()
+    ask = worker.request(want=2)
+    first = worker.send(ask)
+    assert len(first["leases"]) == 2
+    assert worker.send(ask)["leases"] == first["leases"]
+    report = worker.request(want=0, reports=[
+        {"token": first["leases"][0]["token"], "outcome": "completed", "result": "once"},
+        {"token": "1-999.1.1", "outcome": "released"}])
+    assert [each["code"] for each in worker.send(report)["reports"]] == ["OK", "NOT_FOUND"]
+    assert [each["code"] for each in worker.send(report)["reports"]] == ["OK", "NOT_FOUND"]
+    assert server.queue()["tasks"]["completed"] == 1
+
+
+def test_a_parked_exchange_wakes_for_a_task_of_its_types_and_queues_only(server):
+    worker = server.worker("wanted", queues=["here"])
+    replies = []
+    thread = threading.Thread(target=lambda: replies.append(worker.exchange(wait_ms=20_000)))
+    thread.start()
+    until(lambda: "treadle_exchanges_parked 1" in server.get("/metrics").body.decode())
+    server.enqueue("other", queue="here")
+    server.enqueue("wanted", queue="there")
+    id = server.enqueue("wanted", queue="here")
+    thread.join(15)
+    assert [lease["id"] for lease in replies[0]["leases"]] == [id]
+
+
+def test_a_newer_exchange_ends_the_one_that_waits(server):
+    worker = server.worker()
+    replies = []
+    thread = threading.Thread(target=lambda: replies.append(worker.exchange(wait_ms=30_000)))
+    thread.start()
+    until(lambda: "treadle_exchanges_parked 1" in server.get("/metrics").body.decode())
+    worker.exchange(want=0)
+    thread.join(10)
+    assert replies == [{"leases": [], "reports": [], "lost": []}]
+
+
+def test_a_worker_that_hangs_up_gets_nothing_and_loses_nothing(server):
+    gone = server.worker(name="gone")
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    connection.request("POST", "/v1/exchange", json.dumps(gone.request(wait_ms=60_000)),
+                       {"Content-Type": "application/json"})
+    until(lambda: "treadle_exchanges_parked 1" in server.get("/metrics").body.decode())
+    connection.close()
+    until(lambda: "treadle_exchanges_parked 0" in server.get("/metrics").body.decode())
+    server.enqueue()
+    (lease,) = server.worker(name="here").lease()
+    assert lease["attempt"] == 1
+
+
+def test_a_result_that_cannot_be_taken_fails_alone(server):
+    for _ in range(2):
+        server.enqueue()
+    worker = server.worker()
+    big, fine = worker.lease(want=2)
+    codes = worker.report({"token": big["token"], "outcome": "completed", "result": "x" * (1 << 20)},
+                          {"token": fine["token"], "outcome": "completed", "result": "x"})
+    assert codes == ["INVALID_ARGUMENT", "OK"]
+    wrong = worker.report({"token": big["token"], "outcome": "completed", "result": 1, "result_sha256": "0" * 64})
+    assert wrong == ["INVALID_ARGUMENT"]
+    assert worker.complete(big, result="small") == "OK"
+
+
+def test_of_a_long_error_the_end_is_kept(server):
+    id = server.enqueue()
+    worker = server.worker()
+    worker.fail(worker.lease()[0], message="é" * 10_000 + "the end", retry=False)
+    message = server.task(id)["error"]["message"]
+    assert message.endswith("éthe end") and len(message.encode()) <= 8192
+
+
+def test_many_workers_share_the_tasks_and_none_is_given_twice(server):
+    count = 2_000
+    for at in range(0, count, 500):
+        answer = server.post("/v1/tasks/batch", {"tasks": [{"type": "t", "payload": at + n} for n in range(500)]})
+        assert answer.status == 201
+    payloads, lock = [], threading.Lock()
+
+    def work(name):
+        worker, reports = server.worker(name=name), []
+        while True:
+            reply = worker.exchange(want=50, reports=reports)
+            assert all(each["code"] == "OK" for each in reply["reports"])
+            if not reply["leases"]:
+                return
+            with lock:
+                payloads.extend(lease["payload"] for lease in reply["leases"])
+            reports = [{"token": lease["token"], "outcome": "completed"} for lease in reply["leases"]]
+
+    threads = [threading.Thread(target=work, args=(f"w{n}",)) for n in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(60)
+    assert sorted(payloads) == list(range(count))
+    assert server.queue()["tasks"]["completed"] == count

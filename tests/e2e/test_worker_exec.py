@@ -1,0 +1,85 @@
+"""Any program is a worker: `treadle worker exec TYPE -- PROGRAM`."""
+
+import pytest
+
+from test_cli import Program
+from treadle import run, until
+
+
+@pytest.fixture
+def quick(server):
+    """A server whose failures are tried again at once."""
+    answer = server.call("PUT", "/v1/queues/default", {"retry": {"backoff_base_ms": 0, "backoff_cap_ms": 0}})
+    assert answer.status == 200
+    return server
+
+
+def worker(server, type, script):
+    return Program("worker", "exec", type, "--", "/bin/sh", "-c", script, env={"TREADLE_SERVER": server.url})
+
+
+def ended(server, id):
+    return until(lambda: server.task(id, wait="5s"), lambda task: task["state"] in ("completed", "dead"))
+
+
+def test_payload_goes_in_and_result_comes_out(quick):
+    id = quick.enqueue("echo", payload={"a": [1, 2]})
+    with worker(quick, "echo", "cat; printf '|%s|' \"$TREADLE_TASK_ID\""):
+        task = ended(quick, id)
+    assert task["state"] == "completed"
+    assert quick.get(f"/v1/tasks/{id}/result").body.startswith(b'{"a": [1, 2]}|')
+
+
+@pytest.mark.parametrize("status", [65, 66, 77, 78])
+def test_statuses_that_cannot_be_helped_go_dead_at_once(quick, status):
+    id = quick.enqueue("x")
+    with worker(quick, "x", f"echo no such customer >&2; exit {status}"):
+        task = ended(quick, id)
+    assert (task["state"], task["attempt"]) == ("dead", 1)
+    assert str(status) in task["error"]["code"] and "no such customer" in task["error"]["message"]
+
+
+@pytest.mark.parametrize("script,says", [("exit 75", "75"), ("exit 1", "1"), ("kill -9 $$", "SIGKILL")])
+def test_other_failures_are_tried_again(quick, script, says):
+    id = quick.enqueue("x", max_attempts=2)
+    with worker(quick, "x", script):
+        task = ended(quick, id)
+    assert (task["state"], task["attempt"]) == ("dead", 2)
+    assert says in task["error"]["code"] + task["error"]["message"]
+
+
+def test_a_program_that_cannot_run_stops_the_worker_and_spends_nothing(quick):
+    id = quick.enqueue("x")
+    result = run("worker", "exec", "x", "--", "/no/such/program", env={"TREADLE_SERVER": quick.url}, expect=None)
+    assert result.returncode != 0 and "/no/such/program" in result.stderr
+    for status in (126, 127):
+        result = run("worker", "exec", "x", "--", "/bin/sh", "-c", f"exit {status}",
+                     env={"TREADLE_SERVER": quick.url}, expect=None)
+        assert result.returncode != 0
+    task = quick.task(id)
+    assert (task["state"], task["attempt"]) == ("ready", 0)
+
+
+def test_a_worker_survives_a_restart_of_the_server_and_still_reports(quick, tmp_path):
+    gate = tmp_path / "gate"
+    id = quick.enqueue("x")
+    with worker(quick, "x", f"until test -e {gate}; do sleep 0.05; done; echo done"):
+        until(lambda: quick.task(id)["state"], lambda state: state == "running")
+        quick.kill()
+        gate.touch()
+        quick.restart()
+        task = ended(quick, id)
+        assert (task["state"], task["attempt"]) == ("completed", 1)
+        again = quick.enqueue("x")
+        assert ended(quick, again)["state"] == "completed"
+
+
+def test_a_worker_that_is_stopped_finishes_what_it_runs(quick, tmp_path):
+    gate, begun = tmp_path / "gate", tmp_path / "begun"
+    id = quick.enqueue("x")
+    with worker(quick, "x", f"touch {begun}; until test -e {gate}; do sleep 0.05; done; echo done") as program:
+        until(begun.exists)
+        program.process.terminate()
+        gate.touch()
+        assert program.process.wait(30) == 0
+    assert quick.task(id)["state"] == "completed"
