@@ -1,0 +1,78 @@
+# The words in which the tree describes itself to CMake. tests/tree reads the same words and refuses what breaks them.
+#
+#   treadle_room(engine SEES model base LINKS OpenSSL::Crypto)
+#       A room: a folder of src/ as a static library, the rooms that it may include, the outside libraries it uses.
+#       Every x.cc belongs to the library, every x_test.cc to the test program of the room.
+#   treadle_room(app PROGRAM treadle SEES cli ...)
+#       The same; its main.cc becomes a program that lands at build/<preset>/treadle.
+#   treadle_test(name sources... LINKS libraries... [LABEL unit] [TIMEOUT 300])
+#       A GoogleTest program whose tests ctest finds one by one.
+#   treadle_script_test(name COMMAND words... [LABEL e2e] [TIMEOUT 300] [SERIAL])
+#       One ctest test that runs a command; the binary's path is in $TREADLE, the preset's directory in $TREADLE_BUILD.
+#
+# LABEL is one of unit, model, conformance, simulation, e2e (run in sanitizer builds too), or crash (not run there).
+
+# Everything that a test run needs to be built, and nothing else: sanitizer builds make only this.
+add_custom_target(treadle_tests)
+
+function(treadle_room name)
+  cmake_parse_arguments(ARG "" "PROGRAM" "SEES;LINKS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *.cc)
+  set(tests ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cc$")
+  list(TRANSFORM ARG_SEES PREPEND treadle_ OUTPUT_VARIABLE sees)
+
+  if(sources)
+    add_library(treadle_${name} STATIC ${sources})
+    target_include_directories(treadle_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+    target_link_libraries(treadle_${name} PUBLIC ${sees} PRIVATE treadle_flags ${ARG_LINKS})
+  else()  # a room of headers, or one whose only source is main.cc
+    add_library(treadle_${name} INTERFACE)
+    target_include_directories(treadle_${name} INTERFACE ${PROJECT_SOURCE_DIR}/src)
+    target_link_libraries(treadle_${name} INTERFACE ${sees})
+  endif()
+  if(ARG_PROGRAM)
+    add_executable(${ARG_PROGRAM} main.cc)
+    target_link_libraries(${ARG_PROGRAM} PRIVATE treadle_flags treadle_${name} ${ARG_LINKS})
+    set_target_properties(${ARG_PROGRAM} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+    add_dependencies(treadle_tests ${ARG_PROGRAM})
+  endif()
+  if(tests)
+    treadle_test(treadle_${name}_test ${tests} LINKS treadle_${name} ${ARG_LINKS})
+  endif()
+endfunction()
+
+function(treadle_test name)
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "LINKS" ${ARGN})
+  treadle_test_defaults(unit)
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})  # for sim/ and tests/
+  target_link_libraries(${name} PRIVATE treadle_flags ${ARG_LINKS} GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+    PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS ${ARG_LABEL})
+  add_dependencies(treadle_tests ${name})
+endfunction()
+
+function(treadle_script_test name)
+  cmake_parse_arguments(ARG "SERIAL" "LABEL;TIMEOUT" "COMMAND" ${ARGN})
+  treadle_test_defaults(e2e)
+  add_test(NAME ${name} COMMAND ${ARG_COMMAND} WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+  set(environment PYTHONDONTWRITEBYTECODE=1
+    TREADLE=${PROJECT_BINARY_DIR}/treadle TREADLE_BUILD=${PROJECT_BINARY_DIR})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS ${ARG_LABEL}
+    ENVIRONMENT "${environment}" RUN_SERIAL ${ARG_SERIAL})
+endfunction()
+
+# Fills in what a caller left out, and refuses a label that no test run would pick up.
+macro(treadle_test_defaults label)
+  if(NOT ARG_LABEL)
+    set(ARG_LABEL ${label})
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  if(NOT ARG_LABEL MATCHES "^(unit|model|conformance|simulation|e2e|crash)$")
+    message(FATAL_ERROR "${name}: LABEL ${ARG_LABEL} is not one of those in cmake/rooms.cmake")
+  endif()
+endmacro()

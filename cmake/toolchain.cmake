@@ -1,0 +1,27 @@
+# Flags that hold for every target. Presets (CMakePresets.json) choose the build type and TREADLE_SANITIZE.
+
+add_library(treadle_flags INTERFACE)
+target_compile_options(treadle_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Wimplicit-fallthrough
+  -Wno-missing-field-initializers  # designated initializers leave out what has a default
+  # g++ 12 warns of every std::optional that it inlines, and of string concatenation (its bug 105651).
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-restrict>
+  -Werror -fno-omit-frame-pointer)
+
+set(TREADLE_SANITIZE "" CACHE STRING "address,undefined or thread; empty for none")
+if(TREADLE_SANITIZE)
+  target_compile_options(treadle_flags INTERFACE -fsanitize=${TREADLE_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(treadle_flags INTERFACE -fsanitize=${TREADLE_SANITIZE})
+  # The sanitizers' instrumentation makes g++ 12 see paths that cannot happen.
+  target_compile_options(treadle_flags INTERFACE
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-tsan>)
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+find_program(MOLD mold)
+if(MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()

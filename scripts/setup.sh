@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Installs what is missing of the named groups of scripts/packages.txt (build, test, lint; all of them by default).
+# Quick when nothing is missing: one dpkg-query and no network. Called by ./dev; messages go to stderr.
+set -euo pipefail
+
+say() { printf '%s\n' "$*" >&2; }
+
+groups=" $* "
+[[ $# -gt 0 && $groups != *" all "* ]] || groups=" build test lint "
+
+packages=()
+while read -r group package _; do
+  if [[ $groups == *" $group "* ]]; then packages+=("$package"); fi
+done < "$(dirname "${BASH_SOURCE[0]}")/packages.txt"
+
+if ! command -v dpkg-query > /dev/null; then
+  say "setup: this machine has no Debian packages; install the counterparts of: ${packages[*]}"
+  exit 1
+fi
+
+# dpkg-query exits with 1 when it does not know a package, which is an answer here and not an error.
+state=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "${packages[@]}" 2> /dev/null || true)
+missing=()
+for package in "${packages[@]}"; do
+  if [[ $'\n'$state$'\n' != *$'\n'"installed $package"$'\n'* ]]; then missing+=("$package"); fi
+done
+[[ ${#missing[@]} -gt 0 ]] || exit 0
+
+as_root=()
+if [[ $EUID -ne 0 ]]; then
+  if ! command -v sudo > /dev/null; then
+    say "setup: needs root or sudo; run as root: apt-get install --no-install-recommends ${missing[*]}"
+    exit 1
+  fi
+  as_root=(sudo)
+fi
+
+apt() {
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" < /dev/null >&2
+}
+
+say "setup: installing ${missing[*]}"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! { apt update && apt install --yes --no-install-recommends "${missing[@]}"; } > "$log" 2>&1; then
+  tail -n 20 "$log" >&2
+  say "setup: apt-get failed (its last lines are above); Treadle is built on Debian 12"
+  exit 1
+fi

@@ -1,0 +1,189 @@
+#!/usr/bin/python3
+"""Checks the shape of the tree: which room includes which, and a few habits that a compiler does not see.
+
+    tree.py [ROOT]        prints one line per finding, `file:line: what is wrong; what to do`; exit status 1 if any
+
+Rooms are the folders of src/. Each names in its CMakeLists.txt what it may include (`treadle_room(x SEES ...)`), and
+ARROWS below says what it may name. Standard library only, so that it runs on any machine that can build.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+# What each room may see at most. A room names less than this in its SEES when it needs less.
+ARROWS = {
+    "base": "",
+    "model": "base",
+    "engine": "base model",
+    "journal": "base model engine",
+    "store": "base model engine",
+    "telemetry": "base",
+    "security": "base model",
+    "node": "base model engine journal store telemetry",
+    "http": "base",
+    "api": "base model engine journal store node http security telemetry",
+    "client": "base model http",
+    "worker": "base model http telemetry client",
+    "cli": "base model http telemetry client worker",
+    "app": "base model engine journal store telemetry security node http api client worker cli",
+}
+
+FOLDERS = ["src", "sim", "tests", "bench", "web", "sdk", "deploy", "docs", "cmake", "scripts", ".ci"]
+SKIPPED = {"__pycache__", "node_modules", "dist", ".cache", "build"}
+SOURCE = {".h", ".cc"}
+CODE = SOURCE | {".py", ".sh", ".cmake", ".ts", ".tsx", ".js", ".css", ".sql"}
+CODE_NAMES = {"CMakeLists.txt", "dev", "run"}
+COLUMNS = 100
+LINES = 800
+
+# The odd brackets keep these patterns from matching their own text.
+MARKER = re.compile(r"\b(TO[D]O|FIX[M]E)\b")
+HOST_PATH = re.compile(r"(?<![\w.~}])/(?:work/(?:main|shared|\.library)|root|home/(?!user\b)\w+)(?:/|\b)")
+PRIVATE_NOTE = re.compile(r"\bdesign[.]md\b|[.][.]/shared/")
+SLEEP = re.compile(r"\b(sleep_for|sleep_until|usleep|nanosleep)\b")
+INCLUDE = re.compile(r'\s*#\s*include\s*"([^"]+)"')
+ROOM = re.compile(r"treadle_room\s*\(([^)]*)\)")
+
+
+class Findings:
+    """What was found, one printable line each, in the order of discovery."""
+
+    def __init__(self, root):
+        self.root = root
+        self.lines = []
+
+    def add(self, path, line, text):
+        self.lines.append(f"{path.relative_to(self.root)}:{line}: {text}")
+
+
+def sees_of(cmake_file):
+    """The rooms named after SEES in a CMakeLists.txt and the line of treadle_room, or (None, 1) without one."""
+    text = re.sub(r"#.*", "", cmake_file.read_text(encoding="utf-8"))
+    call = ROOM.search(text)
+    if not call:
+        return None, 1
+    line = text.count("\n", 0, call.start()) + 1
+    words, sees, listening = call.group(1).split(), [], False
+    for word in words[1:]:
+        if word in ("SEES", "LINKS", "PROGRAM"):
+            listening = word == "SEES"
+        elif listening:
+            sees.append(word)
+    return sees, line
+
+
+def check_arrows(folder, sees, line, found):
+    """The room's own list against ARROWS."""
+    room, cmake_file = folder.name, folder / "CMakeLists.txt"
+    if room not in ARROWS:
+        found.add(cmake_file, line, f"unknown room '{room}'; give it a place in ARROWS of tests/tree/tree.py")
+        return
+    for other in sees:
+        if other not in ARROWS:
+            found.add(cmake_file, line, f"'{room}' SEES '{other}', which is no room; name a folder of src/")
+        elif other not in ARROWS[room].split():
+            found.add(cmake_file, line, f"'{room}' must not see '{other}': arrows go one way; move the code, "
+                                        f"or pass what is needed in through an interface of '{room}'")
+
+
+def check_includes(folder, path, text, sees, found):
+    """Every include of a project header against the room's list."""
+    room = folder.name
+    for number, line in enumerate(text, 1):
+        include = INCLUDE.match(line)
+        if not include:
+            continue
+        other, slash, _ = include.group(1).partition("/")
+        if not slash:
+            found.add(path, number, f'"{include.group(1)}" names no room; write "{room}/{include.group(1)}"')
+        elif other != room and other not in sees:
+            possible = other in ARROWS.get(room, "").split()
+            fix = (f"add {other} to SEES in src/{room}/CMakeLists.txt" if possible else
+                   f"'{room}' may see only: {ARROWS.get(room) or 'nothing'}")
+            found.add(path, number, f"'{room}' includes '{include.group(1)}' but does not see '{other}'; {fix}")
+
+
+def check_source(path, text, in_src, found):
+    """Habits of C++ files."""
+    if path.suffix == ".h":
+        if not text or not text[0].startswith("//"):
+            found.add(path, 1, "a header begins with its contract; open it with a // comment that says what it is")
+        if not any(re.match(r"#pragma once\b", line) for line in text):
+            found.add(path, 1, "no include guard; add #pragma once after the opening comment")
+    if in_src and len(text) > LINES:
+        found.add(path, len(text), f"{len(text)} lines, at most {LINES}; split the file by what its parts do")
+    for number, line in enumerate(text, 1):
+        if len(line) > COLUMNS:
+            found.add(path, number, f"{len(line)} columns, at most {COLUMNS}; run ./dev fmt")
+        if re.search(r"\busing\s+namespace\s+std\b", line):
+            found.add(path, number, "using namespace std; name what is used")
+        if path.name.endswith("_test.cc") and (sleep := SLEEP.search(line)):
+            found.add(path, number, f"{sleep.group(1)} in a test; wait on a signal or drive the clock")
+
+
+def check_habits(path, text, found):
+    """What holds for every text file of the project."""
+    code = path.suffix in CODE or path.name in CODE_NAMES
+    for number, line in enumerate(text, 1):
+        if code and (marker := MARKER.search(line)):
+            found.add(path, number, f"{marker.group(1)}; do it, or open an issue and take the note out")
+        if host := HOST_PATH.search(line):
+            found.add(path, number, f"'{host.group(0)}' is a path of one machine; make it relative or a parameter")
+        if note := PRIVATE_NOTE.search(line):
+            found.add(path, number, f"'{note.group(0)}' is not in the project; point to docs/architecture.md")
+
+
+def files_of(root):
+    """Every file that belongs to the project, in a stable order."""
+    tops = [path for path in root.iterdir() if path.is_file()]
+    below = [path for name in FOLDERS for path in (root / name).rglob("*") if path.is_file()]
+    return sorted(path for path in tops + below if not SKIPPED & set(path.relative_to(root).parts))
+
+
+def check_tree(root):
+    """All findings below root, as printable lines."""
+    root = Path(root).resolve()
+    found, sees_by_folder = Findings(root), {}
+    for folder in sorted(path for path in (root / "src").iterdir() if path.is_dir()):
+        cmake_file = folder / "CMakeLists.txt"
+        if not any(path.suffix in SOURCE for path in folder.rglob("*")):
+            sees, line = (sees_of(cmake_file) if cmake_file.exists() else ([], 1))
+        elif not cmake_file.exists():
+            found.add(cmake_file, 1, f"missing; write treadle_room({folder.name} SEES ...)")
+            continue
+        else:
+            sees, line = sees_of(cmake_file)
+        if sees is None:
+            found.add(cmake_file, 1, f"declares no room; write treadle_room({folder.name} SEES ...)")
+            continue
+        sees_by_folder[folder] = sees
+        check_arrows(folder, sees, line, found)
+
+    for path in files_of(root):
+        try:
+            text = path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError:
+            continue  # an image or another binary asset
+        check_habits(path, text, found)
+        if path.suffix not in SOURCE:
+            continue
+        parts = path.relative_to(root).parts
+        check_source(path, text, parts[0] == "src", found)
+        folder = root / "src" / parts[1] if parts[0] == "src" else None
+        if folder in sees_by_folder:
+            check_includes(folder, path, text, sees_by_folder[folder], found)
+    return found.lines
+
+
+def main():
+    root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[2]
+    findings = check_tree(root)
+    for line in findings:
+        print(line)
+    print(f"tree: {len(findings)} findings" if findings else "tree: in order")
+    sys.exit(1 if findings else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+#!/usr/bin/python3
+"""The tree check must be able to fail: each rule is broken in a small tree of its own and has to be named."""
+
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).parent))
+import tree  # noqa: E402  (the path comes first)
+
+HEADER = "// What it is.\n#pragma once\n"
+SOUND = {
+    "src/base/CMakeLists.txt": "treadle_room(base LINKS Threads::Threads)\n",
+    "src/base/status.h": HEADER,
+    "src/model/CMakeLists.txt": "treadle_room(model SEES base)\n",
+    "src/model/task.h": HEADER + '#include "base/status.h"\n',
+    "src/engine/CMakeLists.txt": "# The machine.\ntreadle_room(engine\n  SEES model base  # both\n  LINKS x)\n",
+    "src/engine/engine.cc": '#include "engine/engine.h"\n\n#include "model/task.h"\n',
+}
+
+
+class TreeTest(unittest.TestCase):
+    def findings(self, files=None):
+        """What the check says of the sound tree with these files put on top."""
+        with tempfile.TemporaryDirectory() as root:
+            for name, text in {**SOUND, **(files or {})}.items():
+                path = Path(root, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+            return tree.check_tree(root)
+
+    def assert_only(self, files, place, *words):
+        found = self.findings(files=files)
+        self.assertEqual(len(found), 1, found)
+        self.assertTrue(found[0].startswith(place + ": "), found)
+        for word in words:
+            self.assertIn(word, found[0])
+
+    def test_a_sound_tree_has_no_findings(self):
+        self.assertEqual(self.findings(), [])
+
+    def test_a_reverse_include_is_refused_with_its_place(self):
+        self.assert_only({"src/base/status.h": HEADER + '#include "engine/engine.h"\n'},
+                         "src/base/status.h:3", "does not see 'engine'", "may see only: nothing")
+
+    def test_an_include_that_the_room_does_not_name_is_refused_and_the_fix_named(self):
+        self.assert_only({"src/engine/CMakeLists.txt": "treadle_room(engine SEES base)\n"},
+                         "src/engine/engine.cc:3", "add model to SEES in src/engine/CMakeLists.txt")
+
+    def test_a_test_file_obeys_the_arrows_too(self):
+        self.assert_only({"src/model/task_test.cc": '#include "engine/engine.h"\n'},
+                         "src/model/task_test.cc:1", "does not see 'engine'")
+
+    def test_a_room_may_not_name_one_above_it(self):
+        self.assert_only({"src/model/CMakeLists.txt": "\ntreadle_room(model SEES base engine)\n"},
+                         "src/model/CMakeLists.txt:2", "'model' must not see 'engine'")
+
+    def test_http_stands_on_base_alone_and_cli_reaches_a_server_only_through_client(self):
+        self.assert_only({"src/http/CMakeLists.txt": "treadle_room(http SEES base model)\n"},
+                         "src/http/CMakeLists.txt:1", "'http' must not see 'model'")
+        for room in ("node", "engine", "api", "store", "journal"):
+            self.assert_only({"src/cli/CMakeLists.txt": f"treadle_room(cli SEES client {room})\n"},
+                             "src/cli/CMakeLists.txt:1", f"'cli' must not see '{room}'")
+
+    def test_a_misspelt_room_an_unknown_folder_and_a_missing_declaration_are_refused(self):
+        self.assert_only({"src/model/CMakeLists.txt": "treadle_room(model SEES base bsae)\n"},
+                         "src/model/CMakeLists.txt:1", "'bsae', which is no room")
+        self.assert_only({"src/util/CMakeLists.txt": "treadle_room(util)\n", "src/util/x.h": HEADER},
+                         "src/util/CMakeLists.txt:1", "unknown room 'util'")
+        self.assert_only({"src/store/store.h": HEADER}, "src/store/CMakeLists.txt:1", "missing")
+        self.assert_only({"src/store/CMakeLists.txt": "add_library(s s.cc)\n", "src/store/store.h": HEADER},
+                         "src/store/CMakeLists.txt:1", "declares no room")
+
+    def test_an_include_without_its_room_is_refused(self):
+        self.assert_only({"src/model/task.h": HEADER + '#include "limits.h"\n'},
+                         "src/model/task.h:3", '"model/limits.h"')
+
+    def test_a_header_needs_its_contract_and_its_guard(self):
+        self.assert_only({"src/base/status.h": "#pragma once\n"}, "src/base/status.h:1", "contract")
+        self.assert_only({"src/base/status.h": "// What it is.\n"}, "src/base/status.h:1", "#pragma once")
+
+    def test_long_files_and_long_lines_are_refused(self):
+        self.assert_only({"src/base/a.cc": "int x;\n" * 801}, "src/base/a.cc:801", "801 lines")
+        self.assert_only({"tests/model/a.cc": "\n" + "x" * 101 + "\n"}, "tests/model/a.cc:2", "101 columns")
+        self.assertEqual(self.findings(files={"src/base/a.cc": ("é" * 100 + "\n") * 800}), [])
+
+    def test_banned_words_are_refused_where_they_stand(self):
+        self.assert_only({"src/base/a.cc": "int x;  // " + "TO" + "DO: later\n"}, "src/base/a.cc:1", "open an issue")
+        self.assert_only({"scripts/a.sh": "# FIX" + "ME\n"}, "scripts/a.sh:1", "open an issue")
+        self.assert_only({"src/base/a.cc": "using namespace std;\n"}, "src/base/a.cc:1", "using namespace std")
+        self.assert_only({"README.md": "\nSee /" + "work/main/x.\n"}, "README.md:2", "path of one machine")
+        self.assert_only({"docs/a.md": "See design" + ".md, section 2.\n"}, "docs/a.md:1", "docs/architecture.md")
+
+    def test_a_test_that_sleeps_is_refused_but_other_code_may(self):
+        line = "std::this_thread::sleep_for(1s);\n"
+        self.assert_only({"src/base/a_test.cc": line}, "src/base/a_test.cc:1", "drive the clock")
+        self.assertEqual(self.findings(files={"src/base/a.cc": line}), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
