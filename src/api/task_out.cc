@@ -40,6 +40,7 @@ void WriteTask(const TaskView& view, TaskDetail detail, JsonOut* out) {
   out->Key("attempt").Number(image.spent());
   out->Key("max_attempts").Number(image.max_attempts);
   WriteTimes(image, out);
+  if (view.next_attempt_at.ms != 0) out->Key("next_attempt_at").Time(view.next_attempt_at);
   if (task.holder) out->Key("worker").Text(task.holder->worker);
   if (task.body) WriteBody(*task.body, detail, out);
   if (task.error) {

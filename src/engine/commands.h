@@ -98,6 +98,7 @@ struct TaskView {
   TaskRecord task;
   std::string queue;
   std::string type;
+  WallTime next_attempt_at;  // retrying: when its backoff ends, as far as can be told; else 0. Not in lists
 };
 
 struct QueueView {

@@ -76,14 +76,14 @@ std::optional<Response> Guard::Check(const Request& request) const {
   const std::string_view host = WithoutPort(request.Header("Host"));
   if (!hosts_.empty() && !IsAllowed(host)) {
     return Refusal("the Host '" + std::string(host) +
-                   "' is not one of this server's names; add it with --allowed-host");
+                   "' is not one of this server's names; use the address that it listens on");
   }
   if (request.headers.Count("Origin") > 0) {
     const std::string_view origin = HostOfOrigin(request.Header("Origin"));
     const bool is_own = hosts_.empty() ? EqualsIgnoringCase(origin, host) : IsAllowed(origin);
     if (origin.empty() || !is_own) {
       return Refusal("requests from pages of '" + std::string(request.Header("Origin")) +
-                     "' are refused; add the host with --allowed-host");
+                     "' are refused: this server answers only its own");
     }
   }
   const bool is_probe = request.path() == "/livez" || request.path() == "/readyz";

@@ -25,6 +25,15 @@ def test_a_failed_task_is_tried_again_and_dies_in_the_end(server):
     assert answer.code == "FAILED_PRECONDITION" and "second: no more" in answer.detail
 
 
+def test_a_retrying_task_says_when_it_will_be_tried_again(server):
+    server.call("PUT", "/v1/queues/default", {"retry": {"backoff_base_ms": 3_600_000, "backoff_cap_ms": 3_600_000}})
+    id = server.enqueue()
+    worker = server.worker()
+    worker.fail(worker.lease()[0])
+    task = server.task(id)
+    assert task["state"] == "retrying" and task["next_attempt_at"] >= task["started_at"]
+
+
 def test_a_failure_without_retry_is_final(server):
     id = server.enqueue()
     worker = server.worker()
