@@ -29,12 +29,13 @@ class SimFile final : public File {
     return content.copy(out, size, offset);
   }
 
+  // As on a real disk, what still fits is written before a write fails.
   Status Write(uint64_t offset, std::string_view data) override {
-    const uint64_t end = offset + data.size();
-    if (alive() && end > inode_->now.size() &&
-        disk_->used() - inode_->now.size() + end > disk_->capacity_)
-      return {Code::kResourceExhausted, "cannot write " + path_ + ": No space left on device"};
-    return Change({false, offset, std::string(data)});
+    const uint64_t size = alive() ? disk_->Fitting(*inode_, offset, data.size()) : data.size();
+    if (size > 0 || data.empty())
+      TREADLE_RETURN_IF_ERROR(Change({false, offset, std::string(data.substr(0, size))}));
+    if (size == data.size()) return {};
+    return {Code::kResourceExhausted, "cannot write " + path_ + ": No space left on device"};
   }
 
   Status Truncate(uint64_t size) override { return Change({true, size, {}}); }
@@ -42,13 +43,11 @@ class SimFile final : public File {
   Status Sync() override {
     bool dies = false;
     TREADLE_RETURN_IF_ERROR(Begin(&dies));
-    const bool done = !dies || disk_->random_.OneIn(2);
-    if (std::exchange(disk_->fail_next_sync_, false))
+    if (std::exchange(disk_->fail_next_sync_, false)) {
+      disk_->Survive(inode_.get(), SimDisk::Fate::kByChance);
       return {Code::kUnavailable, "cannot sync " + path_ + ": Input/output error"};
-    if (done) {
-      inode_->durable = inode_->now;
-      inode_->pending.clear();
     }
+    if (!dies || disk_->random_.OneIn(2)) disk_->Survive(inode_.get(), SimDisk::Fate::kAll);
     return dies ? disk_->Dead(path_) : Status();
   }
 
@@ -121,30 +120,45 @@ void SimDisk::Apply(const DirectoryChange& change, Names* names) {
   if (!change.to.empty()) (*names)[change.to] = change.inode;
 }
 
-// What of a file's pending changes reached the disk. `mood`: 0 all, 1 none, else each by chance.
-void SimDisk::Resolve(Inode* inode, uint64_t mood) {
+uint64_t SimDisk::Fitting(const Inode& inode, uint64_t offset, uint64_t size) const {
+  if (offset + size <= inode.now.size()) return size;
+  const uint64_t taken = used();
+  const uint64_t free = taken > capacity_ ? 0 : capacity_ - taken;
+  const uint64_t end = free > UINT64_MAX - inode.now.size() ? UINT64_MAX : inode.now.size() + free;
+  return end <= offset ? 0 : std::min(size, end - offset);
+}
+
+void SimDisk::Survive(Inode* inode, Fate fate) {
   for (Change& change : inode->pending) {
-    if (mood == 1 || (mood > 1 && random_.OneIn(2))) continue;
-    if (mood > 1 && !change.truncates && random_.OneIn(3)) {
-      const uint64_t sectors = change.data.size() / kSectorBytes + 1;
-      change.data.resize(
-          std::min<uint64_t>(change.data.size(), random_.Below(sectors) * kSectorBytes));
-    }
+    if (fate == Fate::kNothing || (fate == Fate::kByChance && random_.OneIn(2))) continue;
+    if (fate == Fate::kByChance && random_.OneIn(3)) Tear(&change);
     Apply(change, &inode->durable);
   }
   inode->pending.clear();
-  inode->now = inode->durable;
+}
+
+// Only what lies before some boundary of the disk's sectors arrives, perhaps nothing.
+void SimDisk::Tear(Change* change) {
+  if (change->truncates) return;
+  const uint64_t first = change->offset / kSectorBytes;
+  const uint64_t last = (change->offset + change->data.size()) / kSectorBytes;
+  const uint64_t end = (first + random_.Below(last - first + 1)) * kSectorBytes;
+  change->data.resize(end > change->offset ? end - change->offset : 0);
 }
 
 void SimDisk::Restart() {
-  const uint64_t mood = random_.Below(4);
-  const uint64_t survive = mood == 0   ? pending_.size()
-                           : mood == 1 ? 0
-                                       : random_.Below(pending_.size() + 1);
-  for (uint64_t i = 0; i < survive; ++i) Apply(pending_[i], &durable_names_);
+  constexpr Fate kFates[] = {Fate::kAll, Fate::kNothing, Fate::kByChance, Fate::kByChance};
+  const Fate fate = kFates[random_.Below(4)];
+  uint64_t survivors = random_.Below(pending_.size() + 1);
+  if (fate != Fate::kByChance) survivors = fate == Fate::kAll ? pending_.size() : 0;
+  for (uint64_t i = 0; i < survivors; ++i) Apply(pending_[i], &durable_names_);
   pending_.clear();
   names_ = durable_names_;
-  for (auto& [name, inode] : names_) Resolve(inode.get(), mood);
+  for (auto& [name, inode] : names_) {
+    Survive(inode.get(), fate);
+    inode->now = inode->durable;
+  }
+  fail_next_sync_ = false;
   RestartProcess();
 }
 
@@ -191,10 +205,13 @@ Status SimDisk::CreateDirectory(const std::string& path) {
 
 Result<std::vector<std::string>> SimDisk::List(const std::string& directory) {
   if (dead_) return Dead(directory);
-  std::vector<std::string> names;
-  for (const auto& [path, inode] : names_)
-    if (ParentOf(path) == directory) names.push_back(path.substr(directory.size() + 1));
-  return names;
+  std::set<std::string> names;
+  const auto add = [&](const std::string& path) {
+    if (ParentOf(path) == directory) names.insert(path.substr(directory.size() + 1));
+  };
+  for (const auto& [path, inode] : names_) add(path);
+  for (const std::string& path : directories_) add(path);
+  return std::vector<std::string>(names.begin(), names.end());
 }
 
 Status SimDisk::Rename(const std::string& from, const std::string& to) {
@@ -220,6 +237,8 @@ Status SimDisk::Remove(const std::string& path) {
 Status SimDisk::SyncDirectory(const std::string& path) {
   bool dies = false;
   TREADLE_RETURN_IF_ERROR(Begin(path, &dies));
+  if (std::exchange(fail_next_sync_, false))
+    return {Code::kUnavailable, "cannot sync directory " + path + ": Input/output error"};
   if (dies && random_.OneIn(2)) return Dead(path);
   std::vector<DirectoryChange> others;
   for (DirectoryChange& change : pending_) {

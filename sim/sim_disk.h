@@ -1,10 +1,14 @@
 // SimDisk: a disk in memory that loses what was not synced.
 //
 // Writes and truncations of a file are pending until its Sync(); creations, renames and removals
-// until SyncDirectory(). A crash decides by the seed what becomes of everything pending: kept,
-// lost, or torn at a 512-byte sector, in any combination. It can die at any single operation, fill
-// up, fail a sync and flip bits. One thread at a time. Handles that were opened before a crash stay
-// harmless.
+// until SyncDirectory(). A crash decides by the seed what becomes of everything pending. Of a file
+// any of the changes may survive, whatever came before or after them, and a write may be torn at a
+// 512-byte sector of the file; of the directories a prefix of the changes survives, as with a file
+// system that journals them. Directories themselves are durable at once.
+//
+// It can die at any single operation, fill up, fail a sync and flip bits. The same seed and calls
+// give the same disk. One thread at a time. Locks and handles from before a crash stay harmless;
+// all must be gone before the disk.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +32,8 @@ class SimDisk final : public Disk {
   void CrashAt(uint64_t n) { crash_at_ = operations_ + n; }
   void CancelCrash() { crash_at_ = 0; }
   bool dead() const { return dead_; }
-  /// The machine comes back: only what survived is there, and all locks are free.
+  /// The machine crashes, if it has not done so, and comes back: only what survived is there, and
+  /// all locks are free.
   void Restart();
   /// Only the process died: what it wrote is there, but no more durable than before.
   void RestartProcess();
@@ -38,9 +43,12 @@ class SimDisk final : public Disk {
   /// Writes that would take more than this in all fail with RESOURCE_EXHAUSTED. UINT64_MAX: no
   /// bound.
   void SetCapacity(uint64_t bytes) { capacity_ = bytes; }
+  /// The next sync of a file or directory fails. What was pending in the file can still be read,
+  /// but no later sync will make it durable: it has reached the disk by now, or never will.
   void FailNextSync() { fail_next_sync_ = true; }
-  /// Changes what is on disk. The file must be there and hold that byte.
+  /// Changes what is on disk, durably. The file must be there and hold that byte, synced.
   void FlipBit(const std::string& path, uint64_t byte, unsigned bit);
+  /// The file ends at `size`, durably.
   void Cut(const std::string& path, uint64_t size);
 
   Result<std::unique_ptr<File>> Open(const std::string& path, Mode mode) override;
@@ -79,7 +87,12 @@ class SimDisk final : public Disk {
   uint64_t used() const;
   static void Apply(const Change& change, std::string* content);
   static void Apply(const DirectoryChange& change, Names* names);
-  void Resolve(Inode* inode, uint64_t mood);
+  enum class Fate { kAll, kNothing, kByChance };
+  /// Decides what of a file's pending changes reaches the disk.
+  void Survive(Inode* inode, Fate fate);
+  void Tear(Change* change);
+  /// How many of `size` bytes at `offset` there is room for.
+  uint64_t Fitting(const Inode& inode, uint64_t offset, uint64_t size) const;
 
   SeededRandom random_;
   uint64_t operations_ = 0;

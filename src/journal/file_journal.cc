@@ -9,16 +9,34 @@
 namespace treadle {
 namespace {
 
-constexpr size_t kSparesMax = 2;
-constexpr size_t kZeroBytes = size_t{1} << 20;
+constexpr uint64_t kSegmentBytesMax = uint64_t{1} << 30;
+
+std::string ParentOf(const std::string& path) {
+  const size_t slash = path.find_last_of('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Status CheckOptions(const FileJournalOptions& options) {
+  const uint64_t bytes = options.segment_bytes;
+  if (bytes % kSegmentHeaderBytes == 0 && bytes > kSegmentHeaderBytes && bytes <= kSegmentBytesMax)
+    return {};
+  return {Code::kInvalidArgument,
+          "segment_bytes must be a multiple of 4096 from 8192 to 1073741824, not " +
+              std::to_string(bytes)};
+}
 
 }  // namespace
 
 FileJournal::FileJournal(Disk* disk, Random* random, FileJournalOptions options)
-    : disk_(disk), random_(random), options_(std::move(options)) {}
+    : disk_(disk),
+      random_(random),
+      options_(std::move(options)),
+      spares_(disk, options_.directory, options_.segment_bytes) {}
 
 Result<std::unique_ptr<FileJournal>> FileJournal::Open(Disk* disk, Random* random,
                                                        const FileJournalOptions& options) {
+  TREADLE_RETURN_IF_ERROR(CheckOptions(options));
   TREADLE_RETURN_IF_ERROR(disk->CreateDirectory(options.directory));
   TREADLE_ASSIGN_OR_RETURN(const Scan scan, ScanJournal(disk, options.directory));
   std::unique_ptr<FileJournal> journal(new FileJournal(disk, random, options));
@@ -33,19 +51,22 @@ Status FileJournal::Start(const Scan& scan) {
   {
     MutexLock lock(mutex_);
     for (const SegmentHeader& segment : scan.segments)
-      segments_.push_back({segment.number, segment.first_sequence});
+      segments_.push_back({segment.number, segment.first_sequence, segment.segment_bytes});
   }
-  // A spare may be half made. It is no loss.
-  for (const std::string& name : scan.spares) TREADLE_RETURN_IF_ERROR(disk_->Remove(Path(name)));
+  TREADLE_RETURN_IF_ERROR(spares_.Adopt(scan.spares));
   if (scan.segments.empty()) {
-    active_.identity = random_->Next();
-    active_.term = 1;
-  } else {
-    active_ = scan.segments.back();
-    active_.term += 1;
+    identity_ = random_->Next();
+    term_ = options_.min_term + 1;
+    TREADLE_RETURN_IF_ERROR(BeginSegment(1, next_sequence_));
+    return disk_->SyncDirectory(ParentOf(options_.directory));
   }
-  // Never go on in an old segment: frames behind the cut may still be there, and would match.
-  return BeginSegment(next_sequence_);
+  const SegmentHeader& last = scan.segments.back();
+  identity_ = last.identity;
+  term_ = std::max(last.term, options_.min_term) + 1;
+  // Never go on in an old segment: frames behind the cut may still be there, and would match. One
+  // without a frame is replaced, so that a server that is started in vain does not fill the disk.
+  const bool is_empty = last.first_sequence == next_sequence_;
+  return BeginSegment(last.number + (is_empty ? 0 : 1), next_sequence_);
 }
 
 uint64_t FileJournal::first_sequence() const {
@@ -53,38 +74,49 @@ uint64_t FileJournal::first_sequence() const {
   return segments_.front().first_sequence;
 }
 
-Status FileJournal::BeginSegment(uint64_t first_sequence) {
-  SegmentHeader header = active_;
-  header.number += 1;
-  header.incarnation = random_->Next();
-  header.first_sequence = first_sequence;
-  header.segment_bytes = options_.segment_bytes;
-  TREADLE_ASSIGN_OR_RETURN(const std::string spare, TakeSpare());
-  TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<File> file,
-                           disk_->Open(Path(spare), Disk::Mode::kReadWrite));
+Status FileJournal::BeginSegment(uint64_t number, uint64_t first_sequence) {
+  TREADLE_CHECK(synced_through_ + 1 == first_sequence);
+  const SegmentHeader header{.number = number,
+                             .incarnation = random_->Next(),
+                             .identity = identity_,
+                             .term = term_,
+                             .first_sequence = first_sequence,
+                             .synced_through = synced_through_,
+                             .segment_bytes = options_.segment_bytes};
+  TREADLE_ASSIGN_OR_RETURN(const std::string spare, spares_.Take());
+  TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<File> file, disk_->Open(spare, Disk::Mode::kReadWrite));
   // The header is durable before the file gets its name: a segment without a good header is damage.
   TREADLE_RETURN_IF_ERROR(file->Write(0, EncodeSegmentHeader(header)));
   TREADLE_RETURN_IF_ERROR(file->Sync());
-  TREADLE_RETURN_IF_ERROR(disk_->Rename(Path(spare), Path(SegmentName(header.number))));
+  TREADLE_RETURN_IF_ERROR(disk_->Rename(spare, Path(SegmentName(number))));
   TREADLE_RETURN_IF_ERROR(disk_->SyncDirectory(options_.directory));
   file_ = std::move(file);
   active_ = header;
   offset_ = kSegmentHeaderBytes;
   room_ = options_.segment_bytes - offset_;
   MutexLock lock(mutex_);
-  segments_.push_back({header.number, first_sequence});
+  if (!segments_.empty() && segments_.back().number == number) segments_.pop_back();
+  segments_.push_back({number, first_sequence, options_.segment_bytes});
   return {};
 }
 
 Status FileJournal::Append(const Frame& frame, Durability durability) {
+  const uint64_t room = options_.segment_bytes - kSegmentHeaderBytes;
+  if (FrameBytes(frame.effects.size()) > room)
+    return {Code::kInvalidArgument,
+            "a frame with " + std::to_string(frame.effects.size()) +
+                " bytes of effects does not fit into a journal segment of " +
+                std::to_string(options_.segment_bytes)};
+  if (failed_.ok()) failed_ = AppendFrame(frame, durability);
+  return failed_;
+}
+
+Status FileJournal::AppendFrame(const Frame& frame, Durability durability) {
   TREADLE_CHECK(frame.sequence == next_sequence_);
   const uint64_t bytes = FrameBytes(frame.effects.size());
-  if (bytes > options_.segment_bytes - kSegmentHeaderBytes)
-    return {Code::kInvalidArgument,
-            "a frame of " + std::to_string(bytes) + " bytes does not fit into a segment"};
   if (offset_ + bytes > options_.segment_bytes) {
-    TREADLE_RETURN_IF_ERROR(Sync());
-    TREADLE_RETURN_IF_ERROR(BeginSegment(frame.sequence));
+    TREADLE_RETURN_IF_ERROR(SyncFrames());
+    TREADLE_RETURN_IF_ERROR(BeginSegment(active_.number + 1, frame.sequence));
   }
   buffer_.clear();
   EncodeFrame(frame, active_.incarnation, synced_through_, &buffer_);
@@ -92,10 +124,15 @@ Status FileJournal::Append(const Frame& frame, Durability durability) {
   offset_ += bytes;
   room_ = options_.segment_bytes - offset_;
   ++next_sequence_;
-  return durability == Durability::kSynced ? Sync() : Status();
+  return durability == Durability::kSynced ? SyncFrames() : Status();
 }
 
 Status FileJournal::Sync() {
+  if (failed_.ok()) failed_ = SyncFrames();
+  return failed_;
+}
+
+Status FileJournal::SyncFrames() {
   if (synced_through_ + 1 == next_sequence_) return {};
   TREADLE_RETURN_IF_ERROR(file_->Sync());
   synced_through_ = next_sequence_ - 1;
@@ -123,8 +160,8 @@ Status FileJournal::ReadSegment(uint64_t number, uint64_t from, uint64_t to, con
   const std::string path = Path(SegmentName(number));
   TREADLE_ASSIGN_OR_RETURN(const auto reader, SegmentReader::Open(disk_, path));
   for (uint64_t expected = reader->header().first_sequence; expected <= to; ++expected) {
-    TREADLE_ASSIGN_OR_RETURN(const auto parsed, reader->Next());
-    if (!parsed || parsed->frame.sequence != expected)
+    TREADLE_ASSIGN_OR_RETURN(const auto parsed, reader->Next(expected));
+    if (!parsed)
       return {Code::kDataLoss, "journal segment " + path + " is damaged at offset " +
                                    std::to_string(reader->offset()) + ": frame " +
                                    std::to_string(expected) +
@@ -135,81 +172,20 @@ Status FileJournal::ReadSegment(uint64_t number, uint64_t from, uint64_t to, con
 }
 
 Status FileJournal::Trim(uint64_t sequence) {
-  while (true) {
-    Segment oldest{};
-    {
-      MutexLock lock(mutex_);
-      if (segments_.size() < 2 || segments_[1].first_sequence > sequence + 1) return {};
-      oldest = segments_.front();
-      segments_.pop_front();
-    }
-    TREADLE_RETURN_IF_ERROR(Recycle(oldest));
-  }
-}
-
-Status FileJournal::Recycle(const Segment& segment) {
-  const std::string path = Path(SegmentName(segment.number));
-  std::string spare;
+  std::vector<SpareFiles::OldSegment> trimmed;  // oldest first: a crash midway leaves no gap
   {
     MutexLock lock(mutex_);
-    if (spares_.size() < kSparesMax) spare = "spare-" + std::to_string(next_spare_++);
+    while (segments_.size() > 1 && segments_[1].first_sequence <= sequence + 1) {
+      const Segment& oldest = segments_.front();
+      trimmed.push_back({Path(SegmentName(oldest.number)), oldest.bytes});
+      segments_.pop_front();
+    }
   }
-  TREADLE_RETURN_IF_ERROR(spare.empty() ? disk_->Remove(path) : disk_->Rename(path, Path(spare)));
-  // Before it is written again: else a crash could leave the new header under the old name.
-  TREADLE_RETURN_IF_ERROR(disk_->SyncDirectory(options_.directory));
-  if (spare.empty()) return {};
-  MutexLock lock(mutex_);
-  spares_.push_back(std::move(spare));
-  return {};
+  return spares_.Recycle(trimmed);
 }
 
 bool FileJournal::HasRoomFor(uint64_t bytes) const {
-  if (FrameBytes(bytes) <= room_.load(std::memory_order_relaxed)) return true;
-  MutexLock lock(mutex_);
-  return !spares_.empty();
-}
-
-Status FileJournal::MakeRoom() {
-  {
-    MutexLock lock(mutex_);
-    if (!spares_.empty()) return {};
-  }
-  TREADLE_ASSIGN_OR_RETURN(std::string name, MakeSpare());
-  MutexLock lock(mutex_);
-  spares_.push_back(std::move(name));
-  return {};
-}
-
-Result<std::string> FileJournal::TakeSpare() {
-  {
-    MutexLock lock(mutex_);
-    if (!spares_.empty()) {
-      std::string name = std::move(spares_.back());
-      spares_.pop_back();
-      return name;
-    }
-  }
-  return MakeSpare();
-}
-
-// Filled with zeros and synced, so that later syncs overwrite blocks that the file system has
-// placed already.
-Result<std::string> FileJournal::MakeSpare() {
-  std::string name;
-  {
-    MutexLock lock(mutex_);
-    name = "spare-" + std::to_string(next_spare_++);
-  }
-  TREADLE_ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
-                           disk_->Open(Path(name), Disk::Mode::kCreate));
-  const std::string zeros(std::min<uint64_t>(kZeroBytes, options_.segment_bytes), '\0');
-  Status status;
-  for (uint64_t at = 0; status.ok() && at < options_.segment_bytes; at += zeros.size())
-    status = file->Write(at, zeros);
-  if (status.ok()) status = file->Sync();
-  if (status.ok()) return name;
-  if (status.code() == Code::kResourceExhausted) TREADLE_RETURN_IF_ERROR(disk_->Remove(Path(name)));
-  return status;
+  return FrameBytes(bytes) <= room_.load(std::memory_order_relaxed) || !spares_.empty();
 }
 
 }  // namespace treadle

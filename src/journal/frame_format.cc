@@ -1,5 +1,7 @@
 #include "journal/frame_format.h"
 
+#include <cstring>
+
 #include "base/bytes.h"
 #include "base/hash.h"
 
@@ -7,9 +9,9 @@ namespace treadle {
 namespace {
 
 constexpr std::string_view kSegmentMagic = "TRDLSEG\n";
-constexpr uint32_t kFrameMagic = 0x4d524654;  // "TFRM"
+constexpr uint32_t kFrameMagic = 0x4d524654;                   // "TFRM"
 constexpr size_t kHeaderChecksumAt = kSegmentHeaderBytes - 8;  // the same in every version
-constexpr size_t kChecksumEnd = 16;           // of the frame header: magic, length, checksum
+constexpr size_t kChecksumEnd = 16;  // of the frame header: magic, length, checksum
 
 }  // namespace
 
@@ -72,6 +74,16 @@ void EncodeFrame(const Frame& frame, uint64_t incarnation, uint64_t synced_throu
   const uint64_t checksum = Xxh3(std::string_view(*out).substr(start + kChecksumEnd));
   std::memcpy(out->data() + start + 8, &checksum, sizeof checksum);
   out->resize(start + FrameBytes(frame.effects.size()), '\0');
+}
+
+size_t BytesWithoutFrame(std::string_view bytes) {
+  size_t at = 0;
+  for (; at + kFrameAlignment <= bytes.size(); at += kFrameAlignment) {
+    uint32_t magic = 0;
+    std::memcpy(&magic, bytes.data() + at, sizeof magic);
+    if (magic == kFrameMagic) break;
+  }
+  return at;
 }
 
 std::optional<uint32_t> ClaimedEffectsBytes(std::string_view bytes, uint64_t incarnation) {

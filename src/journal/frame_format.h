@@ -54,6 +54,9 @@ constexpr uint64_t FrameBytes(uint64_t effects_bytes) {
 void EncodeFrame(const Frame& frame, uint64_t incarnation, uint64_t synced_through,
                  std::string* out);
 
+/// How many bytes at the front of `bytes`, which begin where a frame may, hold no frame's beginning
+/// for certain: a multiple of kFrameAlignment. Fast, for searching all of a segment.
+size_t BytesWithoutFrame(std::string_view bytes);
 /// The length of effects that the header at the front of `bytes` claims, if it looks like one of
 /// this incarnation.
 std::optional<uint32_t> ClaimedEffectsBytes(std::string_view bytes, uint64_t incarnation);

@@ -1,10 +1,12 @@
 #include "journal/recovery_scan.h"
 
+#include <map>
 #include <memory>
 #include <string_view>
 #include <utility>
 
 #include "journal/segment_reader.h"
+#include "journal/spare_files.h"
 
 namespace treadle {
 namespace {
@@ -47,12 +49,25 @@ Result<uint64_t> FollowFrames(SegmentReader* reader, const std::string& path, ui
   for (; expected != end; ++expected) {
     TREADLE_ASSIGN_OR_RETURN(const auto parsed, reader->Next(expected));
     if (parsed) continue;
-    bool was_durable = end != 0;  // the next segment's header says so
-    if (!was_durable) TREADLE_ASSIGN_OR_RETURN(was_durable, reader->ProvesDurable(expected));
+    if (end != 0) return Damaged(path, reader->offset(), expected);  // the next header says so
+    TREADLE_ASSIGN_OR_RETURN(const bool was_durable, reader->ProvesDurable(expected));
     if (was_durable) return Damaged(path, reader->offset(), expected);
     break;
   }
   return expected;
+}
+
+// Of the last segment, the frames that nothing proves durable: those behind the `synced_through` of
+// its last frame.
+Status MakeDurable(Disk* disk, const std::string& path, uint64_t last_sequence) {
+  TREADLE_ASSIGN_OR_RETURN(const auto reader, SegmentReader::Open(disk, path));
+  std::map<uint64_t, uint64_t> unproven;  // offsets by sequence
+  for (uint64_t next = reader->header().first_sequence; next <= last_sequence; ++next) {
+    unproven[next] = reader->offset();
+    TREADLE_ASSIGN_OR_RETURN(const auto parsed, reader->Next(next));
+    if (parsed) unproven.erase(unproven.begin(), unproven.upper_bound(parsed->synced_through));
+  }
+  return reader->MakeDurable(unproven.empty() ? reader->offset() : unproven.begin()->second);
 }
 
 }  // namespace
@@ -66,7 +81,7 @@ Result<Scan> ScanJournal(Disk* disk, const std::string& directory) {
   Scan scan;
   TREADLE_ASSIGN_OR_RETURN(const std::vector<std::string> names, disk->List(directory));
   for (const std::string& name : names) {
-    if (name.starts_with("spare-")) scan.spares.push_back(name);
+    if (SpareFiles::IsSpare(name)) scan.spares.push_back(name);
     if (!name.ends_with(".seg")) continue;
     TREADLE_ASSIGN_OR_RETURN(const SegmentHeader header, ReadHeader(disk, directory, name));
     if (!scan.segments.empty())
@@ -80,7 +95,7 @@ Result<Scan> ScanJournal(Disk* disk, const std::string& directory) {
     const uint64_t end = is_last ? 0 : scan.segments[i + 1].first_sequence;
     TREADLE_ASSIGN_OR_RETURN(const uint64_t next, FollowFrames(reader.get(), path, end));
     scan.last_sequence = next - 1;
-    if (is_last) TREADLE_RETURN_IF_ERROR(reader->Sync());
+    if (is_last) TREADLE_RETURN_IF_ERROR(MakeDurable(disk, path, scan.last_sequence));
   }
   return scan;
 }

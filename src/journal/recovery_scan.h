@@ -17,7 +17,7 @@ struct Scan {
   uint64_t last_sequence = 0;           // of the last frame that counts; 0: none ever
 };
 
-/// Reads all of `directory`, and makes durable what it found valid; writes nothing.
+/// Reads all of `directory`, and makes durable what it found valid; changes nothing.
 ///
 /// Frames are followed until the first bad one, s. It is the torn end of the log, which is cut
 /// there, unless something written later proves that s had been durable: a valid frame of the same
@@ -26,8 +26,8 @@ struct Scan {
 /// behind it. Why not refuse whenever a valid frame follows: writes of one sync reach the disk in
 /// any order, so a torn end may well have whole frames behind it.
 ///
-/// DATA_LOSS also for a missing or damaged segment. FAILED_PRECONDITION: a newer format, or segments
-/// of two journals.
+/// DATA_LOSS also for a missing or damaged segment. FAILED_PRECONDITION: a newer format, or
+/// segments of two journals.
 Result<Scan> ScanJournal(Disk* disk, const std::string& directory);
 
 /// The file name of segment `number`.

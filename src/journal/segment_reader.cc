@@ -6,7 +6,7 @@
 namespace treadle {
 namespace {
 
-constexpr uint64_t kReadBytes = uint64_t{1} << 20;
+constexpr uint64_t kReadBytesMax = uint64_t{1} << 20;
 
 Status InSegment(const std::string& path, const Status& status) {
   const bool damaged = status.code() == Code::kDataLoss;
@@ -19,7 +19,8 @@ Status InSegment(const std::string& path, const Status& status) {
 Result<std::unique_ptr<SegmentReader>> SegmentReader::Open(Disk* disk, const std::string& path) {
   TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<File> file, disk->Open(path, Disk::Mode::kReadWrite));
   TREADLE_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
-  std::unique_ptr<SegmentReader> reader(new SegmentReader(std::move(file)));
+  std::unique_ptr<SegmentReader> reader(
+      new SegmentReader(std::move(file), std::min(size, kReadBytesMax)));
   TREADLE_ASSIGN_OR_RETURN(const std::string_view bytes, reader->Bytes(0, kSegmentHeaderBytes));
   Result<SegmentHeader> header = DecodeSegmentHeader(bytes);
   if (!header.ok()) return InSegment(path, header.status());
@@ -35,7 +36,7 @@ Result<std::string_view> SegmentReader::Bytes(uint64_t offset, uint64_t size) {
   const bool inside = offset >= buffer_offset_ && offset + size <= buffer_offset_ + buffered_;
   if (!inside) {
     buffered_ = 0;
-    if (buffer_.size() < std::max(size, kReadBytes)) buffer_.resize(std::max(size, kReadBytes));
+    buffer_.resize(std::max({size, read_bytes_, uint64_t{buffer_.size()}}));
     TREADLE_ASSIGN_OR_RETURN(buffered_, file_->Read(offset, buffer_.data(), buffer_.size()));
     buffer_offset_ = offset;
   }
@@ -61,10 +62,23 @@ Result<std::optional<ParsedFrame>> SegmentReader::Next(uint64_t sequence) {
 Result<bool> SegmentReader::ProvesDurable(uint64_t sequence) {
   const uint64_t end = header_.segment_bytes - kFrameHeaderBytes;
   for (uint64_t at = offset_; at <= end; at += kFrameAlignment) {
+    TREADLE_ASSIGN_OR_RETURN(const std::string_view bytes, Bytes(at, kFrameHeaderBytes));
+    at += BytesWithoutFrame(bytes);
+    if (at > end) break;
     TREADLE_ASSIGN_OR_RETURN(const std::optional<ParsedFrame> parsed, At(at));
     if (parsed && parsed->synced_through >= sequence) return true;
   }
   return false;
+}
+
+Status SegmentReader::MakeDurable(uint64_t offset) {
+  while (offset < offset_) {
+    const uint64_t size = std::min(offset_ - offset, read_bytes_);
+    TREADLE_ASSIGN_OR_RETURN(const std::string_view bytes, Bytes(offset, size));
+    TREADLE_RETURN_IF_ERROR(file_->Write(offset, bytes.substr(0, size)));
+    offset += size;
+  }
+  return file_->Sync();
 }
 
 }  // namespace treadle

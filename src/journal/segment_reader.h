@@ -14,8 +14,8 @@ namespace treadle {
 
 class SegmentReader {
  public:
-  /// Opens `path` and reads its header. The errors of DecodeSegmentHeader() name the file; DATA_LOSS
-  /// too if the file is shorter than its header says. Borrows `disk` for the call.
+  /// Opens `path` and reads its header. The errors of DecodeSegmentHeader() name the file;
+  /// DATA_LOSS too if the file is shorter than its header says. Borrows `disk` for the call.
   static Result<std::unique_ptr<SegmentReader>> Open(Disk* disk, const std::string& path);
 
   const SegmentHeader& header() const { return header_; }
@@ -30,12 +30,14 @@ class SegmentReader {
   /// written.
   Result<bool> ProvesDurable(uint64_t sequence);
 
-  /// Makes durable what was read: after kill -9 the page cache may hold frames that the disk does
-  /// not.
-  Status Sync() { return file_->Sync(); }
+  /// Makes durable what was read from `offset` to offset(): after kill -9 the page cache may hold
+  /// frames that the disk does not. They are written once more, since after a sync that failed the
+  /// kernel takes such pages for clean, and a mere sync would pass over them.
+  Status MakeDurable(uint64_t offset);
 
  private:
-  explicit SegmentReader(std::unique_ptr<File> file) : file_(std::move(file)) {}
+  SegmentReader(std::unique_ptr<File> file, uint64_t read_bytes)
+      : file_(std::move(file)), read_bytes_(read_bytes) {}
 
   /// At least `size` bytes from `offset`, or all that there are; valid until the next call.
   Result<std::string_view> Bytes(uint64_t offset, uint64_t size);
@@ -43,6 +45,7 @@ class SegmentReader {
   Result<std::optional<ParsedFrame>> At(uint64_t offset);
 
   std::unique_ptr<File> file_;
+  uint64_t read_bytes_;
   SegmentHeader header_;
   uint64_t offset_ = kSegmentHeaderBytes;
   std::string buffer_;

@@ -1,0 +1,65 @@
+// The suite that every Journal must pass. A kind of journal joins by instantiating
+// JournalConformance with a home for it:
+//
+//   INSTANTIATE_TEST_SUITE_P(Mine, JournalConformance,
+//                            testing::Values(JournalKind{"mine", MakeMyHome}), JournalKindName);
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "journal/journal.h"
+
+namespace treadle {
+
+/// Where one test's journal lives, across reopenings. It should give up space in small pieces: 16
+/// KiB hold at most a few of them.
+class JournalHome {
+ public:
+  virtual ~JournalHome() = default;
+
+  /// The journal as it was left; empty at first. The one before must be gone.
+  virtual Result<std::unique_ptr<Journal>> Open() = 0;
+  /// The most bytes of effects that one frame may have.
+  virtual uint64_t effects_bytes_max() const = 0;
+  /// The machine loses what was not synced. The journal must be gone. False: this home cannot.
+  virtual bool LosePower() = 0;
+  /// While set, nothing more fits on the disk. False: this home cannot.
+  virtual bool SetDiskFull(bool full) = 0;
+  /// Whether its journals may be used by several threads, as far as Journal allows it.
+  virtual bool allows_threads() const = 0;
+};
+
+struct JournalKind {
+  std::string name;
+  std::function<std::unique_ptr<JournalHome>()> make;
+};
+
+inline std::string JournalKindName(const testing::TestParamInfo<JournalKind>& info) {
+  return info.param.name;
+}
+
+/// Effects that no other sequence (or `life`) has, from 0 to 300 bytes long, none of them zero.
+std::string EffectsOf(uint64_t sequence, uint64_t life = 0);
+ShardTime TimeOf(uint64_t sequence);
+
+/// Reads `from`..`to` and expects them to be as EffectsOf() and TimeOf() say, all of them.
+void ExpectFrames(Journal* journal, uint64_t from, uint64_t to);
+/// Appends the frames `from`..`to`; the first failure, if any.
+Status AppendFrames(Journal* journal, uint64_t from, uint64_t to,
+                    Journal::Durability durability = Journal::Durability::kSynced);
+
+class JournalConformance : public testing::TestWithParam<JournalKind> {
+ protected:
+  JournalConformance() : home_(GetParam().make()) { Reopen(); }
+
+  void Reopen();
+
+  std::unique_ptr<JournalHome> home_;
+  std::unique_ptr<Journal> journal_;
+};
+
+}  // namespace treadle
