@@ -1,0 +1,118 @@
+#include "engine/effects.h"
+
+#include <gtest/gtest.h>
+
+namespace treadle {
+namespace {
+
+TaskImage SomeImage() {
+  TaskImage image;
+  image.id = TaskId::Of(3, 123'456);
+  image.queue = 7;
+  image.type = 300;
+  image.state = TaskState::kRunning;
+  image.priority = 9;
+  image.reported = true;
+  image.max_attempts = 1'000;
+  image.unspent = 2;
+  image.attempt = 5;
+  image.term = 8;
+  image.exchange = 99;
+  image.ordinal = 1'000'000;
+  image.when_ms = -5;
+  image.enqueued_at = {1'700'000'000'000};
+  image.started_at = {1'700'000'000'000};   // at the very moment
+  image.finished_at = {1'699'999'999'000};  // by a clock that went back
+  return image;
+}
+
+template <class T>
+T Decoded(std::string_view bytes) {
+  EffectReader reader(3, bytes);
+  const auto effect = reader.Next();
+  EXPECT_TRUE(effect.ok() && effect->has_value() && std::holds_alternative<T>(**effect));
+  EXPECT_FALSE(reader.Next()->has_value());
+  return std::get<T>(**effect);
+}
+
+template <class T>
+T RoundTrip(const T& effect) {
+  std::string bytes;
+  ByteWriter out(&bytes);
+  Encode(effect, &out);
+  return Decoded<T>(bytes);
+}
+
+TEST(Effects, ANewTaskComesBackWhole) {
+  auto body = std::make_shared<TaskBody>();
+  body->payload = std::string("\0\xff payload", 10);
+  body->content_type = "image/png";
+  body->idempotency_key = "key";
+  body->payload_sha256 = Sha256Of(body->payload);
+  const TaskIsNew again = RoundTrip(TaskIsNew{SomeImage(), body});
+  EXPECT_EQ(again.image, SomeImage());
+  EXPECT_EQ(*again.body, *body);
+}
+
+TEST(Effects, EachPartOfAChangeIsThereOrNot) {
+  for (int parts = 0; parts < 8; ++parts) {
+    TaskIsNow effect{.image = SomeImage()};
+    if (parts & 1) effect.holder = LeaseHolder{"worker-1", 0xfedcba9876543210};
+    if (parts & 2) effect.error = std::make_shared<TaskError>(TaskError{"code", "message"});
+    if (parts & 4)
+      effect.result =
+          std::make_shared<TaskResult>(TaskResult{"bytes", "text/plain", Sha256Of("bytes")});
+    const TaskIsNow again = RoundTrip(effect);
+    EXPECT_EQ(again.image, effect.image);
+    EXPECT_EQ(again.holder, effect.holder);
+    ASSERT_EQ(again.error != nullptr, effect.error != nullptr);
+    ASSERT_EQ(again.result != nullptr, effect.result != nullptr);
+    if (effect.error) {
+      EXPECT_EQ(*again.error, *effect.error);
+    }
+    if (effect.result) {
+      EXPECT_EQ(*again.result, *effect.result);
+    }
+  }
+}
+
+TEST(Effects, QueuesKeysAndCountersComeBackWhole) {
+  QueueIsNow queue{.id = 4, .name = "billing", .policy = {}};
+  queue.policy.retry.backoff_base_ms = 1;
+  queue.policy.retention.completed_tasks = 2;
+  queue.policy.lease_ms = 3'000;
+  const QueueIsNow queue_again = RoundTrip(queue);
+  EXPECT_EQ(queue_again.name, "billing");
+  EXPECT_EQ(queue_again.policy, queue.policy);
+  EXPECT_EQ(RoundTrip(TypeIsNow{.id = 9, .name = "resize"}).name, "resize");
+  const KeyIsNow key = RoundTrip(KeyIsNow{{1, 2}, 3, TaskId::Of(3, 4), {5}});
+  EXPECT_EQ(key.id, (IdempotencyId{1, 2}));
+  EXPECT_EQ(key.task, TaskId::Of(3, 4));
+  const CountersAreNow counters{1, 2, 3, 4, 5, 6, 7};
+  EXPECT_EQ(RoundTrip(counters), counters);
+}
+
+TEST(Effects, EveryTruncationIsNoticed) {
+  std::string bytes;
+  ByteWriter out(&bytes);
+  auto body = std::make_shared<TaskBody>();
+  body->payload = "payload";
+  Encode(TaskIsNew{SomeImage(), body}, &out);
+  for (size_t n = 1; n < bytes.size(); ++n) {
+    EffectReader reader(3, std::string_view(bytes).substr(0, n));
+    EXPECT_EQ(reader.Next().status().code(), Code::kDataLoss) << n;
+  }
+}
+
+TEST(Effects, KindsAndStatesOfALaterVersionAreRefused) {
+  EXPECT_EQ(EffectReader(1, "\x63rest").Next().status().code(), Code::kDataLoss);
+  TaskIsNow effect{.image = SomeImage()};
+  effect.image.state = static_cast<TaskState>(42);
+  std::string bytes;
+  ByteWriter out(&bytes);
+  Encode(effect, &out);
+  EXPECT_EQ(EffectReader(3, bytes).Next().status().code(), Code::kDataLoss);
+}
+
+}  // namespace
+}  // namespace treadle

@@ -1,0 +1,196 @@
+// What the model test (tests/model) cannot ask: tasks that are not in memory, and what the engine
+// tells those who wait.
+
+#include "engine/engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace treadle {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class EngineTest : public testing::Test {
+ protected:
+  template <class Work>
+  auto InBatch(Work work) {
+    effects_.clear();
+    engine_.BeginBatch(++frame_, {ShardTime{now_ms_}, WallTime{1'000'000 + now_ms_}, 1}, &effects_);
+    auto answer = work();
+    engine_.EndBatch();
+    return answer;
+  }
+
+  TaskId Enqueue(std::string key = "") {
+    auto body = std::make_shared<TaskBody>();
+    body->payload = "\"payload\"";
+    body->payload_sha256 = Sha256Of(body->payload);
+    body->idempotency_key = std::move(key);
+    NewTask task;
+    task.type = "hello";
+    task.body = body;
+    const auto command = EnqueueCommand::Make({task});
+    return InBatch([&] { return engine_.Enqueue(*command); })->tasks[0].id;
+  }
+
+  LeaseCommand Wanting(uint32_t want) {
+    return {{"worker", 1}, ++exchange_, {"default"}, {"hello"}, want};
+  }
+  Outcome<LeaseReply> Lease(const LeaseCommand& command) {
+    return InBatch([&] { return engine_.Lease(command); });
+  }
+  Token LeaseOne() { return Lease(Wanting(1)).reply->leases.at(0).token; }
+
+  Outcome<bool> Apply(Report::Kind kind, const Token& token) {
+    Report report{.token = token, .kind = kind};
+    report.result = std::make_shared<TaskResult>();
+    report.error = std::make_shared<TaskError>();
+    return InBatch([&] { return engine_.Apply(report, nullptr, false); });
+  }
+
+  // As after a checkpoint, with no memory to spare.
+  void ForgetAll() {
+    engine_.mutable_state()->parts_bytes_max = 0;
+    while (engine_.mutable_state()->Forget(frame_, 100)) {
+    }
+  }
+
+  TaskRecord Stored(TaskId id) {
+    auto body = std::make_shared<TaskBody>();
+    body->payload = "\"from the store\"";
+    return {.image = engine_.Peek(id)->image, .body = body};
+  }
+
+  Engine engine_{1, 7};
+  std::string effects_;
+  uint64_t frame_ = 0;
+  uint32_t exchange_ = 0;
+  int64_t now_ms_ = 0;
+};
+
+TEST_F(EngineTest, ALeaseOfATaskThatIsNotInMemoryChangesNothingAndSaysWhatItNeeds) {
+  const TaskId first = Enqueue();
+  const TaskId second = Enqueue();
+  ForgetAll();
+  const LeaseCommand command = Wanting(2);
+  const auto outcome = Lease(command);
+  EXPECT_THAT(outcome.needs, ElementsAre(first, second));
+  EXPECT_THAT(effects_, IsEmpty());
+  engine_.mutable_state()->Supply(Stored(first));
+  engine_.mutable_state()->Supply(Stored(second));
+  const auto again = Lease(command);
+  ASSERT_THAT(again.reply->leases, SizeIs(2));
+  EXPECT_EQ(again.reply->leases[0].body->payload, "\"from the store\"");
+}
+
+TEST_F(EngineTest, OrderHoldsWhenOnlyALaterTaskIsInMemory) {
+  const TaskId first = Enqueue();
+  ForgetAll();
+  Enqueue();
+  EXPECT_THAT(Lease(Wanting(2)).needs, ElementsAre(first));
+}
+
+TEST_F(EngineTest, AnEndedTaskIsAskedOfTheStoreAndKnowsItsReportAgain) {
+  const TaskId id = Enqueue();
+  const Token token = LeaseOne();
+  EXPECT_TRUE(Apply(Report::Kind::kCompleted, token).reply.ok());
+  TaskRecord stored = Stored(id);
+  ForgetAll();
+  EXPECT_EQ(engine_.Peek(id), nullptr);
+  EXPECT_THAT(engine_.Get(id, nullptr, false).needs, ElementsAre(id));
+  EXPECT_EQ(engine_.Get(id, &stored, true).reply->task.image.state, TaskState::kCompleted);
+  EXPECT_EQ(engine_.Get(id, nullptr, true).reply.status().code(), Code::kNotFound);
+  const Report report{.token = token};
+  EXPECT_THAT(engine_.Apply(report, nullptr, false).needs, ElementsAre(id));
+  EXPECT_TRUE(engine_.Apply(report, &stored, true).reply.ok());
+  const Report older{.token = {id, token.attempt + 1, token.term}};
+  EXPECT_EQ(engine_.Apply(older, &stored, true).reply.status().code(), Code::kAborted);
+}
+
+TEST_F(EngineTest, WhatTheStoreStillHasOfATaskBeyondItsRetentionIsNotShown) {
+  QueuePolicy policy;
+  policy.retention.completed_tasks = 0;
+  ASSERT_TRUE(InBatch([&] { return engine_.Configure("default", policy); }).ok());
+  const TaskId id = Enqueue();
+  const Token token = LeaseOne();
+  TaskRecord stored = Stored(id);
+  Apply(Report::Kind::kCompleted, token);
+  EXPECT_EQ(engine_.Peek(id), nullptr);
+  stored.image.state = TaskState::kCompleted;
+  stored.image.ordinal = 1;
+  EXPECT_EQ(engine_.Get(id, &stored, true).reply.status().code(), Code::kNotFound);
+  // And a store that has not even heard that it ended.
+  stored.image.state = TaskState::kRunning;
+  EXPECT_EQ(engine_.Get(id, &stored, true).reply.status().code(), Code::kNotFound);
+}
+
+TEST_F(EngineTest, ARepeatedExchangeIsGivenTheSameLeasesAgain) {
+  Enqueue();
+  Enqueue();
+  const LeaseCommand command = Wanting(1);
+  const Token first = Lease(command).reply->leases.at(0).token;
+  EXPECT_EQ(Lease(command).reply->leases.at(0).token, first);
+  EXPECT_NE(LeaseOne(), first);
+}
+
+TEST_F(EngineTest, LostLeasesEndedTasksAndReadyLanesAreToldOnce) {
+  Enqueue();
+  ASSERT_THAT(engine_.TakeReadyLanes(), SizeIs(1));
+  EXPECT_THAT(engine_.TakeReadyLanes(), IsEmpty());
+  const Token token = LeaseOne();
+  now_ms_ += 30'000;
+  InBatch([&] { return engine_.Tick(10); });
+  const auto lost = engine_.TakeLostLeases();
+  ASSERT_THAT(lost, SizeIs(1));
+  EXPECT_EQ(lost[0].token, token);
+  EXPECT_EQ(lost[0].holder.worker, "worker");
+  EXPECT_THAT(engine_.TakeLostLeases(), IsEmpty());
+  EXPECT_EQ(Apply(Report::Kind::kCompleted, token).reply.status().code(), Code::kAborted);
+}
+
+TEST_F(EngineTest, ARenewedLeaseLastsFromTheRenewal) {
+  Enqueue();
+  const Token token = LeaseOne();
+  now_ms_ = 29'000;
+  EXPECT_THAT(InBatch([&] { return engine_.Renew({token}); }), IsEmpty());
+  EXPECT_THAT(effects_, IsEmpty()) << "a renewal is memory only";
+  now_ms_ = 58'000;
+  InBatch([&] { return engine_.Tick(10); });
+  EXPECT_THAT(engine_.TakeLostLeases(), IsEmpty());
+  now_ms_ = 59'000;
+  InBatch([&] { return engine_.Tick(10); });
+  EXPECT_THAT(engine_.TakeLostLeases(), SizeIs(1));
+}
+
+TEST_F(EngineTest, TickDoesABoundedAmountAndSaysThatThereIsMore) {
+  for (int i = 0; i < 5; ++i) Enqueue();
+  Lease(Wanting(5));
+  now_ms_ += 30'000;
+  EXPECT_TRUE(InBatch([&] { return engine_.Tick(3); }));
+  EXPECT_THAT(engine_.TakeLostLeases(), SizeIs(3));
+}
+
+TEST_F(EngineTest, AKeyIsFreeAgainAfterItsWindow) {
+  const TaskId first = Enqueue("key");
+  EXPECT_EQ(Enqueue("key"), first);
+  now_ms_ += QueuePolicy{}.idempotency_window_ms;
+  EXPECT_NE(Enqueue("key"), first);
+  EXPECT_EQ(engine_.state().keys().size(), 1U);
+}
+
+TEST_F(EngineTest, ABuriedTaskGoesDeadAndItsWorkerLosesTheLease) {
+  const TaskId id = Enqueue();
+  LeaseOne();
+  InBatch([&] {
+    engine_.Bury(id, {"payload_damaged", "it was"});
+    return 0;
+  });
+  EXPECT_EQ(engine_.Peek(id)->image.state, TaskState::kDead);
+  EXPECT_THAT(engine_.TakeLostLeases(), SizeIs(1));
+}
+
+}  // namespace
+}  // namespace treadle
