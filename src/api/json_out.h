@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/json_text.h"
 #include "base/time.h"
-#include "http/json_text.h"
 
 namespace treadle::api {
 
@@ -38,7 +38,7 @@ class JsonOut {
   }
   JsonOut& Text(std::string_view text) {
     Separate();
-    http::AppendJsonString(text, out_);
+    AppendJsonString(text, out_);
     return *this;
   }
   /// Text that holds nothing that JSON escapes: ids, names, digests.

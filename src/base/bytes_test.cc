@@ -53,7 +53,8 @@ TEST(Bytes, AVarintThatNeverEndsIsRefused) {
 TEST(Bytes, ALengthBeyondTheEndTakesNothing) {
   std::string bytes;
   ByteWriter(&bytes).Varint(std::numeric_limits<uint64_t>::max());
-  ByteReader in(bytes + "rest");
+  bytes += "rest";
+  ByteReader in(bytes);
   EXPECT_EQ(in.Bytes(), "");
   EXPECT_TRUE(in.failed());
 }

@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <utility>
 
-#include "cli/utf8.h"
+#include "base/utf8.h"
 
 namespace treadle::cli {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <charconv>
 
-#include "client/json_writer.h"
+#include "base/json_text.h"
 
 namespace treadle::cli {
 namespace {
@@ -55,7 +55,7 @@ std::string PrettyJson(const JsonValue& value) {
 
 std::string QuoteJson(std::string_view text) {
   std::string out;
-  wire::AppendJsonString(text, &out);
+  AppendJsonString(text, &out);
   return out;
 }
 

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "cli/console.h"
 #include "cli/json.h"
-#include "cli/utf8.h"
 
 namespace treadle::cli {
 namespace {

@@ -51,7 +51,7 @@ void AddServerFlags(Command& command, ServerFlags& flags) {
       .Switch("--allow-unauthenticated", &flags.options.allow_unauthenticated,
               "Listen beyond loopback without a token file")
       .Size("--disk-reserve", &flags.options.disk_reserve_bytes,
-            "Refuse new tasks when less than this is free on the disk (default 64MiB)")
+            "Refuse new tasks when less than this is free on the disk (default 128MiB)")
       .Choice("--log-level", {"debug", "info", "warning", "error"}, &flags.options.log_level,
               "What is logged to standard error");
 }

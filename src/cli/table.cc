@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "cli/utf8.h"
+#include "base/utf8.h"
 
 namespace treadle::cli {
 

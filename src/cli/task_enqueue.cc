@@ -9,10 +9,10 @@
 #include <memory>
 
 #include "base/random.h"
+#include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/task_outcome.h"
 #include "cli/units.h"
-#include "cli/utf8.h"
 #include "client/wire.h"
 
 namespace treadle::cli {

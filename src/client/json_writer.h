@@ -9,10 +9,9 @@
 #include <string>
 #include <string_view>
 
-namespace treadle::wire {
+#include "base/json_text.h"
 
-/// Appends `text` in quotes, escaped as RFC 8259 section 7 asks.
-void AppendJsonString(std::string_view text, std::string* out);
+namespace treadle::wire {
 
 class JsonWriter {
  public:

@@ -42,6 +42,8 @@ struct TestRequest {
 
 class TestServer {
  public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
   /// Listens on 127.0.0.1; on a free port if `port` is 0.
   explicit TestServer(uint16_t port = 0) { Start(port); }
   ~TestServer() { Stop(); }
@@ -49,10 +51,15 @@ class TestServer {
   uint16_t port() const { return port_; }
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
 
-  /// The next request; fails the test, and ends the program, if none comes in 20 seconds.
-  TestRequest Next() {
+  /// Until when a test should wait for something that must come.
+  static TimePoint Patience() {
+    return std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  }
+
+  /// The next request; fails the test, and ends the program, if none comes before `deadline`.
+  TestRequest Next(TimePoint deadline = Patience()) {
     std::unique_lock lock(mutex_);
-    if (!arrived_.wait_for(lock, std::chrono::seconds(20), [&] { return !requests_.empty(); })) {
+    if (!arrived_.wait_until(lock, deadline, [&] { return !requests_.empty(); })) {
       ADD_FAILURE() << "no request came";
       std::abort();
     }

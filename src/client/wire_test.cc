@@ -5,17 +5,10 @@
 #include <future>
 
 #include "base/hash.h"
-#include "client/json_writer.h"
 #include "client/test_server.h"
 
 namespace treadle::wire {
 namespace {
-
-std::string Quoted(std::string_view text) {
-  std::string out;
-  AppendJsonString(text, &out);
-  return out;
-}
 
 std::string LeaseJson(std::string_view payload_field, std::string_view raw) {
   return R"({"leases":[{"token":"1-42.3.7","id":"1-42","queue":"q","type":"t","attempt":3,)"
@@ -23,14 +16,6 @@ std::string LeaseJson(std::string_view payload_field, std::string_view raw) {
          R"("content_type":"application/json","payload_sha256":")" +
          ToHex(Sha256Of(raw).view()) + R"(",)" + std::string(payload_field) +
          R"(}],"reports":[],"lost":[],"of_a_newer_server":{"a":[1]}})";
-}
-
-TEST(JsonWriter, EscapesAndMendsStrings) {
-  EXPECT_EQ(Quoted("a\"\\\n\t\x01z"), R"("a\"\\\n\t\u0001z")");
-  EXPECT_EQ(Quoted("grün €\xf0\x9f\x8e\x89"), "\"grün €\xf0\x9f\x8e\x89\"");
-  EXPECT_EQ(Quoted("\xff"), "\"\xef\xbf\xbd\"");
-  EXPECT_TRUE(IsJson(Quoted("\xed\xa0\x80|\xc0\xaf|\xe2\x82|\xf5\x80\x80\x80")));
-  EXPECT_EQ(Quoted("\x7f"), "\"\\u007f\"");
 }
 
 TEST(Wire, PayloadsKeepTheirExactBytes) {

@@ -18,6 +18,8 @@ inline constexpr size_t kBatchTasks = 1'000;  // tasks of one enqueue
 inline constexpr size_t kExchangeLeases =
     1'000;                                      // leases of one exchange; reports and renewals too
 inline constexpr size_t kExchangeQueues = 100;  // queues, and types, that one exchange names
+inline constexpr size_t kExchangeLanes =
+    1'000;  // and their product: a parked exchange stands in so many lines
 inline constexpr size_t kQueues = 100'000;
 inline constexpr size_t kTypes = 100'000;
 inline constexpr uint8_t kPriorityMax = 9;

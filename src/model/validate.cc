@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "base/utf8.h"
 #include "model/limits.h"
 
 namespace treadle {
@@ -15,27 +16,6 @@ bool IsAlphanumeric(char c) {
 bool IsNameCharacter(char c) { return IsAlphanumeric(c) || c == '_' || c == '-' || c == '.'; }
 
 Status Invalid(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
-
-// The length of the UTF-8 sequence at the front of `text`, 0 if it is none (RFC 3629, table 3-7 of
-// Unicode).
-size_t Utf8Length(std::string_view text) {
-  const auto at = [&](size_t i) { return i < text.size() ? static_cast<uint8_t>(text[i]) : 0; };
-  const auto tail = [&](size_t i) { return (at(i) & 0xc0) == 0x80; };
-  const uint8_t first = static_cast<uint8_t>(at(0));
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return tail(1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    const int low = first == 0xe0 ? 0xa0 : 0x80;
-    const int high = first == 0xed ? 0x9f : 0xbf;
-    return at(1) >= low && at(1) <= high && tail(2) ? 3 : 0;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    const int low = first == 0xf0 ? 0x90 : 0x80;
-    const int high = first == 0xf4 ? 0x8f : 0xbf;
-    return at(1) >= low && at(1) <= high && tail(2) && tail(3) ? 4 : 0;
-  }
-  return 0;
-}
 
 }  // namespace
 

@@ -131,7 +131,7 @@ TEST(ExecRunner, AProgramThatIgnoresTheFirstSignalIsKilled) {
     source.request_stop();
   });
   const Outcome outcome =
-      Exec({"/bin/sh", "-c", "trap '' TERM; echo > \"$0\"; while :; do sleep 1000; done", fifo}, "",
+      Exec({"/bin/sh", "-c", "trap '' TERM; : > \"$0\"; while :; do sleep 1000; done", fifo}, "",
            source.get_token());
   EXPECT_TRUE(std::holds_alternative<Released>(outcome));
   unlink(fifo.c_str());

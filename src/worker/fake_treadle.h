@@ -1,5 +1,9 @@
 // FakeTreadle: the server's side of the exchange, played by a test; and a Worker in a thread. Only
 // for tests.
+//
+// What the test does not look at is treated by the rules of the server: an exchange that is older
+// than the newest is refused; one that has news, or may not wait, is answered at once; any other
+// hangs on until a newer one comes. Two exchanges on two connections may arrive in either order.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -47,24 +51,28 @@ class FakeTreadle {
  public:
   std::string url() const { return http_.url(); }
 
-  /// The next exchange; it ends the parked one, as at the server.
-  Asked Next() {
-    Asked asked = Parse(http_.Next());
-    if (parked_) Answer(*std::exchange(parked_, std::nullopt));
-    return asked;
-  }
-  /// The next exchange for which `holds`; others are parked until a newer one comes.
+  /// The next exchange; it ends the parked one.
+  Asked Next() { return NextBefore(testing::TestServer::Patience()); }
+  /// The next exchange for which `holds`; others are parked.
   Asked NextWith(const std::function<bool(const Asked&)>& holds) {
+    const auto deadline = testing::TestServer::Patience();
     while (true) {
-      Asked asked = Next();
+      Asked asked = NextBefore(deadline);
       if (holds(asked)) return asked;
-      parked_ = std::move(asked);
+      Park(std::move(asked));
     }
   }
   Asked NextReporting(const std::string& token) {
     return NextWith([&](const Asked& asked) { return asked.Reports(token); });
   }
-  void Park(Asked asked) { parked_ = std::move(asked); }
+  /// Lets it hang on, if the server would.
+  void Park(Asked asked) {
+    if (asked.wait_ms == 0 || !asked.reports.empty()) {
+      Answer(asked);
+    } else {
+      parked_ = std::move(asked);
+    }
+  }
 
   /// Answers with leases (JSON, comma separated), lost tokens (quoted), and `code` for all reports.
   static void Answer(const Asked& asked, const std::string& leases = "",
@@ -82,20 +90,40 @@ class FakeTreadle {
   std::jthread ServeTheRest() {
     return std::jthread([this](const std::stop_token& quit) {
       while (auto request = http_.NextUnless(quit)) {
-        const Asked asked = Parse(*std::move(request));
-        if (parked_) Answer(*std::exchange(parked_, std::nullopt));
-        if (asked.reports.empty()) {
-          Park(asked);
-        } else {
-          Answer(asked);
-        }
+        if (std::optional<Asked> asked = Take(*std::move(request))) Park(*std::move(asked));
       }
     });
   }
 
-  testing::TestServer& http() { return http_; }
+  /// Breaks all connections and refuses new ones.
+  void Stop() {
+    http_.Stop();
+    parked_.reset();
+  }
+  /// Again, after Stop(); what was asked before is forgotten.
+  void Restart() {
+    newest_ = 0;
+    http_.Restart();
+  }
 
  private:
+  Asked NextBefore(testing::TestServer::TimePoint deadline) {
+    while (true) {
+      if (std::optional<Asked> asked = Take(http_.Next(deadline))) return *std::move(asked);
+    }
+  }
+  // Nothing if it is refused.
+  std::optional<Asked> Take(testing::TestRequest request) {
+    Asked asked = Parse(std::move(request));
+    if (asked.sequence < newest_) {
+      testing::TestServer::Answer(asked.http, 409, R"({"code":"ABORTED","detail":"it is old"})");
+      return std::nullopt;
+    }
+    newest_ = asked.sequence;
+    if (parked_) Answer(*std::exchange(parked_, std::nullopt));
+    return asked;
+  }
+
   static Asked Parse(testing::TestRequest request) {
     Asked asked{.http = std::move(request)};
     simdjson::dom::parser parser;
@@ -111,6 +139,7 @@ class FakeTreadle {
   }
 
   testing::TestServer http_;
+  int64_t newest_ = 0;
   std::optional<Asked> parked_;
 };
 

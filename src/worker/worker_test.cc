@@ -113,9 +113,9 @@ TEST(Worker, ARestartOfTheServerIsSurvived) {
   RunningWorker worker(server.url(), Echo);
   server.Answer(server.Next(), LeaseJson("1-1"));
   const Asked report = server.NextReporting("1-1.1.1");
-  server.http().Stop();
+  server.Stop();
   worker.WaitForLog("trying again");
-  server.http().Restart();
+  server.Restart();
   const Asked again = server.NextReporting("1-1.1.1");
   EXPECT_EQ(again.sequence, report.sequence);
   server.Answer(again, LeaseJson("1-2"));
@@ -123,6 +123,49 @@ TEST(Worker, ARestartOfTheServerIsSurvived) {
   const std::string log = worker.log();
   EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 2) << log;
   EXPECT_THAT(log, HasSubstr("is back after"));
+}
+
+TEST(Worker, ARestartThatCutsOffAPollAndAReportIsSurvived) {
+  FakeTreadle server;
+  Signal go;
+  RunningWorker worker(server.url(), [&](const Task&, Context&) -> Outcome {
+    go.Wait();
+    return Completed{};
+  });
+  server.Answer(server.Next(), LeaseJson("1-1"));
+  const Asked parked = server.NextWith([](const Asked& asked) { return asked.want == 9; });
+  go.Set();
+  const Asked report = server.NextReporting("1-1.1.1");
+  server.Stop();
+  worker.WaitForLog("trying again");
+  server.Restart();
+  // The poll is made again before the report, or beside it.
+  const Asked again = server.NextReporting("1-1.1.1");
+  EXPECT_EQ(again.sequence, report.sequence);
+  EXPECT_EQ(again.reports, report.reports);
+  server.Answer(again);
+  const Asked next = server.NextWith([&](const Asked& a) { return a.sequence > report.sequence; });
+  EXPECT_TRUE(next.reports.empty());
+}
+
+TEST(Worker, AReportThatOvertookAPollIsDeliveredOnce) {
+  FakeTreadle server;
+  Signal go;
+  RunningWorker worker(server.url(), [&](const Task&, Context&) -> Outcome {
+    go.Wait();
+    return Completed{};
+  });
+  server.Answer(server.Next(), LeaseJson("1-1"));
+  const Asked parked = server.NextWith([](const Asked& asked) { return asked.want == 9; });
+  go.Set();
+  const Asked report = server.NextReporting("1-1.1.1");
+  testing::TestServer::Answer(parked.http, 409,
+                              R"({"code":"ABORTED","detail":"a newer was seen"})");
+  server.Answer(report);
+  const Asked next = server.Next();
+  EXPECT_EQ(next.sequence, report.sequence + 1);
+  EXPECT_TRUE(next.reports.empty());
+  EXPECT_EQ(worker.log(), "") << "nothing went wrong";
 }
 
 TEST(Worker, LeasesThatAreGivenTwiceRunOnce) {
@@ -232,11 +275,11 @@ TEST(Worker, LeasesBeyondTheFreeSlotsWaitTheirTurn) {
       options);
   server.Answer(server.Next(), LeaseJson("1-1") + "," + LeaseJson("1-2") + "," + LeaseJson("1-3"));
   std::map<std::string, std::string> reports;
-  (void)server.NextWith([&](const Asked& asked) {
+  while (reports.size() < 3) {
+    const Asked asked = server.NextWith([](const Asked& a) { return !a.reports.empty(); });
     reports.insert(asked.reports.begin(), asked.reports.end());
-    if (!asked.reports.empty()) server.Answer(asked);
-    return reports.size() == 3;
-  });
+    server.Answer(asked);
+  }
 }
 
 TEST(Worker, RefusedReportsAreDroppedWithAWarning) {
@@ -360,7 +403,7 @@ TEST(Worker, AServerThatRefusesTheWorkerEndsIt) {
 
 TEST(Worker, WithoutAServerItStopsAtOnceIfThereIsNothingToTell) {
   FakeTreadle server;
-  server.http().Stop();
+  server.Stop();
   RunningWorker worker(server.url(), Echo);
   worker.Stop();
   EXPECT_TRUE(worker.Join().ok());
@@ -373,7 +416,7 @@ TEST(Worker, StoppedWithoutAServerItSaysWhatItCouldNotDeliver) {
   RunningWorker worker(server.url(), Echo, options);
   server.Answer(server.Next(), LeaseJson("1-1"));
   (void)server.NextReporting("1-1.1.1");
-  server.http().Stop();
+  server.Stop();
   for (int i = 0; i < 4; ++i) worker.Stop();
   EXPECT_EQ(worker.Join().code(), Code::kUnavailable);
 }

@@ -220,10 +220,9 @@ TEST(ReportTest, RetriedFilesCountButTheirWaitDoesNot) {
   EXPECT_EQ(report.retried, 1);
   EXPECT_EQ(report.p99_ms, 10);
   EXPECT_DOUBLE_EQ(report.tasks_per_s, 2.0);
-  EXPECT_EQ(
-      ReportAsJson(report),
-      R"({"files":2,"bytes":0,"completed":2,"retried":1,"dead":0,"lost":0,"duplicates":0,"verified":true,)"
-      R"("tasks_per_s":2.0,"p50_ms":10,"p95_ms":10,"p99_ms":10})");
+  EXPECT_EQ(ReportAsJson(report),
+            R"({"files":2,"bytes":0,"completed":2,"retried":1,"dead":0,"lost":0,"duplicates":0,)"
+            R"("verified":true,"tasks_per_s":2.0,"p50_ms":10,"p95_ms":10,"p99_ms":10})");
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/utf8.h"
+#include "base/utf8.h"
 
 namespace treadle::cli::demo {
 namespace {

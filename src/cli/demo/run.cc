@@ -21,7 +21,8 @@ constexpr int64_t kNobodyMs = 5'000;
 constexpr int64_t kLagMs = 15'000;  // lists follow the tasks after a moment
 // Nothing may be dropped before it is counted.
 constexpr std::string_view kPolicy =
-    R"({"retention":{"completed_tasks":10000000,"completed_bytes":1099511627776,"completed_ms":86400000}})";
+    R"({"retention":{"completed_tasks":10000000,"completed_bytes":1099511627776,)"
+    R"("completed_ms":86400000}})";
 
 std::string NewRun() {
   SystemRandom random;

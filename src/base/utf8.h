@@ -7,7 +7,15 @@
 #include <string>
 #include <string_view>
 
-namespace treadle::cli {
+namespace treadle {
+
+struct Utf8Sequence {
+  size_t size;  // in bytes
+  bool valid;   // a character; else the maximal broken part (Unicode 15, section 3.9, table 3-8)
+};
+
+/// What `text` begins with, which must not be empty.
+Utf8Sequence Utf8SequenceAt(std::string_view text);
 
 /// Bytes of the character that `text` begins with; 0 if it begins with none.
 size_t Utf8Length(std::string_view text);
@@ -20,4 +28,4 @@ size_t CountCharacters(std::string_view text);
 /// Appends `code_point`, which must be a Unicode scalar value.
 void AppendUtf8(uint32_t code_point, std::string* out);
 
-}  // namespace treadle::cli
+}  // namespace treadle

@@ -4,11 +4,10 @@
 #include <string>
 #include <string_view>
 
-namespace treadle::http {
+namespace treadle {
 
 /// Appends `text` to `out` in quotes, escaped. What is not valid UTF-8 becomes U+FFFD, one for each
-/// maximal broken sequence (Unicode 15, section 3.9, table 3-8), so that the result is always valid
-/// JSON.
+/// maximal broken part, so that the result is always valid JSON.
 void AppendJsonString(std::string_view text, std::string* out);
 
-}  // namespace treadle::http
+}  // namespace treadle

@@ -1,28 +1,28 @@
-#include "cli/utf8.h"
+#include "base/utf8.h"
 
 #include <algorithm>
 
-namespace treadle::cli {
-namespace {
-
-uint32_t Byte(std::string_view text, size_t i) { return static_cast<unsigned char>(text[i]); }
-
-}  // namespace
+namespace treadle {
+// The bounds of the second byte keep out overlong forms, surrogates and what lies beyond U+10FFFF
+// (Unicode 15, table 3-7).
+Utf8Sequence Utf8SequenceAt(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
+  const uint8_t lead = byte(0);
+  if (lead < 0x80) return {1, true};
+  if (lead < 0xc2 || lead > 0xf4) return {1, false};
+  const size_t size = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  uint8_t low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+  uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+  for (size_t i = 1; i < size; ++i, low = 0x80, high = 0xbf) {
+    if (i >= text.size() || byte(i) < low || byte(i) > high) return {i, false};
+  }
+  return {size, true};
+}
 
 size_t Utf8Length(std::string_view text) {
   if (text.empty()) return 0;
-  const uint32_t first = Byte(text, 0);
-  if (first < 0x80) return 1;
-  const size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : first >= 0xC2 ? 2 : 0;
-  if (length == 0 || first > 0xF4 || text.size() < length) return 0;
-  uint32_t code_point = first & (0xFFU >> (length + 1));
-  for (size_t i = 1; i < length; ++i) {
-    if ((Byte(text, i) & 0xC0) != 0x80) return 0;
-    code_point = code_point << 6 | (Byte(text, i) & 0x3F);
-  }
-  static constexpr uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = code_point >= 0xD800 && code_point <= 0xDFFF;
-  return code_point < kSmallest[length] || code_point > 0x10FFFF || surrogate ? 0 : length;
+  const Utf8Sequence sequence = Utf8SequenceAt(text);
+  return sequence.valid ? sequence.size : 0;
 }
 
 bool IsUtf8(std::string_view text) {
@@ -58,4 +58,4 @@ void AppendUtf8(uint32_t code_point, std::string* out) {
   }
 }
 
-}  // namespace treadle::cli
+}  // namespace treadle
