@@ -43,6 +43,8 @@ class SimDisk final : public Disk {
   /// Writes that would take more than this in all fail with RESOURCE_EXHAUSTED. UINT64_MAX: no
   /// bound.
   void SetCapacity(uint64_t bytes) { capacity_ = bytes; }
+  /// Bytes of all files.
+  uint64_t used() const;
   /// The next sync of a file or directory fails. What was pending in the file can still be read,
   /// but no later sync will make it durable: it has reached the disk by now, or never will.
   void FailNextSync() { fail_next_sync_ = true; }
@@ -84,7 +86,6 @@ class SimDisk final : public Disk {
   /// dies.
   Status Begin(const std::string& path, bool* dies);
   Status Dead(const std::string& path) const;
-  uint64_t used() const;
   static void Apply(const Change& change, std::string* content);
   static void Apply(const DirectoryChange& change, Names* names);
   enum class Fate { kAll, kNothing, kByChance };

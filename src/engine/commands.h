@@ -98,7 +98,8 @@ struct TaskView {
   TaskRecord task;
   std::string queue;
   std::string type;
-  WallTime next_attempt_at;  // retrying: when its backoff ends, as far as can be told; else 0. Not in lists
+  WallTime next_attempt_at;  // retrying: when its backoff ends, as far as can be told; else 0. Not
+                             // in lists
 };
 
 struct QueueView {

@@ -19,6 +19,13 @@ enum Kind : uint8_t {
 // Which optional parts follow in a TaskIsNow record.
 enum Part : uint8_t { kHolder = 1, kError = 2, kResult = 4 };
 
+// 0: not set; else the milliseconds from `base`, plus 1 unless that is negative.
+int64_t Distance(WallTime base, WallTime time) {
+  if (time.ms == 0) return 0;
+  const int64_t distance = time - base;
+  return distance >= 0 ? distance + 1 : distance;
+}
+
 void EncodeImage(const TaskImage& image, ByteWriter* out) {
   out->Varint(image.id.sequence());
   out->Varint(image.queue);
@@ -34,12 +41,13 @@ void EncodeImage(const TaskImage& image, ByteWriter* out) {
   out->Signed(image.when_ms);
   out->Signed(image.enqueued_at.ms);
   // Later times as distances from the first: a byte or two instead of six.
-  out->Signed(image.started_at.ms == 0 ? 0 : image.started_at - image.enqueued_at + 1);
-  out->Signed(image.finished_at.ms == 0 ? 0 : image.finished_at - image.enqueued_at + 1);
+  out->Signed(Distance(image.enqueued_at, image.started_at));
+  out->Signed(Distance(image.enqueued_at, image.finished_at));
 }
 
 WallTime FromDistance(WallTime base, int64_t distance) {
-  return distance == 0 ? WallTime{} : base + (distance - 1);
+  if (distance == 0) return {};
+  return base + (distance > 0 ? distance - 1 : distance);
 }
 
 TaskImage DecodeImage(ShardId shard, ByteReader* in) {

@@ -5,6 +5,11 @@
 #include <variant>
 
 namespace treadle {
+namespace {
+
+constexpr uint64_t kRemovedPerBatch = 10'000;  // ended tasks of a queue; more would be a pause
+
+}  // namespace
 
 void Engine::BeginBatch(uint64_t sequence, const BatchTime& time, std::string* effects) {
   TREADLE_CHECK(effects_ == nullptr);
@@ -19,7 +24,12 @@ void Engine::SetTime(const BatchTime& time) {
 }
 
 void Engine::EndBatch() {
-  for (const QueueId id : state_.TakeTouchedQueues()) Emit(Retain(state_.queue(id)));
+  for (const QueueId id : state_.TakeTouchedQueues()) {
+    const CountersAreNow counters = Retain(state_.queue(id));
+    const uint64_t before = state_.queue(id).counters.removed_retention;
+    Emit(counters);
+    if (counters.removed_retention - before == kRemovedPerBatch) state_.Touch(id);  // more
+  }
   effects_ = nullptr;
 }
 
@@ -33,19 +43,19 @@ CountersAreNow Engine::Retain(const Queue& queue) const {
   };
   auto count = static_cast<int64_t>(queue.completed.size());
   auto bytes = static_cast<int64_t>(queue.completed.bytes());
-  for (; count > 0; --count) {
+  size_t removed = 0;
+  for (; count > 0 && removed < kRemovedPerBatch; --count, ++removed) {
     if (count <= keep.completed_tasks && bytes <= keep.completed_bytes &&
         !is_old(queue.completed, counters.completed_from, keep.completed_ms))
       break;
     bytes -= queue.completed.at(counters.completed_from).bytes;
     ++counters.completed_from;
-    ++counters.removed_retention;
   }
-  while (counters.dead_from < counters.dead_next &&
-         is_old(queue.dead, counters.dead_from, keep.dead_ms)) {
+  for (auto left = queue.dead.size(); left > 0 && removed < kRemovedPerBatch; --left, ++removed) {
+    if (!is_old(queue.dead, counters.dead_from, keep.dead_ms)) break;
     ++counters.dead_from;
-    ++counters.removed_retention;
   }
+  counters.removed_retention += removed;
   return counters;
 }
 

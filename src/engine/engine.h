@@ -117,7 +117,6 @@ class Engine {
   void MakeReady(const TaskSlot& task);
   void LoseLease(const TaskSlot& task);
 
-  void RetireOldKeys(size_t limit);
   void TouchOldQueues();
   CountersAreNow Retain(const Queue& queue) const;
 

@@ -136,6 +136,44 @@ TEST_F(EngineTest, ARepeatedExchangeIsGivenTheSameLeasesAgain) {
   EXPECT_NE(LeaseOne(), first);
 }
 
+TEST_F(EngineTest, AQueueThatIsNamedTwiceLeasesEachTaskOnce) {
+  Enqueue();
+  LeaseCommand command = Wanting(5);
+  command.queues = {"default", "default"};
+  command.types = {"hello", "hello"};
+  EXPECT_THAT(Lease(command).reply->leases, SizeIs(1));
+}
+
+TEST_F(EngineTest, ACompletionAfterAnotherReportOfTheSameAttemptHasNoEffectAndIsToldSo) {
+  Enqueue();
+  const Token token = LeaseOne();
+  EXPECT_TRUE(Apply(Report::Kind::kReleased, token).reply.ok());
+  EXPECT_TRUE(Apply(Report::Kind::kReleased, token).reply.ok()) << "the same again is the same";
+  EXPECT_EQ(Apply(Report::Kind::kCompleted, token).reply.status().code(), Code::kAborted);
+}
+
+TEST_F(EngineTest, LeasesThatAreGivenAgainBeginAnew) {
+  Enqueue();
+  const LeaseCommand command = Wanting(1);
+  Lease(command);
+  now_ms_ = 29'000;
+  Lease(command);
+  now_ms_ = 31'000;
+  InBatch([&] { return engine_.Tick(10); });
+  EXPECT_THAT(engine_.TakeLostLeases(), IsEmpty());
+}
+
+TEST_F(EngineTest, RetentionCountsPayloadsThatAreNotInMemory) {
+  QueuePolicy policy;
+  policy.retention.completed_bytes = 5;  // less than one payload
+  ASSERT_TRUE(InBatch([&] { return engine_.Configure("default", policy); }).ok());
+  const TaskId id = Enqueue();
+  const Token token = LeaseOne();
+  ForgetAll();
+  EXPECT_TRUE(Apply(Report::Kind::kCompleted, token).reply.ok());
+  EXPECT_EQ(engine_.Peek(id), nullptr);
+}
+
 TEST_F(EngineTest, LostLeasesEndedTasksAndReadyLanesAreToldOnce) {
   Enqueue();
   ASSERT_THAT(engine_.TakeReadyLanes(), SizeIs(1));
@@ -179,6 +217,14 @@ TEST_F(EngineTest, AKeyIsFreeAgainAfterItsWindow) {
   now_ms_ += QueuePolicy{}.idempotency_window_ms;
   EXPECT_NE(Enqueue("key"), first);
   EXPECT_EQ(engine_.state().keys().size(), 1U);
+}
+
+TEST_F(EngineTest, OldKeysLeaveAsFastAsTickIsCalled) {
+  for (int i = 0; i < 10; ++i) Enqueue("key" + std::to_string(i));
+  now_ms_ += QueuePolicy{}.idempotency_window_ms;
+  while (InBatch([&] { return engine_.Tick(4); })) {
+  }
+  EXPECT_EQ(engine_.state().keys().size(), 0U);
 }
 
 TEST_F(EngineTest, ABuriedTaskGoesDeadAndItsWorkerLosesTheLease) {

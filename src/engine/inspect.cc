@@ -44,8 +44,7 @@ Outcome<TaskView> Engine::Get(TaskId id, const TaskRecord* loaded, bool was_load
   }
   if (record.body == nullptr)
     return Status(Code::kDataLoss, "the payload of task " + id.ToString() + " is not in the store");
-  TaskView view{record, state_.queue(record.image.queue).name,
-                state_.type_name(record.image.type)};
+  TaskView view{record, state_.queue(record.image.queue).name, state_.type_name(record.image.type)};
   if (record.image.state == TaskState::kRetrying)
     view.next_attempt_at = time_.wall + (ShardTime{record.image.when_ms} - state_.now());
   return view;

@@ -1,6 +1,7 @@
 // Lease: gives ready tasks to a worker, highest priority first, then the oldest.
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 #include "engine/engine.h"
@@ -9,20 +10,23 @@ namespace treadle {
 namespace {
 
 constexpr size_t kPayloadBytesPerLease = size_t{8} << 20;  // what one answer may carry
+constexpr size_t kLookAheadBytes = size_t{8} << 20;
 constexpr size_t kLookAhead = 4096;  // tasks loaded at once when a lane's front is not in memory
 
 // The lanes that the command names, as a heap whose front offers the task to lease next.
 class LaneHeap {
  public:
   LaneHeap(const State& state, const LeaseCommand& command) : state_(state) {
+    std::set<const Lane*> lanes;  // each once, however often it is named
     for (const std::string& queue_name : command.queues) {
       const Queue* queue = state.FindQueue(queue_name);
       if (queue == nullptr) continue;
       for (const std::string& type_name : command.types) {
         const auto lane = queue->lanes.find(state.FindType(type_name));
-        if (lane != queue->lanes.end()) Push(lane->second.get());
+        if (lane != queue->lanes.end()) lanes.insert(lane->second.get());
       }
     }
+    for (const Lane* lane : lanes) Push(lane);
   }
 
   bool empty() const { return heap_.empty(); }
@@ -62,11 +66,13 @@ class LaneHeap {
 
 std::vector<TaskId> MissingInLane(const State& state, const Lane& lane) {
   std::vector<TaskId> missing;
+  size_t bytes = 0;
   lane.ForEach(state.tasks(), [&](uint32_t slot) {
     const TaskSlot& task = state.tasks()[slot];
     if (task.HasBody()) return false;  // what was loaded before begins here
     missing.push_back(task.image.id);
-    return missing.size() < kLookAhead;
+    bytes += task.payload_bytes;
+    return missing.size() < kLookAhead && bytes < kLookAheadBytes;
   });
   return missing;
 }
@@ -80,6 +86,9 @@ Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
     for (const uint32_t slot : held) {
       const TaskSlot& task = state_.tasks()[slot];
       if (!task.HasBody()) missing.push_back(task.image.id);
+      // It begins now for the worker, who has not heard of it before.
+      state_.RenewLease(task.image.id,
+                        state_.now() + state_.queue(task.image.queue).policy.lease_ms);
       reply.leases.push_back(Describe(task));
     }
     if (!missing.empty()) return Outcome<LeaseReply>::Need(std::move(missing));

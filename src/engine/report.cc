@@ -15,11 +15,12 @@ Status NoSuchTask(TaskId id) {
   return {Code::kNotFound, "there is no task " + id.ToString() + ", or it is no longer kept"};
 }
 
-// Whether the attempt that `token` names was ended by a report of its own worker, and nothing
-// happened since.
-bool WasReported(const TaskImage& image, const Token& token) {
-  return image.reported && image.attempt == token.attempt && image.term == token.term &&
-         image.state != TaskState::kRunning;
+// Whether this report was taken before, and the task was not leased since. A worker that says first
+// one thing and then another is told that the second had no effect.
+bool WasTaken(const TaskImage& image, const Report& report) {
+  const bool says_completed = report.kind == Report::Kind::kCompleted;
+  return image.reported && image.token() == report.token && image.state != TaskState::kRunning &&
+         says_completed == (image.state == TaskState::kCompleted);
 }
 
 }  // namespace
@@ -28,7 +29,7 @@ Outcome<bool> Engine::Apply(const Report& report, const TaskRecord* loaded, bool
   const TaskSlot* task = state_.Find(report.token.task);
   if (task == nullptr) return ApplyLate(report, loaded, was_loaded);
   if (task->image.state != TaskState::kRunning || task->image.token() != report.token) {
-    if (WasReported(task->image, report.token)) return true;
+    if (WasTaken(task->image, report)) return true;
     return LeaseIsLost(report.token);
   }
   switch (report.kind) {
@@ -52,7 +53,7 @@ Outcome<bool> Engine::ApplyLate(const Report& report, const TaskRecord* loaded,
   if (id.shard() != state_.shard() || id >= state_.next_task()) return NoSuchTask(id);
   if (!was_loaded) return Outcome<bool>::Need({id});
   if (loaded == nullptr || !IsTerminal(loaded->image.state)) return NoSuchTask(id);
-  if (WasReported(loaded->image, report.token)) return true;
+  if (WasTaken(loaded->image, report)) return true;
   return LeaseIsLost(report.token);
 }
 

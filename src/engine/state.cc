@@ -37,6 +37,7 @@ void State::Apply(const TypeIsNow& effect) {
 void State::Apply(const TaskIsNew& effect) {
   const uint32_t slot = SlotOf(effect.image);
   EditParts(&tasks_[slot], [&](TaskParts* parts) { *parts = {.body = effect.body}; });
+  tasks_[slot].payload_bytes = static_cast<uint32_t>(effect.body->payload.size());
   Change(slot, effect.image, nullptr);
   ++MutableQueue(effect.image.queue).counters.accepted;
   next_sequence_ = std::max(next_sequence_, effect.image.id.sequence() + 1);
@@ -186,7 +187,9 @@ void State::NoteEnd(const TaskSlot& task) {
   const bool completed = image.state == TaskState::kCompleted;
   uint64_t& next = completed ? queue.counters.completed_next : queue.counters.dead_next;
   next = std::max(next, image.ordinal + 1);
-  const auto bytes = task.parts == nullptr ? 0 : static_cast<uint32_t>(task.parts->bytes());
+  const bool has_result = task.parts != nullptr && task.parts->result != nullptr;
+  const size_t result_bytes = has_result ? task.parts->result->bytes.size() : 0;
+  const auto bytes = task.payload_bytes + static_cast<uint32_t>(result_bytes);
   (completed ? queue.completed : queue.dead)
       .Add(image.ordinal, {image.id, ShardTime{image.when_ms}, bytes});
 }
@@ -243,7 +246,7 @@ bool State::Forget(uint64_t frame, size_t limit) {
     } else if (parts_bytes_ > parts_bytes_max || !task.HasBody()) {
       DropParts(&task);
     } else {
-      supplied_.push_back(id);
+      NoteSupplied(id);
     }
   }
   for (; limit > 0 && parts_bytes_ > parts_bytes_max && !supplied_.empty(); --limit) {
@@ -263,11 +266,25 @@ void State::Supply(const TaskRecord& record) {
     if (parts->error == nullptr) parts->error = record.error;
     if (parts->result == nullptr) parts->result = record.result;
   });
-  supplied_.push_back(record.image.id);
+  NoteSupplied(record.image.id);
 }
 
-void State::LoadTask(const TaskRecord& record) {
+// Also sees to it that the list does not outgrow what is in memory: each entry that is added drops
+// up to two that have nothing left to forget.
+void State::NoteSupplied(TaskId id) {
+  supplied_.push_back(id);
+  for (int i = 0; i < 2; ++i) {
+    const TaskId oldest = supplied_.front();
+    const TaskSlot* task = Find(oldest);
+    supplied_.pop_front();
+    if (task != nullptr && task->HasBody() && !IsTerminal(task->image.state))
+      supplied_.push_back(oldest);
+  }
+}
+
+void State::LoadTask(const TaskRecord& record, uint32_t payload_bytes) {
   const uint32_t slot = SlotOf(record.image);
+  tasks_[slot].payload_bytes = payload_bytes;
   tasks_[slot].image = record.image;
   Attach(slot, record.holder ? &*record.holder : nullptr);
 }

@@ -90,7 +90,7 @@ class State {
 
   // What recovery loads from the store before it replays.
 
-  void LoadTask(const TaskRecord& record);
+  void LoadTask(const TaskRecord& record, uint32_t payload_bytes);
   void LoadEnded(const TaskImage& image, uint32_t bytes);
   void LoadNextSequence(uint64_t next) { next_sequence_ = std::max(next_sequence_, next); }
 
@@ -115,6 +115,7 @@ class State {
   template <class SetParts>
   void EditParts(TaskSlot* task, SetParts set);
   void DropParts(TaskSlot* task);
+  void NoteSupplied(TaskId id);
   void Erase(uint32_t slot);
 
   ShardId shard_;

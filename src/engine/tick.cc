@@ -25,9 +25,13 @@ bool Engine::Tick(size_t limit) {
     if (limit-- == 0) return true;
     MakeReady(*task);
   }
+  for (const KeyIsNow* key = state_.keys().Earliest(); key && key->expires <= state_.now();
+       key = state_.keys().Earliest()) {
+    if (limit-- == 0) return true;
+    Emit(KeyIsGone{.id = IdempotencyId(key->id)});
+  }
   if (state_.now() >= next_retention_check_) {
     next_retention_check_ = state_.now() + kRetentionCheckMs;
-    RetireOldKeys(limit);
     TouchOldQueues();
   }
   return false;
@@ -38,12 +42,6 @@ void Engine::MakeReady(const TaskSlot& task) {
   image.state = TaskState::kReady;
   image.when_ms = 0;
   Emit(TaskIsNow{.image = image, .holder = {}, .error = nullptr, .result = nullptr});
-}
-
-void Engine::RetireOldKeys(size_t limit) {
-  for (const KeyIsNow* key = state_.keys().Earliest();
-       key && key->expires <= state_.now() && limit > 0; key = state_.keys().Earliest(), --limit)
-    Emit(KeyIsGone{.id = IdempotencyId(key->id)});
 }
 
 // EndBatch() then lets go of what has grown too old.

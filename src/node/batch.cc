@@ -34,6 +34,7 @@ void Shard::Flush() {
   time_is_stale_ = true;
   SealIfRoom();
   TickLater();
+  CloseIfIdle();
 }
 
 void Shard::SealIfRoom() {

@@ -24,7 +24,9 @@ void Shard::CheckpointLater() {
 }
 
 void Shard::Checkpoint() {
-  if (failed_ || durable_frame_ == stored_frame_ || std::exchange(checkpoint_runs_, true)) return;
+  if (failed_ || durable_frame_ == stored_frame_ || checkpoint_pauses_ ||
+      std::exchange(checkpoint_runs_, true))
+    return;
   const uint64_t to = durable_frame_;
   if (options_.durability == NodeOptions::Durability::kFsync) return RunCheckpoint(to);
   // The store must never be ahead of the journal.
@@ -51,7 +53,11 @@ void Shard::OnCheckpointed(const Result<uint64_t>& applied, WallTime as_of) {
   if (applied.status().code() == Code::kResourceExhausted) {
     if (closed_) return std::exchange(closed_, nullptr)();  // the journal has it all
     env_.log("the disk is too full for a checkpoint: trying again in a second");
-    env_.shard->PostAfter(kFullDiskRetryMs, [this] { Checkpoint(); });
+    checkpoint_pauses_ = true;
+    env_.shard->PostAfter(kFullDiskRetryMs, [this] {
+      checkpoint_pauses_ = false;
+      Checkpoint();
+    });
     return;
   }
   if (!applied.ok()) return Fail(applied.status());
@@ -89,10 +95,12 @@ void Shard::ForgetLater() {
 
 void Shard::CheckSpace() {
   if (std::exchange(space_check_posted_, true)) return;
-  env_.checkpoint->Post([this] {
+  // Not behind a checkpoint, which may take seconds.
+  env_.reader->Post([this, written = stats_.journal_bytes] {
     Status status = space_->Check();
-    env_.shard->Post([this, status = std::move(status)] {
+    env_.shard->Post([this, written, status = std::move(status)] {
       space_check_posted_ = false;
+      written_at_space_check_ = written;
       if (!status.ok()) Fail(status);
     });
   });

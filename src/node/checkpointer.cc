@@ -40,9 +40,17 @@ Result<uint64_t> Checkpointer::Run(uint64_t to) {
   meta.wall = clock_->Wall();
   meta.next_sequence = std::max(meta.next_sequence, fold.next_sequence());
   meta.term = journal_->term();
-  TREADLE_RETURN_IF_ERROR(Write(fold.Take(transaction_bytes_), meta));
+  const Status written = Write(fold.Take(transaction_bytes_), meta);
+  if (!written.ok()) {
+    // A part of it is in the store now: what begins in these frames may be there.
+    recovered_ = std::max(recovered_, meta.applied);
+    return written;
+  }
   meta_ = meta;
-  TREADLE_RETURN_IF_ERROR(journal_->Trim(meta_.applied));
+  // Never taken for a full disk, and tried again: a segment that stays behind would be a hole
+  // later.
+  if (const Status trimmed = journal_->Trim(meta_.applied); !trimmed.ok())
+    return Status(Code::kUnavailable, trimmed.message());
   return meta_.applied;
 }
 

@@ -35,7 +35,7 @@ class Checkpointer {
   Store* store_;
   Clock* clock_;
   StoreMeta meta_;
-  uint64_t recovered_;
+  uint64_t recovered_;  // what began up to this frame may be in the store, in part
   size_t transaction_bytes_;
 };
 

@@ -31,6 +31,10 @@ Status Validate(const ExchangeRequest& request) {
     TREADLE_RETURN_IF_ERROR(ValidateName("queues", queue));
   for (const std::string& type : request.types)
     TREADLE_RETURN_IF_ERROR(ValidateName("types", type));
+  if (request.queues.size() * request.types.size() > limits::kExchangeLanes)
+    return {Code::kInvalidArgument, "queues times types must be at most " +
+                                        std::to_string(limits::kExchangeLanes) +
+                                        "; use several workers"};
   if (request.want > 0 && (request.queues.empty() || request.types.empty()))
     return {Code::kInvalidArgument,
             "queues and types must name at least one each when want is not 0"};

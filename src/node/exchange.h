@@ -27,6 +27,7 @@ struct ExchangeReply {
   std::vector<std::pair<Token, Status>> reports;  // in the order of the request
   std::vector<Token> lost;  // leases that the worker no longer has: those it tried to renew, and
                             // those that just ended
+  uint32_t sequence = 0;    // of the request
   uint64_t delivery = 0;    // names this answer; for Node::Undelivered()
 };
 

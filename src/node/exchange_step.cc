@@ -7,8 +7,8 @@
 namespace treadle {
 namespace {
 
-constexpr int64_t kSessionIdleMs = 300'000;
-constexpr size_t kSessionsMax = 1'000;  // fewer are not worth a look
+constexpr int64_t kSessionIdleMs = 120'000;  // longer than any worker waits for an answer
+constexpr int64_t kSessionSweepMs = 10'000;
 
 }  // namespace
 
@@ -74,7 +74,7 @@ bool Shard::LeaseFor(const Waiters::Job& job) {
   Outcome<LeaseReply> outcome = engine_->Lease(
       {request.holder, request.sequence, request.queues, request.types, request.want});
   if (!outcome.needs.empty()) {
-    Load(outcome.needs, [this, job](const Loaded&) { StepExchange(job, {}); });
+    LoadLane(outcome.needs, [this, job](const Loaded&) { StepExchange(job, {}); });
     return false;
   }
   stats_.tasks_leased += outcome.reply->leases.size();
@@ -84,6 +84,7 @@ bool Shard::LeaseFor(const Waiters::Job& job) {
 
 void Shard::FinishExchange(const Waiters::Job& job) {
   job->reply.delivery = next_ticket_++;
+  job->reply.sequence = job->request.sequence;
   Session& session = sessions_[job->request.holder];
   session.seen_ms = env_.clock->MonotonicMs();
   session.delivery = job->reply.delivery;
@@ -95,6 +96,8 @@ void Shard::EndParked(const Waiters::Job& job) {
 }
 
 void Shard::ParkExchange(const Waiters::Job& job) {
+  // While it was loading, the worker has gone on.
+  if (job->request.sequence < sessions_[job->request.holder].sequence) return EndParked(job);
   waiters_.Park(job);
   env_.shard->PostAfter(job->request.wait_ms, [this, ticket = job->ticket] {
     if (failed_) return;
@@ -110,8 +113,10 @@ void Shard::Abandon(uint64_t ticket) {
 void Shard::Undelivered(const LeaseHolder& holder, const ExchangeReply& reply) {
   if (failed_) return;
   const auto session = sessions_.find(holder);
-  // The worker has asked again and was given the same leases: they are in its hands.
-  if (session != sessions_.end() && session->second.delivery != reply.delivery) return;
+  // The worker has asked the same again and was given the same leases: they are in its hands.
+  if (session != sessions_.end() && session->second.sequence == reply.sequence &&
+      session->second.delivery != reply.delivery)
+    return;
   for (const Leased& lease : reply.leases) {
     Report report;
     report.token = lease.token;
@@ -121,8 +126,9 @@ void Shard::Undelivered(const LeaseHolder& holder, const ExchangeReply& reply) {
 }
 
 void Shard::ForgetIdleSessions() {
-  if (sessions_.size() < kSessionsMax) return;
   const int64_t now = env_.clock->MonotonicMs();
+  if (now < next_session_sweep_ms_) return;
+  next_session_sweep_ms_ = now + kSessionSweepMs;
   std::erase_if(sessions_,
                 [&](const auto& entry) { return now - entry.second.seen_ms > kSessionIdleMs; });
 }

@@ -12,50 +12,79 @@ constexpr int64_t kListWaitMs = 200;
 
 }  // namespace
 
-void Shard::Load(const std::vector<TaskId>& tasks, Then then) {
+void Shard::Load(std::vector<TaskId> tasks, Then then) {
+  auto job = std::make_shared<LoadJob>();
+  job->tasks = std::move(tasks);
+  job->then.push_back(std::move(then));
+  Read(job);
+}
+
+// Workers that wait for the same lane need the same tasks: one load serves all of them.
+void Shard::LoadLane(std::vector<TaskId> tasks, Then then) {
+  const TaskId front = tasks.front();
+  if (const auto it = lane_loads_.find(front); it != lane_loads_.end())
+    return it->second->then.push_back(std::move(then));
+  auto job = std::make_shared<LoadJob>();
+  lane_loads_.emplace(front, job);
+  job->tasks = std::move(tasks);
+  job->then.push_back([this, front](const Loaded&) { lane_loads_.erase(front); });
+  job->then.push_back(std::move(then));
+  Read(job);
+}
+
+void Shard::Read(const std::shared_ptr<LoadJob>& job) {
   std::vector<TaskPlace> places;
-  places.reserve(tasks.size());
-  for (const TaskId id : tasks) {
+  places.reserve(job->tasks.size());
+  for (const TaskId id : job->tasks) {
     const TaskSlot* task = engine_->Peek(id);
     places.push_back(task == nullptr ? TaskPlace{.id = id} : TaskPlace::Of(task->image));
   }
-  env_.reader->Post([this, tasks, places = std::move(places), then = std::move(then),
-                     stored = stored_frame_]() mutable {
+  env_.reader->Post([this, job, places = std::move(places), stored = stored_frame_] {
     auto records = storage_->store->Load(places);
-    env_.shard->Post([this, tasks = std::move(tasks), stored, records = std::move(records),
-                      then = std::move(then)]() mutable {
-      OnLoaded(tasks, stored, std::move(records), std::move(then));
+    env_.shard->Post([this, job, stored, records = std::move(records)]() mutable {
+      OnRead(job, stored, std::move(records));
     });
   });
 }
 
-void Shard::OnLoaded(const std::vector<TaskId>& tasks, uint64_t stored_frame,
-                     Result<std::vector<TaskRecord>> records, Then then) {
+// `stored`: the frame that the store had reached, at least, when it was read.
+void Shard::OnRead(const std::shared_ptr<LoadJob>& job, uint64_t stored,
+                   Result<std::vector<TaskRecord>> records) {
   if (failed_) return;
   if (!records.ok()) return Fail(records.status());
-  // A task that was changed, stored and forgotten since would be older in our hands than in the
-  // store.
-  if (stored_frame != stored_frame_) return Load(tasks, std::move(then));
-  Loaded loaded;
-  for (TaskRecord& record : *records) loaded.emplace(record.image.id, std::move(record));
-  Engine& engine = Open();
-  for (const TaskId id : tasks) {
-    const TaskSlot* task = engine.Peek(id);
-    if (task == nullptr || task->HasBody() || IsTerminal(task->image.state)) continue;
-    const auto it = loaded.find(id);
-    if (it != loaded.end() && it->second.body != nullptr) {
-      engine.mutable_state()->Supply(it->second);
-    } else {
-      env_.log("the payload of task " + id.ToString() + " is damaged in the store: it goes dead");
-      engine.Bury(id, {"payload_damaged", "the payload in the store does not match its SHA-256"});
-    }
+  for (TaskRecord& record : *records)
+    job->loaded.insert_or_assign(record.image.id, std::move(record));
+  std::vector<TaskId> stale;
+  for (const TaskId id : std::exchange(job->tasks, {})) {
+    const auto it = job->loaded.find(id);
+    const TaskRecord* record = it == job->loaded.end() ? nullptr : &it->second;
+    IsStale(id, record, stored) ? stale.push_back(id) : TakeIn(id, record);
   }
-  then(loaded);
+  job->tasks = std::move(stale);
+  if (!job->tasks.empty()) return Read(job);
+  for (const Then& then : std::exchange(job->then, {})) then(job->loaded);
+}
+
+// A task that was changed, stored and forgotten since the store was read is older in our hands.
+bool Shard::IsStale(TaskId id, const TaskRecord* record, uint64_t stored) const {
+  if (stored == stored_frame_) return false;
+  if (const TaskSlot* task = engine_->Peek(id))
+    return !task->HasBody() && task->changed_in > stored;
+  return record == nullptr || !IsTerminal(record->image.state);  // it may have ended by now
+}
+
+void Shard::TakeIn(TaskId id, const TaskRecord* record) {
+  Engine& engine = Open();
+  const TaskSlot* task = engine.Peek(id);
+  if (task == nullptr || task->HasBody() || IsTerminal(task->image.state)) return;
+  if (record != nullptr && record->body != nullptr) return engine.mutable_state()->Supply(*record);
+  env_.log("the payload of task " + id.ToString() + " is damaged in the store: it goes dead");
+  engine.Bury(id, {"payload_damaged", "the payload in the store does not match its SHA-256"});
 }
 
 void Shard::List(TaskQuery query, Callback<ListReply> done) {
   if (failed_) return;
-  const uint64_t wanted = next_frame_ - (batch_open_ ? 0 : 1);
+  const uint64_t wanted = next_frame_ - (effects_.empty() ? 1 : 0);
   auto read = std::make_shared<std::function<void()>>(
       [this, query = std::move(query), done = std::move(done)] { ReadList(query, done); });
   if (stored_frame_ >= wanted) return (*read)();
@@ -67,7 +96,7 @@ void Shard::List(TaskQuery query, Callback<ListReply> done) {
 }
 
 void Shard::ReadList(TaskQuery query, Callback<ListReply> done) {
-  const bool is_current = stored_frame_ + 1 == next_frame_ && !batch_open_;
+  const bool is_current = stored_frame_ + 1 == next_frame_ && effects_.empty();
   const WallTime as_of = is_current ? env_.clock->Wall() : stored_as_of_;
   env_.reader->Post([this, query = std::move(query), done = std::move(done), as_of]() mutable {
     auto page = storage_->store->List(query);

@@ -31,9 +31,9 @@ struct NodeOptions {
   enum class Durability { kFsync, kInterval } durability = Durability::kFsync;
   /// Enqueues are refused while the file system has less than this free.
   uint64_t disk_reserve_bytes = uint64_t{128} << 20;
-  /// Kept as a file and given up when the disk is full, so that completions and a checkpoint still
-  /// fit.
-  uint64_t ballast_bytes = uint64_t{32} << 20;
+  /// Kept as a file and given up when the disk is full: room for one more segment, and for a
+  /// checkpoint beside it.
+  uint64_t ballast_bytes = uint64_t{48} << 20;
   /// A checkpoint begins after this much journal, or this long after a change.
   uint64_t checkpoint_bytes = uint64_t{32} << 20;
   int64_t checkpoint_ms = 2'000;

@@ -29,17 +29,28 @@ Status CheckFit(const StoreMeta& meta, const Journal& journal) {
 
 Status LoadStore(Store* store, State* state) {
   Store::Visitor visit;
-  visit.queue = [=](const QueueIsNow& queue) { return state->Apply(queue), Status(); };
-  visit.type = [=](const TypeIsNow& type) { return state->Apply(type), Status(); };
-  visit.counters = [=](const CountersAreNow& counters) { return state->Apply(counters), Status(); };
+  const Status gap(Code::kDataLoss,
+                   "queues or task types are missing in the store; run treadle data check");
+  visit.queue = [=](const QueueIsNow& queue) {
+    if (queue.id != state->queues() + 1) return gap;
+    return state->Apply(queue), Status();
+  };
+  visit.type = [=](const TypeIsNow& type) {
+    if (type.id != state->types() + 1) return gap;
+    return state->Apply(type), Status();
+  };
+  visit.counters = [=](const CountersAreNow& counters) {
+    if (counters.queue == 0 || counters.queue > state->queues()) return gap;
+    return state->Apply(counters), Status();
+  };
   visit.key = [=](const KeyIsNow& key) { return state->Apply(key), Status(); };
-  visit.task = [=](const TaskRecord& task) -> Status {
+  visit.task = [=](const TaskRecord& task, uint32_t payload_bytes) -> Status {
     if (task.image.queue == 0 || task.image.queue > state->queues() || task.image.type == 0 ||
         task.image.type > state->types() || IsTerminal(task.image.state) ||
         (task.image.state == TaskState::kRunning && !task.holder))
       return {Code::kDataLoss, "the store's row of task " + task.image.id.ToString() +
                                    " makes no sense; run treadle data check"};
-    return state->LoadTask(task), Status();
+    return state->LoadTask(task, payload_bytes), Status();
   };
   visit.ended = [=](const TaskImage& image, uint32_t bytes) -> Status {
     if (image.queue == 0 || image.queue > state->queues() || !IsTerminal(image.state))

@@ -36,12 +36,21 @@ void Shard::Start() {
   TickLater();
 }
 
+// What was written since the last look at the disk counts as gone from it.
+bool Shard::IsDiskNearlyFull() {
+  if (space_->refuses()) return true;
+  const uint64_t written = stats_.journal_bytes - written_at_space_check_;
+  if (written < space_->spendable_bytes()) return false;
+  CheckSpace();
+  return true;
+}
+
 void Shard::Enqueue(EnqueueCommand command, uint64_t bytes, Callback<EnqueueReply> done) {
   if (failed_) return;
   Status refusal;
   if (closing_)
     refusal = {Code::kUnavailable, "the server is stopping"};
-  else if (space_->refuses())
+  else if (IsDiskNearlyFull())
     refusal = Status(Code::kResourceExhausted, "the server's disk is nearly full")
                   .WithRetryAfter(kRetryFullDiskMs);
   else if (backlog_bytes_ > options_.backlog_bytes_max)

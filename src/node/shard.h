@@ -98,10 +98,21 @@ class Shard {
   void WakeWaiters();
   void WakeForLostLeases();
 
+  bool IsDiskNearlyFull();
+
   // load.cc: tasks that are not in memory; lists.
-  void Load(const std::vector<TaskId>& tasks, Then then);
-  void OnLoaded(const std::vector<TaskId>& tasks, uint64_t stored_frame,
-                Result<std::vector<TaskRecord>> records, Then then);
+  struct LoadJob {
+    std::vector<TaskId> tasks;  // that are still to be read
+    Loaded loaded;
+    std::vector<Then> then;
+  };
+  void Load(std::vector<TaskId> tasks, Then then);
+  void LoadLane(std::vector<TaskId> tasks, Then then);
+  void Read(const std::shared_ptr<LoadJob>& job);
+  void OnRead(const std::shared_ptr<LoadJob>& job, uint64_t stored,
+              Result<std::vector<TaskRecord>> records);
+  bool IsStale(TaskId id, const TaskRecord* record, uint64_t stored) const;
+  void TakeIn(TaskId id, const TaskRecord* record);
   void ReadList(TaskQuery query, Callback<ListReply> done);
 
   // exchange_step.cc
@@ -152,6 +163,8 @@ class Shard {
   bool sync_posted_ = false;
   std::atomic<uint64_t> bytes_under_way_{0};
 
+  std::map<TaskId, std::shared_ptr<LoadJob>> lane_loads_;  // under way, by their first task
+
   // Checkpoints.
   uint64_t stored_frame_;
   WallTime stored_as_of_;
@@ -159,6 +172,7 @@ class Shard {
   std::deque<std::pair<uint64_t, uint64_t>> backlog_;  // (frame, bytes)
   bool checkpoint_runs_ = false;
   bool checkpoint_timer_ = false;
+  bool checkpoint_pauses_ = false;  // the disk was too full for the last one
   bool forget_posted_ = false;
   struct ListWaiting {
     uint64_t frame;                               // that the store must have reached
@@ -166,6 +180,7 @@ class Shard {
   };
   std::vector<ListWaiting> lists_;
   bool space_check_posted_ = false;
+  uint64_t written_at_space_check_ = 0;  // journal bytes when the disk was last looked at
   std::function<void()> closed_;
 
   struct Session {
@@ -174,6 +189,7 @@ class Shard {
     int64_t seen_ms = 0;
   };
   std::map<LeaseHolder, Session> sessions_;
+  int64_t next_session_sweep_ms_ = 0;
   uint64_t next_ticket_ = 1;
   NodeStats stats_;
 };

@@ -13,11 +13,14 @@ SpaceGuard::SpaceGuard(Disk* disk, Journal* journal, std::string directory, uint
       directory_(std::move(directory)),
       reserve_bytes_(reserve_bytes),
       ballast_bytes_(ballast_bytes),
-      log_(std::move(log)) {}
+      log_(std::move(log)),
+      // It may be there from before, whole or in part.
+      has_ballast_(disk->Open(directory_ + "/ballast", Disk::Mode::kRead).ok()) {}
 
 Status SpaceGuard::Check() {
+  MutexLock lock(mutex_);
   Status room = journal_->MakeRoom();
-  if (room.code() == Code::kResourceExhausted && GiveUpBallast()) room = journal_->MakeRoom();
+  if (room.code() == Code::kResourceExhausted && RemoveBallast()) room = journal_->MakeRoom();
   if (!room.ok() && room.code() != Code::kResourceExhausted) return room;
   TREADLE_ASSIGN_OR_RETURN(const uint64_t free, disk_->FreeBytes(directory_));
   bool enough = room.ok() && free >= reserve_bytes_ + (has_ballast_ ? 0 : ballast_bytes_);
@@ -26,6 +29,7 @@ Status SpaceGuard::Check() {
     if (!made.ok() && made.code() != Code::kResourceExhausted) return made;
     enough = made.ok();
   }
+  spendable_ = free > reserve_bytes_ ? free - reserve_bytes_ : 0;
   if (refuses_.exchange(!enough) == !enough) return {};
   log_(enough ? "the disk has room again: enqueues are accepted"
               : "the disk of " + directory_ + " is nearly full (" + std::to_string(free >> 20) +
@@ -34,6 +38,11 @@ Status SpaceGuard::Check() {
 }
 
 bool SpaceGuard::GiveUpBallast() {
+  MutexLock lock(mutex_);
+  return RemoveBallast();
+}
+
+bool SpaceGuard::RemoveBallast() {
   if (!std::exchange(has_ballast_, false)) return false;
   const std::string path = directory_ + "/ballast";
   return disk_->Remove(path).ok() && disk_->SyncDirectory(directory_).ok();
@@ -51,8 +60,8 @@ Status SpaceGuard::MakeBallast() {
     size += n;
   }
   if (status.ok()) status = file->Sync();
-  has_ballast_ = true;  // also if it is only a part: GiveUpBallast() removes it
-  if (!status.ok()) GiveUpBallast();
+  has_ballast_ = true;  // also if it is only a part: RemoveBallast() takes it away
+  if (!status.ok()) RemoveBallast();
   return status;
 }
 

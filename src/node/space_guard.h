@@ -13,6 +13,7 @@
 
 #include "base/disk.h"
 #include "base/status.h"
+#include "base/thread_annotations.h"
 #include "journal/journal.h"
 
 namespace treadle {
@@ -33,9 +34,12 @@ class SpaceGuard {
   bool GiveUpBallast();
 
   bool refuses() const { return refuses_.load(std::memory_order_relaxed); }
+  /// What may be written before the next Check() without touching the reserve, as of the last one.
+  uint64_t spendable_bytes() const { return spendable_.load(std::memory_order_relaxed); }
 
  private:
-  Status MakeBallast();
+  Status MakeBallast() TREADLE_REQUIRES(mutex_);
+  bool RemoveBallast() TREADLE_REQUIRES(mutex_);
 
   Disk* disk_;
   Journal* journal_;
@@ -43,8 +47,10 @@ class SpaceGuard {
   uint64_t reserve_bytes_;
   uint64_t ballast_bytes_;
   Log log_;
-  bool has_ballast_ = false;
+  Mutex mutex_;
+  bool has_ballast_ TREADLE_GUARDED_BY(mutex_);
   std::atomic<bool> refuses_{false};
+  std::atomic<uint64_t> spendable_{0};
 };
 
 }  // namespace treadle

@@ -59,13 +59,13 @@ Status ScanKeys(Connection* db, const Store::Visitor& visit) {
 }
 
 Status ScanLive(Connection* db, const Store::Visitor& visit) {
-  const std::string sql =
-      "SELECT " + LiveColumns(Parts::kImage) + " FROM live ORDER BY queue, type, rank, id";
+  const std::string sql = "SELECT " + LiveColumns(Parts::kImage) +
+                          ", length(payload) FROM live ORDER BY queue, type, rank, id";
   TaskRecord record;
   return ForEachRow(db, sql, [&](const Rows& row) {
     TREADLE_RETURN_IF_ERROR(ReadImage(row, &record.image));
     record.holder = ReadHolder(row);
-    return visit.task(record);
+    return visit.task(record, row.As<uint32_t>(ColumnCount(Parts::kImage)));
   });
 }
 

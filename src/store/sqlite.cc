@@ -21,6 +21,9 @@ Code CodeOf(int extended, int system_errno) {
     case SQLITE_CANTOPEN:
       return system_errno == EACCES ? Code::kPermissionDenied : Code::kUnavailable;
     case SQLITE_IOERR:
+      // A failed sync is never a full disk: nobody may go on after one.
+      if (extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC)
+        return Code::kUnavailable;
       return system_errno == ENOSPC ? Code::kResourceExhausted : Code::kUnavailable;
     default:
       return Code::kUnavailable;

@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 
 #include "journal/journal.h"
@@ -37,6 +38,9 @@ struct JournalKind {
   std::string name;
   std::function<std::unique_ptr<JournalHome>()> make;
 };
+
+// GoogleTest's hook for the names that ctest shows; without it they hold the bytes of the object.
+inline void PrintTo(const JournalKind& kind, std::ostream* out) { *out << kind.name; }
 
 inline std::string JournalKindName(const testing::TestParamInfo<JournalKind>& info) {
   return info.param.name;

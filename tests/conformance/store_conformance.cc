@@ -43,7 +43,12 @@ Store::Visitor CollectInto(StoreContents* contents) {
                 contents->keys[key.id] = key;
                 return Status();
               },
-          .task = into(&contents->live),
+          .task =
+              [contents](const TaskRecord& task, uint32_t payload_bytes) {
+                contents->live.push_back(task);
+                contents->live_bytes.push_back(payload_bytes);
+                return Status();
+              },
           .ended =
               [contents](const TaskImage& image, uint32_t bytes) {
                 contents->ended.push_back(image);

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,9 @@ struct StoreKind {
   std::function<std::unique_ptr<StoreHome>()> make;
 };
 
+// GoogleTest's hook for the names that ctest shows; without it they hold the bytes of the object.
+inline void PrintTo(const StoreKind& kind, std::ostream* out) { *out << kind.name; }
+
 inline std::string KindName(const testing::TestParamInfo<StoreKind>& info) {
   return info.param.name;
 }
@@ -49,6 +53,7 @@ struct StoreContents {
   std::map<IdempotencyId, KeyIsNow> keys;
   std::vector<TaskRecord> live;
   std::vector<TaskImage> ended;
+  std::vector<uint32_t> live_bytes;  // of payloads
   std::vector<uint32_t> ended_bytes;
 };
 

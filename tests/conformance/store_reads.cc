@@ -119,7 +119,7 @@ TEST_P(StoreConformance, AVisitorsErrorStopsTheReadingAndTheStoreStaysUsable) {
   Write(AllNew(Mixture(20)));
   StoreContents contents;
   Store::Visitor visitor = CollectInto(&contents);
-  visitor.task = [](const TaskRecord&) { return Status(Code::kAborted, "enough"); };
+  visitor.task = [](const TaskRecord&, uint32_t) { return Status(Code::kAborted, "enough"); };
   EXPECT_EQ(store_->ReadAll(visitor).code(), Code::kAborted);
   Write({NewChange(MakeTask(21, TaskState::kReady))});
   EXPECT_EQ(ReadAll().live.size() + ReadAll().ended.size(), 21u);

@@ -206,6 +206,7 @@ class ModelRun {
     command.holder = {"w" + std::to_string(random_.Below(3)), random_.Below(2)};
     command.exchange = random_.OneIn(4) ? exchange_ : ++exchange_;
     command.queues = random_.OneIn(3) ? queues_ : std::vector{queues_[random_.Below(2)]};
+    if (random_.OneIn(8)) command.queues.push_back(command.queues[0]);  // named twice
     command.types = random_.OneIn(2) ? types_ : std::vector{types_[random_.Below(2)]};
     command.want = static_cast<uint32_t>(1 + random_.Below(4));
     const auto got = engine_.Lease(command);

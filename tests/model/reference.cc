@@ -68,8 +68,10 @@ std::vector<Token> Reference::Lease(const LeaseCommand& command) {
   std::vector<ReferenceTask*> ready;
   for (auto& [id, task] : tasks_) {
     if (task.state == TaskState::kRunning && task.holder == command.holder &&
-        task.exchange == command.exchange)
+        task.exchange == command.exchange) {
+      task.lease_end_ms = shard_ms + policy.lease_ms;
       leases.push_back(task.token());
+    }
     if (task.state == TaskState::kReady && Contains(command.queues, task.queue) &&
         Contains(command.types, task.type))
       ready.push_back(&task);
@@ -98,7 +100,11 @@ Code Reference::Apply(const Report& report) {
   if (it == tasks_.end()) return Code::kNotFound;
   ReferenceTask& task = it->second;
   if (task.token() != report.token) return Code::kAborted;
-  if (task.state != TaskState::kRunning) return task.reported ? Code::kOk : Code::kAborted;
+  if (task.state != TaskState::kRunning) {
+    const bool says_completed = report.kind == Report::Kind::kCompleted;
+    const bool is_completed = task.state == TaskState::kCompleted;
+    return task.reported && says_completed == is_completed ? Code::kOk : Code::kAborted;
+  }
   switch (report.kind) {
     case Report::Kind::kCompleted:
       task.reported = true;

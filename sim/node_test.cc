@@ -1,0 +1,261 @@
+// The node on the simulated disk, one situation at a time: what the seeds of treadle_sim meet only
+// by chance.
+
+#include "node/node.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "engine/engine.h"
+#include "sim/scheduler.h"
+#include "sim/simulated_server.h"
+
+namespace treadle::sim {
+namespace {
+
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class NodeTest : public testing::Test {
+ protected:
+  NodeTest() : server_(&scheduler_, 1) { EXPECT_TRUE(*server_.Start()); }
+
+  NewTask Task(std::string key = "") {
+    auto body = std::make_shared<TaskBody>();
+    body->payload = "\"payload\"";
+    body->payload_sha256 = Sha256Of(body->payload);
+    body->idempotency_key = std::move(key);
+    NewTask task;
+    task.type = "hello";
+    task.body = body;
+    return task;
+  }
+
+  /// Runs the world until `answer` is there; nothing if that does not happen within `ms`.
+  template <class T>
+  std::optional<T> Await(const std::optional<T>& answer, int64_t ms = 10'000) {
+    const int64_t deadline = scheduler_.MonotonicMs() + ms;
+    while (!answer && scheduler_.MonotonicMs() < deadline && !server_.disk().dead() &&
+           scheduler_.Step()) {
+    }
+    return answer;
+  }
+
+  std::optional<Result<EnqueueReply>> Enqueue(std::vector<NewTask> tasks) {
+    std::optional<Result<EnqueueReply>> answer;
+    server_.node()->Enqueue(*EnqueueCommand::Make(std::move(tasks)),
+                            [&](Result<EnqueueReply> reply) { answer = std::move(reply); });
+    return Await(answer);
+  }
+  TaskId EnqueueOne() { return (*Enqueue({Task()}))->tasks.at(0).id; }
+
+  ExchangeRequest Asking(uint32_t want, int64_t wait_ms = 0) {
+    return {.holder = {"worker", 1},
+            .sequence = ++sequence_,
+            .queues = {"default"},
+            .types = {"hello"},
+            .want = want,
+            .wait_ms = wait_ms};
+  }
+  std::optional<Result<ExchangeReply>> Exchange(ExchangeRequest request) {
+    std::optional<Result<ExchangeReply>> answer;
+    server_.node()->Exchange(std::move(request),
+                             [&](Result<ExchangeReply> reply) { answer = std::move(reply); });
+    return Await(answer, 120'000);
+  }
+  ExchangeRequest Completing(const Token& token) {
+    ExchangeRequest request = Asking(0);
+    Report report{.token = token};
+    report.result = std::make_shared<TaskResult>();
+    request.reports = {report};
+    return request;
+  }
+
+  Result<TaskView> Get(TaskId id, int64_t wait_ms = 0) {
+    std::optional<Result<TaskView>> answer;
+    server_.node()->Get(id, wait_ms, [&](Result<TaskView> view) { answer = std::move(view); });
+    return *Await(answer, 120'000);
+  }
+
+  Result<ListReply> List() {
+    std::optional<Result<ListReply>> answer;
+    server_.node()->List({}, [&](Result<ListReply> reply) { answer = std::move(reply); });
+    return *Await(answer);
+  }
+
+  void Restart() {
+    server_.Crash();
+    ASSERT_TRUE(*server_.Start());
+  }
+
+  Scheduler scheduler_{7};
+  SimulatedServer server_;
+  uint32_t sequence_ = 0;
+};
+
+TEST_F(NodeTest, AnAnswerLeavesOnlyWhenItsFrameIsDurable) {
+  server_.disk().CrashAt(1);  // the write of the frame
+  EXPECT_FALSE(Enqueue({Task()}).has_value());
+  EXPECT_TRUE(server_.disk().dead());
+  Restart();
+  EXPECT_TRUE(Enqueue({Task()}).has_value());
+}
+
+TEST_F(NodeTest, ATaskIsLeasedInTheFrameInWhichItArrivesWhileAWorkerWaits) {
+  std::optional<Result<ExchangeReply>> answer;
+  server_.node()->Exchange(Asking(1, 30'000),
+                           [&](Result<ExchangeReply> reply) { answer = std::move(reply); });
+  EXPECT_FALSE(Await(answer, 100).has_value());
+  const uint64_t frame = server_.node()->engine_for_tests().state().frame();
+  Enqueue({Task()});
+  ASSERT_TRUE(Await(answer).has_value());
+  EXPECT_THAT((*answer)->leases, SizeIs(1));
+  EXPECT_LE(server_.node()->engine_for_tests().state().frame(), frame + 1);
+}
+
+TEST_F(NodeTest, ARepeatedExchangeIsGivenItsLeasesAgainAfterACrash) {
+  EnqueueOne();
+  const ExchangeRequest request = Asking(1);
+  const Token token = (*Exchange(request))->leases.at(0).token;
+  Restart();
+  EXPECT_EQ((*Exchange(request))->leases.at(0).token, token);
+}
+
+TEST_F(NodeTest, AReportIsTakenAgainAfterACrashAndACheckpoint) {
+  const TaskId id = EnqueueOne();
+  const Token token = (*Exchange(Asking(1)))->leases.at(0).token;
+  ExchangeRequest request = Completing(token);
+  EXPECT_TRUE((*Exchange(request))->reports.at(0).second.ok());
+  EXPECT_TRUE(List().ok());  // asks for a checkpoint: the task leaves memory
+  Restart();
+  EXPECT_TRUE((*Exchange(request))->reports.at(0).second.ok());
+  EXPECT_EQ(Get(id)->task.image.state, TaskState::kCompleted);
+}
+
+TEST_F(NodeTest, AnAnswerThatWasNotDeliveredReturnsItsLeasesUnspent) {
+  const TaskId id = EnqueueOne();
+  const ExchangeRequest request = Asking(1);
+  ExchangeReply reply = **Exchange(request);
+  server_.node()->Undelivered(request.holder, reply);
+  EXPECT_EQ(Get(id)->task.image.state, TaskState::kReady);
+  EXPECT_EQ(Get(id)->task.image.spent(), 0U);
+}
+
+TEST_F(NodeTest, AnUndeliveredAnswerThatWasAskedForAgainKeepsItsLeases) {
+  const TaskId id = EnqueueOne();
+  const ExchangeRequest request = Asking(1);
+  const ExchangeReply lost = **Exchange(request);
+  const ExchangeReply again = **Exchange(request);
+  server_.node()->Undelivered(request.holder, lost);
+  EXPECT_EQ(Get(id)->task.image.state, TaskState::kRunning);
+  EXPECT_TRUE((*Exchange(Completing(again.leases.at(0).token)))->reports.at(0).second.ok());
+}
+
+TEST_F(NodeTest, AnOlderExchangeOfAWorkerIsRefusedAndANewerOneEndsTheParkedOne) {
+  std::optional<Result<ExchangeReply>> parked;
+  const ExchangeRequest first = Asking(1, 30'000);
+  server_.node()->Exchange(first, [&](Result<ExchangeReply> reply) { parked = std::move(reply); });
+  EXPECT_TRUE(Exchange(Asking(0))->ok());
+  ASSERT_TRUE(parked.has_value());
+  EXPECT_THAT((*parked)->leases, IsEmpty());
+  EXPECT_EQ(Exchange(first)->status().code(), Code::kAborted);
+}
+
+TEST_F(NodeTest, AParkedWorkerHearsOfALostLease) {
+  EnqueueOne();
+  const Token token = (*Exchange(Asking(1)))->leases.at(0).token;
+  const auto news = Exchange(Asking(0, 60'000));  // and does not renew
+  EXPECT_THAT((*news)->lost, testing::ElementsAre(token));
+}
+
+TEST_F(NodeTest, AReaderWaitsForTheEndOfATask) {
+  const TaskId id = EnqueueOne();
+  const Token token = (*Exchange(Asking(1)))->leases.at(0).token;
+  std::optional<Result<TaskView>> view;
+  server_.node()->Get(id, 60'000, [&](Result<TaskView> v) { view = std::move(v); });
+  EXPECT_FALSE(Await(view, 100).has_value());
+  Exchange(Completing(token));
+  ASSERT_TRUE(Await(view).has_value());
+  EXPECT_EQ((*view)->task.image.state, TaskState::kCompleted);
+  EXPECT_EQ(Get(EnqueueOne(), 50)->task.image.state, TaskState::kReady)
+      << "or until its time is up";
+}
+
+TEST_F(NodeTest, AListHoldsWhatWasAcknowledgedBeforeIt) {
+  const TaskId id = EnqueueOne();
+  const auto list = List();
+  ASSERT_THAT(list->page.tasks, SizeIs(1));
+  EXPECT_EQ(list->page.tasks[0].task.image.id, id);
+}
+
+TEST_F(NodeTest, AFullDiskRefusesEnqueuesAndStillTakesCompletions) {
+  EnqueueOne();
+  const Token token = (*Exchange(Asking(1)))->leases.at(0).token;
+  server_.disk().SetCapacity(0);
+  // The guard looks each second.
+  std::optional<int> never;
+  Await(never, 2'000);
+  EXPECT_EQ(server_.node()->Readiness().code(), Code::kResourceExhausted);
+  EXPECT_EQ(Enqueue({Task()})->status().code(), Code::kResourceExhausted);
+  EXPECT_GT(Enqueue({Task()})->status().retry_after_ms(), 0);
+  EXPECT_TRUE((*Exchange(Completing(token)))->reports.at(0).second.ok());
+  server_.disk().SetCapacity(UINT64_MAX);
+  Await(never, 2'000);
+  EXPECT_TRUE(Enqueue({Task()})->ok());
+  EXPECT_EQ(server_.wrongly_stopped(), "");
+}
+
+TEST_F(NodeTest, AFailedSyncStopsTheNodeAndNothingMoreIsTold) {
+  server_.disk().FailNextSync();
+  EXPECT_FALSE(Enqueue({Task()}).has_value());
+  EXPECT_NE(server_.wrongly_stopped(), "");
+}
+
+TEST_F(NodeTest, ACheckpointThatAFullDiskCutShortIsMendedByTheNext) {
+  std::vector<NewTask> tasks(40, Task());
+  EnqueueReply reply = **Enqueue(tasks);
+  // Room for the first transactions of the checkpoint, not for the last ones.
+  server_.disk().SetCapacity(server_.disk().used() + (24 << 10));
+  std::optional<int> never;
+  Await(never, 1'500);
+  const ExchangeRequest asking = Asking(40);
+  const ExchangeReply leased = **Exchange(asking);
+  ExchangeRequest request = Asking(0);
+  for (const Leased& lease : leased.leases) {
+    Report report{.token = lease.token};
+    report.result = std::make_shared<TaskResult>();
+    request.reports.push_back(report);
+  }
+  EXPECT_TRUE(Exchange(request)->ok());
+  server_.disk().SetCapacity(UINT64_MAX);
+  Await(never, 3'000);
+  Restart();
+  for (const auto& task : reply.tasks)
+    EXPECT_EQ(Get(task.id)->task.image.state, TaskState::kCompleted) << task.id.ToString();
+  server_.node()->engine_for_tests().state().CheckInvariants();
+}
+
+TEST_F(NodeTest, CloseEndsAlsoWhileReadersKeepAsking) {
+  EnqueueOne();
+  std::optional<bool> closed;
+  server_.node()->Close([&] { closed = true; });
+  std::optional<Result<QueueView>> view;
+  server_.node()->GetQueue("default", [&](Result<QueueView> v) { view = std::move(v); });
+  EXPECT_TRUE(Await(closed).has_value());
+}
+
+TEST_F(NodeTest, AClosedNodeHasEverythingInItsStore) {
+  const TaskId id = EnqueueOne();
+  std::optional<bool> closed;
+  server_.node()->Close([&] { closed = true; });
+  ASSERT_TRUE(Await(closed).has_value());
+  EXPECT_EQ(Enqueue({Task()})->status().code(), Code::kUnavailable);
+  server_.Crash();
+  ASSERT_TRUE(*server_.Start());
+  EXPECT_EQ(server_.node()->engine_for_tests().Peek(id)->changed_in, 0U) << "nothing to replay";
+}
+
+}  // namespace
+}  // namespace treadle::sim
