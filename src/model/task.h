@@ -17,8 +17,7 @@
 
 namespace treadle {
 
-/// The numbers are on disk: never reuse one. Gaps are kept for states that docs/architecture.md names and
-/// later versions add.
+/// The numbers are on disk: never reuse one. Gaps are kept for states that later versions add.
 enum class TaskState : uint8_t {
   kScheduled = 1,  // not yet due
   kReady = 2,
