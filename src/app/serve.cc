@@ -22,6 +22,7 @@
 #include "http/server.h"
 #include "journal/file_journal.h"
 #include "node/node.h"
+#include "node/space_guard.h"
 #include "store/sqlite_store.h"
 
 namespace treadle::app {
@@ -62,6 +63,7 @@ class ServerProcess {
 
  private:
   Status ReadToken();
+  Result<std::unique_ptr<FileJournal>> OpenJournal();
   Result<NodeStorage> OpenStorage();
   Status OpenNode();
   Status StartHttp();
@@ -115,11 +117,22 @@ Status ServerProcess::ReadToken() {
   return {};
 }
 
+// A server that stopped because its disk was full left its ballast: that is room enough to start.
+Result<std::unique_ptr<FileJournal>> ServerProcess::OpenJournal() {
+  const FileJournalOptions options{.directory = data_->journal()};
+  auto journal = FileJournal::Open(&disk_, &journal_random_, options);
+  if (journal.status().code() != Code::kResourceExhausted ||
+      !disk_.Remove(SpaceGuard::BallastPath(data_->path())).ok())
+    return journal;
+  log_->Warn("the disk is full: the ballast is given up for this start");
+  return FileJournal::Open(&disk_, &journal_random_, options);
+}
+
 Result<NodeStorage> ServerProcess::OpenStorage() {
-  TREADLE_ASSIGN_OR_RETURN(
-      auto journal, FileJournal::Open(&disk_, &journal_random_, {.directory = data_->journal()}));
+  TREADLE_ASSIGN_OR_RETURN(auto journal, OpenJournal());
   TREADLE_ASSIGN_OR_RETURN(
       auto store, SqliteStore::Open({.path = data_->store(), .identity = journal->identity()}));
+  TREADLE_RETURN_IF_ERROR(disk_.SyncDirectory(data_->path()));  // the store may be new
   return NodeStorage{std::move(journal), std::move(store)};
 }
 

@@ -15,7 +15,7 @@ SpaceGuard::SpaceGuard(Disk* disk, Journal* journal, std::string directory, uint
       ballast_bytes_(ballast_bytes),
       log_(std::move(log)),
       // It may be there from before, whole or in part.
-      has_ballast_(disk->Open(directory_ + "/ballast", Disk::Mode::kRead).ok()) {}
+      has_ballast_(disk->Open(BallastPath(directory_), Disk::Mode::kRead).ok()) {}
 
 Status SpaceGuard::Check() {
   MutexLock lock(mutex_);
@@ -44,13 +44,12 @@ bool SpaceGuard::GiveUpBallast() {
 
 bool SpaceGuard::RemoveBallast() {
   if (!std::exchange(has_ballast_, false)) return false;
-  const std::string path = directory_ + "/ballast";
-  return disk_->Remove(path).ok() && disk_->SyncDirectory(directory_).ok();
+  return disk_->Remove(BallastPath(directory_)).ok() && disk_->SyncDirectory(directory_).ok();
 }
 
 Status SpaceGuard::MakeBallast() {
   TREADLE_ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
-                           disk_->Open(directory_ + "/ballast", Disk::Mode::kCreate));
+                           disk_->Open(BallastPath(directory_), Disk::Mode::kCreate));
   TREADLE_ASSIGN_OR_RETURN(uint64_t size, file->Size());
   const std::string zeros(size_t{1} << 20, '\0');
   Status status;

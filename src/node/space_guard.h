@@ -30,6 +30,8 @@ class SpaceGuard {
   /// are accepted. An error is one that the node must stop for; a full disk is none.
   Status Check();
 
+  static std::string BallastPath(const std::string& directory) { return directory + "/ballast"; }
+
   /// Gives up the ballast so that a checkpoint may fit. True if there was one.
   bool GiveUpBallast();
 

@@ -64,3 +64,21 @@ def test_on_a_disk_that_fills_up_nothing_acknowledged_is_lost(small_disk, start_
     server.restart()
     states = [server.task(id)["state"] for id in accepted]
     assert states == ["completed"] * 5 + ["ready"] * 6
+
+
+def test_a_start_on_a_full_disk_lives_on_the_ballast(small_disk, start_server):
+    server = start_server(small_disk / "data", "--disk-reserve", str(64 << 20))
+    id = server.enqueue()
+    ballast = small_disk / "data" / "ballast"
+    until(ballast.exists, lambda there: there)
+    server.kill()
+    for spare in (small_disk / "data" / "journal").glob("spare-*"):
+        spare.unlink()
+    with open(small_disk / "hog", "wb", buffering=0) as file:  # to the last byte
+        while file.write(b"\0" * min(1 << 20, shutil.disk_usage(small_disk).free)):
+            pass
+    server.restart()
+    assert server.task(id)["state"] == "ready"
+    assert not ballast.exists()
+    (lease,) = server.worker().lease()
+    assert server.enqueue(expect=429).code == "RESOURCE_EXHAUSTED"
