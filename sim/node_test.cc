@@ -213,11 +213,16 @@ TEST_F(NodeTest, AFailedSyncStopsTheNodeAndNothingMoreIsTold) {
   EXPECT_NE(server_.wrongly_stopped(), "");
 }
 
-TEST_F(NodeTest, ACheckpointThatAFullDiskCutShortIsMendedByTheNext) {
+// The parameter is the room that is left, in bytes: somewhere on the way from none to enough it
+// ends between two transactions of the checkpoint.
+class NodeOnASmallDisk : public NodeTest, public testing::WithParamInterface<uint64_t> {};
+
+INSTANTIATE_TEST_SUITE_P(Rooms, NodeOnASmallDisk, testing::Range<uint64_t>(0, 400 << 10, 8 << 10));
+
+TEST_P(NodeOnASmallDisk, ACheckpointThatIsCutShortIsMendedByTheNext) {
   std::vector<NewTask> tasks(40, Task());
   EnqueueReply reply = **Enqueue(tasks);
-  // Room for the first transactions of the checkpoint, not for the last ones.
-  server_.disk().SetCapacity(server_.disk().used() + (24 << 10));
+  server_.disk().SetCapacity(server_.disk().used() + GetParam());
   std::optional<int> never;
   Await(never, 1'500);
   const ExchangeRequest asking = Asking(40);

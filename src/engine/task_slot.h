@@ -37,8 +37,8 @@ struct TaskSlot {
   uint32_t next = UINT32_MAX;
   uint32_t timer = kNowhere;   // its place in the timer heap of its state
   uint32_t payload_bytes = 0;  // also when the payload is not in memory
-  uint32_t worker = 0;         // running: the holder's number in WorkerTable
-  bool returned = false;       // ready: waits in the lane's set, not in its list
+  uint32_t worker : 31 = 0;    // running: the holder's number in WorkerTable
+  uint32_t returned : 1 = 0;   // ready: waits in the lane's set, not in its list
 
   bool HasBody() const { return parts != nullptr && parts->body != nullptr; }
   static uint64_t HashOf(TaskId id) { return Mix64(id.packed); }

@@ -15,7 +15,7 @@ void WorkerTable::Add(SlabTable<TaskSlot>* tasks, uint32_t slot, const LeaseHold
   }
   TaskSlot& task = (*tasks)[slot];
   uint32_t& head = holders_[it->second].head;
-  task.worker = it->second;
+  task.worker = it->second & INT32_MAX;
   task.previous = kNoSlot;
   task.next = head;
   if (head != kNoSlot) (*tasks)[head].previous = slot;
