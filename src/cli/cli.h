@@ -19,7 +19,7 @@ struct ServerOptions {
   std::string token_file;              // empty: none
   bool allow_unauthenticated = false;  // on an address other than loopback, without a token file
   uint64_t disk_reserve_bytes = 128 << 20;  // enqueues are refused when less than this is free
-  std::string log_level = "info";          // debug, info, warning or error
+  std::string log_level = "info";           // debug, info, warning or error
 };
 
 /// What a server says once it answers requests.

@@ -15,14 +15,16 @@
 
 namespace treadle::cli {
 
+struct JsonMember;
+
 struct JsonValue {
   enum class Kind { kNull, kBool, kNumber, kString, kArray, kObject };
 
   Kind kind = Kind::kNull;
-  std::string_view raw;          // as written; borrows from the text that was parsed
-  std::string text;              // kString: decoded
-  std::vector<JsonValue> items;  // kArray
-  std::vector<std::pair<std::string, JsonValue>> members;  // kObject, in order
+  std::string_view raw;             // as written; borrows from the text that was parsed
+  std::string text;                 // kString: decoded
+  std::vector<JsonValue> items;     // kArray
+  std::vector<JsonMember> members;  // kObject, in order
 
   /// The member of that name; nullptr if there is none.
   const JsonValue* Find(std::string_view name) const;
@@ -30,6 +32,11 @@ struct JsonValue {
   std::string Text(std::string_view name) const;
   /// The integer of that name; `fallback` if there is none.
   int64_t Integer(std::string_view name, int64_t fallback = 0) const;
+};
+
+struct JsonMember {
+  std::string first;  // the key
+  JsonValue second;
 };
 
 struct JsonError {
