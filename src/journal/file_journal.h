@@ -1,6 +1,7 @@
 // FileJournal: the Journal in files of a directory. docs/formats/journal.md is the specification.
 //
-// Append() and Sync() on one lane; Read(), Trim() and MakeRoom() on another one; the rest anywhere.
+// Append() and Sync() on one lane; Read() and Trim() on another one; MakeRoom() on any, one at a
+// time; the rest anywhere.
 // Whoever opens it holds the lock of the data directory. Once an Append() or Sync() has failed, all
 // later ones fail the same way: after a failed sync nobody knows what is on the disk.
 #pragma once

@@ -2,8 +2,8 @@
 //
 // The node appends one frame per batch, in sequence and from one lane at a time; each Append()
 // blocks until the frame is durable (or merely written, see `sync`). Read() and Trim() may run on
-// another lane at the same time. After any failed Append() or Sync() the journal must not be used
-// again: the node stops.
+// another lane at the same time, MakeRoom() on a third. After any failed Append() or Sync() the
+// journal must not be used again: the node stops.
 #pragma once
 
 #include <cstdint>

@@ -53,8 +53,8 @@ struct NodeEnvironment {
   Random* random = nullptr;
   Executor* shard = nullptr;       // the engine, and every callback
   Executor* journal = nullptr;     // appends and syncs
-  Executor* checkpoint = nullptr;  // folds, store writes, disk space
-  Executor* reader = nullptr;      // store reads
+  Executor* checkpoint = nullptr;  // folds, store writes
+  Executor* reader = nullptr;      // store reads, disk space
   /// Called at most once, on any lane, when the node cannot keep its promises any more (a failed
   /// sync, damage). In production it ends the process.
   std::function<void(const Status&)> on_fatal;
