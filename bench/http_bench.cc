@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "bench/bench.h"
-#include "client/client.h"
+#include "client/connection.h"
 #include "client/wire.h"
 
 namespace treadle::bench {
@@ -32,8 +32,8 @@ constexpr int kWorkers = 2;
   std::exit(1);
 }
 
-std::unique_ptr<Client> Connect() {
-  auto client = Client::Make({.server = std::string("http://") + kListen});
+std::unique_ptr<ServerConnection> Connect() {
+  auto client = ServerConnection::Make({.server = std::string("http://") + kListen});
   if (!client.ok()) Die(client.status());
   return *std::move(client);
 }

@@ -28,26 +28,26 @@ Result<std::string> ReadToken(const std::string& path) {
 
 }  // namespace
 
-Result<ClientOptions> Session::Connection() const {
-  ClientOptions options{.server = flags.server};
+Result<ConnectionOptions> Session::Target() const {
+  ConnectionOptions options{.server = flags.server};
   if (!flags.token_file.empty()) {
     TREADLE_ASSIGN_OR_RETURN(options.token, ReadToken(flags.token_file));
   }
   return options;
 }
 
-Result<ClientResponse> Session::Call(std::string_view method, std::string_view target,
-                                     std::string_view body, int64_t timeout_ms) {
+Result<ServerAnswer> Session::Call(std::string_view method, std::string_view target,
+                                   std::string_view body, int64_t timeout_ms) {
   if (client_ == nullptr) {
-    TREADLE_ASSIGN_OR_RETURN(ClientOptions options, Connection());
-    TREADLE_ASSIGN_OR_RETURN(client_, Client::Make(std::move(options)));
+    TREADLE_ASSIGN_OR_RETURN(ConnectionOptions options, Target());
+    TREADLE_ASSIGN_OR_RETURN(client_, ServerConnection::Make(std::move(options)));
   }
   return client_->Call(method, target, body, timeout_ms);
 }
 
 Result<JsonDocument> Session::CallJson(std::string_view method, std::string_view target,
                                        std::string_view body, int64_t timeout_ms) {
-  TREADLE_ASSIGN_OR_RETURN(ClientResponse response, Call(method, target, body, timeout_ms));
+  TREADLE_ASSIGN_OR_RETURN(ServerAnswer response, Call(method, target, body, timeout_ms));
   return ReadJson(std::move(response.body));
 }
 

@@ -13,7 +13,7 @@
 #include "cli/console.h"
 #include "cli/exit_status.h"
 #include "cli/json.h"
-#include "client/client.h"
+#include "client/connection.h"
 
 namespace treadle::cli {
 
@@ -37,11 +37,11 @@ class Session {
 
   /// The options of a connection, the token read from its file. INVALID_ARGUMENT if that cannot be
   /// read.
-  Result<ClientOptions> Connection() const;
+  Result<ConnectionOptions> Target() const;
 
-  /// One call to the server; see Client::Call. `body` is JSON, or empty.
-  Result<ClientResponse> Call(std::string_view method, std::string_view target,
-                              std::string_view body = {}, int64_t timeout_ms = 30'000);
+  /// One call to the server; see ServerConnection::Call. `body` is JSON, or empty.
+  Result<ServerAnswer> Call(std::string_view method, std::string_view target,
+                            std::string_view body = {}, int64_t timeout_ms = 30'000);
   /// The same, the answer read.
   Result<JsonDocument> CallJson(std::string_view method, std::string_view target,
                                 std::string_view body = {}, int64_t timeout_ms = 30'000);
@@ -58,7 +58,7 @@ class Session {
 
  private:
   Console* console_;
-  std::unique_ptr<Client> client_;
+  std::unique_ptr<ServerConnection> client_;
 };
 
 /// INVALID_ARGUMENT if `id` has not the form of a task's id.

@@ -74,7 +74,7 @@ ExitStatus PrintOutcome(Session& session, const JsonValue& view) {
         fmt::format("task {} ({}) is {} after {}", id, view.Text("type"), state, WhyDead(view)));
   }
   if (session.json() || session.jsonl()) return ExitStatus::kOk;
-  const Result<ClientResponse> result = session.Call("GET", fmt::format("/v1/tasks/{}/result", id));
+  const Result<ServerAnswer> result = session.Call("GET", fmt::format("/v1/tasks/{}/result", id));
   if (!result.ok()) return session.Fail(result.status());
   PrintBytes(session, result->body);
   return ExitStatus::kOk;

@@ -34,7 +34,7 @@ ExitStatus PrintResult(Session& session, const ResultFlags& flags) {
 
 ExitStatus PrintPayload(Session& session, const std::string& id) {
   if (const Status status = CheckTaskId(id); !status.ok()) return session.Fail(status);
-  const Result<ClientResponse> payload = session.Call("GET", "/v1/tasks/" + id + "/payload");
+  const Result<ServerAnswer> payload = session.Call("GET", "/v1/tasks/" + id + "/payload");
   if (!payload.ok()) return session.Fail(payload.status());
   PrintBytes(session, payload->body);
   return ExitStatus::kOk;

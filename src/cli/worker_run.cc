@@ -16,7 +16,7 @@ void StopWorker(int) {
 
 Result<worker::WorkerOptions> WorkerOptionsFor(const Session& session) {
   worker::WorkerOptions options;
-  TREADLE_ASSIGN_OR_RETURN(options.client, session.Connection());
+  TREADLE_ASSIGN_OR_RETURN(options.client, session.Target());
   return options;
 }
 

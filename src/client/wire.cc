@@ -112,9 +112,9 @@ Result<std::string> EncodeTask(const EnqueueRequest& task) {
   return out;
 }
 
-Result<Enqueued> Enqueue(Client& client, const EnqueueRequest& task) {
+Result<Enqueued> Enqueue(ServerConnection& client, const EnqueueRequest& task) {
   TREADLE_ASSIGN_OR_RETURN(const std::string body, EncodeTask(task));
-  TREADLE_ASSIGN_OR_RETURN(ClientResponse response,
+  TREADLE_ASSIGN_OR_RETURN(ServerAnswer response,
                            client.Call("POST", "/v1/tasks", body, kCallTimeoutMs));
   JsonDocument document(std::move(response.body));
   Enqueued enqueued;
@@ -125,7 +125,7 @@ Result<Enqueued> Enqueue(Client& client, const EnqueueRequest& task) {
   return enqueued;
 }
 
-Result<std::vector<Enqueued>> EnqueueBatch(Client& client,
+Result<std::vector<Enqueued>> EnqueueBatch(ServerConnection& client,
                                            const std::vector<EnqueueRequest>& tasks) {
   std::string body = "{\"tasks\":[";
   for (const EnqueueRequest& task : tasks) {
@@ -133,7 +133,7 @@ Result<std::vector<Enqueued>> EnqueueBatch(Client& client,
     body.append(&task == tasks.data() ? "" : ",").append(json);
   }
   body += "]}";
-  TREADLE_ASSIGN_OR_RETURN(ClientResponse response,
+  TREADLE_ASSIGN_OR_RETURN(ServerAnswer response,
                            client.Call("POST", "/v1/tasks/batch", body, kCallTimeoutMs));
   JsonDocument document(std::move(response.body));
   std::vector<Enqueued> enqueued;
@@ -150,18 +150,18 @@ Result<TaskInfo> ParseTask(std::string_view json) {
   return task;
 }
 
-Result<std::string> GetTaskJson(Client& client, std::string_view id, int64_t wait_ms) {
-  TREADLE_ASSIGN_OR_RETURN(ClientResponse response, client.Call("GET", TaskTarget(id, "", wait_ms),
-                                                                "", kCallTimeoutMs + wait_ms));
+Result<std::string> GetTaskJson(ServerConnection& client, std::string_view id, int64_t wait_ms) {
+  TREADLE_ASSIGN_OR_RETURN(ServerAnswer response, client.Call("GET", TaskTarget(id, "", wait_ms),
+                                                              "", kCallTimeoutMs + wait_ms));
   return std::move(response.body);
 }
 
-Result<TaskInfo> GetTask(Client& client, std::string_view id, int64_t wait_ms) {
+Result<TaskInfo> GetTask(ServerConnection& client, std::string_view id, int64_t wait_ms) {
   TREADLE_ASSIGN_OR_RETURN(const std::string json, GetTaskJson(client, id, wait_ms));
   return ParseTask(json);
 }
 
-Result<ClientResponse> GetResult(Client& client, std::string_view id, int64_t wait_ms) {
+Result<ServerAnswer> GetResult(ServerConnection& client, std::string_view id, int64_t wait_ms) {
   return client.Call("GET", TaskTarget(id, "/result", wait_ms), "", kCallTimeoutMs + wait_ms);
 }
 

@@ -1,8 +1,8 @@
 // The wire as values: what Treadle's calls send and answer, and their JSON.
 //
-// Parsing and encoding are pure and may run on any thread; the calls block, as Client does. Fields
-// that a newer server adds are skipped. A body that cannot be read is INTERNAL: the server is at
-// fault, or is none.
+// Parsing and encoding are pure and may run on any thread; the calls block, as ServerConnection
+// does. Fields that a newer server adds are skipped. A body that cannot be read is INTERNAL: the
+// server is at fault, or is none.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "client/client.h"
+#include "client/connection.h"
 
 namespace treadle::wire {
 
@@ -49,9 +49,9 @@ struct Enqueued {
 /// The task's JSON, its payload's SHA-256 included. INVALID_ARGUMENT if the payload is not the JSON
 /// that it claims to be.
 Result<std::string> EncodeTask(const EnqueueRequest& task);
-Result<Enqueued> Enqueue(Client& client, const EnqueueRequest& task);
+Result<Enqueued> Enqueue(ServerConnection& client, const EnqueueRequest& task);
 /// All of `tasks` (1..kBatchTasksMax) or none; the answers are in their order.
-Result<std::vector<Enqueued>> EnqueueBatch(Client& client,
+Result<std::vector<Enqueued>> EnqueueBatch(ServerConnection& client,
                                            const std::vector<EnqueueRequest>& tasks);
 
 // ---- reading ----
@@ -76,10 +76,10 @@ struct TaskInfo {
 
 Result<TaskInfo> ParseTask(std::string_view json);
 /// The view as JSON text. `wait_ms` > 0: answers when the task has ended, or after that time.
-Result<std::string> GetTaskJson(Client& client, std::string_view id, int64_t wait_ms = 0);
-Result<TaskInfo> GetTask(Client& client, std::string_view id, int64_t wait_ms = 0);
+Result<std::string> GetTaskJson(ServerConnection& client, std::string_view id, int64_t wait_ms = 0);
+Result<TaskInfo> GetTask(ServerConnection& client, std::string_view id, int64_t wait_ms = 0);
 /// The raw result in `body`. FAILED_PRECONDITION: the task has none (yet), and why.
-Result<ClientResponse> GetResult(Client& client, std::string_view id, int64_t wait_ms = 0);
+Result<ServerAnswer> GetResult(ServerConnection& client, std::string_view id, int64_t wait_ms = 0);
 
 /// `text` as part of a path or query: all but unreserved characters become %XX (RFC 3986
 /// section 2.1).

@@ -111,7 +111,7 @@ TEST(Wire, APayloadThatIsNoJsonIsRefusedBeforeItIsSent) {
 
 TEST(Wire, EnqueuesAndReadsIds) {
   testing::TestServer server;
-  const auto client = *Client::Make({.server = server.url()});
+  const auto client = *ServerConnection::Make({.server = server.url()});
   auto one = std::async(std::launch::async, [&] { return Enqueue(*client, {.type = "t"}); });
   testing::TestServer::Answer(server.Next(), 201,
                               R"({"id":"1-1","state":"ready","duplicate":false})");

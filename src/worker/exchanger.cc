@@ -52,7 +52,7 @@ Exchanger::Exchanger(ExchangerOptions options, HandlerPool* pool)
 Result<std::unique_ptr<Exchanger>> Exchanger::Make(ExchangerOptions options, HandlerPool* pool) {
   std::unique_ptr<Exchanger> exchanger(new Exchanger(std::move(options), pool));
   for (size_t i = 0; i < kLanes; ++i) {
-    TREADLE_ASSIGN_OR_RETURN(auto client, Client::Make(exchanger->options_.client));
+    TREADLE_ASSIGN_OR_RETURN(auto client, ServerConnection::Make(exchanger->options_.client));
     exchanger->clients_.push_back(std::move(client));
   }
   return exchanger;
@@ -118,7 +118,7 @@ size_t Exchanger::Stop() {
   return unreported;
 }
 
-void Exchanger::RunLane(Client* client) {
+void Exchanger::RunLane(ServerConnection* client) {
   while (std::optional<Exchange> exchange = Next()) {
     Result<wire::ExchangeAnswer> answer = Ask(client, *exchange);
     Settle(*std::move(exchange), std::move(answer));
@@ -198,7 +198,8 @@ void Exchanger::Renew(Clock::time_point now, Exchange* exchange) {
   renew_at_ = now + milliseconds(pool_->ShortestLeaseMs() / 3);
 }
 
-Result<wire::ExchangeAnswer> Exchanger::Ask(Client* client, const Exchange& exchange) const {
+Result<wire::ExchangeAnswer> Exchanger::Ask(ServerConnection* client,
+                                            const Exchange& exchange) const {
   wire::ExchangeRequest request{.worker = options_.worker,
                                 .incarnation = IncarnationText(options_.incarnation),
                                 .sequence = exchange.sequence,
@@ -209,7 +210,7 @@ Result<wire::ExchangeAnswer> Exchanger::Ask(Client* client, const Exchange& exch
                                 .renew = exchange.renew};
   request.reports.reserve(exchange.reports.size());
   for (const Report& report : exchange.reports) request.reports.push_back(report.json);
-  TREADLE_ASSIGN_OR_RETURN(ClientResponse response,
+  TREADLE_ASSIGN_OR_RETURN(ServerAnswer response,
                            client->Call("POST", "/v1/exchange", wire::EncodeExchange(request),
                                         exchange.wait_ms + kAnswerMs));
   return wire::ParseExchangeAnswer(std::move(response.body));

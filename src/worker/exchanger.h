@@ -20,7 +20,7 @@
 
 #include "base/status.h"
 #include "base/thread_annotations.h"
-#include "client/client.h"
+#include "client/connection.h"
 #include "client/wire.h"
 #include "worker/backoff.h"
 #include "worker/handler_pool.h"
@@ -28,7 +28,7 @@
 namespace treadle::worker {
 
 struct ExchangerOptions {
-  ClientOptions client;
+  ConnectionOptions client;
   std::string worker;
   uint64_t incarnation = 0;
   std::vector<std::string> queues;
@@ -79,7 +79,7 @@ class Exchanger {
 
   explicit Exchanger(ExchangerOptions options, HandlerPool* pool);
 
-  void RunLane(Client* client);
+  void RunLane(ServerConnection* client);
   std::optional<Exchange> Next();
   std::optional<Exchange> NextAt(Clock::time_point now, Clock::time_point* wake_at)
       TREADLE_REQUIRES(mutex_);
@@ -87,7 +87,7 @@ class Exchanger {
   Exchange MakeNew(Clock::time_point now, size_t want) TREADLE_REQUIRES(mutex_);
   Exchange TakeUnanswered(Clock::time_point now) TREADLE_REQUIRES(mutex_);
   void Renew(Clock::time_point now, Exchange* exchange) TREADLE_REQUIRES(mutex_);
-  Result<wire::ExchangeAnswer> Ask(Client* client, const Exchange& exchange) const;
+  Result<wire::ExchangeAnswer> Ask(ServerConnection* client, const Exchange& exchange) const;
 
   void Settle(Exchange exchange, Result<wire::ExchangeAnswer> answer);
   void Apply(Exchange exchange, wire::ExchangeAnswer answer) TREADLE_REQUIRES(mutex_);
@@ -99,7 +99,7 @@ class Exchanger {
   const ExchangerOptions options_;
   HandlerPool* const pool_;
   std::vector<std::string> types_;  // does not change once the lanes run
-  std::vector<std::unique_ptr<Client>> clients_;
+  std::vector<std::unique_ptr<ServerConnection>> clients_;
   std::vector<std::thread> lanes_;
 
   Mutex mutex_;  // may be held while the pool is called, never the other way round

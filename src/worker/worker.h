@@ -18,7 +18,7 @@
 
 #include "base/status.h"
 #include "base/thread_annotations.h"
-#include "client/client.h"
+#include "client/connection.h"
 #include "worker/exchanger.h"
 #include "worker/handler.h"
 #include "worker/handler_pool.h"
@@ -27,7 +27,7 @@
 namespace treadle::worker {
 
 struct WorkerOptions {
-  ClientOptions client;
+  ConnectionOptions client;
   std::string name;  // shows in task views; empty: HOST-PID
   std::vector<std::string> queues = {"default"};
   size_t concurrency = 10;             // 1..1000

@@ -25,8 +25,8 @@ wire::EnqueueRequest DigestTask(const std::string& run, const std::string& path)
           .idempotency_key = FileKey(run, path)};
 }
 
-Outcome EnqueueAll(Client& client, const std::string& run, const std::vector<std::string>& files,
-                   const Context& context) {
+Outcome EnqueueAll(ServerConnection& client, const std::string& run,
+                   const std::vector<std::string>& files, const Context& context) {
   for (size_t at = 0; at < files.size(); at += wire::kBatchTasksMax) {
     if (context.IsCancelled()) return worker::Released{};
     std::vector<wire::EnqueueRequest> batch;
@@ -45,13 +45,13 @@ Failed NoRetry(std::string_view code, std::string message) {
 
 }  // namespace
 
-worker::Handler MakeScanHandler(ClientOptions options) {
+worker::Handler MakeScanHandler(ConnectionOptions options) {
   return [options = std::move(options)](const Task& task, Context& context) -> Outcome {
     const Result<Request> request = ReadScanPayload(task.payload);
     if (!request.ok()) return NoRetry("bad_payload", request.status().message());
     const Result<Walk> walk = WalkFiles(request->path);
     if (!walk.ok()) return NoRetry("directory_unreadable", walk.status().message());
-    const Result<std::unique_ptr<Client>> client = Client::Make(options);
+    const Result<std::unique_ptr<ServerConnection>> client = ServerConnection::Make(options);
     if (!client.ok()) return NoRetry("bad_server", client.status().message());
     return EnqueueAll(**client, request->run, walk->files, context);
   };

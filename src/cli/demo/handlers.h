@@ -1,13 +1,13 @@
 // The handlers of the demo's two task types. See job.h.
 #pragma once
 
-#include "client/client.h"
+#include "client/connection.h"
 #include "worker/handler.h"
 
 namespace treadle::cli::demo {
 
 /// Walks the directory and enqueues a digest task per file, in batches, to the server of `client`.
-worker::Handler MakeScanHandler(ClientOptions client);
+worker::Handler MakeScanHandler(ConnectionOptions client);
 /// Reads one file. A file that is missing, unreadable or no regular file goes to the dead letters
 /// at once.
 worker::Handler MakeDigestHandler();

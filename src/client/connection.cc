@@ -1,4 +1,4 @@
-#include "client/client.h"
+#include "client/connection.h"
 
 #include <algorithm>
 #include <atomic>
@@ -40,8 +40,8 @@ std::string ToLower(std::string_view text) {
   return lower;
 }
 
-ClientResponse Unpack(ResponseParser::value_type&& answer) {
-  ClientResponse response{.http_status = static_cast<int>(answer.result_int())};
+ServerAnswer Unpack(ResponseParser::value_type&& answer) {
+  ServerAnswer response{.http_status = static_cast<int>(answer.result_int())};
   for (const auto& field : answer) {
     response.headers.emplace_back(ToLower(field.name_string()), field.value());
   }
@@ -54,13 +54,13 @@ ClientResponse Unpack(ResponseParser::value_type&& answer) {
 
 // Asynchronous operations, each driven to its end by the calling thread, so that a deadline and
 // Cancel() can end them.
-class Client::Connection {
+class ServerConnection::Impl {
  public:
-  Connection(ClientOptions options, ServerAddress address)
+  Impl(ConnectionOptions options, ServerAddress address)
       : options_(std::move(options)), address_(std::move(address)), stream_(io_) {}
 
-  Result<ClientResponse> Call(std::string_view method, std::string_view target,
-                              std::string_view body, int64_t timeout_ms) {
+  Result<ServerAnswer> Call(std::string_view method, std::string_view target, std::string_view body,
+                            int64_t timeout_ms) {
     const TimePoint deadline =
         std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
     const Request request = MakeRequest(method, target, body);
@@ -143,9 +143,9 @@ class Client::Connection {
     return result;
   }
 
-  Result<ClientResponse> Finish(ResponseParser* parser) {
+  Result<ServerAnswer> Finish(ResponseParser* parser) {
     if (!parser->keep_alive()) Close();
-    ClientResponse response = Unpack(parser->release());
+    ServerAnswer response = Unpack(parser->release());
     if (response.http_status >= 400) return StatusFromProblem(response.http_status, response.body);
     return response;
   }
@@ -172,7 +172,7 @@ class Client::Connection {
     return {Code::kUnavailable, "cannot reach a Treadle server at " + address_.Url() + ": " + why};
   }
 
-  const ClientOptions options_;
+  const ConnectionOptions options_;
   const ServerAddress address_;
   asio::io_context io_{1};
   beast::tcp_stream stream_;
@@ -181,22 +181,22 @@ class Client::Connection {
   std::atomic<bool> cancelled_ = false;
 };
 
-Client::Client(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
-Client::~Client() = default;
+ServerConnection::ServerConnection(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ServerConnection::~ServerConnection() = default;
 
-Result<std::unique_ptr<Client>> Client::Make(ClientOptions options) {
+Result<std::unique_ptr<ServerConnection>> ServerConnection::Make(ConnectionOptions options) {
   TREADLE_ASSIGN_OR_RETURN(ServerAddress address, ServerAddress::Parse(options.server));
   if (!IsHeaderSafe(options.token))
     return Status(Code::kInvalidArgument, "the token holds white space or control characters");
-  return std::unique_ptr<Client>(
-      new Client(std::make_unique<Connection>(std::move(options), std::move(address))));
+  return std::unique_ptr<ServerConnection>(
+      new ServerConnection(std::make_unique<Impl>(std::move(options), std::move(address))));
 }
 
-Result<ClientResponse> Client::Call(std::string_view method, std::string_view target,
-                                    std::string_view body, int64_t timeout_ms) {
-  return connection_->Call(method, target, body, timeout_ms);
+Result<ServerAnswer> ServerConnection::Call(std::string_view method, std::string_view target,
+                                            std::string_view body, int64_t timeout_ms) {
+  return impl_->Call(method, target, body, timeout_ms);
 }
 
-void Client::Cancel() { connection_->Cancel(); }
+void ServerConnection::Cancel() { impl_->Cancel(); }
 
 }  // namespace treadle

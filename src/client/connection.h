@@ -1,7 +1,7 @@
-// Client: one connection to a Treadle server, kept alive and made again when it breaks.
+// ServerConnection: one connection to a Treadle server, kept alive and made again when it breaks.
 //
-// Calls block. One thread at a time per Client, except Cancel(), which any thread may call; make
-// one Client per thread. No Boost type shows here.
+// Calls block. One thread at a time per ServerConnection, except Cancel(), which any thread may
+// call; make one ServerConnection per thread. No Boost type shows here.
 #pragma once
 
 #include <cstdint>
@@ -14,42 +14,42 @@
 
 namespace treadle {
 
-struct ClientOptions {
+struct ConnectionOptions {
   std::string server = "http://127.0.0.1:7373";  // http://HOST:PORT; a missing scheme means http
   std::string token;                             // sent as a bearer token; empty: none
   int64_t connect_timeout_ms = 5'000;
 };
 
-struct ClientResponse {
+struct ServerAnswer {
   int http_status = 0;
   std::string content_type;
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
 };
 
-class Client {
+class ServerConnection {
  public:
   /// INVALID_ARGUMENT if the server's address cannot be read. Does not connect yet.
-  static Result<std::unique_ptr<Client>> Make(ClientOptions options);
-  ~Client();
+  static Result<std::unique_ptr<ServerConnection>> Make(ConnectionOptions options);
+  ~ServerConnection();
 
   /// Sends one request and waits for its answer, at most `timeout_ms`. `body` empty: none; else it
   /// is sent as JSON. A kept-alive connection that turns out to be closed before any byte of an
   /// answer is made again once, so a request may reach the server twice: every call of the wire is
   /// safe to repeat or carries an idempotency key. An answer of 400 and above comes back as a
   /// Status with the problem's code, detail and retry_after_ms. UNAVAILABLE: no connection ("cannot
-  /// reach a Treadle server at http://…: Connection refused"); DEADLINE_EXCEEDED: no answer in
-  /// time; CANCELLED: Cancel() was called.
-  Result<ClientResponse> Call(std::string_view method, std::string_view target,
-                              std::string_view body, int64_t timeout_ms);
+  /// reach a Treadle server at http://…: Connection refused"); DEADLINE_EXCEEDED: no answer
+  /// in time; CANCELLED: Cancel() was called.
+  Result<ServerAnswer> Call(std::string_view method, std::string_view target, std::string_view body,
+                            int64_t timeout_ms);
 
   /// Ends the call that is under way, if any, and makes all later ones fail with CANCELLED.
   void Cancel();
 
  private:
-  class Connection;
-  explicit Client(std::unique_ptr<Connection> connection);
-  std::unique_ptr<Connection> connection_;
+  class Impl;
+  explicit ServerConnection(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace treadle

@@ -1,4 +1,4 @@
-#include "client/client.h"
+#include "client/connection.h"
 
 #include <gtest/gtest.h>
 
@@ -13,11 +13,11 @@ namespace {
 using testing::TestRequest;
 using testing::TestServer;
 
-std::unique_ptr<Client> ClientOf(const TestServer& server, std::string token = "") {
-  return *Client::Make({.server = server.url(), .token = std::move(token)});
+std::unique_ptr<ServerConnection> ClientOf(const TestServer& server, std::string token = "") {
+  return *ServerConnection::Make({.server = server.url(), .token = std::move(token)});
 }
 
-std::future<Result<ClientResponse>> CallLater(Client* client, int64_t timeout_ms = 20'000) {
+std::future<Result<ServerAnswer>> CallLater(ServerConnection* client, int64_t timeout_ms = 20'000) {
   return std::async(std::launch::async,
                     [=] { return client->Call("POST", "/v1/x", "{}", timeout_ms); });
 }
@@ -35,11 +35,11 @@ TEST(ServerAddress, RefusesWhatItCannotRead) {
     const auto address = ServerAddress::Parse(text);
     ASSERT_FALSE(address.ok()) << text;
     EXPECT_EQ(address.status().code(), Code::kInvalidArgument);
-    EXPECT_EQ(Client::Make({.server = text}).status().code(), Code::kInvalidArgument);
+    EXPECT_EQ(ServerConnection::Make({.server = text}).status().code(), Code::kInvalidArgument);
   }
 }
 
-TEST(Client, SendsTheRequestAndReturnsTheAnswer) {
+TEST(Connection, SendsTheRequestAndReturnsTheAnswer) {
   TestServer server;
   const auto client = ClientOf(server, "s3cret");
   auto call = CallLater(client.get());
@@ -59,7 +59,7 @@ TEST(Client, SendsTheRequestAndReturnsTheAnswer) {
   EXPECT_EQ(response->headers[0], std::make_pair(std::string("treadle-sha256"), std::string("ab")));
 }
 
-TEST(Client, KeepsTheConnection) {
+TEST(Connection, KeepsTheConnection) {
   TestServer server;
   const auto client = ClientOf(server);
   auto first = CallLater(client.get());
@@ -73,7 +73,7 @@ TEST(Client, KeepsTheConnection) {
   EXPECT_EQ(one.connection, two.connection);
 }
 
-TEST(Client, AKeptConnectionThatWasClosedIsMadeAgainOnce) {
+TEST(Connection, AKeptConnectionThatWasClosedIsMadeAgainOnce) {
   TestServer server;
   const auto client = ClientOf(server);
   auto first = CallLater(client.get());
@@ -91,7 +91,7 @@ TEST(Client, AKeptConnectionThatWasClosedIsMadeAgainOnce) {
   EXPECT_EQ(response.status().code(), Code::kUnavailable) << response.status().ToString();
 }
 
-TEST(Client, AnAnswerThatBreaksOffIsUnavailable) {
+TEST(Connection, AnAnswerThatBreaksOffIsUnavailable) {
   TestServer server;
   const auto client = ClientOf(server);
   auto call = CallLater(client.get());
@@ -101,7 +101,7 @@ TEST(Client, AnAnswerThatBreaksOffIsUnavailable) {
   EXPECT_EQ(call.get().status().code(), Code::kUnavailable);
 }
 
-TEST(Client, ProblemsBecomeStatuses) {
+TEST(Connection, ProblemsBecomeStatuses) {
   TestServer server;
   const auto client = ClientOf(server);
   auto call = CallLater(client.get());
@@ -115,7 +115,7 @@ TEST(Client, ProblemsBecomeStatuses) {
   EXPECT_EQ(status.retry_after_ms(), 250);
 }
 
-TEST(Client, AProxysErrorPageBecomesAStatusToo) {
+TEST(Connection, AProxysErrorPageBecomesAStatusToo) {
   TestServer server;
   const auto client = ClientOf(server);
   auto call = CallLater(client.get());
@@ -123,7 +123,7 @@ TEST(Client, AProxysErrorPageBecomesAStatusToo) {
   EXPECT_EQ(call.get().status().ToString(), "UNAVAILABLE: the server answered HTTP 502");
 }
 
-TEST(Client, AnUnreachableServerIsNamed) {
+TEST(Connection, AnUnreachableServerIsNamed) {
   TestServer server;
   server.Stop();
   const auto client = ClientOf(server);
@@ -134,7 +134,7 @@ TEST(Client, AnUnreachableServerIsNamed) {
             "cannot reach a Treadle server at " + server.url() + ": Connection refused");
 }
 
-TEST(Client, SilenceEndsWithTheDeadline) {
+TEST(Connection, SilenceEndsWithTheDeadline) {
   TestServer server;
   const auto client = ClientOf(server);
   EXPECT_EQ(client->Call("GET", "/", "", 50).status().code(), Code::kDeadlineExceeded);
@@ -145,7 +145,7 @@ TEST(Client, SilenceEndsWithTheDeadline) {
   EXPECT_TRUE(call.get().ok()) << "a new connection is made after a timeout";
 }
 
-TEST(Client, CancelEndsTheCallUnderWayAndAllLaterOnes) {
+TEST(Connection, CancelEndsTheCallUnderWayAndAllLaterOnes) {
   TestServer server;
   const auto client = ClientOf(server);
   auto call = CallLater(client.get());
@@ -155,7 +155,7 @@ TEST(Client, CancelEndsTheCallUnderWayAndAllLaterOnes) {
   EXPECT_EQ(client->Call("GET", "/", "", 20'000).status().code(), Code::kCancelled);
 }
 
-TEST(Client, LargeBodiesGoBothWays) {
+TEST(Connection, LargeBodiesGoBothWays) {
   TestServer server;
   const auto client = ClientOf(server);
   const std::string large(5'000'000, 'x');
@@ -167,7 +167,7 @@ TEST(Client, LargeBodiesGoBothWays) {
   EXPECT_EQ(call.get()->body, large);
 }
 
-TEST(Client, AnAnswerBeyondTheLimitIsRefused) {
+TEST(Connection, AnAnswerBeyondTheLimitIsRefused) {
   TestServer server;
   const auto client = ClientOf(server);
   auto call = CallLater(client.get());
