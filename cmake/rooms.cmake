@@ -25,11 +25,11 @@ function(treadle_room name)
 
   if(sources)
     add_library(treadle_${name} STATIC ${sources})
-    target_include_directories(treadle_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+    target_include_directories(treadle_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
     target_link_libraries(treadle_${name} PUBLIC ${sees} PRIVATE treadle_flags ${ARG_LINKS})
   else()  # a room of headers, or one whose only source is main.cc
     add_library(treadle_${name} INTERFACE)
-    target_include_directories(treadle_${name} INTERFACE ${PROJECT_SOURCE_DIR}/src)
+    target_include_directories(treadle_${name} INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
     target_link_libraries(treadle_${name} INTERFACE ${sees})
   endif()
   if(ARG_PROGRAM)

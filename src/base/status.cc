@@ -1,6 +1,8 @@
 #include "base/status.h"
 
 #include <array>
+#include <cstdio>
+#include <cstdlib>
 
 namespace treadle {
 namespace {
@@ -19,6 +21,11 @@ std::optional<Code> CodeFromName(std::string_view name) {
   for (size_t i = 0; i < kNames.size(); ++i)
     if (kNames[i] == name) return static_cast<Code>(i);
   return std::nullopt;
+}
+
+void AbortOnMisuse(const char* what) {
+  std::fprintf(stderr, "treadle: %s\n", what);
+  std::abort();
 }
 
 std::string Status::ToString() const {

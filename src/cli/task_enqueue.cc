@@ -54,7 +54,7 @@ Status CheckPayload(const std::string& json) {
                   error->ToString(json)));
 }
 
-Status AddPayload(const EnqueueFlags& flags, wire::EnqueueRequest* task) {
+Status AddPayload(const EnqueueFlags& flags, TaskRequest* task) {
   if (!flags.payload_text.empty() && !flags.payload_file.empty()) {
     return Bad("give the payload either as a word or by --payload-file, not both");
   }
@@ -82,12 +82,12 @@ Result<std::string> TaskBody(const EnqueueFlags& flags) {
   for (const std::string* text : {&flags.type, &flags.queue, &flags.key, &flags.content_type}) {
     if (!IsUtf8(*text)) return Bad(fmt::format("\"{}\" is not UTF-8", *text));
   }
-  wire::EnqueueRequest task{.type = flags.type,
-                            .priority = flags.priority,
-                            .max_attempts = flags.max_attempts,
-                            .delay_ms = flags.delay_ms,
-                            .run_at = flags.run_at,
-                            .idempotency_key = flags.key.empty() ? KeyOfThisCall() : flags.key};
+  TaskRequest task{.type = flags.type,
+                   .priority = flags.priority,
+                   .max_attempts = flags.max_attempts,
+                   .delay_ms = flags.delay_ms,
+                   .run_at = flags.run_at,
+                   .idempotency_key = flags.key.empty() ? KeyOfThisCall() : flags.key};
   if (!flags.queue.empty()) task.queue = flags.queue;
   TREADLE_RETURN_IF_ERROR(AddPayload(flags, &task));
   return wire::EncodeTask(task);

@@ -10,11 +10,11 @@ namespace treadle::cli {
 namespace {
 
 ExitStatus WorkerDemo(Session& session, std::optional<int64_t> concurrency) {
-  Result<worker::WorkerOptions> options = WorkerOptionsFor(session);
+  Result<worker::PoolSettings> options = WorkerOptionsFor(session);
   if (!options.ok()) return session.Fail(options.status());
   options->queues = {std::string(demo::kQueue)};
   if (concurrency) options->concurrency = static_cast<size_t>(*concurrency);
-  const Result<std::unique_ptr<worker::Worker>> worker = worker::Worker::Make(*options);
+  const Result<std::unique_ptr<worker::Pool>> worker = worker::Pool::Make(*options);
   if (!worker.ok()) return session.Fail(worker.status());
   (*worker)->Handle(std::string(demo::kScan), demo::MakeScanHandler(options->client));
   (*worker)->Handle(std::string(demo::kDigest), demo::MakeDigestHandler());

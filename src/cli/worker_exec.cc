@@ -20,7 +20,7 @@ struct ExecFlags {
 };
 
 ExitStatus Exec(Session& session, const ExecFlags& flags) {
-  Result<worker::WorkerOptions> options = WorkerOptionsFor(session);
+  Result<worker::PoolSettings> options = WorkerOptionsFor(session);
   if (!options.ok()) return session.Fail(options.status());
   if (!flags.queues.empty()) options->queues = flags.queues;
   if (flags.concurrency) options->concurrency = static_cast<size_t>(*flags.concurrency);
@@ -31,7 +31,7 @@ ExitStatus Exec(Session& session, const ExecFlags& flags) {
   session.Hint(fmt::format("  give it work:  {}",
                            session.CommandLineFor(fmt::format(
                                "task enqueue {} '{{\"name\":\"Ada\"}}' --wait", flags.type))));
-  const Result<std::unique_ptr<worker::Worker>> worker = worker::Worker::Make(*options);
+  const Result<std::unique_ptr<worker::Pool>> worker = worker::Pool::Make(*options);
   if (!worker.ok()) return session.Fail(worker.status());
   (*worker)->Handle(flags.type, worker::MakeExecHandler(flags.exec));
   return RunWorker(session, **worker);

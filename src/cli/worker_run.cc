@@ -6,21 +6,21 @@
 namespace treadle::cli {
 namespace {
 
-std::atomic<worker::Worker*> g_worker = nullptr;
+std::atomic<worker::Pool*> g_worker = nullptr;
 
 void StopWorker(int) {
-  if (worker::Worker* worker = g_worker.load()) worker->Stop();
+  if (worker::Pool* worker = g_worker.load()) worker->Stop();
 }
 
 }  // namespace
 
-Result<worker::WorkerOptions> WorkerOptionsFor(const Session& session) {
-  worker::WorkerOptions options;
+Result<worker::PoolSettings> WorkerOptionsFor(const Session& session) {
+  worker::PoolSettings options;
   TREADLE_ASSIGN_OR_RETURN(options.client, session.Target());
   return options;
 }
 
-ExitStatus RunWorker(Session& session, worker::Worker& worker) {
+ExitStatus RunWorker(Session& session, worker::Pool& worker) {
   g_worker = &worker;
   std::signal(SIGINT, StopWorker);
   std::signal(SIGTERM, StopWorker);

@@ -2,15 +2,15 @@
 #pragma once
 
 #include "cli/session.h"
-#include "worker/worker.h"
+#include "worker/pool.h"
 
 namespace treadle::cli {
 
 /// Options that reach the session's server. INVALID_ARGUMENT if its token cannot be read.
-Result<worker::WorkerOptions> WorkerOptionsFor(const Session& session);
+Result<worker::PoolSettings> WorkerOptionsFor(const Session& session);
 
 /// Runs `worker` until SIGINT or SIGTERM; a second signal ends the grace for what still runs. One
 /// worker per process.
-ExitStatus RunWorker(Session& session, worker::Worker& worker);
+ExitStatus RunWorker(Session& session, worker::Pool& worker);
 
 }  // namespace treadle::cli

@@ -1,5 +1,7 @@
 #include "client/connection.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
@@ -7,6 +9,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
+#include <cerrno>
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -50,34 +53,53 @@ ServerAnswer Unpack(ResponseParser::value_type&& answer) {
   return response;
 }
 
+Result<std::vector<ServerAddress>> ParseAll(std::string_view servers) {
+  std::vector<ServerAddress> addresses;
+  while (true) {
+    const size_t comma = std::min(servers.find(','), servers.size());
+    TREADLE_ASSIGN_OR_RETURN(ServerAddress address, ServerAddress::Parse(servers.substr(0, comma)));
+    addresses.push_back(std::move(address));
+    if (comma == servers.size()) return addresses;
+    servers.remove_prefix(comma + 1);
+  }
+}
+
 }  // namespace
 
 // Asynchronous operations, each driven to its end by the calling thread, so that a deadline and
 // Cancel() can end them.
 class ServerConnection::Impl {
  public:
-  Impl(ConnectionOptions options, ServerAddress address)
-      : options_(std::move(options)), address_(std::move(address)), stream_(io_) {}
+  Impl(ConnectionOptions options, std::vector<ServerAddress> addresses)
+      : options_(std::move(options)), addresses_(std::move(addresses)), stream_(io_) {}
 
   Result<ServerAnswer> Call(std::string_view method, std::string_view target, std::string_view body,
-                            int64_t timeout_ms) {
+                            int64_t timeout_ms, Repeat repeat) {
     const TimePoint deadline =
         std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
-    const Request request = MakeRequest(method, target, body);
+    delivery_ = Delivery::kNotSent;
     bool was_open = is_open_;
     while (true) {
-      if (!is_open_) TREADLE_RETURN_IF_ERROR(Connect(deadline));
+      if (repeat == Repeat::kOnce && is_open_ && WasClosedByServer()) Close();
+      if (!is_open_) TREADLE_RETURN_IF_ERROR(ConnectToAny(deadline));
       ResponseParser parser;
       parser.body_limit(kResponseBytesMax);
+      const Request request = MakeRequest(method, target, body);
+      delivery_ = Delivery::kUnknown;
       const error_code error = Exchange(request, &parser, deadline);
-      if (!error) return Finish(&parser);
+      if (!error) {
+        delivery_ = Delivery::kAnswered;
+        return Finish(&parser);
+      }
       Close();
-      const bool may_repeat =
-          was_open && !parser.got_some() && !cancelled_ && error != beast::error::timeout;
+      const bool may_repeat = repeat == Repeat::kSafe && was_open && !parser.got_some() &&
+                              !cancelled_ && error != beast::error::timeout;
       if (!may_repeat) return Failure(error);
       was_open = false;
     }
   }
+
+  Delivery delivery() const { return delivery_; }
 
   void Cancel() {
     cancelled_ = true;
@@ -91,7 +113,7 @@ class ServerConnection::Impl {
     request.method_string(beast::string_view(method.data(), method.size()));
     request.target(beast::string_view(target.data(), target.size()));
     request.version(11);
-    request.set(http::field::host, address_.Authority());
+    request.set(http::field::host, address().Authority());
     request.set(http::field::user_agent, "treadle");
     if (!options_.token.empty())
       request.set(http::field::authorization, "Bearer " + options_.token);
@@ -101,12 +123,31 @@ class ServerConnection::Impl {
     return request;
   }
 
+  const ServerAddress& address() const { return addresses_[current_]; }
+
+  Status ConnectToAny(TimePoint deadline) {
+    Status status = Connect(deadline);
+    for (size_t i = 1; i < addresses_.size() && status.code() == Code::kUnavailable; ++i) {
+      current_ = (current_ + 1) % addresses_.size();
+      status = Connect(deadline);
+    }
+    if (status.code() == Code::kUnavailable) current_ = (current_ + 1) % addresses_.size();
+    return status;
+  }
+
+  // A kept connection whose end the server has closed, or which it has sent something unasked.
+  bool WasClosedByServer() {
+    char byte = 0;
+    const ssize_t got = recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+  }
+
   // Resolving a name is the one step that neither the deadline nor Cancel() can cut short:
   // getaddrinfo(3) cannot.
   Status Connect(TimePoint deadline) {
     error_code error;
     asio::ip::tcp::resolver resolver(io_);
-    const auto endpoints = resolver.resolve(address_.host, std::to_string(address_.port), error);
+    const auto endpoints = resolver.resolve(address().host, std::to_string(address().port), error);
     if (error) return Unreachable(error);
     const TimePoint connect_deadline =
         std::min(deadline, std::chrono::steady_clock::now() +
@@ -158,22 +199,24 @@ class ServerConnection::Impl {
   Status Failure(error_code error) const {
     if (cancelled_) return {Code::kCancelled, "the call was cancelled"};
     if (error == beast::error::timeout)
-      return {Code::kDeadlineExceeded, "no answer in time from " + address_.Url()};
+      return {Code::kDeadlineExceeded, "no answer in time from " + address().Url()};
     if (error == http::error::body_limit)
-      return {Code::kResourceExhausted, "the answer of " + address_.Url() + " exceeds 64 MiB"};
+      return {Code::kResourceExhausted, "the answer of " + address().Url() + " exceeds 64 MiB"};
     if (error == http::error::end_of_stream || error == http::error::partial_message)
-      return {Code::kUnavailable, "the connection to " + address_.Url() + " was closed"};
+      return {Code::kUnavailable, "the connection to " + address().Url() + " was closed"};
     return {Code::kUnavailable,
-            "the connection to " + address_.Url() + " broke: " + error.message()};
+            "the connection to " + address().Url() + " broke: " + error.message()};
   }
 
   Status Unreachable(error_code error) const {
     const std::string why = error == beast::error::timeout ? "no answer in time" : error.message();
-    return {Code::kUnavailable, "cannot reach a Treadle server at " + address_.Url() + ": " + why};
+    return {Code::kUnavailable, "cannot reach a Treadle server at " + address().Url() + ": " + why};
   }
 
   const ConnectionOptions options_;
-  const ServerAddress address_;
+  const std::vector<ServerAddress> addresses_;
+  size_t current_ = 0;  // of addresses_: where the connection is, or is made next
+  Delivery delivery_ = Delivery::kNotSent;
   asio::io_context io_{1};
   beast::tcp_stream stream_;
   beast::flat_buffer buffer_;  // bytes received and not yet parsed
@@ -185,17 +228,20 @@ ServerConnection::ServerConnection(std::unique_ptr<Impl> impl) : impl_(std::move
 ServerConnection::~ServerConnection() = default;
 
 Result<std::unique_ptr<ServerConnection>> ServerConnection::Make(ConnectionOptions options) {
-  TREADLE_ASSIGN_OR_RETURN(ServerAddress address, ServerAddress::Parse(options.server));
+  TREADLE_ASSIGN_OR_RETURN(std::vector<ServerAddress> addresses, ParseAll(options.server));
   if (!IsHeaderSafe(options.token))
     return Status(Code::kInvalidArgument, "the token holds white space or control characters");
   return std::unique_ptr<ServerConnection>(
-      new ServerConnection(std::make_unique<Impl>(std::move(options), std::move(address))));
+      new ServerConnection(std::make_unique<Impl>(std::move(options), std::move(addresses))));
 }
 
 Result<ServerAnswer> ServerConnection::Call(std::string_view method, std::string_view target,
-                                            std::string_view body, int64_t timeout_ms) {
-  return impl_->Call(method, target, body, timeout_ms);
+                                            std::string_view body, int64_t timeout_ms,
+                                            Repeat repeat) {
+  return impl_->Call(method, target, body, timeout_ms, repeat);
 }
+
+Delivery ServerConnection::delivery() const { return impl_->delivery(); }
 
 void ServerConnection::Cancel() { impl_->Cancel(); }
 

@@ -15,8 +15,10 @@
 namespace treadle {
 
 struct ConnectionOptions {
-  std::string server = "http://127.0.0.1:7373";  // http://HOST:PORT; a missing scheme means http
-  std::string token;                             // sent as a bearer token; empty: none
+  /// http://HOST:PORT; a missing scheme means http. Several, with commas between, are tried in this
+  /// order when a connection has to be made, beginning with the last one that worked.
+  std::string server = "http://127.0.0.1:7373";
+  std::string token;  // sent as a bearer token; empty: none
   int64_t connect_timeout_ms = 5'000;
 };
 
@@ -27,6 +29,16 @@ struct ServerAnswer {
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
 };
 
+/// Whether a request may reach the server twice. kSafe: a kept-alive connection that breaks before
+/// any byte of an answer is made again once, and the request sent again. kOnce: never.
+enum class Repeat { kSafe, kOnce };
+
+enum class Delivery {
+  kNotSent,   // no server has it
+  kAnswered,  // a server answered, with a refusal perhaps
+  kUnknown,   // it was sent, and no answer came
+};
+
 class ServerConnection {
  public:
   /// INVALID_ARGUMENT if the server's address cannot be read. Does not connect yet.
@@ -34,14 +46,15 @@ class ServerConnection {
   ~ServerConnection();
 
   /// Sends one request and waits for its answer, at most `timeout_ms`. `body` empty: none; else it
-  /// is sent as JSON. A kept-alive connection that turns out to be closed before any byte of an
-  /// answer is made again once, so a request may reach the server twice: every call of the wire is
-  /// safe to repeat or carries an idempotency key. An answer of 400 and above comes back as a
-  /// Status with the problem's code, detail and retry_after_ms. UNAVAILABLE: no connection ("cannot
-  /// reach a Treadle server at http://…: Connection refused"); DEADLINE_EXCEEDED: no answer
-  /// in time; CANCELLED: Cancel() was called.
+  /// is sent as JSON. An answer of 400 and above comes back as a Status with the problem's code,
+  /// detail and retry_after_ms. UNAVAILABLE: no connection ("cannot reach a Treadle server at
+  /// http://…: Connection refused"); DEADLINE_EXCEEDED: no answer in time; CANCELLED: Cancel() was
+  /// called.
   Result<ServerAnswer> Call(std::string_view method, std::string_view target, std::string_view body,
-                            int64_t timeout_ms);
+                            int64_t timeout_ms, Repeat repeat = Repeat::kSafe);
+
+  /// What became of the last call's request.
+  Delivery delivery() const;
 
   /// Ends the call that is under way, if any, and makes all later ones fail with CANCELLED.
   void Cancel();

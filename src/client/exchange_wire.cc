@@ -109,6 +109,9 @@ Status ReadAnswer(JsonDocument* document, ExchangeAnswer* answer) {
     } else if (key == "lost") {
       for (auto token : field.value().get_array())
         answer->lost.push_back(ReadString(token.value()));
+    } else if (key == "cancelled") {
+      for (auto token : field.value().get_array())
+        answer->cancelled.push_back(ReadString(token.value()));
     }
   }
   return Status::Ok();

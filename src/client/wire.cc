@@ -82,7 +82,7 @@ std::string TaskTarget(std::string_view id, std::string_view part, int64_t wait_
   return target;
 }
 
-void WritePayload(JsonWriter& json, const EnqueueRequest& task) {
+void WritePayload(JsonWriter& json, const TaskRequest& task) {
   std::string_view payload = task.payload;
   if (task.content_type == kJson) {
     payload = TrimJson(payload);
@@ -94,9 +94,17 @@ void WritePayload(JsonWriter& json, const EnqueueRequest& task) {
   json.Key("payload_sha256").String(ToHex(Sha256Of(payload).view()));
 }
 
+// Without a key, a request that is sent twice may enqueue twice.
+Repeat RepeatOf(const std::vector<TaskRequest>& tasks) {
+  for (const TaskRequest& task : tasks) {
+    if (task.idempotency_key.empty()) return Repeat::kOnce;
+  }
+  return Repeat::kSafe;
+}
+
 }  // namespace
 
-Result<std::string> EncodeTask(const EnqueueRequest& task) {
+Result<std::string> EncodeTask(const TaskRequest& task) {
   if (task.content_type == kJson && !IsJson(task.payload))
     return Status(Code::kInvalidArgument, "the payload is not valid JSON");
   std::string out;
@@ -112,34 +120,47 @@ Result<std::string> EncodeTask(const EnqueueRequest& task) {
   return out;
 }
 
-Result<Enqueued> Enqueue(ServerConnection& client, const EnqueueRequest& task) {
+Result<std::vector<Enqueued>> EnqueueEncoded(ServerConnection& client,
+                                             const std::vector<std::string_view>& tasks,
+                                             int64_t timeout_ms, Repeat repeat) {
+  size_t bytes = 16;
+  for (const std::string_view task : tasks) bytes += task.size() + 1;
+  std::string body;
+  body.reserve(bytes);
+  body = "{\"tasks\":[";
+  for (const std::string_view task : tasks) body.append(task).push_back(',');
+  body.back() = ']';
+  body += '}';
+  TREADLE_ASSIGN_OR_RETURN(ServerAnswer answer,
+                           client.Call("POST", "/v1/tasks/batch", body, timeout_ms, repeat));
+  JsonDocument document(std::move(answer.body));
+  std::vector<Enqueued> enqueued;
+  TREADLE_RETURN_IF_ERROR(Guarded([&] { return ReadBatch(&document, &enqueued); }));
+  if (enqueued.size() != tasks.size())
+    return Status(Code::kInternal, "the server answered for another number of tasks");
+  return enqueued;
+}
+
+Result<std::vector<Enqueued>> EnqueueBatch(ServerConnection& client,
+                                           const std::vector<TaskRequest>& tasks) {
+  std::vector<std::string> encoded;
+  for (const TaskRequest& task : tasks) {
+    TREADLE_ASSIGN_OR_RETURN(std::string json, EncodeTask(task));
+    encoded.push_back(std::move(json));
+  }
+  return EnqueueEncoded(client, {encoded.begin(), encoded.end()}, kCallTimeoutMs, RepeatOf(tasks));
+}
+
+Result<Enqueued> Enqueue(ServerConnection& client, const TaskRequest& task) {
   TREADLE_ASSIGN_OR_RETURN(const std::string body, EncodeTask(task));
-  TREADLE_ASSIGN_OR_RETURN(ServerAnswer response,
-                           client.Call("POST", "/v1/tasks", body, kCallTimeoutMs));
-  JsonDocument document(std::move(response.body));
+  TREADLE_ASSIGN_OR_RETURN(ServerAnswer answer, client.Call("POST", "/v1/tasks", body,
+                                                            kCallTimeoutMs, RepeatOf({task})));
+  JsonDocument document(std::move(answer.body));
   Enqueued enqueued;
   TREADLE_RETURN_IF_ERROR(Guarded([&] {
     enqueued = ReadEnqueued(document.Root());
     return Status::Ok();
   }));
-  return enqueued;
-}
-
-Result<std::vector<Enqueued>> EnqueueBatch(ServerConnection& client,
-                                           const std::vector<EnqueueRequest>& tasks) {
-  std::string body = "{\"tasks\":[";
-  for (const EnqueueRequest& task : tasks) {
-    TREADLE_ASSIGN_OR_RETURN(const std::string json, EncodeTask(task));
-    body.append(&task == tasks.data() ? "" : ",").append(json);
-  }
-  body += "]}";
-  TREADLE_ASSIGN_OR_RETURN(ServerAnswer response,
-                           client.Call("POST", "/v1/tasks/batch", body, kCallTimeoutMs));
-  JsonDocument document(std::move(response.body));
-  std::vector<Enqueued> enqueued;
-  TREADLE_RETURN_IF_ERROR(Guarded([&] { return ReadBatch(&document, &enqueued); }));
-  if (enqueued.size() != tasks.size())
-    return Status(Code::kInternal, "the server answered for another number of tasks");
   return enqueued;
 }
 

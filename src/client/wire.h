@@ -13,6 +13,7 @@
 
 #include "base/status.h"
 #include "client/connection.h"
+#include "treadle/task.h"
 
 namespace treadle::wire {
 
@@ -29,50 +30,19 @@ std::string_view TrimJson(std::string_view text);
 
 // ---- producers ----
 
-struct EnqueueRequest {
-  std::string type;
-  std::string queue = "default";
-  std::string payload = "null";  // bytes; of content type application/json: one JSON value
-  std::string content_type = std::string(kJson);
-  std::optional<int64_t> priority;  // absent: the server's default; so for all that follow
-  std::optional<int64_t> max_attempts;
-  std::optional<int64_t> delay_ms;
-  std::string run_at;           // RFC 3339; empty: at once
-  std::string idempotency_key;  // empty: none
-};
-
-struct Enqueued {
-  std::string id;
-  bool duplicate = false;  // the key was taken by the same request before: nothing was added
-};
-
 /// The task's JSON, its payload's SHA-256 included. INVALID_ARGUMENT if the payload is not the JSON
 /// that it claims to be.
-Result<std::string> EncodeTask(const EnqueueRequest& task);
-Result<Enqueued> Enqueue(ServerConnection& client, const EnqueueRequest& task);
+Result<std::string> EncodeTask(const TaskRequest& task);
+/// Sends tasks that are encoded: all (1..kBatchTasksMax) or none; the answers are in their order.
+Result<std::vector<Enqueued>> EnqueueEncoded(ServerConnection& client,
+                                             const std::vector<std::string_view>& tasks,
+                                             int64_t timeout_ms, Repeat repeat);
+Result<Enqueued> Enqueue(ServerConnection& client, const TaskRequest& task);
 /// All of `tasks` (1..kBatchTasksMax) or none; the answers are in their order.
 Result<std::vector<Enqueued>> EnqueueBatch(ServerConnection& client,
-                                           const std::vector<EnqueueRequest>& tasks);
+                                           const std::vector<TaskRequest>& tasks);
 
 // ---- reading ----
-
-/// A task's view; times as on the wire, empty when they do not apply.
-struct TaskInfo {
-  std::string id;
-  std::string type;
-  std::string queue;
-  std::string state;
-  int64_t attempt = 0;  // spent so far
-  int64_t max_attempts = 0;
-  std::string enqueued_at;
-  std::string started_at;
-  std::string finished_at;
-  std::string error_code;  // of the last failure
-  std::string error_message;
-  std::string result;  // the JSON, or the decoded bytes of another content type; empty: none, or
-                       // not asked for
-  std::string result_content_type;
-};
 
 Result<TaskInfo> ParseTask(std::string_view json);
 /// The view as JSON text. `wait_ms` > 0: answers when the task has ended, or after that time.
@@ -121,8 +91,9 @@ struct ReportAnswer {
 
 struct ExchangeAnswer {
   std::vector<Lease> leases;
-  std::vector<ReportAnswer> reports;  // one per report, in order
-  std::vector<std::string> lost;      // tokens that are no longer held
+  std::vector<ReportAnswer> reports;   // one per report, in order
+  std::vector<std::string> lost;       // tokens that are no longer held
+  std::vector<std::string> cancelled;  // tokens whose task someone asked to end
 };
 
 std::string EncodeExchange(const ExchangeRequest& request);

@@ -246,6 +246,7 @@ void Exchanger::Apply(Exchange exchange, wire::ExchangeAnswer answer) {
       options_.log(std::to_string(lost) + " lease(s) lost, the first of " + answer.lost.front() +
                    ": cancelled here, run again elsewhere");
   }
+  if (!answer.cancelled.empty()) pool_->Cancel(answer.cancelled);
   ApplyReports(std::move(exchange.reports), answer.reports);
   if (answer.leases.empty()) return;
   pool_->Put(std::move(answer.leases), exchange.repeated);

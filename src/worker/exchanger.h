@@ -20,9 +20,9 @@
 
 #include "base/status.h"
 #include "base/thread_annotations.h"
+#include "client/backoff.h"
 #include "client/connection.h"
 #include "client/wire.h"
-#include "worker/backoff.h"
 #include "worker/handler_pool.h"
 
 namespace treadle::worker {

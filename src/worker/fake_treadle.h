@@ -20,7 +20,7 @@
 
 #include "base/hash.h"
 #include "client/test_server.h"
-#include "worker/worker.h"
+#include "worker/pool.h"
 
 namespace treadle::worker {
 
@@ -157,20 +157,20 @@ class Signal {
 };
 
 /// A worker that runs in a thread of its own and keeps its log.
-class RunningWorker {
+class RunningPool {
  public:
-  RunningWorker(const std::string& url, Handler handler, WorkerOptions options = {}) {
+  RunningPool(const std::string& url, Handler handler, PoolSettings options = {}) {
     options.client.server = url;
     options.log = [this](std::string_view line) {
       MutexLock lock(mutex_);
       log_.append(line).append("\n");
       logged_.notify_all();
     };
-    worker_ = *Worker::Make(std::move(options));
+    worker_ = *Pool::Make(std::move(options));
     worker_->Handle("t", std::move(handler));
     thread_ = std::thread([this] { status_ = worker_->Run(); });
   }
-  ~RunningWorker() {
+  ~RunningPool() {
     if (!thread_.joinable()) return;
     for (int i = 0; i < 4; ++i) worker_->Stop();
     thread_.join();
@@ -197,7 +197,7 @@ class RunningWorker {
   Mutex mutex_;
   std::condition_variable_any logged_;
   std::string log_;
-  std::unique_ptr<Worker> worker_;
+  std::unique_ptr<Pool> worker_;
   Status status_;
   std::thread thread_;
 };

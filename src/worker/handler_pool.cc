@@ -26,8 +26,8 @@ std::thread StartQuietThread(std::function<void()> run) {
 
 }  // namespace
 
-HandlerPool::HandlerPool(size_t concurrency, Work work, std::function<void()> changed)
-    : concurrency_(concurrency),
+HandlerPool::HandlerPool(Options options, Work work, std::function<void()> changed)
+    : options_(std::move(options)),
       work_(std::move(work)),
       changed_(std::move(changed)),
       shortest_lease_ms_(kLeaseMsDefault) {}
@@ -75,10 +75,28 @@ size_t HandlerPool::Lose(const std::vector<std::string>& tokens) {
   return lost + to_stop.size();
 }
 
+void HandlerPool::Cancel(const std::vector<std::string>& tokens) {
+  const auto is_named = [&](const wire::Lease& lease) {
+    return std::find(tokens.begin(), tokens.end(), lease.token) != tokens.end();
+  };
+  std::vector<std::stop_source> to_stop;
+  {
+    MutexLock lock(mutex_);
+    for (const wire::Lease& lease : waiting_) {
+      if (is_named(lease)) AddReport({lease.token, wire::EncodeReleased(lease.token)});
+    }
+    std::erase_if(waiting_, is_named);
+    for (const Running* running : running_) {
+      if (is_named(running->lease)) to_stop.push_back(running->stop);
+    }
+  }
+  for (std::stop_source& stop : to_stop) stop.request_stop();
+}
+
 size_t HandlerPool::Free() const {
   MutexLock lock(mutex_);
   const size_t held = waiting_.size() + running_.size();
-  return draining_ || held >= concurrency_ ? 0 : concurrency_ - held;
+  return draining_ || held >= options_.concurrency ? 0 : options_.concurrency - held;
 }
 
 size_t HandlerPool::Held() const {
@@ -168,6 +186,7 @@ void HandlerPool::Close() {
     closed_ = true;
     threads.swap(threads_);
     wake_.notify_all();
+    watch_.notify_all();
   }
   for (std::thread& thread : threads) thread.join();
 }
@@ -180,7 +199,8 @@ void HandlerPool::Loop() {
   while (true) {
     Running running;
     if (!Take(&running)) return;
-    std::string report = work_(&running.lease, running.stop.get_token());
+    std::string report = work_(
+        &running.lease, {.cancelled = running.stop.get_token(), .deadline = running.deadline});
     Finish(&running, std::move(report));
   }
 }
@@ -196,7 +216,9 @@ bool HandlerPool::Take(Running* running) {
   if (closed_) return false;
   running->lease = std::move(waiting_.front());
   waiting_.pop_front();
+  running->deadline = Clock::now() + options_.timeout_of(running->lease.type);
   running_.push_back(running);
+  if (running->deadline < next_watch_) watch_.notify_one();
   if (!waiting_.empty()) WakeAnother();
   return true;
 }
@@ -206,10 +228,53 @@ void HandlerPool::WakeAnother() {
   if (idle_ > 0) {
     waking_ = true;
     wake_.notify_one();
-  } else if (threads_.size() < concurrency_) {
+  } else if (threads_.size() < options_.concurrency + 1) {
     waking_ = true;
+    if (threads_.empty()) threads_.push_back(StartQuietThread([this] { Watch(); }));
     threads_.push_back(StartQuietThread([this] { Loop(); }));
   }
+}
+
+// Attempts with equal timeouts end in the order in which they began, so a new one is seldom the
+// next to be looked at, and starting it costs a comparison.
+void HandlerPool::Watch() {
+  while (true) {
+    std::vector<std::stop_source> to_stop;
+    bool reported = false;
+    {
+      MutexLock lock(mutex_);
+      if (closed_) return;
+      next_watch_ = EndLateAttempts(Clock::now(), &to_stop, &reported);
+      if (to_stop.empty() && !reported) watch_.wait_until(mutex_, next_watch_);
+    }
+    for (std::stop_source& stop : to_stop) stop.request_stop();
+    if (reported) changed_();
+  }
+}
+
+HandlerPool::Clock::time_point HandlerPool::EndLateAttempts(Clock::time_point now,
+                                                            std::vector<std::stop_source>* to_stop,
+                                                            bool* reported) {
+  Clock::time_point next = now + std::chrono::hours(1);
+  for (Running* running : running_) {
+    const Clock::time_point end =
+        running->deadline + (running->timed_out ? options_.cancel_wait : Clock::duration(0));
+    if (running->dropped) continue;
+    if (end > now) {
+      next = std::min(next, end);
+    } else if (!running->timed_out) {
+      running->timed_out = true;
+      to_stop->push_back(running->stop);
+    } else {
+      running->dropped = true;
+      *reported = true;
+      AddReport({running->lease.token,
+                 wire::EncodeFailed(running->lease.token, "timeout",
+                                    "the attempt took too long, and its handler did not return",
+                                    /*retry=*/true)});
+    }
+  }
+  return next;
 }
 
 void HandlerPool::Finish(Running* running, std::string report) {

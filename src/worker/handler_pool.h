@@ -5,7 +5,7 @@
 // needed. `changed` is called without a lock held when reports become ready or a task is gone, and
 // must not call back into the pool. A new lease wakes one thread, which wakes the next if work is
 // left: short tasks are then run by a few threads without a handoff for each, and long ones still
-// get a thread each.
+// get a thread each. One more thread watches the deadlines; it sleeps until the earliest.
 #pragma once
 
 #include <chrono>
@@ -32,11 +32,23 @@ struct Report {
 class HandlerPool {
  public:
   using Clock = std::chrono::steady_clock;
-  /// Runs one task and returns its report as JSON; may take all but the token out of the lease.
-  /// `cancelled` is asked to stop when the lease is lost or time is up.
-  using Work = std::function<std::string(wire::Lease*, std::stop_token cancelled)>;
 
-  HandlerPool(size_t concurrency, Work work, std::function<void()> changed);
+  struct Options {
+    size_t concurrency = 10;
+    /// How long attempts at tasks of this type may take.
+    std::function<std::chrono::milliseconds(const std::string& type)> timeout_of;
+    /// How long a handler may go on after its time is up, before it is given up.
+    std::chrono::milliseconds cancel_wait{7'000};
+  };
+  /// What a task is run with.
+  struct Attempt {
+    std::stop_token cancelled;  // the lease was lost, someone cancelled the task, or time is up
+    Clock::time_point deadline;
+  };
+  /// Runs one task and returns its report as JSON; may take all but the token out of the lease.
+  using Work = std::function<std::string(wire::Lease*, const Attempt&)>;
+
+  HandlerPool(Options options, Work work, std::function<void()> changed);
   /// Close().
   ~HandlerPool();
 
@@ -48,6 +60,8 @@ class HandlerPool {
   /// The server gave these leases to others, or ended them: they are dropped, what runs is
   /// cancelled, and neither is reported. Returns how many were still held.
   size_t Lose(const std::vector<std::string>& tokens);
+  /// Someone asked for the end of these tasks: what runs is cancelled, what waits is released.
+  void Cancel(const std::vector<std::string>& tokens);
   /// How many more tasks could start at once.
   size_t Free() const;
   /// Waiting and running leases.
@@ -81,17 +95,22 @@ class HandlerPool {
   struct Running {
     wire::Lease lease;
     std::stop_source stop;
+    Clock::time_point deadline = Clock::time_point::max();
+    bool timed_out = false;
     bool dropped = false;  // nothing is to be reported any more
   };
 
   void Loop();
+  void Watch();
+  Clock::time_point EndLateAttempts(Clock::time_point now, std::vector<std::stop_source>* to_stop,
+                                    bool* reported) TREADLE_REQUIRES(mutex_);
   bool Take(Running* running);
   void Finish(Running* running, std::string report);
   void WakeAnother() TREADLE_REQUIRES(mutex_);
   void AddReport(Report report) TREADLE_REQUIRES(mutex_);
   bool IsHeld(const std::string& token) const TREADLE_REQUIRES(mutex_);
 
-  const size_t concurrency_;
+  const Options options_;
   const Work work_;
   const std::function<void()> changed_;
 
@@ -101,6 +120,8 @@ class HandlerPool {
   std::vector<Running*> running_ TREADLE_GUARDED_BY(mutex_);  // each on the stack of its thread
   std::deque<Report> reports_ TREADLE_GUARDED_BY(mutex_);
   Clock::time_point oldest_report_ TREADLE_GUARDED_BY(mutex_);
+  std::condition_variable_any watch_;
+  Clock::time_point next_watch_ TREADLE_GUARDED_BY(mutex_) = Clock::time_point::max();
   std::vector<std::thread> threads_ TREADLE_GUARDED_BY(mutex_);
   size_t idle_ TREADLE_GUARDED_BY(mutex_) = 0;
   bool waking_ TREADLE_GUARDED_BY(mutex_) = false;  // a thread was woken and has not come yet

@@ -53,31 +53,44 @@ std::string EncodeFailure(std::string_view token, const Failed& failed) {
 
 }  // namespace
 
-TaskRunner::TaskRunner(LogFn log, std::function<void(std::string)> stop_worker)
-    : log_(std::move(log)), stop_worker_(std::move(stop_worker)) {}
+Outcome CallHandler(const Handler& handler, const Task& task, Context& context) {
+  try {
+    return Checked(handler(task, context));
+  } catch (const Failure& failure) {
+    return failure.failed();
+  } catch (const std::exception& error) {
+    return Failed{"exception", error.what()};
+  } catch (...) {
+    return Failed{"exception", "the handler threw something that is no std::exception"};
+  }
+}
 
-void TaskRunner::Handle(std::string type, Handler handler) {
-  handlers_[std::move(type)] = std::move(handler);
+TaskRunner::TaskRunner(Context::Services services, std::function<void(std::string)> stop_worker)
+    : services_(std::move(services)), stop_worker_(std::move(stop_worker)) {}
+
+void TaskRunner::Handle(std::string type, Handler handler, std::chrono::milliseconds timeout) {
+  handlers_[std::move(type)] = {.handler = std::move(handler), .timeout = timeout};
 }
 
 std::vector<std::string> TaskRunner::Types() const {
   std::vector<std::string> types;
-  for (const auto& [type, handler] : handlers_) types.push_back(type);
+  for (const auto& [type, entry] : handlers_) types.push_back(type);
   return types;
 }
 
-std::string TaskRunner::Run(wire::Lease* lease, std::stop_token cancelled) const {
+std::chrono::milliseconds TaskRunner::TimeoutOf(const std::string& type) const {
+  const auto entry = handlers_.find(type);
+  return entry == handlers_.end() ? std::chrono::hours(1) : entry->second.timeout;
+}
+
+std::string TaskRunner::Run(wire::Lease* lease, const HandlerPool::Attempt& attempt) const {
   const std::string& token = lease->token;
-  const Outcome outcome = Checked(CallHandler(lease, cancelled));
+  const Outcome outcome = RunLease(lease, attempt);
   return std::visit(Overloaded{[&](const Completed& done) {
                                  return wire::EncodeCompleted(token, done.result,
                                                               done.content_type);
                                },
-                               [&](const Failed& failed) {
-                                 // Work that was cut short has not failed.
-                                 if (cancelled.stop_requested()) return wire::EncodeReleased(token);
-                                 return EncodeFailure(token, failed);
-                               },
+                               [&](const Failed& failed) { return EncodeFailure(token, failed); },
                                [&](const Released&) { return wire::EncodeReleased(token); },
                                [&](const StopWorker& stop) {
                                  stop_worker_(stop.reason);
@@ -86,25 +99,25 @@ std::string TaskRunner::Run(wire::Lease* lease, std::stop_token cancelled) const
                     outcome);
 }
 
-Outcome TaskRunner::CallHandler(wire::Lease* lease, const std::stop_token& cancelled) const {
+Outcome TaskRunner::RunLease(wire::Lease* lease, const HandlerPool::Attempt& attempt) const {
   if (lease->damaged) {
-    log_("task " + lease->id + " came with a payload that does not have its SHA-256");
+    services_.log("task " + lease->id + " came with a payload that does not have its SHA-256");
     return Failed{"payload_damaged", "the payload that arrived does not have its SHA-256"};
   }
-  const auto handler = handlers_.find(lease->type);
-  if (handler == handlers_.end()) {
-    log_("task " + lease->id + " is of type " + lease->type + ", which was not asked for");
+  const auto entry = handlers_.find(lease->type);
+  if (entry == handlers_.end()) {
+    services_.log("task " + lease->id + " is of type " + lease->type + ", which was not asked for");
     return Released{};
   }
   const Task task = TakeTask(lease);
-  Context context(cancelled);
-  try {
-    return handler->second(task, context);
-  } catch (const std::exception& error) {
-    return Failed{"exception", error.what()};
-  } catch (...) {
-    return Failed{"exception", "the handler threw something that is no std::exception"};
-  }
+  Context context(attempt.cancelled, attempt.deadline, &task, &services_);
+  Outcome outcome = CallHandler(entry->second.handler, task, context);
+  // Work that was cut short has not failed; but it may have had its time.
+  const bool was_cut = attempt.cancelled.stop_requested() && std::get_if<Failed>(&outcome);
+  if (!was_cut) return outcome;
+  if (HandlerPool::Clock::now() < attempt.deadline) return Released{};
+  return Failed{"timeout", "the attempt took longer than " +
+                               std::to_string(entry->second.timeout.count()) + " ms"};
 }
 
 }  // namespace treadle::worker

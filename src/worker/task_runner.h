@@ -1,36 +1,49 @@
 // TaskRunner: from a lease to the report about it, by way of the handler of its type.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
-#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "client/wire.h"
 #include "worker/handler.h"
+#include "worker/handler_pool.h"
 
 namespace treadle::worker {
 
+/// Calls `handler` on `task`; what it throws, or returns beyond the limits, becomes a Failed. Any
+/// thread.
+Outcome CallHandler(const Handler& handler, const Task& task, Context& context);
+
 class TaskRunner {
  public:
-  /// `log` and `stop_worker` (which gets the reason) are called from any thread that runs tasks.
-  TaskRunner(LogFn log, std::function<void(std::string reason)> stop_worker);
+  /// `services` and `stop_worker` (which gets the reason) are called from any thread
+  /// that runs tasks.
+  TaskRunner(Context::Services services, std::function<void(std::string reason)> stop_worker);
 
   /// Before the first Run().
-  void Handle(std::string type, Handler handler);
+  void Handle(std::string type, Handler handler, std::chrono::milliseconds timeout);
   std::vector<std::string> Types() const;
+
+  /// Of that type's attempts.
+  std::chrono::milliseconds TimeoutOf(const std::string& type) const;
 
   /// Runs the handler on what the lease holds (the payload is moved out) and returns the report's
   /// JSON. Any thread.
-  std::string Run(wire::Lease* lease, std::stop_token cancelled) const;
+  std::string Run(wire::Lease* lease, const HandlerPool::Attempt& attempt) const;
 
  private:
-  Outcome CallHandler(wire::Lease* lease, const std::stop_token& cancelled) const;
+  struct Entry {
+    Handler handler;
+    std::chrono::milliseconds timeout;
+  };
+  Outcome RunLease(wire::Lease* lease, const HandlerPool::Attempt& attempt) const;
 
-  const LogFn log_;
+  const Context::Services services_;
   const std::function<void(std::string)> stop_worker_;
-  std::map<std::string, Handler, std::less<>> handlers_;
+  std::map<std::string, Entry, std::less<>> handlers_;
 };
 
 }  // namespace treadle::worker

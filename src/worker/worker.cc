@@ -1,166 +1,155 @@
-#include "worker/worker.h"
+#include "treadle/worker.h"
 
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
+#include <csignal>
 #include <cstdio>
-#include <cstring>
+#include <thread>
 #include <utility>
 
-#include "base/random.h"
+#include "client/client_options.h"
+#include "worker/worker_impl.h"
 
-namespace treadle::worker {
+namespace treadle {
 namespace {
 
-constexpr int64_t kDeliverMs = 5'000;  // for the last reports, once nothing runs any more
+std::atomic<Worker*> g_signalled = nullptr;
 
-void LogToStandardError(std::string_view line) {
-  const std::string text = "treadle worker: " + std::string(line) + "\n";
-  std::fwrite(text.data(), 1, text.size(), stderr);
+void StopSignalled(int) {
+  if (Worker* worker = g_signalled.load()) worker->Stop();
 }
 
-std::string DefaultName() {
-  std::array<char, 256> host{};
-  if (gethostname(host.data(), host.size() - 1) != 0) host = {"worker"};
-  return std::string(host.data()).substr(0, 100) + "-" + std::to_string(getpid());
-}
-
-Status Check(const WorkerOptions& options) {
-  if (options.concurrency < 1 || options.concurrency > wire::kExchangeItemsMax)
-    return {Code::kInvalidArgument, "concurrency must be from 1 to 1000"};
-  if (options.queues.empty() || options.queues.size() > wire::kNamesMax)
-    return {Code::kInvalidArgument, "a worker must name 1 to 100 queues"};
-  if (options.poll_wait_ms < 0 || options.poll_wait_ms > 60'000)
-    return {Code::kInvalidArgument, "poll_wait_ms must be from 0 to 60000"};
+// The first failure, if any.
+Status FirstFailure(const std::vector<Status>& statuses) {
+  for (const Status& status : statuses) {
+    if (!status.ok()) return status;
+  }
   return Status::Ok();
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Worker>> Worker::Make(WorkerOptions options) {
-  TREADLE_RETURN_IF_ERROR(Check(options));
-  if (options.name.empty()) options.name = DefaultName();
-  if (!options.log) options.log = LogToStandardError;
-  const int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (wake_fd < 0)
-    return Status(Code::kResourceExhausted,
-                  std::string("cannot make an eventfd: ") + std::strerror(errno));
-  std::unique_ptr<Worker> worker(new Worker(std::move(options), wake_fd));
-  TREADLE_RETURN_IF_ERROR(worker->MakeExchanger());
-  return worker;
+namespace worker {
+
+Handler HandlerSet::Wrapped(const Handler& handler) const {
+  Handler wrapped = handler;
+  for (auto outer = middleware.rbegin(); outer != middleware.rend(); ++outer) {
+    wrapped = [outer = *outer, inner = std::move(wrapped)](const Task& task, Context& context) {
+      return outer(task, context, [&](const Task& next) { return inner(next, context); });
+    };
+  }
+  return wrapped;
 }
 
-Worker::Worker(WorkerOptions options, int wake_fd)
-    : options_(std::move(options)),
-      wake_fd_(wake_fd),
-      runner_(options_.log, [this](std::string reason) { StopBecause(std::move(reason)); }),
-      pool_(
-          options_.concurrency,
-          [this](wire::Lease* lease, std::stop_token cancelled) {
-            return runner_.Run(lease, std::move(cancelled));
-          },
-          [this] { exchanger_->Changed(); }) {}
+}  // namespace worker
 
-Worker::~Worker() {
-  exchanger_.reset();
-  close(wake_fd_);
+Worker::Impl::Impl(WorkerOptions options) : options_(std::move(options)), client_(options_.client) {
+  set.pools.push_back({.queues = options_.queues, .concurrency = options_.concurrency});
 }
 
-void Worker::Handle(std::string type, Handler handler) {
-  runner_.Handle(std::move(type), std::move(handler));
-}
-
-Status Worker::MakeExchanger() {
-  TREADLE_ASSIGN_OR_RETURN(exchanger_, Exchanger::Make({.client = options_.client,
-                                                        .worker = options_.name,
-                                                        .incarnation = SystemRandom().Next(),
-                                                        .queues = options_.queues,
-                                                        .poll_wait_ms = options_.poll_wait_ms,
-                                                        .log = options_.log,
-                                                        .progressed = [this] { Wake(); }},
-                                                       &pool_));
-  return Status::Ok();
-}
-
-Status Worker::Run() {
-  const std::vector<std::string> types = runner_.Types();
-  if (types.empty() || types.size() > wire::kNamesMax)
-    return {Code::kInvalidArgument, "a worker must handle 1 to 100 task types"};
-  exchanger_->Start(types);
-  while (!MustStop()) WaitForWake(-1);
-  WindDown();
-  const Status failure = exchanger_->failure();
-  const size_t unreported = exchanger_->Stop();
-  pool_.Close();
-
-  if (!failure.ok()) return failure;
-  if (const std::string reason = stop_reason(); !reason.empty())
-    return {Code::kFailedPrecondition, reason};
-  if (unreported > 0) {
-    return {Code::kUnavailable, "stopped without having delivered " + std::to_string(unreported) +
-                                    " report(s); those tasks will run again"};
+Status Worker::Impl::CheckSet() const {
+  for (const auto& [type, entry] : set.handlers) {
+    if (entry.options.timeout.count() < 1)
+      return {Code::kInvalidArgument, "the timeout of " + type + " must be at least 1 ms"};
+    size_t found = 0;
+    for (const PoolOptions& pool : set.pools) found += pool.name == entry.options.pool ? 1 : 0;
+    if (found == 1) continue;
+    return {Code::kInvalidArgument, found == 0
+                                        ? type + " names the pool \"" + entry.options.pool +
+                                              "\", which AddPool() never made"
+                                        : "two pools have the name \"" + entry.options.pool + "\""};
   }
   return Status::Ok();
 }
 
-void Worker::WindDown() {
-  pool_.Drain();
-  exchanger_->Drain();
-  if (exchanger_->failure().ok() && WaitIdle(options_.shutdown_grace_ms, 2)) return;
-  pool_.CancelRunning();
-  if (!exchanger_->failure().ok() || WaitIdle(options_.cancel_wait_ms, 3)) return;
-  pool_.ReleaseRunning();
-  WaitIdle(kDeliverMs, 4);
+Result<std::unique_ptr<worker::Pool>> Worker::Impl::MakePool(const PoolOptions& options,
+                                                             const ConnectionOptions& connection) {
+  std::string name = options_.name.empty() ? worker::DefaultWorkerName() : options_.name;
+  if (!options.name.empty()) name += "." + options.name;
+  return worker::Pool::Make(
+      {.client = connection,
+       .name = std::move(name),
+       .queues = options.queues,
+       .concurrency = options.concurrency,
+       .shutdown_grace_ms = options_.shutdown_grace.count(),
+       .cancel_wait_ms = options_.cancel_wait.count(),
+       .log = options_.log,
+       .enqueue = [this](const TaskRequest& task) { return client_.Enqueue(task); }});
 }
 
-bool Worker::WaitIdle(int64_t limit_ms, int stops) {
-  const Clock::time_point deadline = Clock::now() + std::chrono::milliseconds(limit_ms);
-  while (!exchanger_->IsIdle()) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    if (left <= 0 || stops_ >= stops || !exchanger_->failure().ok()) return false;
-    WaitForWake(static_cast<int>(std::min<int64_t>(left, 3'600'000)));
+// Only pools that have something to do.
+Result<Worker::Impl::Pools> Worker::Impl::MakePools() {
+  TREADLE_RETURN_IF_ERROR(CheckSet());
+  TREADLE_ASSIGN_OR_RETURN(const ConnectionOptions connection, ConnectionOf(options_.client));
+  Pools pools;
+  for (const PoolOptions& options : set.pools) {
+    std::unique_ptr<worker::Pool> pool;
+    for (const auto& [type, entry] : set.handlers) {
+      if (entry.options.pool != options.name) continue;
+      if (pool == nullptr) {
+        TREADLE_ASSIGN_OR_RETURN(pool, MakePool(options, connection));
+      }
+      pool->Handle(type, set.Wrapped(entry.handler), entry.options.timeout);
+    }
+    if (pool != nullptr) pools.push_back(std::move(pool));
   }
-  return true;
+  if (pools.empty())
+    return Status(Code::kInvalidArgument, "no handler: call Handle() before Run()");
+  return pools;
 }
 
-void Worker::StopBecause(std::string reason) {
-  {
-    MutexLock lock(mutex_);
-    if (stop_reason_.empty()) stop_reason_ = std::move(reason);
-  }
-  Wake();
+// One pool's end is the end of all: a worker that does only half of its work would not be noticed.
+Status Worker::Impl::Run() {
+  TREADLE_ASSIGN_OR_RETURN(const Pools pools, MakePools());
+  running_ = &pools;
+  StopPools(stops_);
+  std::vector<Status> statuses(pools.size());
+  std::vector<std::thread> threads;
+  const auto run = [&](size_t i) {
+    statuses[i] = pools[i]->Run();
+    int none = 0;
+    if (stops_.compare_exchange_strong(none, 1)) StopPools(1);
+  };
+  for (size_t i = 1; i < pools.size(); ++i) threads.emplace_back(run, i);
+  run(0);
+  for (std::thread& thread : threads) thread.join();
+  running_ = nullptr;
+  return FirstFailure(statuses);
 }
 
-std::string Worker::stop_reason() {
-  MutexLock lock(mutex_);
-  return stop_reason_;
+void Worker::Impl::Stop() noexcept { StopPools(stops_.fetch_add(1) + 1); }
+
+void Worker::Impl::StopPools(int times) noexcept {
+  const Pools* const pools = running_.load();
+  if (pools == nullptr) return;
+  for (const auto& pool : *pools) pool->StopTimes(times);
 }
 
-bool Worker::MustStop() {
-  return stops_ > 0 || !stop_reason().empty() || !exchanger_->failure().ok();
+Worker::Worker(WorkerOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+Worker::~Worker() = default;
+
+void Worker::AddHandler(std::string type, Handler handler, HandleOptions options) {
+  impl_->set.handlers[std::move(type)] = {.handler = std::move(handler),
+                                          .options = std::move(options)};
 }
 
-void Worker::Stop() noexcept {
-  stops_.fetch_add(1);
-  Wake();
+void Worker::AddPool(PoolOptions options) { impl_->set.pools.push_back(std::move(options)); }
+
+void Worker::Use(Middleware middleware) { impl_->set.middleware.push_back(std::move(middleware)); }
+
+Status Worker::Run() { return impl_->Run(); }
+
+int Worker::RunUntilSignal() {
+  g_signalled = this;
+  const auto old_int = std::signal(SIGINT, StopSignalled);
+  const auto old_term = std::signal(SIGTERM, StopSignalled);
+  const Status status = Run();
+  std::signal(SIGINT, old_int);
+  std::signal(SIGTERM, old_term);
+  g_signalled = nullptr;
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "treadle worker: %s\n", status.message().c_str());
+  return 1;
 }
 
-void Worker::Wake() noexcept {
-  const int saved_errno = errno;
-  const uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(wake_fd_, &one, sizeof one);
-  errno = saved_errno;
-}
+void Worker::Stop() noexcept { impl_->Stop(); }
 
-void Worker::WaitForWake(int timeout_ms) {
-  pollfd waited{.fd = wake_fd_, .events = POLLIN, .revents = 0};
-  poll(&waited, 1, timeout_ms);
-  uint64_t wakes = 0;
-  [[maybe_unused]] const ssize_t size = read(wake_fd_, &wakes, sizeof wakes);
-}
-
-}  // namespace treadle::worker
+}  // namespace treadle

@@ -29,7 +29,11 @@ ARROWS = {
     "app": "base model engine journal store telemetry security node http api client worker cli",
 }
 
-FOLDERS = ["src", "sim", "tests", "bench", "web", "sdk", "deploy", "docs", "cmake", "scripts", ".ci"]
+# Who may include the SDK's public headers (include/treadle). They include nothing but one another.
+SDK = "treadle"
+SDK_USERS = {"base", "client", "worker", "cli", "app"}
+
+FOLDERS = ["include", "examples", "src", "sim", "tests", "bench", "web", "sdk", "deploy", "docs", "cmake", "scripts", ".ci"]
 SKIPPED = {"__pycache__", "node_modules", "dist", ".cache", "build"}
 SOURCE = {".h", ".cc"}
 CODE = SOURCE | {".py", ".sh", ".cmake", ".ts", ".tsx", ".js", ".css", ".sql"}
@@ -97,11 +101,22 @@ def check_includes(folder, path, text, sees, found):
         other, slash, _ = include.group(1).partition("/")
         if not slash:
             found.add(path, number, f'"{include.group(1)}" names no room; write "{room}/{include.group(1)}"')
+        elif other == SDK and room in SDK_USERS:
+            continue
         elif other != room and other not in sees:
             possible = other in ARROWS.get(room, "").split()
             fix = (f"add {other} to SEES in src/{room}/CMakeLists.txt" if possible else
                    f"'{room}' may see only: {ARROWS.get(room) or 'nothing'}")
             found.add(path, number, f"'{room}' includes '{include.group(1)}' but does not see '{other}'; {fix}")
+
+
+def check_public_header(path, text, found):
+    """What is installed stands alone."""
+    for number, line in enumerate(text, 1):
+        include = INCLUDE.match(line)
+        if include and not include.group(1).startswith(f"{SDK}/"):
+            found.add(path, number, f"a public header includes '{include.group(1)}', which is not installed; "
+                                    f"forward-declare, or move what is needed to include/{SDK}")
 
 
 def check_source(path, text, in_src, found):
@@ -170,6 +185,8 @@ def check_tree(root):
             continue
         parts = path.relative_to(root).parts
         check_source(path, text, parts[0] == "src", found)
+        if parts[0] == "include":
+            check_public_header(path, text, found)
         folder = root / "src" / parts[1] if parts[0] == "src" else None
         if folder in sees_by_folder:
             check_includes(folder, path, text, sees_by_folder[folder], found)

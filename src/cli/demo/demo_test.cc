@@ -119,11 +119,11 @@ TEST_F(DemoTest, TheScanEnqueuesEachFileOnceByItsKey) {
   server.Answer(
       "POST /v1/tasks/batch",
       {{201, R"({"tasks":[{"id":"1-2","duplicate":false},{"id":"1-3","duplicate":false}]})"}});
-  const worker::Handler scan = MakeScanHandler({.server = server.url()});
-  worker::Context context{std::stop_token()};
-  const worker::Outcome outcome = scan({.payload = ScanPayload("r", root_)}, context);
-  ASSERT_TRUE(std::holds_alternative<worker::Completed>(outcome));
-  EXPECT_EQ(std::get<worker::Completed>(outcome).result, R"({"run":"r","files":2})");
+  const Handler scan = MakeScanHandler({.server = server.url()});
+  Context context{std::stop_token()};
+  const Outcome outcome = scan({.payload = ScanPayload("r", root_)}, context);
+  ASSERT_TRUE(std::holds_alternative<treadle::Completed>(outcome));
+  EXPECT_EQ(std::get<treadle::Completed>(outcome).result, R"({"run":"r","files":2})");
   ASSERT_THAT(server.requests(), SizeIs(1));
   const std::string body = server.requests()[0].body;
   EXPECT_THAT(body, HasSubstr("\"idempotency_key\":\"r:" + root_ + "/a\""));
@@ -132,12 +132,12 @@ TEST_F(DemoTest, TheScanEnqueuesEachFileOnceByItsKey) {
 }
 
 TEST_F(DemoTest, AVanishedFileFailsForGood) {
-  worker::Context context{std::stop_token()};
-  const worker::Outcome outcome =
+  Context context{std::stop_token()};
+  const Outcome outcome =
       MakeDigestHandler()({.payload = DigestPayload("r", root_ + "/none")}, context);
-  ASSERT_TRUE(std::holds_alternative<worker::Failed>(outcome));
-  EXPECT_EQ(std::get<worker::Failed>(outcome).code, "file_missing");
-  EXPECT_FALSE(std::get<worker::Failed>(outcome).retry);
+  ASSERT_TRUE(std::holds_alternative<treadle::Failed>(outcome));
+  EXPECT_EQ(std::get<treadle::Failed>(outcome).code, "file_missing");
+  EXPECT_FALSE(std::get<treadle::Failed>(outcome).retry);
 }
 
 TEST_F(DemoTest, EqualWorkIsVerified) {

@@ -11,13 +11,7 @@
 namespace treadle::cli::demo {
 namespace {
 
-using worker::Completed;
-using worker::Context;
-using worker::Failed;
-using worker::Outcome;
-using worker::Task;
-
-wire::EnqueueRequest DigestTask(const std::string& run, const std::string& path) {
+TaskRequest DigestTask(const std::string& run, const std::string& path) {
   return {.type = std::string(kDigest),
           .queue = std::string(kQueue),
           .payload = DigestPayload(run, path),
@@ -28,8 +22,8 @@ wire::EnqueueRequest DigestTask(const std::string& run, const std::string& path)
 Outcome EnqueueAll(ServerConnection& client, const std::string& run,
                    const std::vector<std::string>& files, const Context& context) {
   for (size_t at = 0; at < files.size(); at += wire::kBatchTasksMax) {
-    if (context.IsCancelled()) return worker::Released{};
-    std::vector<wire::EnqueueRequest> batch;
+    if (context.IsCancelled()) return Released{};
+    std::vector<TaskRequest> batch;
     for (size_t i = at; i < std::min(files.size(), at + wire::kBatchTasksMax); ++i) {
       batch.push_back(DigestTask(run, files[i]));
     }
@@ -45,7 +39,7 @@ Failed NoRetry(std::string_view code, std::string message) {
 
 }  // namespace
 
-worker::Handler MakeScanHandler(ConnectionOptions options) {
+Handler MakeScanHandler(ConnectionOptions options) {
   return [options = std::move(options)](const Task& task, Context& context) -> Outcome {
     const Result<Request> request = ReadScanPayload(task.payload);
     if (!request.ok()) return NoRetry("bad_payload", request.status().message());
@@ -57,7 +51,7 @@ worker::Handler MakeScanHandler(ConnectionOptions options) {
   };
 }
 
-worker::Handler MakeDigestHandler() {
+Handler MakeDigestHandler() {
   return [](const Task& task, Context&) -> Outcome {
     const Result<Request> request = ReadDigestPayload(task.payload);
     if (!request.ok()) return NoRetry("bad_payload", request.status().message());

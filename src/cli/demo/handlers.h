@@ -7,9 +7,9 @@
 namespace treadle::cli::demo {
 
 /// Walks the directory and enqueues a digest task per file, in batches, to the server of `client`.
-worker::Handler MakeScanHandler(ConnectionOptions client);
+Handler MakeScanHandler(ConnectionOptions client);
 /// Reads one file. A file that is missing, unreadable or no regular file goes to the dead letters
 /// at once.
-worker::Handler MakeDigestHandler();
+Handler MakeDigestHandler();
 
 }  // namespace treadle::cli::demo

@@ -6,7 +6,7 @@
 
 #include "base/random.h"
 
-namespace treadle::worker {
+namespace treadle {
 
 class Backoff {
  public:
@@ -26,4 +26,4 @@ class Backoff {
   int64_t ceiling_ms_ = 100;
 };
 
-}  // namespace treadle::worker
+}  // namespace treadle

@@ -1,12 +1,12 @@
-// Worker: leases tasks of some types from a Treadle server, runs their handlers, and reports back.
+// Pool: some queues, the handlers of some types, threads for them, and their conversation with a
+// server. A Worker (include/treadle/worker.h) has one or several, each with an incarnation of its
+// own.
 //
-//   auto worker = Worker::Make({.queues = {"default"}});
-//   (*worker)->Handle("hello", [](const Task& task, Context&) -> Outcome { return
-//   Completed{task.payload}; }); Status status = (*worker)->Run();  // until Stop()
+//   auto pool = Pool::Make({.queues = {"default"}});
+//   (*pool)->Handle("hello", [](const Task& task, Context&) { return Completed{task.payload}; });
+//   Status status = (*pool)->Run();  // until Stop()
 //
-// A server that is away, restarted or killed ends nothing: what runs goes on, and its outcome is
-// sent until the server has answered for it. Handlers run at least once per task, on up to
-// `concurrency` threads. Make, Handle and Run: one thread. Stop: any thread, and signal handlers.
+// Make, Handle and Run: one thread. Stop: any thread, and signal handlers.
 #pragma once
 
 #include <atomic>
@@ -26,7 +26,7 @@
 
 namespace treadle::worker {
 
-struct WorkerOptions {
+struct PoolSettings {
   ConnectionOptions client;
   std::string name;  // shows in task views; empty: HOST-PID
   std::vector<std::string> queues = {"default"};
@@ -34,18 +34,22 @@ struct WorkerOptions {
   int64_t shutdown_grace_ms = 25'000;  // how long Stop() lets running tasks finish
   int64_t cancel_wait_ms = 7'000;      // then: how long cancelled handlers may take to return
   int64_t poll_wait_ms = 30'000;       // 0..60000
-  LogFn log;  // lines for people, without payloads or secrets; empty: standard error, "treadle
-              // worker: …"
+  LogFn log;                           // empty: standard error, "treadle worker: …"
+  std::function<Result<Enqueued>(const TaskRequest&)> enqueue;  // lent to handlers; may be empty
 };
 
-class Worker {
+/// HOST-PID.
+std::string DefaultWorkerName();
+
+class Pool {
  public:
   /// INVALID_ARGUMENT names the option. Does not connect yet.
-  static Result<std::unique_ptr<Worker>> Make(WorkerOptions options);
-  ~Worker();
+  static Result<std::unique_ptr<Pool>> Make(PoolSettings options);
+  ~Pool();
 
   /// `handler` runs the tasks of `type`. At least one before Run(), which may be called once.
-  void Handle(std::string type, Handler handler);
+  void Handle(std::string type, Handler handler,
+              std::chrono::milliseconds timeout = std::chrono::minutes(30));
 
   /// Works until Stop(), and then winds down: takes nothing new, lets what runs finish within the
   /// grace, cancels the rest and returns it unspent, and delivers all reports. Returns when every
@@ -57,11 +61,13 @@ class Worker {
   /// Begins the end of Run(); called again it ends the grace, and then the wait for cancelled
   /// handlers. Async-signal-safe.
   void Stop() noexcept;
+  /// As if Stop() had been called so often in all. Async-signal-safe.
+  void StopTimes(int times) noexcept;
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  Worker(WorkerOptions options, int wake_fd);
+  Pool(PoolSettings options, int wake_fd);
 
   Status MakeExchanger();
   void StopBecause(std::string reason);
@@ -74,7 +80,7 @@ class Worker {
   void Wake() noexcept;
   void WaitForWake(int timeout_ms);
 
-  const WorkerOptions options_;
+  const PoolSettings options_;
   const int wake_fd_;  // an eventfd, written to whenever Run() has something to look at
   std::atomic<int> stops_ = 0;
   Mutex mutex_;

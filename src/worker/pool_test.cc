@@ -1,4 +1,4 @@
-#include "worker/worker.h"
+#include "worker/pool.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -29,9 +29,9 @@ Outcome WaitForCancel(Context& context, Outcome outcome) {
 
 std::string Text(const Asked& asked, const std::string& token) { return asked.reports.at(token); }
 
-TEST(Worker, RunsATaskAndReportsItsResult) {
+TEST(Pool, RunsATaskAndReportsItsResult) {
   FakeTreadle server;
-  RunningWorker worker(server.url(), [](const Task& task, Context&) -> Outcome {
+  RunningPool worker(server.url(), [](const Task& task, Context&) -> Outcome {
     EXPECT_EQ(task.id, "1-1");
     EXPECT_EQ(task.type, "t");
     EXPECT_EQ(task.attempt, 1);
@@ -50,9 +50,9 @@ TEST(Worker, RunsATaskAndReportsItsResult) {
   server.Answer(report);
 }
 
-TEST(Worker, EveryOutcomeHasItsReport) {
+TEST(Pool, EveryOutcomeHasItsReport) {
   FakeTreadle server;
-  RunningWorker worker(server.url(), [](const Task& task, Context&) -> Outcome {
+  RunningPool worker(server.url(), [](const Task& task, Context&) -> Outcome {
     if (task.payload == "1") return Failed{"broken", "it\nbroke", false};
     if (task.payload == "2") return Released{};
     if (task.payload == "3") throw std::runtime_error("thrown");
@@ -77,9 +77,9 @@ TEST(Worker, EveryOutcomeHasItsReport) {
   server.Answer(asked);
 }
 
-TEST(Worker, ADamagedPayloadNeverReachesTheHandler) {
+TEST(Pool, ADamagedPayloadNeverReachesTheHandler) {
   FakeTreadle server;
-  RunningWorker worker(server.url(), [](const Task&, Context&) -> Outcome {
+  RunningPool worker(server.url(), [](const Task&, Context&) -> Outcome {
     ADD_FAILURE();
     return Completed{};
   });
@@ -92,9 +92,9 @@ TEST(Worker, ADamagedPayloadNeverReachesTheHandler) {
   server.Answer(report);
 }
 
-TEST(Worker, ReportsAreSentAgainAfterABrokenConnection) {
+TEST(Pool, ReportsAreSentAgainAfterABrokenConnection) {
   FakeTreadle server;
-  RunningWorker worker(server.url(), Echo);
+  RunningPool worker(server.url(), Echo);
   server.Answer(server.Next(), LeaseJson("1-1"));
   const Asked report = server.NextReporting("1-1.1.1");
   testing::TestServer::Break(report.http);
@@ -108,9 +108,9 @@ TEST(Worker, ReportsAreSentAgainAfterABrokenConnection) {
   EXPECT_TRUE(next.reports.empty()) << "an answered report is not sent again";
 }
 
-TEST(Worker, ARestartOfTheServerIsSurvived) {
+TEST(Pool, ARestartOfTheServerIsSurvived) {
   FakeTreadle server;
-  RunningWorker worker(server.url(), Echo);
+  RunningPool worker(server.url(), Echo);
   server.Answer(server.Next(), LeaseJson("1-1"));
   const Asked report = server.NextReporting("1-1.1.1");
   server.Stop();
@@ -125,10 +125,10 @@ TEST(Worker, ARestartOfTheServerIsSurvived) {
   EXPECT_THAT(log, HasSubstr("is back after"));
 }
 
-TEST(Worker, ARestartThatCutsOffAPollAndAReportIsSurvived) {
+TEST(Pool, ARestartThatCutsOffAPollAndAReportIsSurvived) {
   FakeTreadle server;
   Signal go;
-  RunningWorker worker(server.url(), [&](const Task&, Context&) -> Outcome {
+  RunningPool worker(server.url(), [&](const Task&, Context&) -> Outcome {
     go.Wait();
     return Completed{};
   });
@@ -148,10 +148,10 @@ TEST(Worker, ARestartThatCutsOffAPollAndAReportIsSurvived) {
   EXPECT_TRUE(next.reports.empty());
 }
 
-TEST(Worker, AReportThatOvertookAPollIsDeliveredOnce) {
+TEST(Pool, AReportThatOvertookAPollIsDeliveredOnce) {
   FakeTreadle server;
   Signal go;
-  RunningWorker worker(server.url(), [&](const Task&, Context&) -> Outcome {
+  RunningPool worker(server.url(), [&](const Task&, Context&) -> Outcome {
     go.Wait();
     return Completed{};
   });
@@ -168,11 +168,11 @@ TEST(Worker, AReportThatOvertookAPollIsDeliveredOnce) {
   EXPECT_EQ(worker.log(), "") << "nothing went wrong";
 }
 
-TEST(Worker, LeasesThatAreGivenTwiceRunOnce) {
+TEST(Pool, LeasesThatAreGivenTwiceRunOnce) {
   FakeTreadle server;
   Signal go;
   std::atomic<int> runs = 0;
-  RunningWorker worker(server.url(), [&](const Task&, Context&) -> Outcome {
+  RunningPool worker(server.url(), [&](const Task&, Context&) -> Outcome {
     ++runs;
     go.Wait();
     return Completed{};
@@ -195,10 +195,10 @@ TEST(Worker, LeasesThatAreGivenTwiceRunOnce) {
   EXPECT_EQ(runs, 1);
 }
 
-TEST(Worker, ALostLeaseCancelsItsHandlerAndIsNotReported) {
+TEST(Pool, ALostLeaseCancelsItsHandlerAndIsNotReported) {
   FakeTreadle server;
   Signal cancelled;
-  RunningWorker worker(server.url(), [&](const Task& task, Context& context) -> Outcome {
+  RunningPool worker(server.url(), [&](const Task& task, Context& context) -> Outcome {
     if (task.payload == "1") return WaitForCancel(context, Completed{});
     EXPECT_FALSE(context.IsCancelled());
     return Completed{};
@@ -216,12 +216,12 @@ TEST(Worker, ALostLeaseCancelsItsHandlerAndIsNotReported) {
   server.Answer(report);
 }
 
-TEST(Worker, AFullWorkerHangsOnAndRenews) {
+TEST(Pool, AFullWorkerHangsOnAndRenews) {
   FakeTreadle server;
   Signal go;
-  WorkerOptions options;
+  PoolSettings options;
   options.concurrency = 1;
-  RunningWorker worker(
+  RunningPool worker(
       server.url(),
       [&](const Task&, Context&) -> Outcome {
         go.Wait();
@@ -243,10 +243,10 @@ TEST(Worker, AFullWorkerHangsOnAndRenews) {
   server.Answer(report);
 }
 
-TEST(Worker, AReportGoesOutBesideTheParkedPoll) {
+TEST(Pool, AReportGoesOutBesideTheParkedPoll) {
   FakeTreadle server;
   Signal go;
-  RunningWorker worker(server.url(), [&](const Task&, Context&) -> Outcome {
+  RunningPool worker(server.url(), [&](const Task&, Context&) -> Outcome {
     go.Wait();
     return Completed{};
   });
@@ -260,12 +260,12 @@ TEST(Worker, AReportGoesOutBesideTheParkedPoll) {
   server.Answer(report);
 }
 
-TEST(Worker, LeasesBeyondTheFreeSlotsWaitTheirTurn) {
+TEST(Pool, LeasesBeyondTheFreeSlotsWaitTheirTurn) {
   FakeTreadle server;
-  WorkerOptions options;
+  PoolSettings options;
   options.concurrency = 1;
   std::atomic<int> at_once = 0;
-  RunningWorker worker(
+  RunningPool worker(
       server.url(),
       [&](const Task&, Context&) -> Outcome {
         EXPECT_EQ(++at_once, 1);
@@ -282,9 +282,9 @@ TEST(Worker, LeasesBeyondTheFreeSlotsWaitTheirTurn) {
   }
 }
 
-TEST(Worker, RefusedReportsAreDroppedWithAWarning) {
+TEST(Pool, RefusedReportsAreDroppedWithAWarning) {
   FakeTreadle server;
-  RunningWorker worker(server.url(), Echo);
+  RunningPool worker(server.url(), Echo);
   server.Answer(server.Next(), LeaseJson("1-1"));
   const Asked report = server.NextReporting("1-1.1.1");
   server.Answer(report, "", "", "ABORTED");
@@ -293,9 +293,9 @@ TEST(Worker, RefusedReportsAreDroppedWithAWarning) {
   EXPECT_THAT(worker.log(), HasSubstr("1-1.1.1 was refused and is dropped: ABORTED so"));
 }
 
-TEST(Worker, AReportThatTheServerCannotAcceptBecomesAFailure) {
+TEST(Pool, AReportThatTheServerCannotAcceptBecomesAFailure) {
   FakeTreadle server;
-  RunningWorker worker(server.url(), Echo);
+  RunningPool worker(server.url(), Echo);
   server.Answer(server.Next(), LeaseJson("1-1"));
   server.Answer(server.NextReporting("1-1.1.1"), "", "", "INVALID_ARGUMENT");
   const Asked again = server.NextReporting("1-1.1.1");
@@ -303,9 +303,9 @@ TEST(Worker, AReportThatTheServerCannotAcceptBecomesAFailure) {
   server.Answer(again);
 }
 
-TEST(Worker, ReportsThatWereNotAnsweredForAreSentAgain) {
+TEST(Pool, ReportsThatWereNotAnsweredForAreSentAgain) {
   FakeTreadle server;
-  RunningWorker worker(server.url(), Echo);
+  RunningPool worker(server.url(), Echo);
   server.Answer(server.Next(), LeaseJson("1-1"));
   const Asked report = server.NextReporting("1-1.1.1");
   testing::TestServer::Answer(report.http, 200, R"({"leases":[],"reports":[],"lost":[]})");
@@ -314,11 +314,11 @@ TEST(Worker, ReportsThatWereNotAnsweredForAreSentAgain) {
   server.Answer(again);
 }
 
-TEST(Worker, StopLetsWhatRunsFinishAndReportIt) {
+TEST(Pool, StopLetsWhatRunsFinishAndReportIt) {
   FakeTreadle server;
   Signal started;
   Signal go;
-  RunningWorker worker(server.url(), [&](const Task&, Context&) -> Outcome {
+  RunningPool worker(server.url(), [&](const Task&, Context&) -> Outcome {
     started.Set();
     go.Wait();
     return Completed{};
@@ -335,13 +335,13 @@ TEST(Worker, StopLetsWhatRunsFinishAndReportIt) {
   EXPECT_TRUE(worker.Join().ok());
 }
 
-TEST(Worker, StopReleasesWhatHasNotStartedAndWhatOutlivesTheGrace) {
+TEST(Pool, StopReleasesWhatHasNotStartedAndWhatOutlivesTheGrace) {
   FakeTreadle server;
-  WorkerOptions options;
+  PoolSettings options;
   options.concurrency = 1;
   options.shutdown_grace_ms = 1;
   Signal started;
-  RunningWorker worker(
+  RunningPool worker(
       server.url(),
       [&](const Task&, Context& context) -> Outcome {
         started.Set();
@@ -362,9 +362,9 @@ TEST(Worker, StopReleasesWhatHasNotStartedAndWhatOutlivesTheGrace) {
   EXPECT_TRUE(worker.Join().ok());
 }
 
-TEST(Worker, ALeaseThatArrivesWhileStoppingIsReleased) {
+TEST(Pool, ALeaseThatArrivesWhileStoppingIsReleased) {
   FakeTreadle server;
-  RunningWorker worker(server.url(), [](const Task&, Context&) -> Outcome {
+  RunningPool worker(server.url(), [](const Task&, Context&) -> Outcome {
     ADD_FAILURE();
     return Completed{};
   });
@@ -380,9 +380,9 @@ TEST(Worker, ALeaseThatArrivesWhileStoppingIsReleased) {
   EXPECT_TRUE(worker.Join().ok());
 }
 
-TEST(Worker, AHandlerCanStopTheWorker) {
+TEST(Pool, AHandlerCanStopTheWorker) {
   FakeTreadle server;
-  RunningWorker worker(
+  RunningPool worker(
       server.url(), [](const Task&, Context&) -> Outcome { return StopWorker{"no such program"}; });
   server.Answer(server.Next(), LeaseJson("1-1"));
   const Asked report = server.NextReporting("1-1.1.1");
@@ -393,27 +393,27 @@ TEST(Worker, AHandlerCanStopTheWorker) {
   EXPECT_EQ(status.ToString(), "FAILED_PRECONDITION: no such program");
 }
 
-TEST(Worker, AServerThatRefusesTheWorkerEndsIt) {
+TEST(Pool, AServerThatRefusesTheWorkerEndsIt) {
   FakeTreadle server;
-  RunningWorker worker(server.url(), Echo);
+  RunningPool worker(server.url(), Echo);
   testing::TestServer::Answer(server.Next().http, 401,
                               R"({"code":"UNAUTHENTICATED","detail":"no token"})");
   EXPECT_EQ(worker.Join().ToString(), "UNAUTHENTICATED: no token");
 }
 
-TEST(Worker, WithoutAServerItStopsAtOnceIfThereIsNothingToTell) {
+TEST(Pool, WithoutAServerItStopsAtOnceIfThereIsNothingToTell) {
   FakeTreadle server;
   server.Stop();
-  RunningWorker worker(server.url(), Echo);
+  RunningPool worker(server.url(), Echo);
   worker.Stop();
   EXPECT_TRUE(worker.Join().ok());
 }
 
-TEST(Worker, StoppedWithoutAServerItSaysWhatItCouldNotDeliver) {
+TEST(Pool, StoppedWithoutAServerItSaysWhatItCouldNotDeliver) {
   FakeTreadle server;
-  WorkerOptions options;
+  PoolSettings options;
   options.shutdown_grace_ms = options.cancel_wait_ms = 1;
-  RunningWorker worker(server.url(), Echo, options);
+  RunningPool worker(server.url(), Echo, options);
   server.Answer(server.Next(), LeaseJson("1-1"));
   (void)server.NextReporting("1-1.1.1");
   server.Stop();
@@ -421,12 +421,12 @@ TEST(Worker, StoppedWithoutAServerItSaysWhatItCouldNotDeliver) {
   EXPECT_EQ(worker.Join().code(), Code::kUnavailable);
 }
 
-TEST(Worker, BadOptionsAreNamed) {
-  EXPECT_EQ(Worker::Make({.concurrency = 0}).status().code(), Code::kInvalidArgument);
-  EXPECT_EQ(Worker::Make({.queues = {}}).status().code(), Code::kInvalidArgument);
-  EXPECT_EQ(Worker::Make({.client = {.server = "https://x"}}).status().code(),
+TEST(Pool, BadOptionsAreNamed) {
+  EXPECT_EQ(Pool::Make({.concurrency = 0}).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(Pool::Make({.queues = {}}).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(Pool::Make({.client = {.server = "https://x"}}).status().code(),
             Code::kInvalidArgument);
-  EXPECT_EQ((*Worker::Make({}))->Run().code(), Code::kInvalidArgument) << "no handler";
+  EXPECT_EQ((*Pool::Make({}))->Run().code(), Code::kInvalidArgument) << "no handler";
 }
 
 }  // namespace

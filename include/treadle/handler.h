@@ -1,0 +1,183 @@
+// Handlers: functions that run tasks. Any of these shapes, as a lambda, a function or an object
+// with one operator():
+//
+//   Out     (const In&)                typed: In is made from the payload, Out becomes the result,
+//   Out     (const In&, Context&)      both by json.h
+//   Outcome (const Task&, Context&)    raw: the payload's bytes, and every way to end
+//
+// Out may be a struct of json.h, void, Bytes, Status, Result<struct>, or Outcome. How they end:
+//
+//   a value, OK or void    completed
+//   Status, not OK         failed, its code's name as error code; INVALID_ARGUMENT, OUT_OF_RANGE
+//                          and UNIMPLEMENTED go to the dead letters at once, all others retry
+//   throw Failure(…)       failed with its code, and retried or not, as it says
+//   any other throw        failed as "exception", and retried
+//   a payload that does not fit In: dead at once, code "payload_invalid"
+#pragma once
+
+#include <chrono>
+#include <exception>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "treadle/json.h"
+#include "treadle/status.h"
+#include "treadle/task.h"
+
+namespace treadle {
+
+/// One line for people, without a line end, payloads or secrets. Called from several threads.
+using LogFn = std::function<void(std::string_view line)>;
+
+/// What a handler throws to say how it failed.
+class Failure : public std::exception {
+ public:
+  Failure(std::string code, std::string message, bool retry = true)
+      : failed_{std::move(code), std::move(message), retry} {}
+  const char* what() const noexcept override { return failed_.message.c_str(); }
+  const Failed& failed() const { return failed_; }
+
+ private:
+  Failed failed_;
+};
+
+/// What surrounds one attempt. Valid during the call of the handler; any thread.
+class Context {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// What a worker lends to its handlers; empty functions do nothing, or fail.
+  struct Services {
+    LogFn log;
+    std::function<Result<Enqueued>(const TaskRequest&)> enqueue;
+  };
+
+  /// `task` and `services` are borrowed, and may be null.
+  explicit Context(std::stop_token cancelled, Clock::time_point deadline = Clock::time_point::max(),
+                   const Task* task = nullptr, const Services* services = nullptr)
+      : cancelled_(std::move(cancelled)), deadline_(deadline), task_(task), services_(services) {}
+
+  /// The attempt, from 1, and whatever else is known of the task.
+  int64_t attempt() const { return task_ == nullptr ? 1 : task_->attempt; }
+  const Task& task() const;
+
+  /// When the attempt is cut off, by HandleOptions::timeout.
+  Clock::time_point deadline() const { return deadline_; }
+  /// True when the work is no longer wanted: the lease was lost, someone cancelled the task, the
+  /// deadline has passed, or the worker stops and its grace is over.
+  bool IsCancelled() const { return cancelled_.stop_requested(); }
+  /// For std::stop_callback and std::condition_variable_any; callbacks run on a thread of the
+  /// worker and must be quick.
+  const std::stop_token& stop_token() const { return cancelled_; }
+
+  /// Writes a line to the worker's log, with the task's id before it.
+  void Log(std::string_view text) const;
+  /// Enqueues another task, by the worker's own client. An attempt can be repeated: give the task
+  /// an idempotency key that follows from this task's id.
+  Result<Enqueued> Enqueue(const TaskRequest& task) const;
+
+ private:
+  std::stop_token cancelled_;
+  Clock::time_point deadline_;
+  const Task* task_;
+  const Services* services_;
+};
+
+/// Called on several threads at once. It should return soon after its context was cancelled; what
+/// it returns then matters only if it is Completed.
+using Handler = std::function<Outcome(const Task&, Context&)>;
+
+/// Stands around handlers: does what it likes before and after next(task), or does not call it.
+using Middleware =
+    std::function<Outcome(const Task&, Context&, const std::function<Outcome(const Task&)>& next)>;
+
+/// How a Status ends an attempt.
+Outcome OutcomeOf(const Status& status);
+
+namespace detail {
+
+template <class T>
+concept Ending =
+    std::is_same_v<T, Outcome> || std::is_same_v<T, Completed> || std::is_same_v<T, Failed> ||
+    std::is_same_v<T, Released> || std::is_same_v<T, StopWorker>;
+
+template <Ending T>
+Outcome ToOutcome(T ending) {
+  return ending;
+}
+inline Outcome ToOutcome(Bytes bytes) {
+  return Completed{std::move(bytes.data), std::move(bytes.content_type)};
+}
+inline Outcome ToOutcome(const Status& status) { return OutcomeOf(status); }
+
+template <class T>
+  requires(!Ending<T>)
+Outcome ToOutcome(const T& value) {
+  return Completed{ToJson(value)};
+}
+
+template <class T>
+Outcome ToOutcome(const Result<T>& result) {
+  return result.ok() ? ToOutcome(*result) : OutcomeOf(result.status());
+}
+
+template <class In, bool kWithContext, class Fn>
+Handler MakeTyped(Fn fn) {
+  return [fn = std::move(fn)](const Task& task, Context& context) mutable -> Outcome {
+    const auto run = [&](const In& in) -> Outcome {
+      const auto call = [&]() -> decltype(auto) {
+        if constexpr (kWithContext) {
+          return fn(in, context);
+        } else {
+          return fn(in);
+        }
+      };
+      if constexpr (std::is_void_v<decltype(call())>) {
+        call();
+        return Completed{};
+      } else {
+        return ToOutcome(call());
+      }
+    };
+    if constexpr (std::is_same_v<In, Task>) {
+      return run(task);
+    } else {
+      const Result<In> in = FromJson<In>(task.payload);
+      if (!in.ok()) return Failed{"payload_invalid", in.status().message(), /*retry=*/false};
+      return run(*in);
+    }
+  };
+}
+
+/// The parameters of a callable, found by way of std::function's deduction guides.
+template <class Signature>
+struct Shape;
+template <class R, class In>
+struct Shape<std::function<R(In)>> {
+  using Input = std::remove_cvref_t<In>;
+  static constexpr bool kWithContext = false;
+};
+template <class R, class In>
+struct Shape<std::function<R(In, Context&)>> {
+  using Input = std::remove_cvref_t<In>;
+  static constexpr bool kWithContext = true;
+};
+
+}  // namespace detail
+
+/// A Handler from a function of any of the shapes above.
+template <class Fn>
+Handler MakeHandler(Fn fn) {
+  if constexpr (std::is_convertible_v<Fn, Handler>) {
+    return fn;
+  } else {
+    using Shape = detail::Shape<decltype(std::function(fn))>;
+    return detail::MakeTyped<typename Shape::Input, Shape::kWithContext>(std::move(fn));
+  }
+}
+
+}  // namespace treadle

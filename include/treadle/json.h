@@ -1,0 +1,40 @@
+// From a struct to JSON and back, for payloads and results.
+//
+// The conversion is that of nlohmann/json (https://json.nlohmann.me/api/macros/): numbers, strings,
+// bool, std::vector, std::map, std::optional-like types with a to_json of their own, and every
+// struct that names its fields once, beside its definition:
+//
+//   struct Order { std::string sku; int count = 1; };
+//   NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Order, sku, count)                // every field must be
+//   there NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Order, sku, count)   // absent: as in
+//   Order()
+//
+// Fields that the struct does not have are skipped. Pure; any thread.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "treadle/status.h"
+
+namespace treadle {
+
+/// `value` as JSON text. Text that is not UTF-8 is kept readable: wrong bytes become U+FFFD.
+template <class T>
+std::string ToJson(const T& value) {
+  const nlohmann::json json = value;
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+/// INVALID_ARGUMENT says what in `text` does not fit T.
+template <class T>
+Result<T> FromJson(std::string_view text) {
+  try {
+    return nlohmann::json::parse(text).template get<T>();
+  } catch (const nlohmann::json::exception& error) {
+    return Status(Code::kInvalidArgument, error.what());
+  }
+}
+
+}  // namespace treadle

@@ -1,0 +1,101 @@
+// Worker: leases tasks of some types from a Treadle server, runs their handlers, and reports back.
+//
+//   #include <treadle/worker.h>
+//
+//   struct Greeting { std::string name; };
+//   NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Greeting, name)
+//
+//   int main() {
+//     treadle::Worker worker;
+//     worker.Handle("hello", [](const Greeting& in) { return "Hello, " + in.name; });
+//     return worker.RunUntilSignal();
+//   }
+//
+// A server that is away, restarted or killed ends nothing: what runs goes on, and its outcome is
+// sent until the server has answered for it. Handlers run at least once per task. Make, Handle,
+// Use, AddPool and Run: one thread. Stop: any thread, and signal handlers.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "treadle/client.h"
+#include "treadle/handler.h"
+#include "treadle/status.h"
+
+namespace treadle {
+
+namespace testing {
+class InProcess;
+}
+
+/// Queues with their own threads: long tasks in a pool of their own never keep short ones waiting.
+struct PoolOptions {
+  std::string name;  // short; shows behind the worker's name: "host-123.long"
+  std::vector<std::string> queues = {"default"};
+  size_t concurrency = 10;  // tasks at the same time; 1..1000
+};
+
+struct WorkerOptions {
+  ClientOptions client;
+  std::string name;                                  // shows in task views; empty: HOST-PID
+  std::vector<std::string> queues = {"default"};     // of the pool without a name
+  size_t concurrency = 10;                           // of the pool without a name; 1..1000
+  std::chrono::milliseconds shutdown_grace{25'000};  // how long Stop() lets running tasks finish
+  std::chrono::milliseconds cancel_wait{7'000};  // how long cancelled handlers may take to return
+  LogFn log;                                     // empty: standard error, "treadle worker: …"
+};
+
+struct HandleOptions {
+  std::string pool;  // of AddPool(); empty: the pool without a name
+  /// After this an attempt is cancelled; if the handler has not returned `cancel_wait` later, the
+  /// attempt is reported as failed, code "timeout", without it. At least 1 ms.
+  std::chrono::milliseconds timeout{std::chrono::minutes(30)};
+};
+
+class Worker {
+ public:
+  /// Does not connect yet; bad options come back from Run(), as INVALID_ARGUMENT.
+  explicit Worker(WorkerOptions options = {});
+  /// Run() must have returned.
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  /// `handler` (any shape of handler.h) runs the tasks of `type`. A type that no worker handles
+  /// stays queued. Before Run().
+  template <class Fn>
+  void Handle(std::string type, Fn handler, HandleOptions options = {}) {
+    AddHandler(std::move(type), MakeHandler(std::move(handler)), std::move(options));
+  }
+  /// Before Run().
+  void AddPool(PoolOptions options);
+  /// Around every handler; the first one used is the outermost. Before Run().
+  void Use(Middleware middleware);
+
+  /// Works until Stop(), and then winds down: takes nothing new, lets what runs finish within the
+  /// grace, cancels the rest and returns it unspent, and delivers all reports. OK after Stop();
+  /// FAILED_PRECONDITION with its reason if a handler stopped the worker; UNAVAILABLE if reports
+  /// could not be delivered (those tasks run again); or what the server refuses this worker with
+  /// (UNAUTHENTICATED …). Once.
+  Status Run();
+  /// Run() until SIGINT or SIGTERM (a second one ends the grace). The exit status of a program: 0,
+  /// or 1 after a line on standard error that says why. One worker per process.
+  int RunUntilSignal();
+
+  /// Begins the end of Run(); called again it ends the grace, and then the wait for cancelled
+  /// handlers. Async-signal-safe.
+  void Stop() noexcept;
+
+ private:
+  friend class testing::InProcess;
+  class Impl;
+  void AddHandler(std::string type, Handler handler, HandleOptions options);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace treadle

@@ -1,0 +1,168 @@
+#include "treadle/client.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <functional>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "base/random.h"
+#include "base/thread_annotations.h"
+#include "client/backoff.h"
+#include "client/client_options.h"
+#include "client/request_sharer.h"
+#include "client/wire.h"
+
+namespace treadle {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kWaitOfOneCall(30'000);
+
+int64_t MsUntil(Clock::time_point deadline) {
+  return std::chrono::ceil<milliseconds>(deadline - Clock::now()).count();
+}
+
+Repeat RepeatOf(const std::vector<const EncodedTask*>& tasks) {
+  const bool all_have_keys =
+      std::all_of(tasks.begin(), tasks.end(), [](const auto* task) { return task->has_key; });
+  return all_have_keys ? Repeat::kSafe : Repeat::kOnce;
+}
+
+}  // namespace
+
+// Connections to lend, and the loop that repeats a call on them.
+class Client::Impl {
+ public:
+  explicit Impl(ClientOptions options)
+      : options_(std::move(options)),
+        connection_(ConnectionOf(options_)),
+        sharer_(options_.linger, [this](const auto& tasks) { return Send(tasks); }) {}
+
+  Result<Enqueued> Enqueue(const TaskRequest& task) {
+    TREADLE_ASSIGN_OR_RETURN(std::string json, wire::EncodeTask(task));
+    return sharer_.Enqueue({.json = std::move(json), .has_key = !task.idempotency_key.empty()});
+  }
+
+  Result<std::vector<Enqueued>> EnqueueMany(const std::vector<TaskRequest>& tasks) {
+    if (tasks.empty() || tasks.size() > wire::kBatchTasksMax)
+      return Status(Code::kInvalidArgument, "EnqueueMany takes 1 to 1000 tasks");
+    std::vector<EncodedTask> encoded;
+    encoded.reserve(tasks.size());
+    std::vector<const EncodedTask*> group;
+    for (const TaskRequest& task : tasks) {
+      TREADLE_ASSIGN_OR_RETURN(std::string json, wire::EncodeTask(task));
+      encoded.push_back({.json = std::move(json), .has_key = !task.idempotency_key.empty()});
+      group.push_back(&encoded.back());
+    }
+    return Send(group);
+  }
+
+  Result<TaskInfo> Get(const std::string& id, milliseconds wait) {
+    const auto deadline = Clock::now() + options_.timeout + wait;
+    return Repeated<TaskInfo>(Repeat::kSafe, deadline, [&](ServerConnection& server, int64_t) {
+      return wire::GetTask(server, id, wait.count());
+    });
+  }
+
+ private:
+  RequestSharer::Answers Send(const std::vector<const EncodedTask*>& tasks) {
+    std::vector<std::string_view> texts;
+    texts.reserve(tasks.size());
+    for (const EncodedTask* task : tasks) texts.push_back(task->json);
+    const Repeat repeat = RepeatOf(tasks);
+    return Repeated<std::vector<Enqueued>>(
+        repeat, Clock::now() + options_.timeout, [&](ServerConnection& server, int64_t left_ms) {
+          return wire::EnqueueEncoded(server, texts, left_ms, repeat);
+        });
+  }
+
+  /// Calls until it works, fails for good, may not be repeated, or time is up.
+  template <class T, class Call>
+  Result<T> Repeated(Repeat repeat, Clock::time_point deadline, Call call) {
+    if (!connection_.ok()) return connection_.status();
+    Backoff backoff(SystemRandom().Next());
+    while (true) {
+      TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<ServerConnection> server, Borrow(deadline));
+      Result<T> result = call(*server, std::max<int64_t>(MsUntil(deadline), 1));
+      const Delivery delivery = server->delivery();
+      GiveBack(std::move(server));
+      if (result.ok() || result.status().code() != Code::kUnavailable) return result;
+      if (delivery == Delivery::kUnknown && repeat == Repeat::kOnce) {
+        return Status(Code::kUnavailable, result.status().message() +
+                                              "; it is not known whether the request was taken "
+                                              "(with an idempotency key it is sent again)");
+      }
+      const int64_t pause_ms = std::max(backoff.NextMs(), result.status().retry_after_ms());
+      if (pause_ms >= MsUntil(deadline)) return result;
+      std::this_thread::sleep_for(milliseconds(pause_ms));
+    }
+  }
+
+  Result<std::unique_ptr<ServerConnection>> Borrow(Clock::time_point deadline) {
+    MutexLock lock(mutex_);
+    while (idle_.empty() && lent_ == options_.connections) {
+      if (returned_.wait_until(mutex_, deadline) == std::cv_status::timeout)
+        return Status(Code::kDeadlineExceeded, "all connections were in use until the deadline");
+    }
+    if (idle_.empty()) {
+      TREADLE_ASSIGN_OR_RETURN(auto server, ServerConnection::Make(*connection_));
+      ++lent_;
+      return server;
+    }
+    std::unique_ptr<ServerConnection> server = std::move(idle_.back());
+    idle_.pop_back();
+    ++lent_;
+    return server;
+  }
+
+  void GiveBack(std::unique_ptr<ServerConnection> server) {
+    MutexLock lock(mutex_);
+    idle_.push_back(std::move(server));
+    --lent_;
+    returned_.notify_one();
+  }
+
+  const ClientOptions options_;
+  const Result<ConnectionOptions> connection_;
+  RequestSharer sharer_;
+  Mutex mutex_;
+  std::condition_variable_any returned_;
+  std::vector<std::unique_ptr<ServerConnection>> idle_ TREADLE_GUARDED_BY(mutex_);
+  size_t lent_ TREADLE_GUARDED_BY(mutex_) = 0;
+};
+
+Client::Client(ClientOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+Client::~Client() = default;
+
+Result<Enqueued> Client::Enqueue(const TaskRequest& task) { return impl_->Enqueue(task); }
+
+Result<std::vector<Enqueued>> Client::EnqueueMany(const std::vector<TaskRequest>& tasks) {
+  return impl_->EnqueueMany(tasks);
+}
+
+Result<TaskInfo> Client::Get(const std::string& id) { return impl_->Get(id, milliseconds(0)); }
+
+Result<TaskInfo> Client::Wait(const std::string& id, milliseconds limit) {
+  const auto deadline = Clock::now() + limit;
+  while (true) {
+    const milliseconds left(std::max<int64_t>(MsUntil(deadline), 0));
+    TREADLE_ASSIGN_OR_RETURN(TaskInfo task, impl_->Get(id, std::min(left, kWaitOfOneCall)));
+    if (task.HasEnded()) return task;
+    if (Clock::now() >= deadline)
+      return Status(Code::kDeadlineExceeded, "task " + id + " is still " + task.state);
+  }
+}
+
+Result<TaskInfo> Client::WaitCompleted(const std::string& id, milliseconds limit) {
+  TREADLE_ASSIGN_OR_RETURN(TaskInfo task, Wait(id, limit));
+  if (task.state == "completed") return task;
+  const std::string why =
+      task.error_code.empty() ? "" : ": " + task.error_code + ", " + task.error_message;
+  return Status(Code::kFailedPrecondition, "task " + id + " is " + task.state + why);
+}
+
+}  // namespace treadle

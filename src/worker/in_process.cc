@@ -1,0 +1,151 @@
+// treadle::testing::InProcess: the server's part, played in memory.
+
+#include <deque>
+#include <map>
+#include <utility>
+
+#include "base/check.h"
+#include "client/wire.h"
+#include "treadle/testing.h"
+#include "worker/task_runner.h"
+#include "worker/worker_impl.h"
+
+namespace treadle::testing {
+namespace {
+
+constexpr int64_t kMaxAttempts = 20;  // the server's default
+
+struct Known {
+  TaskInfo info;
+  Task task;
+};
+
+void End(Known* known, const std::string& state) { known->info.state = state; }
+
+void Apply(const Outcome& outcome, Known* known) {
+  TaskInfo& info = known->info;
+  if (const auto* done = std::get_if<Completed>(&outcome)) {
+    info.result = done->result;
+    info.result_content_type = done->content_type;
+    End(known, "completed");
+  } else if (const auto* failed = std::get_if<Failed>(&outcome)) {
+    info.error_code = failed->code;
+    info.error_message = failed->message;
+    End(known, failed->retry && info.attempt < info.max_attempts ? "retrying" : "dead");
+  } else {
+    info.attempt -= 1;  // released: unspent
+    End(known, "ready");
+  }
+}
+
+}  // namespace
+
+class InProcess::Impl {
+ public:
+  explicit Impl(worker::HandlerSet* set) : set_(set) {
+    services_.log = [this](std::string_view line) { log.emplace_back(line); };
+    services_.enqueue = [this](const TaskRequest& task) { return Enqueue(task); };
+  }
+
+  Result<Enqueued> Enqueue(const TaskRequest& request) {
+    if (request.type.empty()) return Status(Code::kInvalidArgument, "type: a task needs a type");
+    TREADLE_ASSIGN_OR_RETURN(const std::string json, wire::EncodeTask(request));
+    const std::string key = request.queue + '\0' + request.idempotency_key;
+    const bool has_key = !request.idempotency_key.empty();
+    if (const auto taken = keys_.find(key); has_key && taken != keys_.end()) {
+      if (taken->second.json == json) return Enqueued{.id = taken->second.id, .duplicate = true};
+      return Status(Code::kAlreadyExists, "idempotency_key: \"" + request.idempotency_key +
+                                              "\" was used by another request");
+    }
+    const std::string id = "1-" + std::to_string(known.size() + 1);
+    if (has_key) keys_[key] = {.json = json, .id = id};
+    known.push_back(Describe(id, request));
+    waiting_.push_back(known.size() - 1);
+    return Enqueued{.id = id};
+  }
+
+  size_t RunAll(size_t limit) {
+    size_t attempts = 0;
+    while (!waiting_.empty() && attempts < limit) {
+      const size_t index = waiting_.front();
+      waiting_.pop_front();
+      const auto entry = set_->handlers.find(known[index].task.type);
+      if (entry == set_->handlers.end()) continue;
+      ++attempts;
+      Attempt(index, entry->second);
+      const std::string& state = known[index].info.state;
+      if (state == "retrying" || state == "ready") waiting_.push_back(index);
+    }
+    return attempts;
+  }
+
+  std::deque<Known> known;  // in the order of their ids; references stay valid
+  std::vector<std::string> log;
+
+ private:
+  struct Taken {
+    std::string json;
+    std::string id;
+  };
+
+  static Known Describe(const std::string& id, const TaskRequest& request) {
+    const int64_t max_attempts = request.max_attempts.value_or(kMaxAttempts);
+    const bool is_json = request.content_type == wire::kJson;
+    return {.info = {.id = id,
+                     .type = request.type,
+                     .queue = request.queue,
+                     .state = "ready",
+                     .max_attempts = max_attempts},
+            .task = {
+                .id = id,
+                .type = request.type,
+                .queue = request.queue,
+                .max_attempts = max_attempts,
+                .payload = is_json ? std::string(wire::TrimJson(request.payload)) : request.payload,
+                .content_type = request.content_type}};
+  }
+
+  void Attempt(size_t index, const worker::HandlerSet::Entry& entry) {
+    Known& current = known[index];
+    current.task.attempt = ++current.info.attempt;
+    Context context(std::stop_token(), Context::Clock::now() + entry.options.timeout, &current.task,
+                    &services_);
+    Apply(worker::CallHandler(set_->Wrapped(entry.handler), current.task, context), &current);
+  }
+
+  worker::HandlerSet* const set_;
+  Context::Services services_;
+  std::map<std::string, Taken> keys_;
+  std::deque<size_t> waiting_;
+};
+
+InProcess::InProcess(Worker* worker) : impl_(std::make_unique<Impl>(&worker->impl_->set)) {}
+InProcess::~InProcess() = default;
+
+Result<Enqueued> InProcess::Enqueue(const TaskRequest& task) { return impl_->Enqueue(task); }
+
+size_t InProcess::RunAll(size_t limit) { return impl_->RunAll(limit); }
+
+TaskInfo InProcess::Run(const TaskRequest& task) {
+  const Result<Enqueued> enqueued = Enqueue(task);
+  if (!enqueued.ok()) AbortOnMisuse(enqueued.status().message().c_str());
+  RunAll();
+  return *Get(enqueued->id);
+}
+
+Result<TaskInfo> InProcess::Get(const std::string& id) const {
+  for (const Known& known : impl_->known) {
+    if (known.info.id == id) return known.info;
+  }
+  return Status(Code::kNotFound, "there is no task " + id);
+}
+
+std::vector<TaskInfo> InProcess::tasks() const {
+  std::vector<TaskInfo> tasks;
+  for (const Known& known : impl_->known) tasks.push_back(known.info);
+  return tasks;
+}
+
+const std::vector<std::string>& InProcess::log() const { return impl_->log; }
+
+}  // namespace treadle::testing

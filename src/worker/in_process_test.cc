@@ -1,0 +1,180 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "treadle/testing.h"
+#include "treadle/worker.h"
+
+namespace treadle {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::InProcess;
+
+struct Order {
+  std::string sku;
+  int count = 1;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Order, sku, count)
+
+struct Receipt {
+  int total = 0;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Receipt, total)
+
+Receipt Bill(const Order& order) { return {order.count * 3}; }
+
+TEST(TypedHandler, AStructInAndAStructOut) {
+  Worker worker;
+  worker.Handle("bill", Bill);
+  worker.Handle("sku", [](const Order& order) { return order.sku; });
+  worker.Handle("context", [](const Order&, Context& context) { return context.attempt(); });
+  worker.Handle("nothing", [](const Order&) {});
+  InProcess queue(&worker);
+  const std::string payload = ToJson(Order{"a", 2});
+  EXPECT_EQ(payload, R"({"count":2,"sku":"a"})");
+  EXPECT_EQ(queue.Run({.type = "bill", .payload = payload}).result, R"({"total":6})");
+  EXPECT_EQ(queue.Run({.type = "sku", .payload = payload}).result, R"("a")");
+  EXPECT_EQ(queue.Run({.type = "context", .payload = payload}).result, "1");
+  EXPECT_EQ(queue.Run({.type = "nothing", .payload = payload}).result, "null");
+}
+
+TEST(TypedHandler, APayloadThatDoesNotFitIsDeadAtOnce) {
+  Worker worker;
+  worker.Handle("bill", Bill);
+  InProcess queue(&worker);
+  for (const char* payload : {"[]", "{}", R"({"sku":1,"count":1})", "null"}) {
+    const TaskInfo task = queue.Run({.type = "bill", .payload = payload});
+    EXPECT_EQ(task.state, "dead");
+    EXPECT_EQ(task.attempt, 1);
+    EXPECT_EQ(task.error_code, "payload_invalid");
+  }
+}
+
+TEST(TypedHandler, RawBytesComeAndGoAsTheyAre) {
+  Worker worker;
+  worker.Handle("reverse", [](const Task& task) {
+    return Bytes{{task.payload.rbegin(), task.payload.rend()}, "x/y"};
+  });
+  InProcess queue(&worker);
+  const std::string bytes("a\0\xff", 3);
+  const TaskInfo task = queue.Run({.type = "reverse", .payload = bytes, .content_type = "x/y"});
+  EXPECT_EQ(task.result, std::string("\xff\0a", 3));
+  EXPECT_EQ(task.result_content_type, "x/y");
+}
+
+TEST(TypedHandler, StatusesAndThrowsFailAsDocumented) {
+  Worker worker;
+  worker.Handle("status", [](const Task& task) -> Status {
+    if (task.payload == "0") return Status::Ok();
+    if (task.payload == "1") return {Code::kInvalidArgument, "never"};
+    return {Code::kUnavailable, "later"};
+  });
+  worker.Handle("result", [](const int& n) -> Result<Order> {
+    if (n > 0) return Order{"x", n};
+    return Status(Code::kOutOfRange, "n must be positive");
+  });
+  worker.Handle("throw", [](const int& n) {
+    if (n == 0) throw Failure("card_declined", "no", /*retry=*/false);
+    throw std::runtime_error("oops");
+  });
+  InProcess queue(&worker);
+  const auto end = [&](const char* type, const char* payload) {
+    const TaskInfo task = queue.Run({.type = type, .payload = payload, .max_attempts = 2});
+    return task.state + " " + std::to_string(task.attempt) + " " + task.error_code;
+  };
+  EXPECT_EQ(end("status", "0"), "completed 1 ");
+  EXPECT_EQ(end("status", "1"), "dead 1 INVALID_ARGUMENT");
+  EXPECT_EQ(end("status", "2"), "dead 2 UNAVAILABLE") << "retried until the attempts were spent";
+  EXPECT_EQ(end("result", "3"), "completed 1 ");
+  EXPECT_EQ(end("result", "0"), "dead 1 OUT_OF_RANGE");
+  EXPECT_EQ(end("throw", "0"), "dead 1 card_declined");
+  EXPECT_EQ(end("throw", "1"), "dead 2 exception");
+}
+
+TEST(Middleware, StandsAroundEveryHandlerTheFirstOutermost) {
+  Worker worker;
+  std::vector<std::string> seen;
+  const auto note = [&](const std::string& name) {
+    return [&seen, name](const Task& task, Context&, const auto& next) -> Outcome {
+      seen.push_back(name + " before " + task.type);
+      Outcome outcome = next(task);
+      seen.push_back(name + " after");
+      return outcome;
+    };
+  };
+  worker.Use(note("a"));
+  worker.Use(note("b"));
+  worker.Use([](const Task& task, Context&, const auto& next) -> Outcome {
+    Task changed = task;
+    changed.payload = "5";
+    return next(changed);
+  });
+  worker.Handle("echo", [](const int& n) { return n; });
+  InProcess queue(&worker);
+  EXPECT_EQ(queue.Run({.type = "echo", .payload = "1"}).result, "5");
+  EXPECT_THAT(seen, ElementsAre("a before echo", "b before echo", "b after", "a after"));
+}
+
+TEST(InProcess, RunsWhatHandlersEnqueueAndKeepsKeys) {
+  Worker worker;
+  worker.Handle("parent", [](const Task& task, Context& context) -> Status {
+    for (int i = 0; i < 2; ++i) {
+      const auto child =
+          context.Enqueue({.type = "child", .payload = "1", .idempotency_key = task.id + ":child"});
+      if (!child.ok()) return child.status();
+    }
+    context.Log("enqueued");
+    return Status::Ok();
+  });
+  int children = 0;
+  worker.Handle("child", [&](const int& n) { children += n; });
+  InProcess queue(&worker);
+  EXPECT_EQ(queue.Run({.type = "parent"}).state, "completed");
+  EXPECT_EQ(children, 1);
+  EXPECT_EQ(queue.tasks().size(), 2U);
+  EXPECT_THAT(queue.log(), ElementsAre("task 1-1 (parent): enqueued"));
+  const auto other = queue.Enqueue({.type = "other", .idempotency_key = "1-1:child"});
+  EXPECT_EQ(other.status().code(), Code::kAlreadyExists);
+}
+
+TEST(InProcess, ATypeThatNobodyRegisteredStaysQueued) {
+  Worker worker;
+  InProcess queue(&worker);
+  EXPECT_EQ(queue.Run({.type = "unknown"}).state, "ready");
+}
+
+TEST(InProcess, ATaskThatReleasesItselfForEverEndsTheRun) {
+  Worker worker;
+  worker.Handle("never", [](const Task&, Context&) -> Outcome { return Released{}; });
+  InProcess queue(&worker);
+  ASSERT_TRUE(queue.Enqueue({.type = "never"}).ok());
+  EXPECT_EQ(queue.RunAll(5), 5U);
+  EXPECT_EQ(queue.tasks()[0].attempt, 0);
+}
+
+TEST(Worker, BadOptionsAreNamed) {
+  const auto why = [](Worker& worker) { return worker.Run().message(); };
+  Worker empty;
+  EXPECT_THAT(why(empty), HasSubstr("no handler"));
+  Worker busy({.concurrency = 0});
+  busy.Handle("t", Bill);
+  EXPECT_THAT(why(busy), HasSubstr("concurrency"));
+  Worker pools;
+  pools.Handle("t", Bill, {.pool = "long"});
+  EXPECT_THAT(why(pools), HasSubstr("AddPool"));
+  pools.AddPool({.name = "long"});
+  pools.AddPool({.name = "long"});
+  EXPECT_THAT(why(pools), HasSubstr("two pools"));
+  Worker late;
+  late.Handle("t", Bill, {.timeout = std::chrono::milliseconds(0)});
+  EXPECT_THAT(why(late), HasSubstr("timeout"));
+  Worker lost({.client = {.servers = {"ftp://x"}}});
+  lost.Handle("t", Bill);
+  EXPECT_EQ(lost.Run().code(), Code::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace treadle

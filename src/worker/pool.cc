@@ -1,0 +1,176 @@
+#include "worker/pool.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "base/random.h"
+
+namespace treadle::worker {
+namespace {
+
+constexpr int64_t kDeliverMs = 5'000;  // for the last reports, once nothing runs any more
+
+void LogToStandardError(std::string_view line) {
+  const std::string text = "treadle worker: " + std::string(line) + "\n";
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+Status Check(const PoolSettings& options) {
+  if (options.concurrency < 1 || options.concurrency > wire::kExchangeItemsMax)
+    return {Code::kInvalidArgument, "concurrency must be from 1 to 1000"};
+  if (options.queues.empty() || options.queues.size() > wire::kNamesMax)
+    return {Code::kInvalidArgument, "a worker must name 1 to 100 queues"};
+  if (options.poll_wait_ms < 0 || options.poll_wait_ms > 60'000)
+    return {Code::kInvalidArgument, "poll_wait_ms must be from 0 to 60000"};
+  return Status::Ok();
+}
+
+}  // namespace
+
+std::string DefaultWorkerName() {
+  std::array<char, 256> host{};
+  if (gethostname(host.data(), host.size() - 1) != 0) host = {"worker"};
+  return std::string(host.data()).substr(0, 100) + "-" + std::to_string(getpid());
+}
+
+Result<std::unique_ptr<Pool>> Pool::Make(PoolSettings options) {
+  TREADLE_RETURN_IF_ERROR(Check(options));
+  if (options.name.empty()) options.name = DefaultWorkerName();
+  if (!options.log) options.log = LogToStandardError;
+  const int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (wake_fd < 0)
+    return Status(Code::kResourceExhausted,
+                  std::string("cannot make an eventfd: ") + std::strerror(errno));
+  std::unique_ptr<Pool> worker(new Pool(std::move(options), wake_fd));
+  TREADLE_RETURN_IF_ERROR(worker->MakeExchanger());
+  return worker;
+}
+
+Pool::Pool(PoolSettings options, int wake_fd)
+    : options_(std::move(options)),
+      wake_fd_(wake_fd),
+      runner_({.log = options_.log, .enqueue = options_.enqueue},
+              [this](std::string reason) { StopBecause(std::move(reason)); }),
+      pool_(
+          {.concurrency = options_.concurrency,
+           .timeout_of = [this](const std::string& type) { return runner_.TimeoutOf(type); },
+           .cancel_wait = std::chrono::milliseconds(options_.cancel_wait_ms)},
+          [this](wire::Lease* lease, const HandlerPool::Attempt& attempt) {
+            return runner_.Run(lease, attempt);
+          },
+          [this] { exchanger_->Changed(); }) {}
+
+Pool::~Pool() {
+  exchanger_.reset();
+  close(wake_fd_);
+}
+
+void Pool::Handle(std::string type, Handler handler, std::chrono::milliseconds timeout) {
+  runner_.Handle(std::move(type), std::move(handler), timeout);
+}
+
+Status Pool::MakeExchanger() {
+  TREADLE_ASSIGN_OR_RETURN(exchanger_, Exchanger::Make({.client = options_.client,
+                                                        .worker = options_.name,
+                                                        .incarnation = SystemRandom().Next(),
+                                                        .queues = options_.queues,
+                                                        .poll_wait_ms = options_.poll_wait_ms,
+                                                        .log = options_.log,
+                                                        .progressed = [this] { Wake(); }},
+                                                       &pool_));
+  return Status::Ok();
+}
+
+Status Pool::Run() {
+  const std::vector<std::string> types = runner_.Types();
+  if (types.empty() || types.size() > wire::kNamesMax)
+    return {Code::kInvalidArgument, "a worker must handle 1 to 100 task types"};
+  exchanger_->Start(types);
+  while (!MustStop()) WaitForWake(-1);
+  WindDown();
+  const Status failure = exchanger_->failure();
+  const size_t unreported = exchanger_->Stop();
+  pool_.Close();
+
+  if (!failure.ok()) return failure;
+  if (const std::string reason = stop_reason(); !reason.empty())
+    return {Code::kFailedPrecondition, reason};
+  if (unreported > 0) {
+    return {Code::kUnavailable, "stopped without having delivered " + std::to_string(unreported) +
+                                    " report(s); those tasks will run again"};
+  }
+  return Status::Ok();
+}
+
+void Pool::WindDown() {
+  pool_.Drain();
+  exchanger_->Drain();
+  if (exchanger_->failure().ok() && WaitIdle(options_.shutdown_grace_ms, 2)) return;
+  pool_.CancelRunning();
+  if (!exchanger_->failure().ok() || WaitIdle(options_.cancel_wait_ms, 3)) return;
+  pool_.ReleaseRunning();
+  WaitIdle(kDeliverMs, 4);
+}
+
+bool Pool::WaitIdle(int64_t limit_ms, int stops) {
+  const Clock::time_point deadline = Clock::now() + std::chrono::milliseconds(limit_ms);
+  while (!exchanger_->IsIdle()) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    if (left <= 0 || stops_ >= stops || !exchanger_->failure().ok()) return false;
+    WaitForWake(static_cast<int>(std::min<int64_t>(left, 3'600'000)));
+  }
+  return true;
+}
+
+void Pool::StopBecause(std::string reason) {
+  {
+    MutexLock lock(mutex_);
+    if (stop_reason_.empty()) stop_reason_ = std::move(reason);
+  }
+  Wake();
+}
+
+std::string Pool::stop_reason() {
+  MutexLock lock(mutex_);
+  return stop_reason_;
+}
+
+bool Pool::MustStop() {
+  return stops_ > 0 || !stop_reason().empty() || !exchanger_->failure().ok();
+}
+
+void Pool::Stop() noexcept {
+  stops_.fetch_add(1);
+  Wake();
+}
+
+void Pool::StopTimes(int times) noexcept {
+  int stops = stops_;
+  while (stops < times && !stops_.compare_exchange_weak(stops, times)) {
+  }
+  Wake();
+}
+
+void Pool::Wake() noexcept {
+  const int saved_errno = errno;
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(wake_fd_, &one, sizeof one);
+  errno = saved_errno;
+}
+
+void Pool::WaitForWake(int timeout_ms) {
+  pollfd waited{.fd = wake_fd_, .events = POLLIN, .revents = 0};
+  poll(&waited, 1, timeout_ms);
+  uint64_t wakes = 0;
+  [[maybe_unused]] const ssize_t size = read(wake_fd_, &wakes, sizeof wakes);
+}
+
+}  // namespace treadle::worker
