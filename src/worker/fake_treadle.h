@@ -159,7 +159,8 @@ class Signal {
 /// A worker that runs in a thread of its own and keeps its log.
 class RunningPool {
  public:
-  RunningPool(const std::string& url, Handler handler, PoolSettings options = {}) {
+  RunningPool(const std::string& url, Handler handler, PoolSettings options = {},
+              std::chrono::milliseconds timeout = std::chrono::minutes(30)) {
     options.client.server = url;
     options.log = [this](std::string_view line) {
       MutexLock lock(mutex_);
@@ -167,7 +168,7 @@ class RunningPool {
       logged_.notify_all();
     };
     worker_ = *Pool::Make(std::move(options));
-    worker_->Handle("t", std::move(handler));
+    worker_->Handle("t", std::move(handler), timeout);
     thread_ = std::thread([this] { status_ = worker_->Run(); });
   }
   ~RunningPool() {

@@ -421,6 +421,59 @@ TEST(Pool, StoppedWithoutAServerItSaysWhatItCouldNotDeliver) {
   EXPECT_EQ(worker.Join().code(), Code::kUnavailable);
 }
 
+TEST(Pool, ATimeoutCancelsTheHandlerAndFailsTheAttempt) {
+  FakeTreadle server;
+  RunningPool worker(
+      server.url(),
+      [](const Task&, Context& context) -> Outcome {
+        Outcome outcome = WaitForCancel(context, Failed{"cut", "short"});
+        EXPECT_GE(Context::Clock::now(), context.deadline());
+        return outcome;
+      },
+      {}, std::chrono::milliseconds(20));
+  server.Answer(server.Next(), LeaseJson("1-1"));
+  const Asked report = server.NextReporting("1-1.1.1");
+  EXPECT_THAT(Text(report, "1-1.1.1"), HasSubstr(R"("code":"timeout")"));
+  EXPECT_THAT(Text(report, "1-1.1.1"), HasSubstr(R"("retry":true)"));
+  server.Answer(report);
+}
+
+TEST(Pool, AHandlerThatIgnoresItsTimeoutIsGivenUp) {
+  FakeTreadle server;
+  PoolSettings options;
+  options.cancel_wait_ms = 20;
+  Signal go;
+  RunningPool worker(
+      server.url(),
+      [&](const Task&, Context&) -> Outcome {
+        go.Wait();
+        return Completed{};
+      },
+      options, std::chrono::milliseconds(20));
+  server.Answer(server.Next(), LeaseJson("1-1"));
+  const Asked report = server.NextReporting("1-1.1.1");
+  EXPECT_THAT(Text(report, "1-1.1.1"), HasSubstr("its handler did not return"));
+  EXPECT_EQ(report.want, 9) << "its thread is still busy";
+  server.Answer(report);
+  go.Set();
+  const Asked next = server.NextWith([](const Asked& asked) { return asked.want == 10; });
+  EXPECT_TRUE(next.reports.empty()) << "what it brings too late is dropped";
+}
+
+TEST(Pool, ATaskThatSomeoneCancelledIsCancelledHere) {
+  FakeTreadle server;
+  RunningPool worker(server.url(), [](const Task&, Context& context) -> Outcome {
+    return WaitForCancel(context, Failed{"cut", "short"});
+  });
+  server.Answer(server.Next(), LeaseJson("1-1"));
+  const Asked parked = server.NextWith([](const Asked& asked) { return asked.want == 9; });
+  testing::TestServer::Answer(parked.http, 200,
+                              R"({"leases":[],"reports":[],"lost":[],"cancelled":["1-1.1.1"]})");
+  const Asked report = server.NextReporting("1-1.1.1");
+  EXPECT_THAT(Text(report, "1-1.1.1"), HasSubstr("released"));
+  server.Answer(report);
+}
+
 TEST(Pool, BadOptionsAreNamed) {
   EXPECT_EQ(Pool::Make({.concurrency = 0}).status().code(), Code::kInvalidArgument);
   EXPECT_EQ(Pool::Make({.queues = {}}).status().code(), Code::kInvalidArgument);

@@ -1,0 +1,214 @@
+#include "treadle/client.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <future>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "client/request_sharer.h"
+#include "client/test_server.h"
+
+namespace treadle {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+using testing::TestRequest;
+using testing::TestServer;
+
+constexpr std::chrono::seconds kLong(20);
+
+ClientOptions To(const TestServer& server) {
+  return {.servers = {server.url()}, .token = "secret", .timeout = kLong};
+}
+
+size_t CountTasks(const TestRequest& request) {
+  size_t tasks = 0;
+  for (size_t at = request.body.find("\"type\""); at != std::string::npos;
+       at = request.body.find("\"type\"", at + 1)) {
+    ++tasks;
+  }
+  return tasks;
+}
+
+void AnswerBatch(const TestRequest& request, int* next_id) {
+  std::string tasks;
+  for (size_t i = CountTasks(request); i > 0; --i) {
+    tasks += (tasks.empty() ? "" : ",") + std::string(R"({"id":"1-)") +
+             std::to_string((*next_id)++) + R"(","duplicate":false})";
+  }
+  TestServer::Answer(request, 201, "{\"tasks\":[" + tasks + "]}");
+}
+
+TEST(SharedClient, ALoneCallIsSentAtOnce) {
+  TestServer server;
+  Client client(To(server));
+  auto call = std::async(std::launch::async, [&] { return client.Enqueue({.type = "t"}); });
+  const TestRequest request = server.Next();
+  EXPECT_THAT(request.head, StartsWith("POST /v1/tasks/batch "));
+  EXPECT_THAT(request.head, HasSubstr("Bearer secret"));
+  int id = 7;
+  AnswerBatch(request, &id);
+  EXPECT_EQ(call.get()->id, "1-7");
+}
+
+TEST(SharedClient, CallsThatWaitForOneUnderWayShareTheNextRequest) {
+  TestServer server;
+  ClientOptions options = To(server);
+  options.linger = std::chrono::milliseconds(999);
+  Client client(options);
+  const auto enqueue = [&] { return client.Enqueue({.type = "t"}); };
+  std::vector<std::future<Result<Enqueued>>> calls;
+  calls.push_back(std::async(std::launch::async, enqueue));
+  const TestRequest first = server.Next();
+  for (int i = 0; i < 5; ++i) calls.push_back(std::async(std::launch::async, enqueue));
+  // Until the first returns, or the linger is over, nothing else is sent.
+  std::set<std::string> ids;
+  int id = 1;
+  AnswerBatch(first, &id);
+  size_t tasks = 1;
+  size_t requests = 1;
+  for (; tasks < 6; ++requests) {
+    const TestRequest next = server.Next();
+    tasks += CountTasks(next);
+    AnswerBatch(next, &id);
+  }
+  EXPECT_LE(requests, 6U);
+  for (auto& call : calls) {
+    const Result<Enqueued> answer = call.get();
+    ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+    EXPECT_TRUE(ids.insert(answer->id).second) << "each call gets its own task";
+  }
+}
+
+TEST(RequestSharer, ARefusedGroupIsSplitUntilTheCulpritStandsAlone) {
+  std::mutex mutex;
+  std::condition_variable all_wait;
+  size_t arrived = 0;
+  bool first = true;
+  std::vector<size_t> sizes;
+  RequestSharer sharer(std::chrono::seconds(1), [&](const auto& tasks) -> RequestSharer::Answers {
+    std::unique_lock lock(mutex);
+    if (std::exchange(first, false)) all_wait.wait(lock, [&] { return arrived == 8; });
+    sizes.push_back(tasks.size());
+    std::vector<Enqueued> answers;
+    for (const EncodedTask* task : tasks) {
+      if (task->json == "bad") return Status(Code::kInvalidArgument, "bad task");
+      answers.push_back({.id = task->json});
+    }
+    return answers;
+  });
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&, i] {
+      {
+        std::lock_guard lock(mutex);
+        ++arrived;
+        all_wait.notify_all();
+      }
+      const EncodedTask task{.json = i == 3 ? "bad" : std::to_string(i)};
+      const Result<Enqueued> answer = sharer.Enqueue(task);
+      if (i == 3) {
+        EXPECT_EQ(answer.status().message(), "bad task");
+      } else {
+        ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+        EXPECT_EQ(answer->id, std::to_string(i));
+      }
+    });
+  }
+}
+
+TEST(RequestSharer, WithoutALingerEachTaskIsARequestOfItsOwn) {
+  size_t most = 0;
+  RequestSharer sharer(std::chrono::microseconds(0), [&](const auto& tasks) {
+    most = std::max(most, tasks.size());
+    return RequestSharer::Answers(std::vector<Enqueued>(tasks.size()));
+  });
+  EXPECT_TRUE(sharer.Enqueue({.json = "a"}).ok());
+  EXPECT_EQ(most, 1U);
+}
+
+TEST(SharedClient, ATaskWithoutAKeyIsNotSentTwice) {
+  TestServer server;
+  Client client(To(server));
+  auto call = std::async(std::launch::async, [&] { return client.Enqueue({.type = "t"}); });
+  TestServer::Break(server.Next());
+  const Result<Enqueued> answer = call.get();
+  EXPECT_EQ(answer.status().code(), Code::kUnavailable);
+  EXPECT_THAT(answer.status().message(), HasSubstr("not known whether"));
+}
+
+TEST(SharedClient, ATaskWithAKeyIsSentAgainUntilItIsAnswered) {
+  TestServer server;
+  Client client(To(server));
+  auto call = std::async(std::launch::async,
+                         [&] { return client.Enqueue({.type = "t", .idempotency_key = "k"}); });
+  TestServer::Break(server.Next());
+  TestServer::Answer(server.Next(), 503, R"({"code":"UNAVAILABLE","detail":"starting"})");
+  int id = 3;
+  AnswerBatch(server.Next(), &id);
+  EXPECT_EQ(call.get()->id, "1-3");
+}
+
+TEST(SharedClient, AServerThatRefusedIsAskedAgainEvenWithoutAKey) {
+  TestServer server;
+  Client client(To(server));
+  auto call = std::async(std::launch::async, [&] { return client.Enqueue({.type = "t"}); });
+  TestServer::Answer(server.Next(), 503, R"({"code":"UNAVAILABLE","detail":"starting"})");
+  int id = 3;
+  AnswerBatch(server.Next(), &id);
+  EXPECT_EQ(call.get()->id, "1-3");
+}
+
+TEST(SharedClient, TheNextServerIsTriedWhenOneCannotBeReached) {
+  TestServer gone;
+  TestServer server;
+  gone.Stop();
+  Client client({.servers = {gone.url(), server.url()}, .timeout = kLong});
+  auto call = std::async(std::launch::async, [&] { return client.Enqueue({.type = "t"}); });
+  int id = 1;
+  AnswerBatch(server.Next(), &id);
+  EXPECT_TRUE(call.get().ok());
+}
+
+TEST(SharedClient, AnUnreachableServerIsTriedUntilTheTimeout) {
+  TestServer gone;
+  gone.Stop();
+  Client client({.servers = {gone.url()}, .timeout = std::chrono::milliseconds(300)});
+  EXPECT_EQ(client.Enqueue({.type = "t"}).status().code(), Code::kUnavailable);
+}
+
+TEST(SharedClient, WaitsUntilTheTaskHasEnded) {
+  TestServer server;
+  Client client(To(server));
+  auto call = std::async(std::launch::async, [&] { return client.WaitFor<int>("1-1", kLong); });
+  const TestRequest first = server.Next();
+  EXPECT_THAT(first.head, HasSubstr("GET /v1/tasks/1-1?wait="));
+  TestServer::Answer(first, 200, R"({"id":"1-1","state":"running"})");
+  TestServer::Answer(server.Next(), 200, R"({"id":"1-1","state":"completed","result":42})");
+  EXPECT_EQ(*call.get(), 42);
+
+  auto dead = std::async(std::launch::async, [&] { return client.WaitFor<int>("1-2", kLong); });
+  TestServer::Answer(
+      server.Next(), 200,
+      R"({"id":"1-2","state":"dead","error":{"code":"exit_1","message":"it broke"}})");
+  const Status status = dead.get().status();
+  EXPECT_EQ(status.ToString(), "FAILED_PRECONDITION: task 1-2 is dead: exit_1, it broke");
+}
+
+TEST(SharedClient, BadOptionsAreNamedByTheFirstCall) {
+  Client none({.connections = 0});
+  EXPECT_THAT(none.Enqueue({.type = "t"}).status().message(), HasSubstr("connections"));
+  Client slow({.linger = std::chrono::seconds(2)});
+  EXPECT_THAT(slow.Enqueue({.type = "t"}).status().message(), HasSubstr("linger"));
+  Client client;
+  EXPECT_EQ(client.EnqueueMany({}).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(client.Enqueue({.type = "t", .payload = "{"}).status().code(), Code::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace treadle
