@@ -33,10 +33,10 @@ namespace treadle {
 struct ClientOptions {
   /// "http://HOST:PORT", tried in this order. Empty: TREADLE_SERVER from the environment (commas
   /// between several), else http://127.0.0.1:7373.
-  std::vector<std::string> servers;
+  std::vector<std::string> servers = {};
   /// Sent as a bearer token. Empty: the first line of the file that TREADLE_TOKEN_FILE names, if
   /// set.
-  std::string token;
+  std::string token = {};
   std::chrono::milliseconds connect_timeout{5'000};  // of each try
   std::chrono::milliseconds timeout{30'000};         // of a call, with all its tries
   std::chrono::microseconds linger{2'000};           // see above; 0: every call is its own request

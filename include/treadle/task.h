@@ -13,37 +13,37 @@ namespace treadle {
 
 /// A task to be enqueued. What is absent is the server's default.
 struct TaskRequest {
-  std::string type;
+  std::string type = {};
   std::string queue = "default";
   std::string payload = "null";  // bytes, at most 1 MiB; of application/json: one JSON value
   std::string content_type = "application/json";
-  std::optional<int64_t> priority;      // 0..9, 9 first; default 5
-  std::optional<int64_t> max_attempts;  // default 20
-  std::optional<int64_t> delay_ms;      // not before now plus this
-  std::string run_at;                   // not before; RFC 3339; empty: at once
-  std::string idempotency_key;          // one task per queue and key in 24 h; empty: none
+  std::optional<int64_t> priority = {};      // 0..9, 9 first; default 5
+  std::optional<int64_t> max_attempts = {};  // default 20
+  std::optional<int64_t> delay_ms = {};      // not before now plus this
+  std::string run_at = {};                   // not before; RFC 3339; empty: at once
+  std::string idempotency_key = {};          // one task per queue and key in 24 h; empty: none
 };
 
 struct Enqueued {
-  std::string id;          // for example "1-42"
+  std::string id = {};     // for example "1-42"
   bool duplicate = false;  // the key was taken by the same request before: nothing was added
 };
 
 /// A task as the server shows it; times as on the wire (RFC 3339), empty when they do not apply.
 struct TaskInfo {
-  std::string id;
-  std::string type;
-  std::string queue;
-  std::string state;    // ready, running, completed, dead, …
-  int64_t attempt = 0;  // spent so far
+  std::string id = {};
+  std::string type = {};
+  std::string queue = {};
+  std::string state = {};  // ready, running, completed, dead, …
+  int64_t attempt = 0;     // spent so far
   int64_t max_attempts = 0;
-  std::string enqueued_at;
-  std::string started_at;
-  std::string finished_at;
-  std::string error_code;  // of the last failure
-  std::string error_message;
-  std::string result;  // the JSON, or the bytes of another content type; empty: none
-  std::string result_content_type;
+  std::string enqueued_at = {};
+  std::string started_at = {};
+  std::string finished_at = {};
+  std::string error_code = {};  // of the last failure
+  std::string error_message = {};
+  std::string result = {};  // the JSON, or the bytes of another content type; empty: none
+  std::string result_content_type = {};
 
   /// Completed, dead, cancelled or expired: nothing more will happen to it by itself.
   bool HasEnded() const {
@@ -54,13 +54,13 @@ struct TaskInfo {
 // ---- handlers ----
 
 struct Task {
-  std::string id;
-  std::string type;
-  std::string queue;
+  std::string id = {};
+  std::string type = {};
+  std::string queue = {};
   int64_t attempt = 0;  // from 1, this one included
   int64_t max_attempts = 0;
-  std::string payload;  // the exact bytes that were enqueued; their SHA-256 was checked
-  std::string content_type;
+  std::string payload = {};  // the exact bytes that were enqueued; their SHA-256 was checked
+  std::string content_type = {};
   int64_t enqueued_at_ms = 0;  // wall time, since 1970
 };
 
@@ -73,8 +73,8 @@ struct Completed {
 
 /// This attempt did not work. Without `retry` the task goes to the dead letters at once.
 struct Failed {
-  std::string code;     // short and stable, for machines; at most 64 bytes
-  std::string message;  // for people; the last 8 KiB are kept
+  std::string code = {};     // short and stable, for machines; at most 64 bytes
+  std::string message = {};  // for people; the last 8 KiB are kept
   bool retry = true;
 };
 
@@ -83,14 +83,14 @@ struct Released {};
 
 /// As Released, and the worker stops: it cannot run tasks of this kind at all.
 struct StopWorker {
-  std::string reason;
+  std::string reason = {};
 };
 
 using Outcome = std::variant<Completed, Failed, Released, StopWorker>;
 
 /// A result of raw bytes, for handlers that do not speak JSON.
 struct Bytes {
-  std::string data;
+  std::string data = {};
   std::string content_type = "application/octet-stream";
 };
 

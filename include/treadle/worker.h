@@ -35,23 +35,23 @@ class InProcess;
 
 /// Queues with their own threads: long tasks in a pool of their own never keep short ones waiting.
 struct PoolOptions {
-  std::string name;  // short; shows behind the worker's name: "host-123.long"
+  std::string name = {};  // short; shows behind the worker's name: "host-123.long"
   std::vector<std::string> queues = {"default"};
   size_t concurrency = 10;  // tasks at the same time; 1..1000
 };
 
 struct WorkerOptions {
-  ClientOptions client;
-  std::string name;                                  // shows in task views; empty: HOST-PID
+  ClientOptions client = {};
+  std::string name = {};                             // shows in task views; empty: HOST-PID
   std::vector<std::string> queues = {"default"};     // of the pool without a name
   size_t concurrency = 10;                           // of the pool without a name; 1..1000
   std::chrono::milliseconds shutdown_grace{25'000};  // how long Stop() lets running tasks finish
   std::chrono::milliseconds cancel_wait{7'000};  // how long cancelled handlers may take to return
-  LogFn log;                                     // empty: standard error, "treadle worker: …"
+  LogFn log = {};                                // empty: standard error, "treadle worker: …"
 };
 
 struct HandleOptions {
-  std::string pool;  // of AddPool(); empty: the pool without a name
+  std::string pool = {};  // of AddPool(); empty: the pool without a name
   /// After this an attempt is cancelled; if the handler has not returned `cancel_wait` later, the
   /// attempt is reported as failed, code "timeout", without it. At least 1 ms.
   std::chrono::milliseconds timeout{std::chrono::minutes(30)};

@@ -2,7 +2,6 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <xxhash.h>
 
 #include <cstring>
 #include <memory>
@@ -73,11 +72,6 @@ std::optional<Sha256> Sha256FromRaw(std::string_view raw) {
   if (raw.size() != digest.bytes.size()) return std::nullopt;
   std::memcpy(digest.bytes.data(), raw.data(), raw.size());
   return digest;
-}
-
-uint64_t Xxh3(std::string_view data) { return XXH3_64bits(data.data(), data.size()); }
-uint64_t Xxh3(std::string_view data, uint64_t seed) {
-  return XXH3_64bits_withSeed(data.data(), data.size(), seed);
 }
 
 std::string ToHex(std::string_view bytes) {
