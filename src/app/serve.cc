@@ -13,6 +13,7 @@
 #include "api/routes.h"
 #include "app/data_directory.h"
 #include "app/server_log.h"
+#include "app/service_manager.h"
 #include "app/stop_signal.h"
 #include "app/token_file.h"
 #include "base/posix_disk.h"
@@ -59,6 +60,8 @@ class ServerProcess {
 
   Status Start();
   cli::ServerReady Ready() const;
+  /// Tells that the shard answers, over and over: a server that hangs is restarted.
+  void BeginHeartbeat(const ServiceManager& manager);
   void Stop();
 
  private:
@@ -83,6 +86,7 @@ class ServerProcess {
   std::shared_ptr<const http::Router> router_;
   std::unique_ptr<http::Server> server_;
   std::atomic<http::Server*> counted_{nullptr};  // for /metrics, once it is there
+  std::unique_ptr<Heartbeat> heartbeat_;
 };
 
 // Connections are descriptors, and the soft limit of many systems is 1024.
@@ -202,8 +206,16 @@ cli::ServerReady ServerProcess::Ready() const {
                                            : "what is acknowledged is on disk"};
 }
 
+void ServerProcess::BeginHeartbeat(const ServiceManager& manager) {
+  if (manager.watchdog().count() == 0) return;
+  heartbeat_ = std::make_unique<Heartbeat>(manager.watchdog() / 3, [this, manager] {
+    node_->Stats([manager](const Result<NodeStats>&) { manager.Tell("WATCHDOG=1"); });
+  });
+}
+
 // The node ends what is parked, so the server finds little that it must wait for.
 void ServerProcess::Stop() {
+  heartbeat_.reset();
   std::promise<void> closed;
   node_->Close([&closed] { closed.set_value(); });
   server_->Stop(kGraceMs);
@@ -226,7 +238,11 @@ int Serve(const cli::ServerOptions& options,
     return static_cast<int>(cli::ExitStatusFor(status));
   }
   on_ready(process.Ready());
+  const ServiceManager manager = ServiceManager::FromEnvironment();
+  manager.Tell("READY=1");
+  process.BeginHeartbeat(manager);
   const int number = stop.Wait();
+  manager.Tell("STOPPING=1");
   log.Info(number == SIGINT ? "stopping (SIGINT)" : "stopping (SIGTERM)");
   process.Stop();
   log.Info("stopped");
