@@ -1,0 +1,43 @@
+# The Debian packages: `treadle` (the program, its unit and its user) and `treadle-dev` (the C++ SDK). `./dev package` makes
+# them by CPack from what is installed as the components `server` and `dev`.
+
+include(GNUInstallDirs)
+
+install(TARGETS treadle RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT server)
+install(FILES deploy/systemd/treadle.service DESTINATION lib/systemd/system COMPONENT server)
+install(FILES deploy/debian/treadle.env DESTINATION /etc/treadle COMPONENT server)
+install(FILES deploy/debian/copyright CHANGELOG.md DESTINATION share/doc/treadle COMPONENT server)
+install(FILES deploy/debian/copyright DESTINATION share/doc/treadle-dev COMPONENT dev)
+
+set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)  # ./dev package builds what is needed, not the tests
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME treadle)
+set(CPACK_PACKAGE_VENDOR Treadle)
+set(CPACK_PACKAGE_CONTACT "Treadle's developers <treadle@localhost>")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_PACKAGE_DIRECTORY ${PROJECT_BINARY_DIR}/../package)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_COMPONENTS_ALL server dev)
+set(CPACK_COMPONENTS_GROUPING IGNORE)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+
+set(CPACK_DEBIAN_SERVER_PACKAGE_NAME treadle)
+set(CPACK_DEBIAN_SERVER_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_SERVER_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_SERVER_PACKAGE_DEPENDS "adduser, init-system-helpers (>= 1.52)")
+set(CPACK_COMPONENT_SERVER_DESCRIPTION
+  "durable task queue and worker in one program\n Treadle keeps tasks on disk, hands them to workers in any language over HTTP,\n retries\
+ what fails, and loses nothing that it has acknowledged.")
+set(debian ${PROJECT_SOURCE_DIR}/deploy/debian)
+set(CPACK_DEBIAN_SERVER_PACKAGE_CONTROL_EXTRA
+  ${debian}/postinst ${debian}/prerm ${debian}/postrm ${debian}/conffiles)
+
+set(CPACK_DEBIAN_DEV_PACKAGE_NAME treadle-dev)
+set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "nlohmann-json3-dev, libsimdjson-dev, libssl-dev")
+set(CPACK_COMPONENT_DEV_DESCRIPTION
+  "C++ SDK of the durable task queue Treadle\n Headers, library and CMake package for writing workers and producers in C++20.")
+
+include(CPack)

@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# Installs, uses, upgrades, removes and purges the package in a bare Debian 12 root, and fails at the first surprise.
+#
+#   package_verify.sh TREADLE.deb TREADLE-DEV.deb
+#
+# Needs root, and debootstrap or what apt gives; exit status 77 where this machine cannot make such a root. The bare
+# root is kept in ${XDG_CACHE_HOME:-~/.cache}/treadle-package, so that a second run takes seconds.
+set -euo pipefail
+DEB=$(realpath "$1")
+DEV_DEB=$(realpath "$2")
+readonly DEB DEV_DEB
+readonly CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/treadle-package
+readonly BASE=$CACHE/base ROOT=$CACHE/root
+
+say() { printf 'package: %s\n' "$*" >&2; }
+cannot() {
+  say "not verified: $*"
+  exit 77
+}
+[[ $(id -u) -eq 0 ]] || cannot "a fresh root needs root rights"
+
+# Like the machine's own: its mirror, its keys, its certificates.
+make_base() {
+  [[ ! -e $BASE/.done ]] || return 0
+  command -v debootstrap > /dev/null || apt-get install -y -qq debootstrap > /dev/null || cannot "no debootstrap"
+  local mirror
+  mirror=$(awk '/^URIs:/ {print $2; exit}' /etc/apt/sources.list.d/*.sources 2> /dev/null || true)
+  [[ -n $mirror ]] || mirror=$(awk '$1 == "deb" {print $2; exit}' /etc/apt/sources.list)
+  say "making a bare Debian 12 root (a minute, once)"
+  rm -rf "$BASE"
+  mkdir -p "$CACHE"
+  debootstrap --variant=minbase --include=ca-certificates bookworm "$BASE" "$mirror" > "$CACHE/debootstrap.log" 2>&1 ||
+    cannot "debootstrap failed; see $CACHE/debootstrap.log"
+  touch "$BASE/.done"
+}
+
+unmount() {
+  local point
+  for point in dev proc; do
+    if mountpoint -q "$ROOT/$point"; then umount -l "$ROOT/$point"; fi
+  done
+}
+make_root() {
+  unmount
+  rm -rf --one-file-system "$ROOT"
+  cp -a "$BASE" "$ROOT"
+  rm -f "$ROOT/etc/apt/sources.list"
+  cp -a /etc/apt/sources.list* /etc/apt/apt.conf.d "$ROOT/etc/apt/" 2> /dev/null || true
+  cp -a /usr/share/keyrings/. "$ROOT/usr/share/keyrings/"
+  cp -a /etc/ssl/certs/. "$ROOT/etc/ssl/certs/"
+  cp -aL /usr/local/share/ca-certificates "$ROOT/usr/local/share/" 2> /dev/null || true
+  cp -aL /etc/hosts /etc/resolv.conf "$ROOT/etc/"
+  mount -t proc proc "$ROOT/proc" 2> /dev/null || cannot "this machine lets nobody mount"
+  mount --rbind /dev "$ROOT/dev"
+  mkdir "$ROOT/packages"
+  cp "$DEB" "$ROOT/packages/treadle.deb"
+  cp "$DEV_DEB" "$ROOT/packages/treadle-dev.deb"
+}
+inside() { chroot "$ROOT" /usr/bin/env -i HOME=/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
+
+# The same package, as a later version would come.
+make_newer() {
+  local work=$CACHE/newer
+  rm -rf "$work"
+  dpkg-deb -R "$DEB" "$work"
+  sed -i 's/^\(Version: .*\)$/\1+next/' "$work/DEBIAN/control"
+  dpkg-deb --root-owner-group -b "$work" "$ROOT/packages/newer.deb" > /dev/null
+}
+
+expect() { # what, wanted, got
+  [[ $2 == "$3" ]] || { say "$1: wanted '$2', got '$3'" && exit 1; }
+  say "ok: $1"
+}
+SERVER=''
+start_server() {
+  chroot --userspec=treadle:treadle "$ROOT" /usr/bin/treadle server --data /var/lib/treadle --listen "127.0.0.1:$PORT" \
+    2>> "$CACHE/server.log" &
+  SERVER=$!
+  local tries=0
+  until treadle info > /dev/null 2>&1; do
+    tries=$((tries + 1))
+    if [[ $tries -eq 300 ]] || ! kill -0 "$SERVER" 2> /dev/null; then
+      tail -5 "$CACHE/server.log" >&2
+      exit 1
+    fi
+    read -rt 0.1 <> <(:) || true
+  done
+}
+stop_server() { # signal
+  kill "-$1" "$SERVER"
+  wait "$SERVER" 2> /dev/null || true
+  SERVER=''
+}
+treadle() { inside TREADLE_SERVER="http://127.0.0.1:$PORT" treadle "$@"; }
+
+cleanup() {
+  if [[ -n $SERVER ]]; then kill -9 "$SERVER" 2> /dev/null || true; fi
+  unmount
+}
+trap cleanup EXIT
+make_base
+make_root
+: > "$CACHE/server.log"
+PORT=$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+
+say "installing"
+inside apt-get update -qq > /dev/null
+inside apt-get install -y -qq /packages/treadle.deb > "$CACHE/install.log" 2>&1 || { tail -20 "$CACHE/install.log" >&2 && exit 1; }
+expect "the data directory belongs to the user treadle" "treadle:treadle 750" "$(inside stat -c '%U:%G %a' /var/lib/treadle)"
+expect "the user cannot log in" /usr/sbin/nologin "$(inside getent passwd treadle | cut -d: -f7)"
+expect "every library is found" "" "$(inside ldd /usr/bin/treadle | grep 'not found' || true)"
+
+start_server
+for number in 1 2 3; do treadle task enqueue hello "$number" > /dev/null 2>&1; done
+stop_server KILL
+start_server
+expect "tasks survive kill -9" 3 "$(treadle task list --state ready -o jsonl 2> /dev/null | wc -l)"
+timeout 60 chroot "$ROOT" /usr/bin/env TREADLE_SERVER="http://127.0.0.1:$PORT" treadle worker exec hello -- cat 2> /dev/null &
+WORKER=$!
+expect "a worker runs them" 2 "$(treadle task result 1-2 --wait=30s 2> /dev/null)"
+kill "$WORKER"
+wait "$WORKER" || true
+
+say "upgrading"
+make_newer
+stop_server TERM
+inside dpkg -i /packages/newer.deb > /dev/null
+start_server
+expect "the newer version runs on the same data" 3 "$(treadle task list --state completed -o jsonl 2> /dev/null | wc -l)"
+stop_server TERM
+
+say "removing"
+inside dpkg -r treadle > /dev/null 2>&1
+expect "remove takes the program" "" "$(inside sh -c 'command -v treadle' || true)"
+expect "remove keeps the data" treadle-data "$(inside cut -d' ' -f1 /var/lib/treadle/treadle.data)"
+inside dpkg -P treadle > /dev/null 2>&1
+expect "purge takes the data, the settings and the user" "" \
+  "$(inside sh -c 'ls -d /var/lib/treadle /etc/treadle 2> /dev/null; getent passwd treadle' || true)"
+expect "the SDK's package says what it needs" "libsimdjson-dev, libssl-dev, nlohmann-json3-dev" \
+  "$(dpkg-deb -f "$DEV_DEB" Depends | tr -d ' ' | tr ',' '\n' | sort | paste -sd, | sed 's/,/, /g')"
+say "verified"

@@ -1,0 +1,84 @@
+"""What is shipped: which libraries the program needs, and that unit, maintainer scripts and container agree with the tree."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARY = Path(os.environ.get("TREADLE") or ROOT / "build/release/treadle")
+
+# Why each is not linked statically stands in docs/operations.md.
+LIBRARIES = {"libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1",
+             "libcrypto.so.3", "libfmt.so.9", "libsimdjson.so.14", "libprometheus-cpp-core.so.1.0"}
+
+
+def test_the_program_needs_no_library_beyond_the_list():
+    dynamic = subprocess.run(["readelf", "-d", BINARY], text=True, capture_output=True, check=True).stdout
+    needed = set(re.findall(r"\(NEEDED\).*\[(.+)\]", dynamic))
+    assert "libc.so.6" in needed
+    assert needed <= LIBRARIES
+
+
+def unit():
+    """The settings of the unit, by name; the last of a name wins."""
+    lines = (ROOT / "deploy/systemd/treadle.service").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+
+
+def test_the_unit_starts_a_command_that_exists_and_runs_as_the_packages_user():
+    settings = unit()
+    words = settings["ExecStart"].split()
+    assert words[0] == "/usr/bin/treadle"
+    flags = [word for word in words[2:] if word.startswith("--")]
+    text = subprocess.run([BINARY, words[1], "--help"], text=True, capture_output=True, check=True).stdout
+    assert all(flag in text for flag in flags)
+    assert settings["Type"] == "notify"
+    assert f"--group --home /var/lib/{settings['StateDirectory']}" in (ROOT / "deploy/debian/postinst").read_text()
+    assert re.search(rf"adduser .* {settings['User']}\n", (ROOT / "deploy/debian/postinst").read_text())
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze here")
+def test_systemd_understands_the_unit(tmp_path):
+    copy = tmp_path / "treadle.service"
+    text = (ROOT / "deploy/systemd/treadle.service").read_text()
+    copy.write_text(text.replace("/usr/bin/treadle", str(BINARY.resolve())).replace("Documentation=man:treadle(1)\n", ""))
+    done = subprocess.run(["systemd-analyze", "verify", copy], text=True, capture_output=True, timeout=60, check=False)
+    complaints = [line for line in done.stderr.splitlines() if "treadle.service" in line]
+    assert not complaints
+
+
+def test_maintainer_scripts_are_shell_and_end_at_the_first_error():
+    for name in ("postinst", "prerm", "postrm"):
+        script = ROOT / "deploy/debian" / name
+        subprocess.run(["sh", "-n", script], check=True)
+        assert "\nset -e\n" in script.read_text()
+        assert os.access(script, os.X_OK), f"{name} must be executable"
+
+
+def test_the_container_copies_only_what_exists_and_is_nobody_special():
+    text = (ROOT / "deploy/Dockerfile").read_text()
+    copies = [words.split() for words in re.findall(r"^COPY (.*)$", text, re.MULTILINE)]
+    assert copies
+    for words in copies:
+        if not words[0].startswith("--from="):
+            assert all((ROOT / source).exists() for source in words[:-1]), words
+    final = text[text.rindex("\nFROM "):]
+    assert re.search(r"^USER treadle$", final, re.MULTILINE)
+    assert re.search(r'^ENTRYPOINT \["', final, re.MULTILINE), "a shell in between would swallow SIGTERM"
+    assert re.search(r"^HEALTHCHECK ", final, re.MULTILINE)
+
+
+def test_the_compose_file_starts_commands_that_exist():
+    services = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())["services"]
+    assert set(services) == {"treadle", "worker"}
+    for service in services.values():
+        assert (ROOT / "deploy" / service["build"]["context"] / service["build"]["dockerfile"]).exists()
+        words = [word for word in service["command"][:service["command"].index("--")] if not word.startswith("-")] \
+            if "--" in service["command"] else service["command"][:1]
+        done = subprocess.run([BINARY, *words[:2], "--help"], capture_output=True, check=False)
+        assert done.returncode == 0, words
