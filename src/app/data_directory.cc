@@ -65,7 +65,7 @@ Status WriteMarker(Disk* disk, const std::string& path) {
   return disk->SyncDirectory(path);
 }
 
-Result<std::unique_ptr<DiskLock>> Lock(Disk* disk, const std::string& path) {
+Result<std::unique_ptr<DiskLock>> TakeLock(Disk* disk, const std::string& path) {
   const std::string file = path + "/" + std::string(kLock);
   auto lock = disk->Lock(file);
   if (lock.status().code() == Code::kFailedPrecondition) {
@@ -75,8 +75,13 @@ Result<std::unique_ptr<DiskLock>> Lock(Disk* disk, const std::string& path) {
                   path + " is in use by another Treadle server" +
                       (number.empty() ? "" : " (process " + number + ")"));
   }
-  if (!lock.ok()) return lock;
-  TREADLE_RETURN_IF_ERROR(WriteSmall(disk, file, std::to_string(getpid()) + "\n"));
+  return lock;
+}
+
+Result<std::unique_ptr<DiskLock>> LockAndSign(Disk* disk, const std::string& path) {
+  TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<DiskLock> lock, TakeLock(disk, path));
+  TREADLE_RETURN_IF_ERROR(
+      WriteSmall(disk, path + "/" + std::string(kLock), std::to_string(getpid()) + "\n"));
   return lock;
 }
 
@@ -102,8 +107,21 @@ Result<DataDirectory> DataDirectory::Open(Disk* disk, const std::string& path) {
                              ReadSmall(disk, absolute + "/" + std::string(kMarker)));
     TREADLE_RETURN_IF_ERROR(CheckMarker(absolute, text));
   }
-  TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<DiskLock> lock, Lock(disk, absolute));
+  TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<DiskLock> lock, LockAndSign(disk, absolute));
   if (is_new) TREADLE_RETURN_IF_ERROR(WriteMarker(disk, absolute));
+  return DataDirectory(absolute, std::move(lock));
+}
+
+Result<DataDirectory> DataDirectory::OpenToLook(Disk* disk, const std::string& path) {
+  std::error_code error;
+  std::filesystem::path absolute = std::filesystem::absolute(path, error).lexically_normal();
+  if (!absolute.has_filename()) absolute = absolute.parent_path();
+  TREADLE_ASSIGN_OR_RETURN(const std::string text,
+                           ReadSmall(disk, absolute.string() + "/" + std::string(kMarker)));
+  if (text.empty())
+    return Status(Code::kNotFound, "there is no Treadle data directory at " + absolute.string());
+  TREADLE_RETURN_IF_ERROR(CheckMarker(absolute, text));
+  TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<DiskLock> lock, TakeLock(disk, absolute));
   return DataDirectory(absolute, std::move(lock));
 }
 

@@ -21,6 +21,9 @@ class DataDirectory {
   /// PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE: the disk's.
   static Result<DataDirectory> Open(Disk* disk, const std::string& path);
 
+  /// The same for one that is there, and without writing to it. NOT_FOUND: it is not.
+  static Result<DataDirectory> OpenToLook(Disk* disk, const std::string& path);
+
   /// Absolute.
   const std::string& path() const { return path_; }
   std::string journal() const { return path_ + "/journal"; }

@@ -1,3 +1,4 @@
+#include "app/data_check.h"
 #include "app/serve.h"
 #include "cli/cli.h"
 
@@ -9,4 +10,6 @@ extern const char* malloc_conf;
 const char* malloc_conf = "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0";
 }
 
-int main(int argc, char** argv) { return treadle::cli::RunCli(argc, argv, treadle::app::Serve); }
+int main(int argc, char** argv) {
+  return treadle::cli::RunCli(argc, argv, treadle::app::Serve, treadle::app::CheckData);
+}

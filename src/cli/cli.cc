@@ -21,7 +21,8 @@ void AddGlobalFlags(Command root, GlobalFlags& flags) {
       .Environment("--token-file", "TREADLE_TOKEN_FILE");
 }
 
-void AddCommands(Command root, Session& session, const ServeFn& serve) {
+void AddCommands(Command root, Session& session, const ServeFn& serve,
+                 const CheckDataFn& check_data) {
   AddStart(root, session, serve);
   AddServer(root, session, serve);
   Command task = root.Sub("task", "Enqueue tasks and look at them");
@@ -41,17 +42,21 @@ void AddCommands(Command root, Session& session, const ServeFn& serve) {
   AddWorkerDemo(worker, session);
   worker.Example("treadle worker exec hello -- tr a-z A-Z");
   AddDemo(root, session);
+  Command data = root.Sub("data", "Look after a data directory");
+  AddDataCheck(data, session, check_data);
+  data.Example("treadle data check ./treadle-data");
   AddInfo(root, session);
   AddVersion(root, session);
 }
 
 }  // namespace
 
-ExitStatus RunCommand(std::vector<std::string> words, Console& console, const ServeFn& serve) {
+ExitStatus RunCommand(std::vector<std::string> words, Console& console, const ServeFn& serve,
+                      const CheckDataFn& check_data) {
   Session session(&console);
   CommandLine line("Treadle, a durable task queue.");
   AddGlobalFlags(line.root(), session.flags);
-  AddCommands(line.root(), session, serve);
+  AddCommands(line.root(), session, serve, check_data);
   line.root()
       .Example(
           "treadle start\n"
@@ -66,9 +71,9 @@ ExitStatus RunCommand(std::vector<std::string> words, Console& console, const Se
   return parsed.status;
 }
 
-int RunCli(int argc, char** argv, ServeFn serve) {
+int RunCli(int argc, char** argv, ServeFn serve, CheckDataFn check_data) {
   Console console = Console::OfProcess();
-  return static_cast<int>(RunCommand({argv + 1, argv + argc}, console, serve));
+  return static_cast<int>(RunCommand({argv + 1, argv + argc}, console, serve, check_data));
 }
 
 }  // namespace treadle::cli

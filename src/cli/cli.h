@@ -1,10 +1,14 @@
-// The `treadle` program: what every command line does, and the seam through which it starts a
-// server.
+// The `treadle` program: what every command line does, and the seams through which it starts a
+// server and looks at its data.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
+
+#include "base/status.h"
 
 namespace treadle::cli {
 
@@ -35,8 +39,28 @@ struct ServerReady {
 using ServeFn =
     std::function<int(const ServerOptions&, std::function<void(const ServerReady&)> on_ready)>;
 
+/// What a look at a data directory found.
+struct DataReport {
+  struct Finding {
+    bool is_damage = false;  // else a fact
+    std::string where;       // journal, store, recovery
+    std::string what;        // one sentence
+  };
+  std::vector<Finding> findings;
+
+  bool is_sound() const {
+    return std::none_of(findings.begin(), findings.end(),
+                        [](const Finding& finding) { return finding.is_damage; });
+  }
+};
+
+/// Looks at a data directory that no server uses, and changes nothing. FAILED_PRECONDITION: a
+/// server uses it, or it is none; NOT_FOUND, PERMISSION_DENIED, RESOURCE_EXHAUSTED (no room for a
+/// copy of the store in the system's directory for temporary files).
+using CheckDataFn = std::function<Result<DataReport>(const std::string& directory)>;
+
 /// Does what the words of `argv` say, and returns the exit status of the process (see `treadle
 /// --help`).
-int RunCli(int argc, char** argv, ServeFn serve);
+int RunCli(int argc, char** argv, ServeFn serve, CheckDataFn check_data);
 
 }  // namespace treadle::cli

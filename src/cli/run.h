@@ -11,6 +11,7 @@
 namespace treadle::cli {
 
 /// Does what `words` (without the program's name) say, writing to `console`.
-ExitStatus RunCommand(std::vector<std::string> words, Console& console, const ServeFn& serve);
+ExitStatus RunCommand(std::vector<std::string> words, Console& console, const ServeFn& serve,
+                      const CheckDataFn& check_data = {});
 
 }  // namespace treadle::cli

@@ -150,23 +150,9 @@ Status FileJournal::Read(uint64_t from, uint64_t to, const Visitor& visit) {
     const bool is_last = i + 1 == segments.size();
     const uint64_t last = is_last ? to : std::min(to, segments[i + 1].first_sequence - 1);
     if (last < from) continue;
-    TREADLE_RETURN_IF_ERROR(ReadSegment(segments[i].number, from, last, visit));
+    const std::string path = Path(SegmentName(segments[i].number));
+    TREADLE_RETURN_IF_ERROR(VisitFrames(disk_, path, from, last, visit));
     from = last + 1;
-  }
-  return {};
-}
-
-Status FileJournal::ReadSegment(uint64_t number, uint64_t from, uint64_t to, const Visitor& visit) {
-  const std::string path = Path(SegmentName(number));
-  TREADLE_ASSIGN_OR_RETURN(const auto reader, SegmentReader::Open(disk_, path));
-  for (uint64_t expected = reader->header().first_sequence; expected <= to; ++expected) {
-    TREADLE_ASSIGN_OR_RETURN(const auto parsed, reader->Next(expected));
-    if (!parsed)
-      return {Code::kDataLoss, "journal segment " + path + " is damaged at offset " +
-                                   std::to_string(reader->offset()) + ": frame " +
-                                   std::to_string(expected) +
-                                   " cannot be read; run treadle data check"};
-    if (expected >= from) TREADLE_RETURN_IF_ERROR(visit(parsed->frame));
   }
   return {};
 }

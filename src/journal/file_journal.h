@@ -66,7 +66,6 @@ class FileJournal final : public Journal {
   Status AppendFrame(const Frame& frame, Durability durability);
   Status SyncFrames();
   Status BeginSegment(uint64_t number, uint64_t first_sequence);
-  Status ReadSegment(uint64_t number, uint64_t from, uint64_t to, const Visitor& visit);
   std::string Path(const std::string& name) const { return options_.directory + "/" + name; }
 
   Disk* const disk_;

@@ -77,7 +77,7 @@ std::string SegmentName(uint64_t number) {
   return std::string(20 - digits.size(), '0') + digits + ".seg";
 }
 
-Result<Scan> ScanJournal(Disk* disk, const std::string& directory) {
+Result<Scan> FollowJournal(Disk* disk, const std::string& directory) {
   Scan scan;
   TREADLE_ASSIGN_OR_RETURN(const std::vector<std::string> names, disk->List(directory));
   for (const std::string& name : names) {
@@ -95,8 +95,15 @@ Result<Scan> ScanJournal(Disk* disk, const std::string& directory) {
     const uint64_t end = is_last ? 0 : scan.segments[i + 1].first_sequence;
     TREADLE_ASSIGN_OR_RETURN(const uint64_t next, FollowFrames(reader.get(), path, end));
     scan.last_sequence = next - 1;
-    if (is_last) TREADLE_RETURN_IF_ERROR(MakeDurable(disk, path, scan.last_sequence));
   }
+  return scan;
+}
+
+Result<Scan> ScanJournal(Disk* disk, const std::string& directory) {
+  TREADLE_ASSIGN_OR_RETURN(Scan scan, FollowJournal(disk, directory));
+  if (scan.segments.empty()) return scan;
+  const std::string last = directory + "/" + SegmentName(scan.segments.back().number);
+  TREADLE_RETURN_IF_ERROR(MakeDurable(disk, last, scan.last_sequence));
   return scan;
 }
 

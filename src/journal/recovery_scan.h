@@ -17,7 +17,7 @@ struct Scan {
   uint64_t last_sequence = 0;           // of the last frame that counts; 0: none ever
 };
 
-/// Reads all of `directory`, and makes durable what it found valid; changes nothing.
+/// Reads all of `directory`; changes nothing.
 ///
 /// Frames are followed until the first bad one, s. It is the torn end of the log, which is cut
 /// there, unless something written later proves that s had been durable: a valid frame of the same
@@ -28,6 +28,9 @@ struct Scan {
 ///
 /// DATA_LOSS also for a missing or damaged segment. FAILED_PRECONDITION: a newer format, or
 /// segments of two journals.
+Result<Scan> FollowJournal(Disk* disk, const std::string& directory);
+
+/// FollowJournal(), and then makes durable what it found valid.
 Result<Scan> ScanJournal(Disk* disk, const std::string& directory);
 
 /// The file name of segment `number`.

@@ -81,4 +81,19 @@ Status SegmentReader::MakeDurable(uint64_t offset) {
   return file_->Sync();
 }
 
+Status VisitFrames(Disk* disk, const std::string& path, uint64_t from, uint64_t to,
+                   const Journal::Visitor& visit) {
+  TREADLE_ASSIGN_OR_RETURN(const auto reader, SegmentReader::Open(disk, path));
+  for (uint64_t expected = reader->header().first_sequence; expected <= to; ++expected) {
+    TREADLE_ASSIGN_OR_RETURN(const auto parsed, reader->Next(expected));
+    if (!parsed)
+      return {Code::kDataLoss, "journal segment " + path + " is damaged at offset " +
+                                   std::to_string(reader->offset()) + ": frame " +
+                                   std::to_string(expected) +
+                                   " cannot be read; run treadle data check"};
+    if (expected >= from) TREADLE_RETURN_IF_ERROR(visit(parsed->frame));
+  }
+  return {};
+}
+
 }  // namespace treadle

@@ -53,4 +53,9 @@ class SegmentReader {
   uint64_t buffered_ = 0;  // bytes at the front of buffer_ that are the file's
 };
 
+/// Visits the frames `from`..`to` of the segment at `path`, which must hold them. Stops at the
+/// first error of `visit` and returns it. DATA_LOSS: one cannot be read.
+Status VisitFrames(Disk* disk, const std::string& path, uint64_t from, uint64_t to,
+                   const Journal::Visitor& visit);
+
 }  // namespace treadle

@@ -1,0 +1,84 @@
+#include "store/store_inspection.h"
+
+#include <algorithm>
+#include <set>
+
+#include "store/sqlite_store.h"
+
+namespace treadle {
+namespace {
+
+constexpr size_t kProblemsMax = 100;
+constexpr size_t kLoadedAtOnce = 1'000;
+
+Status CheckPages(const std::string& path, std::vector<std::string>* problems) {
+  TREADLE_ASSIGN_OR_RETURN(const auto db, Connection::Open(path, ""));
+  Statement statement(db.get(), "PRAGMA integrity_check(100)");
+  Rows rows = statement.Query();
+  while (rows.Next()) {
+    const std::string line(rows.Bytes(0));
+    if (line != "ok") problems->push_back("SQLite: " + line);
+  }
+  return rows.status();
+}
+
+Status Count(Store* store, StoreInspection* seen, std::vector<TaskPlace>* places) {
+  const auto count = [](uint64_t* n) {
+    return [n](const auto&) {
+      ++*n;
+      return Status();
+    };
+  };
+  Store::Visitor visitor;
+  visitor.queue = count(&seen->queues);
+  visitor.type = count(&seen->types);
+  visitor.counters = [](const CountersAreNow&) { return Status(); };
+  visitor.key = count(&seen->keys);
+  visitor.task = [&](const TaskRecord& record, uint32_t) {
+    ++seen->waiting;
+    places->push_back(TaskPlace::Of(record.image));
+    return Status();
+  };
+  visitor.ended = [&](const TaskImage& image, uint32_t) {
+    ++seen->ended;
+    places->push_back({.id = image.id});
+    return Status();
+  };
+  return store->ReadAll(visitor);
+}
+
+// Load() leaves out what is not there, and gives a task whose digest does not hold a null body.
+Status CheckPayloads(Store* store, const std::vector<TaskPlace>& places,
+                     std::vector<std::string>* problems) {
+  for (size_t at = 0; at < places.size() && problems->size() < kProblemsMax; at += kLoadedAtOnce) {
+    const std::vector<TaskPlace> some(
+        places.begin() + static_cast<ptrdiff_t>(at),
+        places.begin() + static_cast<ptrdiff_t>(std::min(places.size(), at + kLoadedAtOnce)));
+    TREADLE_ASSIGN_OR_RETURN(const std::vector<TaskRecord> records, store->Load(some));
+    std::set<TaskId> whole;
+    for (const TaskRecord& record : records) {
+      if (record.body != nullptr) whole.insert(record.image.id);
+    }
+    for (const TaskPlace& place : some) {
+      if (!whole.contains(place.id))
+        problems->push_back("the payload of task " + place.id.ToString() + " is damaged");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<StoreInspection> InspectStore(const std::string& path, uint64_t identity) {
+  StoreInspection seen;
+  TREADLE_RETURN_IF_ERROR(CheckPages(path, &seen.problems));
+  TREADLE_ASSIGN_OR_RETURN(const auto store,
+                           SqliteStore::Open({.path = path, .identity = identity, .vfs = ""}));
+  TREADLE_ASSIGN_OR_RETURN(seen.meta, store->ReadMeta());
+  std::vector<TaskPlace> places;
+  TREADLE_RETURN_IF_ERROR(Count(store.get(), &seen, &places));
+  TREADLE_RETURN_IF_ERROR(CheckPayloads(store.get(), places, &seen.problems));
+  return seen;
+}
+
+}  // namespace treadle
