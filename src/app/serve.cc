@@ -112,6 +112,7 @@ Status ServerProcess::Start() {
 }
 
 Status ServerProcess::ReadToken() {
+  token_ = options_.token;
   if (options_.token_file.empty()) return {};
   TREADLE_ASSIGN_OR_RETURN(TokenFile file, ReadTokenFile(options_.token_file));
   if (file.others_can_read)
@@ -161,6 +162,10 @@ Status ServerProcess::OpenNode() {
   NodeOptions options;
   options.directory = data_->path();
   options.disk_reserve_bytes = options_.disk_reserve_bytes;
+  options.checkpoint_bytes = options_.checkpoint_bytes;
+  options.checkpoint_ms = options_.checkpoint_ms;
+  options.backlog_bytes_max = options_.backlog_bytes_max;
+  options.payload_memory_bytes = options_.payload_memory_bytes;
   if (is_interval()) {
     options.durability = NodeOptions::Durability::kInterval;
     log_->Warn(
@@ -183,8 +188,8 @@ Status ServerProcess::StartHttp() {
     return server ? server->Stats() : http::ServerStats();
   };
   router_ = api::MakeRouter(node_.get(), std::move(info));
-  const auto guard = std::make_shared<const http::Guard>(
-      http::GuardOptions{.listen_host = options_.host, .token = token_});
+  const auto guard = std::make_shared<const http::Guard>(http::GuardOptions{
+      .listen_host = options_.host, .allowed_hosts = options_.allowed_hosts, .token = token_});
   http::ServerOptions http_options;
   http_options.host = options_.host;
   http_options.port = options_.port;

@@ -127,6 +127,16 @@ Command& Command::Text(std::string_view flag, std::string_view placeholder, std:
   return *this;
 }
 
+Command& Command::Checked(std::string_view flag, std::string_view placeholder,
+                          std::optional<std::string>* target,
+                          std::function<Status(const std::string&)> check, std::string_view help) {
+  AddValue(app_, flag, placeholder, help, [flag = std::string(flag), target, check](auto& value) {
+    if (const Status status = check(value); !status.ok()) Refuse(flag, status.message());
+    *target = value;
+  });
+  return *this;
+}
+
 Command& Command::Texts(std::string_view flag, std::string_view placeholder,
                         std::vector<std::string>* target, std::string_view help) {
   app_->add_option(std::string(flag), *target, std::string(help))

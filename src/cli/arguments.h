@@ -46,6 +46,10 @@ class Command {
   Command& Rest(std::string_view name, std::vector<std::string>* target, std::string_view help);
   Command& Text(std::string_view flag, std::string_view placeholder, std::string* target,
                 std::string_view help);
+  /// A text that `check` accepts; its message is shown behind the flag.
+  Command& Checked(std::string_view flag, std::string_view placeholder,
+                   std::optional<std::string>* target,
+                   std::function<Status(const std::string&)> check, std::string_view help);
   /// May be given several times.
   Command& Texts(std::string_view flag, std::string_view placeholder,
                  std::vector<std::string>* target, std::string_view help);

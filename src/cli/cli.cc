@@ -25,6 +25,7 @@ void AddCommands(Command root, Session& session, const ServeFn& serve,
                  const CheckDataFn& check_data) {
   AddStart(root, session, serve);
   AddServer(root, session, serve);
+  AddConfig(root, session);
   Command task = root.Sub("task", "Enqueue tasks and look at them");
   AddTaskEnqueue(task, session);
   AddTaskGet(task, session);

@@ -12,7 +12,7 @@
 
 namespace treadle::cli {
 
-/// What `treadle start` and `treadle server` were asked for.
+/// What `treadle start` and `treadle server` were asked for; see cli/config/settings.h.
 struct ServerOptions {
   enum class Durability { kFsync, kInterval };
 
@@ -24,6 +24,12 @@ struct ServerOptions {
   bool allow_unauthenticated = false;  // on an address other than loopback, without a token file
   uint64_t disk_reserve_bytes = 128 << 20;  // enqueues are refused when less than this is free
   std::string log_level = "info";           // debug, info, warning or error
+  std::string token;                        // the secret itself, instead of a file; empty: none
+  std::vector<std::string> allowed_hosts;   // see http::GuardOptions
+  uint64_t checkpoint_bytes = 32 << 20;     // these four: see NodeOptions
+  int64_t checkpoint_ms = 2'000;
+  uint64_t backlog_bytes_max = 512 << 20;
+  uint64_t payload_memory_bytes = 32 << 20;
 };
 
 /// What a server says once it answers requests.

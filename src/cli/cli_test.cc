@@ -9,6 +9,7 @@
 namespace treadle::cli {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -64,12 +65,27 @@ TEST_F(CliTest, HelpNamesCommandsExamplesAndExitStatuses) {
 }
 
 TEST_F(CliTest, EveryCommandHasHelpWithAnExample) {
-  const std::vector<std::vector<std::string>> commands = {
-      {"start"},        {"server"},         {"task"},           {"task", "enqueue"},
-      {"enqueue"},      {"task", "get"},    {"task", "result"}, {"task", "payload"},
-      {"task", "list"}, {"queue"},          {"queue", "list"},  {"queue", "get"},
-      {"worker"},       {"worker", "exec"}, {"worker", "demo"}, {"demo"},
-      {"info"},         {"version"}};
+  const std::vector<std::vector<std::string>> commands = {{"config"},
+                                                          {"config", "show"},
+                                                          {"config", "init"},
+                                                          {"start"},
+                                                          {"server"},
+                                                          {"task"},
+                                                          {"task", "enqueue"},
+                                                          {"enqueue"},
+                                                          {"task", "get"},
+                                                          {"task", "result"},
+                                                          {"task", "payload"},
+                                                          {"task", "list"},
+                                                          {"queue"},
+                                                          {"queue", "list"},
+                                                          {"queue", "get"},
+                                                          {"worker"},
+                                                          {"worker", "exec"},
+                                                          {"worker", "demo"},
+                                                          {"demo"},
+                                                          {"info"},
+                                                          {"version"}};
   for (std::vector<std::string> words : commands) {
     words.emplace_back("--help");
     const Said said = Do(words);
@@ -118,6 +134,23 @@ TEST_F(CliTest, StartPassesItsFlagsOnAndSaysWhatToTryNext) {
   EXPECT_THAT(said.err, HasSubstr("curl -d '{\"type\":\"hello\""));
   EXPECT_THAT(said.err, HasSubstr("/data"));
   EXPECT_THAT(said.out, IsEmpty());
+}
+
+TEST_F(CliTest, ConfigShowTellsWhereEachValueComesFrom) {
+  const Said said = Do({"config", "show", "--listen", ":1", "--allow-unauthenticated"});
+  EXPECT_EQ(said.status, ExitStatus::kOk) << said.err;
+  EXPECT_THAT(said.out, ContainsRegex("server.listen +:1 +--listen\n"));
+  EXPECT_THAT(said.out, ContainsRegex("server.log_level +info +default\n"));
+  EXPECT_THAT(Do({"config", "show", "--listen", ":1", "-o", "jsonl"}).out,
+              HasSubstr(R"({"key":"server.listen","value":":1","origin":"--listen",)"
+                        R"("reloadable":false})"));
+  EXPECT_THAT(Do({"config", "show", "-o", "json"}).out, HasSubstr("\"reloadable\": true"));
+}
+
+TEST_F(CliTest, AServerWithoutItsConfigurationFileDoesNotStart) {
+  const Said said = Do({"server", "--config", "/nowhere/treadle.toml"});
+  EXPECT_EQ(said.status, ExitStatus::kBadInput);
+  EXPECT_THAT(said.err, HasSubstr("/nowhere/treadle.toml cannot be read"));
 }
 
 TEST_F(CliTest, EnqueuePrintsTheIdAlone) {

@@ -10,6 +10,7 @@ namespace treadle::cli {
 
 void AddStart(Command parent, Session& session, ServeFn serve);
 void AddServer(Command parent, Session& session, ServeFn serve);
+void AddConfig(Command parent, Session& session);
 void AddTaskEnqueue(Command parent, Session& session);
 void AddTaskGet(Command parent, Session& session);
 void AddTaskResult(Command parent, Session& session);

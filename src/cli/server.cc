@@ -1,20 +1,21 @@
 // treadle start, treadle server
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <memory>
 
 #include "cli/commands.h"
 #include "cli/server_flags.h"
-#include "cli/units.h"
 
 namespace treadle::cli {
 namespace {
 
 ExitStatus Serve(Session& session, const ServerFlags& flags, const ServeFn& serve,
                  const std::function<void(const ServerReady&)>& on_ready) {
-  const Result<ServerOptions> options = ReadServerFlags(flags);
-  if (!options.ok()) return session.Fail(ExitStatus::kUsage, options.status().message());
-  return static_cast<ExitStatus>(serve(*options, on_ready));
+  const ConfigurationSources sources = flags.Sources();
+  const Result<Configuration> configuration = LoadConfiguration(sources);
+  if (!configuration.ok()) return session.Fail(configuration.status());
+  return static_cast<ExitStatus>(serve(configuration->options, on_ready));
 }
 
 std::string Welcome(const Console& console, const ServerReady& ready) {
@@ -41,40 +42,44 @@ std::string Welcome(const Console& console, const ServerReady& ready) {
 }  // namespace
 
 void AddServerFlags(Command& command, ServerFlags& flags) {
-  command
-      .Text("--data", "DIR", &flags.options.data_dir, "The data directory (default ./treadle-data)")
-      .Text("--listen", "HOST:PORT", &flags.listen, "Where to listen (default 127.0.0.1:7373)")
-      .Choice("--durability", {"fsync", "interval"}, &flags.durability,
-              "fsync: what is acknowledged is on disk (default); interval: on disk within a second")
-      .Text("--token-file", "FILE", &flags.options.token_file,
-            "Requests must carry a token of this file")
-      .Switch("--allow-unauthenticated", &flags.options.allow_unauthenticated,
-              "Listen beyond loopback without a token file")
-      .Size("--disk-reserve", &flags.options.disk_reserve_bytes,
-            "Refuse new tasks when less than this is free on the disk (default 128MiB)")
-      .Choice("--log-level", {"debug", "info", "warning", "error"}, &flags.options.log_level,
-              "What is logged to standard error");
+  command.Text("--config", "FILE", &flags.config, "The configuration file, in TOML")
+      .Environment("--config", "TREADLE_CONFIG");
+  for (const Setting& setting : Settings()) {
+    if (setting.is_secret()) continue;
+    const std::string key(setting.key);
+    if (setting.kind == Setting::Kind::kSwitch) {
+      command.Switch(setting.flag, &flags.switches[key], setting.help);
+      continue;
+    }
+    const auto given = flags.defaults.find(key);
+    const std::string_view value =
+        given == flags.defaults.end() ? setting.default_text : std::string_view(given->second);
+    const std::string help = value.empty() ? std::string(setting.help)
+                                           : fmt::format("{} (default {})", setting.help, value);
+    command.Checked(
+        setting.flag, setting.Placeholder(), &flags.given[key],
+        [&setting](const std::string& text) { return CheckSetting(setting, text); }, help);
+  }
 }
 
-Result<ServerOptions> ReadServerFlags(const ServerFlags& flags) {
-  const std::optional<Address> address = ParseAddress(flags.listen);
-  if (!address) {
-    return Status(Code::kInvalidArgument,
-                  fmt::format("--listen: \"{}\" is not an address; write HOST:PORT, for example "
-                              "127.0.0.1:7373",
-                              flags.listen));
+ConfigurationSources ServerFlags::Sources() const {
+  ConfigurationSources sources{.environment = ProcessEnvironment(), .file = config};
+  sources.defaults = defaults;
+  for (const auto& [key, text] : given) {
+    if (text) sources.flags[key] = *text;
   }
-  ServerOptions options = flags.options;
-  options.host = address->host;
-  options.port = address->port;
-  options.durability = flags.durability == "interval" ? ServerOptions::Durability::kInterval
-                                                      : ServerOptions::Durability::kFsync;
-  return options;
+  for (const auto& [key, is_given] : switches) {
+    if (is_given) sources.flags[key] = "true";
+  }
+  if (sources.file.empty() && system_file && access(kSystemConfigFile, F_OK) == 0) {
+    sources.file = kSystemConfigFile;
+  }
+  return sources;
 }
 
 void AddStart(Command parent, Session& session, ServeFn serve) {
   auto flags = std::make_shared<ServerFlags>();
-  flags->options.log_level = "warning";
+  flags->defaults["server.log_level"] = "warning";  // a person reads along
   Command command = parent.Sub("start", "Start a server and show how to use it");
   AddServerFlags(command, *flags);
   command.Example("treadle start\ntreadle start --data /srv/treadle --listen 127.0.0.1:8000")
@@ -87,6 +92,7 @@ void AddStart(Command parent, Session& session, ServeFn serve) {
 
 void AddServer(Command parent, Session& session, ServeFn serve) {
   auto flags = std::make_shared<ServerFlags>();
+  flags->system_file = true;
   Command command =
       parent.Sub("server", "Start a server, for production: it logs and says no more");
   AddServerFlags(command, *flags);
@@ -94,7 +100,8 @@ void AddServer(Command parent, Session& session, ServeFn serve) {
       .Example(
           "treadle server --data /var/lib/treadle --listen 127.0.0.1:7373\n"
           "treadle server --data /var/lib/treadle --listen 0.0.0.0:7373 --token-file "
-          "/etc/treadle/tokens")
+          "/etc/treadle/tokens\n"
+          "treadle server --config /etc/treadle/treadle.toml")
       .Run([flags, &session, serve] {
         return Serve(session, *flags, serve, [&session](const ServerReady& ready) {
           session.console().Message(

@@ -1,24 +1,28 @@
-// The flags that `treadle start`, `treadle server` and `treadle demo --serve` share.
+// The flags that `treadle start`, `treadle server` and `treadle config show` share: one for each
+// setting of a server (cli/config/settings.h), and --config.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 
-#include "base/status.h"
 #include "cli/arguments.h"
-#include "cli/cli.h"
+#include "cli/config/configuration.h"
 
 namespace treadle::cli {
 
-/// As given; texts that still have to be read.
+/// As given on the command line.
 struct ServerFlags {
-  ServerOptions options;
-  std::string listen = "127.0.0.1:7373";
-  std::string durability = "fsync";
+  std::map<std::string, std::optional<std::string>> given;  // by the setting's key
+  std::map<std::string, bool> switches;
+  std::map<std::string, std::string> defaults;  // see ConfigurationSources
+  std::string config;
+  bool system_file = false;  // without --config, the file in /etc counts if it exists
+
+  ConfigurationSources Sources() const;
 };
 
+/// `flags` must not move any more.
 void AddServerFlags(Command& command, ServerFlags& flags);
-
-/// INVALID_ARGUMENT if the address cannot be read.
-Result<ServerOptions> ReadServerFlags(const ServerFlags& flags);
 
 }  // namespace treadle::cli

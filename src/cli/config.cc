@@ -1,0 +1,68 @@
+// treadle config show, treadle config init
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/config/config_toml.h"
+#include "cli/config/configuration.h"
+#include "cli/server_flags.h"
+#include "cli/table.h"
+
+namespace treadle::cli {
+namespace {
+
+std::string InJson(const SettingInForce& each) {
+  JsonObject object;
+  object.Text("key", each.setting->key);
+  if (each.setting->kind == Setting::Kind::kSwitch) {
+    object.Bool("value", each.text == "true");
+  } else {
+    object.Text("value", each.Shown());
+  }
+  return object.Text("origin", each.origin).Bool("reloadable", each.setting->reloadable).Done();
+}
+
+ExitStatus Show(Session& session, const ServerFlags& flags) {
+  const Result<Configuration> configuration = LoadConfiguration(flags.Sources());
+  if (!configuration.ok()) return session.Fail(configuration.status());
+  if (session.jsonl()) {
+    for (const auto& each : configuration->settings) session.console().OutLine(InJson(each));
+    return ExitStatus::kOk;
+  }
+  if (session.json()) {
+    std::vector<std::string> settings;
+    for (const auto& each : configuration->settings) settings.push_back(InJson(each));
+    const Result<JsonDocument> document =
+        ReadJson(fmt::format("{{\"settings\":[{}]}}", fmt::join(settings, ",")));
+    if (!document.ok()) return session.Fail(document.status());
+    return PrintJson(session, document->root), ExitStatus::kOk;
+  }
+  Table table({{"SETTING"}, {"VALUE"}, {"FROM"}});
+  for (const SettingInForce& each : configuration->settings) {
+    const std::string value = each.Shown();
+    table.Row({std::string(each.setting->key),
+               Printable(value.empty() ? "-" : value),
+               {Printable(each.origin), each.origin == "default" ? Color::kDim : Color::kPlain}});
+  }
+  session.console().Out(table.ToString(session.console()));
+  return ExitStatus::kOk;
+}
+
+}  // namespace
+
+void AddConfig(Command parent, Session& session) {
+  Command config = parent.Sub("config", "Look at the configuration of a server");
+  auto flags = std::make_shared<ServerFlags>();
+  flags->system_file = true;
+  Command show = config.Sub("show", "Show what `treadle server` would run with, and from where");
+  AddServerFlags(show, *flags);
+  show.Example("treadle config show --config treadle.toml\ntreadle config show -o json")
+      .Run([flags, &session] { return Show(session, *flags); });
+  config.Sub("init", "Print a configuration file with every default, as comments")
+      .Example("treadle config init > treadle.toml")
+      .Run([&session] { return session.console().Out(ConfigToml()), ExitStatus::kOk; });
+  config.Example("treadle config show");
+}
+
+}  // namespace treadle::cli

@@ -1,0 +1,28 @@
+#include "cli/config/config_toml.h"
+
+#include <fmt/format.h>
+
+#include "cli/config/settings.h"
+
+namespace treadle::cli {
+
+std::string ConfigToml() {
+  std::string file =
+      "# Treadle's server configuration. Each line with a # shows a default; take the # away to "
+      "change it.\n"
+      "# Variables (TREADLE_SECTION__NAME) and flags win over this file.\n"
+      "# See what is in force, and from where: treadle config show\n";
+  std::string_view section;
+  for (const Setting& setting : Settings()) {
+    if (setting.section() != section) {
+      section = setting.section();
+      file += fmt::format("\n[{}]\n", section);
+    }
+    file += fmt::format("\n# {} ({}).{}\n# {} = {}\n", setting.help, setting.Range(),
+                        setting.reloadable ? " Reloaded by SIGHUP." : "", setting.name(),
+                        setting.AsToml(setting.default_text));
+  }
+  return file;
+}
+
+}  // namespace treadle::cli

@@ -1,0 +1,158 @@
+#include "cli/config/configuration.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "cli/config/config_toml.h"
+
+namespace treadle::cli {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+
+class ConfigurationTest : public ::testing::Test {
+ protected:
+  ConfigurationTest() {
+    directory_ = testing::TempDir() + "treadle-config-XXXXXX";
+    EXPECT_NE(mkdtemp(directory_.data()), nullptr);
+  }
+  ~ConfigurationTest() override { std::filesystem::remove_all(directory_); }
+
+  void Write(std::string_view text) {
+    sources_.file = directory_ + "/treadle.toml";
+    std::ofstream(sources_.file) << text;
+  }
+  SettingInForce Of(std::string_view key) {
+    const Result<Configuration> loaded = LoadConfiguration(sources_);
+    EXPECT_TRUE(loaded.ok()) << loaded.status().message();
+    for (const SettingInForce& each : loaded->settings) {
+      if (each.setting->key == key) return each;
+    }
+    return {};
+  }
+  std::string Wrong() {
+    const Result<Configuration> loaded = LoadConfiguration(sources_);
+    EXPECT_EQ(loaded.status().code(), Code::kInvalidArgument);
+    return loaded.status().message();
+  }
+  std::string WrongFile(std::string_view text) {
+    Write(text);
+    return Wrong();
+  }
+
+  std::string directory_;
+  ConfigurationSources sources_;
+};
+
+TEST_F(ConfigurationTest, TheNearerSourceWinsAndIsNamed) {
+  EXPECT_EQ(Of("server.listen").origin, "default");
+  Write("# mine\n[server]\nlisten = \":1\"\n");
+  EXPECT_EQ(Of("server.listen").text, ":1");
+  EXPECT_THAT(Of("server.listen").origin, EndsWith("/treadle.toml:3"));
+  sources_.environment = {{"TREADLE_SERVER__LISTEN", ":2"}, {"TREADLE_SERVER", "http://x"}};
+  EXPECT_EQ(Of("server.listen").text, ":2");
+  EXPECT_EQ(Of("server.listen").origin, "TREADLE_SERVER__LISTEN");
+  sources_.flags = {{"server.listen", ":3"}};
+  EXPECT_EQ(Of("server.listen").text, ":3");
+  EXPECT_EQ(Of("server.listen").origin, "--listen");
+  EXPECT_EQ(LoadConfiguration(sources_)->options.port, 3);
+}
+
+TEST_F(ConfigurationTest, EachKindOfValueReachesTheServer) {
+  Write(
+      "[server]\ndata = \"/d\"\nlog_level = \"error\"\n"
+      "[security]\nallow_unauthenticated = true\nallowed_hosts = [\"a.example\", \"b\"]\n"
+      "[storage]\ndurability = \"interval\"\ndisk_reserve = 4096\ncheckpoint_interval = \"30s\"\n");
+  const ServerOptions options = LoadConfiguration(sources_)->options;
+  EXPECT_EQ(options.data_dir, "/d");
+  EXPECT_EQ(options.log_level, "error");
+  EXPECT_TRUE(options.allow_unauthenticated);
+  EXPECT_THAT(options.allowed_hosts, ElementsAre("a.example", "b"));
+  EXPECT_EQ(options.durability, ServerOptions::Durability::kInterval);
+  EXPECT_EQ(options.disk_reserve_bytes, 4096U);
+  EXPECT_EQ(options.checkpoint_ms, 30'000);
+}
+
+TEST_F(ConfigurationTest, TheDefaultsOfTheTableAreThoseOfTheProgram) {
+  const ServerOptions table = LoadConfiguration(sources_)->options;
+  const ServerOptions program;
+  EXPECT_EQ(table.data_dir, program.data_dir);
+  EXPECT_EQ(table.host, program.host);
+  EXPECT_EQ(table.port, program.port);
+  EXPECT_EQ(table.durability, program.durability);
+  EXPECT_EQ(table.log_level, program.log_level);
+  EXPECT_EQ(table.disk_reserve_bytes, program.disk_reserve_bytes);
+  EXPECT_EQ(table.checkpoint_bytes, program.checkpoint_bytes);
+  EXPECT_EQ(table.checkpoint_ms, program.checkpoint_ms);
+  EXPECT_EQ(table.backlog_bytes_max, program.backlog_bytes_max);
+  EXPECT_EQ(table.payload_memory_bytes, program.payload_memory_bytes);
+}
+
+TEST_F(ConfigurationTest, AnUnknownNameIsRefusedWithItsPlaceAndTheNearestOne) {
+  EXPECT_THAT(WrongFile("[server]\n\nlisen = \":1\"\n"),
+              EndsWith("treadle.toml:3: there is no setting \"server.lisen\"; did you mean "
+                       "\"server.listen\"?"));
+  EXPECT_THAT(WrongFile("[sever]\n"), EndsWith("treadle.toml:1: there is no section \"sever\"; "
+                                               "did you mean \"server\"?"));
+  EXPECT_THAT(WrongFile("server = 1\n"), HasSubstr("write [server]"));
+  sources_.file.clear();
+  sources_.environment = {{"TREADLE_SERVER__LISTN", ":1"}};
+  EXPECT_EQ(Wrong(),
+            "there is no variable TREADLE_SERVER__LISTN; did you mean "
+            "\"TREADLE_SERVER__LISTEN\"?");
+}
+
+TEST_F(ConfigurationTest, AWrongValueIsRefusedWithItsPlaceAndItsRange) {
+  EXPECT_THAT(WrongFile("[server]\nlog_level = \"loud\"\n"),
+              EndsWith(":2: server.log_level: \"loud\" is not one of debug, info, warning, error"));
+  EXPECT_THAT(WrongFile("[server]\nlisten = 80\n"),
+              EndsWith(":2: server.listen: a whole number is not HOST:PORT"));
+  EXPECT_THAT(WrongFile("[storage]\ncheckpoint_after = \"1KiB\"\n"),
+              EndsWith("\"1KiB\" is out of range; it is a size from 1MiB to 1GiB"));
+  EXPECT_THAT(WrongFile("[security]\nallow_unauthenticated = \"yes\"\n"),
+              EndsWith("a text is not true or false"));
+  EXPECT_THAT(WrongFile("[security]\nallowed_hosts = [1]\n"), EndsWith("is not a list of names"));
+  EXPECT_THAT(WrongFile("[server\n"), HasSubstr("treadle.toml:1:"));
+  EXPECT_THAT(WrongFile("[storage]\nbacklog_max = \"64MiB\"\ncheckpoint_after = \"64MiB\"\n"),
+              HasSubstr("storage.backlog_max must be larger"));
+  sources_.file = directory_ + "/none.toml";
+  EXPECT_THAT(Wrong(), EndsWith("/none.toml cannot be read (No such file or directory)"));
+}
+
+TEST_F(ConfigurationTest, ASecretIsNeitherShownNorRepeatedInAnError) {
+  sources_.environment = {{"TREADLE_SECURITY__TOKEN", "0123456789abcdef"}};
+  EXPECT_EQ(Of("security.token").Shown(), "(secret)");
+  EXPECT_EQ(LoadConfiguration(sources_)->options.token, "0123456789abcdef");
+  sources_.environment = {{"TREADLE_SECURITY__TOKEN", "hunter2"}};
+  EXPECT_THAT(Wrong(), AllOf(HasSubstr("security.token has fewer than 16 characters"),
+                             testing::Not(HasSubstr("hunter2"))));
+  sources_.environment = {{"TREADLE_SECURITY__TOKEN", "0123456789abcdef"},
+                          {"TREADLE_SECURITY__TOKEN_FILE", "/t"}};
+  EXPECT_THAT(Wrong(), HasSubstr("are both set"));
+}
+
+TEST_F(ConfigurationTest, TheFileThatInitPrintsIsReadBackToTheDefaults) {
+  std::string file = ConfigToml();
+  EXPECT_THAT(file, HasSubstr("\n# listen = \"127.0.0.1:7373\"\n"));
+  for (const Setting& setting : Settings()) {
+    const std::string line = std::string(setting.name()) + " = ";
+    const size_t at = file.find("\n# " + line);
+    ASSERT_NE(at, std::string::npos) << line;
+    file.erase(at + 1, 2);
+  }
+  Write(file);
+  for (const Setting& setting : Settings()) {
+    const SettingInForce read = Of(setting.key);
+    EXPECT_EQ(read.text, setting.default_text) << setting.key;
+    EXPECT_THAT(read.origin, HasSubstr("treadle.toml:")) << setting.key;
+  }
+}
+
+}  // namespace
+}  // namespace treadle::cli

@@ -1,0 +1,284 @@
+#include "cli/config/settings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "cli/config/toml_node.h"
+#include "cli/units.h"
+
+namespace treadle::cli {
+namespace {
+
+using Kind = Setting::Kind;
+
+constexpr uint64_t kMiB = uint64_t{1} << 20;
+constexpr uint64_t kGiB = uint64_t{1} << 30;
+
+void PutListen(const std::string& text, ServerOptions* options) {
+  const std::optional<Address> address = ParseAddress(text);
+  options->host = address->host;
+  options->port = address->port;
+}
+
+void PutDurability(const std::string& text, ServerOptions* options) {
+  using enum ServerOptions::Durability;
+  options->durability = text == "interval" ? kInterval : kFsync;
+}
+
+template <uint64_t ServerOptions::* member>
+void PutSize(const std::string& text, ServerOptions* options) {
+  options->*member = *ParseSize(text);
+}
+
+template <std::string ServerOptions::* member>
+void PutText(const std::string& text, ServerOptions* options) {
+  options->*member = text;
+}
+
+constexpr Setting kSettings[] = {
+    {.key = "server.data",
+     .flag = "--data",
+     .kind = Kind::kDirectory,
+     .default_text = "./treadle-data",
+     .help = "The data directory; made if it is missing",
+     .put = PutText<&ServerOptions::data_dir>},
+    {.key = "server.listen",
+     .flag = "--listen",
+     .kind = Kind::kAddress,
+     .default_text = "127.0.0.1:7373",
+     .help = "Where to listen; port 0 lets the system choose one",
+     .put = PutListen},
+    {.key = "server.log_level",
+     .flag = "--log-level",
+     .kind = Kind::kChoice,
+     .default_text = "info",
+     .help = "What is logged to standard error",
+     .choices = "debug|info|warning|error",
+     .reloadable = true,
+     .put = PutText<&ServerOptions::log_level>},
+    {.key = "security.token_file",
+     .flag = "--token-file",
+     .kind = Kind::kFile,
+     .default_text = "",
+     .help = "Requests must carry the token of this file",
+     .reloadable = true,
+     .put = PutText<&ServerOptions::token_file>},
+    {.key = "security.token",
+     .flag = "",
+     .kind = Kind::kText,
+     .default_text = "",
+     .help = "The token itself, where a file is not at hand; at least 16 characters",
+     .reloadable = true,
+     .put = PutText<&ServerOptions::token>},
+    {.key = "security.allow_unauthenticated",
+     .flag = "--allow-unauthenticated",
+     .kind = Kind::kSwitch,
+     .default_text = "false",
+     .help = "Listen beyond loopback without a token",
+     .put = [](const std::string& text,
+               ServerOptions* options) { options->allow_unauthenticated = text == "true"; }},
+    {.key = "security.allowed_hosts",
+     .flag = "--allowed-hosts",
+     .kind = Kind::kList,
+     .default_text = "",
+     .help = "Names that requests may be addressed to, besides the one listened on",
+     .reloadable = true,
+     .put = [](const std::string& text,
+               ServerOptions* options) { options->allowed_hosts = SplitList(text); }},
+    {.key = "storage.durability",
+     .flag = "--durability",
+     .kind = Kind::kChoice,
+     .default_text = "fsync",
+     .help = "fsync: what is acknowledged is on disk; interval: on disk within a second",
+     .choices = "fsync|interval",
+     .put = PutDurability},
+    {.key = "storage.disk_reserve",
+     .flag = "--disk-reserve",
+     .kind = Kind::kSize,
+     .default_text = "128MiB",
+     .help = "Refuse new tasks when less than this is free on the disk",
+     .max = 1024 * 1024 * kGiB,
+     .put = PutSize<&ServerOptions::disk_reserve_bytes>},
+    {.key = "storage.checkpoint_after",
+     .flag = "--checkpoint-after",
+     .kind = Kind::kSize,
+     .default_text = "32MiB",
+     .help = "A checkpoint begins after this much journal",
+     .min = kMiB,
+     .max = kGiB,
+     .put = PutSize<&ServerOptions::checkpoint_bytes>},
+    {.key = "storage.checkpoint_interval",
+     .flag = "--checkpoint-interval",
+     .kind = Kind::kDuration,
+     .default_text = "2s",
+     .help = "A checkpoint begins at most this long after a change",
+     .min = 100,
+     .max = 600'000,
+     .put = [](const std::string& text,
+               ServerOptions* options) { options->checkpoint_ms = *ParseDuration(text); }},
+    {.key = "storage.backlog_max",
+     .flag = "--backlog-max",
+     .kind = Kind::kSize,
+     .default_text = "512MiB",
+     .help = "Refuse new tasks while this much journal waits for a checkpoint",
+     .min = 64 * kMiB,
+     .max = 64 * kGiB,
+     .put = PutSize<&ServerOptions::backlog_bytes_max>},
+    {.key = "storage.payload_memory",
+     .flag = "--payload-memory",
+     .kind = Kind::kSize,
+     .default_text = "32MiB",
+     .help = "Payloads that are in the store stay in memory up to about this much",
+     .min = kMiB,
+     .max = 64 * kGiB,
+     .put = PutSize<&ServerOptions::payload_memory_bytes>},
+};
+
+Status CheckNumber(const Setting& setting, std::string_view text, std::optional<uint64_t> number,
+                   std::string_view what) {
+  if (number && *number >= setting.min && *number <= setting.max) return {};
+  if (number) {
+    return {Code::kInvalidArgument,
+            fmt::format("\"{}\" is out of range; it is {}", text, setting.Range())};
+  }
+  return {Code::kInvalidArgument, fmt::format("\"{}\" is not {}", text, what)};
+}
+
+bool HasChoice(const Setting& setting, std::string_view text) {
+  const std::vector<std::string> choices = setting.Choices();
+  return std::ranges::find(choices, text) != choices.end();
+}
+
+// Exact: "100ms", "1GiB"; the limits in the table are whole.
+std::string SizeText(uint64_t bytes) {
+  if (bytes > 0 && bytes % kGiB == 0) return fmt::format("{}GiB", bytes / kGiB);
+  if (bytes > 0 && bytes % kMiB == 0) return fmt::format("{}MiB", bytes / kMiB);
+  return fmt::format("{}", bytes);
+}
+
+std::string DurationText(uint64_t ms) {
+  if (ms > 0 && ms % 60'000 == 0) return fmt::format("{}m", ms / 60'000);
+  if (ms > 0 && ms % 1'000 == 0) return fmt::format("{}s", ms / 1'000);
+  return fmt::format("{}ms", ms);
+}
+
+}  // namespace
+
+std::string Setting::Variable() const {
+  std::string variable = fmt::format("TREADLE_{}__{}", section(), name());
+  for (char& c : variable) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return variable;
+}
+
+std::string Setting::Placeholder() const {
+  switch (kind) {
+    case Kind::kFile:
+      return "FILE";
+    case Kind::kDirectory:
+      return "DIR";
+    case Kind::kAddress:
+      return "HOST:PORT";
+    case Kind::kChoice:
+      return std::string(choices);
+    case Kind::kSize:
+      return "SIZE";
+    case Kind::kDuration:
+      return "TIME";
+    case Kind::kList:
+      return "NAME,...";
+    case Kind::kText:
+      return "TEXT";
+    case Kind::kSwitch:
+      return "";
+  }
+  return "";
+}
+
+std::string Setting::Range() const {
+  switch (kind) {
+    case Kind::kFile:
+      return "the path of a file";
+    case Kind::kDirectory:
+      return "the path of a directory";
+    case Kind::kAddress:
+      return "HOST:PORT";
+    case Kind::kChoice:
+      return fmt::format("one of {}", fmt::join(Choices(), ", "));
+    case Kind::kSwitch:
+      return "true or false";
+    case Kind::kSize:
+      return fmt::format("a size from {} to {}", SizeText(min), SizeText(max));
+    case Kind::kDuration:
+      return fmt::format("a duration from {} to {}", DurationText(min), DurationText(max));
+    case Kind::kText:
+      return "a text";
+    case Kind::kList:
+      return "a list of names";
+  }
+  return "";
+}
+
+std::vector<std::string> Setting::Choices() const {
+  std::string with_commas(choices);
+  std::ranges::replace(with_commas, '|', ',');
+  return SplitList(with_commas);
+}
+
+std::string Setting::AsToml(std::string_view text) const {
+  if (kind == Kind::kSwitch) return std::string(text);
+  if (kind != Kind::kList) return QuoteToml(text);
+  std::vector<std::string> items = SplitList(text);
+  for (std::string& item : items) item = QuoteToml(item);
+  return fmt::format("[{}]", fmt::join(items, ", "));
+}
+
+std::span<const Setting> Settings() { return kSettings; }
+
+const Setting* FindSetting(std::string_view key) {
+  const auto found = std::ranges::find(kSettings, key, &Setting::key);
+  return found == std::end(kSettings) ? nullptr : found;
+}
+
+Status CheckSetting(const Setting& setting, std::string_view text) {
+  const auto refuse = [&](std::string_view what) {
+    return Status(Code::kInvalidArgument, fmt::format("\"{}\" is not {}", text, what));
+  };
+  switch (setting.kind) {
+    case Kind::kAddress:
+      if (!ParseAddress(text)) {
+        return refuse("an address; write HOST:PORT, for example 127.0.0.1:7373");
+      }
+      return {};
+    case Kind::kChoice:
+      return HasChoice(setting, text) ? Status() : refuse(setting.Range());
+    case Kind::kSwitch:
+      return text == "true" || text == "false" ? Status() : refuse("true or false");
+    case Kind::kSize:
+      return CheckNumber(setting, text, ParseSize(text), "a size; write for example 64MiB or 2GiB");
+    case Kind::kDuration:
+      return CheckNumber(setting, text, ParseDuration(text),
+                         "a duration; write for example 500ms, 30s or 2m");
+    case Kind::kDirectory:
+      return text.empty() ? refuse("the path of a directory") : Status();
+    default:
+      return {};
+  }
+}
+
+std::vector<std::string> SplitList(std::string_view text) {
+  std::vector<std::string> parts;
+  for (size_t start = 0; start <= text.size();) {
+    const size_t end = std::min(text.find(',', start), text.size());
+    std::string_view part = text.substr(start, end - start);
+    const size_t first = part.find_first_not_of(' ');
+    if (first != std::string_view::npos) {
+      parts.emplace_back(part.substr(first, part.find_last_not_of(' ') - first + 1));
+    }
+    start = end + 1;
+  }
+  return parts;
+}
+
+}  // namespace treadle::cli

@@ -1,0 +1,118 @@
+#include "cli/config/toml_node.h"
+
+#include <fmt/format.h>
+
+#include <toml++/toml.h>
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+namespace treadle::cli {
+namespace {
+
+TomlNode Convert(const toml::node& node);
+
+TomlNode ConvertTable(const toml::table& table) {
+  TomlNode result;
+  for (const auto& [key, value] : table) {
+    TomlNode member = Convert(value);
+    if (key.source().begin.line > 0) member.line = key.source().begin.line;
+    result.members.push_back({std::string(key.str()), std::move(member)});
+  }
+  std::ranges::stable_sort(result.members, {}, [](const TomlMember& m) { return m.second.line; });
+  return result;
+}
+
+TomlNode ConvertScalar(const toml::node& node) {
+  using enum TomlNode::Kind;
+  if (const auto* text = node.as_string()) return {.kind = kText, .text = text->get()};
+  if (const auto* flag = node.as_boolean())
+    return {.kind = kBoolean, .text = flag->get() ? "true" : "false"};
+  if (const auto* number = node.as_integer())
+    return {.kind = kInteger, .text = std::to_string(number->get())};
+  std::ostringstream written;
+  node.visit([&](const auto& value) { written << value; });
+  return {.kind = node.is_floating_point() ? kReal : kTime, .text = written.str()};
+}
+
+TomlNode Convert(const toml::node& node) {
+  TomlNode result;
+  if (const auto* table = node.as_table()) {
+    result = ConvertTable(*table);
+  } else if (const auto* array = node.as_array()) {
+    result.kind = TomlNode::Kind::kArray;
+    for (const toml::node& item : *array) result.items.push_back(Convert(item));
+  } else {
+    result = ConvertScalar(node);
+  }
+  result.line = node.source().begin.line;
+  return result;
+}
+
+}  // namespace
+
+const TomlNode* TomlNode::Find(std::string_view name) const {
+  for (const TomlMember& member : members) {
+    if (member.first == name) return &member.second;
+  }
+  return nullptr;
+}
+
+std::string_view TomlNode::KindInWords() const {
+  switch (kind) {
+    case Kind::kText:
+      return "a text";
+    case Kind::kInteger:
+      return "a whole number";
+    case Kind::kReal:
+      return "a number with a fraction";
+    case Kind::kBoolean:
+      return "true or false";
+    case Kind::kTime:
+      return "a date or a time";
+    case Kind::kArray:
+      return "a list";
+    case Kind::kTable:
+      return "a table";
+  }
+  return "";
+}
+
+Result<TomlNode> ReadToml(std::string_view text, std::string_view name) {
+  try {
+    return Convert(toml::parse(text));
+  } catch (const toml::parse_error& error) {
+    const toml::source_position at = error.source().begin;
+    return Status(Code::kInvalidArgument,
+                  fmt::format("{}:{}:{}: {}", name, at.line, at.column, error.description()));
+  }
+}
+
+Result<TomlNode> ReadTomlFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (!file || !(text << file.rdbuf() || file.peek() == EOF) || file.bad()) {
+    return Status(Code::kInvalidArgument,
+                  fmt::format("{} cannot be read ({})", path,
+                              errno != 0 ? std::strerror(errno) : "is it a file?"));
+  }
+  return ReadToml(text.str(), path);
+}
+
+std::string QuoteToml(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      quoted += '\\', quoted += c;
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      quoted += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + '"';
+}
+
+}  // namespace treadle::cli
