@@ -15,6 +15,7 @@
 #include "app/server_log.h"
 #include "app/service_manager.h"
 #include "app/stop_signal.h"
+#include "app/swappable_guard.h"
 #include "app/token_file.h"
 #include "base/posix_disk.h"
 #include "base/thread_executor.h"
@@ -62,10 +63,13 @@ class ServerProcess {
   cli::ServerReady Ready() const;
   /// Tells that the shard answers, over and over: a server that hangs is restarted.
   void BeginHeartbeat(const ServiceManager& manager);
+  /// Takes over what a running server can; an error changes nothing.
+  void Reload();
   void Stop();
 
  private:
-  Status ReadToken();
+  Result<std::string> ReadToken(const cli::ServerOptions& options);
+  Status Apply(const cli::ServerOptions& options);
   Result<std::unique_ptr<FileJournal>> OpenJournal();
   Result<NodeStorage> OpenStorage();
   Status OpenNode();
@@ -75,7 +79,8 @@ class ServerProcess {
 
   const cli::ServerOptions options_;
   ServerLog* const log_;
-  std::string token_;
+  std::string token_;  // in force
+  SwappableGuard guard_;
   PosixDisk disk_;
   SystemClock clock_;
   SystemRandom random_;
@@ -103,23 +108,45 @@ ServerProcess::~ServerProcess() {
 }
 
 Status ServerProcess::Start() {
-  TREADLE_RETURN_IF_ERROR(ReadToken());
-  TREADLE_RETURN_IF_ERROR(
-      http::CheckListenPolicy(options_.host, !token_.empty(), options_.allow_unauthenticated));
+  TREADLE_RETURN_IF_ERROR(Apply(options_));
   TREADLE_ASSIGN_OR_RETURN(data_, DataDirectory::Open(&disk_, options_.data_dir));
   TREADLE_RETURN_IF_ERROR(OpenNode());
   return StartHttp();
 }
 
-Status ServerProcess::ReadToken() {
-  token_ = options_.token;
-  if (options_.token_file.empty()) return {};
-  TREADLE_ASSIGN_OR_RETURN(TokenFile file, ReadTokenFile(options_.token_file));
+Result<std::string> ServerProcess::ReadToken(const cli::ServerOptions& options) {
+  if (options.token_file.empty()) return options.token;
+  TREADLE_ASSIGN_OR_RETURN(TokenFile file, ReadTokenFile(options.token_file));
   if (file.others_can_read)
-    log_->Warn("others can read the token file " + options_.token_file +
-               "; close it with: chmod 600 " + options_.token_file);
-  token_ = std::move(file.token);
+    log_->Warn("others can read the token file " + options.token_file +
+               "; close it with: chmod 600 " + options.token_file);
+  return std::move(file.token);
+}
+
+// The address is that of the start: listening elsewhere needs a restart.
+Status ServerProcess::Apply(const cli::ServerOptions& options) {
+  TREADLE_ASSIGN_OR_RETURN(std::string token, ReadToken(options));
+  TREADLE_RETURN_IF_ERROR(
+      http::CheckListenPolicy(options_.host, !token.empty(), options_.allow_unauthenticated));
+  guard_.Swap(std::make_shared<const http::Guard>(http::GuardOptions{
+      .listen_host = options_.host, .allowed_hosts = options.allowed_hosts, .token = token}));
+  log_->SetLevel(options.log_level);
+  if (token != token_ && server_ != nullptr) log_->Info("reloaded: the token is another one");
+  token_ = std::move(token);
   return {};
+}
+
+void ServerProcess::Reload() {
+  const Result<cli::ReloadReport> report =
+      options_.reload([this](const cli::ServerOptions& options) { return Apply(options); });
+  if (!report.ok()) {
+    log_->Warn("not reloaded, all stays as it is: " + report.status().message());
+    return;
+  }
+  for (const std::string& key : report->changed) log_->Info("reloaded: " + key);
+  for (const std::string& key : report->needs_restart)
+    log_->Warn("changed, but needs a restart: " + key);
+  log_->Info("the configuration is reloaded");
 }
 
 // A server that stopped because its disk was full left its ballast: that is room enough to start.
@@ -188,15 +215,13 @@ Status ServerProcess::StartHttp() {
     return server ? server->Stats() : http::ServerStats();
   };
   router_ = api::MakeRouter(node_.get(), std::move(info));
-  const auto guard = std::make_shared<const http::Guard>(http::GuardOptions{
-      .listen_host = options_.host, .allowed_hosts = options_.allowed_hosts, .token = token_});
   http::ServerOptions http_options;
   http_options.host = options_.host;
   http_options.port = options_.port;
   http_options.threads = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 2U, 8U));
   TREADLE_ASSIGN_OR_RETURN(
-      server_, http::Server::Start(http_options, router_, [guard](const http::Request& request) {
-        return guard->Check(request);
+      server_, http::Server::Start(http_options, router_, [this](const http::Request& request) {
+        return guard_.Check(request);
       }));
   counted_ = server_.get();
   return {};
@@ -233,7 +258,7 @@ void ServerProcess::Stop() {
 int Serve(const cli::ServerOptions& options,
           const std::function<void(const cli::ServerReady&)>& on_ready) {
   ServerLog log(options.log_level);
-  StopSignal stop;
+  StopSignal stop(options.reload ? StopSignal::Hangup::kReloads : StopSignal::Hangup::kEnds);
   RaiseDescriptorLimit();
   umask(S_IRWXG |
         S_IRWXO);  // what lies in the data directory is nobody else's, SQLite's files included
@@ -246,7 +271,8 @@ int Serve(const cli::ServerOptions& options,
   const ServiceManager manager = ServiceManager::FromEnvironment();
   manager.Tell("READY=1");
   process.BeginHeartbeat(manager);
-  const int number = stop.Wait();
+  int number = stop.Wait();
+  for (; number == SIGHUP; number = stop.Wait()) process.Reload();
   manager.Tell("STOPPING=1");
   log.Info(number == SIGINT ? "stopping (SIGINT)" : "stopping (SIGTERM)");
   process.Stop();

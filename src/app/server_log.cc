@@ -9,10 +9,14 @@ ServerLog::ServerLog(const std::string& level)
     : logger_(std::make_shared<spdlog::logger>("treadle",
                                                std::make_shared<spdlog::sinks::stderr_sink_mt>())) {
   logger_->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
-  logger_->set_level(spdlog::level::from_str(level));
+  SetLevel(level);
 }
 
 ServerLog::~ServerLog() = default;
+
+void ServerLog::SetLevel(const std::string& level) {
+  logger_->set_level(spdlog::level::from_str(level));
+}
 
 void ServerLog::Info(std::string_view line) { logger_->info("{}", line); }
 void ServerLog::Warn(std::string_view line) { logger_->warn("{}", line); }

@@ -18,6 +18,7 @@ class ServerLog {
   explicit ServerLog(const std::string& level);
   ~ServerLog();
 
+  void SetLevel(const std::string& level);
   void Info(std::string_view line);
   void Warn(std::string_view line);
   /// Printed at every level.

@@ -1,4 +1,5 @@
-// StopSignal: waiting for SIGTERM or SIGINT as a plain call instead of a handler.
+// StopSignal: waiting for SIGTERM or SIGINT, and for the SIGHUP of a reload, as a plain call
+// instead of a handler.
 #pragma once
 
 #include <csignal>
@@ -9,14 +10,16 @@ namespace treadle::app {
 /// that come after.
 class StopSignal {
  public:
-  StopSignal();
+  enum class Hangup { kReloads, kEnds };  // kEnds: SIGHUP does what it always does
+
+  explicit StopSignal(Hangup hangup);
   /// The signals do again what they did before.
   ~StopSignal();
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;
 
-  /// Returns the number of the signal once one has come. From then on a second one ends the process
-  /// at once.
+  /// Returns the number of the signal once one has come. After SIGHUP it may be called again; after
+  /// another, a second one ends the process at once.
   int Wait();
 
  private:

@@ -12,6 +12,19 @@
 
 namespace treadle::cli {
 
+struct ServerOptions;
+
+/// Keys of settings that are not what they were.
+struct ReloadReport {
+  std::vector<std::string> changed;        // taken over
+  std::vector<std::string> needs_restart;  // since the server started
+};
+
+/// Reads the configuration again and has `apply` take it over. An error, of the reading or of
+/// `apply`, means that all stays as it is. One thread at a time.
+using ReloadFn =
+    std::function<Result<ReloadReport>(const std::function<Status(const ServerOptions&)>& apply)>;
+
 /// What `treadle start` and `treadle server` were asked for; see cli/config/settings.h.
 struct ServerOptions {
   enum class Durability { kFsync, kInterval };
@@ -30,6 +43,7 @@ struct ServerOptions {
   int64_t checkpoint_ms = 2'000;
   uint64_t backlog_bytes_max = 512 << 20;
   uint64_t payload_memory_bytes = 32 << 20;
+  ReloadFn reload;  // for SIGHUP; empty: SIGHUP ends the process
 };
 
 /// What a server says once it answers requests.

@@ -10,12 +10,16 @@
 namespace treadle::cli {
 namespace {
 
-ExitStatus Serve(Session& session, const ServerFlags& flags, const ServeFn& serve,
+enum class Hangup { kReloads, kEnds };  // what the server does when its terminal goes away
+
+ExitStatus Serve(Session& session, const ServerFlags& flags, const ServeFn& serve, Hangup hangup,
                  const std::function<void(const ServerReady&)>& on_ready) {
   const ConfigurationSources sources = flags.Sources();
   const Result<Configuration> configuration = LoadConfiguration(sources);
   if (!configuration.ok()) return session.Fail(configuration.status());
-  return static_cast<ExitStatus>(serve(configuration->options, on_ready));
+  ServerOptions options = configuration->options;
+  if (hangup == Hangup::kReloads) options.reload = MakeReload(sources, *configuration);
+  return static_cast<ExitStatus>(serve(options, on_ready));
 }
 
 std::string Welcome(const Console& console, const ServerReady& ready) {
@@ -84,7 +88,7 @@ void AddStart(Command parent, Session& session, ServeFn serve) {
   AddServerFlags(command, *flags);
   command.Example("treadle start\ntreadle start --data /srv/treadle --listen 127.0.0.1:8000")
       .Run([flags, &session, serve] {
-        return Serve(session, *flags, serve, [&session](const ServerReady& ready) {
+        return Serve(session, *flags, serve, Hangup::kEnds, [&session](const ServerReady& ready) {
           session.console().Err(Welcome(session.console(), ready));
         });
       });
@@ -103,10 +107,11 @@ void AddServer(Command parent, Session& session, ServeFn serve) {
           "/etc/treadle/tokens\n"
           "treadle server --config /etc/treadle/treadle.toml")
       .Run([flags, &session, serve] {
-        return Serve(session, *flags, serve, [&session](const ServerReady& ready) {
-          session.console().Message(
-              fmt::format("treadle is ready at {}, data in {}", ready.url, ready.data_dir));
-        });
+        return Serve(
+            session, *flags, serve, Hangup::kReloads, [&session](const ServerReady& ready) {
+              session.console().Message(
+                  fmt::format("treadle is ready at {}, data in {}", ready.url, ready.data_dir));
+            });
       });
 }
 

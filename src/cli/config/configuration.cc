@@ -181,6 +181,24 @@ Result<Configuration> LoadConfiguration(const ConfigurationSources& sources) {
   return layers.Done();
 }
 
+// What needs a restart stays in `in_force` as the server started with it, so every later reload
+// says so again.
+ReloadFn MakeReload(ConfigurationSources sources, Configuration in_force) {
+  return [sources = std::move(sources), settings = std::move(in_force.settings)](
+             const auto& apply) mutable -> Result<ReloadReport> {
+    TREADLE_ASSIGN_OR_RETURN(const Configuration read, LoadConfiguration(sources));
+    TREADLE_RETURN_IF_ERROR(apply(read.options));
+    ReloadReport report;
+    for (size_t i = 0; i < settings.size(); ++i) {
+      if (settings[i].text == read.settings[i].text) continue;
+      const bool reloadable = settings[i].setting->reloadable;
+      (reloadable ? report.changed : report.needs_restart).emplace_back(settings[i].setting->key);
+      if (reloadable) settings[i] = read.settings[i];
+    }
+    return report;
+  };
+}
+
 std::vector<std::pair<std::string, std::string>> ProcessEnvironment() {
   std::vector<std::pair<std::string, std::string>> variables;
   for (char** each = environ; each != nullptr && *each != nullptr; ++each) {

@@ -42,6 +42,9 @@ struct Configuration {
 /// one), a value of the wrong type or out of its range; the message names the place.
 Result<Configuration> LoadConfiguration(const ConfigurationSources& sources);
 
+/// A reload from `sources` of what `in_force` came from.
+ReloadFn MakeReload(ConfigurationSources sources, Configuration in_force);
+
 /// Of this process.
 std::vector<std::pair<std::string, std::string>> ProcessEnvironment();
 
