@@ -5,7 +5,7 @@ include(GNUInstallDirs)
 
 install(TARGETS treadle RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT server)
 install(FILES deploy/systemd/treadle.service DESTINATION lib/systemd/system COMPONENT server)
-install(FILES deploy/debian/treadle.env DESTINATION /etc/treadle COMPONENT server)
+install(FILES deploy/debian/treadle.toml DESTINATION /etc/treadle COMPONENT server)
 install(FILES deploy/debian/copyright CHANGELOG.md DESTINATION share/doc/treadle COMPONENT server)
 install(FILES deploy/debian/copyright DESTINATION share/doc/treadle-dev COMPONENT dev)
 

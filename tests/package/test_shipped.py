@@ -52,6 +52,12 @@ def test_systemd_understands_the_unit(tmp_path):
     assert not complaints
 
 
+def test_the_shipped_settings_are_the_programs_own_defaults():
+    printed = subprocess.run([BINARY, "config", "init"], text=True, capture_output=True, check=True).stdout
+    shipped = ROOT / "deploy/debian/treadle.toml"
+    assert shipped.read_text() == printed, f"refresh it: treadle config init > {shipped.relative_to(ROOT)}"
+
+
 def test_maintainer_scripts_are_shell_and_end_at_the_first_error():
     for name in ("postinst", "prerm", "postrm"):
         script = ROOT / "deploy/debian" / name
