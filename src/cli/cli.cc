@@ -43,6 +43,7 @@ void AddCommands(Command root, Session& session, const ServeFn& serve,
   AddWorkerDemo(worker, session);
   worker.Example("treadle worker exec hello -- tr a-z A-Z");
   AddDemo(root, session);
+  AddBench(root, session);
   Command data = root.Sub("data", "Look after a data directory");
   AddDataCheck(data, session, check_data);
   data.Example("treadle data check ./treadle-data");

@@ -20,6 +20,7 @@ void AddQueueList(Command parent, Session& session);
 void AddQueueGet(Command parent, Session& session);
 void AddWorkerExec(Command parent, Session& session);
 void AddWorkerDemo(Command parent, Session& session);
+void AddBench(Command parent, Session& session);
 void AddDemo(Command parent, Session& session);
 void AddDataCheck(Command parent, Session& session, CheckDataFn check_data);
 void AddInfo(Command parent, Session& session);

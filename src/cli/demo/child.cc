@@ -97,6 +97,12 @@ void Child::Stop(int64_t grace_ms) {
   }
 }
 
+void Child::Kill() {
+  if (Ended()) return;
+  ::kill(pid_, SIGKILL);
+  while (!Ended()) SleepMs(1);
+}
+
 SignalWatch::SignalWatch() {
   g_interrupted = 0;
   struct sigaction action{};

@@ -32,6 +32,10 @@ class Child {
   /// SIGTERM, and after `grace_ms` SIGKILL. Returns when it has ended; at once if it has, or never
   /// was.
   void Stop(int64_t grace_ms = 30'000);
+  /// SIGKILL; returns when it has ended.
+  void Kill();
+  /// 0 if it does not run.
+  pid_t pid() const { return pid_; }
 
  private:
   explicit Child(pid_t pid) : pid_(pid) {}

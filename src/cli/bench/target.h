@@ -1,0 +1,51 @@
+// Target: the server that is measured: one that runs, or a child of our own. One thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "cli/demo/child.h"
+#include "client/connection.h"
+#include "treadle/client.h"
+
+namespace treadle::cli::bench {
+
+class Target {
+ public:
+  /// A server that somebody else runs.
+  explicit Target(ConnectionOptions connection) : connection_(std::move(connection)) {}
+  /// A child with a data directory of its own below `parent` (empty: the system's place for
+  /// temporary files), which is removed with it. Returns once it is ready.
+  static Result<Target> Serve(const std::string& parent);
+  Target(Target&&) = default;
+  Target& operator=(Target&&) = delete;
+  /// Ends the child, and removes its data.
+  ~Target();
+
+  bool is_own() const { return !data_.empty(); }
+  /// `linger` 0: no shared requests.
+  ClientOptions Client(std::chrono::microseconds linger) const;
+  const ConnectionOptions& connection() const { return connection_; }
+  /// "fsync" or "interval"; empty if the server does not say.
+  std::string Durability() const;
+
+  /// Of our own server since its start, in microseconds; nothing for another's.
+  std::optional<int64_t> CpuUs() const;
+  /// Resident memory of our own server.
+  std::optional<int64_t> RssBytes() const;
+
+  /// Kills our own server and starts it again on its data; from exec to ready, in seconds.
+  Result<double> KillAndRestart();
+
+ private:
+  Target() = default;
+  Status StartChild();
+
+  ConnectionOptions connection_;
+  std::string data_;    // empty: not our own
+  std::string listen_;  // of our own
+  demo::Child child_;
+};
+
+}  // namespace treadle::cli::bench

@@ -1,0 +1,301 @@
+#include "cli/bench/workloads.h"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "treadle/worker.h"
+
+namespace treadle::cli::bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+constexpr microseconds kLinger(2'000);
+constexpr size_t kWorkerConcurrency = 200;
+constexpr const char* kType = "bench";
+
+int64_t UsSince(Clock::time_point begun) { return (Clock::now() - begun) / microseconds(1); }
+double SecondsSince(Clock::time_point begun) {
+  return static_cast<double>(UsSince(begun)) / 1'000'000;
+}
+
+/// When call `n` should begin: at once, or on a fixed schedule that never waits for a slow server.
+class Schedule {
+ public:
+  explicit Schedule(int64_t rate) : rate_(rate) {}
+  /// Waits for the next intended start, which it returns. Any thread.
+  Clock::time_point Next() {
+    if (rate_ == 0) return Clock::now();
+    const auto intended = begun_ + std::chrono::nanoseconds(next_++ * 1'000'000'000 / rate_);
+    std::this_thread::sleep_until(intended);
+    return intended;
+  }
+
+ private:
+  const int64_t rate_;
+  const Clock::time_point begun_ = Clock::now();
+  std::atomic<int64_t> next_ = 0;
+};
+
+struct Shared {
+  std::atomic<int64_t> tasks = 0;
+  std::atomic<bool> stop = false;
+  std::mutex mutex;
+  Status failure;
+  Histogram latency;
+
+  void Fail(const Status& status) {
+    const std::lock_guard lock(mutex);
+    if (failure.ok()) failure = status;
+    stop = true;
+  }
+};
+
+TaskRequest TaskOf(const Load& load) {
+  return {.type = kType,
+          .queue = load.queue,
+          .payload =
+              '"' +
+              std::string(static_cast<size_t>(std::max<int64_t>(load.payload_bytes - 2, 0)), 'x') +
+              '"'};
+}
+
+/// Calls until told to stop; `make` gives the tasks of a call from its intended start.
+template <class Make>
+void CallOverAndOver(Client& client, const Load& load, Schedule& schedule, Shared& shared,
+                     Make make) {
+  Histogram latency;
+  while (!shared.stop) {
+    const Clock::time_point intended = schedule.Next();
+    const std::vector<TaskRequest> tasks = make(intended);
+    Status status;
+    if (load.batch == 1) {
+      status = client.Enqueue(tasks[0]).status();
+    } else {
+      status = client.EnqueueMany(tasks).status();
+    }
+    if (!status.ok()) return shared.Fail(status);
+    latency.Add(UsSince(intended));
+    shared.tasks += load.batch;
+  }
+  const std::lock_guard lock(shared.mutex);
+  shared.latency.Merge(latency);
+}
+
+/// Runs `load.callers` of them for `load.duration`.
+template <class Make>
+Status RunCallers(Target& target, const Load& load, Shared& shared, Make make) {
+  Client client(target.Client(load.coalesce ? kLinger : microseconds(0)));
+  Schedule schedule(load.rate);
+  std::vector<std::thread> threads;
+  for (int64_t i = 0; i < load.callers; ++i)
+    threads.emplace_back([&] { CallOverAndOver(client, load, schedule, shared, make); });
+  const auto end = Clock::now() + load.duration;
+  while (Clock::now() < end && !shared.stop && !load.interrupted())
+    std::this_thread::sleep_for(milliseconds(10));
+  shared.stop = true;
+  for (std::thread& thread : threads) thread.join();
+  return shared.failure;
+}
+
+auto SameTasks(const Load& load) {
+  return [tasks = std::vector<TaskRequest>(static_cast<size_t>(load.batch), TaskOf(load))](
+             Clock::time_point) { return tasks; };
+}
+
+Measurement Begin(const Target& target, std::string workload) {
+  return {.workload = std::move(workload), .durability = target.Durability()};
+}
+
+void SetCpu(const Target& target, const std::optional<int64_t>& before, Measurement* m) {
+  const auto after = target.CpuUs();
+  if (before && after && m->tasks > 0)
+    m->server_cpu_us_per_task =
+        static_cast<double>(*after - *before) / static_cast<double>(m->tasks);
+}
+
+/// A worker in a thread of its own, until Finish().
+class BackgroundWorker {
+ public:
+  template <class Fn>
+  BackgroundWorker(const Target& target, const Load& load, Fn handler)
+      : worker_({.client = target.Client(microseconds(0)),
+                 .queues = {load.queue},
+                 .concurrency = kWorkerConcurrency,
+                 .log = [](std::string_view) {}}) {
+    worker_.Handle(kType, std::move(handler));
+    thread_ = std::thread([this] {
+      status_ = worker_.Run();
+      has_ended_ = true;
+    });
+  }
+  ~BackgroundWorker() { (void)Finish(); }
+
+  bool has_ended() const { return has_ended_; }
+  /// Returns when every report has been acknowledged.
+  Status Finish() {
+    worker_.Stop();
+    if (thread_.joinable()) thread_.join();
+    return status_;
+  }
+
+ private:
+  Worker worker_;
+  Status status_;  // once the thread has ended
+  std::atomic<bool> has_ended_ = false;
+  std::thread thread_;
+};
+
+/// Until the worker has done all of `wanted`, or gave up.
+Status WaitFor(const std::atomic<int64_t>& done, int64_t wanted, const BackgroundWorker& worker,
+               const Load& load) {
+  while (done < wanted) {
+    if (load.interrupted()) return {Code::kCancelled, "interrupted"};
+    if (worker.has_ended()) return {Code::kAborted, "the worker gave up"};
+    std::this_thread::sleep_for(microseconds(200));
+  }
+  return {};
+}
+
+/// The worker's own reason first.
+Status FinishedWell(BackgroundWorker& worker, const Status& waited) {
+  const Status finished = worker.Finish();
+  return finished.ok() ? waited : finished;
+}
+
+}  // namespace
+
+Result<Measurement> MeasureEnqueue(Target& target, const Load& load) {
+  Measurement m = Begin(target, "enqueue");
+  m.batch = load.batch;
+  m.callers = load.callers;
+  if (load.batch == 1) m.coalesce = load.coalesce;
+  m.payload_bytes = load.payload_bytes;
+  if (load.rate > 0) m.rate = load.rate;
+  Shared shared;
+  const auto cpu = target.CpuUs();
+  const auto begun = Clock::now();
+  TREADLE_RETURN_IF_ERROR(RunCallers(target, load, shared, SameTasks(load)));
+  m.seconds = SecondsSince(begun);
+  m.tasks = shared.tasks;
+  m.latency = shared.latency;
+  SetCpu(target, cpu, &m);
+  return m;
+}
+
+Result<Measurement> MeasureDrain(Target& target, const Load& load, int64_t backlog) {
+  Measurement m = Begin(target, "drain");
+  m.tasks = backlog;
+  std::atomic<int64_t> done = 0;
+  const auto cpu = target.CpuUs();
+  const auto begun = Clock::now();
+  BackgroundWorker worker(target, load, [&](const Task&) { ++done; });
+  TREADLE_RETURN_IF_ERROR(FinishedWell(worker, WaitFor(done, backlog, worker, load)));
+  m.seconds = SecondsSince(begun);
+  SetCpu(target, cpu, &m);
+  return m;
+}
+
+Result<Measurement> MeasureCycle(Target& target, const Load& load) {
+  Measurement m = Begin(target, "cycle");
+  m.batch = load.batch;
+  m.callers = load.callers;
+  m.payload_bytes = load.payload_bytes;
+  Shared shared;
+  std::atomic<int64_t> done = 0;
+  const auto cpu = target.CpuUs();
+  const auto begun = Clock::now();
+  BackgroundWorker worker(target, load, [&](const Task&) { ++done; });
+  TREADLE_RETURN_IF_ERROR(RunCallers(target, load, shared, SameTasks(load)));
+  TREADLE_RETURN_IF_ERROR(FinishedWell(worker, WaitFor(done, shared.tasks, worker, load)));
+  m.seconds = SecondsSince(begun);
+  m.tasks = shared.tasks;
+  SetCpu(target, cpu, &m);
+  return m;
+}
+
+Result<Measurement> MeasureLatency(Target& target, const Load& load) {
+  Measurement m = Begin(target, "latency");
+  m.callers = load.callers;
+  m.rate = load.rate;
+  Shared shared;
+  Shared started;  // what handlers see
+  const auto epoch = Clock::now();
+  const auto make = [&](Clock::time_point intended) {
+    const int64_t at_us = (intended - epoch) / microseconds(1);
+    return std::vector<TaskRequest>{
+        {.type = kType, .queue = load.queue, .payload = std::to_string(at_us)}};
+  };
+  const auto cpu = target.CpuUs();
+  BackgroundWorker worker(target, load, [&](const int64_t& at_us) {
+    const int64_t latency_us = UsSince(epoch) - at_us;
+    const std::lock_guard lock(started.mutex);
+    started.latency.Add(latency_us);
+    ++started.tasks;
+  });
+  const auto begun = Clock::now();
+  TREADLE_RETURN_IF_ERROR(RunCallers(target, load, shared, make));
+  m.seconds = SecondsSince(begun);
+  TREADLE_RETURN_IF_ERROR(FinishedWell(worker, WaitFor(started.tasks, shared.tasks, worker, load)));
+  m.tasks = shared.tasks;
+  m.latency = started.latency;
+  SetCpu(target, cpu, &m);
+  return m;
+}
+
+Result<Measurement> MeasureCheckpoint(Target& target, const Load& load) {
+  Load writers = load;
+  writers.batch = 100;
+  writers.callers = 1;
+  writers.rate = 0;
+  Shared written;
+  Status writing;
+  std::thread background(
+      [&] { writing = RunCallers(target, writers, written, SameTasks(writers)); });
+  Result<Measurement> m = MeasureEnqueue(target, load);
+  background.join();
+  TREADLE_RETURN_IF_ERROR(writing);
+  if (!m.ok()) return m;
+  m->workload = "checkpoint";
+  m->tasks += written.tasks;
+  m->server_cpu_us_per_task.reset();
+  return m;
+}
+
+Result<Measurement> MeasureMemory(Target& target, const Load& load, int64_t tasks) {
+  Measurement m = Begin(target, "memory");
+  m.payload_bytes = load.payload_bytes;
+  TREADLE_RETURN_IF_ERROR(target.KillAndRestart().status());  // without what went before
+  const auto before = target.RssBytes();
+  const auto begun = Clock::now();
+  Client client(target.Client(microseconds(0)));
+  const std::vector<TaskRequest> batch(1'000, TaskOf(load));
+  for (; m.tasks < tasks && !load.interrupted(); m.tasks += 1'000) {
+    const auto answer = client.EnqueueMany(batch);
+    if (!answer.ok()) return answer.status();
+  }
+  m.seconds = SecondsSince(begun);
+  // A checkpoint begins two seconds after a change; what it frees goes back to the system soon
+  // after.
+  std::this_thread::sleep_for(milliseconds(5'000));
+  const auto after = target.RssBytes();
+  if (before && after)
+    m.rss_bytes_per_task = static_cast<double>(*after - *before) / static_cast<double>(m.tasks);
+  return m;
+}
+
+Result<Measurement> MeasureRecovery(Target& target, int64_t queued) {
+  Measurement m = Begin(target, "recovery");
+  TREADLE_ASSIGN_OR_RETURN(m.seconds, target.KillAndRestart());
+  m.tasks = queued;
+  m.latency.emplace();
+  m.latency->Add(static_cast<int64_t>(m.seconds * 1'000'000));
+  return m;
+}
+
+}  // namespace treadle::cli::bench

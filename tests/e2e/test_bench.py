@@ -1,0 +1,91 @@
+"""`treadle bench`: every workload in small, on a server of its own and on one that runs."""
+
+import http.server
+import json
+import subprocess
+import threading
+import time
+
+from treadle import BINARY
+
+
+def bench(*words):
+    done = subprocess.run([BINARY, "bench", *words, "-o", "jsonl"], text=True, capture_output=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_every_workload_says_what_it_measured(tmp_path):
+    lines = bench("--serve", "--data", str(tmp_path), "--duration", "100ms", "--tasks", "3000")
+    by_name = {line["workload"] for line in lines}
+    assert by_name == {"enqueue", "drain", "cycle", "latency", "checkpoint", "memory", "recovery"}
+    shapes = {(line["batch"], line["callers"], line.get("coalesce")) for line in lines if line["workload"] == "enqueue"}
+    assert shapes == {(1, 1, False), (1, 1, True), (1, 32, False), (1, 32, True),
+                      (100, 1, None), (100, 32, None), (1000, 1, None), (1000, 32, None)}
+    for line in lines:
+        assert line["tasks"] > 0 and line["seconds"] > 0
+        assert line["durability"] == "fsync"
+        if "p50_ms" in line:
+            assert 0 < line["p50_ms"] <= line["p95_ms"] <= line["p99_ms"] <= line["max_ms"]
+        if line["workload"] in ("enqueue", "drain", "cycle", "latency"):
+            assert line["server_cpu_us_per_task"] >= 0
+    assert "rss_bytes_per_task" in next(line for line in lines if line["workload"] == "memory")
+    assert list(tmp_path.iterdir()) == [], "the server's data is removed"
+
+
+def test_a_running_server_is_left_without_a_waiting_task(server):
+    lines = bench("--server", server.url, "--workload", "enqueue", "--batch", "10", "--callers", "2", "--duration", "100ms")
+    assert [line["workload"] for line in lines] == ["enqueue"]
+    assert "server_cpu_us_per_task" not in lines[0]
+    queue = next(each for each in server.get("/v1/queues").json["queues"] if each["name"].startswith("bench-"))
+    assert queue["tasks"].get("ready", 0) == 0
+    assert queue["accepted"] == lines[0]["tasks"]
+
+
+class SlowToBegin(http.server.BaseHTTPRequestHandler):
+    """A server that lets its first enqueue wait for half a second, and refuses workers."""
+
+    protocol_version = "HTTP/1.1"
+    waited = False
+
+    def answer(self, status, body):
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):  # noqa: N802
+        self.answer(200, b"{}")
+
+    def do_POST(self):  # noqa: N802
+        self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/v1/exchange":
+            return self.answer(401, b'{"code":"UNAUTHENTICATED","detail":"no workers here"}')
+        if not SlowToBegin.waited:
+            SlowToBegin.waited = True
+            time.sleep(0.5)
+        return self.answer(201, b'{"tasks":[{"id":"1-1","duplicate":false}]}')
+
+    def log_message(self, *_):
+        pass
+
+
+def test_latency_counts_from_the_intended_start_of_a_call():
+    slow = http.server.ThreadingHTTPServer(("127.0.0.1", 0), SlowToBegin)
+    threading.Thread(target=slow.serve_forever, daemon=True).start()
+    done = subprocess.run([BINARY, "bench", "--server", f"http://127.0.0.1:{slow.server_port}", "--workload", "enqueue",
+                           "--batch", "1", "--callers", "1", "--coalesce", "off", "--rate", "100", "--duration", "1s",
+                           "-o", "jsonl"], text=True, capture_output=True, timeout=60, check=False)
+    slow.shutdown()
+    line = json.loads(done.stdout.splitlines()[0])
+    assert line["rate"] == 100
+    # Call n was meant for n x 10 ms and could begin after 500 ms: about half of 100 calls were late, by up to 490 ms,
+    # though only one of them was answered slowly.
+    assert line["p95_ms"] > 100
+    assert "no workers here" in done.stderr, "the worker's reason is told"
+
+
+def test_what_needs_a_server_of_its_own_says_so(server):
+    done = subprocess.run([BINARY, "bench", "--server", server.url, "--workload", "recovery"], text=True, capture_output=True, check=False)
+    assert done.returncode == 2 and "--serve" in done.stderr
