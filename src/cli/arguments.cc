@@ -56,7 +56,7 @@ std::string FullName(const CLI::App* app) {
 std::vector<std::string> CommandNames(CLI::App* app) {
   std::vector<std::string> names;
   for (const CLI::App* sub : app->get_subcommands([](CLI::App*) { return true; })) {
-    names.push_back(sub->get_name());
+    if (!sub->get_group().empty()) names.push_back(sub->get_name());
   }
   return names;
 }
@@ -222,6 +222,11 @@ Command& Command::Example(std::string_view lines) {
     start = end + 1;
   }
   return Footer(footer + '\n');
+}
+
+Command& Command::Hide() {
+  app_->group("");
+  return *this;
 }
 
 Command& Command::Footer(std::string_view text) {

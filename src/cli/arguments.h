@@ -15,7 +15,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/status.h"
 #include "cli/exit_status.h"
+#include "cli/reference/command_words.h"
 
 namespace CLI {
 class App;
@@ -71,6 +73,8 @@ class Command {
   /// Lines that can be typed as they are; shown at the end of the help text.
   Command& Example(std::string_view lines);
   Command& Footer(std::string_view text);
+  /// Neither listed nor described.
+  Command& Hide();
   /// What the command does. A command without an action needs one of its sub-commands.
   void Run(Action action);
 
@@ -93,6 +97,8 @@ class CommandLine {
   ~CommandLine();
 
   Command root();
+  /// All commands that are not hidden, as data.
+  CommandWords Describe() const;
   /// `words` without the program's own name. `version` is what --version prints.
   Parsed Parse(std::vector<std::string> words, std::string_view version);
 

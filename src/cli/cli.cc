@@ -21,8 +21,9 @@ void AddGlobalFlags(Command root, GlobalFlags& flags) {
       .Environment("--token-file", "TREADLE_TOKEN_FILE");
 }
 
-void AddCommands(Command root, Session& session, const ServeFn& serve,
+void AddCommands(CommandLine& line, Session& session, const ServeFn& serve,
                  const CheckDataFn& check_data) {
+  Command root = line.root();
   AddStart(root, session, serve);
   AddServer(root, session, serve);
   AddConfig(root, session);
@@ -48,6 +49,8 @@ void AddCommands(Command root, Session& session, const ServeFn& serve,
   AddDataCheck(data, session, check_data);
   data.Example("treadle data check ./treadle-data");
   AddInfo(root, session);
+  AddCompletion(root, session, line);
+  AddDocs(root, session, line);
   AddVersion(root, session);
 }
 
@@ -58,7 +61,7 @@ ExitStatus RunCommand(std::vector<std::string> words, Console& console, const Se
   Session session(&console);
   CommandLine line("Treadle, a durable task queue.");
   AddGlobalFlags(line.root(), session.flags);
-  AddCommands(line.root(), session, serve, check_data);
+  AddCommands(line, session, serve, check_data);
   line.root()
       .Example(
           "treadle start\n"

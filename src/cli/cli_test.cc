@@ -65,7 +65,15 @@ TEST_F(CliTest, HelpNamesCommandsExamplesAndExitStatuses) {
 }
 
 TEST_F(CliTest, EveryCommandHasHelpWithAnExample) {
-  const std::vector<std::vector<std::string>> commands = {{"config"},
+  const std::vector<std::vector<std::string>> commands = {{"completion"},
+                                                          {"completion", "bash"},
+                                                          {"completion", "zsh"},
+                                                          {"completion", "fish"},
+                                                          {"docs"},
+                                                          {"docs", "cli"},
+                                                          {"docs", "config"},
+                                                          {"docs", "man"},
+                                                          {"config"},
                                                           {"config", "show"},
                                                           {"config", "init"},
                                                           {"start"},

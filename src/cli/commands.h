@@ -1,5 +1,6 @@
 // Every command of `treadle`, one function each, in a file of its name. Each adds its words to
-// `parent`; what it does later borrows `session`, which must outlive the command line.
+// `parent`; what it does later borrows `session`, which must outlive the command line. Some borrow
+// `line`, too.
 #pragma once
 
 #include "cli/arguments.h"
@@ -11,6 +12,8 @@ namespace treadle::cli {
 void AddStart(Command parent, Session& session, ServeFn serve);
 void AddServer(Command parent, Session& session, ServeFn serve);
 void AddConfig(Command parent, Session& session);
+void AddCompletion(Command parent, Session& session, const CommandLine& line);
+void AddDocs(Command parent, Session& session, const CommandLine& line);
 void AddTaskEnqueue(Command parent, Session& session);
 void AddTaskGet(Command parent, Session& session);
 void AddTaskResult(Command parent, Session& session);
