@@ -5,6 +5,7 @@
 
 #include "cli/arguments.h"
 #include "cli/commands.h"
+#include "cli/contexts.h"
 #include "cli/run.h"
 #include "cli/session.h"
 #include "cli/version.h"
@@ -12,13 +13,35 @@
 namespace treadle::cli {
 namespace {
 
-void AddGlobalFlags(Command root, GlobalFlags& flags) {
+/// The server as the words and the environment name it.
+struct TargetWords {
+  std::string server;
+  std::string token_file;
+  std::string context;
+};
+
+void AddGlobalFlags(Command root, GlobalFlags& flags, TargetWords& target) {
   root.Choice("-o,--output", {"table", "json", "jsonl"}, &flags.output,
               "How data is printed: a table, one JSON document, or one JSON object a line")
-      .Text("--server", "URL", &flags.server, "The server (default http://127.0.0.1:7373)")
-      .Text("--token-file", "FILE", &flags.token_file, "The file that holds the token to send")
+      .Text("--server", "URL", &target.server, "The server (default http://127.0.0.1:7373)")
+      .Text("--token-file", "FILE", &target.token_file, "The file that holds the token to send")
+      .Text("--context", "NAME", &target.context, "The context that names server and token file")
+      .Environment("--context", "TREADLE_CONTEXT")
       .Environment("--server", "TREADLE_SERVER")
       .Environment("--token-file", "TREADLE_TOKEN_FILE");
+}
+
+// A server that was named gets nothing of a context: not the token that is meant for another.
+Status ChooseServer(const TargetWords& target, GlobalFlags& flags) {
+  flags.token_file = target.token_file;
+  if (!target.server.empty()) return flags.server = target.server, Status::Ok();
+  TREADLE_ASSIGN_OR_RETURN(const Contexts contexts, ReadContexts());
+  const std::string name = target.context.empty() ? contexts.current : target.context;
+  if (name.empty()) return {};
+  TREADLE_ASSIGN_OR_RETURN(const ServerContext context, contexts.Find(name));
+  flags.server = context.server;
+  if (flags.token_file.empty()) flags.token_file = context.token_file;
+  return {};
 }
 
 void AddCommands(CommandLine& line, Session& session, const ServeFn& serve,
@@ -48,6 +71,7 @@ void AddCommands(CommandLine& line, Session& session, const ServeFn& serve,
   Command data = root.Sub("data", "Look after a data directory");
   AddDataCheck(data, session, check_data);
   data.Example("treadle data check ./treadle-data");
+  AddContext(root, session);
   AddInfo(root, session);
   AddCompletion(root, session, line);
   AddDocs(root, session, line);
@@ -60,7 +84,8 @@ ExitStatus RunCommand(std::vector<std::string> words, Console& console, const Se
                       const CheckDataFn& check_data) {
   Session session(&console);
   CommandLine line("Treadle, a durable task queue.");
-  AddGlobalFlags(line.root(), session.flags);
+  TargetWords target;
+  AddGlobalFlags(line.root(), session.flags, target);
   AddCommands(line, session, serve, check_data);
   line.root()
       .Example(
@@ -70,7 +95,10 @@ ExitStatus RunCommand(std::vector<std::string> words, Console& console, const Se
       .Footer(ExitStatusHelp());
 
   const Parsed parsed = line.Parse(std::move(words), VersionLine());
-  if (parsed.action) return parsed.action();
+  if (parsed.action) {
+    session.set_target_status(ChooseServer(target, session.flags));
+    return parsed.action();
+  }
   console.Out(parsed.out);
   console.Err(parsed.err);
   return parsed.status;

@@ -65,7 +65,12 @@ TEST_F(CliTest, HelpNamesCommandsExamplesAndExitStatuses) {
 }
 
 TEST_F(CliTest, EveryCommandHasHelpWithAnExample) {
-  const std::vector<std::vector<std::string>> commands = {{"completion"},
+  const std::vector<std::vector<std::string>> commands = {{"context"},
+                                                          {"context", "list"},
+                                                          {"context", "add"},
+                                                          {"context", "use"},
+                                                          {"context", "remove"},
+                                                          {"completion"},
                                                           {"completion", "bash"},
                                                           {"completion", "zsh"},
                                                           {"completion", "fish"},

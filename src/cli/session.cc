@@ -29,6 +29,7 @@ Result<std::string> ReadToken(const std::string& path) {
 }  // namespace
 
 Result<ConnectionOptions> Session::Target() const {
+  TREADLE_RETURN_IF_ERROR(target_status_);
   ConnectionOptions options{.server = flags.server};
   if (!flags.token_file.empty()) {
     TREADLE_ASSIGN_OR_RETURN(options.token, ReadToken(flags.token_file));

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/status.h"
 #include "cli/console.h"
@@ -29,11 +30,15 @@ class Session {
  public:
   explicit Session(Console* console) : console_(console) {}
 
-  GlobalFlags flags;  // written by the parsing of the command line
+  GlobalFlags flags;  // of the command line, the environment and the context
 
   Console& console() { return *console_; }
   bool json() const { return flags.output == "json"; }
   bool jsonl() const { return flags.output == "jsonl"; }
+
+  /// An error here comes back from the first call to the server, so that commands without a server
+  /// work even then.
+  void set_target_status(Status status) { target_status_ = std::move(status); }
 
   /// The options of a connection, the token read from its file. INVALID_ARGUMENT if that cannot be
   /// read.
@@ -58,6 +63,7 @@ class Session {
 
  private:
   Console* console_;
+  Status target_status_;
   std::unique_ptr<ServerConnection> client_;
 };
 

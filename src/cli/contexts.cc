@@ -1,0 +1,131 @@
+#include "cli/contexts.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "cli/arguments.h"
+#include "cli/config/toml_node.h"
+
+namespace treadle::cli {
+namespace {
+
+Status Invalid(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
+
+Status Failed(std::string_view path) {
+  return {Code::kInternal, fmt::format("{} cannot be written ({})", path, std::strerror(errno))};
+}
+
+Result<std::string> TextOf(const std::string& path, const std::string& key, const TomlNode& node) {
+  if (node.kind == TomlNode::Kind::kText) return node.text;
+  return Invalid(fmt::format("{}:{}: {} is not a text", path, node.line, key));
+}
+
+Result<ServerContext> ReadContext(const std::string& path, const TomlNode& node) {
+  ServerContext context;
+  for (const auto& [key, value] : node.members) {
+    if (key != "server" && key != "token_file") {
+      return Invalid(fmt::format("{}:{}: a context has server and token_file, no \"{}\"", path,
+                                 value.line, key));
+    }
+    TREADLE_ASSIGN_OR_RETURN((key == "server" ? context.server : context.token_file),
+                             TextOf(path, key, value));
+  }
+  if (context.server.empty()) {
+    return Invalid(fmt::format("{}:{}: the context has no server", path, node.line));
+  }
+  return context;
+}
+
+std::string AsToml(const Contexts& contexts) {
+  std::string text = "# Written by treadle context.\n";
+  if (!contexts.current.empty()) {
+    text += fmt::format("current = {}\n", QuoteToml(contexts.current));
+  }
+  for (const auto& [name, context] : contexts.by_name) {
+    text +=
+        fmt::format("\n[contexts.{}]\nserver = {}\n", QuoteToml(name), QuoteToml(context.server));
+    if (!context.token_file.empty()) {
+      text += fmt::format("token_file = {}\n", QuoteToml(context.token_file));
+    }
+  }
+  return text;
+}
+
+bool WriteAll(int file, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = write(file, text.data(), text.size());
+    if (written < 0 && errno != EINTR) return false;
+    if (written > 0) text.remove_prefix(static_cast<size_t>(written));
+  }
+  return fsync(file) == 0;
+}
+
+}  // namespace
+
+Result<ServerContext> Contexts::Find(const std::string& name) const {
+  const auto found = by_name.find(name);
+  if (found != by_name.end()) return found->second;
+  std::vector<std::string> known;
+  for (const auto& [each, context] : by_name) known.push_back(each);
+  const std::string nearest = Nearest(name, known);
+  return Invalid(fmt::format("there is no context \"{}\"{}", name,
+                             nearest.empty() ? "; see: treadle context list"
+                                             : fmt::format("; did you mean \"{}\"?", nearest)));
+}
+
+Result<std::string> ContextsPath() {
+  const char* const config = std::getenv("XDG_CONFIG_HOME");
+  if (config != nullptr && *config != '\0') {
+    return std::string(config) + "/treadle/contexts.toml";
+  }
+  const char* const home = std::getenv("HOME");
+  if (home != nullptr && *home != '\0') {
+    return std::string(home) + "/.config/treadle/contexts.toml";
+  }
+  return Invalid("contexts need a home: set XDG_CONFIG_HOME or HOME");
+}
+
+Result<Contexts> ReadContexts() {
+  TREADLE_ASSIGN_OR_RETURN(const std::string path, ContextsPath());
+  Contexts contexts;
+  if (access(path.c_str(), F_OK) != 0) return contexts;
+  TREADLE_ASSIGN_OR_RETURN(const TomlNode root, ReadTomlFile(path));
+  for (const auto& [key, value] : root.members) {
+    if (key == "current") {
+      TREADLE_ASSIGN_OR_RETURN(contexts.current, TextOf(path, key, value));
+    } else if (key == "contexts") {
+      for (const auto& [name, node] : value.members) {
+        TREADLE_ASSIGN_OR_RETURN(contexts.by_name[name], ReadContext(path, node));
+      }
+    } else {
+      return Invalid(fmt::format("{}:{}: \"{}\" is unknown; there are current and contexts", path,
+                                 value.line, key));
+    }
+  }
+  return contexts;
+}
+
+Status WriteContexts(const Contexts& contexts) {
+  TREADLE_ASSIGN_OR_RETURN(const std::string path, ContextsPath());
+  std::error_code error;
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
+  std::string temporary = path + ".XXXXXX";
+  const int file = mkstemp(temporary.data());  // 0600
+  if (file < 0) return Failed(path);
+  const bool written = WriteAll(file, AsToml(contexts));
+  if (close(file) != 0 || !written || rename(temporary.c_str(), path.c_str()) != 0) {
+    const Status failed = Failed(path);
+    unlink(temporary.c_str());
+    return failed;
+  }
+  return {};
+}
+
+}  // namespace treadle::cli
