@@ -62,6 +62,7 @@ void AddCommands(CommandLine& line, Session& session, const ServeFn& serve,
   AddQueueList(queue, session);
   AddQueueGet(queue, session);
   queue.Example("treadle queue list");
+  AddApply(root, session);
   Command worker = root.Sub("worker", "Run tasks");
   AddWorkerExec(worker, session);
   AddWorkerDemo(worker, session);

@@ -65,7 +65,8 @@ TEST_F(CliTest, HelpNamesCommandsExamplesAndExitStatuses) {
 }
 
 TEST_F(CliTest, EveryCommandHasHelpWithAnExample) {
-  const std::vector<std::vector<std::string>> commands = {{"context"},
+  const std::vector<std::vector<std::string>> commands = {{"apply"},
+                                                          {"context"},
                                                           {"context", "list"},
                                                           {"context", "add"},
                                                           {"context", "use"},

@@ -12,6 +12,7 @@ namespace treadle::cli {
 void AddStart(Command parent, Session& session, ServeFn serve);
 void AddServer(Command parent, Session& session, ServeFn serve);
 void AddConfig(Command parent, Session& session);
+void AddApply(Command parent, Session& session);
 void AddContext(Command parent, Session& session);
 void AddCompletion(Command parent, Session& session, const CommandLine& line);
 void AddDocs(Command parent, Session& session, const CommandLine& line);

@@ -116,6 +116,26 @@ std::optional<WallTime> ParseWallTime(std::string_view text) {
   return WallTime{(days * 86'400 + seconds) * 1000 + Field(text, 20, 3)};
 }
 
+std::string ExactSize(uint64_t bytes) {
+  constexpr std::pair<int, std::string_view> kUnits[] = {
+      {40, "TiB"}, {30, "GiB"}, {20, "MiB"}, {10, "KiB"}};
+  for (const auto& [bits, unit] : kUnits) {
+    if (bytes > 0 && bytes % (uint64_t{1} << bits) == 0) {
+      return fmt::format("{}{}", bytes >> bits, unit);
+    }
+  }
+  return fmt::format("{}", bytes);
+}
+
+std::string ExactDuration(uint64_t ms) {
+  constexpr std::pair<uint64_t, std::string_view> kUnits[] = {
+      {86'400'000, "d"}, {3'600'000, "h"}, {60'000, "m"}, {1'000, "s"}};
+  for (const auto& [size, unit] : kUnits) {
+    if (ms > 0 && ms % size == 0) return fmt::format("{}{}", ms / size, unit);
+  }
+  return fmt::format("{}ms", ms);
+}
+
 std::string DurationInWords(int64_t ms) {
   if (ms < 1000) return fmt::format("{} ms", ms);
   static constexpr Unit kUnits[] = {{"d", 86'400}, {"h", 3'600}, {"min", 60}, {"s", 1}};

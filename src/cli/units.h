@@ -33,6 +33,12 @@ std::optional<Address> ParseAddress(std::string_view text);
 /// The time that FormatWallTime() wrote; nothing for any other form.
 std::optional<WallTime> ParseWallTime(std::string_view text);
 
+/// Without loss, as ParseSize() reads it: "0", "64MiB", "1000".
+std::string ExactSize(uint64_t bytes);
+
+/// Without loss, as ParseDuration() reads it: "0ms", "90s", "1d".
+std::string ExactDuration(uint64_t ms);
+
 /// The two largest units, rounded down: "350 ms", "12 s", "13 min 3 s", "2 h", "30 d".
 std::string DurationInWords(int64_t ms);
 

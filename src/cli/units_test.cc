@@ -71,5 +71,15 @@ TEST(RetryHorizonTest, IsTheSumOfTheLongestWaits) {
   EXPECT_EQ(RetryHorizonMs(500, 60'000, 3), 1'500);
 }
 
+TEST(Units, ExactTextsAreReadBackToTheSameNumber) {
+  EXPECT_EQ(ExactDuration(90'000), "90s");
+  EXPECT_EQ(ExactSize(uint64_t{64} << 20), "64MiB");
+  for (const uint64_t number : {0ULL, 1ULL, 999ULL, 1024ULL, 1536ULL, 60'000ULL, 86'400'000ULL,
+                                86'400'001ULL, 1ULL << 40}) {
+    EXPECT_EQ(ParseSize(ExactSize(number)), number);
+    EXPECT_EQ(ParseDuration(ExactDuration(number)), static_cast<int64_t>(number));
+  }
+}
+
 }  // namespace
 }  // namespace treadle::cli

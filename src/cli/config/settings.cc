@@ -151,19 +151,6 @@ bool HasChoice(const Setting& setting, std::string_view text) {
   return std::ranges::find(choices, text) != choices.end();
 }
 
-// Exact: "100ms", "1GiB"; the limits in the table are whole.
-std::string SizeText(uint64_t bytes) {
-  if (bytes > 0 && bytes % kGiB == 0) return fmt::format("{}GiB", bytes / kGiB);
-  if (bytes > 0 && bytes % kMiB == 0) return fmt::format("{}MiB", bytes / kMiB);
-  return fmt::format("{}", bytes);
-}
-
-std::string DurationText(uint64_t ms) {
-  if (ms > 0 && ms % 60'000 == 0) return fmt::format("{}m", ms / 60'000);
-  if (ms > 0 && ms % 1'000 == 0) return fmt::format("{}s", ms / 1'000);
-  return fmt::format("{}ms", ms);
-}
-
 }  // namespace
 
 std::string Setting::Variable() const {
@@ -209,9 +196,9 @@ std::string Setting::Range() const {
     case Kind::kSwitch:
       return "true or false";
     case Kind::kSize:
-      return fmt::format("a size from {} to {}", SizeText(min), SizeText(max));
+      return fmt::format("a size from {} to {}", ExactSize(min), ExactSize(max));
     case Kind::kDuration:
-      return fmt::format("a duration from {} to {}", DurationText(min), DurationText(max));
+      return fmt::format("a duration from {} to {}", ExactDuration(min), ExactDuration(max));
     case Kind::kText:
       return "a text";
     case Kind::kList:
