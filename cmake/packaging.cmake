@@ -6,6 +6,20 @@ include(GNUInstallDirs)
 install(TARGETS treadle RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT server)
 install(FILES deploy/systemd/treadle.service DESTINATION lib/systemd/system COMPONENT server)
 install(FILES deploy/debian/treadle.toml DESTINATION /etc/treadle COMPONENT server)
+# Man pages and completions, as the program itself writes them.
+set(pages ${PROJECT_BINARY_DIR}/pages)
+add_custom_command(OUTPUT ${pages}/done DEPENDS treadle VERBATIM
+  COMMAND ${CMAKE_COMMAND} -E rm -rf ${pages}
+  COMMAND ${CMAKE_COMMAND} -E make_directory ${pages}/man ${pages}/completions
+  COMMAND treadle docs man ${pages}/man
+  COMMAND sh -c "gzip -9n ${pages}/man/*.1"
+  COMMAND sh -c "for shell in bash zsh fish; do $<TARGET_FILE:treadle> completion $shell > ${pages}/completions/$shell || exit 1; done"
+  COMMAND ${CMAKE_COMMAND} -E touch ${pages}/done)
+add_custom_target(treadle_pages DEPENDS ${pages}/done)
+install(DIRECTORY ${pages}/man/ DESTINATION share/man/man1 COMPONENT server)
+install(FILES ${pages}/completions/bash DESTINATION share/bash-completion/completions RENAME treadle COMPONENT server)
+install(FILES ${pages}/completions/zsh DESTINATION share/zsh/vendor-completions RENAME _treadle COMPONENT server)
+install(FILES ${pages}/completions/fish DESTINATION share/fish/vendor_completions.d RENAME treadle.fish COMPONENT server)
 install(FILES deploy/debian/copyright CHANGELOG.md DESTINATION share/doc/treadle COMPONENT server)
 install(FILES deploy/debian/copyright DESTINATION share/doc/treadle-dev COMPONENT dev)
 

@@ -108,6 +108,9 @@ inside apt-get update -qq > /dev/null
 inside apt-get install -y -qq /packages/treadle.deb > "$CACHE/install.log" 2>&1 || { tail -20 "$CACHE/install.log" >&2 && exit 1; }
 expect "the data directory belongs to the user treadle" "treadle:treadle 750" "$(inside stat -c '%U:%G %a' /var/lib/treadle)"
 expect "the user cannot log in" /usr/sbin/nologin "$(inside getent passwd treadle | cut -d: -f7)"
+expect "the manual and the completions are there" 4 "$(inside sh -c 'ls /usr/share/man/man1/treadle.1.gz \
+  /usr/share/bash-completion/completions/treadle /usr/share/zsh/vendor-completions/_treadle \
+  /usr/share/fish/vendor_completions.d/treadle.fish' | wc -l)"
 expect "every library is found" "" "$(inside ldd /usr/bin/treadle | grep 'not found' || true)"
 
 start_server
