@@ -1,6 +1,7 @@
 #include "cli/config/configuration.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,6 +27,11 @@ std::vector<std::string> SectionNames() {
     if (names.empty() || names.back() != setting.section()) names.emplace_back(setting.section());
   }
   return names;
+}
+
+bool EveryoneCanRead(const std::string& path) {
+  struct stat info{};
+  return stat(path.c_str(), &info) == 0 && (info.st_mode & S_IROTH) != 0;
 }
 
 /// The settings while the sources are laid over one another.
@@ -160,6 +166,10 @@ class Layers {
     const std::string place = fmt::format("{}: {}", origin, key);
     const Result<std::string> text = TextOf(*setting, value);
     if (!text.ok()) return Invalid(fmt::format("{}: {}", place, text.status().message()));
+    if (setting->is_secret() && !text->empty() && EveryoneCanRead(path)) {
+      return Invalid(
+          fmt::format("{}: everyone can read this file; close it with: chmod o-r {}", place, path));
+    }
     return Put(*setting, *text, origin, place);
   }
 

@@ -137,6 +137,16 @@ TEST_F(ConfigurationTest, ASecretIsNeitherShownNorRepeatedInAnError) {
   EXPECT_THAT(Wrong(), HasSubstr("are both set"));
 }
 
+TEST_F(ConfigurationTest, ATokenInAFileThatEveryoneCanReadIsRefused) {
+  using std::filesystem::perms;
+  Write("[security]\ntoken = \"0123456789abcdef\"\n");
+  std::filesystem::permissions(sources_.file, perms::owner_all | perms::others_read);
+  EXPECT_THAT(Wrong(), AllOf(HasSubstr("treadle.toml:2: security.token: everyone can read"),
+                             testing::Not(HasSubstr("0123456789abcdef"))));
+  std::filesystem::permissions(sources_.file, perms::owner_all);
+  EXPECT_EQ(LoadConfiguration(sources_)->options.token, "0123456789abcdef");
+}
+
 TEST_F(ConfigurationTest, TheFileThatInitPrintsIsReadBackToTheDefaults) {
   std::string file = ConfigToml();
   EXPECT_THAT(file, HasSubstr("\n# listen = \"127.0.0.1:7373\"\n"));
