@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <chrono>
 #include <memory>
 
 #include "cli/commands.h"
@@ -11,10 +12,13 @@
 namespace treadle::cli {
 namespace {
 
+constexpr int64_t kTimeoutMs = 30 * 60 * int64_t{1000};
+
 struct ExecFlags {
   std::string type;
   std::vector<std::string> queues;
   std::optional<int64_t> concurrency;
+  std::optional<int64_t> timeout_ms;
   std::string name;
   worker::ExecOptions exec;
 };
@@ -33,7 +37,8 @@ ExitStatus Exec(Session& session, const ExecFlags& flags) {
                                "task enqueue {} '{{\"name\":\"Ada\"}}' --wait", flags.type))));
   const Result<std::unique_ptr<worker::Pool>> worker = worker::Pool::Make(*options);
   if (!worker.ok()) return session.Fail(worker.status());
-  (*worker)->Handle(flags.type, worker::MakeExecHandler(flags.exec));
+  const std::chrono::milliseconds timeout(flags.timeout_ms.value_or(kTimeoutMs));
+  (*worker)->Handle(flags.type, worker::MakeExecHandler(flags.exec), timeout);
   return RunWorker(session, **worker);
 }
 
@@ -48,6 +53,8 @@ void AddWorkerExec(Command parent, Session& session) {
              "A queue to take tasks from; may be repeated (default \"default\")")
       .Number("-c,--concurrency", &flags->concurrency, 1, 1000,
               "Tasks to run at the same time (default 10)")
+      .Duration("--timeout", &flags->timeout_ms,
+                "How long a run may take before SIGTERM, and SIGKILL 5 s later (default 30m)")
       .Text("--name", "NAME", &flags->name, "The worker's name (default HOST-PID)")
       .Text("--content-type", "TYPE", &flags->exec.result_content_type,
             "What the program prints (default text/plain; charset=utf-8)")

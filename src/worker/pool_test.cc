@@ -438,6 +438,19 @@ TEST(Pool, ATimeoutCancelsTheHandlerAndFailsTheAttempt) {
   server.Answer(report);
 }
 
+// It would run again and again, and never spend an attempt.
+TEST(Pool, AHandlerThatReleasesItselfWhenItsTimeIsUpHasFailed) {
+  FakeTreadle server;
+  RunningPool worker(
+      server.url(),
+      [](const Task&, Context& context) -> Outcome { return WaitForCancel(context, Released{}); },
+      {}, std::chrono::milliseconds(20));
+  server.Answer(server.Next(), LeaseJson("1-1"));
+  const Asked report = server.NextReporting("1-1.1.1");
+  EXPECT_THAT(Text(report, "1-1.1.1"), HasSubstr(R"("code":"timeout")"));
+  server.Answer(report);
+}
+
 TEST(Pool, AHandlerThatIgnoresItsTimeoutIsGivenUp) {
   FakeTreadle server;
   PoolSettings options;

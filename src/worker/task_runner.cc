@@ -113,8 +113,9 @@ Outcome TaskRunner::RunLease(wire::Lease* lease, const HandlerPool::Attempt& att
   Context context(attempt.cancelled, attempt.deadline, &task, &services_);
   Outcome outcome = CallHandler(entry->second.handler, task, context);
   // Work that was cut short has not failed; but it may have had its time.
-  const bool was_cut = attempt.cancelled.stop_requested() && std::get_if<Failed>(&outcome);
-  if (!was_cut) return outcome;
+  const bool was_cut =
+      std::holds_alternative<Failed>(outcome) || std::holds_alternative<Released>(outcome);
+  if (!was_cut || !attempt.cancelled.stop_requested()) return outcome;
   if (HandlerPool::Clock::now() < attempt.deadline) return Released{};
   return Failed{"timeout", "the attempt took longer than " +
                                std::to_string(entry->second.timeout.count()) + " ms"};

@@ -14,8 +14,8 @@ def quick(server):
     return server
 
 
-def worker(server, type, script):
-    return Program("worker", "exec", type, "--", "/bin/sh", "-c", script, env={"TREADLE_SERVER": server.url})
+def worker(server, type, script, *flags):
+    return Program("worker", "exec", type, *flags, "--", "/bin/sh", "-c", script, env={"TREADLE_SERVER": server.url})
 
 
 def ended(server, id):
@@ -46,6 +46,13 @@ def test_other_failures_are_tried_again(quick, script, says):
         task = ended(quick, id)
     assert (task["state"], task["attempt"]) == ("dead", 2)
     assert says in task["error"]["code"] + task["error"]["message"]
+
+
+def test_a_run_that_takes_too_long_is_ended_and_has_failed(quick):
+    id = quick.enqueue("slow", max_attempts=1)
+    with worker(quick, "slow", "exec sleep 600", "--timeout", "100ms"):
+        task = ended(quick, id)
+    assert (task["state"], task["error"]["code"]) == ("dead", "timeout")
 
 
 def test_a_program_that_cannot_run_stops_the_worker_and_spends_nothing(quick):
