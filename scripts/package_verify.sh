@@ -91,7 +91,7 @@ stop_server() { # signal
   wait "$SERVER" 2> /dev/null || true
   SERVER=''
 }
-treadle() { inside TREADLE_SERVER="http://127.0.0.1:$PORT" treadle "$@"; }
+treadle() { inside TREADLE_SERVER="http://127.0.0.1:$PORT" TREADLE_TOKEN_FILE=/packages/token treadle "$@"; }
 
 cleanup() {
   if [[ -n $SERVER ]]; then kill -9 "$SERVER" 2> /dev/null || true; fi
@@ -111,14 +111,19 @@ expect "the user cannot log in" /usr/sbin/nologin "$(inside getent passwd treadl
 expect "the manual and the completions are there" 4 "$(inside sh -c 'ls /usr/share/man/man1/treadle.1.gz \
   /usr/share/bash-completion/completions/treadle /usr/share/zsh/vendor-completions/_treadle \
   /usr/share/fish/vendor_completions.d/treadle.fish' | wc -l)"
+expect "the settings are for root and the service alone" "root:treadle 640" "$(inside stat -c '%U:%G %a' /etc/treadle/treadle.toml)"
 expect "every library is found" "" "$(inside ldd /usr/bin/treadle | grep 'not found' || true)"
 
+readonly TOKEN=0123456789abcdef0123456789abcdef
+sed -i "s/^# token = .*/token = \"$TOKEN\"/" "$ROOT/etc/treadle/treadle.toml"
+echo "$TOKEN" > "$ROOT/packages/token"
 start_server
 for number in 1 2 3; do treadle task enqueue hello "$number" > /dev/null 2>&1; done
 stop_server KILL
 start_server
 expect "tasks survive kill -9" 3 "$(treadle task list --state ready -o jsonl 2> /dev/null | wc -l)"
-timeout 60 chroot "$ROOT" /usr/bin/env TREADLE_SERVER="http://127.0.0.1:$PORT" treadle worker exec hello -- cat 2> /dev/null &
+timeout 60 chroot "$ROOT" /usr/bin/env TREADLE_SERVER="http://127.0.0.1:$PORT" \
+  TREADLE_TOKEN_FILE=/packages/token treadle worker exec hello -- cat 2> /dev/null &
 WORKER=$!
 expect "a worker runs them" 2 "$(treadle task result 1-2 --wait=30s 2> /dev/null)"
 kill "$WORKER"

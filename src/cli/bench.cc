@@ -1,5 +1,6 @@
 // treadle bench
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <memory>
@@ -42,6 +43,22 @@ class Bench {
   }
 
   Status Run() {
+    const Status status = RunAll();
+    if (queued_ > 0 && !target_.is_own()) {
+      session_.console().Message(fmt::format(
+          "some of {} tasks may still wait in the queue {}; run them: treadle worker exec bench "
+          "--queue {} -- true",
+          queued_, base_.queue, base_.queue));
+    }
+    return status;
+  }
+
+  const Table& table() const { return table_; }
+  /// With -o json: all lines, as one document.
+  std::string Document() const { return fmt::format("[{}]", fmt::join(lines_, ",")); }
+
+ private:
+  Status RunAll() {
     if (Wants("enqueue")) TREADLE_RETURN_IF_ERROR(Enqueue());
     if (Wants("drain")) TREADLE_RETURN_IF_ERROR(Drain());
     if (Wants("cycle")) TREADLE_RETURN_IF_ERROR(Cycle());
@@ -52,9 +69,6 @@ class Bench {
     return LeaveNothing();
   }
 
-  const Table& table() const { return table_; }
-
- private:
   bool Wants(std::string_view workload) const {
     const bool only_own = workload == "memory" || workload == "recovery";
     if (watch_.interrupted() || (only_own && !target_.is_own())) return false;
@@ -63,8 +77,10 @@ class Bench {
 
   Status Take(const Result<Measurement>& measured) {
     if (!measured.ok()) return measured.status();
-    if (session_.json() || session_.jsonl()) {
+    if (session_.jsonl()) {
       session_.console().OutLine(bench::ToJson(*measured));
+    } else if (session_.json()) {
+      lines_.push_back(bench::ToJson(*measured));
     } else {
       table_.Row(bench::ToRow(*measured));
     }
@@ -182,6 +198,7 @@ class Bench {
   const demo::SignalWatch& watch_;
   Load base_;
   int64_t queued_ = 0;
+  std::vector<std::string> lines_;
   Table table_{bench::Columns()};
 };
 
@@ -203,6 +220,7 @@ ExitStatus RunBench(Session& session, const BenchFlags& flags) {
   Bench bench(session, flags, *target, watch);
   const Status status = bench.Run();
   if (!bench.table().empty()) session.console().Out(bench.table().ToString(session.console()));
+  if (session.json()) session.console().OutLine(bench.Document());
   if (watch.interrupted()) return session.Fail(ExitStatus::kFailure, "interrupted");
   return status.ok() ? ExitStatus::kOk : session.Fail(status);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -24,20 +25,27 @@ double SecondsSince(Clock::time_point begun) {
   return static_cast<double>(UsSince(begun)) / 1'000'000;
 }
 
-/// When call `n` should begin: at once, or on a fixed schedule that never waits for a slow server.
+/// The intended starts of all calls of a measurement: as fast as they return, or on a fixed
+/// schedule that never waits for a slow server. Every start that lies before the end is used,
+/// however late.
 class Schedule {
  public:
-  explicit Schedule(int64_t rate) : rate_(rate) {}
-  /// Waits for the next intended start, which it returns. Any thread.
-  Clock::time_point Next() {
-    if (rate_ == 0) return Clock::now();
-    const auto intended = begun_ + std::chrono::nanoseconds(next_++ * 1'000'000'000 / rate_);
-    std::this_thread::sleep_until(intended);
+  Schedule(int64_t rate, Clock::duration length) : rate_(rate), length_(length) {}
+
+  /// Waits for the next intended start; nothing after the end, or once `stop` is set. Any thread.
+  std::optional<Clock::time_point> Next(const std::atomic<bool>& stop) {
+    auto intended = Clock::now();
+    if (rate_ > 0) intended = begun_ + std::chrono::nanoseconds(next_++ * 1'000'000'000 / rate_);
+    if (intended >= begun_ + length_) return std::nullopt;
+    while (!stop && Clock::now() < intended)
+      std::this_thread::sleep_until(std::min(intended, Clock::now() + milliseconds(50)));
+    if (stop) return std::nullopt;
     return intended;
   }
 
  private:
   const int64_t rate_;
+  const Clock::duration length_;
   const Clock::time_point begun_ = Clock::now();
   std::atomic<int64_t> next_ = 0;
 };
@@ -70,9 +78,8 @@ template <class Make>
 void CallOverAndOver(Client& client, const Load& load, Schedule& schedule, Shared& shared,
                      Make make) {
   Histogram latency;
-  while (!shared.stop) {
-    const Clock::time_point intended = schedule.Next();
-    const std::vector<TaskRequest> tasks = make(intended);
+  while (const auto intended = schedule.Next(shared.stop)) {
+    const std::vector<TaskRequest> tasks = make(*intended);
     Status status;
     if (load.batch == 1) {
       status = client.Enqueue(tasks[0]).status();
@@ -80,7 +87,7 @@ void CallOverAndOver(Client& client, const Load& load, Schedule& schedule, Share
       status = client.EnqueueMany(tasks).status();
     }
     if (!status.ok()) return shared.Fail(status);
-    latency.Add(UsSince(intended));
+    latency.Add(UsSince(*intended));
     shared.tasks += load.batch;
   }
   const std::lock_guard lock(shared.mutex);
@@ -91,14 +98,19 @@ void CallOverAndOver(Client& client, const Load& load, Schedule& schedule, Share
 template <class Make>
 Status RunCallers(Target& target, const Load& load, Shared& shared, Make make) {
   Client client(target.Client(load.coalesce ? kLinger : microseconds(0)));
-  Schedule schedule(load.rate);
+  Schedule schedule(load.rate, load.duration);
+  std::atomic<int64_t> busy = load.callers;
   std::vector<std::thread> threads;
-  for (int64_t i = 0; i < load.callers; ++i)
-    threads.emplace_back([&] { CallOverAndOver(client, load, schedule, shared, make); });
-  const auto end = Clock::now() + load.duration;
-  while (Clock::now() < end && !shared.stop && !load.interrupted())
-    std::this_thread::sleep_for(milliseconds(10));
-  shared.stop = true;
+  for (int64_t i = 0; i < load.callers; ++i) {
+    threads.emplace_back([&] {
+      CallOverAndOver(client, load, schedule, shared, make);
+      --busy;
+    });
+  }
+  while (busy > 0) {
+    if (load.interrupted()) shared.stop = true;
+    std::this_thread::sleep_for(milliseconds(1));
+  }
   for (std::thread& thread : threads) thread.join();
   return shared.failure;
 }
@@ -280,6 +292,7 @@ Result<Measurement> MeasureMemory(Target& target, const Load& load, int64_t task
     if (!answer.ok()) return answer.status();
   }
   m.seconds = SecondsSince(begun);
+  if (load.interrupted()) return Status(Code::kCancelled, "interrupted");
   // A checkpoint begins two seconds after a change; what it frees goes back to the system soon
   // after.
   std::this_thread::sleep_for(milliseconds(5'000));

@@ -1,0 +1,50 @@
+"""Under a service manager the real server says when it is ready, that it lives, and that it stops."""
+import os
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from treadle import BINARY
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+def test_a_manager_hears_ready_then_watchdog_then_stopping(tmp_path, abstract):
+    name = f"@treadle-e2e-{os.getpid()}" if abstract else str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind("\0" + name[1:] if abstract else name)
+        manager.settimeout(20)
+        server = subprocess.Popen(
+            [BINARY, "server", "--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0"],
+            env={**os.environ, "NOTIFY_SOCKET": name, "WATCHDOG_USEC": "100000"})
+        try:
+            assert manager.recv(256) == b"READY=1"
+            assert [manager.recv(256) for _ in range(3)] == [b"WATCHDOG=1"] * 3
+            server.send_signal(signal.SIGTERM)
+            message = manager.recv(256)
+            while message == b"WATCHDOG=1":  # sent before the signal arrived
+                message = manager.recv(256)
+            assert message == b"STOPPING=1"
+            assert server.wait(20) == 0
+        finally:
+            server.kill()
+            server.wait()
+
+
+def test_a_watchdog_meant_for_another_process_is_not_fed(tmp_path):
+    name = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(name)
+        manager.settimeout(20)
+        server = subprocess.Popen(
+            [BINARY, "server", "--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0"],
+            env={**os.environ, "NOTIFY_SOCKET": name, "WATCHDOG_USEC": "100000", "WATCHDOG_PID": "1"})
+        try:
+            assert manager.recv(256) == b"READY=1"
+            manager.settimeout(0.5)
+            with pytest.raises(TimeoutError):  # WATCHDOG_PID names another process
+                manager.recv(256)
+        finally:
+            server.kill()
+            server.wait()
