@@ -10,8 +10,7 @@
 // The tail of standard error becomes the error's text. The program finds TREADLE_TASK_ID,
 // TREADLE_TYPE, TREADLE_QUEUE, TREADLE_ATTEMPT, TREADLE_MAX_ATTEMPTS and TREADLE_CONTENT_TYPE in
 // its environment. When its task is cancelled, or its time is up, it gets SIGTERM, and SIGKILL
-// after 5 seconds, with
-// all of its process group.
+// after 5 seconds, with all of its process group.
 #pragma once
 
 #include <cstdint>
