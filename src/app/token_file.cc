@@ -2,7 +2,7 @@
 
 #include <sys/stat.h>
 
-#include <fstream>
+#include "client/token_file.h"
 
 namespace treadle::app {
 namespace {
@@ -17,17 +17,10 @@ Status Invalid(const std::string& path, const std::string& why) {
 
 Result<TokenFile> ReadTokenFile(const std::string& path) {
   struct stat info{};
-  std::ifstream file(path);
-  if (!file || stat(path.c_str(), &info) != 0 || S_ISDIR(info.st_mode))
+  if (stat(path.c_str(), &info) != 0 || S_ISDIR(info.st_mode))
     return Invalid(path, "cannot be read");
   TokenFile result{.others_can_read = (info.st_mode & (S_IRGRP | S_IROTH)) != 0};
-  for (std::string line; std::getline(file, line);) {
-    const size_t start = line.find_first_not_of(" \t\r");
-    if (start == std::string::npos || line[start] == '#') continue;
-    result.token = line.substr(start, line.find_last_not_of(" \t\r") - start + 1);
-    break;
-  }
-  if (result.token.empty()) return Invalid(path, "holds no token");
+  TREADLE_ASSIGN_OR_RETURN(result.token, ReadToken(path));
   if (result.token.size() < kTokenCharactersMin)
     return Invalid(path,
                    "holds a token of fewer than 16 characters; make one with: openssl rand "

@@ -2,32 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-
 #include "base/ids.h"
+#include "client/token_file.h"
 
 namespace treadle::cli {
-namespace {
-
-/// The first line of the file that is neither empty nor a comment.
-Result<std::string> ReadToken(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) {
-    return Status(Code::kInvalidArgument,
-                  fmt::format("the token file {} cannot be read ({})", path, std::strerror(errno)));
-  }
-  for (std::string line; std::getline(file, line);) {
-    const size_t start = line.find_first_not_of(" \t\r");
-    if (start == std::string::npos || line[start] == '#') continue;
-    return line.substr(start, line.find_last_not_of(" \t\r") - start + 1);
-  }
-  return Status(Code::kInvalidArgument, fmt::format("the token file {} holds no token", path));
-}
-
-}  // namespace
-
 Result<ConnectionOptions> Session::Target() const {
   TREADLE_RETURN_IF_ERROR(target_status_);
   ConnectionOptions options{.server = flags.server};

@@ -1,9 +1,8 @@
 #include "client/client_options.h"
 
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
+
+#include "client/token_file.h"
 
 namespace treadle {
 namespace {
@@ -11,21 +10,6 @@ namespace {
 std::string FromEnvironment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
-}
-
-/// The first line of the file that is neither empty nor a comment.
-Result<std::string> ReadToken(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) {
-    return Status(Code::kInvalidArgument,
-                  "TREADLE_TOKEN_FILE: " + path + " cannot be read (" + std::strerror(errno) + ")");
-  }
-  for (std::string line; std::getline(file, line);) {
-    const size_t start = line.find_first_not_of(" \t\r");
-    if (start == std::string::npos || line[start] == '#') continue;
-    return line.substr(start, line.find_last_not_of(" \t\r") - start + 1);
-  }
-  return Status(Code::kInvalidArgument, "TREADLE_TOKEN_FILE: " + path + " holds no token");
 }
 
 }  // namespace

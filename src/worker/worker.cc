@@ -98,7 +98,8 @@ Result<Worker::Impl::Pools> Worker::Impl::MakePools() {
 
 // One pool's end is the end of all: a worker that does only half of its work would not be noticed.
 Status Worker::Impl::Run() {
-  TREADLE_ASSIGN_OR_RETURN(const Pools pools, MakePools());
+  TREADLE_ASSIGN_OR_RETURN(pools_, MakePools());
+  const Pools& pools = pools_;
   running_ = &pools;
   StopPools(stops_);
   std::vector<Status> statuses(pools.size());
@@ -111,7 +112,6 @@ Status Worker::Impl::Run() {
   for (size_t i = 1; i < pools.size(); ++i) threads.emplace_back(run, i);
   run(0);
   for (std::thread& thread : threads) thread.join();
-  running_ = nullptr;
   return FirstFailure(statuses);
 }
 

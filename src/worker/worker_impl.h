@@ -31,6 +31,7 @@ class Worker::Impl {
   const WorkerOptions options_;
   Client client_;  // lent to handlers
   std::atomic<int> stops_ = 0;
+  Pools pools_;  // kept to the end: Stop() may still be looking at them when Run() returns
   std::atomic<const Pools*> running_ = nullptr;
 };
 
