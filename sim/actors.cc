@@ -134,6 +134,8 @@ void Worker::OnReply(const Result<ExchangeReply>& reply) {
   for (size_t i = 0; i < request_.reports.size(); ++i)
     history_->Reported(request_.reports[i], reply->reports[i].second);
   for (const Token& token : reply->lost) held_.erase(token);
+  for (const Token& token : reply->cancelled)
+    if (scheduler_->random.OneIn(2) && held_.erase(token) > 0) ReportFailure(token);
   for (const Leased& lease : reply->leases) Work(lease);
   if (faults && scheduler_->random.OneIn(60)) return Restart();
   // Now and then it sleeps for longer than its leases last.
@@ -158,13 +160,18 @@ void Worker::Work(const Leased& lease) {
     report.kind = draw == 0   ? Report::Kind::kReleased
                   : draw <= 3 ? Report::Kind::kFailed
                               : Report::Kind::kCompleted;
-    if (report.kind == Report::Kind::kFailed)
-      report.error = std::make_shared<TaskError>(TaskError{"simulated", "it failed"});
+    if (report.kind == Report::Kind::kFailed) return ReportFailure(token);
     if (report.kind == Report::Kind::kCompleted)
       report.result = std::make_shared<TaskResult>(
           TaskResult{.bytes = "\"done\"", .sha256 = Sha256Of("\"done\"")});
     finished_.push_back(std::move(report));
   });
+}
+
+void Worker::ReportFailure(const Token& token) {
+  Report report{.token = token, .kind = Report::Kind::kFailed};
+  report.error = std::make_shared<TaskError>(TaskError{"simulated", "it failed"});
+  finished_.push_back(std::move(report));
 }
 
 void Worker::Restart() {

@@ -75,6 +75,7 @@ class Worker {
   void SendNow();
   void OnReply(const Result<ExchangeReply>& reply);
   void Work(const Leased& lease);
+  void ReportFailure(const Token& token);
   void Restart();
 
   Scheduler* scheduler_;

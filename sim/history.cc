@@ -7,7 +7,7 @@ void History::Accepted(const std::string& key, TaskId id, const std::string& pay
   if (!is_new && it->second != id)
     Violation("key " + key + " admitted two tasks: " + it->second.ToString() + " and " +
               id.ToString());
-  payloads_.emplace(id, payload);
+  payloads_[id].insert(payload);
 }
 
 void History::Leased(const treadle::Leased& lease) {
@@ -20,8 +20,10 @@ void History::Leased(const treadle::Leased& lease) {
               std::to_string(lease.max_attempts));
   uint32_t& newest = newest_attempt_[id];
   if (lease.token.attempt > newest) newest = lease.token.attempt;
+  if (cancelled_.contains(id)) Violation(id.ToString() + " was leased after it was cancelled");
+  if (deleted_.contains(id)) Violation(id.ToString() + " was leased after it was deleted");
   if (const auto it = payloads_.find(id);
-      it != payloads_.end() && (lease.body == nullptr || lease.body->payload != it->second))
+      it != payloads_.end() && (lease.body == nullptr || !it->second.contains(lease.body->payload)))
     Violation(id.ToString() + " was leased with another payload than it was given");
 }
 
@@ -33,15 +35,44 @@ void History::Reported(const Report& report, const Status& status) {
               it->second.ToString() + " and " + report.token.ToString());
 }
 
+void History::Asked(const TaskCommand& command) {
+  if (command.kind == TaskCommand::Kind::kCancel) may_be_cancelled_.insert(command.id);
+  if (command.kind == TaskCommand::Kind::kDelete) may_be_deleted_.insert(command.id);
+  if (command.kind == TaskCommand::Kind::kRedrive) cancelled_.erase(command.id);
+  if (command.edit.payload) payloads_[command.id].insert(command.edit.payload->payload);
+}
+
+void History::Answered(const TaskCommand& command, const Result<TaskStanding>& answer) {
+  if (!answer.ok()) {
+    if (answer.status().code() == Code::kNotFound && !may_be_deleted_.contains(command.id))
+      Violation(command.id.ToString() +
+                " was accepted and is not found: " + answer.status().message());
+    return;
+  }
+  if (deleted_.contains(command.id))
+    Violation(command.id.ToString() + " was deleted and answers to a command");
+  if (answer->state == TaskState::kCancelled && command.kind == TaskCommand::Kind::kCancel)
+    cancelled_.insert(command.id);
+  if (command.kind == TaskCommand::Kind::kDelete) deleted_.insert(command.id);
+  // Whatever it was before, from now on it is this.
+  if (command.edit.payload) payloads_[command.id] = {command.edit.payload->payload};
+}
+
 void History::Ended(const std::string& key, const Result<TaskView>& view) {
   const TaskId id = accepted_.at(key);
+  if (view.ok() && deleted_.contains(id)) Violation(id.ToString() + " was deleted and is there");
+  if (view.status().code() == Code::kNotFound && may_be_deleted_.contains(id)) return;
   if (!view.ok())
     return Violation(id.ToString() + " was accepted and is lost: " + view.status().message());
   const TaskImage& image = view->task.image;
   if (!IsTerminal(image.state)) Violation(id.ToString() + " never ended");
   if (completed_.contains(id) && image.state != TaskState::kCompleted)
     Violation(id.ToString() + " was completed, acknowledged, and is not completed");
-  if (view->task.body == nullptr || view->task.body->payload != payloads_.at(id))
+  if (image.state == TaskState::kCancelled && !may_be_cancelled_.contains(id))
+    Violation(id.ToString() + " is cancelled, and nobody asked for that");
+  if (cancelled_.contains(id) && image.state != TaskState::kCancelled)
+    Violation(id.ToString() + " was cancelled, acknowledged, and is not cancelled");
+  if (view->task.body == nullptr || !payloads_.at(id).contains(view->task.body->payload))
     Violation(id.ToString() + " has another payload than it was given");
   if (image.spent() > image.max_attempts) Violation(id.ToString() + " had too many attempts");
 }

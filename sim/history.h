@@ -20,6 +20,10 @@ class History {
   void Leased(const treadle::Leased& lease);
   /// A worker's report was acknowledged.
   void Reported(const Report& report, const Status& status);
+  /// Someone is about to ask this of a task; from now on it may happen at any time.
+  void Asked(const TaskCommand& command);
+  /// And was answered.
+  void Answered(const TaskCommand& command, const Result<TaskStanding>& answer);
   /// At the end, when all is quiet: what a task turned out to be.
   void Ended(const std::string& key, const Result<TaskView>& view);
 
@@ -31,8 +35,12 @@ class History {
  private:
   void Violation(const std::string& what) { violations_.push_back(what); }
 
-  std::map<std::string, TaskId> accepted_;  // by idempotency key
-  std::map<TaskId, std::string> payloads_;
+  std::map<std::string, TaskId> accepted_;            // by idempotency key
+  std::map<TaskId, std::set<std::string>> payloads_;  // that it may have
+  std::set<TaskId> may_be_cancelled_;                 // someone asked for it, ever
+  std::set<TaskId> may_be_deleted_;
+  std::set<TaskId> cancelled_;                 // acknowledged, and nobody asked to redrive it since
+  std::set<TaskId> deleted_;                   // acknowledged
   std::map<TaskId, uint32_t> newest_attempt_;  // of the leases that were delivered
   std::map<TaskId, Token> completed_;          // acknowledged
   uint64_t leases_ = 0;

@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 #include "sim/actors.h"
 #include "sim/history.h"
+#include "sim/operator.h"
 #include "sim/scheduler.h"
 #include "sim/simulated_server.h"
 
@@ -33,6 +34,7 @@ class World {
     for (uint64_t i = 0; i < workers; ++i)
       workers_.push_back(std::make_unique<Worker>(&scheduler_, &network_, &history_, outside_,
                                                   "w" + std::to_string(i)));
+    operator_ = std::make_unique<Operator>(&scheduler_, &network_, &history_, outside_);
     crash_mean_ = 10 + random.Below(150);  // disk operations between crashes
     crashes_left_ = random.Below(12);
   }
@@ -42,9 +44,11 @@ class World {
     BringUp();
     for (auto& producer : producers_) producer->Start();
     for (auto& worker : workers_) worker->Start();
+    operator_->Start();
     RunUntil([&] { return ProducersDone() && crashes_left_ == 0; }, 600'000);
     MakePeace();
-    RunUntil([&] { return ProducersDone() && EverythingEnded(); }, kPeaceLimitMs);
+    RunUntil([&] { return ProducersDone() && operator_->done() && EverythingEnded(); },
+             kPeaceLimitMs);
     AskForAll();
     return Report();
   }
@@ -101,6 +105,7 @@ class World {
     server_.disk().CancelCrash();
     network_.loss = 0;
     for (auto& worker : workers_) worker->faults = false;
+    operator_->MakePeace();
   }
 
   bool EverythingEnded() {
@@ -152,6 +157,7 @@ class World {
   History history_;
   std::vector<std::unique_ptr<Producer>> producers_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<Operator> operator_;
   std::vector<std::string> extra_;
   bool gave_up_ = false;
   uint64_t crash_mean_ = 0;

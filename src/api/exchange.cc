@@ -33,7 +33,7 @@ void WriteReport(const std::pair<Token, Status>& report, JsonOut* out) {
 }
 
 size_t SizeOf(const ExchangeReply& reply) {
-  size_t size = 64 + 64 * reply.reports.size() + 32 * reply.lost.size();
+  size_t size = 64 + 64 * reply.reports.size() + 32 * (reply.lost.size() + reply.cancelled.size());
   for (const Leased& lease : reply.leases) size += 400 + lease.body->payload.size();
   return size;
 }
@@ -48,6 +48,8 @@ http::Response Answer(const ExchangeReply& reply) {
   for (const auto& report : reply.reports) WriteReport(report, &out);
   out.Close(']').Key("lost").Open('[');
   for (const Token& token : reply.lost) out.PlainText(token.ToString());
+  out.Close(']').Key("cancelled").Open('[');
+  for (const Token& token : reply.cancelled) out.PlainText(token.ToString());
   out.Close(']').Close('}');
   return JsonResponse(200, std::move(body));
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -27,12 +28,22 @@ void EnqueueBatch(const Api& api, http::RequestContext& context, http::Responder
 void GetTask(const Api& api, http::RequestContext& context, http::Responder responder);
 void GetPayload(const Api& api, http::RequestContext& context, http::Responder responder);
 void GetTaskResult(const Api& api, http::RequestContext& context, http::Responder responder);
+// task_by_hand.cc
+void RunTaskNow(const Api& api, http::RequestContext& context, http::Responder responder);
+void CancelTask(const Api& api, http::RequestContext& context, http::Responder responder);
+void RedriveTask(const Api& api, http::RequestContext& context, http::Responder responder);
+void EditTask(const Api& api, http::RequestContext& context, http::Responder responder);
+void DeleteTask(const Api& api, http::RequestContext& context, http::Responder responder);
+// task_explain.cc
+void ExplainTask(const Api& api, http::RequestContext& context, http::Responder responder);
 // task_list.cc
 void ListTasks(const Api& api, http::RequestContext& context, http::Responder responder);
 // queues.cc
 void ListQueues(const Api& api, http::RequestContext& context, http::Responder responder);
 void GetQueue(const Api& api, http::RequestContext& context, http::Responder responder);
 void PutQueue(const Api& api, http::RequestContext& context, http::Responder responder);
+void PauseQueue(const Api& api, http::RequestContext& context, http::Responder responder);
+void ResumeQueue(const Api& api, http::RequestContext& context, http::Responder responder);
 // exchange.cc
 void Exchange(const Api& api, http::RequestContext& context, http::Responder responder);
 // service.cc, metrics.cc

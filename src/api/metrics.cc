@@ -70,8 +70,10 @@ void AddQueues(const std::vector<QueueView>& queues, Metrics* out) {
   out->Start("treadle_tasks_removed_total", "Tasks no longer kept, by queue and reason",
              MetricType::Counter);
   for (const QueueView& queue : queues)
-    out->Counted({{"queue", queue.name}, {"reason", "retention"}},
-                 queue.counters.removed_retention);
+    for (size_t i = 0; i < kRemovals; ++i)
+      out->Counted(
+          {{"queue", queue.name}, {"reason", std::string(RemovalName(static_cast<Removal>(i)))}},
+          queue.counters.removed[i]);
 }
 
 void AddNode(const NodeStats& stats, Metrics* out) {

@@ -1,5 +1,7 @@
 // Queues: their counts and their policies.
 
+#include <functional>
+
 #include "api/handlers.h"
 #include "api/json_in.h"
 #include "api/json_out.h"
@@ -17,31 +19,30 @@ constexpr int64_t kNumberMax = (int64_t{1} << 53) - 1;  // what every reader of 
 
 /// The fields of a policy that a request changes, in the order in which they came.
 struct PolicyChange {
-  using Target = int64_t& (*)(QueuePolicy*);
-  std::vector<std::pair<Target, int64_t>> values;
+  std::vector<std::function<void(QueuePolicy*)>> steps;
 
-  Status Read(JsonValue value, Target target) {
-    TREADLE_ASSIGN_OR_RETURN(const int64_t number, value.Whole(0, kNumberMax));
-    values.emplace_back(target, number);
-    return {};
+  void Apply(QueuePolicy* policy) const {
+    for (const auto& step : steps) step(policy);
   }
 };
 
-#define TREADLE_POLICY_FIELD(name, member)                                                   \
-  {name, [](JsonValue v, PolicyChange* change) {                                             \
-     return change->Read(v, [](QueuePolicy* policy) -> int64_t& { return policy->member; }); \
+#define TREADLE_POLICY_NUMBER(name, member)                                          \
+  {name, [](JsonValue v, PolicyChange* change) {                                     \
+     TREADLE_ASSIGN_OR_RETURN(const int64_t number, v.Whole(0, kNumberMax));         \
+     change->steps.push_back([=](QueuePolicy* policy) { policy->member = number; }); \
+     return Status::Ok();                                                            \
    }}
 
 constexpr JsonField<PolicyChange> kRetryFields[] = {
-    TREADLE_POLICY_FIELD("backoff_base_ms", retry.backoff_base_ms),
-    TREADLE_POLICY_FIELD("backoff_cap_ms", retry.backoff_cap_ms),
+    TREADLE_POLICY_NUMBER("backoff_base_ms", retry.backoff_base_ms),
+    TREADLE_POLICY_NUMBER("backoff_cap_ms", retry.backoff_cap_ms),
 };
 
 constexpr JsonField<PolicyChange> kRetentionFields[] = {
-    TREADLE_POLICY_FIELD("completed_tasks", retention.completed_tasks),
-    TREADLE_POLICY_FIELD("completed_ms", retention.completed_ms),
-    TREADLE_POLICY_FIELD("completed_bytes", retention.completed_bytes),
-    TREADLE_POLICY_FIELD("dead_ms", retention.dead_ms),
+    TREADLE_POLICY_NUMBER("completed_tasks", retention.completed_tasks),
+    TREADLE_POLICY_NUMBER("completed_ms", retention.completed_ms),
+    TREADLE_POLICY_NUMBER("completed_bytes", retention.completed_bytes),
+    TREADLE_POLICY_NUMBER("dead_ms", retention.dead_ms),
 };
 
 constexpr JsonField<PolicyChange> kPolicyFields[] = {
@@ -49,11 +50,18 @@ constexpr JsonField<PolicyChange> kPolicyFields[] = {
      [](JsonValue v, PolicyChange* change) { return ReadObject(v, kRetryFields, change); }},
     {"retention",
      [](JsonValue v, PolicyChange* change) { return ReadObject(v, kRetentionFields, change); }},
-    TREADLE_POLICY_FIELD("lease_ms", lease_ms),
-    TREADLE_POLICY_FIELD("idempotency_window_ms", idempotency_window_ms),
+    TREADLE_POLICY_NUMBER("lease_ms", lease_ms),
+    TREADLE_POLICY_NUMBER("idempotency_window_ms", idempotency_window_ms),
+    TREADLE_POLICY_NUMBER("cancel_grace_ms", cancel_grace_ms),
+    {"paused",
+     [](JsonValue v, PolicyChange* change) {
+       TREADLE_ASSIGN_OR_RETURN(const bool paused, v.Flag());
+       change->steps.push_back([=](QueuePolicy* policy) { policy->paused = paused; });
+       return Status::Ok();
+     }},
 };
 
-#undef TREADLE_POLICY_FIELD
+#undef TREADLE_POLICY_NUMBER
 
 void WritePolicy(const QueuePolicy& policy, JsonOut* out) {
   out->Open('{').Key("retry").Open('{');
@@ -65,7 +73,9 @@ void WritePolicy(const QueuePolicy& policy, JsonOut* out) {
   out->Key("completed_bytes").Number(policy.retention.completed_bytes);
   out->Key("dead_ms").Number(policy.retention.dead_ms).Close('}');
   out->Key("lease_ms").Number(policy.lease_ms);
-  out->Key("idempotency_window_ms").Number(policy.idempotency_window_ms).Close('}');
+  out->Key("idempotency_window_ms").Number(policy.idempotency_window_ms);
+  out->Key("cancel_grace_ms").Number(policy.cancel_grace_ms);
+  out->Key("paused").Flag(policy.paused).Close('}');
 }
 
 void WriteQueue(const QueueView& queue, JsonOut* out) {
@@ -76,7 +86,9 @@ void WriteQueue(const QueueView& queue, JsonOut* out) {
   out->Close('}');
   out->Key("accepted").Number(queue.counters.accepted);
   out->Key("removed").Open('{');
-  out->Key("retention").Number(queue.counters.removed_retention).Close('}');
+  for (size_t i = 0; i < kRemovals; ++i)
+    out->Key(RemovalName(static_cast<Removal>(i))).Number(queue.counters.removed[i]);
+  out->Close('}');
   out->Key("policy");
   WritePolicy(queue.policy, out);
   out->Close('}');
@@ -106,6 +118,18 @@ Result<std::string> QueueOf(const RequestContext& context) {
   const std::string& name = context.PathParameter("queue");
   TREADLE_RETURN_IF_ERROR(ValidateName("queue", name));
   return name;
+}
+
+// Only of a queue that is there: a name that was mistyped would make one.
+void SetPaused(const Api& api, const RequestContext& context, Responder responder, bool paused) {
+  auto name = QueueOf(context);
+  if (name.ok() && !context.request.body.empty())
+    name = Status(Code::kInvalidArgument, "the request body must be empty");
+  if (!name.ok()) return responder.Send(ProblemResponse(name.status()));
+  api.node->Pause(*std::move(name), paused,
+                  [to = Shared(std::move(responder))](const Result<QueueView>& view) {
+                    to->Send(OneQueue(view));
+                  });
 }
 
 Result<PolicyChange> ReadPolicyChange(std::string* body) {
@@ -146,12 +170,20 @@ void PutQueue(const Api& api, RequestContext& context, Responder responder) {
   api.node->Configure(
       *std::move(name),
       [change = *std::move(change)](QueuePolicy* policy) {
-        for (const auto& [target, number] : change.values) target(policy) = number;
+        change.Apply(policy);
         return Validate(*policy);
       },
       [to = Shared(std::move(responder))](const Result<QueueView>& view) {
         to->Send(OneQueue(view));
       });
+}
+
+void PauseQueue(const Api& api, RequestContext& context, Responder responder) {
+  SetPaused(api, context, std::move(responder), true);
+}
+
+void ResumeQueue(const Api& api, RequestContext& context, Responder responder) {
+  SetPaused(api, context, std::move(responder), false);
 }
 
 }  // namespace treadle::api

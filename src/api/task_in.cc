@@ -6,6 +6,7 @@
 #include "api/json_in.h"
 #include "api/text_in.h"
 #include "model/limits.h"
+#include "model/validate.h"
 
 namespace treadle::api {
 namespace {
@@ -17,6 +18,14 @@ struct TaskIn {
   BlobIn payload;
   std::string key;
 };
+
+Status ReadTime(JsonValue v, WallTime* out) {
+  TREADLE_ASSIGN_OR_RETURN(const std::string_view text, v.Text());
+  const auto time = ParseRfc3339(text);
+  if (!time) return v.Wrong("must be a time of 1970 to 9999 such as \"2026-11-23T20:53:01.250Z\"");
+  *out = *time;
+  return {};
+}
 
 constexpr JsonField<TaskIn> kTaskFields[] = {
     {"type", [](JsonValue v, TaskIn* in) { return ReadText(v, &in->task.type); }},
@@ -33,15 +42,7 @@ constexpr JsonField<TaskIn> kTaskFields[] = {
      [](JsonValue v, TaskIn* in) {
        return ReadWhole(v, 1, limits::kAttemptsMax, &in->task.max_attempts);
      }},
-    {"run_at",
-     [](JsonValue v, TaskIn* in) {
-       TREADLE_ASSIGN_OR_RETURN(const std::string_view text, v.Text());
-       const auto time = ParseRfc3339(text);
-       if (!time)
-         return v.Wrong("must be a time of 1970 to 9999 such as \"2026-11-23T20:53:01.250Z\"");
-       in->task.run_at = *time;
-       return Status::Ok();
-     }},
+    {"run_at", [](JsonValue v, TaskIn* in) { return ReadTime(v, &in->task.run_at); }},
     {"delay_ms",
      [](JsonValue v, TaskIn* in) {
        return ReadWhole(v, 0, limits::kWallTimeMaxMs, &in->task.delay_ms);
@@ -70,6 +71,59 @@ Result<NewTask> ReadTaskObject(JsonValue value, std::string_view header_key) {
   return std::move(in.task);
 }
 
+struct EditIn {
+  TaskEdit edit;
+  BlobIn payload;
+};
+
+template <Status (*read)(JsonValue, BlobIn*)>
+Status OfPayload(JsonValue value, EditIn* in) {
+  return read(value, &in->payload);
+}
+
+constexpr JsonField<EditIn> kEditFields[] = {
+    {"queue", [](JsonValue v, EditIn* in) { return ReadText(v, &in->edit.queue.emplace()); }},
+    {"payload", OfPayload<ReadBlobJson>},
+    {"payload_base64", OfPayload<ReadBlobBase64>},
+    {"content_type", OfPayload<ReadBlobType>},
+    {"payload_sha256", OfPayload<ReadBlobSha256>},
+    {"priority",
+     [](JsonValue v, EditIn* in) {
+       return ReadWhole(v, 0, limits::kPriorityMax, &in->edit.priority.emplace());
+     }},
+    {"max_attempts",
+     [](JsonValue v, EditIn* in) {
+       return ReadWhole(v, 1, limits::kAttemptsMax, &in->edit.max_attempts.emplace());
+     }},
+    {"run_at", [](JsonValue v, EditIn* in) { return ReadTime(v, &in->edit.run_at.emplace()); }},
+    {"delay_ms",
+     [](JsonValue v, EditIn* in) {
+       return ReadWhole(v, 0, limits::kWallTimeMaxMs, &in->edit.delay_ms.emplace());
+     }},
+};
+
+Result<TaskEdit> ReadEditObject(JsonValue value) {
+  EditIn in;
+  const JsonPath& path = value.path();
+  TREADLE_RETURN_IF_ERROR(ReadObject(value, kEditFields, &in));
+  const bool has_payload = in.payload.json || in.payload.bytes;
+  // Bytes that stay as they are must not be called something else.
+  if (!has_payload && !in.payload.content_type.empty())
+    return WrongField(path, "content_type", "goes with a new payload alone");
+  if (!has_payload && in.payload.sha256)
+    return WrongField(path, "payload_sha256", "goes with a new payload alone");
+  if (has_payload) {
+    TREADLE_ASSIGN_OR_RETURN(Blob blob, Finish(std::move(in.payload), "payload", path));
+    auto body = std::make_shared<TaskBody>();
+    body->payload = std::move(blob.bytes);
+    body->content_type = std::move(blob.content_type);
+    body->payload_sha256 = blob.sha256;
+    in.edit.payload = std::move(body);
+  }
+  if (in.edit.empty()) return value.Wrong("changes nothing: name at least one field of the task");
+  return std::move(in.edit);
+}
+
 constexpr JsonField<std::vector<NewTask>> kBatchFields[] = {
     {"tasks",
      [](JsonValue v, std::vector<NewTask>* tasks) {
@@ -91,6 +145,16 @@ Result<NewTask> ReadTask(std::string* body, std::string_view header_key) {
   });
   if (!status.ok()) return status;
   return task;
+}
+
+Result<TaskEdit> ReadTaskEdit(std::string* body) {
+  TaskEdit edit;
+  TREADLE_RETURN_IF_ERROR(ParseJson(body, kBody, [&](JsonValue value) {
+    TREADLE_ASSIGN_OR_RETURN(edit, ReadEditObject(value));
+    return Status::Ok();
+  }));
+  TREADLE_RETURN_IF_ERROR(Validate(edit));
+  return edit;
 }
 
 Result<std::vector<NewTask>> ReadBatch(std::string* body) {

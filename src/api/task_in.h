@@ -15,6 +15,8 @@ namespace treadle::api {
 Result<NewTask> ReadTask(std::string* body, std::string_view header_key);
 
 /// The tasks of POST /v1/tasks/batch.
+/// What a person changes about a task; at least one field.
+Result<TaskEdit> ReadTaskEdit(std::string* body);
 Result<std::vector<NewTask>> ReadBatch(std::string* body);
 
 }  // namespace treadle::api

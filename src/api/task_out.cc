@@ -42,6 +42,7 @@ void WriteTask(const TaskView& view, TaskDetail detail, JsonOut* out) {
   WriteTimes(image, out);
   if (view.next_attempt_at.ms != 0) out->Key("next_attempt_at").Time(view.next_attempt_at);
   if (task.holder) out->Key("worker").Text(task.holder->worker);
+  if (image.cancel_requested) out->Key("cancel_requested").Flag(true);
   if (task.body) WriteBody(*task.body, detail, out);
   if (task.error) {
     out->Key("error").Open('{').Key("code").Text(task.error->code);

@@ -123,7 +123,7 @@ Response ResultBytes(const TaskView& view) {
     return RawBytes(task.result->bytes, task.result->content_type, task.result->sha256);
   const std::string state(TaskStateName(task.image.state).value_or("lost"));
   std::string text = "task " + task.image.id.ToString() + " is " + state;
-  if (task.image.state == TaskState::kDead && task.error) {
+  if (IsTerminal(task.image.state) && task.error) {
     text += ": " + task.error->code + ": " + task.error->message;
   } else {
     text += "; it has no result yet";

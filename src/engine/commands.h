@@ -93,6 +93,30 @@ struct Report {
   bool retry = true;                         // failed: false sends it to the dead letters at once
 };
 
+/// What a person asks of one task, by hand.
+struct TaskCommand {
+  enum class Kind : uint8_t {
+    kRunNow,   // do not wait for its time
+    kCancel,   // end it without running it (again)
+    kRedrive,  // an ended one: ready again, its attempts anew
+    kEdit,     // change what it is, or move it
+    kDelete,   // no more of it, not even among those that ended
+  };
+
+  Kind kind = Kind::kRunNow;
+  TaskId id;
+  std::string reason;  // kCancel: for people; may be empty
+  TaskEdit edit;       // kEdit
+};
+
+/// What became of it.
+struct TaskStanding {
+  TaskId id;
+  TaskState state = TaskState::kReady;  // kDelete: the one that it had
+  bool cancel_requested = false;        // it runs, and its worker is told
+  bool changed = false;                 // false: it was so before
+};
+
 /// What a task looks like to those who ask.
 struct TaskView {
   TaskRecord task;
@@ -106,11 +130,20 @@ struct QueueView {
   std::string name;
   QueuePolicy policy;
   CountersAreNow counters;
-  std::array<uint64_t, 8> tasks{};  // that are there, by TaskState
+  std::array<uint64_t, std::size(kTaskStates) + 1> tasks{};  // that are there, by TaskState
 };
 
-/// A lease that ended against its holder's will.
-struct LostLease {
+/// Why a task stands where it stands, as far as the engine knows.
+struct TaskReasons {
+  TaskView view;
+  bool paused = false;      // its queue
+  uint64_t ahead = 0;       // ready: tasks of its queue and type that are leased before it
+  bool more_ahead = false;  // and still more, not counted
+  WallTime lease_ends;      // running: as far as can be told
+};
+
+/// A lease, and who has it or had it.
+struct HeldLease {
   LeaseHolder holder;
   Token token;
 };

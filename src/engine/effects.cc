@@ -14,10 +14,16 @@ enum Kind : uint8_t {
   kKeyIsNow = 5,
   kKeyIsGone = 6,
   kCountersAreNow = 7,
+  kTaskIsGone = 8,
 };
 
 // Which optional parts follow in a TaskIsNow record.
-enum Part : uint8_t { kHolder = 1, kError = 2, kResult = 4 };
+enum Part : uint8_t { kHolder = 1, kError = 2, kResult = 4, kBody = 8, kLeft = 16, kAllParts = 31 };
+
+// The byte of the image that holds the priority, and these.
+enum Flag : uint8_t { kPriorityBits = 0x0f, kCancelRequested = 0x40, kReported = 0x80 };
+
+constexpr uint8_t kPolicyVersion = 2;
 
 // 0: not set; else the milliseconds from `base`, plus 1 unless that is negative.
 int64_t Distance(WallTime base, WallTime time) {
@@ -31,7 +37,8 @@ void EncodeImage(const TaskImage& image, ByteWriter* out) {
   out->Varint(image.queue);
   out->Varint(image.type);
   out->U8(static_cast<uint8_t>(image.state));
-  out->U8(static_cast<uint8_t>(image.priority | (image.reported ? 0x80 : 0)));
+  out->U8(static_cast<uint8_t>(image.priority | (image.reported ? kReported : 0) |
+                               (image.cancel_requested ? kCancelRequested : 0)));
   out->Varint(image.max_attempts);
   out->Varint(image.unspent);
   out->Varint(image.attempt);
@@ -57,10 +64,11 @@ TaskImage DecodeImage(ShardId shard, ByteReader* in) {
   image.type = static_cast<TypeId>(in->Varint());
   image.state = static_cast<TaskState>(in->U8());
   const uint8_t bits = in->U8();
-  image.priority = bits & 0x0f;
-  image.reported = (bits & 0x80) != 0;
+  image.priority = bits & kPriorityBits;
+  image.reported = (bits & kReported) != 0;
+  image.cancel_requested = (bits & kCancelRequested) != 0;
   image.max_attempts = static_cast<uint16_t>(in->Varint());
-  image.unspent = static_cast<uint16_t>(in->Varint());
+  image.unspent = static_cast<uint32_t>(in->Varint());
   image.attempt = static_cast<uint32_t>(in->Varint());
   image.term = static_cast<uint32_t>(in->Varint());
   image.exchange = static_cast<uint32_t>(in->Varint());
@@ -76,14 +84,43 @@ std::string TakeString(ByteReader* in) { return std::string(in->Bytes()); }
 
 Sha256 TakeSha256(ByteReader* in) { return Sha256FromRaw(in->Raw(32)).value_or(Sha256{}); }
 
-TaskIsNew DecodeTaskIsNew(ShardId shard, ByteReader* in) {
-  TaskIsNew effect{.image = DecodeImage(shard, in), .body = nullptr};
+void EncodeBody(const TaskBody& body, ByteWriter* out) {
+  out->Bytes(body.payload);
+  out->Bytes(body.content_type);
+  out->Bytes(body.idempotency_key);
+  out->Raw(body.payload_sha256.view());
+}
+
+std::shared_ptr<const TaskBody> DecodeBody(ByteReader* in) {
   auto body = std::make_shared<TaskBody>();
   body->payload = TakeString(in);
   body->content_type = TakeString(in);
   body->idempotency_key = TakeString(in);
   body->payload_sha256 = TakeSha256(in);
-  effect.body = std::move(body);
+  return body;
+}
+
+void EncodePlace(const QueuePlace& place, ByteWriter* out) {
+  out->Varint(place.queue);
+  out->Varint(place.type);
+  out->U8(place.priority);
+  out->U8(static_cast<uint8_t>(place.state));
+  out->Varint(place.ordinal);
+}
+
+QueuePlace DecodePlace(ByteReader* in) {
+  QueuePlace place;
+  place.queue = static_cast<QueueId>(in->Varint());
+  place.type = static_cast<TypeId>(in->Varint());
+  place.priority = in->U8();
+  place.state = static_cast<TaskState>(in->U8());
+  place.ordinal = in->Varint();
+  return place;
+}
+
+TaskIsNew DecodeTaskIsNew(ShardId shard, ByteReader* in) {
+  TaskIsNew effect{.image = DecodeImage(shard, in), .body = nullptr};
+  effect.body = DecodeBody(in);
   return effect;
 }
 
@@ -91,6 +128,7 @@ TaskIsNow DecodeTaskIsNow(ShardId shard, ByteReader* in) {
   TaskIsNow effect;
   effect.image = DecodeImage(shard, in);
   const uint8_t parts = in->U8();
+  if (parts & ~kAllParts) in->Raw(SIZE_MAX);  // fails the reader
   if (parts & kHolder) {
     LeaseHolder holder{.worker = TakeString(in)};
     holder.incarnation = in->U64();
@@ -109,6 +147,8 @@ TaskIsNow DecodeTaskIsNow(ShardId shard, ByteReader* in) {
     result->sha256 = TakeSha256(in);
     effect.result = std::move(result);
   }
+  if (parts & kBody) effect.body = DecodeBody(in);
+  if (parts & kLeft) effect.left = DecodePlace(in);
   return effect;
 }
 
@@ -125,26 +165,47 @@ CountersAreNow DecodeCounters(ByteReader* in) {
   CountersAreNow effect;
   effect.queue = static_cast<QueueId>(in->Varint());
   effect.accepted = in->Varint();
-  effect.completed_next = in->Varint();
-  effect.completed_from = in->Varint();
-  effect.dead_next = in->Varint();
-  effect.dead_from = in->Varint();
-  effect.removed_retention = in->Varint();
+  if (in->U8() != kEndedStates) in->Raw(SIZE_MAX);  // fails the reader
+  for (EndedRange& range : effect.ended) range = {in->Varint(), in->Varint()};
+  if (in->U8() != kRemovals) in->Raw(SIZE_MAX);
+  for (uint64_t& count : effect.removed) count = in->Varint();
   return effect;
 }
 
+TaskIsGone DecodeTaskIsGone(ShardId shard, ByteReader* in) {
+  TaskIsGone effect{.id = TaskId::Of(shard, in->Varint()), .place = DecodePlace(in)};
+  const uint8_t why = in->U8();
+  if (why >= kRemovals) in->Raw(SIZE_MAX);  // fails the reader
+  effect.why = static_cast<Removal>(why);
+  return effect;
+}
+
+bool IsState(TaskState state) { return TaskStateName(state).has_value(); }
+
 bool IsKnownState(const Effect& effect) {
-  if (const auto* made = std::get_if<TaskIsNew>(&effect))
-    return TaskStateName(made->image.state).has_value();
+  if (const auto* made = std::get_if<TaskIsNew>(&effect)) return IsState(made->image.state);
+  if (const auto* gone = std::get_if<TaskIsGone>(&effect)) return IsState(gone->place.state);
   if (const auto* now = std::get_if<TaskIsNow>(&effect))
-    return TaskStateName(now->image.state).has_value();
+    return IsState(now->image.state) && (!now->left || IsState(now->left->state));
   return true;
 }
 
 }  // namespace
 
+std::string_view RemovalName(Removal why) {
+  switch (why) {
+    case Removal::kRetention:
+      return "retention";
+    case Removal::kDeleted:
+      return "deleted";
+    case Removal::kMoved:
+      return "moved";
+  }
+  return "unknown";
+}
+
 void EncodePolicy(const QueuePolicy& policy, ByteWriter* out) {
-  out->U8(1);  // the version of this list
+  out->U8(kPolicyVersion);
   out->Signed(policy.retry.backoff_base_ms);
   out->Signed(policy.retry.backoff_cap_ms);
   out->Signed(policy.retention.completed_tasks);
@@ -153,11 +214,13 @@ void EncodePolicy(const QueuePolicy& policy, ByteWriter* out) {
   out->Signed(policy.retention.dead_ms);
   out->Signed(policy.lease_ms);
   out->Signed(policy.idempotency_window_ms);
+  out->Signed(policy.cancel_grace_ms);
+  out->U8(policy.paused ? 1 : 0);
 }
 
 QueuePolicy DecodePolicy(ByteReader* in) {
   QueuePolicy policy;
-  if (in->U8() != 1) in->Raw(SIZE_MAX);  // fails the reader
+  if (in->U8() != kPolicyVersion) in->Raw(SIZE_MAX);  // fails the reader
   policy.retry.backoff_base_ms = in->Signed();
   policy.retry.backoff_cap_ms = in->Signed();
   policy.retention.completed_tasks = in->Signed();
@@ -166,6 +229,8 @@ QueuePolicy DecodePolicy(ByteReader* in) {
   policy.retention.dead_ms = in->Signed();
   policy.lease_ms = in->Signed();
   policy.idempotency_window_ms = in->Signed();
+  policy.cancel_grace_ms = in->Signed();
+  policy.paused = in->U8() != 0;
   return policy;
 }
 
@@ -185,17 +250,15 @@ void Encode(const TypeIsNow& effect, ByteWriter* out) {
 void Encode(const TaskIsNew& effect, ByteWriter* out) {
   out->U8(kTaskIsNew);
   EncodeImage(effect.image, out);
-  out->Bytes(effect.body->payload);
-  out->Bytes(effect.body->content_type);
-  out->Bytes(effect.body->idempotency_key);
-  out->Raw(effect.body->payload_sha256.view());
+  EncodeBody(*effect.body, out);
 }
 
 void Encode(const TaskIsNow& effect, ByteWriter* out) {
   out->U8(kTaskIsNow);
   EncodeImage(effect.image, out);
   out->U8(static_cast<uint8_t>((effect.holder ? kHolder : 0) | (effect.error ? kError : 0) |
-                               (effect.result ? kResult : 0)));
+                               (effect.result ? kResult : 0) | (effect.body ? kBody : 0) |
+                               (effect.left ? kLeft : 0)));
   if (effect.holder) {
     out->Bytes(effect.holder->worker);
     out->U64(effect.holder->incarnation);
@@ -209,6 +272,15 @@ void Encode(const TaskIsNow& effect, ByteWriter* out) {
     out->Bytes(effect.result->content_type);
     out->Raw(effect.result->sha256.view());
   }
+  if (effect.body) EncodeBody(*effect.body, out);
+  if (effect.left) EncodePlace(*effect.left, out);
+}
+
+void Encode(const TaskIsGone& effect, ByteWriter* out) {
+  out->U8(kTaskIsGone);
+  out->Varint(effect.id.sequence());
+  EncodePlace(effect.place, out);
+  out->U8(static_cast<uint8_t>(effect.why));
 }
 
 void Encode(const KeyIsNow& effect, ByteWriter* out) {
@@ -230,11 +302,13 @@ void Encode(const CountersAreNow& effect, ByteWriter* out) {
   out->U8(kCountersAreNow);
   out->Varint(effect.queue);
   out->Varint(effect.accepted);
-  out->Varint(effect.completed_next);
-  out->Varint(effect.completed_from);
-  out->Varint(effect.dead_next);
-  out->Varint(effect.dead_from);
-  out->Varint(effect.removed_retention);
+  out->U8(kEndedStates);
+  for (const EndedRange& range : effect.ended) {
+    out->Varint(range.next);
+    out->Varint(range.from);
+  }
+  out->U8(kRemovals);
+  for (const uint64_t count : effect.removed) out->Varint(count);
 }
 
 Effect EffectReader::Decode(uint8_t kind) {
@@ -256,6 +330,8 @@ Effect EffectReader::Decode(uint8_t kind) {
       return KeyIsGone{.id = {in_.U64(), in_.U64()}};
     case kCountersAreNow:
       return DecodeCounters(&in_);
+    case kTaskIsGone:
+      return DecodeTaskIsGone(shard_, &in_);
     default:
       in_.Raw(SIZE_MAX);  // fails the reader
       return KeyIsGone{};

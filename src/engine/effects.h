@@ -35,19 +35,54 @@ struct TypeIsNow {
   std::string name;
 };
 
-/// A task was accepted. Sets its body, which never changes afterwards.
+/// A task was accepted. Sets its body, which changes only when someone edits it.
 struct TaskIsNew {
   TaskImage image;
   std::shared_ptr<const TaskBody> body;
 };
 
+/// Where a task stands in its queue: in a lane while it lives, among its like once it ended.
+struct QueuePlace {
+  QueueId queue = 0;
+  TypeId type = 0;
+  uint8_t priority = 0;
+  TaskState state = TaskState::kReady;
+  uint64_t ordinal = 0;  // ended; else 0
+
+  static QueuePlace Of(const TaskImage& image) {
+    return {image.queue, image.type, image.priority, image.state, image.ordinal};
+  }
+  bool operator==(const QueuePlace&) const = default;
+};
+
 /// A task's image changed. Parts that are absent stay as they were, except `holder`: absent means
 /// that nobody holds it.
 struct TaskIsNow {
-  TaskImage image;
-  std::optional<LeaseHolder> holder;
-  std::shared_ptr<const TaskError> error;
-  std::shared_ptr<const TaskResult> result;
+  TaskImage image = {};
+  std::optional<LeaseHolder> holder = {};
+  std::shared_ptr<const TaskError> error = nullptr;
+  std::shared_ptr<const TaskResult> result = nullptr;
+  /// Edited or moved: with `error`, all that is to be kept of the task.
+  std::shared_ptr<const TaskBody> body = nullptr;
+  /// The place that it left, if it came back from those that ended, or moved to another lane.
+  std::optional<QueuePlace> left = {};
+};
+
+/// Why a queue no longer has a task. The numbers are on disk.
+enum class Removal : uint8_t {
+  kRetention = 0,  // it had ended, and its time was over
+  kDeleted = 1,    // someone asked
+  kMoved = 2,      // to another queue
+};
+inline constexpr size_t kRemovals = 3;
+/// Its name on the wire, for example "retention".
+std::string_view RemovalName(Removal why);
+
+/// A task is no more. (Retention says it by CountersAreNow, for many at once.)
+struct TaskIsGone {
+  TaskId id;
+  QueuePlace place;
+  Removal why = Removal::kDeleted;
 };
 
 /// 128 bits of SHA-256 over queue and key: the identity of an idempotency key.
@@ -67,29 +102,42 @@ struct KeyIsGone {
   IdempotencyId id{};
 };
 
-/// A queue's own numbers. Tasks of the queue whose ordinal is below `completed_from` (`dead_from`)
-/// are no longer kept: this is how retention removes, a whole prefix at a time and without a word
-/// per task.
+/// The ordinals of a queue's tasks that ended in one state.
+struct EndedRange {
+  uint64_t next = 1;  // of the next task to end so
+  uint64_t from = 1;  // of the oldest that may be kept
+
+  bool operator==(const EndedRange&) const = default;
+};
+
+/// A queue's own numbers. Ended tasks whose ordinal is below `from` of their state are no longer
+/// kept: this is how retention removes, a whole prefix at a time and without a word per task.
 struct CountersAreNow {
   QueueId queue = 0;
-  uint64_t accepted = 0;        // tasks ever accepted
-  uint64_t completed_next = 1;  // ordinal of the next task to complete
-  uint64_t completed_from = 1;  // ordinal of the oldest completed task that is kept
-  uint64_t dead_next = 1;
-  uint64_t dead_from = 1;
-  uint64_t removed_retention = 0;  // tasks removed because their retention was over
+  uint64_t accepted = 0;  // tasks that ever came: enqueued here, or moved here
+  std::array<EndedRange, kEndedStates> ended{};
+  std::array<uint64_t, kRemovals> removed{};  // tasks that left, by Removal
+
+  /// `state` must be one that ends a task.
+  EndedRange& of(TaskState state) { return ended[static_cast<size_t>(state) - kFirstEnded]; }
+  const EndedRange& of(TaskState state) const {
+    return ended[static_cast<size_t>(state) - kFirstEnded];
+  }
+  uint64_t& removed_by(Removal why) { return removed[static_cast<size_t>(why)]; }
+  uint64_t removed_by(Removal why) const { return removed[static_cast<size_t>(why)]; }
 
   bool operator==(const CountersAreNow&) const = default;
 };
 
-using Effect =
-    std::variant<QueueIsNow, TypeIsNow, TaskIsNew, TaskIsNow, KeyIsNow, KeyIsGone, CountersAreNow>;
+using Effect = std::variant<QueueIsNow, TypeIsNow, TaskIsNew, TaskIsNow, TaskIsGone, KeyIsNow,
+                            KeyIsGone, CountersAreNow>;
 
 /// Appends the effect's record to what `out` writes to.
 void Encode(const QueueIsNow& effect, ByteWriter* out);
 void Encode(const TypeIsNow& effect, ByteWriter* out);
 void Encode(const TaskIsNew& effect, ByteWriter* out);
 void Encode(const TaskIsNow& effect, ByteWriter* out);
+void Encode(const TaskIsGone& effect, ByteWriter* out);
 void Encode(const KeyIsNow& effect, ByteWriter* out);
 void Encode(const KeyIsGone& effect, ByteWriter* out);
 void Encode(const CountersAreNow& effect, ByteWriter* out);

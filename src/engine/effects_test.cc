@@ -13,6 +13,7 @@ TaskImage SomeImage() {
   image.state = TaskState::kRunning;
   image.priority = 9;
   image.reported = true;
+  image.cancel_requested = true;
   image.max_attempts = 1'000;
   image.unspent = 2;
   image.attempt = 5;
@@ -55,14 +56,22 @@ TEST(Effects, ANewTaskComesBackWhole) {
 }
 
 TEST(Effects, EachPartOfAChangeIsThereOrNot) {
-  for (int parts = 0; parts < 8; ++parts) {
+  for (int parts = 0; parts < 32; ++parts) {
     TaskIsNow effect{.image = SomeImage()};
     if (parts & 1) effect.holder = LeaseHolder{"worker-1", 0xfedcba9876543210};
     if (parts & 2) effect.error = std::make_shared<TaskError>(TaskError{"code", "message"});
     if (parts & 4)
       effect.result =
           std::make_shared<TaskResult>(TaskResult{"bytes", "text/plain", Sha256Of("bytes")});
+    if (parts & 8)
+      effect.body = std::make_shared<TaskBody>(TaskBody{"payload", "text/plain", "key", {}});
+    if (parts & 16) effect.left = QueuePlace{7, 300, 4, TaskState::kDead, 12};
     const TaskIsNow again = RoundTrip(effect);
+    EXPECT_EQ(again.left, effect.left);
+    ASSERT_EQ(again.body != nullptr, effect.body != nullptr);
+    if (effect.body) {
+      EXPECT_EQ(*again.body, *effect.body);
+    }
     EXPECT_EQ(again.image, effect.image);
     EXPECT_EQ(again.holder, effect.holder);
     ASSERT_EQ(again.error != nullptr, effect.error != nullptr);
@@ -81,6 +90,8 @@ TEST(Effects, QueuesKeysAndCountersComeBackWhole) {
   queue.policy.retry.backoff_base_ms = 1;
   queue.policy.retention.completed_tasks = 2;
   queue.policy.lease_ms = 3'000;
+  queue.policy.cancel_grace_ms = 4;
+  queue.policy.paused = true;
   const QueueIsNow queue_again = RoundTrip(queue);
   EXPECT_EQ(queue_again.name, "billing");
   EXPECT_EQ(queue_again.policy, queue.policy);
@@ -88,8 +99,16 @@ TEST(Effects, QueuesKeysAndCountersComeBackWhole) {
   const KeyIsNow key = RoundTrip(KeyIsNow{{1, 2}, 3, TaskId::Of(3, 4), {5}});
   EXPECT_EQ(key.id, (IdempotencyId{1, 2}));
   EXPECT_EQ(key.task, TaskId::Of(3, 4));
-  const CountersAreNow counters{1, 2, 3, 4, 5, 6, 7};
+  CountersAreNow counters{.queue = 1, .accepted = 2};
+  uint64_t n = 2;
+  for (EndedRange& range : counters.ended) range = {++n, ++n};
+  for (uint64_t& count : counters.removed) count = ++n;
   EXPECT_EQ(RoundTrip(counters), counters);
+  const TaskIsGone gone{TaskId::Of(3, 4), {1, 2, 3, TaskState::kCancelled, 4}, Removal::kMoved};
+  const TaskIsGone gone_again = RoundTrip(gone);
+  EXPECT_EQ(gone_again.id, gone.id);
+  EXPECT_EQ(gone_again.place, gone.place);
+  EXPECT_EQ(gone_again.why, gone.why);
 }
 
 TEST(Effects, EveryTruncationIsNoticed) {

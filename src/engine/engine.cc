@@ -11,6 +11,12 @@ constexpr uint64_t kRemovedPerBatch = 10'000;  // ended tasks of a queue; more w
 
 }  // namespace
 
+Keep KeepOf(const RetentionPolicy& policy, TaskState state) {
+  constexpr int64_t kAll = std::numeric_limits<int64_t>::max();
+  if (state == TaskState::kDead) return {kAll, policy.dead_ms, kAll};
+  return {policy.completed_tasks, policy.completed_ms, policy.completed_bytes};
+}
+
 void Engine::BeginBatch(uint64_t sequence, const BatchTime& time, std::string* effects) {
   TREADLE_CHECK(effects_ == nullptr);
   effects_ = effects;
@@ -26,9 +32,10 @@ void Engine::SetTime(const BatchTime& time) {
 void Engine::EndBatch() {
   for (const QueueId id : state_.TakeTouchedQueues()) {
     const CountersAreNow counters = Retain(state_.queue(id));
-    const uint64_t before = state_.queue(id).counters.removed_retention;
+    const uint64_t before = state_.queue(id).counters.removed_by(Removal::kRetention);
     Emit(counters);
-    if (counters.removed_retention - before == kRemovedPerBatch) state_.Touch(id);  // more
+    if (counters.removed_by(Removal::kRetention) - before >= kRemovedPerBatch)
+      state_.Touch(id);  // more
   }
   effects_ = nullptr;
 }
@@ -37,25 +44,23 @@ void Engine::EndBatch() {
 // does not keep.
 CountersAreNow Engine::Retain(const Queue& queue) const {
   CountersAreNow counters = queue.counters;
-  const RetentionPolicy& keep = queue.policy.retention;
-  const auto is_old = [&](const EndedTasks& ended, uint64_t ordinal, int64_t keep_ms) {
-    return ended.at(ordinal).ended_at + keep_ms < time_.shard;
-  };
-  auto count = static_cast<int64_t>(queue.completed.size());
-  auto bytes = static_cast<int64_t>(queue.completed.bytes());
-  size_t removed = 0;
-  for (; count > 0 && removed < kRemovedPerBatch; --count, ++removed) {
-    if (count <= keep.completed_tasks && bytes <= keep.completed_bytes &&
-        !is_old(queue.completed, counters.completed_from, keep.completed_ms))
-      break;
-    bytes -= queue.completed.at(counters.completed_from).bytes;
-    ++counters.completed_from;
+  uint64_t& removed = counters.removed_by(Removal::kRetention);
+  const uint64_t removed_max = removed + kRemovedPerBatch;
+  for (size_t i = 0; i < kEndedStates; ++i) {
+    const EndedTasks& ended = queue.ended[i];
+    const Keep keep = KeepOf(queue.policy.retention, static_cast<TaskState>(kFirstEnded + i));
+    auto count = static_cast<int64_t>(ended.tasks());
+    auto bytes = static_cast<int64_t>(ended.bytes());
+    for (uint64_t& from = counters.ended[i].from; count > 0 && removed < removed_max; ++from) {
+      const EndedTasks::Entry& oldest = ended.at(from);
+      if (oldest.task == TaskId{}) continue;  // it left before
+      if (count <= keep.tasks && bytes <= keep.bytes && time_.shard <= oldest.ended_at + keep.ms)
+        break;
+      --count;
+      bytes -= oldest.bytes;
+      ++removed;
+    }
   }
-  for (auto left = queue.dead.size(); left > 0 && removed < kRemovedPerBatch; --left, ++removed) {
-    if (!is_old(queue.dead, counters.dead_from, keep.dead_ms)) break;
-    ++counters.dead_from;
-  }
-  counters.removed_retention += removed;
   return counters;
 }
 
@@ -82,6 +87,7 @@ bool Engine::HasReady(std::string_view queue, std::string_view type) const {
   const Queue* found = state_.FindQueue(queue);
   const TypeId type_id = state_.FindType(type);
   if (found == nullptr || type_id == 0) return false;
+  if (found->policy.paused) return false;
   const auto lane = found->lanes.find(type_id);
   return lane != found->lanes.end() && !lane->second->empty();
 }

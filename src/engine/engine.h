@@ -51,6 +51,10 @@ class Engine {
   /// no effect. NOT_FOUND: there is no such task (any more). `loaded` is what the store has of the
   /// task, if that was asked for: null or empty.
   Outcome<bool> Apply(const Report& report, const TaskRecord* loaded, bool was_loaded);
+  /// What a person asks of one task. NOT_FOUND: there is no such task (any more).
+  /// FAILED_PRECONDITION: not in the state in which it is; the message says what to do instead.
+  /// INVALID_ARGUMENT names the field of an edit. `loaded` as in Apply().
+  Outcome<TaskStanding> Do(const TaskCommand& command, const TaskRecord* loaded, bool was_loaded);
   /// Extends the leases; returns those that are lost.
   std::vector<Token> Renew(const std::vector<Token>& tokens);
   /// Creates the queue if needed. INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
@@ -64,6 +68,10 @@ class Engine {
 
   /// NOT_FOUND if there is no such task. `loaded` as in Apply().
   Outcome<TaskView> Get(TaskId id, const TaskRecord* loaded, bool was_loaded) const;
+  /// Why it is not running, as far as it is for the engine to say. Errors as Get().
+  Outcome<TaskReasons> Explain(TaskId id, const TaskRecord* loaded, bool was_loaded) const;
+  /// Leases of `holder` whose tasks are to be cancelled.
+  std::vector<Token> CancelRequestsOf(const LeaseHolder& holder) const;
   Result<QueueView> GetQueue(std::string_view name) const;
   std::vector<QueueView> Queues() const;
   /// The state of a task if it is in memory: exact for all that are not terminal.
@@ -80,7 +88,10 @@ class Engine {
     std::string_view type;
   };
   std::vector<ReadyLane> TakeReadyLanes();
-  std::vector<LostLease> TakeLostLeases() { return std::exchange(lost_, {}); }
+  /// Leases that ended against their holders' will.
+  std::vector<HeldLease> TakeLostLeases() { return std::exchange(lost_, {}); }
+  /// Leases whose tasks their holders shall cancel.
+  std::vector<HeldLease> TakeCancelRequests() { return std::exchange(cancel_requests_, {}); }
   std::vector<TaskId> TakeEnded() { return std::exchange(ended_, {}); }
 
   // --- Recovery and memory.
@@ -109,13 +120,26 @@ class Engine {
   Leased Describe(const TaskSlot& task) const;
   Leased LeaseOne(uint32_t slot, const LeaseCommand& command);
 
+  /// All that is known of a task; with `needs_body` false, perhaps without its parts.
+  Outcome<TaskRecord> Record(TaskId id, const TaskRecord* loaded, bool was_loaded,
+                             bool needs_body) const;
+  bool IsKept(const TaskImage& image) const;
+
   Outcome<bool> ApplyLate(const Report& report, const TaskRecord* loaded, bool was_loaded) const;
   void Complete(const TaskSlot& task, const Report& report);
   void Fail(const TaskSlot& task, std::shared_ptr<const TaskError> error, bool reported,
             bool retry);
   void Release(const TaskSlot& task);
-  void MakeReady(const TaskSlot& task);
+  void MakeReady(const TaskImage& task);
   void LoseLease(const TaskSlot& task);
+  void End(TaskImage image, TaskState state, std::shared_ptr<const TaskError> error,
+           std::shared_ptr<const TaskResult> result);
+
+  Result<TaskStanding> RunNow(const TaskRecord& task);
+  Result<TaskStanding> Cancel(const TaskRecord& task, const std::string& reason);
+  Result<TaskStanding> Redrive(const TaskRecord& task);
+  Result<TaskStanding> Edit(const TaskRecord& task, const TaskEdit& edit);
+  Result<TaskStanding> Delete(const TaskRecord& task);
 
   void TouchOldQueues();
   CountersAreNow Retain(const Queue& queue) const;
@@ -125,7 +149,8 @@ class Engine {
   BatchTime time_;
   std::string* effects_ = nullptr;
   ShardTime next_retention_check_;
-  std::vector<LostLease> lost_;
+  std::vector<HeldLease> lost_;
+  std::vector<HeldLease> cancel_requests_;
   std::vector<TaskId> ended_;
 };
 

@@ -1,27 +1,44 @@
 // Questions about tasks and queues. They change nothing.
 
+#include <algorithm>
+
 #include "engine/engine.h"
 
 namespace treadle {
 namespace {
 
+constexpr uint64_t kAheadMax = 100'000;  // of a lane that is walked for one answer
+
 QueueView ViewOf(const Queue& queue) {
-  QueueView view{queue.name, queue.policy, queue.counters, queue.live};
-  const CountersAreNow& counters = queue.counters;
-  view.tasks[static_cast<size_t>(TaskState::kCompleted)] =
-      counters.completed_next - counters.completed_from;
-  view.tasks[static_cast<size_t>(TaskState::kDead)] = counters.dead_next - counters.dead_from;
+  QueueView view{queue.name, queue.policy, queue.counters};
+  std::copy(queue.live.begin(), queue.live.end(), view.tasks.begin());
+  for (size_t i = 0; i < kEndedStates; ++i) view.tasks[kFirstEnded + i] = queue.ended[i].tasks();
   return view;
+}
+
+// What of a task is in memory, over what the store said of it.
+void Overlay(const TaskParts& parts, TaskRecord* record) {
+  if (parts.body) record->body = parts.body;
+  if (parts.error) record->error = parts.error;
+  if (parts.result) record->result = parts.result;
 }
 
 }  // namespace
 
-Outcome<TaskView> Engine::Get(TaskId id, const TaskRecord* loaded, bool was_loaded) const {
+// What the store has of an ended task may have been let go of since it was written.
+bool Engine::IsKept(const TaskImage& image) const {
+  return IsTerminal(image.state) &&
+         state_.queue(image.queue).ended_in(image.state).Holds(image.ordinal, image.id);
+}
+
+Outcome<TaskRecord> Engine::Record(TaskId id, const TaskRecord* loaded, bool was_loaded,
+                                   bool needs_body) const {
   const Status missing(Code::kNotFound,
                        "there is no task " + id.ToString() + ", or it is no longer kept");
   if (id.shard() != state_.shard() || id >= state_.next_task()) return missing;
   const TaskSlot* task = state_.Find(id);
-  if (!was_loaded && (task == nullptr || !task->HasBody())) return Outcome<TaskView>::Need({id});
+  const bool is_here = task != nullptr && (task->HasBody() || !needs_body);
+  if (!was_loaded && !is_here) return Outcome<TaskRecord>::Need({id});
 
   TaskRecord record;
   if (loaded != nullptr) record = *loaded;
@@ -29,25 +46,51 @@ Outcome<TaskView> Engine::Get(TaskId id, const TaskRecord* loaded, bool was_load
     record.image = task->image;
     record.holder.reset();
     if (task->image.state == TaskState::kRunning) record.holder = state_.HolderOf(*task);
-    if (task->parts != nullptr) {
-      if (task->parts->body) record.body = task->parts->body;
-      if (task->parts->error) record.error = task->parts->error;
-      if (task->parts->result) record.result = task->parts->result;
-    }
-  } else {
-    // Whatever is not in memory has ended, and may have been let go of since the store was written.
-    if (loaded == nullptr || !IsTerminal(record.image.state)) return missing;
-    const CountersAreNow& counters = state_.queue(record.image.queue).counters;
-    const bool completed = record.image.state == TaskState::kCompleted;
-    if (record.image.ordinal < (completed ? counters.completed_from : counters.dead_from))
-      return missing;
+    if (task->parts != nullptr) Overlay(*task->parts, &record);
+  } else if (loaded == nullptr || !IsKept(record.image)) {
+    return missing;  // whatever is not in memory has ended
   }
-  if (record.body == nullptr)
+  if (needs_body && record.body == nullptr)
     return Status(Code::kDataLoss, "the payload of task " + id.ToString() + " is not in the store");
-  TaskView view{record, state_.queue(record.image.queue).name, state_.type_name(record.image.type)};
-  if (record.image.state == TaskState::kRetrying)
-    view.next_attempt_at = time_.wall + (ShardTime{record.image.when_ms} - state_.now());
+  return record;
+}
+
+Outcome<TaskView> Engine::Get(TaskId id, const TaskRecord* loaded, bool was_loaded) const {
+  Outcome<TaskRecord> record = Record(id, loaded, was_loaded, true);
+  if (!record.needs.empty()) return Outcome<TaskView>::Need(std::move(record.needs));
+  if (!record.reply.ok()) return record.reply.status();
+  const TaskImage& image = record.reply->image;
+  TaskView view{*record.reply, state_.queue(image.queue).name, state_.type_name(image.type)};
+  if (image.state == TaskState::kRetrying)
+    view.next_attempt_at = time_.wall + (ShardTime{image.when_ms} - state_.now());
   return view;
+}
+
+Outcome<TaskReasons> Engine::Explain(TaskId id, const TaskRecord* loaded, bool was_loaded) const {
+  Outcome<TaskView> view = Get(id, loaded, was_loaded);
+  if (!view.needs.empty()) return Outcome<TaskReasons>::Need(std::move(view.needs));
+  if (!view.reply.ok()) return view.reply.status();
+  const TaskImage image = view.reply->task.image;
+  const Queue& queue = state_.queue(image.queue);
+  TaskReasons reasons{.view = *std::move(view.reply), .paused = queue.policy.paused};
+  if (image.state == TaskState::kRunning)
+    reasons.lease_ends = time_.wall + (state_.TimerOf(*state_.Find(id)) - state_.now());
+  if (image.state != TaskState::kReady) return reasons;
+  queue.lanes.at(image.type)->ForEach(state_.tasks(), [&](uint32_t slot) {
+    if (state_.tasks()[slot].image.id == id) return false;
+    reasons.more_ahead = ++reasons.ahead == kAheadMax;
+    return !reasons.more_ahead;
+  });
+  return reasons;
+}
+
+std::vector<Token> Engine::CancelRequestsOf(const LeaseHolder& holder) const {
+  std::vector<Token> tokens;
+  if (state_.cancel_requests() == 0) return tokens;
+  for (uint32_t slot = state_.LeasesOf(holder); slot != kNoSlot; slot = state_.tasks()[slot].next)
+    if (state_.tasks()[slot].image.cancel_requested)
+      tokens.push_back(state_.tasks()[slot].image.token());
+  return tokens;
 }
 
 Result<QueueView> Engine::GetQueue(std::string_view name) const {

@@ -20,7 +20,7 @@ class LaneHeap {
     std::set<const Lane*> lanes;  // each once, however often it is named
     for (const std::string& queue_name : command.queues) {
       const Queue* queue = state.FindQueue(queue_name);
-      if (queue == nullptr) continue;
+      if (queue == nullptr || queue->policy.paused) continue;
       for (const std::string& type_name : command.types) {
         const auto lane = queue->lanes.find(state.FindType(type_name));
         if (lane != queue->lanes.end()) lanes.insert(lane->second.get());
@@ -87,8 +87,7 @@ Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
       const TaskSlot& task = state_.tasks()[slot];
       if (!task.HasBody()) missing.push_back(task.image.id);
       // It begins now for the worker, who has not heard of it before.
-      state_.RenewLease(task.image.id,
-                        state_.now() + state_.queue(task.image.queue).policy.lease_ms);
+      state_.RenewLease(task.image.id);
       reply.leases.push_back(Describe(task));
     }
     if (!missing.empty()) return Outcome<LeaseReply>::Need(std::move(missing));

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "engine/effects.h"
 #include "engine/lane.h"
@@ -14,8 +15,8 @@
 
 namespace treadle {
 
-/// The ended tasks that a queue keeps, oldest first: consecutive ordinals from `first`. An entry
-/// without a task is one that left otherwise.
+/// The tasks of a queue that ended in one state and are kept, oldest first: consecutive ordinals
+/// from `first`. An entry without a task is one that left otherwise (deleted, redriven).
 class EndedTasks {
  public:
   struct Entry {
@@ -25,17 +26,35 @@ class EndedTasks {
   };
 
   bool empty() const { return entries_.empty(); }
-  size_t size() const { return entries_.size(); }
+  /// Tasks, entries without one not counted.
+  size_t tasks() const { return tasks_; }
   uint64_t bytes() const { return bytes_; }
   uint64_t first() const { return first_; }
+  /// Of an ordinal from first() on, not beyond the newest that was added.
   const Entry& at(uint64_t ordinal) const { return entries_[ordinal - first_]; }
 
-  /// Notes a task under its ordinal; nothing happens if that one is here, or was.
-  void Add(uint64_t ordinal, const Entry& entry) {
-    while (first_ + entries_.size() < ordinal) entries_.push_back({});
-    if (first_ + entries_.size() > ordinal) return;
-    entries_.push_back(entry);
+  /// Notes a task under its ordinal, in the place of what was noted before; nothing happens if the
+  /// ordinal lies before first().
+  void Put(uint64_t ordinal, const Entry& entry) {
+    if (ordinal < first_) return;
+    while (first_ + entries_.size() <= ordinal) entries_.push_back({});
+    Entry& place = entries_[ordinal - first_];
+    Uncount(place);
+    place = entry;
+    ++tasks_;
     bytes_ += entry.bytes;
+  }
+
+  /// The task leaves: what was noted of it. Without a task if it is not here under that ordinal.
+  Entry Remove(uint64_t ordinal, TaskId task) {
+    if (!Holds(ordinal, task)) return {};
+    Entry& place = entries_[ordinal - first_];
+    Uncount(place);
+    return std::exchange(place, {});
+  }
+
+  bool Holds(uint64_t ordinal, TaskId task) const {
+    return ordinal >= first_ && ordinal - first_ < entries_.size() && at(ordinal).task == task;
   }
 
   /// Starts over, empty, at `first`.
@@ -45,15 +64,29 @@ class EndedTasks {
     const Entry entry = entries_.front();
     entries_.pop_front();
     ++first_;
-    bytes_ -= entry.bytes;
+    Uncount(entry);
     return entry;
   }
 
  private:
+  void Uncount(const Entry& entry) {
+    tasks_ -= entry.task != TaskId{};
+    bytes_ -= entry.bytes;
+  }
+
   std::deque<Entry> entries_;
   uint64_t first_ = 1;
+  uint64_t tasks_ = 0;
   uint64_t bytes_ = 0;
 };
+
+/// What a queue keeps of the tasks that ended in one state, at most.
+struct Keep {
+  int64_t tasks;
+  int64_t ms;
+  int64_t bytes;
+};
+Keep KeepOf(const RetentionPolicy& policy, TaskState state);
 
 struct Queue {
   QueueId id = 0;
@@ -63,14 +96,18 @@ struct Queue {
   std::array<uint64_t, 8>
       live{};  // tasks in each state that is not terminal, by the state's number
   std::map<TypeId, std::unique_ptr<Lane>> lanes;
-  EndedTasks completed;
-  EndedTasks dead;
+  std::array<EndedTasks, kEndedStates> ended;
   bool touched = false;  // its counters are to be written at the end of the batch
 
   Lane& LaneOf(TypeId type) {
     std::unique_ptr<Lane>& lane = lanes[type];
     if (lane == nullptr) lane = std::make_unique<Lane>(id, type);
     return *lane;
+  }
+  /// `state` must be one that ends a task.
+  EndedTasks& ended_in(TaskState state) { return ended[static_cast<size_t>(state) - kFirstEnded]; }
+  const EndedTasks& ended_in(TaskState state) const {
+    return ended[static_cast<size_t>(state) - kFirstEnded];
   }
 };
 

@@ -14,8 +14,7 @@ std::vector<Token> Engine::Renew(const std::vector<Token>& tokens) {
       lost.push_back(token);
       continue;
     }
-    const int64_t lease_ms = state_.queue(task->image.queue).policy.lease_ms;
-    state_.RenewLease(token.task, state_.now() + lease_ms);
+    state_.RenewLease(token.task);
   }
   return lost;
 }

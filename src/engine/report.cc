@@ -52,21 +52,27 @@ Outcome<bool> Engine::ApplyLate(const Report& report, const TaskRecord* loaded,
   const TaskId id = report.token.task;
   if (id.shard() != state_.shard() || id >= state_.next_task()) return NoSuchTask(id);
   if (!was_loaded) return Outcome<bool>::Need({id});
-  if (loaded == nullptr || !IsTerminal(loaded->image.state)) return NoSuchTask(id);
+  if (loaded == nullptr || !IsKept(loaded->image)) return NoSuchTask(id);
   if (WasTaken(loaded->image, report)) return true;
   return LeaseIsLost(report.token);
 }
 
 void Engine::Complete(const TaskSlot& task, const Report& report) {
   TaskImage image = task.image;
-  image.state = TaskState::kCompleted;
   image.reported = true;
+  End(image, TaskState::kCompleted, nullptr, report.result);
+}
+
+void Engine::End(TaskImage image, TaskState state, std::shared_ptr<const TaskError> error,
+                 std::shared_ptr<const TaskResult> result) {
+  image.state = state;
+  image.cancel_requested = false;
   image.exchange = 0;
-  image.ordinal = state_.queue(image.queue).counters.completed_next;
+  image.ordinal = state_.queue(image.queue).counters.of(state).next;
   image.when_ms = state_.now().ms;
   image.finished_at = time_.wall;
   ended_.push_back(image.id);
-  Emit(TaskIsNow{.image = image, .holder = {}, .error = nullptr, .result = report.result});
+  Emit(TaskIsNow{.image = image, .error = std::move(error), .result = std::move(result)});
 }
 
 void Engine::Fail(const TaskSlot& task, std::shared_ptr<const TaskError> error, bool reported,
@@ -74,34 +80,24 @@ void Engine::Fail(const TaskSlot& task, std::shared_ptr<const TaskError> error, 
   TaskImage image = task.image;
   const Queue& queue = state_.queue(image.queue);
   image.reported = reported;
+  // However the attempt ended, there is no other; why it was cancelled stays to be read.
+  if (image.cancel_requested) return End(image, TaskState::kCancelled, nullptr, nullptr);
+  if (!retry || image.spent() >= image.max_attempts)
+    return End(image, TaskState::kDead, std::move(error), nullptr);
+  const uint64_t random = Mix64(time_.random ^ Mix64(image.id.packed));
   image.exchange = 0;
-  if (retry && image.spent() < image.max_attempts) {
-    const uint64_t random = Mix64(time_.random ^ Mix64(image.id.packed));
-    image.state = TaskState::kRetrying;
-    image.when_ms = (state_.now() + BackoffMs(queue.policy.retry, image.spent(), random)).ms;
-  } else {
-    image.state = TaskState::kDead;
-    image.ordinal = queue.counters.dead_next;
-    image.when_ms = state_.now().ms;
-    image.finished_at = time_.wall;
-    ended_.push_back(image.id);
-  }
-  Emit(TaskIsNow{.image = image, .holder = {}, .error = std::move(error), .result = nullptr});
+  image.state = TaskState::kRetrying;
+  image.when_ms = (state_.now() + BackoffMs(queue.policy.retry, image.spent(), random)).ms;
+  Emit(TaskIsNow{.image = image, .error = std::move(error)});
 }
 
 void Engine::Release(const TaskSlot& task) {
   TaskImage image = task.image;
-  // The count of unspent leases has 16 bits. A task released more often than that starts to spend
-  // attempts.
-  if (image.unspent < UINT16_MAX) image.unspent += 1;
-  if (image.spent() >= image.max_attempts) {
-    return Fail(task, std::make_shared<TaskError>(TaskError{"released", "released too often"}),
-                true, false);
-  }
-  image.state = TaskState::kReady;
+  image.unspent += 1;
   image.reported = true;
+  if (image.cancel_requested) return End(image, TaskState::kCancelled, nullptr, nullptr);
   image.exchange = 0;
-  Emit(TaskIsNow{.image = image, .holder = {}, .error = nullptr, .result = nullptr});
+  MakeReady(image);
 }
 
 void Engine::LoseLease(const TaskSlot& task) {

@@ -23,8 +23,13 @@ void State::Apply(const QueueIsNow& effect) {
     queues_.back()->name = effect.name;
     queue_ids_.emplace(effect.name, effect.id);
   }
-  MutableQueue(effect.id).policy = effect.policy;
+  Queue& queue = MutableQueue(effect.id);
+  const bool resumes = queue.policy.paused && !effect.policy.paused;
+  queue.policy = effect.policy;
   Touch(effect.id);
+  if (!resumes) return;
+  for (const auto& [type, lane] : queue.lanes)
+    if (!lane->empty()) SignalLane(lane.get());
 }
 
 void State::Apply(const TypeIsNow& effect) {
@@ -45,19 +50,38 @@ void State::Apply(const TaskIsNew& effect) {
 
 void State::Apply(const TaskIsNow& effect) {
   const uint32_t slot = SlotOf(effect.image);
-  if (effect.error || effect.result) {
+  if (effect.error || effect.result || effect.body) {
     EditParts(&tasks_[slot], [&](TaskParts* parts) {
       if (effect.error) parts->error = effect.error;
       if (effect.result) parts->result = effect.result;
+      if (effect.body) parts->body = effect.body;
     });
   }
+  if (effect.left) Leave(slot, *effect.left);
+  if (effect.body) tasks_[slot].payload_bytes = static_cast<uint32_t>(effect.body->payload.size());
   Change(slot, effect.image, effect.holder ? &*effect.holder : nullptr);
+  if (effect.left && effect.left->queue != effect.image.queue) {
+    ++MutableQueue(effect.left->queue).counters.removed_by(Removal::kMoved);
+    ++MutableQueue(effect.image.queue).counters.accepted;
+  }
+}
+
+void State::Apply(const TaskIsGone& effect) {
+  Queue& queue = MutableQueue(effect.place.queue);
+  const uint32_t slot = tasks_.Find(TaskSlot::HashOf(effect.id), effect.id);
+  if (slot != kNoSlot) {
+    Detach(slot);
+    Erase(slot);
+  }
+  if (IsTerminal(effect.place.state))
+    queue.ended_in(effect.place.state).Remove(effect.place.ordinal, effect.id);
+  ++queue.counters.removed_by(effect.why);
+  Touch(effect.place.queue);
 }
 
 void State::Apply(const CountersAreNow& effect) {
   Queue& queue = MutableQueue(effect.queue);
-  RemoveEnded(&queue.completed, effect.completed_from);
-  RemoveEnded(&queue.dead, effect.dead_from);
+  for (size_t i = 0; i < kEndedStates; ++i) RemoveEnded(&queue.ended[i], effect.ended[i].from);
   queue.counters = effect;
 }
 
@@ -84,11 +108,16 @@ const TaskSlot* State::EarliestByWallTime() const {
   return by_wall_time_.empty() ? nullptr : &tasks_[by_wall_time_.top().item];
 }
 
-void State::RenewLease(TaskId id, ShardTime end) {
+int64_t State::LeaseEndMs(const TaskImage& image) const {
+  const int64_t end = (now_ + queue(image.queue).policy.lease_ms).ms;
+  return image.when_ms == 0 ? end : std::min(end, image.when_ms);
+}
+
+void State::RenewLease(TaskId id) {
   const uint32_t slot = tasks_.Find(TaskSlot::HashOf(id), id);
   TREADLE_CHECK(slot != kNoSlot && tasks_[slot].image.state == TaskState::kRunning);
   by_shard_time_.Remove(tasks_[slot].timer);
-  by_shard_time_.Push(end.ms, slot);
+  by_shard_time_.Push(LeaseEndMs(tasks_[slot].image), slot);
 }
 
 void State::RenewAllLeases() {
@@ -106,7 +135,7 @@ void State::RenewAllLeases() {
   }
   for (const TaskId id : running) {
     const uint32_t slot = tasks_.Find(TaskSlot::HashOf(id), id);
-    by_shard_time_.Push((now_ + queue(tasks_[slot].image.queue).policy.lease_ms).ms, slot);
+    by_shard_time_.Push(LeaseEndMs(tasks_[slot].image), slot);
   }
 }
 
@@ -154,8 +183,7 @@ void State::Attach(uint32_t slot, const LeaseHolder* holder) {
     case TaskState::kReady: {
       Lane& lane = queue.LaneOf(image.type);
       lane.Add(&tasks_, slot);
-      if (!std::exchange(lane.signalled, true)) ready_lanes_.emplace_back(image.queue, image.type);
-      return;
+      return SignalLane(&lane);
     }
     case TaskState::kScheduled:
       return by_wall_time_.Push(image.when_ms, slot);
@@ -164,8 +192,13 @@ void State::Attach(uint32_t slot, const LeaseHolder* holder) {
     default:
       TREADLE_CHECK(image.state == TaskState::kRunning && holder != nullptr);
       workers_.Add(&tasks_, slot, *holder);
-      by_shard_time_.Push((now_ + queue.policy.lease_ms).ms, slot);
+      by_shard_time_.Push(LeaseEndMs(image), slot);
+      cancel_requests_ += image.cancel_requested;
   }
+}
+
+void State::SignalLane(Lane* lane) {
+  if (!std::exchange(lane->signalled, true)) ready_lanes_.emplace_back(lane->queue(), lane->type());
 }
 
 void State::Detach(uint32_t slot) {
@@ -176,7 +209,10 @@ void State::Detach(uint32_t slot) {
   --queue.live[static_cast<size_t>(state)];
   if (state == TaskState::kReady) queue.LaneOf(task.image.type).Remove(&tasks_, slot);
   if (state == TaskState::kScheduled) by_wall_time_.Remove(task.timer);
-  if (state == TaskState::kRunning) workers_.Remove(&tasks_, slot);
+  if (state == TaskState::kRunning) {
+    workers_.Remove(&tasks_, slot);
+    cancel_requests_ -= task.image.cancel_requested;
+  }
   if (state == TaskState::kRunning || state == TaskState::kRetrying)
     by_shard_time_.Remove(task.timer);
 }
@@ -184,14 +220,23 @@ void State::Detach(uint32_t slot) {
 void State::NoteEnd(const TaskSlot& task) {
   const TaskImage& image = task.image;
   Queue& queue = MutableQueue(image.queue);
-  const bool completed = image.state == TaskState::kCompleted;
-  uint64_t& next = completed ? queue.counters.completed_next : queue.counters.dead_next;
+  uint64_t& next = queue.counters.of(image.state).next;
   next = std::max(next, image.ordinal + 1);
   const bool has_result = task.parts != nullptr && task.parts->result != nullptr;
   const size_t result_bytes = has_result ? task.parts->result->bytes.size() : 0;
   const auto bytes = task.payload_bytes + static_cast<uint32_t>(result_bytes);
-  (completed ? queue.completed : queue.dead)
-      .Add(image.ordinal, {image.id, ShardTime{image.when_ms}, bytes});
+  queue.ended_in(image.state).Put(image.ordinal, {image.id, ShardTime{image.when_ms}, bytes});
+}
+
+// A task that comes back from those that ended is no longer one of them. (One that moved has left
+// its lane by Detach().)
+void State::Leave(uint32_t slot, const QueuePlace& place) {
+  Touch(place.queue);
+  if (!IsTerminal(place.state)) return;
+  TaskSlot& task = tasks_[slot];
+  const EndedTasks::Entry entry =
+      MutableQueue(place.queue).ended_in(place.state).Remove(place.ordinal, task.image.id);
+  if (task.payload_bytes == 0) task.payload_bytes = entry.bytes;  // it had no result
 }
 
 void State::RemoveEnded(EndedTasks* ended, uint64_t from) {
@@ -291,25 +336,26 @@ void State::LoadTask(const TaskRecord& record, uint32_t payload_bytes) {
 
 void State::LoadEnded(const TaskImage& image, uint32_t bytes) {
   Queue& queue = MutableQueue(image.queue);
-  const bool completed = image.state == TaskState::kCompleted;
-  EndedTasks& ended = completed ? queue.completed : queue.dead;
-  const uint64_t next = completed ? queue.counters.completed_next : queue.counters.dead_next;
-  if (image.ordinal >= ended.first() && image.ordinal < next)
-    ended.Add(image.ordinal, {image.id, ShardTime{image.when_ms}, bytes});
+  if (image.ordinal < queue.counters.of(image.state).next)
+    queue.ended_in(image.state).Put(image.ordinal, {image.id, ShardTime{image.when_ms}, bytes});
 }
 
 void State::CheckInvariants() const {
   std::vector<std::array<uint64_t, 8>> live(queues_.size());
   uint64_t on_shard_time = 0;
   uint64_t on_wall_time = 0;
+  uint64_t cancel_requests = 0;
   for (uint32_t slot = 0; slot < tasks_.slots(); ++slot) {
     const TaskImage& image = tasks_[slot].image;
     if (image.id.packed == 0 || IsTerminal(image.state)) continue;
     ++live[image.queue - 1][static_cast<size_t>(image.state)];
     on_shard_time += image.state == TaskState::kRunning || image.state == TaskState::kRetrying;
     on_wall_time += image.state == TaskState::kScheduled;
+    cancel_requests += image.cancel_requested;
     TREADLE_CHECK(image.spent() <= image.max_attempts);
+    TREADLE_CHECK(!image.cancel_requested || image.state == TaskState::kRunning);
   }
+  TREADLE_CHECK(cancel_requests == cancel_requests_);
   TREADLE_CHECK(on_shard_time == by_shard_time_.size() && on_wall_time == by_wall_time_.size());
   for (const auto& queue : queues_) {
     TREADLE_CHECK(queue->live == live[queue->id - 1]);
@@ -321,10 +367,11 @@ void State::CheckInvariants() const {
       });
     TREADLE_CHECK(ready == queue->live[static_cast<size_t>(TaskState::kReady)]);
     const CountersAreNow& counters = queue->counters;
-    uint64_t kept =
-        counters.completed_next - counters.completed_from + counters.dead_next - counters.dead_from;
-    for (const uint64_t n : queue->live) kept += n;
-    TREADLE_CHECK(counters.accepted == kept + counters.removed_retention);
+    uint64_t known = 0;
+    for (const EndedTasks& ended : queue->ended) known += ended.tasks();
+    for (const uint64_t n : queue->live) known += n;
+    for (const uint64_t n : counters.removed) known += n;
+    TREADLE_CHECK(counters.accepted == known);
   }
 }
 

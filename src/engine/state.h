@@ -38,6 +38,7 @@ class State {
   void Apply(const TypeIsNow& effect);
   void Apply(const TaskIsNew& effect);
   void Apply(const TaskIsNow& effect);
+  void Apply(const TaskIsGone& effect);
   void Apply(const KeyIsNow& effect) { keys_.Put(effect); }
   void Apply(const KeyIsGone& effect) { keys_.Erase(effect.id); }
   void Apply(const CountersAreNow& effect);
@@ -59,17 +60,22 @@ class State {
   const IdempotencyTable& keys() const { return keys_; }
   const LeaseHolder& HolderOf(const TaskSlot& task) const { return workers_.HolderOf(task); }
   uint32_t LeasesOf(const LeaseHolder& holder) const { return workers_.LeasesOf(holder); }
+  /// Running tasks that are to be cancelled.
+  size_t cancel_requests() const { return cancel_requests_; }
   /// The task whose lease or backoff ends first, or null; and that which becomes due first by the
   /// wall clock.
   const TaskSlot* EarliestByShardTime() const;
   const TaskSlot* EarliestByWallTime() const;
+  /// When the lease of a running task, or the backoff of a retrying one, ends.
+  ShardTime TimerOf(const TaskSlot& task) const { return {by_shard_time_.at(task.timer).when}; }
   /// When the lease or backoff of EarliestByShardTime() ends.
   ShardTime EarliestShardTime() const { return {by_shard_time_.top().when}; }
 
   // What is memory only, and so changes without an effect.
 
-  /// Ends the lease of a running task later, at `end`.
-  void RenewLease(TaskId id, ShardTime end);
+  /// The lease of a running task lasts for its queue's lease time from now on, but not beyond the
+  /// moment at which it is to be revoked.
+  void RenewLease(TaskId id);
   /// Every running task is leased anew from now on, for its queue's lease time. After recovery.
   void RenewAllLeases();
   /// Queues whose counters changed since the last call.
@@ -110,6 +116,9 @@ class State {
   void Attach(uint32_t slot, const LeaseHolder* holder);
   void Detach(uint32_t slot);
   void NoteEnd(const TaskSlot& task);
+  void Leave(uint32_t slot, const QueuePlace& place);
+  void SignalLane(Lane* lane);
+  int64_t LeaseEndMs(const TaskImage& image) const;
   void RemoveEnded(EndedTasks* ended, uint64_t from);
   void MarkChanged(TaskSlot* task);
   template <class SetParts>
@@ -138,6 +147,7 @@ class State {
       changed_;                  // since the store's frame; each task at most once
   std::deque<TaskId> supplied_;  // live tasks whose parts the store has and memory too
   size_t parts_bytes_ = 0;
+  size_t cancel_requests_ = 0;
 };
 
 }  // namespace treadle

@@ -18,12 +18,12 @@ bool Engine::Tick(size_t limit) {
   for (const TaskSlot* task = state_.EarliestByShardTime();
        task && state_.EarliestShardTime() <= state_.now(); task = state_.EarliestByShardTime()) {
     if (limit-- == 0) return true;
-    task->image.state == TaskState::kRunning ? LoseLease(*task) : MakeReady(*task);
+    task->image.state == TaskState::kRunning ? LoseLease(*task) : MakeReady(task->image);
   }
   for (const TaskSlot* task = state_.EarliestByWallTime();
        task && task->image.when_ms <= time_.wall.ms; task = state_.EarliestByWallTime()) {
     if (limit-- == 0) return true;
-    MakeReady(*task);
+    MakeReady(task->image);
   }
   for (const KeyIsNow* key = state_.keys().Earliest(); key && key->expires <= state_.now();
        key = state_.keys().Earliest()) {
@@ -37,8 +37,8 @@ bool Engine::Tick(size_t limit) {
   return false;
 }
 
-void Engine::MakeReady(const TaskSlot& task) {
-  TaskImage image = task.image;
+void Engine::MakeReady(const TaskImage& task) {
+  TaskImage image = task;
   image.state = TaskState::kReady;
   image.when_ms = 0;
   Emit(TaskIsNow{.image = image, .holder = {}, .error = nullptr, .result = nullptr});
@@ -48,12 +48,12 @@ void Engine::MakeReady(const TaskSlot& task) {
 void Engine::TouchOldQueues() {
   for (QueueId id = 1; id <= state_.queues(); ++id) {
     const Queue& queue = state_.queue(id);
-    const RetentionPolicy& keep = queue.policy.retention;
-    const auto is_old = [&](const EndedTasks& ended, int64_t keep_ms) {
-      return !ended.empty() && ended.at(ended.first()).ended_at + keep_ms < state_.now();
-    };
-    if (is_old(queue.completed, keep.completed_ms) || is_old(queue.dead, keep.dead_ms))
-      state_.Touch(id);
+    for (size_t i = 0; i < kEndedStates; ++i) {
+      const EndedTasks& ended = queue.ended[i];
+      const Keep keep = KeepOf(queue.policy.retention, static_cast<TaskState>(kFirstEnded + i));
+      if (ended.tasks() > 0 && ended.at(ended.first()).ended_at + keep.ms < state_.now())
+        state_.Touch(id);
+    }
   }
 }
 

@@ -29,6 +29,8 @@ class TimerHeap {
   bool empty() const { return heap_.empty(); }
   size_t size() const { return heap_.size(); }
   const Entry& top() const { return heap_.front(); }
+  /// `position` as in Remove().
+  const Entry& at(uint32_t position) const { return heap_[position]; }
 
   void Push(int64_t when, Item item) {
     heap_.push_back({when, item});

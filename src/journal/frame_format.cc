@@ -45,6 +45,10 @@ Result<SegmentHeader> DecodeSegmentHeader(std::string_view bytes) {
     return Status(Code::kFailedPrecondition,
                   "was written by a newer Treadle (journal format " + std::to_string(version) +
                       ", this one reads up to " + std::to_string(kJournalFormat) + ")");
+  if (version < kJournalFormatOldest)
+    return Status(Code::kFailedPrecondition,
+                  "was written by a Treadle from before its first release (journal format " +
+                      std::to_string(version) + "); only that one can read it");
   SegmentHeader header;
   header.term = in.U32();
   header.number = in.U64();

@@ -14,7 +14,9 @@
 
 namespace treadle {
 
-inline constexpr uint32_t kJournalFormat = 1;
+inline constexpr uint32_t kJournalFormat = 2;
+/// Older ones were written by no release, and their effects mean something else.
+inline constexpr uint32_t kJournalFormatOldest = 2;
 inline constexpr size_t kSegmentHeaderBytes = 4096;
 inline constexpr size_t kFrameHeaderBytes = 56;
 inline constexpr size_t kFrameAlignment = 8;

@@ -43,7 +43,7 @@ TEST(SegmentHeader, StandsWhereTheSpecificationSays) {
   const std::string page = EncodeSegmentHeader(SomeHeader());
   EXPECT_EQ(ToHex(page.substr(0, 64)),
             "5452444c5345470a"  // "TRDLSEG\n"
-            "0100000003000000"  // format, term
+            "0200000003000000"  // format, term
             "0700000000000000"
             "8877665544332211"
             "2a00000000000000"
@@ -65,7 +65,10 @@ TEST(SegmentHeader, WithAnyBitFlippedOrCutShortIsDamaged) {
 
 TEST(SegmentHeader, OfANewerVersionIsRefusedAsSuch) {
   std::string page = EncodeSegmentHeader(SomeHeader());
-  page[8] = 2;
+  page[8] = static_cast<char>(kJournalFormat + 1);
+  Seal(&page);
+  EXPECT_EQ(DecodeSegmentHeader(page).status().code(), Code::kFailedPrecondition);
+  page[8] = 1;  // from before the first release
   Seal(&page);
   EXPECT_EQ(DecodeSegmentHeader(page).status().code(), Code::kFailedPrecondition);
   page[8] = 0;

@@ -29,6 +29,7 @@ Status Validate(const QueuePolicy& policy) {
       {"retention.dead_ms", policy.retention.dead_ms, 0, kTenYearsMs},
       {"lease_ms", policy.lease_ms, 1'000, 12 * 3600 * int64_t{1000}},
       {"idempotency_window_ms", policy.idempotency_window_ms, 1'000, kTenYearsMs},
+      {"cancel_grace_ms", policy.cancel_grace_ms, 0, kTenYearsMs},
   };
   for (const Range& r : ranges) {
     if (r.value >= r.min && r.value <= r.max) continue;

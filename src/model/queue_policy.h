@@ -18,7 +18,7 @@ struct RetryPolicy {
 };
 
 /// How long ended tasks stay to be looked at. The oldest go first, as soon as one of the bounds is
-/// passed.
+/// passed. What holds for completed tasks holds for cancelled ones too, counted apart.
 struct RetentionPolicy {
   int64_t completed_tasks = 10'000;
   int64_t completed_ms = 24 * 3600 * int64_t{1000};
@@ -33,6 +33,11 @@ struct QueuePolicy {
   RetentionPolicy retention;
   int64_t lease_ms = 30'000;
   int64_t idempotency_window_ms = 24 * 3600 * int64_t{1000};
+  /// How long a running task that is to be cancelled may take to end by itself; then its lease is
+  /// revoked.
+  int64_t cancel_grace_ms = 30'000;
+  /// No task of the queue is leased. All else goes on: tasks are accepted, and those that run end.
+  bool paused = false;
 
   bool operator==(const QueuePolicy&) const = default;
 };

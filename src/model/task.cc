@@ -16,6 +16,8 @@ std::optional<std::string_view> TaskStateName(TaskState state) {
       return "completed";
     case TaskState::kDead:
       return "dead";
+    case TaskState::kCancelled:
+      return "cancelled";
   }
   return std::nullopt;
 }

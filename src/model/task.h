@@ -5,7 +5,9 @@
 // attempt ended (result or error).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,18 +27,20 @@ enum class TaskState : uint8_t {
   kRetrying = 4,  // failed, waits its backoff
   kCompleted = 5,
   kDead = 6,  // dead-letter
+  kCancelled = 7,
 };
 
-inline constexpr TaskState kTaskStates[] = {TaskState::kScheduled, TaskState::kReady,
-                                            TaskState::kRunning,   TaskState::kRetrying,
-                                            TaskState::kCompleted, TaskState::kDead};
+inline constexpr TaskState kTaskStates[] = {
+    TaskState::kScheduled, TaskState::kReady, TaskState::kRunning,  TaskState::kRetrying,
+    TaskState::kCompleted, TaskState::kDead,  TaskState::kCancelled};
+/// The states that end a task, by their numbers: from kFirstEnded on.
+inline constexpr size_t kFirstEnded = static_cast<size_t>(TaskState::kCompleted);
+inline constexpr size_t kEndedStates = std::size(kTaskStates) + 1 - kFirstEnded;
 
 /// Its name on the wire, for example "ready"; nothing for a number that is no state.
 std::optional<std::string_view> TaskStateName(TaskState state);
 std::optional<TaskState> TaskStateFromName(std::string_view name);
-constexpr bool IsTerminal(TaskState state) {
-  return state == TaskState::kCompleted || state == TaskState::kDead;
-}
+constexpr bool IsTerminal(TaskState state) { return static_cast<size_t>(state) >= kFirstEnded; }
 
 /// A queue's or a type's number within its shard, from 1, given on first use and never reused.
 using QueueId = uint32_t;
@@ -50,19 +54,21 @@ struct TaskImage {
   TaskState state = TaskState::kReady;
   uint8_t priority = 5;   // 0..9, 9 first
   bool reported = false;  // the last attempt ended by its worker's own report, not by a lost lease
-  uint16_t max_attempts = 20;  // spent attempts after which a failure is final
-  uint16_t unspent = 0;        // leases given back that do not count as attempts
-  uint32_t attempt = 0;        // leases so far; the number of the current or last one
-  uint32_t term = 0;           // of the shard when it gave the last lease; 0 before the first
-  uint32_t exchange = 0;       // running: the worker's exchange that was answered with this lease
-  uint64_t ordinal = 0;  // terminal: place among the queue's completed (or dead) tasks, from 1
+  bool cancel_requested = false;  // running: it is to be cancelled, and its worker is told
+  uint16_t max_attempts = 20;     // spent attempts after which a failure is final
+  uint32_t unspent = 0;           // leases that do not count: given back, or from before a redrive
+  uint32_t attempt = 0;           // leases so far; the number of the current or last one
+  uint32_t term = 0;              // of the shard when it gave the last lease; 0 before the first
+  uint32_t exchange = 0;  // running: the worker's exchange that was answered with this lease
+  uint64_t ordinal = 0;   // ended: place among the queue's tasks that ended in this state, from 1
   /// What the state waits for. Scheduled: WallTime of run_at. Retrying: ShardTime when it is due.
-  /// Completed, dead: ShardTime of the end. Else 0. (A running task's lease end is memory only:
-  /// recovery grants a full lease.)
+  /// Running: ShardTime at which the lease is revoked, however often it is renewed; 0: never.
+  /// Ended: ShardTime of the end. Else 0. (A lease's own end is memory only: recovery grants a full
+  /// lease.)
   int64_t when_ms = 0;
   WallTime enqueued_at;
   WallTime started_at;   // of the last attempt; 0 before the first
-  WallTime finished_at;  // completed, dead; else 0
+  WallTime finished_at;  // ended; else 0
 
   uint32_t spent() const { return attempt - unspent; }
   Token token() const { return {id, attempt, term}; }
@@ -114,6 +120,21 @@ struct TaskRecord {
   std::shared_ptr<const TaskError> error;
   std::shared_ptr<const TaskResult> result;
   std::optional<LeaseHolder> holder;
+};
+
+/// What a person changes about a task that waits, or that ended and may be redriven. What is not
+/// set stays.
+struct TaskEdit {
+  std::optional<std::string> queue;
+  std::optional<uint8_t> priority;
+  std::optional<uint16_t> max_attempts;
+  std::optional<WallTime> run_at;   // not before; a time that is past: at once
+  std::optional<int64_t> delay_ms;  // not before now plus this; at most one of the two is set
+  /// Payload, content type and digest; what else a body has stays as it was.
+  std::shared_ptr<const TaskBody> payload;
+
+  bool has_time() const { return run_at || delay_ms; }
+  bool empty() const { return !queue && !priority && !max_attempts && !has_time() && !payload; }
 };
 
 /// A task to be enqueued.

@@ -15,6 +15,8 @@ Status ValidateName(std::string_view field, std::string_view name);
 
 /// Every bound of limits.h that a task to be enqueued must keep. `body` must be set.
 Status Validate(const NewTask& task);
+/// The same for what an edit sets.
+Status Validate(const TaskEdit& edit);
 
 /// Whether `text` is UTF-8 without control characters; for what is shown to people and kept in
 /// headers.

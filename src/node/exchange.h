@@ -27,8 +27,9 @@ struct ExchangeReply {
   std::vector<std::pair<Token, Status>> reports;  // in the order of the request
   std::vector<Token> lost;  // leases that the worker no longer has: those it tried to renew, and
                             // those that just ended
-  uint32_t sequence = 0;    // of the request
-  uint64_t delivery = 0;    // names this answer; for Node::Undelivered()
+  std::vector<Token> cancelled;  // leases of the worker whose tasks it shall cancel; all of them
+  uint32_t sequence = 0;         // of the request
+  uint64_t delivery = 0;         // names this answer; for Node::Undelivered()
 };
 
 /// INVALID_ARGUMENT names the field that exceeds its bound.

@@ -1,5 +1,6 @@
 // Shard: an exchange, step by step. Reports, renewals, leases; parked if there is nothing to say.
 
+#include <algorithm>
 #include <utility>
 
 #include "node/shard.h"
@@ -22,7 +23,12 @@ void Shard::Exchange(Waiters::Job job) {
         job->done, Status(Code::kAborted, "a newer exchange of this worker was seen: sequence " +
                                               std::to_string(session.sequence)));
   if (const Waiters::Job older = waiters_.TakeByHolder(request.holder)) EndParked(older);
+  if (request.sequence == session.sequence) session.told.clear();  // the answer was lost
   session.sequence = request.sequence;
+  if (request.want > 0) {
+    session.queues = request.queues;
+    session.types = request.types;
+  }
   job->reply.reports.resize(request.reports.size());
   for (size_t i = 0; i < request.reports.size(); ++i) job->unreported.push_back(i);
   StepExchange(job, {});
@@ -37,7 +43,8 @@ void Shard::StepExchange(const Waiters::Job& job, const Loaded& loaded) {
   }
   if (!LeaseFor(job)) return;
   const ExchangeReply& reply = job->reply;
-  const bool has_news = !reply.leases.empty() || !reply.reports.empty() || !reply.lost.empty();
+  const bool has_news = NoteCancelRequests(job) || !reply.leases.empty() ||
+                        !reply.reports.empty() || !reply.lost.empty();
   has_news || job->request.wait_ms == 0 || closing_ ? FinishExchange(job) : ParkExchange(job);
 }
 
@@ -47,9 +54,8 @@ bool Shard::ApplyReports(const Waiters::Job& job, const Loaded& loaded) {
   std::vector<size_t> waiting;
   for (const size_t i : job->unreported) {
     const Report& report = job->request.reports[i];
-    const auto it = loaded.find(report.token.task);
     Outcome<bool> outcome =
-        engine_->Apply(report, it == loaded.end() ? nullptr : &it->second, job->asked_store);
+        engine_->Apply(report, Find(loaded, report.token.task), job->asked_store);
     if (!outcome.needs.empty()) {
       needs.insert(needs.end(), outcome.needs.begin(), outcome.needs.end());
       waiting.push_back(i);
@@ -82,12 +88,23 @@ bool Shard::LeaseFor(const Waiters::Job& job) {
   return true;
 }
 
+// True if there is one that the worker has not been told of.
+bool Shard::NoteCancelRequests(const Waiters::Job& job) {
+  job->reply.cancelled = engine_->CancelRequestsOf(job->request.holder);
+  const std::vector<Token>& told = sessions_[job->request.holder].told;
+  return std::ranges::any_of(job->reply.cancelled, [&](const Token& token) {
+    return std::ranges::find(told, token) == told.end();
+  });
+}
+
 void Shard::FinishExchange(const Waiters::Job& job) {
   job->reply.delivery = next_ticket_++;
   job->reply.sequence = job->request.sequence;
   Session& session = sessions_[job->request.holder];
   session.seen_ms = env_.clock->MonotonicMs();
   session.delivery = job->reply.delivery;
+  NoteCancelRequests(job);  // what came up while it was parked
+  session.told = job->reply.cancelled;
   Answer<ExchangeReply>(std::move(job->done), std::move(job->reply));
 }
 

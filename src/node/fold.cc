@@ -45,23 +45,38 @@ void Fold::Note(const TaskIsNew& effect) {
 }
 
 void Fold::Note(const TaskIsNow& effect) {
-  TaskRecord& now = tasks_[effect.image.id.packed].now;
+  TaskChange& change = tasks_[effect.image.id.packed];
+  TaskRecord& now = change.now;
   now.image = effect.image;
   now.holder = effect.holder;
   if (effect.error) now.error = effect.error;
   if (effect.result) now.result = effect.result;
+  if (effect.body) now.body = effect.body;
+  if (effect.left && !IsTerminal(effect.left->state))
+    change.left.push_back(
+        {effect.image.id, effect.left->queue, effect.left->type, effect.left->priority});
+}
+
+void Fold::Note(const TaskIsGone& effect) {
+  TaskChange& change = tasks_[effect.id.packed];
+  TaskImage& image = change.now.image;
+  image.id = effect.id;
+  image.queue = effect.place.queue;
+  image.type = effect.place.type;
+  image.priority = effect.place.priority;
+  image.state = effect.place.state;
+  image.ordinal = effect.place.ordinal;
+  change.is_gone = true;
 }
 
 void Fold::Note(const KeyIsNow& effect) { keys_[effect.id] = {effect, false}; }
 
 void Fold::Note(const KeyIsGone& effect) { keys_[effect.id].gone = true; }
 
-bool Fold::IsGone(const TaskImage& image) const {
+bool Fold::IsBeyondRetention(const TaskImage& image) const {
   if (!IsTerminal(image.state)) return false;
   const auto it = counters_.find(image.queue);
-  if (it == counters_.end()) return false;
-  const bool completed = image.state == TaskState::kCompleted;
-  return image.ordinal < (completed ? it->second.completed_from : it->second.dead_from);
+  return it != counters_.end() && image.ordinal < it->second.of(image.state).from;
 }
 
 std::vector<StoreChanges> Fold::Take(size_t bytes) {
@@ -71,7 +86,7 @@ std::vector<StoreChanges> Fold::Take(size_t bytes) {
 
   std::vector<TaskChange> tasks;
   for (auto& [id, change] : tasks_) {
-    change.is_gone = IsGone(change.now.image);
+    change.is_gone |= IsBeyondRetention(change.now.image);
     if (change.is_new && change.is_gone) continue;
     tasks.push_back(std::move(change));
   }

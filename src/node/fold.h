@@ -39,6 +39,7 @@ class Fold {
   void Note(const TypeIsNow& effect) { types_.push_back(effect); }
   void Note(const TaskIsNew& effect);
   void Note(const TaskIsNow& effect);
+  void Note(const TaskIsGone& effect);
   void Note(const KeyIsNow& effect);
   void Note(const KeyIsGone& effect);
   void Note(const CountersAreNow& effect) { counters_[effect.queue] = effect; }
@@ -51,7 +52,7 @@ class Fold {
     bool gone = false;
   };
 
-  bool IsGone(const TaskImage& image) const;
+  bool IsBeyondRetention(const TaskImage& image) const;
 
   ShardId shard_;
   uint64_t first_new_frame_;

@@ -65,7 +65,7 @@ TEST_F(FoldTest, ATaskThatBeganAndEndedAndIsNotKeptLeavesNothing) {
   frame_ = 2;
   Add(TaskIsNew{Image(1, TaskState::kReady), Body()});
   Add(TaskIsNow{.image = Image(1, TaskState::kCompleted, 4)},
-      CountersAreNow{.queue = 1, .completed_next = 5, .completed_from = 5});
+      CountersAreNow{.queue = 1, .ended = {EndedRange{5, 5}}});
   const auto parts = fold_.Take(1 << 20);
   EXPECT_THAT(parts[0].tasks, IsEmpty());
   EXPECT_THAT(parts[0].counters, SizeIs(1));
@@ -74,7 +74,7 @@ TEST_F(FoldTest, ATaskThatBeganAndEndedAndIsNotKeptLeavesNothing) {
 TEST_F(FoldTest, ATaskThatTheStoreMayKnowIsTakenOutOfIt) {
   Add(TaskIsNew{Image(1, TaskState::kReady), Body()});  // frame 1: before the last recovery
   Add(TaskIsNow{.image = Image(1, TaskState::kCompleted, 4)},
-      CountersAreNow{.queue = 1, .completed_next = 5, .completed_from = 5});
+      CountersAreNow{.queue = 1, .ended = {EndedRange{5, 5}}});
   const auto parts = fold_.Take(1 << 20);
   ASSERT_THAT(parts[0].tasks, SizeIs(1));
   EXPECT_TRUE(parts[0].tasks[0].is_gone);

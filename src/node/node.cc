@@ -70,6 +70,17 @@ void Node::Get(TaskId id, int64_t wait_ms, Callback<TaskView> done) {
   });
 }
 
+void Node::Do(TaskCommand command, Callback<TaskStanding> done) {
+  executor_->Post([this, command = std::move(command), done = std::move(done)]() mutable {
+    shard_->Do(std::move(command), std::move(done));
+  });
+}
+
+void Node::Explain(TaskId id, Callback<Explanation> done) {
+  executor_->Post(
+      [this, id, done = std::move(done)]() mutable { shard_->Explain(id, std::move(done)); });
+}
+
 void Node::List(TaskQuery query, Callback<ListReply> done) {
   executor_->Post([this, query = std::move(query), done = std::move(done)]() mutable {
     shard_->List(std::move(query), std::move(done));
@@ -92,6 +103,12 @@ void Node::Configure(std::string name, std::function<Status(QueuePolicy*)> edit,
       [this, name = std::move(name), edit = std::move(edit), done = std::move(done)]() mutable {
         shard_->Configure(name, edit, std::move(done));
       });
+}
+
+void Node::Pause(std::string name, bool paused, Callback<QueueView> done) {
+  executor_->Post([this, name = std::move(name), paused, done = std::move(done)]() mutable {
+    shard_->Pause(name, paused, std::move(done));
+  });
 }
 
 uint64_t Node::Exchange(ExchangeRequest request, Callback<ExchangeReply> done) {

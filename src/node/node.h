@@ -83,6 +83,14 @@ struct NodeStats {
   int64_t uptime_ms = 0;
 };
 
+/// Why a task stands where it stands.
+struct Explanation {
+  TaskReasons reasons;
+  uint64_t workers = 0;          // that lately asked for its queue and type
+  uint64_t workers_free = 0;     // of those, that wait for a task right now
+  bool enqueue_refused = false;  // disk nearly full: no new task is accepted
+};
+
 struct ListReply {
   TaskPage page;
   WallTime as_of;
@@ -109,12 +117,18 @@ class Node {
   /// Answers when the task has ended, or after `wait_ms` with what it is by then. 0: at once.
   void Get(TaskId id, int64_t wait_ms, Callback<TaskView> done);
   void List(TaskQuery query, Callback<ListReply> done);
+  /// What a person asks of one task; see Engine::Do().
+  void Do(TaskCommand command, Callback<TaskStanding> done);
+  void Explain(TaskId id, Callback<Explanation> done);
   void Queues(Callback<std::vector<QueueView>> done);
   void GetQueue(std::string name, Callback<QueueView> done);
   /// `edit` changes the policy in force (or the default one, for a queue that is not there yet);
   /// any error is passed on.
   void Configure(std::string name, std::function<Status(QueuePolicy*)> edit,
                  Callback<QueueView> done);
+
+  /// NOT_FOUND: there is no such queue.
+  void Pause(std::string name, bool paused, Callback<QueueView> done);
 
   /// Returns a ticket for Abandon().
   uint64_t Exchange(ExchangeRequest request, Callback<ExchangeReply> done);

@@ -79,9 +79,7 @@ void Shard::Get(TaskId id, int64_t wait_ms, Callback<TaskView> done) {
   Outcome<TaskView> outcome = engine_->Get(id, nullptr, false);
   if (outcome.needs.empty()) return Answer<TaskView>(std::move(done), std::move(outcome.reply));
   Load(outcome.needs, [this, id, done = std::move(done)](const Loaded& loaded) {
-    const auto it = loaded.find(id);
-    const TaskRecord* record = it == loaded.end() ? nullptr : &it->second;
-    Answer<TaskView>(done, engine_->Get(id, record, true).reply);
+    Answer<TaskView>(done, Open().Get(id, Find(loaded, id), true).reply);
   });
 }
 
@@ -103,6 +101,17 @@ void Shard::Configure(const std::string& name, const std::function<Status(QueueP
   QueuePolicy policy = now.ok() ? now->policy : QueuePolicy{};
   const Status edited = edit(&policy);
   Answer<QueueView>(std::move(done), edited.ok() ? engine.Configure(name, policy) : edited);
+}
+
+void Shard::Pause(const std::string& name, bool paused, Callback<QueueView> done) {
+  if (failed_) return;
+  Engine& engine = Open();
+  Result<QueueView> queue = engine.GetQueue(name);
+  if (queue.ok() && queue->policy.paused != paused) {
+    queue->policy.paused = paused;
+    queue = engine.Configure(name, queue->policy);
+  }
+  Answer<QueueView>(std::move(done), std::move(queue));
 }
 
 void Shard::Stats(Callback<NodeStats> done) {

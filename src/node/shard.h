@@ -46,10 +46,13 @@ class Shard {
   void Enqueue(EnqueueCommand command, uint64_t bytes, Callback<EnqueueReply> done);
   void Get(TaskId id, int64_t wait_ms, Callback<TaskView> done);
   void List(TaskQuery query, Callback<ListReply> done);
+  void Do(TaskCommand command, Callback<TaskStanding> done);
+  void Explain(TaskId id, Callback<Explanation> done);
   void Queues(Callback<std::vector<QueueView>> done);
   void GetQueue(const std::string& name, Callback<QueueView> done);
   void Configure(const std::string& name, const std::function<Status(QueuePolicy*)>& edit,
                  Callback<QueueView> done);
+  void Pause(const std::string& name, bool paused, Callback<QueueView> done);
   void Exchange(Waiters::Job job);
   void Abandon(uint64_t ticket);
   void Undelivered(const LeaseHolder& holder, const ExchangeReply& reply);
@@ -97,8 +100,13 @@ class Shard {
   // wake.cc: news from the engine for those who wait.
   void WakeWaiters();
   void WakeForLostLeases();
+  void WakeForCancelRequests();
 
   bool IsDiskNearlyFull();
+
+  // by_hand.cc
+  Explanation WithWorkers(TaskReasons reasons) const;
+  static const TaskRecord* Find(const Loaded& loaded, TaskId id);
 
   // load.cc: tasks that are not in memory; lists.
   struct LoadJob {
@@ -119,6 +127,7 @@ class Shard {
   void StepExchange(const Waiters::Job& job, const Loaded& loaded);
   bool ApplyReports(const Waiters::Job& job, const Loaded& loaded);
   bool LeaseFor(const Waiters::Job& job);
+  bool NoteCancelRequests(const Waiters::Job& job);
   void FinishExchange(const Waiters::Job& job);
   void ParkExchange(const Waiters::Job& job);
   void EndParked(const Waiters::Job& job);
@@ -187,6 +196,9 @@ class Shard {
     uint32_t sequence = 0;  // of its newest exchange
     uint64_t delivery = 0;  // of its newest answer
     int64_t seen_ms = 0;
+    std::vector<std::string> queues;  // that it asked for last
+    std::vector<std::string> types;
+    std::vector<Token> told;  // leases that it was told to cancel
   };
   std::map<LeaseHolder, Session> sessions_;
   int64_t next_session_sweep_ms_ = 0;

@@ -49,6 +49,11 @@ Waiters::Job Waiters::TakeByLane(std::string_view queue, std::string_view type) 
   return TakeByTicket(it->second.front()->ticket);
 }
 
+size_t Waiters::WaitingFor(std::string_view queue, std::string_view type) const {
+  const auto it = lanes_.find({std::string(queue), std::string(type)});
+  return it == lanes_.end() ? 0 : it->second.size();
+}
+
 std::vector<Waiters::Job> Waiters::TakeAll() {
   std::vector<Job> jobs;
   while (!parked_.empty()) jobs.push_back(Take(parked_.begin()));

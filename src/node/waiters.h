@@ -41,6 +41,8 @@ class Waiters {
   Job TakeByLane(std::string_view queue, std::string_view type);
   std::vector<Job> TakeAll();
   size_t parked() const { return parked_.size(); }
+  /// Exchanges that wait for this queue and type.
+  size_t WaitingFor(std::string_view queue, std::string_view type) const;
 
   /// A caller that waits for a task to end.
   void Watch(TaskId task, uint64_t ticket, std::function<void()> wake);

@@ -16,13 +16,14 @@ void Shard::WakeWaiters() {
     }
   }
   WakeForLostLeases();
+  WakeForCancelRequests();
   for (const TaskId task : engine_->TakeEnded())
     for (const auto& wake : waiters_.TakeWatchers(task)) wake();
 }
 
 void Shard::WakeForLostLeases() {
   std::map<LeaseHolder, std::vector<Token>> lost;
-  for (LostLease& lease : engine_->TakeLostLeases()) {
+  for (HeldLease& lease : engine_->TakeLostLeases()) {
     ++stats_.leases_lost;
     lost[std::move(lease.holder)].push_back(lease.token);
   }
@@ -32,6 +33,12 @@ void Shard::WakeForLostLeases() {
     job->reply.lost.insert(job->reply.lost.end(), tokens.begin(), tokens.end());
     FinishExchange(job);
   }
+}
+
+// A worker whose exchange is parked hears at once; any other, by its next.
+void Shard::WakeForCancelRequests() {
+  for (const HeldLease& lease : engine_->TakeCancelRequests())
+    if (const Waiters::Job job = waiters_.TakeByHolder(lease.holder)) FinishExchange(job);
 }
 
 }  // namespace treadle

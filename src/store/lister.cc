@@ -142,8 +142,8 @@ Status Lister::FindNotReadyLanes(const Filter& filter, TaskState state) {
 
 void Lister::AddEndedSources(const Filter& filter) {
   if (!filter.queue && !filter.type && !filter.state) return AddSource(&done_all_, {});
-  for (const TaskState state : {TaskState::kCompleted, TaskState::kDead}) {
-    if (filter.state && *filter.state != state) continue;
+  for (const TaskState state : kTaskStates) {
+    if (!IsTerminal(state) || (filter.state && *filter.state != state)) continue;
     const auto number = static_cast<int64_t>(state);
     if (filter.queue)
       AddSource(&done_by_queue_, {number, *filter.queue});

@@ -12,7 +12,7 @@ enum Column : int {
   kType,
   kRank,
   kState,
-  kReported,
+  kFlags,
   kMaxAttempts,
   kUnspent,
   kAttempt,
@@ -38,7 +38,7 @@ enum Column : int {
 };
 
 constexpr char kImage[] =
-    "id, queue, type, rank, state, reported, max_attempts, unspent, attempt, term, exchange, "
+    "id, queue, type, rank, state, flags, max_attempts, unspent, attempt, term, exchange, "
     "when_ms, enqueued_at_ms, started_at_ms";
 constexpr char kParts[] =
     ", error_code, error_message, content_type, idempotency_key, payload_sha256";
@@ -113,9 +113,11 @@ Status ReadImage(const Rows& row, TaskImage* image) {
   image->type = row.As<TypeId>(kType);
   image->priority = RankOf(row.As<uint8_t>(kRank));
   image->state = row.As<TaskState>(kState);
-  image->reported = row.Int(kReported) != 0;
+  const auto flags = row.As<uint8_t>(kFlags);
+  image->reported = (flags & kRowReported) != 0;
+  image->cancel_requested = (flags & kRowCancelRequested) != 0;
   image->max_attempts = row.As<uint16_t>(kMaxAttempts);
-  image->unspent = row.As<uint16_t>(kUnspent);
+  image->unspent = row.As<uint32_t>(kUnspent);
   image->attempt = row.As<uint32_t>(kAttempt);
   image->term = row.As<uint32_t>(kTerm);
   image->exchange = row.As<uint32_t>(kExchange);

@@ -31,6 +31,13 @@ std::optional<LeaseHolder> ReadHolder(const Rows& row);
 /// or the result, stays null. DATA_LOSS like ReadImage. `record` must be empty.
 Status ReadRecord(const Rows& row, Parts parts, TaskRecord* record);
 
+/// Bits of the column `flags`. On disk.
+enum RowFlag : uint8_t { kRowReported = 1, kRowCancelRequested = 2 };
+constexpr uint8_t FlagsOf(const TaskImage& image) {
+  return static_cast<uint8_t>((image.reported ? kRowReported : 0) |
+                              (image.cancel_requested ? kRowCancelRequested : 0));
+}
+
 /// The place of a priority in lease order, which runs upwards.
 constexpr uint8_t RankOf(uint8_t priority) { return static_cast<uint8_t>(9 - priority); }
 

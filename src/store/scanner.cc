@@ -36,15 +36,15 @@ Status ScanTypes(Connection* db, const Store::Visitor& visit) {
 Status ScanCounters(Connection* db, const Store::Visitor& visit) {
   const char* sql =
       "SELECT queue, accepted, completed_next, completed_from, dead_next, dead_from,"
-      " removed_retention FROM counters ORDER BY queue";
+      " cancelled_next, cancelled_from, removed_retention, removed_deleted, removed_moved"
+      " FROM counters ORDER BY queue";
   return ForEachRow(db, sql, [&](const Rows& row) {
-    return visit.counters({.queue = row.As<QueueId>(0),
-                           .accepted = row.As<uint64_t>(1),
-                           .completed_next = row.As<uint64_t>(2),
-                           .completed_from = row.As<uint64_t>(3),
-                           .dead_next = row.As<uint64_t>(4),
-                           .dead_from = row.As<uint64_t>(5),
-                           .removed_retention = row.As<uint64_t>(6)});
+    CountersAreNow counters{.queue = row.As<QueueId>(0), .accepted = row.As<uint64_t>(1)};
+    int column = 2;
+    for (EndedRange& range : counters.ended)
+      range = {row.As<uint64_t>(column++), row.As<uint64_t>(column++)};
+    for (uint64_t& count : counters.removed) count = row.As<uint64_t>(column++);
+    return visit.counters(counters);
   });
 }
 

@@ -13,7 +13,7 @@ namespace {
 constexpr int kPageBytes = 8192;
 constexpr int kLogBytes = 4 << 20;
 
-// The tables of version 1. An entry of an index ends with the row's id, so that lists, newest
+// The tables of version 2. An entry of an index ends with the row's id, so that lists, newest
 // first, need no sorting.
 constexpr char kTables[] = R"sql(
 CREATE TABLE meta (
@@ -32,7 +32,9 @@ CREATE TABLE queue (
   completed_bytes INTEGER NOT NULL,
   dead_ms INTEGER NOT NULL,
   lease_ms INTEGER NOT NULL,
-  idempotency_window_ms INTEGER NOT NULL
+  idempotency_window_ms INTEGER NOT NULL,
+  cancel_grace_ms INTEGER NOT NULL,
+  paused INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE counters (
@@ -42,7 +44,11 @@ CREATE TABLE counters (
   completed_from INTEGER NOT NULL,
   dead_next INTEGER NOT NULL,
   dead_from INTEGER NOT NULL,
-  removed_retention INTEGER NOT NULL
+  cancelled_next INTEGER NOT NULL,
+  cancelled_from INTEGER NOT NULL,
+  removed_retention INTEGER NOT NULL,
+  removed_deleted INTEGER NOT NULL,
+  removed_moved INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE type (
@@ -63,7 +69,7 @@ CREATE TABLE live (
   rank INTEGER NOT NULL,
   id INTEGER NOT NULL,
   state INTEGER NOT NULL,
-  reported INTEGER NOT NULL,
+  flags INTEGER NOT NULL,
   max_attempts INTEGER NOT NULL,
   unspent INTEGER NOT NULL,
   attempt INTEGER NOT NULL,
@@ -91,7 +97,7 @@ CREATE TABLE done (
   type INTEGER NOT NULL,
   rank INTEGER NOT NULL,
   state INTEGER NOT NULL,
-  reported INTEGER NOT NULL,
+  flags INTEGER NOT NULL,
   max_attempts INTEGER NOT NULL,
   unspent INTEGER NOT NULL,
   attempt INTEGER NOT NULL,
@@ -137,7 +143,8 @@ SELECT ((task.id >> 48) & 65535) || '-' || (task.id & 281474976710655) AS id,
        queue.name AS queue,
        type.name AS type,
        CASE state WHEN 1 THEN 'scheduled' WHEN 2 THEN 'ready' WHEN 3 THEN 'running'
-                  WHEN 4 THEN 'retrying' WHEN 5 THEN 'completed' WHEN 6 THEN 'dead' END AS state,
+                  WHEN 4 THEN 'retrying' WHEN 5 THEN 'completed' WHEN 6 THEN 'dead'
+                  WHEN 7 THEN 'cancelled' END AS state,
        9 - rank AS priority,
        attempts, max_attempts,
        strftime('%Y-%m-%dT%H:%M:%fZ', enqueued_at_ms / 1000.0, 'unixepoch') AS enqueued_at,
@@ -154,8 +161,9 @@ SELECT ((task.id >> 48) & 65535) || '-' || (task.id & 281474976710655) AS id,
   LEFT JOIN type ON type.id = task.type;
 
 CREATE VIEW queues AS
-SELECT name, accepted, removed_retention, lease_ms, backoff_base_ms, backoff_cap_ms,
-       completed_tasks, completed_ms, completed_bytes, dead_ms, idempotency_window_ms
+SELECT name, accepted, removed_retention, removed_deleted, removed_moved, paused, lease_ms,
+       backoff_base_ms, backoff_cap_ms, completed_tasks, completed_ms, completed_bytes, dead_ms,
+       idempotency_window_ms, cancel_grace_ms
   FROM queue LEFT JOIN counters ON counters.queue = queue.id;
 )sql";
 
@@ -163,7 +171,7 @@ struct Step {
   int64_t to;  // the version that it leads to, from the one before
   const char* sql[2];
 };
-constexpr Step kSteps[] = {{1, {kTables, kViews}}};
+constexpr Step kSteps[] = {{2, {kTables, kViews}}};
 static_assert(kSteps[std::size(kSteps) - 1].to == kStoreVersion);
 
 Result<int64_t> Number(Connection* db, std::string sql) {
@@ -224,6 +232,9 @@ Result<int64_t> Inspect(Connection* db, uint64_t identity) {
   if (version > kStoreVersion)
     return Refused(db, "was written by a newer Treadle (format " + std::to_string(version) +
                            ", this one knows " + std::to_string(kStoreVersion) + "); run that one");
+  if (version < kStoreVersionOldest)
+    return Refused(db, "was written by a Treadle from before its first release (format " +
+                           std::to_string(version) + "); only that one can read it");
   TREADLE_ASSIGN_OR_RETURN(const std::string found,
                            Text(db, "SELECT value FROM meta WHERE key = 'identity'"));
   if (found != IdentityText(identity))

@@ -13,7 +13,9 @@ namespace treadle {
 /// In the file's header: tells a Treadle store from other SQLite files. "Trdl" in ASCII.
 inline constexpr int64_t kStoreApplicationId = 0x5472646c;
 /// The version of the schema that this build reads and writes, in the header's user_version.
-inline constexpr int64_t kStoreVersion = 1;
+inline constexpr int64_t kStoreVersion = 2;
+/// Older ones were written by no release.
+inline constexpr int64_t kStoreVersionOldest = 2;
 
 /// Makes an empty file a store of this identity, or brings an older store forward, in one
 /// transaction; then switches it to a write-ahead log. FAILED_PRECONDITION, and the file is as it

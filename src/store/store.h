@@ -33,30 +33,8 @@ struct StoreMeta {
   uint32_t term = 0;           // of the last opening that wrote here
 };
 
-/// A task as it is now, net of all that happened since the last checkpoint.
-struct TaskChange {
-  /// Parts that did not change since the last checkpoint are null: the store keeps what it has.
-  TaskRecord now;
-  /// The store cannot know this task yet. False if it may.
-  bool is_new = false;
-  /// Nothing of it is to be kept: it ended and its retention is over already.
-  bool is_gone = false;
-};
-
-/// Net changes, in any order. One call of Write() is one transaction.
-struct StoreChanges {
-  std::vector<QueueIsNow> queues;
-  std::vector<TypeIsNow> types;
-  std::vector<TaskChange> tasks;
-  std::vector<KeyIsNow> keys;
-  std::vector<IdempotencyId> keys_gone;
-  /// With each: ended tasks of the queue below completed_from and dead_from are removed.
-  std::vector<CountersAreNow> counters;
-  std::optional<StoreMeta> meta;  // set in the last transaction of a checkpoint
-};
-
-/// Where the store finds a task. The place of a task that is waiting or running never changes; `id`
-/// alone finds an ended one.
+/// Where the store finds a task. The place of a task that is waiting or running changes only when
+/// someone moves it; `id` alone finds an ended one.
 struct TaskPlace {
   TaskId id;
   QueueId queue = 0;  // 0: unknown; only ended tasks are found then
@@ -66,6 +44,31 @@ struct TaskPlace {
   static TaskPlace Of(const TaskImage& image) {
     return {image.id, image.queue, image.type, image.priority};
   }
+};
+
+/// A task as it is now, net of all that happened since the last checkpoint.
+struct TaskChange {
+  /// Parts that did not change since the last checkpoint are null: the store keeps what it has.
+  TaskRecord now;
+  /// The store cannot know this task yet. False if it may.
+  bool is_new = false;
+  /// Nothing of it is to be kept: it was deleted, or it ended and its retention is over already.
+  bool is_gone = false;
+  /// Where it waited before it moved, if it did; `now` has its body then.
+  std::vector<TaskPlace> left;
+};
+
+/// Net changes, in any order. One call of Write() is one transaction.
+struct StoreChanges {
+  std::vector<QueueIsNow> queues;
+  std::vector<TypeIsNow> types;
+  std::vector<TaskChange> tasks;
+  std::vector<KeyIsNow> keys;
+  std::vector<IdempotencyId> keys_gone;
+  /// With each: ended tasks of the queue whose ordinal lies below `from` of their state are
+  /// removed.
+  std::vector<CountersAreNow> counters;
+  std::optional<StoreMeta> meta;  // set in the last transaction of a checkpoint
 };
 
 /// Which tasks to list: those that match all that is set.

@@ -15,7 +15,7 @@ using Text = std::optional<std::string_view>;
 // Parameters of all statements on tasks: ?1..?4 are the place, ?5..?14 the rest of the image.
 constexpr char kPlace[] = " WHERE queue = ?1 AND type = ?2 AND rank = ?3 AND id = ?4";
 constexpr char kSetImage[] =
-    " SET state = ?5, reported = ?6, max_attempts = ?7, unspent = ?8, attempt = ?9, term = ?10,"
+    " SET state = ?5, flags = ?6, max_attempts = ?7, unspent = ?8, attempt = ?9, term = ?10,"
     " exchange = ?11, when_ms = ?12, enqueued_at_ms = ?13, started_at_ms = ?14,";
 
 // A live row from parameters.
@@ -29,7 +29,7 @@ constexpr char kUpdateLive[] =
 
 // A live row from an ended one, to be updated next.
 constexpr char kRevive[] =
-    "INSERT OR REPLACE INTO live SELECT ?1, ?2, ?3, id, state, reported, max_attempts, unspent,"
+    "INSERT OR REPLACE INTO live SELECT ?1, ?2, ?3, id, state, flags, max_attempts, unspent,"
     " attempt, term, exchange, when_ms, enqueued_at_ms, started_at_ms, NULL, NULL, error_code,"
     " error_message, content_type, idempotency_key, payload_sha256, payload"
     " FROM done WHERE id = ?4";
@@ -70,7 +70,7 @@ auto PlaceValues(const TaskImage& image) {
 auto ImageValues(const TaskImage& image) {
   return std::tuple_cat(
       PlaceValues(image),
-      std::tuple(static_cast<uint8_t>(image.state), image.reported, image.max_attempts,
+      std::tuple(static_cast<uint8_t>(image.state), FlagsOf(image), image.max_attempts,
                  image.unspent, image.attempt, image.term, image.exchange, image.when_ms,
                  image.enqueued_at.ms, OrNull(image.started_at)));
 }
@@ -121,9 +121,12 @@ auto FileOrder(const TaskImage& image) {
 Writer::Writer(Connection* db)
     : db_(db),
       queue_(db,
-             "INSERT OR REPLACE INTO queue VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"),
+             "INSERT OR REPLACE INTO queue VALUES"
+             " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"),
       type_(db, "INSERT OR REPLACE INTO type VALUES (?1, ?2)"),
-      counters_(db, "INSERT OR REPLACE INTO counters VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
+      counters_(db,
+                "INSERT OR REPLACE INTO counters VALUES"
+                " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"),
       retire_(db, "DELETE FROM done WHERE queue = ?1 AND state = ?2 AND ordinal < ?3"),
       key_(db, "INSERT OR REPLACE INTO idempotency VALUES (?1, ?2, ?3, ?4)"),
       key_gone_(db, "DELETE FROM idempotency WHERE key = ?1"),
@@ -174,16 +177,18 @@ Status Writer::WriteQueue(const QueueIsNow& queue) {
                     policy.retry.backoff_base_ms, policy.retry.backoff_cap_ms,
                     policy.retention.completed_tasks, policy.retention.completed_ms,
                     policy.retention.completed_bytes, policy.retention.dead_ms, policy.lease_ms,
-                    policy.idempotency_window_ms);
+                    policy.idempotency_window_ms, policy.cancel_grace_ms, policy.paused);
 }
 
 Status Writer::WriteCounters(const CountersAreNow& now) {
-  TREADLE_RETURN_IF_ERROR(counters_.Run(now.queue, now.accepted, now.completed_next,
-                                        now.completed_from, now.dead_next, now.dead_from,
-                                        now.removed_retention));
-  const auto completed = static_cast<uint8_t>(TaskState::kCompleted);
-  TREADLE_RETURN_IF_ERROR(retire_.Run(now.queue, completed, now.completed_from));
-  return retire_.Run(now.queue, static_cast<uint8_t>(TaskState::kDead), now.dead_from);
+  const auto numbers = std::apply(
+      [](const auto&... range) { return std::tuple_cat(std::tuple(range.next, range.from)...); },
+      now.ended);
+  TREADLE_RETURN_IF_ERROR(Run(&counters_, std::tuple_cat(std::tuple(now.queue, now.accepted),
+                                                         numbers, std::tuple_cat(now.removed))));
+  for (size_t i = 0; i < kEndedStates; ++i)
+    TREADLE_RETURN_IF_ERROR(retire_.Run(now.queue, kFirstEnded + i, now.ended[i].from));
+  return {};
 }
 
 Status Writer::WriteKey(const KeyIsNow& key) {
@@ -203,14 +208,25 @@ Status Writer::WriteTask(const TaskChange& change) {
   const TaskImage& image = change.now.image;
   if (!change.is_gone) return IsTerminal(image.state) ? WriteDone(change) : WriteLive(change);
   if (change.is_new) return {};
+  TREADLE_RETURN_IF_ERROR(DeleteLeft(change));
   TREADLE_RETURN_IF_ERROR(DeleteLive(image));
   return delete_done_.Run(image.id.packed);
+}
+
+Status Writer::DeleteLeft(const TaskChange& change) {
+  for (const TaskPlace& place : change.left)
+    TREADLE_RETURN_IF_ERROR(
+        delete_live_.Run(place.queue, place.type, RankOf(place.priority), place.id.packed));
+  return {};
 }
 
 Status Writer::WriteLive(const TaskChange& change) {
   const TaskRecord& now = change.now;
   if (now.body) {
-    if (!change.is_new) TREADLE_RETURN_IF_ERROR(delete_done_.Run(now.image.id.packed));
+    if (!change.is_new) {
+      TREADLE_RETURN_IF_ERROR(DeleteLeft(change));
+      TREADLE_RETURN_IF_ERROR(delete_done_.Run(now.image.id.packed));
+    }
     return Run(&insert_live_, std::tuple_cat(LiveValues(now), BodyValues(*now.body)));
   }
   TREADLE_RETURN_IF_ERROR(UpdateLive(now));
@@ -226,7 +242,10 @@ Status Writer::UpdateLive(const TaskRecord& now) { return Run(&update_live_, Liv
 Status Writer::WriteDone(const TaskChange& change) {
   const TaskRecord& now = change.now;
   if (!now.body) return MoveToDone(now);
-  if (!change.is_new) TREADLE_RETURN_IF_ERROR(DeleteLive(now.image));
+  if (!change.is_new) {
+    TREADLE_RETURN_IF_ERROR(DeleteLeft(change));
+    TREADLE_RETURN_IF_ERROR(DeleteLive(now.image));
+  }
   return Run(&insert_done_, std::tuple_cat(DoneValues(now), BodyValues(*now.body)));
 }
 

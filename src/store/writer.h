@@ -31,6 +31,8 @@ class Writer {
   Status WriteDone(const TaskChange& change);
   Status MoveToDone(const TaskRecord& now);
   Status DeleteLive(const TaskImage& image);
+  /// Its rows where it waited before it moved.
+  Status DeleteLeft(const TaskChange& change);
 
   Connection* db_;
   Statement queue_;

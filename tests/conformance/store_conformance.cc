@@ -110,7 +110,11 @@ TaskRecord MakeTask(uint64_t sequence, TaskState state) {
   task.image.reported = state != TaskState::kRunning;
   task.image.started_at = {1'764'000'100'000 + n};
   task.error = MakeError("exit_1");
-  if (state == TaskState::kRunning) task.holder = LeaseHolder{"worker-1", 0xfedcba9876543210};
+  if (state == TaskState::kRunning) {
+    task.holder = LeaseHolder{"worker-1", 0xfedcba9876543210};
+    task.image.cancel_requested = true;
+    task.image.when_ms = 4'000 + n;
+  }
   if (state == TaskState::kRunning) return task;
 
   task.image.when_ms = 5'000 + n;

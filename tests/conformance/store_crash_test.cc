@@ -15,7 +15,7 @@ constexpr uint64_t kTasks = 40;
 StoreChanges Transaction(uint64_t n) {
   StoreChanges changes;
   for (uint64_t i = 1; i <= kTasks; ++i) {
-    const TaskState state = kTaskStates[Mix64(n * kTasks + i) % 6];
+    const TaskState state = kTaskStates[Mix64(n * kTasks + i) % std::size(kTaskStates)];
     TaskChange change = i % 3 ? Change(MakeTask(i, state)) : ChangeKeepingBody(MakeTask(i, state));
     if (n == 1) change = NewChange(MakeTask(i, state));
     change.now.image.term = static_cast<uint32_t>(n);

@@ -12,7 +12,7 @@ std::vector<TaskRecord> Mixture(uint64_t n) {
   SeededRandom random(n);
   std::vector<TaskRecord> tasks;
   for (uint64_t i = 1; i <= n; ++i) {
-    TaskRecord task = MakeTask(i, kTaskStates[random.Below(6)]);
+    TaskRecord task = MakeTask(i, kTaskStates[random.Below(std::size(kTaskStates))]);
     task.image.queue = 1 + static_cast<QueueId>(random.Below(3));
     task.image.type = 1 + static_cast<TypeId>(random.Below(3));
     task.image.priority = static_cast<uint8_t>(random.Below(3) * 4);

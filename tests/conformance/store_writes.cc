@@ -22,7 +22,7 @@ TEST_P(StoreConformance, MetaNamesAndCountersSurviveReopening) {
   policy.lease_ms = 456;
   changes.queues.push_back({7, "billing", policy});
   changes.types.push_back({9, "send"});
-  const CountersAreNow counters{7, 100, 51, 41, 6, 2, 45};
+  const CountersAreNow counters{7, 100, {EndedRange{51, 41}, {6, 2}, {9, 8}}, {45, 3, 1}};
   changes.counters.push_back(counters);
   changes.keys.push_back({{~uint64_t{0}, 2}, ~uint64_t{0}, TaskId::Of(65535, 4), {99}});
   changes.meta = StoreMeta{12, {34}, {56}, 78, 90};
@@ -65,9 +65,9 @@ TEST_P(StoreConformance, EveryFieldOfATaskSurvivesReopening) {
     EXPECT_EQ(live.holder, tasks[live.image.id.sequence() - 1].holder);
     EXPECT_TRUE(live.body == nullptr && live.error == nullptr);
   }
-  ASSERT_EQ(contents.ended.size(), 2u);
-  EXPECT_TRUE(contents.ended[0] == tasks[4].image);
-  EXPECT_TRUE(contents.ended[1] == tasks[5].image);
+  ASSERT_EQ(contents.ended.size(), kEndedStates);
+  for (size_t i = 0; i < kEndedStates; ++i)
+    EXPECT_TRUE(contents.ended[i] == tasks[kFirstEnded - 1 + i].image);
   EXPECT_GT(contents.ended_bytes[0], contents.ended_bytes[1]);  // has a result besides
 }
 
@@ -76,7 +76,8 @@ TEST_P(StoreConformance, FieldsAtTheirLimitsSurvive) {
   task.image.id = TaskId::Of(65535, TaskId::kMaxSequence);
   task.image.queue = task.image.type = task.image.attempt = task.image.term = UINT32_MAX;
   task.image.exchange = UINT32_MAX;
-  task.image.max_attempts = task.image.unspent = UINT16_MAX;
+  task.image.max_attempts = UINT16_MAX;
+  task.image.unspent = UINT32_MAX;
   task.image.when_ms = INT64_MIN;
   task.image.enqueued_at = {INT64_MAX};
   task.holder->incarnation = UINT64_MAX;
@@ -111,7 +112,46 @@ TEST_P(StoreConformance, WritingTheSameChangesTwiceIsWritingThemOnce) {
   }
   const StoreContents contents = ReadAll();
   EXPECT_EQ(contents.live.size(), 4u);
-  EXPECT_EQ(contents.ended.size(), 2u);
+  EXPECT_EQ(contents.ended.size(), kEndedStates);
+}
+
+TEST_P(StoreConformance, AMovedTaskStandsInItsNewPlaceAlone) {
+  WriteNames();
+  const TaskRecord task = MakeTask(1, TaskState::kReady);
+  Write({NewChange(task)});
+  TaskRecord moved = task;
+  moved.image.queue = 2;
+  moved.image.priority = 9;
+  TaskChange change = Change(moved);
+  change.left.push_back(TaskPlace::Of(task.image));
+  Write({change});
+  const StoreContents contents = ReadAll();
+  ASSERT_EQ(contents.live.size(), 1u);
+  EXPECT_TRUE(contents.live[0].image == moved.image);
+  ExpectSame(LoadOne(TaskPlace::Of(moved.image)), moved);
+}
+
+TEST_P(StoreConformance, AMovedTaskThatIsDeletedLeavesNothing) {
+  const TaskRecord task = MakeTask(1, TaskState::kReady);
+  Write({NewChange(task)});
+  TaskChange change = ChangeKeepingBody(task);
+  change.now.image.queue = 2;
+  change.left.push_back(TaskPlace::Of(task.image));
+  change.is_gone = true;
+  Write({change});
+  EXPECT_TRUE(ReadAll().live.empty());
+}
+
+TEST_P(StoreConformance, ARedrivenTaskStandsAmongTheLivingAlone) {
+  const TaskRecord dead = MakeTask(1, TaskState::kDead);
+  Write({NewChange(dead)});
+  TaskRecord ready = dead;
+  ready.image.state = TaskState::kReady;
+  ready.image.ordinal = 0;
+  ready.image.finished_at = {};
+  Write({ChangeKeepingBody(ready)});
+  EXPECT_TRUE(ReadAll().ended.empty());
+  ExpectSame(LoadOne(TaskPlace::Of(ready.image)), ready);
 }
 
 TEST_P(StoreConformance, ACutCheckpointIsMendedByTheNextOne) {
@@ -213,7 +253,7 @@ TEST_P(StoreConformance, RetentionRemovesWhatIsBelowItsBoundInThatQueueAlone) {
   }
   Write(changes);
   StoreChanges retention;
-  retention.counters.push_back({.queue = 1, .completed_from = 16, .dead_from = 7});
+  retention.counters.push_back({.queue = 1, .ended = {EndedRange{.from = 16}, {.from = 7}}});
   Write(retention);
   for (const TaskImage& image : ReadAll().ended) {
     if (image.queue != 1) continue;
@@ -225,7 +265,7 @@ TEST_P(StoreConformance, RetentionRemovesWhatIsBelowItsBoundInThatQueueAlone) {
 TEST_P(StoreConformance, LiveTasksComeInLeaseOrderAndEndedOnesByOrdinal) {
   std::vector<TaskChange> changes;
   for (uint64_t i = 60; i >= 1; --i) {
-    TaskRecord task = MakeTask(i, kTaskStates[i % 6]);
+    TaskRecord task = MakeTask(i, kTaskStates[i % std::size(kTaskStates)]);
     task.image.queue = 1 + static_cast<QueueId>(i % 2);
     task.image.type = 1 + static_cast<TypeId>(i % 3);
     task.image.priority = static_cast<uint8_t>(i % 10);

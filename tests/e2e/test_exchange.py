@@ -113,7 +113,7 @@ def test_a_newer_exchange_ends_the_one_that_waits(server):
     until(lambda: "treadle_exchanges_parked 1" in server.get("/metrics").body.decode())
     worker.exchange(want=0)
     thread.join(10)
-    assert replies == [{"leases": [], "reports": [], "lost": []}]
+    assert replies == [{"leases": [], "reports": [], "lost": [], "cancelled": []}]
 
 
 def test_a_worker_that_hangs_up_gets_nothing_and_loses_nothing(server):

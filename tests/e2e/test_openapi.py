@@ -60,6 +60,9 @@ def ids(shared_server):
             worker.complete(lease, result=[1, 2])
         elif state != "running":
             worker.fail(lease, retry=state == "retrying")
+    for state in ("cancelled", "moved", "deleted", "spare"):
+        result[state] = server.enqueue()
+    assert server.post(f"/v1/tasks/{result['cancelled']}/cancel", {"reason": "a test"}).status == 200
     result["ready"] = server.enqueue()
     result["scheduled"] = server.enqueue(delay_ms=10**9)
     return result
@@ -99,7 +102,8 @@ def test_every_example_request_is_taken(shared_server, ids):
         for example in op.get("requestBody", {}).get("content", {}).get("application/json", {}).get(
                 "examples", {}).values():
             body = {**example["value"], **({"wait_ms": 0} if operation == "exchange" else {})}
-            answer = check(operation, shared_server.call(method, path.replace("{queue}", "examples"), body))
+            path = path.replace("{queue}", "examples").replace("{id}", ids["spare"])
+            answer = check(operation, shared_server.call(method, path, body))
             assert answer.status < 300, answer
 
 
@@ -123,6 +127,32 @@ def calls():
     for operation, path in (("getTask", ""), ("getPayload", "/payload"), ("getResult", "/result")):
         yield operation, f"/v1/tasks/1-999999{path}", None, 404
         yield operation, f"/v1/tasks/x{path}", None, 400
+    for state in ("completed", "dead", "retrying", "running", "ready", "scheduled", "cancelled"):
+        yield "explainTask", "/v1/tasks/{" + state + "}/explain", None, 200
+    yield "editTask", "/v1/tasks/{moved}", {"queue": "elsewhere", "delay_ms": 1000}, 200
+    yield "editTask", "/v1/tasks/{running}", {"priority": 1}, 409
+    yield "editTask", "/v1/tasks/{ready}", {}, 400
+    yield "editTask", "/v1/tasks/{ready}", None, 415
+    yield "editTask", "/v1/tasks/1-999999", {"priority": 1}, 404
+    yield "deleteTask", "/v1/tasks/{deleted}", None, 200
+    yield "deleteTask", "/v1/tasks/{deleted}", None, 404
+    yield "deleteTask", "/v1/tasks/{running}", None, 409
+    yield "deleteTask", "/v1/tasks/x", None, 400
+    yield "runTaskNow", "/v1/tasks/{scheduled}/run-now", None, 200
+    yield "runTaskNow", "/v1/tasks/{dead}/run-now", None, 409
+    yield "redriveTask", "/v1/tasks/{ready}/redrive", None, 409
+    yield "redriveTask", "/v1/tasks/{cancelled}/redrive", None, 200
+    yield "cancelTask", "/v1/tasks/{completed}/cancel", None, 409
+    yield "cancelTask", "/v1/tasks/{running}/cancel", {"reason": "enough"}, 200
+    yield "cancelTask", "/v1/tasks/{running}/cancel", {"reason": 1}, 400
+    for operation, path in (("explainTask", "explain"), ("runTaskNow", "run-now"), ("cancelTask", "cancel"),
+                            ("redriveTask", "redrive")):
+        yield operation, f"/v1/tasks/1-999999/{path}", None, 404
+        yield operation, f"/v1/tasks/x/{path}", None, 400
+    for operation in ("pause", "resume"):
+        yield operation + "Queue", f"/v1/queues/default/{operation}", None, 200
+        yield operation + "Queue", f"/v1/queues/none/{operation}", None, 404
+        yield operation + "Queue", f"/v1/queues/not%20one/{operation}", None, 400
     yield "listQueues", "/v1/queues", None, 200
     yield "listQueues", "/v1/queues?a=1", None, 400
     yield "getQueue", "/v1/queues/default", None, 200

@@ -175,7 +175,8 @@ def test_queues_count_their_tasks_and_keep_their_policy(server):
     worker.complete(leases[0])
     worker.fail(leases[1], retry=False)
     queue = server.queue("billing.invoices")
-    assert queue["tasks"] == {"scheduled": 0, "ready": 1, "running": 0, "retrying": 0, "completed": 1, "dead": 1}
+    assert queue["tasks"] == {"scheduled": 0, "ready": 1, "running": 0, "retrying": 0, "completed": 1, "dead": 1,
+                              "cancelled": 0}
     assert queue["accepted"] == sum(queue["tasks"].values()) + sum(queue["removed"].values())
 
     change = {"retry": {"backoff_cap_ms": 3_600_000}, "lease_ms": 5_000}

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import time
 import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,6 +77,10 @@ class Http:
             return Answer(response, response.read())
         finally:
             connection.close()
+
+    def later(self, method, path, body=None):
+        """The same in a thread of its own: a future answer."""
+        return ThreadPoolExecutor(1).submit(self.call, method, path, body)
 
     def get(self, path, **options):
         return self.call("GET", path, **options)

@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdlib>
+#include <iterator>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -38,6 +40,7 @@ class ModelRun {
     reference_.policy.retention.dead_ms = 90'000;
     reference_.policy.lease_ms = 5'000;
     reference_.policy.idempotency_window_ms = 20'000;
+    reference_.policy.cancel_grace_ms = 3'000;
     reference_.wall_ms = 1'000'000;
     InBatch([&] {
       for (const std::string& queue : queues_)
@@ -53,6 +56,7 @@ class ModelRun {
       }
       reference_.Tick();
       TakeDueTimes();
+      TakeOrderOfCancellation();
       const uint64_t commands = 1 + random_.Below(4);
       for (uint64_t i = 0; i < commands; ++i) Command();
     });
@@ -73,13 +77,17 @@ class ModelRun {
     }
     EXPECT_EQ(engine_.state().tasks().size(), kept);
     uint64_t accepted = 0;
-    uint64_t removed = 0;
+    std::array<uint64_t, kRemovals> removed{};
     for (const QueueView& queue : engine_.Queues()) {
       accepted += queue.counters.accepted;
-      removed += queue.counters.removed_retention;
+      for (size_t i = 0; i < kRemovals; ++i) removed[i] += queue.counters.removed[i];
     }
     EXPECT_EQ(accepted, reference_.accepted);
-    EXPECT_EQ(removed, reference_.removed);
+    EXPECT_THAT(removed,
+                testing::ElementsAre(reference_.removed, reference_.deleted, reference_.moved));
+    for (const LeaseHolder& holder : Holders())
+      EXPECT_THAT(engine_.CancelRequestsOf(holder),
+                  testing::UnorderedElementsAreArray(reference_.CancelRequestsOf(holder)));
   }
 
   // The frames so far make the same engine again.
@@ -119,6 +127,8 @@ class ModelRun {
               std::tuple(task.id, task.state, task.priority, task.attempt, task.spent, task.term,
                          task.reported, engine_.state().FindQueue(task.queue)->id,
                          engine_.state().FindType(task.type)));
+    EXPECT_EQ(image.max_attempts, task.max_attempts);
+    EXPECT_EQ(image.cancel_requested, task.cancel_requested);
     EXPECT_EQ(slot.parts->body->payload, task.payload);
     EXPECT_EQ(slot.parts->error ? slot.parts->error->code : "", task.error_code);
     EXPECT_EQ(slot.parts->result ? slot.parts->result->bytes : "", task.result);
@@ -144,8 +154,30 @@ class ModelRun {
     }
   }
 
+  // Which of several that were cancelled in the same moment was the first is the engine's to say.
+  void TakeOrderOfCancellation() {
+    for (auto& [id, task] : reference_.tasks()) {
+      if (task.state != TaskState::kCancelled || task.end_order != 0) continue;
+      const TaskSlot* slot = engine_.Peek(id);
+      ASSERT_NE(slot, nullptr);
+      task.end_order = slot->image.ordinal;
+    }
+  }
+
+  std::vector<LeaseHolder> Holders() const {
+    std::vector<LeaseHolder> holders;
+    for (const char* name : {"w0", "w1", "w2"})
+      for (const uint64_t incarnation : {0U, 1U}) holders.push_back({name, incarnation});
+    return holders;
+  }
+
   void Command() {
-    switch (random_.Below(8)) {
+    switch (random_.Below(11)) {
+      case 8:
+      case 9:
+        return ByHand();
+      case 10:
+        return PauseOrResume();
       case 0:
       case 1:
         return Enqueue();
@@ -232,6 +264,55 @@ class ModelRun {
     EXPECT_EQ(engine_.Renew(tokens), reference_.Renew(tokens));
   }
 
+  void ByHand() {
+    TaskCommand command;
+    command.kind = static_cast<TaskCommand::Kind>(random_.Below(5));
+    command.id = SomeToken().task;
+    if (random_.OneIn(2) && !reference_.tasks().empty()) {
+      auto it = reference_.tasks().begin();
+      std::advance(it, random_.Below(reference_.tasks().size()));
+      command.id = it->first;
+    }
+    if (command.kind == TaskCommand::Kind::kEdit) command.edit = RandomEdit();
+    const Outcome<TaskStanding> got = engine_.Do(command, nullptr, true);
+    const auto [code, standing] = reference_.Do(command);
+    EXPECT_EQ(got.reply.status().code(), code) << got.reply.status().ToString();
+    if (code != Code::kOk || !got.reply.ok()) return;
+    EXPECT_EQ(std::tuple(got.reply->id, got.reply->state, got.reply->cancel_requested,
+                         got.reply->changed),
+              std::tuple(standing.id, standing.state, standing.cancel_requested, standing.changed));
+    TakeOrderOfCancellation();
+  }
+
+  TaskEdit RandomEdit() {
+    TaskEdit edit;
+    if (random_.OneIn(2)) edit.queue = queues_[random_.Below(2)];
+    if (random_.OneIn(2)) edit.priority = static_cast<uint8_t>(random_.Below(3) * 4);
+    if (random_.OneIn(2)) edit.max_attempts = static_cast<uint16_t>(1 + random_.Below(4));
+    if (random_.OneIn(3))
+      edit.run_at = WallTime{reference_.wall_ms + static_cast<int64_t>(random_.Below(4'000)) - 500};
+    if (random_.OneIn(3)) {
+      auto body = std::make_shared<TaskBody>();
+      body->payload = std::string(random_.Below(30), 'y');
+      body->payload_sha256 = Sha256Of(body->payload);
+      edit.payload = body;
+    }
+    return edit;
+  }
+
+  void PauseOrResume() {
+    const std::string& queue = queues_[random_.Below(2)];
+    const bool pause = random_.OneIn(3);
+    QueuePolicy policy = reference_.policy;
+    policy.paused = pause;
+    EXPECT_TRUE(engine_.Configure(queue, policy).ok());
+    if (pause) {
+      reference_.paused.insert(queue);
+    } else {
+      reference_.paused.erase(queue);
+    }
+  }
+
   void Report() {
     treadle::Report report;
     report.token = SomeToken();
@@ -248,6 +329,7 @@ class ModelRun {
     const Outcome<bool> got = engine_.Apply(report, nullptr, true);
     EXPECT_EQ(got.reply.status().code(), reference_.Apply(report)) << report.token.ToString();
     TakeDueTimes();
+    TakeOrderOfCancellation();
   }
 
   const std::vector<std::string> queues_ = {"default", "billing.invoices"};

@@ -69,11 +69,11 @@ std::vector<Token> Reference::Lease(const LeaseCommand& command) {
   for (auto& [id, task] : tasks_) {
     if (task.state == TaskState::kRunning && task.holder == command.holder &&
         task.exchange == command.exchange) {
-      task.lease_end_ms = shard_ms + policy.lease_ms;
+      Lease(&task);
       leases.push_back(task.token());
     }
-    if (task.state == TaskState::kReady && Contains(command.queues, task.queue) &&
-        Contains(command.types, task.type))
+    if (task.state == TaskState::kReady && !paused.contains(task.queue) &&
+        Contains(command.queues, task.queue) && Contains(command.types, task.type))
       ready.push_back(&task);
   }
   if (!leases.empty()) return leases;
@@ -89,10 +89,16 @@ std::vector<Token> Reference::Lease(const LeaseCommand& command) {
     task->reported = false;
     task->holder = command.holder;
     task->exchange = command.exchange;
-    task->lease_end_ms = shard_ms + policy.lease_ms;
+    task->revoke_ms = 0;
+    Lease(task);
     leases.push_back(task->token());
   }
   return leases;
+}
+
+void Reference::Lease(ReferenceTask* task) const {
+  task->lease_end_ms = shard_ms + policy.lease_ms;
+  if (task->revoke_ms != 0) task->lease_end_ms = std::min(task->lease_end_ms, task->revoke_ms);
 }
 
 Code Reference::Apply(const Report& report) {
@@ -117,15 +123,19 @@ Code Reference::Apply(const Report& report) {
     case Report::Kind::kReleased:
       task.reported = true;
       task.spent -= 1;
-      task.state = TaskState::kReady;
+      if (task.cancel_requested)
+        End(&task, TaskState::kCancelled);
+      else
+        task.state = TaskState::kReady;
       break;
   }
   return Code::kOk;
 }
 
 void Reference::Fail(ReferenceTask* task, const std::string& code, bool reported, bool retry) {
-  task->error_code = code;
   task->reported = reported;
+  if (task->cancel_requested) return End(task, TaskState::kCancelled);
+  task->error_code = code;
   if (!retry || task->spent >= task->max_attempts) return End(task, TaskState::kDead);
   task->state = TaskState::kRetrying;
   task->due_ms = -1;  // drawn by chance: the test takes it from the engine, and checks its range
@@ -133,8 +143,9 @@ void Reference::Fail(ReferenceTask* task, const std::string& code, bool reported
 
 void Reference::End(ReferenceTask* task, TaskState state) {
   task->state = state;
+  task->cancel_requested = false;
   task->ended_ms = shard_ms;
-  task->end_order = ++ends_;
+  task->end_order = state == TaskState::kCancelled ? 0 : ++ends_;
 }
 
 std::vector<Token> Reference::Renew(const std::vector<Token>& tokens) {
@@ -143,7 +154,7 @@ std::vector<Token> Reference::Renew(const std::vector<Token>& tokens) {
     const auto it = tasks_.find(token.task);
     if (it != tasks_.end() && it->second.state == TaskState::kRunning &&
         it->second.token() == token) {
-      it->second.lease_end_ms = shard_ms + policy.lease_ms;
+      Lease(&it->second);
     } else {
       lost.push_back(token);
     }
@@ -168,14 +179,15 @@ void Reference::Tick() {
 }
 
 void Reference::Retain() {
-  std::map<std::string, std::vector<ReferenceTask*>> completed;
+  std::map<std::pair<std::string, TaskState>, std::vector<ReferenceTask*>> counted;
   std::vector<TaskId> gone;
   for (auto& [id, task] : tasks_) {
-    if (task.state == TaskState::kCompleted) completed[task.queue].push_back(&task);
+    if (task.state == TaskState::kCompleted || task.state == TaskState::kCancelled)
+      counted[{task.queue, task.state}].push_back(&task);
     if (task.state == TaskState::kDead && task.ended_ms + policy.retention.dead_ms < shard_ms)
       gone.push_back(id);
   }
-  for (auto& [queue, tasks] : completed) {
+  for (auto& [place, tasks] : counted) {
     std::sort(tasks.begin(), tasks.end(), [](const ReferenceTask* a, const ReferenceTask* b) {
       return a->end_order > b->end_order;
     });

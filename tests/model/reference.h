@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/commands.h"
@@ -28,9 +30,11 @@ struct ReferenceTask {
   LeaseHolder holder;
   uint32_t exchange = 0;
   int64_t lease_end_ms = 0;
-  int64_t due_ms = 0;  // scheduled: wall; retrying: shard
+  bool cancel_requested = false;
+  int64_t revoke_ms = 0;  // running: no renewal goes beyond it; 0: none
+  int64_t due_ms = 0;     // scheduled: wall; retrying: shard
   int64_t ended_ms = 0;
-  uint64_t end_order = 0;
+  uint64_t end_order = 0;  // cancelled: 0 until the test has asked the engine
   std::string error_code;
   std::string result;
 
@@ -43,20 +47,26 @@ class Reference {
 
   int64_t shard_ms = 0;
   int64_t wall_ms = 0;
-  QueuePolicy policy;  // of every queue
+  QueuePolicy policy;  // of every queue, but for `paused`
+  std::set<std::string> paused;
 
   /// The ids, or nothing if a key is taken by another request.
   std::optional<std::vector<EnqueueReply::Task>> Enqueue(const std::vector<NewTask>& tasks);
   std::vector<Token> Lease(const LeaseCommand& command);
   Code Apply(const Report& report);
   std::vector<Token> Renew(const std::vector<Token>& tokens);
+  /// Its code, and what the engine must say of the task if that is OK.
+  std::pair<Code, TaskStanding> Do(const TaskCommand& command);
+  std::vector<Token> CancelRequestsOf(const LeaseHolder& holder) const;
   /// What is due: leases lost and tasks ready again, then the retention of queues that changed.
   void Tick();
   void Retain();
 
   std::map<TaskId, ReferenceTask>& tasks() { return tasks_; }
   uint64_t accepted = 0;
-  uint64_t removed = 0;
+  uint64_t removed = 0;  // by retention
+  uint64_t deleted = 0;
+  uint64_t moved = 0;
 
  private:
   struct Key {
@@ -65,6 +75,12 @@ class Reference {
     int64_t expires_ms;
   };
 
+  Code RunNow(ReferenceTask* task, bool* changed);
+  Code Cancel(ReferenceTask* task, bool* changed);
+  Code Redrive(ReferenceTask* task, bool* changed);
+  Code Edit(ReferenceTask* task, const TaskEdit& edit, bool* changed);
+  Code Delete(const ReferenceTask& task);
+  void Lease(ReferenceTask* task) const;
   void Fail(ReferenceTask* task, const std::string& code, bool reported, bool retry);
   void End(ReferenceTask* task, TaskState state);
 

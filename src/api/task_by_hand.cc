@@ -1,0 +1,94 @@
+// What people ask of one task: run it now, cancel, redrive, edit, delete.
+
+#include "api/handlers.h"
+#include "api/json_in.h"
+#include "api/json_out.h"
+#include "api/task_in.h"
+#include "api/text_in.h"
+#include "model/limits.h"
+
+namespace treadle::api {
+namespace {
+
+using http::ProblemResponse;
+using http::RequestContext;
+using http::Responder;
+
+http::Response WhereItStands(const TaskStanding& task) {
+  std::string body;
+  JsonOut out(&body);
+  out.Open('{').Key("id").PlainText(task.id.ToString());
+  out.Key("state").PlainText(*TaskStateName(task.state));
+  out.Key("changed").Flag(task.changed);
+  out.Key("cancel_requested").Flag(task.cancel_requested).Close('}');
+  return JsonResponse(200, std::move(body));
+}
+
+void Do(const Api& api, const Result<TaskCommand>& command, Responder responder) {
+  if (!command.ok()) return responder.Send(ProblemResponse(command.status()));
+  api.node->Do(*command, [to = Shared(std::move(responder))](const Result<TaskStanding>& task) {
+    to->Send(task.ok() ? WhereItStands(*task) : ProblemResponse(task.status()));
+  });
+}
+
+Result<TaskCommand> ReadCommand(const RequestContext& context, TaskCommand::Kind kind) {
+  TREADLE_RETURN_IF_ERROR(ReadQuery(context.request, {}).status());
+  TREADLE_ASSIGN_OR_RETURN(const TaskId id, TaskIdOf(context));
+  return TaskCommand{.kind = kind, .id = id};
+}
+
+Result<TaskCommand> ReadBare(const RequestContext& context, TaskCommand::Kind kind) {
+  if (!context.request.body.empty())
+    return Status(Code::kInvalidArgument, "the request body must be empty");
+  return ReadCommand(context, kind);
+}
+
+constexpr JsonField<std::string> kCancelFields[] = {{"reason", ReadText}};
+
+Result<TaskCommand> ReadCancel(RequestContext& context) {
+  TREADLE_ASSIGN_OR_RETURN(TaskCommand command, ReadCommand(context, TaskCommand::Kind::kCancel));
+  if (context.request.body.empty()) return command;
+  TREADLE_RETURN_IF_ERROR(ParseJson(
+      &context.request.body, "the request body",
+      [&](JsonValue value) { return ReadObject(value, kCancelFields, &command.reason); }));
+  if (command.reason.size() > limits::kErrorMessageBytes)
+    return Status(
+        Code::kInvalidArgument,
+        "reason must have at most " + std::to_string(limits::kErrorMessageBytes) + " bytes");
+  return command;
+}
+
+Result<TaskCommand> ReadEdit(RequestContext& context) {
+  TREADLE_ASSIGN_OR_RETURN(TaskCommand command, ReadCommand(context, TaskCommand::Kind::kEdit));
+  TREADLE_ASSIGN_OR_RETURN(command.edit, ReadTaskEdit(&context.request.body));
+  return command;
+}
+
+}  // namespace
+
+void RunTaskNow(const Api& api, RequestContext& context, Responder responder) {
+  Do(api, ReadBare(context, TaskCommand::Kind::kRunNow), std::move(responder));
+}
+
+void CancelTask(const Api& api, RequestContext& context, Responder responder) {
+  if (!context.request.body.empty())
+    if (auto refusal = RefuseOtherThanJson(context.request))
+      return responder.Send(*std::move(refusal));
+  Do(api, ReadCancel(context), std::move(responder));
+}
+
+void RedriveTask(const Api& api, RequestContext& context, Responder responder) {
+  Do(api, ReadBare(context, TaskCommand::Kind::kRedrive), std::move(responder));
+}
+
+void EditTask(const Api& api, RequestContext& context, Responder responder) {
+  if (auto refusal = RefuseOtherThanJson(context.request))
+    return responder.Send(*std::move(refusal));
+  Do(api, ReadEdit(context), std::move(responder));
+}
+
+void DeleteTask(const Api& api, RequestContext& context, Responder responder) {
+  Do(api, ReadBare(context, TaskCommand::Kind::kDelete), std::move(responder));
+}
+
+}  // namespace treadle::api

@@ -1,0 +1,147 @@
+// Explain: why a task is not running, in one sentence, and what would change that.
+
+#include <string>
+
+#include "api/handlers.h"
+#include "api/json_out.h"
+#include "api/text_in.h"
+
+namespace treadle::api {
+namespace {
+
+struct Answer {
+  std::string_view reason;  // stable, for programs
+  std::string summary;      // for people
+  std::string next;         // what would change it; empty: nothing
+};
+
+std::string Counted(uint64_t n, const std::string& thing) {
+  return std::to_string(n) + " " + thing + (n == 1 ? "" : "s");
+}
+
+std::string ErrorOf(const TaskRecord& task) {
+  if (!task.error) return "";
+  return ": " + task.error->code + (task.error->message.empty() ? "" : ": " + task.error->message);
+}
+
+std::string AttemptOf(const TaskImage& image) {
+  return "attempt " + std::to_string(image.spent()) + " of " + std::to_string(image.max_attempts);
+}
+
+Answer WaitsForItsTime(const TaskView& view, const std::string& id) {
+  return {"not_due", "It is not due before " + FormatWallTime({view.task.image.when_ms}) + ".",
+          "treadle task run-now " + id + " makes it ready at once."};
+}
+
+Answer WaitsForItsBackoff(const TaskView& view, const std::string& id) {
+  return {"backing_off",
+          "Its " + AttemptOf(view.task.image) + " failed" + ErrorOf(view.task) +
+              "; the next begins not before " + FormatWallTime(view.next_attempt_at) + ".",
+          "treadle task run-now " + id + " does not wait for that."};
+}
+
+Answer Runs(const TaskReasons& reasons, const std::string& id) {
+  const TaskRecord& task = reasons.view.task;
+  const std::string who = "worker " + task.holder->worker;
+  if (task.image.cancel_requested)
+    return {"cancelling",
+            "It is to be cancelled, and " + who + " is told; its lease ends at " +
+                FormatWallTime(reasons.lease_ends) + " unless it ends by itself before.",
+            ""};
+  return {"running",
+          "It is running: " + who + " has been at " + AttemptOf(task.image) + " since " +
+              FormatWallTime(task.image.started_at) + ", and its lease lasts until " +
+              FormatWallTime(reasons.lease_ends) + " unless it is renewed.",
+          "treadle task cancel " + id + " asks the worker to stop."};
+}
+
+Answer WaitsForAWorker(const Explanation& facts, const std::string& id) {
+  const TaskReasons& reasons = facts.reasons;
+  const std::string what = "tasks of type " + reasons.view.type + " in queue " + reasons.view.queue;
+  if (facts.workers == 0)
+    return {"no_worker", "No worker asks for " + what + ".",
+            "Start one, for example: treadle worker exec " + reasons.view.type + " --queue " +
+                reasons.view.queue + " -- PROGRAM"};
+  if (facts.workers_free > 0)
+    return {"about_to_start", "A worker is free for it: it starts at any moment.", ""};
+  const std::string ahead = reasons.more_ahead ? "more than " + Counted(reasons.ahead, "task")
+                                               : Counted(reasons.ahead, "task");
+  return {"workers_busy",
+          Counted(facts.workers, "worker") + " asked for " + what + ", and " +
+              (facts.workers == 1 ? "has its" : "have their") + " hands full; " + ahead +
+              (reasons.ahead == 1 && !reasons.more_ahead ? " goes first." : " go first."),
+          "More workers, or more concurrency, or a higher priority: treadle task edit " + id +
+              " --priority 9"};
+}
+
+Answer HasEnded(const TaskView& view, const std::string& id) {
+  const TaskImage& image = view.task.image;
+  const std::string at = " at " + FormatWallTime(image.finished_at);
+  if (image.state == TaskState::kCompleted)
+    return {"completed", "It has completed" + at + ".",
+            "treadle task result " + id + " prints what it returned."};
+  const std::string next = "treadle task redrive " + id + " has it run once more.";
+  if (image.state == TaskState::kDead)
+    return {"dead",
+            "It is dead since its " + AttemptOf(image) + " failed" + at + ErrorOf(view.task) + ".",
+            next};
+  return {"cancelled", "It was cancelled" + at + ErrorOf(view.task) + ".", next};
+}
+
+Answer Because(const Explanation& facts) {
+  const TaskReasons& reasons = facts.reasons;
+  const TaskImage& image = reasons.view.task.image;
+  const std::string id = image.id.ToString();
+  if (IsTerminal(image.state)) return HasEnded(reasons.view, id);
+  if (image.state == TaskState::kRunning) return Runs(reasons, id);
+  if (image.state == TaskState::kScheduled) return WaitsForItsTime(reasons.view, id);
+  if (image.state == TaskState::kRetrying) return WaitsForItsBackoff(reasons.view, id);
+  if (reasons.paused)
+    return {"queue_paused", "Its queue " + reasons.view.queue + " is paused.",
+            "treadle queue resume " + reasons.view.queue + " lets its tasks go on."};
+  return WaitsForAWorker(facts, id);
+}
+
+// What holds besides, and would still hold after `answer.next`.
+void AddWhatElse(const Explanation& facts, Answer* answer) {
+  const TaskState state = facts.reasons.view.task.image.state;
+  if (facts.reasons.paused && (state == TaskState::kScheduled || state == TaskState::kRetrying))
+    answer->summary += " Its queue is paused, too.";
+  if (facts.enqueue_refused)
+    answer->summary += " The server's disk is nearly full: it takes no new tasks.";
+}
+
+http::Response Why(const Explanation& facts) {
+  Answer answer = Because(facts);
+  AddWhatElse(facts, &answer);
+  const TaskView& view = facts.reasons.view;
+  std::string body;
+  JsonOut out(&body);
+  out.Open('{').Key("id").PlainText(view.task.image.id.ToString());
+  out.Key("state").PlainText(*TaskStateName(view.task.image.state));
+  out.Key("queue").PlainText(view.queue).Key("type").PlainText(view.type);
+  out.Key("reason").PlainText(answer.reason).Key("summary").Text(answer.summary);
+  if (!answer.next.empty()) out.Key("next").Text(answer.next);
+  out.Key("queue_paused").Flag(facts.reasons.paused);
+  out.Key("ahead").Number(facts.reasons.ahead).Key("more_ahead").Flag(facts.reasons.more_ahead);
+  out.Key("workers").Number(facts.workers).Key("workers_free").Number(facts.workers_free);
+  out.Close('}');
+  return JsonResponse(200, std::move(body));
+}
+
+Result<TaskId> ReadTarget(const http::RequestContext& context) {
+  TREADLE_RETURN_IF_ERROR(ReadQuery(context.request, {}).status());
+  return TaskIdOf(context);
+}
+
+}  // namespace
+
+void ExplainTask(const Api& api, http::RequestContext& context, http::Responder responder) {
+  const Result<TaskId> id = ReadTarget(context);
+  if (!id.ok()) return responder.Send(http::ProblemResponse(id.status()));
+  api.node->Explain(*id, [to = Shared(std::move(responder))](const Result<Explanation>& facts) {
+    to->Send(facts.ok() ? Why(*facts) : http::ProblemResponse(facts.status()));
+  });
+}
+
+}  // namespace treadle::api

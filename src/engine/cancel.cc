@@ -1,0 +1,30 @@
+// Cancel: a task that waits ends at once. One that runs is marked, durably; its worker is told, and
+// may still complete it. Whatever else ends the attempt cancels the task, the end of the queue's
+// grace at the latest.
+
+#include <algorithm>
+
+#include "engine/engine.h"
+#include "engine/task_refusal.h"
+
+namespace treadle {
+
+Result<TaskStanding> Engine::Cancel(const TaskRecord& task, const std::string& reason) {
+  TaskImage image = task.image;
+  if (image.state == TaskState::kCancelled || image.cancel_requested) return Standing(image, false);
+  if (IsTerminal(image.state)) return WrongState(image, "there is nothing left to cancel");
+  auto why = std::make_shared<TaskError>(TaskError{"asked", reason});
+  if (image.state != TaskState::kRunning) {
+    End(image, TaskState::kCancelled, std::move(why), nullptr);
+    return Standing(state_.Find(image.id)->image, true);
+  }
+  const int64_t grace_ms = state_.queue(image.queue).policy.cancel_grace_ms;
+  const int64_t end_ms = (state_.now() + grace_ms).ms;
+  image.when_ms = image.when_ms == 0 ? end_ms : std::min(image.when_ms, end_ms);
+  image.cancel_requested = true;
+  cancel_requests_.push_back({*task.holder, image.token()});
+  Emit(TaskIsNow{.image = image, .holder = task.holder, .error = std::move(why)});
+  return Standing(image, true);
+}
+
+}  // namespace treadle

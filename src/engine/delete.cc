@@ -1,0 +1,21 @@
+// Delete: nothing of a task is kept, and its idempotency key is free again.
+
+#include "engine/engine.h"
+#include "engine/task_refusal.h"
+
+namespace treadle {
+
+Result<TaskStanding> Engine::Delete(const TaskRecord& task) {
+  const TaskImage image = task.image;
+  if (image.state == TaskState::kRunning) return WrongState(image, "cancel it first");
+  if (const std::string& text = task.body->idempotency_key; !text.empty()) {
+    const IdempotencyId id = IdempotencyIdOf(state_.queue(image.queue).name, text);
+    const KeyIsNow* key = state_.keys().Find(id);
+    if (key != nullptr && key->task == image.id) Emit(KeyIsGone{id});
+  }
+  if (!IsTerminal(image.state)) ended_.push_back(image.id);  // for those who wait for its end
+  Emit(TaskIsGone{.id = image.id, .place = QueuePlace::Of(image)});
+  return Standing(image, true);
+}
+
+}  // namespace treadle

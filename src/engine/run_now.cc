@@ -1,0 +1,27 @@
+// RunNow: a task that waits for its time does not.
+
+#include "engine/engine.h"
+#include "engine/task_refusal.h"
+
+namespace treadle {
+
+Result<TaskStanding> Engine::RunNow(const TaskRecord& task) {
+  const TaskImage& image = task.image;
+  switch (image.state) {
+    case TaskState::kScheduled:
+    case TaskState::kRetrying:
+      MakeReady(image);
+      return Standing(state_.Find(image.id)->image, true);
+    case TaskState::kReady:
+    case TaskState::kRunning:
+      return Standing(image, false);
+    case TaskState::kCompleted:
+      return WrongState(image, "enqueue another");
+    case TaskState::kDead:
+    case TaskState::kCancelled:
+      return WrongState(image, "redrive it");
+  }
+  return Status(Code::kInternal, "no such state");
+}
+
+}  // namespace treadle

@@ -1,0 +1,22 @@
+// How a command says that a task is in the wrong state for it.
+#pragma once
+
+#include <string>
+
+#include "base/status.h"
+#include "engine/commands.h"
+#include "model/task.h"
+
+namespace treadle {
+
+/// FAILED_PRECONDITION "task 1-42 is running; <instead>".
+inline Status WrongState(const TaskImage& image, const std::string& instead) {
+  return {Code::kFailedPrecondition, "task " + image.id.ToString() + " is " +
+                                         std::string(*TaskStateName(image.state)) + "; " + instead};
+}
+
+inline TaskStanding Standing(const TaskImage& image, bool changed) {
+  return {image.id, image.state, image.cancel_requested, changed};
+}
+
+}  // namespace treadle

@@ -1,0 +1,59 @@
+// Shard: what people ask of single tasks.
+
+#include <algorithm>
+#include <utility>
+
+#include "node/shard.h"
+
+namespace treadle {
+namespace {
+
+constexpr int64_t kWorkerIsThereMs = 70'000;  // longer than any long poll
+
+}  // namespace
+
+void Shard::Do(TaskCommand command, Callback<TaskStanding> done) {
+  if (failed_) return;
+  Outcome<TaskStanding> outcome = Open().Do(command, nullptr, false);
+  if (outcome.needs.empty()) return Answer<TaskStanding>(std::move(done), std::move(outcome.reply));
+  Load(outcome.needs,
+       [this, command = std::move(command), done = std::move(done)](const Loaded& loaded) {
+         Answer<TaskStanding>(done, Open().Do(command, Find(loaded, command.id), true).reply);
+       });
+}
+
+void Shard::Explain(TaskId id, Callback<Explanation> done) {
+  if (failed_) return;
+  const auto answer = [this, done = std::move(done)](Outcome<TaskReasons> outcome) {
+    if (!outcome.reply.ok()) return Answer<Explanation>(done, outcome.reply.status());
+    Answer<Explanation>(done, WithWorkers(*std::move(outcome.reply)));
+  };
+  Outcome<TaskReasons> outcome = Open().Explain(id, nullptr, false);
+  if (outcome.needs.empty()) return answer(std::move(outcome));
+  Load(outcome.needs, [this, id, answer](const Loaded& loaded) {
+    answer(Open().Explain(id, Find(loaded, id), true));
+  });
+}
+
+Explanation Shard::WithWorkers(TaskReasons reasons) const {
+  Explanation explanation{.reasons = std::move(reasons)};
+  const TaskView& view = explanation.reasons.view;
+  const int64_t since = env_.clock->MonotonicMs() - kWorkerIsThereMs;
+  explanation.workers =
+      static_cast<uint64_t>(std::ranges::count_if(sessions_, [&](const auto& entry) {
+        const Session& session = entry.second;
+        return session.seen_ms >= since &&
+               std::ranges::find(session.queues, view.queue) != session.queues.end() &&
+               std::ranges::find(session.types, view.type) != session.types.end();
+      }));
+  explanation.workers_free = waiters_.WaitingFor(view.queue, view.type);
+  explanation.enqueue_refused = space_->refuses();
+  return explanation;
+}
+
+const TaskRecord* Shard::Find(const Loaded& loaded, TaskId id) {
+  const auto it = loaded.find(id);
+  return it == loaded.end() ? nullptr : &it->second;
+}
+
+}  // namespace treadle

@@ -1,0 +1,120 @@
+// Reference: what people ask of single tasks.
+
+#include <algorithm>
+
+#include "tests/model/reference.h"
+
+namespace treadle::model {
+namespace {
+
+bool Waits(const ReferenceTask& task) {
+  return task.state == TaskState::kScheduled || task.state == TaskState::kReady ||
+         task.state == TaskState::kRetrying;
+}
+
+// Sets `to`, and says whether that changed it.
+template <class T, class U>
+bool Set(T* to, const U& value) {
+  const bool changed = *to != value;
+  *to = value;
+  return changed;
+}
+
+}  // namespace
+
+std::pair<Code, TaskStanding> Reference::Do(const TaskCommand& command) {
+  const auto it = tasks_.find(command.id);
+  if (it == tasks_.end()) return {Code::kNotFound, {}};
+  ReferenceTask& task = it->second;
+  bool changed = true;
+  Code code = Code::kOk;
+  switch (command.kind) {
+    case TaskCommand::Kind::kRunNow:
+      code = RunNow(&task, &changed);
+      break;
+    case TaskCommand::Kind::kCancel:
+      code = Cancel(&task, &changed);
+      break;
+    case TaskCommand::Kind::kRedrive:
+      code = Redrive(&task, &changed);
+      break;
+    case TaskCommand::Kind::kEdit:
+      code = Edit(&task, command.edit, &changed);
+      break;
+    case TaskCommand::Kind::kDelete:
+      if (task.state == TaskState::kRunning) return {Code::kFailedPrecondition, {}};
+      const TaskStanding last{task.id, task.state, false, true};
+      Delete(task);
+      return {Code::kOk, last};
+  }
+  return {code, {task.id, task.state, task.cancel_requested, changed}};
+}
+
+Code Reference::RunNow(ReferenceTask* task, bool* changed) {
+  if (IsTerminal(task->state)) return Code::kFailedPrecondition;
+  *changed = task->state == TaskState::kScheduled || task->state == TaskState::kRetrying;
+  if (*changed) task->state = TaskState::kReady;
+  return Code::kOk;
+}
+
+Code Reference::Cancel(ReferenceTask* task, bool* changed) {
+  *changed = task->state != TaskState::kCancelled && !task->cancel_requested;
+  if (!*changed) return Code::kOk;
+  if (IsTerminal(task->state)) return Code::kFailedPrecondition;
+  task->error_code = "asked";
+  if (task->state != TaskState::kRunning) return End(task, TaskState::kCancelled), Code::kOk;
+  task->cancel_requested = true;
+  task->revoke_ms = shard_ms + policy.cancel_grace_ms;
+  Lease(task);
+  return Code::kOk;
+}
+
+Code Reference::Redrive(ReferenceTask* task, bool*) {
+  if (task->state != TaskState::kDead && task->state != TaskState::kCancelled)
+    return Code::kFailedPrecondition;
+  task->state = TaskState::kReady;
+  task->spent = 0;
+  return Code::kOk;
+}
+
+Code Reference::Edit(ReferenceTask* task, const TaskEdit& edit, bool* changed) {
+  const bool may_be_redriven =
+      task->state == TaskState::kDead || task->state == TaskState::kCancelled;
+  if (!Waits(*task) && !may_be_redriven) return Code::kFailedPrecondition;
+  if (may_be_redriven && (edit.queue || edit.run_at)) return Code::kFailedPrecondition;
+  if (edit.max_attempts && Waits(*task) && *edit.max_attempts <= task->spent)
+    return Code::kInvalidArgument;
+  *changed = edit.payload != nullptr;
+  if (edit.payload) task->payload = edit.payload->payload;
+  if (edit.queue && Set(&task->queue, *edit.queue)) {
+    *changed = true;
+    ++moved;
+    ++accepted;
+  }
+  if (edit.priority) *changed |= Set(&task->priority, *edit.priority);
+  if (edit.max_attempts) *changed |= Set(&task->max_attempts, *edit.max_attempts);
+  if (edit.run_at) {
+    const bool is_due = edit.run_at->ms <= wall_ms;
+    *changed |= Set(&task->state, is_due ? TaskState::kReady : TaskState::kScheduled);
+    if (!is_due) *changed |= Set(&task->due_ms, edit.run_at->ms);
+  }
+  return Code::kOk;
+}
+
+Code Reference::Delete(const ReferenceTask& task) {
+  const auto key = keys_.find({task.queue, task.key});
+  if (key != keys_.end() && key->second.task == task.id) keys_.erase(key);
+  tasks_.erase(task.id);
+  ++deleted;
+  return Code::kOk;
+}
+
+std::vector<Token> Reference::CancelRequestsOf(const LeaseHolder& holder) const {
+  std::vector<Token> tokens;
+  for (const auto& [id, task] : tasks_)
+    if (task.state == TaskState::kRunning && task.cancel_requested && task.holder == holder)
+      tokens.push_back(task.token());
+  return tokens;
+}
+
+}  // namespace treadle::model
