@@ -14,8 +14,8 @@
 namespace treadle::cli {
 namespace {
 
-constexpr std::string_view kStates[] = {"scheduled", "ready",     "running",
-                                        "retrying",  "completed", "dead"};
+constexpr std::string_view kStates[] = {"scheduled", "ready", "running",  "retrying",
+                                        "completed", "dead",  "cancelled"};
 
 std::string Count(const JsonValue& queue, std::string_view state) {
   const JsonValue* tasks = queue.Find("tasks");
@@ -30,7 +30,8 @@ void PrintQueues(Session& session, const std::vector<JsonValue>& queues) {
                {"RUNNING", kRight},
                {"RETRYING", kRight},
                {"COMPLETED", kRight},
-               {"DEAD", kRight}});
+               {"DEAD", kRight},
+               {"CANCELLED", kRight}});
   for (const JsonValue& queue : queues) {
     std::vector<Table::Cell> row = {queue.Text("name")};
     for (const std::string_view state : kStates) {
@@ -74,6 +75,8 @@ void AddPolicy(const JsonValue& policy, Table& table) {
                                       SizeInWords(static_cast<uint64_t>(std::max<int64_t>(
                                           retention.Integer("completed_bytes"), 0))))});
   table.Row({"dead", fmt::format("kept for {}", DurationInWords(retention.Integer("dead_ms")))});
+  table.Row({"cancel", fmt::format("a running task may take {} to stop",
+                                   DurationInWords(policy.Integer("cancel_grace_ms")))});
   table.Row({"idempotency", fmt::format("a key admits one task in {}",
                                         DurationInWords(policy.Integer("idempotency_window_ms")))});
 }
@@ -85,13 +88,21 @@ void PrintQueue(Session& session, const JsonValue& queue) {
   for (const std::string_view state : kStates) {
     tasks += fmt::format("{}{} {}", tasks.empty() ? "" : ", ", Count(queue, state), state);
   }
-  const JsonValue* removed = queue.Find("removed");
   table.Row({"tasks", tasks});
-  table.Row(
-      {"accepted",
-       fmt::format("{} in all, {} removed by retention", WithCommas(queue.Integer("accepted")),
-                   WithCommas(removed == nullptr ? 0 : removed->Integer("retention")))});
-  if (const JsonValue* policy = queue.Find("policy")) AddPolicy(*policy, table);
+  std::string accepted = WithCommas(queue.Integer("accepted")) + " in all";
+  if (const JsonValue* removed = queue.Find("removed")) {
+    for (const auto& [reason, count] : removed->members) {
+      if (count.raw == "0") continue;
+      accepted += fmt::format(", {} removed ({})", WithCommas(removed->Integer(reason)), reason);
+    }
+  }
+  table.Row({"accepted", accepted});
+  const JsonValue* policy = queue.Find("policy");
+  if (policy == nullptr) return session.console().Out(table.ToString(session.console()));
+  if (const JsonValue* paused = policy->Find("paused"); paused != nullptr && paused->raw == "true")
+    table.Row(
+        {"paused", {"no task is leased; treadle queue resume lets it go on", Color::kYellow}});
+  AddPolicy(*policy, table);
   session.console().Out(table.ToString(session.console()));
 }
 

@@ -23,6 +23,7 @@ constexpr PolicyField kFields[] = {
     {"retention.dead", "retention", "dead_ms"},
     {"lease", "", "lease_ms"},
     {"idempotency_window", "", "idempotency_window_ms"},
+    {"cancel_grace", "", "cancel_grace_ms"},
 };
 
 /// One file while it is read.

@@ -1,16 +1,12 @@
 // treadle task enqueue (and its alias: treadle enqueue)
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 #include <memory>
 
 #include "base/random.h"
 #include "base/utf8.h"
 #include "cli/commands.h"
+#include "cli/payload_flags.h"
 #include "cli/task_outcome.h"
 #include "cli/units.h"
 #include "client/wire.h"
@@ -20,10 +16,7 @@ namespace {
 
 struct EnqueueFlags {
   std::string type;
-  std::string payload_text;
-  std::string payload_file;
-  std::string content_type;
-  bool raw = false;
+  PayloadFlags payload;
   std::string queue;
   std::optional<int64_t> priority;
   std::optional<int64_t> max_attempts;
@@ -35,42 +28,6 @@ struct EnqueueFlags {
 
 Status Bad(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
 
-Result<std::string> ReadPayloadFile(const std::string& path) {
-  if (path == "-") {
-    return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
-  }
-  std::ifstream file(path, std::ios::binary);
-  std::string bytes(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>{});
-  if (!file) return Bad(fmt::format("{} cannot be read ({})", path, std::strerror(errno)));
-  return bytes;
-}
-
-Status CheckPayload(const std::string& json) {
-  const std::optional<JsonError> error = CheckJson(json);
-  if (!error) return Status::Ok();
-  return Bad(
-      fmt::format("the payload is not JSON: {}; put it in single quotes, for example "
-                  "'{{\"name\":\"Ada\"}}', or send other bytes with --raw",
-                  error->ToString(json)));
-}
-
-Status AddPayload(const EnqueueFlags& flags, TaskRequest* task) {
-  if (!flags.payload_text.empty() && !flags.payload_file.empty()) {
-    return Bad("give the payload either as a word or by --payload-file, not both");
-  }
-  std::string bytes = flags.payload_text;
-  if (!flags.payload_file.empty()) {
-    TREADLE_ASSIGN_OR_RETURN(bytes, ReadPayloadFile(flags.payload_file));
-  } else if (bytes.empty() && !flags.raw) {
-    return Status::Ok();  // the default
-  }
-  if (flags.raw) task->content_type = "application/octet-stream";
-  if (!flags.content_type.empty()) task->content_type = flags.content_type;
-  if (task->content_type == wire::kJson) TREADLE_RETURN_IF_ERROR(CheckPayload(bytes));
-  task->payload = std::move(bytes);
-  return Status::Ok();
-}
-
 /// A key of its own for each call, so that a request that had to be sent again enqueues one task,
 /// not two.
 std::string KeyOfThisCall() {
@@ -79,7 +36,7 @@ std::string KeyOfThisCall() {
 }
 
 Result<std::string> TaskBody(const EnqueueFlags& flags) {
-  for (const std::string* text : {&flags.type, &flags.queue, &flags.key, &flags.content_type}) {
+  for (const std::string* text : {&flags.type, &flags.queue, &flags.key}) {
     if (!IsUtf8(*text)) return Bad(fmt::format("\"{}\" is not UTF-8", *text));
   }
   TaskRequest task{.type = flags.type,
@@ -89,7 +46,11 @@ Result<std::string> TaskBody(const EnqueueFlags& flags) {
                    .run_at = flags.run_at,
                    .idempotency_key = flags.key.empty() ? KeyOfThisCall() : flags.key};
   if (!flags.queue.empty()) task.queue = flags.queue;
-  TREADLE_RETURN_IF_ERROR(AddPayload(flags, &task));
+  TREADLE_ASSIGN_OR_RETURN(std::optional<PayloadBytes> payload, ReadPayload(flags.payload));
+  if (payload) {
+    task.payload = std::move(payload->bytes);
+    task.content_type = std::move(payload->content_type);
+  }
   return wire::EncodeTask(task);
 }
 
@@ -144,9 +105,10 @@ ExitStatus Enqueue(Session& session, const EnqueueFlags& flags) {
 
 void AddTaskEnqueue(Command parent, Session& session) {
   auto flags = std::make_shared<EnqueueFlags>();
-  parent.Sub("enqueue", "Enqueue a task and print its id")
+  Command command = parent.Sub("enqueue", "Enqueue a task and print its id");
+  command
       .Positional("TYPE", Need::kRequired, &flags->type, "The type of the task, for example hello")
-      .Positional("PAYLOAD", Need::kOptional, &flags->payload_text,
+      .Positional("PAYLOAD", Need::kOptional, &flags->payload.text,
                   "What the worker gets: JSON (default null)")
       .Text("-q,--queue", "NAME", &flags->queue, "The queue (default \"default\")")
       .Number("-p,--priority", &flags->priority, 0, 9, "9 runs first (default 5)")
@@ -154,12 +116,9 @@ void AddTaskEnqueue(Command parent, Session& session) {
               "Tries before the task is dead (default 20)")
       .Text("--run-at", "RFC3339", &flags->run_at, "Not before this time: 2027-01-31T08:00:00Z")
       .Duration("--delay", &flags->delay_ms, "Not before this much time has passed: 30s")
-      .Text("-k,--key", "KEY", &flags->key, "Idempotency key: a second task with it is not made")
-      .Text("--payload-file", "FILE", &flags->payload_file,
-            "Read the payload from FILE; - is standard input")
-      .Text("--content-type", "TYPE", &flags->content_type,
-            "What the payload is (default application/json)")
-      .Switch("--raw", &flags->raw, "The payload is any bytes, not JSON")
+      .Text("-k,--key", "KEY", &flags->key, "Idempotency key: a second task with it is not made");
+  AddPayloadFlags(command, &flags->payload);
+  command
       .TextOrNone("--wait", &flags->wait,
                   "Wait for the task, at most TIME (--wait=TIME), and print its result")
       .Example(

@@ -28,6 +28,9 @@ void PrintTask(Session& session, const JsonValue& view) {
 void SayWhatIsNext(Session& session, const JsonValue& view) {
   const std::string id = view.Text("id");
   const std::string state = view.Text("state");
+  if (!IsEnded(state)) {
+    session.Hint("  why it waits: " + session.CommandLineFor("task explain " + id));
+  }
   if (state == "completed") {
     session.Hint("  its result:   " + session.CommandLineFor("task result " + id));
   } else if (state == "ready") {
@@ -35,6 +38,7 @@ void SayWhatIsNext(Session& session, const JsonValue& view) {
                  session.CommandLineFor(fmt::format("worker exec {} --queue {} -- tr a-z A-Z",
                                                     view.Text("type"), view.Text("queue"))));
   } else if (state == "dead") {
+    session.Hint("  once more:    " + session.CommandLineFor("task redrive " + id));
     session.Hint("  all the dead: " + session.CommandLineFor("task list --state dead"));
   }
 }

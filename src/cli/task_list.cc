@@ -125,7 +125,8 @@ class Lister {
 void AddTaskList(Command parent, Session& session) {
   auto flags = std::make_shared<ListFlags>();
   parent.Sub("list", "List tasks, the newest first")
-      .Choice("-s,--state", {"scheduled", "ready", "running", "retrying", "completed", "dead"},
+      .Choice("-s,--state",
+              {"scheduled", "ready", "running", "retrying", "completed", "dead", "cancelled"},
               &flags->state, "Only tasks in this state")
       .Text("-q,--queue", "NAME", &flags->queue, "Only tasks of this queue")
       .Text("-t,--type", "TYPE", &flags->type, "Only tasks of this type")

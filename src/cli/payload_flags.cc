@@ -1,0 +1,71 @@
+#include "cli/payload_flags.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "base/utf8.h"
+#include "cli/json.h"
+#include "client/wire.h"
+
+namespace treadle::cli {
+namespace {
+
+Status Bad(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
+
+Result<std::string> ReadPayloadFile(const std::string& path) {
+  if (path == "-") {
+    return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
+  }
+  std::ifstream file(path, std::ios::binary);
+  std::string bytes(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>{});
+  if (!file) return Bad(fmt::format("{} cannot be read ({})", path, std::strerror(errno)));
+  return bytes;
+}
+
+Status CheckPayload(const std::string& json) {
+  const std::optional<JsonError> error = CheckJson(json);
+  if (!error) return Status::Ok();
+  return Bad(
+      fmt::format("the payload is not JSON: {}; put it in single quotes, for example "
+                  "'{{\"name\":\"Ada\"}}', or send other bytes with --raw",
+                  error->ToString(json)));
+}
+
+}  // namespace
+
+void AddPayloadFlags(Command& command, PayloadFlags* flags) {
+  command
+      .Text("--payload-file", "FILE", &flags->file,
+            "Read the payload from FILE; - is standard input")
+      .Text("--content-type", "TYPE", &flags->content_type,
+            "What the payload is (default application/json)")
+      .Switch("--raw", &flags->raw, "The payload is any bytes, not JSON");
+}
+
+Result<std::optional<PayloadBytes>> ReadPayload(const PayloadFlags& flags) {
+  if (!IsUtf8(flags.content_type)) {
+    return Bad(fmt::format("\"{}\" is not UTF-8", flags.content_type));
+  }
+  if (!flags.text.empty() && !flags.file.empty()) {
+    return Bad("give the payload either as a word or by --payload-file, not both");
+  }
+  PayloadBytes payload{.bytes = flags.text, .content_type = std::string(wire::kJson)};
+  if (!flags.file.empty()) {
+    TREADLE_ASSIGN_OR_RETURN(payload.bytes, ReadPayloadFile(flags.file));
+  } else if (payload.bytes.empty() && !flags.raw) {
+    return std::optional<PayloadBytes>();
+  }
+  if (flags.raw) payload.content_type = "application/octet-stream";
+  if (!flags.content_type.empty()) payload.content_type = flags.content_type;
+  if (payload.content_type == wire::kJson) {
+    TREADLE_RETURN_IF_ERROR(CheckPayload(payload.bytes));
+  }
+  return std::optional(std::move(payload));
+}
+
+}  // namespace treadle::cli

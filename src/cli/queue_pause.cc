@@ -1,0 +1,42 @@
+// treadle queue pause, treadle queue resume
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/commands.h"
+#include "client/wire.h"
+
+namespace treadle::cli {
+namespace {
+
+ExitStatus Set(Session& session, const std::string& name, std::string_view verb,
+               std::string_view said) {
+  const Result<JsonDocument> queue =
+      session.CallJson("POST", fmt::format("/v1/queues/{}/{}", wire::PercentEncode(name), verb));
+  if (!queue.ok()) return session.Fail(queue.status());
+  if (session.json() || session.jsonl()) return PrintJson(session, queue->root), ExitStatus::kOk;
+  session.console().OutLine(fmt::format("queue {} {}", Printable(name), said));
+  return ExitStatus::kOk;
+}
+
+void Add(Command parent, Session& session, const std::string& verb, std::string_view summary,
+         const std::string& said) {
+  auto name = std::make_shared<std::string>();
+  parent.Sub(verb, summary)
+      .Positional("NAME", Need::kRequired, name.get(), "The name of the queue")
+      .Example(fmt::format("treadle queue {} emails", verb))
+      .Run([=, &session] { return Set(session, *name, verb, said); });
+}
+
+}  // namespace
+
+void AddQueuePause(Command parent, Session& session) {
+  Add(parent, session, "pause", "Lease no more tasks of a queue; those that run go on",
+      "is paused: it takes tasks, and gives none to workers");
+}
+
+void AddQueueResume(Command parent, Session& session) {
+  Add(parent, session, "resume", "Let a paused queue go on", "goes on");
+}
+
+}  // namespace treadle::cli

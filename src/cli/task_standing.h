@@ -1,0 +1,20 @@
+// What became of a task that a command acted on.
+#pragma once
+
+#include <string_view>
+
+#include "cli/session.h"
+
+namespace treadle::cli {
+
+/// How a sentence about a task goes on: "task 1-42 <done>".
+struct StandingWords {
+  std::string_view done;
+  std::string_view already;  // nothing was changed
+};
+
+/// The answer of the server, in the asked form; or its error.
+ExitStatus PrintStanding(Session& session, const Result<JsonDocument>& answer,
+                         const StandingWords& words);
+
+}  // namespace treadle::cli
