@@ -1,0 +1,177 @@
+#!/usr/bin/python3
+"""Writes a bill of materials of a built treadle: SPDX 2.3 as JSON, on stdout.
+
+    sbom.py PROGRAM --version 0.1.0 [--commit HASH] [--epoch SECONDS]
+
+What the program loads is asked of ldd, what was compiled in stands in packages.txt with the words "compiled in" at the
+end of its line. Versions and licences are those of the Debian packages on this machine. The same program, arguments and
+packages give the same text. Standard library only.
+"""
+
+import argparse
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.parse
+import uuid
+from pathlib import Path
+
+PACKAGES = Path(__file__).resolve().parent / "packages.txt"
+COMPILED_IN = re.compile(r"^build\s+(\S+)\s.*\bcompiled in$", re.M)
+PRODUCT = "SPDXRef-treadle"
+# Debian's short names, where SPDX has another one for the same licence.
+SPDX_NAMES = {"Expat": "MIT", "BSD-2-clause": "BSD-2-Clause", "BSD-3-clause": "BSD-3-Clause",
+              "GPL-2+": "GPL-2.0-or-later", "GPL-2": "GPL-2.0-only", "LGPL-2.1+": "LGPL-2.1-or-later"}
+SAME_NAMES = {"MIT", "Apache-2.0", "BSL-1.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "0BSD", "CC0-1.0"}
+
+
+def output_of(*command):
+    return subprocess.run(command, text=True, capture_output=True, check=True).stdout
+
+
+def loaded_libraries(program):
+    """The files that the dynamic linker loads, by the name that it looks for; the kernel's own object is none."""
+    found = {}
+    for line in output_of("ldd", program).splitlines():
+        if "not found" in line:
+            sys.exit(f"sbom: {line.strip()}; the program's libraries must be installed")
+        name, _, path = line.strip().rpartition("=> ")
+        path = path.rsplit(" (", 1)[0]
+        if path.startswith("/"):
+            found[name.strip() or Path(path).name] = path
+    return found
+
+
+def package_of(path):
+    """The Debian package that owns a file. Debian 12 merged /lib into /usr, and packages name either."""
+    real = str(Path(path).resolve())
+    places = dict.fromkeys([path, "/usr" + path, real, real.removeprefix("/usr")])
+    done = subprocess.run(["dpkg-query", "-S", *places], text=True, capture_output=True, check=False)
+    owners = [line.split(": ", 1)[0] for line in done.stdout.splitlines() if not line.startswith("diversion ")]
+    if not owners:
+        sys.exit(f"sbom: no Debian package owns {path}")
+    return owners[0].split(",")[0].split(":")[0]
+
+
+def facts_of(package):
+    fields = ("Package", "Version", "Architecture", "source:Package", "source:Version", "Homepage")
+    text = output_of("dpkg-query", "-W", "-f=" + "\\t".join(f"${{{field}}}" for field in fields) + "\\n", package)
+    return dict(zip(fields, text.splitlines()[0].split("\t")))
+
+
+def licence_of(package):
+    """What Debian says of the package's main files: the SPDX name, and Debian's own word if SPDX has none for it."""
+    path = Path("/usr/share/doc") / package / "copyright"
+    text = path.read_text(errors="replace") if path.exists() else ""
+    if not text.startswith("Format:"):
+        return "NOASSERTION", None
+    paragraph = re.search(r"^Files:\s*\*(.*?)(?:\n\s*\n|\Z)", text, re.M | re.S)
+    word = paragraph and re.search(r"^License:[ \t]*(\S[^\n]*)$", paragraph.group(1), re.M)
+    if not word:
+        return "NOASSERTION", None
+    name = SPDX_NAMES.get(word.group(1).strip(), word.group(1).strip())
+    return (name, None) if name in SAME_NAMES or name in SPDX_NAMES.values() else ("NOASSERTION", name)
+
+
+def system():
+    """Debian's name and release, as package URLs want them."""
+    pairs = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
+    name = pairs.get("ID", "debian").strip('"')
+    return name, f"{name}-{pairs.get('VERSION_ID', '').strip(chr(34))}"
+
+
+def purl_of(facts):
+    distribution, release = system()
+    qualifiers = {"arch": facts["Architecture"], "distro": release}
+    if facts["source:Package"] != facts["Package"]:
+        qualifiers["upstream"] = facts["source:Package"]
+    return (f"pkg:deb/{distribution}/{facts['Package']}@{urllib.parse.quote(facts['Version'], safe='~')}?"
+            + "&".join(f"{key}={urllib.parse.quote(value)}" for key, value in sorted(qualifiers.items())))
+
+
+def library(package):
+    """A Debian package as a package of SPDX."""
+    facts = facts_of(package)
+    licence, debians_word = licence_of(package)
+    return {
+        "SPDXID": "SPDXRef-deb-" + re.sub(r"[^A-Za-z0-9.-]", "-", package),
+        "name": package,
+        "versionInfo": facts["Version"],
+        "primaryPackagePurpose": "LIBRARY",
+        "supplier": f"Organization: {system()[0].capitalize()}",
+        "downloadLocation": "NOASSERTION",
+        **({"homepage": facts["Homepage"]} if facts["Homepage"] else {}),
+        "sourceInfo": f"built from the source package {facts['source:Package']} {facts['source:Version']}",
+        "filesAnalyzed": False,
+        "licenseConcluded": "NOASSERTION",
+        "licenseDeclared": licence,
+        **({"licenseComments": f"The package's copyright file says: {debians_word}"} if debians_word else {}),
+        "copyrightText": "NOASSERTION",
+        "externalRefs": [{"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": purl_of(facts)}],
+    }
+
+
+def product(program, version, commit):
+    digest = hashlib.sha256(Path(program).read_bytes()).hexdigest()
+    return {
+        "SPDXID": PRODUCT,
+        "name": "treadle",
+        "versionInfo": version,
+        "primaryPackagePurpose": "APPLICATION",
+        "supplier": "Organization: Treadle's developers",
+        "downloadLocation": "NOASSERTION",
+        **({"sourceInfo": f"built from the commit {commit}"} if commit else {}),
+        "filesAnalyzed": False,
+        "checksums": [{"algorithm": "SHA256", "checksumValue": digest}],
+        "licenseConcluded": "Apache-2.0",
+        "licenseDeclared": "Apache-2.0",
+        "copyrightText": "NOASSERTION",
+        "externalRefs": [{"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl",
+                          "referenceLocator": f"pkg:generic/treadle@{urllib.parse.quote(version)}"}],
+    }
+
+
+def relation(kind, other, comment):
+    return {"spdxElementId": PRODUCT, "relationshipType": kind, "relatedSpdxElement": other["SPDXID"], "comment": comment}
+
+
+def document(program, version, commit, epoch):
+    main = product(program, version, commit)
+    files = {}
+    for name, path in loaded_libraries(program).items():
+        files.setdefault(package_of(path), []).append(name)
+    loaded = [(library(package), names) for package, names in sorted(files.items())]
+    inside = [library(package) for package in sorted(set(COMPILED_IN.findall(PACKAGES.read_text())))]
+    digest = main["checksums"][0]["checksumValue"]
+    return {
+        "spdxVersion": "SPDX-2.3",
+        "dataLicense": "CC0-1.0",
+        "SPDXID": "SPDXRef-DOCUMENT",
+        "name": f"treadle-{version}",
+        "documentNamespace": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, f'{version} {commit} {epoch} {digest}')}",
+        "creationInfo": {"created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch)),
+                         "creators": ["Organization: Treadle's developers", "Tool: sbom.py"]},
+        "packages": [main, *(each for each, _ in loaded), *inside],
+        "relationships": [
+            {"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": PRODUCT},
+            *(relation("DYNAMIC_LINK", each, "loads " + ", ".join(sorted(names))) for each, names in loaded),
+            *(relation("STATIC_LINK", each, "compiled in: headers, or an archive") for each in inside)],
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="sbom.py", description="Writes a bill of materials of a built treadle.")
+    parser.add_argument("program")
+    parser.add_argument("--version", required=True)
+    parser.add_argument("--commit", default="", help="that it was built from")
+    parser.add_argument("--epoch", type=int, default=int(time.time()), help="when, in seconds (default now)")
+    arguments = parser.parse_args()
+    text = document(arguments.program, arguments.version, arguments.commit, arguments.epoch)
+    print(json.dumps(text, indent=2, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()
