@@ -53,6 +53,7 @@ void Save(const Progress& progress, const std::filesystem::path& path) {
 treadle::Outcome CountPrimes(const std::filesystem::path& state_dir, const Primes& task,
                              treadle::Context& context) {
   const std::filesystem::path state = state_dir / (context.task().id + ".json");
+  // [resume]
   Progress progress = Load(state);
   context.Log("attempt " + std::to_string(context.attempt()) + " begins at " +
               std::to_string(progress.next));
@@ -64,6 +65,7 @@ treadle::Outcome CountPrimes(const std::filesystem::path& state_dir, const Prime
   }
   std::filesystem::remove(state);
   return treadle::Completed{treadle::ToJson(progress.found)};
+  // [resume end]
 }
 
 }  // namespace
@@ -75,6 +77,7 @@ int main(int argc, char** argv) {
   std::filesystem::create_directories(state_dir);
 
   treadle::Worker worker;
+  // [pools]
   worker.AddPool({.name = "slow", .queues = {"slow"}, .concurrency = 2});
   worker.Handle("ping", [](const treadle::Task&) { return "pong"; });
   worker.Handle("primes",
@@ -82,5 +85,6 @@ int main(int argc, char** argv) {
                   return CountPrimes(state_dir, task, context);
                 },
                 {.pool = "slow", .timeout = std::chrono::hours(6)});
+  // [pools end]
   return worker.RunUntilSignal();
 }

@@ -52,10 +52,12 @@ void AddRoutes(httplib::Server& web, treadle::Client& client) {
       return response.set_content(order.status().message() + "\n", "text/plain");
     }
     // Many requests at the same time share one request to Treadle: see treadle/client.h.
+    // [enqueue]
     const auto task = client.Enqueue(
         {.type = "invoice", .queue = "invoices", .payload = treadle::ToJson(*order)});
     response.status = task.ok() ? 202 : 503;
     response.set_content(task.ok() ? "{\"job\":\"" + task->id + "\"}" : "{}", kJson);
+    // [enqueue end]
   });
   web.Get(R"(/invoices/([0-9-]+))",
           [&](const httplib::Request& request, httplib::Response& response) {

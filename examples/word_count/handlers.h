@@ -45,6 +45,7 @@ inline treadle::Result<Scanned> ScanDirectory(const Scan& scan, treadle::Context
   if (error) return treadle::Status(treadle::Code::kInvalidArgument, error.message());
   std::sort(files.begin(), files.end());
 
+  // [fan-out]
   Scanned scanned;
   for (const std::string& file : files) {
     const auto task = context.Enqueue({.type = "count",
@@ -54,14 +55,17 @@ inline treadle::Result<Scanned> ScanDirectory(const Scan& scan, treadle::Context
     if (!task.ok()) return task.status();
     scanned.tasks.push_back(task->id);
   }
+  // [fan-out end]
   context.Log(std::to_string(files.size()) + " files");
   return scanned;
 }
 
 inline Counted CountWords(const Count& count) {
   std::ifstream file(count.file);
+  // [failure]
   // No second try brings a missing file back.
   if (!file) throw treadle::Failure("file_missing", count.file, /*retry=*/false);
+  // [failure end]
   Counted counted;
   std::string word;
   for (char c; file.get(c);) {

@@ -21,6 +21,7 @@ constexpr std::chrono::minutes kPatience(5);
 
 int RunWorker() {
   treadle::Worker worker({.queues = {"words"}, .concurrency = 4});
+  // [middleware]
   // Around every handler: how long it took.
   worker.Use([](const treadle::Task& task, treadle::Context& context, const auto& next) {
     const auto begun = treadle::Context::Clock::now();
@@ -29,6 +30,7 @@ int RunWorker() {
     context.Log("took " + std::to_string(took / std::chrono::microseconds(1)) + " µs");
     return outcome;
   });
+  // [middleware end]
   RegisterHandlers(worker);
   return worker.RunUntilSignal();
 }
@@ -39,12 +41,14 @@ treadle::Result<Counted> CountAll(const std::string& directory) {
   TREADLE_ASSIGN_OR_RETURN(const treadle::Enqueued scan,
                            client.Enqueue({.type = "scan", .queue = "words", .payload = payload}));
   TREADLE_ASSIGN_OR_RETURN(const Scanned scanned, client.WaitFor<Scanned>(scan.id, kPatience));
+  // [results]
   Counted all;
   for (const std::string& id : scanned.tasks) {
     TREADLE_ASSIGN_OR_RETURN(const Counted one, client.WaitFor<Counted>(id, kPatience));
     all.words += one.words;
     for (const auto& [word, times] : one.of_word) all.of_word[word] += times;
   }
+  // [results end]
   return all;
 }
 

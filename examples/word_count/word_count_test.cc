@@ -33,11 +33,13 @@ TEST_F(WordCount, EachFileBecomesATask) {
   EXPECT_EQ(first->of_word.at("the"), 2);
 }
 
+// [test]
 TEST_F(WordCount, AMissingFileIsNotTriedAgain) {
   const auto task = queue_.Run({.type = "count", .payload = R"({"file":"/nowhere"})"});
   EXPECT_EQ(task.state, "dead");
   EXPECT_EQ(task.attempt, 1);
   EXPECT_EQ(task.error_code, "file_missing");
 }
+// [test end]
 
 }  // namespace

@@ -1,12 +1,18 @@
-"""The reference pages are what the program and the contract say, and links lead somewhere."""
+"""The reference pages are what the program and the contract say, the quick start works, the tutorial shows real programs, and
+links lead somewhere."""
 
+import contextlib
+import os
 import re
+import signal
+import socket
 import subprocess
 import sys
+import textwrap
 
 import pytest
 import yaml
-from treadle import ROOT, run
+from treadle import BINARY, ROOT, run
 
 sys.path.insert(0, str(ROOT / "scripts"))
 import api_reference  # noqa: E402
@@ -61,6 +67,46 @@ def test_each_command_has_a_manual_page(tmp_path):
     sections = {line.replace(" ", "-") for line in (ROOT / "docs/reference/cli.md").read_text().split("\n")}
     for each in tmp_path.iterdir():
         assert each.stem == "treadle" or f"##-{each.stem}" in sections
+
+
+def test_the_quick_start_works_as_it_is_written(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        listen = f"127.0.0.1:{probe.getsockname()[1]}"
+    blocks = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "docs/quickstart.md").read_text(), re.M | re.S)
+    ready = "treadle start &\nuntil treadle info > ready 2>&1; do kill -0 $!; done\n"  # a person is slower than a server
+    script = "".join(blocks).replace("treadle start &\n", ready).replace("localhost:7373", listen)
+    assert script.count(ready) == 2
+    environment = dict(os.environ, PATH=f"{os.path.dirname(os.path.abspath(BINARY))}:{os.environ['PATH']}", HOME=str(tmp_path),
+                       TREADLE_SERVER=f"http://{listen}", TREADLE_SERVER__LISTEN=listen)
+    bash = subprocess.Popen(["bash", "-e"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            cwd=tmp_path, env=environment, start_new_session=True)
+    try:
+        out, err = bash.communicate(script, timeout=60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):  # what a failure left behind
+            os.killpg(bash.pid, signal.SIGKILL)
+    assert bash.returncode == 0, err
+    assert len(re.findall(r"^1-[123] +hello +default +ready +0/20 ", out, re.M)) == 3, out
+    assert out.count('{"NAME":"ADA"}') == 1, out
+
+
+def region(path, name):
+    """The lines of an example between `// [name]` and `// [name end]`."""
+    lines = (ROOT / path).read_text().splitlines()
+    marks = [line.strip() for line in lines]
+    return textwrap.dedent("\n".join(lines[marks.index(f"// [{name}]") + 1:marks.index(f"// [{name} end]")]) + "\n")
+
+
+def test_the_tutorial_shows_the_examples_as_they_are():
+    blocks = re.findall(r"^```cpp ?(.*)\n((?:.*\n)*?)```$", (ROOT / "docs/tutorial.md").read_text(), re.M)
+    assert len(blocks) > 5
+    for place, code in blocks:
+        path, name = place.split()
+        assert code == region(path, name), f"{path} has changed; copy the lines between [{name}] and [{name} end]"
+    marked = {f"{path.relative_to(ROOT)} {name}" for path in (ROOT / "examples").rglob("*.*")
+              for name in re.findall(r"^ *// \[([\w-]+)\]$", path.read_text(), re.M)}
+    assert marked == {place for place, _ in blocks}
 
 
 def anchors(page):
