@@ -114,6 +114,16 @@ Command& Command::Positional(std::string_view name, Need need, std::string* targ
   return *this;
 }
 
+Command& Command::Words(std::string_view name, std::vector<std::string> choices,
+                        std::vector<std::string>* target, std::string_view help) {
+  const auto check = [choices = std::move(choices)](const std::string& word) -> std::string {
+    if (std::find(choices.begin(), choices.end(), word) != choices.end()) return "";
+    return fmt::format("\"{}\" is not one of {}", word, fmt::join(choices, ", "));
+  };
+  app_->add_option(std::string(name), *target, std::string(help))->option_text(" ")->check(check);
+  return *this;
+}
+
 Command& Command::Rest(std::string_view name, std::vector<std::string>* target,
                        std::string_view help) {
   app_->add_option(std::string(name), *target, std::string(help))->option_text(" ");

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 
 #include "base/random.h"
@@ -18,8 +19,14 @@ using bench::Load;
 using bench::Measurement;
 using bench::Target;
 
+/// In the order in which they run.
+constexpr std::array<std::string_view, 7> kWorkloads = {
+    "enqueue", "drain", "cycle", "latency", "checkpoint", "memory", "recovery"};
+
 struct BenchFlags {
-  std::string workload = "all";
+  std::vector<std::string> workloads;  // none: all
+  std::string workload;                // one more
+  bool json = false;
   bool serve = false;
   std::string data;
   std::optional<int64_t> batch;
@@ -29,6 +36,24 @@ struct BenchFlags {
   std::optional<int64_t> rate;
   std::optional<int64_t> payload_bytes;
   std::optional<int64_t> tasks;
+
+  bool Names(std::string_view name) const {
+    return workload == name || std::ranges::find(workloads, name) != workloads.end();
+  }
+  bool Wants(std::string_view name) const {
+    return Names(name) || Names("all") || (workloads.empty() && workload.empty());
+  }
+  std::vector<int64_t> Batches() const {
+    return batch ? std::vector{*batch} : std::vector<int64_t>{1, 100, 1'000};
+  }
+  std::vector<int64_t> CallerCounts() const {
+    return callers ? std::vector{*callers} : std::vector<int64_t>{1, 32};
+  }
+  /// Only single enqueues are shared.
+  std::vector<bool> Coalescing(int64_t batch_size) const {
+    if (batch_size > 1 || coalesce == "off") return {false};
+    return coalesce == "on" ? std::vector{true} : std::vector{false, true};
+  }
 };
 
 /// One run of the command: its target, what it prints, and the tasks that it leaves in its queue.
@@ -40,10 +65,12 @@ class Bench {
     base_.payload_bytes = flags.payload_bytes.value_or(256);
     base_.duration = std::chrono::milliseconds(flags.duration_ms.value_or(2'000));
     base_.interrupted = [this] { return watch_.interrupted(); };
+    steps_ = Steps();
   }
 
   Status Run() {
     const Status status = RunAll();
+    ClearProgress();
     if (queued_ > 0 && !target_.is_own()) {
       session_.console().Message(fmt::format(
           "some of {} tasks may still wait in the queue {}; run them: treadle worker exec bench "
@@ -58,6 +85,17 @@ class Bench {
   std::string Document() const { return fmt::format("[{}]", fmt::join(lines_, ",")); }
 
  private:
+  /// How many measurements are wanted.
+  size_t Steps() const {
+    size_t steps = 0;
+    for (const std::string_view name : kWorkloads) steps += Wants(name) ? 1 : 0;
+    if (!Wants("enqueue")) return steps;
+    --steps;  // which is several
+    for (const int64_t batch : flags_.Batches())
+      steps += flags_.CallerCounts().size() * flags_.Coalescing(batch).size();
+    return steps;
+  }
+
   Status RunAll() {
     if (Wants("enqueue")) TREADLE_RETURN_IF_ERROR(Enqueue());
     if (Wants("drain")) TREADLE_RETURN_IF_ERROR(Drain());
@@ -72,12 +110,25 @@ class Bench {
   bool Wants(std::string_view workload) const {
     const bool only_own = workload == "memory" || workload == "recovery";
     if (watch_.interrupted() || (only_own && !target_.is_own())) return false;
-    return flags_.workload == "all" || flags_.workload == workload;
+    return flags_.Wants(workload);
+  }
+
+  /// One line on a terminal, which the next one replaces.
+  void Progress(std::string_view what) {
+    if (!session_.console().err_is_terminal()) return;
+    session_.console().Err('\r' +
+                           session_.console().PaintErr(
+                               fmt::format("[{}/{}] {} …", ++step_, steps_, what), Color::kDim) +
+                           "\x1b[K");
+  }
+  void ClearProgress() {
+    if (session_.console().err_is_terminal()) session_.console().Err("\r\x1b[K");
   }
 
   Status Take(const Result<Measurement>& measured) {
     if (!measured.ok()) return measured.status();
     if (session_.jsonl()) {
+      ClearProgress();
       session_.console().OutLine(bench::ToJson(*measured));
     } else if (session_.json()) {
       lines_.push_back(bench::ToJson(*measured));
@@ -87,9 +138,9 @@ class Bench {
     return {};
   }
 
-  void Say(const Load& load, std::string_view workload) {
-    session_.Hint(fmt::format("  {}: batches of {}, {} callers{} …", workload, load.batch,
-                              load.callers, load.coalesce ? ", coalesced" : ""));
+  void Progress(std::string_view workload, const Load& load) {
+    Progress(fmt::format("{}: batches of {}, {} callers{}", workload, load.batch, load.callers,
+                         load.coalesce ? ", coalesced" : ""));
   }
 
   Status EnqueueOne(int64_t batch, int64_t callers, bool coalesce) {
@@ -99,41 +150,36 @@ class Bench {
     load.callers = callers;
     load.coalesce = coalesce;
     load.rate = flags_.rate.value_or(0);
-    Say(load, "enqueue");
+    Progress("enqueue", load);
     const Result<Measurement> measured = bench::MeasureEnqueue(target_, load);
     if (measured.ok()) queued_ += measured->tasks;
     return Take(measured);
   }
 
   Status Enqueue() {
-    const std::vector<int64_t> batches =
-        flags_.batch ? std::vector{*flags_.batch} : std::vector<int64_t>{1, 100, 1'000};
-    const std::vector<int64_t> callers =
-        flags_.callers ? std::vector{*flags_.callers} : std::vector<int64_t>{1, 32};
-    for (const int64_t batch : batches) {
-      for (const int64_t caller_count : callers) {
-        if (flags_.coalesce != "on" || batch > 1)
-          TREADLE_RETURN_IF_ERROR(EnqueueOne(batch, caller_count, false));
-        if (flags_.coalesce != "off" && batch == 1)
-          TREADLE_RETURN_IF_ERROR(EnqueueOne(batch, caller_count, true));
+    for (const int64_t batch : flags_.Batches()) {
+      for (const int64_t callers : flags_.CallerCounts()) {
+        for (const bool coalesce : flags_.Coalescing(batch))
+          TREADLE_RETURN_IF_ERROR(EnqueueOne(batch, callers, coalesce));
       }
     }
     return {};
   }
 
+  /// The queue up to --tasks.
+  Status Fill(int64_t by_default) {
+    const int64_t missing = flags_.tasks.value_or(by_default) - queued_;
+    if (missing <= 0) return {};
+    TREADLE_ASSIGN_OR_RETURN(const int64_t enqueued,
+                             bench::EnqueueBacklog(target_, base_, missing));
+    queued_ += enqueued;
+    return {};
+  }
+
   /// What the measurements before left, or a backlog of its own.
   Status Drain() {
-    const int64_t wanted = flags_.tasks.value_or(100'000);
-    Client client(target_.Client(std::chrono::microseconds(0)));
-    const std::vector<TaskRequest> batch(
-        static_cast<size_t>(std::min<int64_t>(wanted, 1'000)),
-        {.type = "bench", .queue = base_.queue, .payload = "null"});
-    while (queued_ < wanted && !watch_.interrupted()) {
-      const auto answer = client.EnqueueMany(batch);
-      if (!answer.ok()) return answer.status();
-      queued_ += static_cast<int64_t>(answer->size());
-    }
-    session_.Hint(fmt::format("  drain: {} tasks …", queued_));
+    Progress("drain: a backlog");
+    TREADLE_RETURN_IF_ERROR(Fill(100'000));
     const Result<Measurement> measured = bench::MeasureDrain(target_, base_, queued_);
     if (measured.ok()) queued_ = 0;
     return Take(measured);
@@ -144,7 +190,7 @@ class Bench {
     Load load = base_;
     load.batch = flags_.batch.value_or(100);
     load.callers = flags_.callers.value_or(2);
-    Say(load, "cycle");
+    Progress("cycle", load);
     return Take(bench::MeasureCycle(target_, load));
   }
 
@@ -153,7 +199,7 @@ class Bench {
     Load load = base_;
     load.rate = flags_.rate.value_or(1'000);
     load.callers = flags_.callers.value_or(4);
-    session_.Hint(fmt::format("  latency: {} tasks a second …", load.rate));
+    Progress(fmt::format("latency: {} tasks a second", load.rate));
     return Take(bench::MeasureLatency(target_, load));
   }
 
@@ -163,24 +209,28 @@ class Bench {
         std::max(load.duration, std::chrono::milliseconds(flags_.duration_ms.value_or(6'000)));
     load.rate = flags_.rate.value_or(200);
     load.callers = flags_.callers.value_or(4);
-    session_.Hint(
-        fmt::format("  checkpoint: single enqueues at {} a second, beside others …", load.rate));
+    Progress(fmt::format("checkpoint: single enqueues at {} a second, beside others", load.rate));
     const Result<Measurement> measured = bench::MeasureCheckpoint(target_, load);
     if (measured.ok()) queued_ += measured->tasks;
+    if (measured.ok() && measured->checkpoints == 0) {
+      ClearProgress();
+      session_.console().Message("no checkpoint ended in that time; give it a longer --duration");
+    }
     return Take(measured);
   }
 
   Status Memory() {
     TREADLE_RETURN_IF_ERROR(LeaveNothing());
     const int64_t tasks = flags_.tasks.value_or(200'000);
-    session_.Hint(fmt::format("  memory: {} tasks …", tasks));
+    Progress(fmt::format("memory: {} tasks", tasks));
     const Result<Measurement> measured = bench::MeasureMemory(target_, base_, tasks);
     if (measured.ok()) queued_ += measured->tasks;
     return Take(measured);
   }
 
   Status Recovery() {
-    session_.Hint(fmt::format("  recovery: kill -9 with {} tasks queued …", queued_));
+    Progress("recovery: kill -9 with tasks queued");
+    TREADLE_RETURN_IF_ERROR(Fill(200'000));
     return Take(bench::MeasureRecovery(target_, queued_));
   }
 
@@ -198,6 +248,8 @@ class Bench {
   const demo::SignalWatch& watch_;
   Load base_;
   int64_t queued_ = 0;
+  size_t steps_ = 0;
+  size_t step_ = 0;  // of them, the one that runs
   std::vector<std::string> lines_;
   Table table_{bench::Columns()};
 };
@@ -209,7 +261,8 @@ Result<Target> MakeTarget(Session& session, const BenchFlags& flags) {
 }
 
 ExitStatus RunBench(Session& session, const BenchFlags& flags) {
-  const bool needs_own = flags.workload == "memory" || flags.workload == "recovery";
+  const bool needs_own = flags.Names("memory") || flags.Names("recovery");
+  if (flags.json) session.flags.output = "jsonl";
   if (!flags.serve && (needs_own || !flags.data.empty())) {
     return session.Fail(ExitStatus::kUsage,
                         "memory, recovery and --data are for a server of its own: add --serve");
@@ -229,10 +282,15 @@ ExitStatus RunBench(Session& session, const BenchFlags& flags) {
 
 void AddBench(Command parent, Session& session) {
   auto flags = std::make_shared<BenchFlags>();
+  const std::vector<std::string> names(kWorkloads.begin(), kWorkloads.end());
+  std::vector<std::string> names_and_all = names;
+  names_and_all.insert(names_and_all.begin(), "all");
   parent.Sub("bench", "Measure a server, by the client and worker that users have")
-      .Choice("--workload",
-              {"all", "enqueue", "drain", "cycle", "latency", "checkpoint", "memory", "recovery"},
-              &flags->workload, "What to measure (default all)")
+      .Words("WORKLOAD", names, &flags->workloads,
+             fmt::format("What to measure, always in this order: {} (default all)",
+                         fmt::join(names, ", ")))
+      .Choice("--workload", names_and_all, &flags->workload, "The same for one, or all")
+      .Switch("--json", &flags->json, "Print one JSON object a line, as -o jsonl does")
       .Switch("--serve", &flags->serve, "Start a server for it, with data of its own")
       .Text("--data", "DIR", &flags->data, "With --serve: on the disk of this directory")
       .Number("--batch", &flags->batch, 1, 1'000, "Tasks in each call (default 1, 100 and 1000)")
@@ -244,11 +302,11 @@ void AddBench(Command parent, Session& session) {
               "Calls a second (default: as fast as it goes; latency 1000)")
       .Number("--payload", &flags->payload_bytes, 2, 1 << 20, "Bytes of each payload (default 256)")
       .Number("--tasks", &flags->tasks, 1, 100'000'000,
-              "Tasks of drain (default 100000) and memory (200000)")
+              "Tasks that wait for drain (default 100000), in memory and at recovery (200000)")
       .Example(
           "treadle bench --serve\n"
-          "treadle bench --workload latency --rate 5000 -o jsonl\n"
-          "treadle bench --serve --data /srv --workload enqueue --batch 100 --duration 10s")
+          "treadle bench latency --rate 5000 --json\n"
+          "treadle bench enqueue drain --serve --data /srv --batch 100 --duration 10s")
       .Footer(
           "Latency is measured from the intended start of each call: a call that began late "
           "because\n"

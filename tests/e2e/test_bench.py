@@ -6,11 +6,11 @@ import subprocess
 import threading
 import time
 
-from treadle import BINARY
+from treadle import BINARY, until
 
 
 def bench(*words):
-    done = subprocess.run([BINARY, "bench", *words, "-o", "jsonl"], text=True, capture_output=True, timeout=120, check=False)
+    done = subprocess.run([BINARY, "bench", *words, "--json"], text=True, capture_output=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -31,6 +31,37 @@ def test_every_workload_says_what_it_measured(tmp_path):
             assert line["server_cpu_us_per_task"] >= 0
     assert "rss_bytes_per_task" in next(line for line in lines if line["workload"] == "memory")
     assert list(tmp_path.iterdir()) == [], "the server's data is removed"
+
+
+def test_workloads_are_named_as_words_and_run_in_their_own_order(tmp_path):
+    lines = bench("recovery", "drain", "--serve", "latency", "--data", str(tmp_path), "--duration", "200ms", "--rate", "200",
+                  "--tasks", "1500", "--payload", "1000", "--workload", "checkpoint")
+    assert [line["workload"] for line in lines] == ["drain", "latency", "checkpoint", "recovery"]
+    drain, latency, checkpoint, recovery = lines
+    assert drain["tasks"] >= 1500 and drain["payload_bytes"] == latency["payload_bytes"] == 1000
+    assert latency["rate"] == 200 and 0 < latency["p50_ms"] < 5000
+    assert checkpoint["checkpoints"] >= 0
+    assert recovery["tasks"] >= 1500, "there is something to recover"
+
+
+def test_payloads_have_the_size_that_was_asked_for(server):
+    """Watched by a worker that takes the type's tasks before the bench's own can: one is enough."""
+    process = subprocess.Popen([BINARY, "bench", "enqueue", "--server", server.url, "--batch", "1", "--callers", "1", "--coalesce", "off",
+                                "--rate", "50", "--payload", "777", "--duration", "2s", "--json"], stdout=subprocess.PIPE, text=True)
+    try:
+        queue = until(lambda: [each["name"] for each in server.get("/v1/queues").json["queues"] if each["name"].startswith("bench-")])[0]
+        worker = server.worker("bench", queues=[queue])
+        lease = worker.lease()[0]
+        assert len(json.dumps(lease["payload"])) == 777
+        assert worker.complete(lease) == "OK"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_word_that_is_no_workload_is_refused():
+    done = subprocess.run([BINARY, "bench", "drain", "enqeue"], text=True, capture_output=True, check=False)
+    assert done.returncode == 2 and '"enqeue" is not one of enqueue, drain' in done.stderr
 
 
 def test_a_running_server_is_left_without_a_waiting_task(server):
@@ -87,5 +118,5 @@ def test_latency_counts_from_the_intended_start_of_a_call():
 
 
 def test_what_needs_a_server_of_its_own_says_so(server):
-    done = subprocess.run([BINARY, "bench", "--server", server.url, "--workload", "recovery"], text=True, capture_output=True, check=False)
+    done = subprocess.run([BINARY, "bench", "--server", server.url, "recovery"], text=True, capture_output=True, check=False)
     assert done.returncode == 2 and "--serve" in done.stderr

@@ -41,6 +41,7 @@ std::string ToJson(const Measurement& m) {
   if (m.server_cpu_us_per_task)
     add("server_cpu_us_per_task", fmt::format("{:.2f}", *m.server_cpu_us_per_task));
   if (m.rss_bytes_per_task) add("rss_bytes_per_task", fmt::format("{:.0f}", *m.rss_bytes_per_task));
+  if (m.checkpoints) add("checkpoints", fmt::to_string(*m.checkpoints));
   return json + "}";
 }
 

@@ -24,6 +24,7 @@ struct Measurement {
   std::optional<Histogram> latency;
   std::optional<double> server_cpu_us_per_task;
   std::optional<double> rss_bytes_per_task;
+  std::optional<int64_t> checkpoints;  // that ran meanwhile
 
   double PerSecond() const { return seconds > 0 ? static_cast<double>(tasks) / seconds : 0; }
 };

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -79,6 +80,16 @@ std::string Target::Durability() const {
   if (!answer.ok()) return "";
   const Result<JsonDocument> info = ReadJson(answer->body);
   return info.ok() ? info->root.Text("durability") : "";
+}
+
+std::optional<int64_t> Target::Checkpoints() const {
+  const auto server = ServerConnection::Make(connection_);
+  if (!server.ok()) return std::nullopt;
+  const auto answer = (*server)->Call("GET", "/metrics", "", 5'000);
+  constexpr std::string_view kName = "\ntreadle_checkpoints_total ";
+  const size_t at = answer.ok() ? answer->body.find(kName) : std::string::npos;
+  if (at == std::string::npos) return std::nullopt;
+  return std::strtoll(answer->body.c_str() + at + kName.size(), nullptr, 10);
 }
 
 std::optional<int64_t> Target::CpuUs() const {

@@ -30,6 +30,9 @@ class Target {
   /// "fsync" or "interval"; empty if the server does not say.
   std::string Durability() const;
 
+  /// Since the server's start; nothing if it does not say.
+  std::optional<int64_t> Checkpoints() const;
+
   /// Of our own server since its start, in microseconds; nothing for another's.
   std::optional<int64_t> CpuUs() const;
   /// Resident memory of our own server.

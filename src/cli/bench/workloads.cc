@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -64,13 +65,14 @@ struct Shared {
   }
 };
 
+/// A JSON string that begins with `text` and has the size that is asked for, or what `text` needs.
+std::string PayloadOf(const Load& load, std::string_view text = "") {
+  const size_t wanted = static_cast<size_t>(load.payload_bytes) - 2;
+  return '"' + std::string(text) + std::string(wanted - std::min(wanted, text.size()), 'x') + '"';
+}
+
 TaskRequest TaskOf(const Load& load) {
-  return {.type = kType,
-          .queue = load.queue,
-          .payload =
-              '"' +
-              std::string(static_cast<size_t>(std::max<int64_t>(load.payload_bytes - 2, 0)), 'x') +
-              '"'};
+  return {.type = kType, .queue = load.queue, .payload = PayloadOf(load)};
 }
 
 /// Calls until told to stop; `make` gives the tasks of a call from its intended start.
@@ -200,9 +202,23 @@ Result<Measurement> MeasureEnqueue(Target& target, const Load& load) {
   return m;
 }
 
+Result<int64_t> EnqueueBacklog(Target& target, const Load& load, int64_t tasks) {
+  Client client(target.Client(microseconds(0)));
+  const std::vector<TaskRequest> batch(static_cast<size_t>(std::min<int64_t>(tasks, 1'000)),
+                                       TaskOf(load));
+  int64_t enqueued = 0;
+  while (enqueued < tasks && !load.interrupted()) {
+    const auto answer = client.EnqueueMany(batch);
+    if (!answer.ok()) return answer.status();
+    enqueued += static_cast<int64_t>(answer->size());
+  }
+  return enqueued;
+}
+
 Result<Measurement> MeasureDrain(Target& target, const Load& load, int64_t backlog) {
   Measurement m = Begin(target, "drain");
   m.tasks = backlog;
+  m.payload_bytes = load.payload_bytes;
   std::atomic<int64_t> done = 0;
   const auto cpu = target.CpuUs();
   const auto begun = Clock::now();
@@ -234,17 +250,20 @@ Result<Measurement> MeasureCycle(Target& target, const Load& load) {
 Result<Measurement> MeasureLatency(Target& target, const Load& load) {
   Measurement m = Begin(target, "latency");
   m.callers = load.callers;
+  m.payload_bytes = load.payload_bytes;
   m.rate = load.rate;
   Shared shared;
   Shared started;  // what handlers see
   const auto epoch = Clock::now();
   const auto make = [&](Clock::time_point intended) {
     const int64_t at_us = (intended - epoch) / microseconds(1);
-    return std::vector<TaskRequest>{
-        {.type = kType, .queue = load.queue, .payload = std::to_string(at_us)}};
+    return std::vector<TaskRequest>{{.type = kType,
+                                     .queue = load.queue,
+                                     .payload = PayloadOf(load, std::to_string(at_us) + ' ')}};
   };
   const auto cpu = target.CpuUs();
-  BackgroundWorker worker(target, load, [&](const int64_t& at_us) {
+  BackgroundWorker worker(target, load, [&](const Task& task) {
+    const int64_t at_us = std::strtoll(task.payload.c_str() + 1, nullptr, 10);
     const int64_t latency_us = UsSince(epoch) - at_us;
     const std::lock_guard lock(started.mutex);
     started.latency.Add(latency_us);
@@ -269,13 +288,16 @@ Result<Measurement> MeasureCheckpoint(Target& target, const Load& load) {
   Status writing;
   std::thread background(
       [&] { writing = RunCallers(target, writers, written, SameTasks(writers)); });
+  const auto before = target.Checkpoints();
   Result<Measurement> m = MeasureEnqueue(target, load);
+  const auto after = target.Checkpoints();
   background.join();
   TREADLE_RETURN_IF_ERROR(writing);
   if (!m.ok()) return m;
   m->workload = "checkpoint";
   m->tasks += written.tasks;
   m->server_cpu_us_per_task.reset();
+  if (before && after) m->checkpoints = *after - *before;
   return m;
 }
 
@@ -285,12 +307,7 @@ Result<Measurement> MeasureMemory(Target& target, const Load& load, int64_t task
   TREADLE_RETURN_IF_ERROR(target.KillAndRestart().status());  // without what went before
   const auto before = target.RssBytes();
   const auto begun = Clock::now();
-  Client client(target.Client(microseconds(0)));
-  const std::vector<TaskRequest> batch(1'000, TaskOf(load));
-  for (; m.tasks < tasks && !load.interrupted(); m.tasks += 1'000) {
-    const auto answer = client.EnqueueMany(batch);
-    if (!answer.ok()) return answer.status();
-  }
+  TREADLE_ASSIGN_OR_RETURN(m.tasks, EnqueueBacklog(target, load, tasks));
   m.seconds = SecondsSince(begun);
   if (load.interrupted()) return Status(Code::kCancelled, "interrupted");
   // A checkpoint begins two seconds after a change; what it frees goes back to the system soon

@@ -27,6 +27,10 @@ struct Load {
 /// slow counts the waiting too.
 Result<Measurement> MeasureEnqueue(Target& target, const Load& load);
 
+/// Fills the queue with `tasks` more, as fast as it goes; how many they became (whole batches of up
+/// to 1,000). Fewer if it is interrupted.
+Result<int64_t> EnqueueBacklog(Target& target, const Load& load, int64_t tasks);
+
 /// A worker that does nothing with `backlog` tasks, which wait in the queue: lease, run, report.
 Result<Measurement> MeasureDrain(Target& target, const Load& load, int64_t backlog);
 
@@ -37,7 +41,7 @@ Result<Measurement> MeasureCycle(Target& target, const Load& load);
 Result<Measurement> MeasureLatency(Target& target, const Load& load);
 
 /// Single enqueues at `rate` while others write so much that checkpoints run: what the journal's
-/// users feel of them.
+/// users feel of them. `checkpoints` says how many ran.
 Result<Measurement> MeasureCheckpoint(Target& target, const Load& load);
 
 /// What `tasks` queued ones add to the server's resident memory, after a checkpoint. Own servers.

@@ -27,8 +27,8 @@ CommandWords Describe(CLI::App* app, const std::string& before) {
                        .footer = app->get_footer()};
   for (const CLI::Option* option : app->get_options()) {
     if (option->get_positional()) {
-      command.arguments.push_back(
-          {option->get_name(true), option->get_description(), option->get_required()});
+      command.arguments.push_back({option->get_name(true), option->get_description(),
+                                   option->get_required(), option->get_expected_max() > 1});
     } else {
       command.flags.push_back(FlagOf(*option));
     }
@@ -75,6 +75,7 @@ std::string CommandWords::Usage() const {
       usage += " -- PROGRAM...";
     } else {
       usage += each.required ? ' ' + each.name : " [" + each.name + ']';
+      if (each.repeated) usage += "...";
     }
   }
   return usage;

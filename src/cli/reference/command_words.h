@@ -28,6 +28,7 @@ struct ArgumentWords {
   std::string name;
   std::string help;
   bool required = false;
+  bool repeated = false;
 };
 
 struct CommandWords {
