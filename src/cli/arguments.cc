@@ -114,13 +114,16 @@ Command& Command::Positional(std::string_view name, Need need, std::string* targ
   return *this;
 }
 
-Command& Command::Words(std::string_view name, std::vector<std::string> choices,
+Command& Command::Words(std::string_view name, const std::vector<std::string>& words,
                         std::vector<std::string>* target, std::string_view help) {
-  const auto check = [choices = std::move(choices)](const std::string& word) -> std::string {
-    if (std::find(choices.begin(), choices.end(), word) != choices.end()) return "";
-    return fmt::format("\"{}\" is not one of {}", word, fmt::join(choices, ", "));
+  const auto check = [words](const std::string& word) -> std::string {
+    if (std::find(words.begin(), words.end(), word) != words.end()) return "";
+    return fmt::format("\"{}\" is not one of {}", word, fmt::join(words, ", "));
   };
-  app_->add_option(std::string(name), *target, std::string(help))->option_text(" ")->check(check);
+  app_->add_option(std::string(name), *target, std::string(help))
+      ->option_text(" ")
+      ->type_name(fmt::format("{}", fmt::join(words, "|")))  // not shown; completions read it
+      ->check(check);
   return *this;
 }
 

@@ -44,8 +44,8 @@ class Command {
   Command Sub(std::string_view name, std::string_view summary);
 
   Command& Positional(std::string_view name, Need need, std::string* target, std::string_view help);
-  /// Any number of words, each one of `choices`.
-  Command& Words(std::string_view name, std::vector<std::string> choices,
+  /// Any number of `words`.
+  Command& Words(std::string_view name, const std::vector<std::string>& words,
                  std::vector<std::string>* target, std::string_view help);
   /// Everything behind "--", as it is. A command with a Rest() needs at least one such word.
   Command& Rest(std::string_view name, std::vector<std::string>* target, std::string_view help);

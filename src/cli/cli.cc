@@ -84,6 +84,7 @@ void AddCommands(CommandLine& line, Session& session, const ServeFn& serve,
   AddContext(root, session);
   AddInfo(root, session);
   AddCompletion(root, session, line);
+  AddComplete(root, session);
   AddDocs(root, session, line);
   AddVersion(root, session);
 }

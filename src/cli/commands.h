@@ -15,6 +15,7 @@ void AddConfig(Command parent, Session& session);
 void AddApply(Command parent, Session& session);
 void AddContext(Command parent, Session& session);
 void AddCompletion(Command parent, Session& session, const CommandLine& line);
+void AddComplete(Command parent, Session& session);
 void AddDocs(Command parent, Session& session, const CommandLine& line);
 void AddTaskEnqueue(Command parent, Session& session);
 void AddTaskGet(Command parent, Session& session);

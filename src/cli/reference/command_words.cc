@@ -3,11 +3,24 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "cli/arguments.h"
 
 namespace treadle::cli {
 namespace {
+
+/// Of "a|b"; none in a text without "|".
+std::vector<std::string> SplitChoices(const std::string& text) {
+  std::vector<std::string> choices;
+  if (text.find('|') == std::string::npos) return choices;
+  for (size_t start = 0; start <= text.size();) {
+    const size_t end = std::min(text.find('|', start), text.size());
+    choices.push_back(text.substr(start, end - start));
+    start = end + 1;
+  }
+  return choices;
+}
 
 FlagWords FlagOf(const CLI::Option& option) {
   FlagWords flag{.help = option.get_description(), .variable = option.get_envname()};
@@ -28,7 +41,8 @@ CommandWords Describe(CLI::App* app, const std::string& before) {
   for (const CLI::Option* option : app->get_options()) {
     if (option->get_positional()) {
       command.arguments.push_back({option->get_name(true), option->get_description(),
-                                   option->get_required(), option->get_expected_max() > 1});
+                                   option->get_required(), option->get_expected_max() > 1,
+                                   SplitChoices(option->get_type_name())});
     } else {
       command.flags.push_back(FlagOf(*option));
     }
@@ -46,15 +60,11 @@ void Collect(const CommandWords& command, std::vector<const CommandWords*>* all)
 
 }  // namespace
 
-std::vector<std::string> FlagWords::Choices() const {
-  std::vector<std::string> choices;
-  if (placeholder.find('|') == std::string::npos) return choices;
-  for (size_t start = 0; start <= placeholder.size();) {
-    const size_t end = std::min(placeholder.find('|', start), placeholder.size());
-    choices.push_back(placeholder.substr(start, end - start));
-    start = end + 1;
-  }
-  return choices;
+std::vector<std::string> FlagWords::Choices() const { return SplitChoices(placeholder); }
+
+std::string_view FlagWords::LiveNames() const {
+  if (names.back() == "--context") return "contexts";
+  return names.back() == "--queue" || placeholder == "QUEUE" ? "queues" : "";
 }
 
 std::string FlagWords::Title() const {
@@ -65,6 +75,14 @@ std::string FlagWords::Title() const {
 
 std::string_view CommandWords::last_name() const {
   return std::string_view(name).substr(name.rfind(' ') + 1);
+}
+
+std::string_view CommandWords::LiveNames() const {
+  const bool has_name =
+      std::ranges::any_of(arguments, [](const ArgumentWords& each) { return each.name == "NAME"; });
+  if (!has_name) return "";
+  if (name.starts_with("treadle queue ")) return "queues";
+  return name == "treadle context use" || name == "treadle context remove" ? "contexts" : "";
 }
 
 std::string CommandWords::Usage() const {

@@ -20,6 +20,8 @@ struct FlagWords {
   bool is_directory() const { return placeholder == "DIR"; }
   /// Of "a|b"; empty for any other placeholder.
   std::vector<std::string> Choices() const;
+  /// What `treadle __complete` is asked for behind this flag: "queues", "contexts" or nothing.
+  std::string_view LiveNames() const;
   /// "-o, --output table|json".
   std::string Title() const;
 };
@@ -29,6 +31,7 @@ struct ArgumentWords {
   std::string help;
   bool required = false;
   bool repeated = false;
+  std::vector<std::string> choices;  // empty: any word
 };
 
 struct CommandWords {
@@ -40,6 +43,8 @@ struct CommandWords {
   std::vector<CommandWords> commands;
 
   std::string_view last_name() const;
+  /// The same for its arguments.
+  std::string_view LiveNames() const;
   /// "treadle task get [FLAGS] ID".
   std::string Usage() const;
   /// This command and all below it, in order.

@@ -7,6 +7,37 @@
 namespace treadle::cli {
 namespace {
 
+// Each asks the server that the line names so far. bash cuts its words at colons, so it looks at
+// the whole line.
+constexpr std::string_view kBashNames = R"sh(_treadle_names() {
+  local flag where=()
+  for flag in server context token-file; do
+    [[ $COMP_LINE =~ " --$flag"[=\ ]+([^\ ]+) ]] && where+=("--$flag=${BASH_REMATCH[1]}")
+  done
+  "${COMP_WORDS[0]}" __complete "$1" "${where[@]}" 2> /dev/null
+}
+_treadle_offer_names() {
+  mapfile -t COMPREPLY < <(compgen -W "$(_treadle_names "$1")" -- "$current")
+}
+)sh";
+constexpr std::string_view kZshNames = R"sh(_treadle_names() {
+  local flag match mbegin mend
+  local -a where names
+  for flag in server context token-file; do
+    [[ "$words" =~ " --${flag}[= ]+([^ ]+)" ]] && where+=("--$flag=$match[1]")
+  done
+  names=(${(f)"$($words[1] __complete $1 $where 2> /dev/null)"})
+  compadd -a names
+}
+)sh";
+constexpr std::string_view kFishNames = R"sh(function __treadle_names
+    set -l words (commandline -opc)
+    set -l given '--(?:server|context|token-file)[= ]\S+'
+    set -l where (string match -r -a -- $given "$words" | string replace ' ' '=')
+    $words[1] __complete $argv[1] $where 2> /dev/null
+end
+)sh";
+
 // In single quotes, as bash and zsh read them (fish: see FishQuoted).
 std::string Quoted(std::string_view text) {
   std::string quoted = "'";
@@ -68,6 +99,7 @@ std::set<std::string> Spellings(const CommandWords& command, const FlagWords& fl
 /// How a shell offers what may stand behind a flag.
 struct ValueActions {
   std::string_view choices;  // {} is the list, blanks between
+  std::string_view live;     // {} is what to ask for
   std::string_view files;
   std::string_view directories;
   std::string_view anything;
@@ -80,15 +112,32 @@ std::string ValueArms(const CommandWords& root, const ValueActions& actions) {
     for (const FlagWords& flag : FlagsAt(root, *command)) {
       if (!flag.takes_next_word()) continue;
       const std::vector<std::string> choices = flag.Choices();
-      const std::string action =
-          !choices.empty() ? fmt::format(fmt::runtime(actions.choices), fmt::join(choices, " "))
-                           : std::string(flag.is_file()        ? actions.files
-                                         : flag.is_directory() ? actions.directories
-                                                               : actions.anything);
+      std::string action(flag.is_file()        ? actions.files
+                         : flag.is_directory() ? actions.directories
+                                               : actions.anything);
+      if (!choices.empty())
+        action = fmt::format(fmt::runtime(actions.choices), fmt::join(choices, " "));
+      if (!flag.LiveNames().empty())
+        action = fmt::format(fmt::runtime(actions.live), flag.LiveNames());
       arms += fmt::format("    {}) {}; return ;;\n", Pattern(Spellings(*command, flag)), action);
     }
   }
   return arms;
+}
+
+/// The words that may stand at the command itself: its commands, or what its argument may be.
+std::vector<std::string> WordsAt(const CommandWords& command) {
+  std::vector<std::string> words;
+  for (const CommandWords& sub : command.commands) words.emplace_back(sub.last_name());
+  for (const ArgumentWords& each : command.arguments)
+    words.insert(words.end(), each.choices.begin(), each.choices.end());
+  return words;
+}
+
+// Sets `live` in an arm of bash or zsh.
+std::string Live(const CommandWords& command) {
+  const std::string_view names = command.LiveNames();
+  return names.empty() ? "" : fmt::format(" live={}", names);
 }
 
 std::string ZshItem(std::string_view name, std::string_view help) {
@@ -102,18 +151,17 @@ std::string ZshItem(std::string_view name, std::string_view help) {
 std::string BashCompletion(const CommandWords& root) {
   std::string words;
   for (const CommandWords* command : root.All()) {
-    std::vector<std::string> offers;
-    for (const CommandWords& sub : command->commands) offers.emplace_back(sub.last_name());
+    std::vector<std::string> offers = WordsAt(*command);
     for (const FlagWords& flag : FlagsAt(root, *command)) offers.push_back(flag.names.back());
-    words += fmt::format("    {}) offers={} ;;\n", Quoted(command->name),
-                         Quoted(fmt::format("{}", fmt::join(offers, " "))));
+    words += fmt::format("    {}) offers={}{} ;;\n", Quoted(command->name),
+                         Quoted(fmt::format("{}", fmt::join(offers, " "))), Live(*command));
   }
   return fmt::format(
-      R"(# bash completion for treadle. For one shell: source <(treadle completion bash)
+      R"sh(# bash completion for treadle. For one shell: source <(treadle completion bash)
 # For all: treadle completion bash > /etc/bash_completion.d/treadle
-_treadle() {{
+{}_treadle() {{
   local current=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD - 1]}}
-  local at=treadle offers='' i
+  local at=treadle offers='' live='' i
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${{COMP_WORDS[i]}} in
@@ -134,12 +182,14 @@ _treadle() {{
 {}  esac
   case $at in
 {}  esac
+  [[ -n $live && $current != -* ]] && offers+=" $(_treadle_names "$live")"
   mapfile -t COMPREPLY < <(compgen -W "$offers" -- "$current")
 }}
 complete -F _treadle treadle
-)",
-      Pattern(FlagsWithValue(root)), Pattern(CommandPaths(root)),
+)sh",
+      kBashNames, Pattern(FlagsWithValue(root)), Pattern(CommandPaths(root)),
       ValueArms(root, {R"(mapfile -t COMPREPLY < <(compgen -W '{}' -- "$current"))",
+                       R"(_treadle_offer_names {})",
                        R"(compopt -o filenames 2> /dev/null; )"
                        R"(mapfile -t COMPREPLY < <(compgen -f -- "$current"))",
                        R"(compopt -o filenames 2> /dev/null; )"
@@ -154,17 +204,20 @@ std::string ZshCompletion(const CommandWords& root) {
     std::string subs;
     std::string flags;
     for (const CommandWords& sub : command->commands) subs += ZshItem(sub.last_name(), sub.summary);
+    for (const ArgumentWords& each : command->arguments) {
+      for (const std::string& choice : each.choices) subs += ' ' + Quoted(choice);
+    }
     for (const FlagWords& flag : FlagsAt(root, *command)) {
       flags += ZshItem(flag.names.back(), flag.help);
     }
-    arms +=
-        fmt::format("    {}) commands=({} ) flags=({} ) ;;\n", Quoted(command->name), subs, flags);
+    arms += fmt::format("    {}) commands=({} ) flags=({} ){} ;;\n", Quoted(command->name), subs,
+                        flags, Live(*command));
   }
   return fmt::format(
       R"(#compdef treadle
 # zsh completion for treadle. Install as a file _treadle in a folder of $fpath.
-_treadle() {{
-  local at=treadle i
+{}_treadle() {{
+  local at=treadle live='' i
   local -a commands flags
   for ((i = 2; i < CURRENT; i++)); do
     case $words[i] in
@@ -180,12 +233,15 @@ _treadle() {{
   case $at in
 {}  esac
   ((${{#commands}})) && _describe command commands
+  [[ -n $live ]] && _treadle_names $live
   _describe -o flag flags
 }}
 if [[ $funcstack[1] == _treadle ]]; then _treadle "$@"; else compdef _treadle treadle; fi
 )",
-      Pattern(FlagsWithValue(root)), Pattern(CommandPaths(root)),
-      ValueArms(root, {"compadd -- {}", "_files", "_files -/", "_message value"}), arms);
+      kZshNames, Pattern(FlagsWithValue(root)), Pattern(CommandPaths(root)),
+      ValueArms(root,
+                {"compadd -- {}", "_treadle_names {}", "_files", "_files -/", "_message value"}),
+      arms);
 }
 
 std::string FishCompletion(const CommandWords& root) {
@@ -196,6 +252,12 @@ std::string FishCompletion(const CommandWords& root) {
     for (const CommandWords& sub : command->commands) {
       lines += fmt::format("{} -a {} -d {}\n", here, sub.last_name(), FishQuoted(sub.summary));
     }
+    for (const ArgumentWords& each : command->arguments) {
+      if (!each.choices.empty())
+        lines += fmt::format("{} -a '{}'\n", here, fmt::join(each.choices, " "));
+    }
+    if (const std::string_view live = command->LiveNames(); !live.empty())
+      lines += fmt::format("{} -a '(__treadle_names {})'\n", here, live);
     for (const FlagWords& flag : FlagsAt(root, *command)) {
       lines += here;
       for (const std::string& name : flag.names) {
@@ -204,6 +266,8 @@ std::string FishCompletion(const CommandWords& root) {
       const std::vector<std::string> choices = flag.Choices();
       if (!choices.empty()) {
         lines += " -x -a " + FishQuoted(fmt::format("{}", fmt::join(choices, " ")));
+      } else if (!flag.LiveNames().empty()) {
+        lines += fmt::format(" -x -a '(__treadle_names {})'", flag.LiveNames());
       } else if (flag.is_directory()) {
         lines += " -x -a '(__fish_complete_directories)'";
       } else if (flag.takes_next_word()) {
@@ -225,9 +289,9 @@ function __treadle_at
     end
     test "$at" = "$argv[1]"
 end
-complete -c treadle -f
+{}complete -c treadle -f
 {})",
-      paths, lines);
+      paths, kFishNames, lines);
 }
 
 }  // namespace treadle::cli

@@ -1,5 +1,6 @@
 // Shell completions: scripts for bash, zsh and fish that know every command, flag, choice and which
-// flags take files. The scripts are complete in themselves: pressing TAB starts no process.
+// flags take files. Only for the names of queues and contexts do they ask, by `treadle __complete`,
+// which answers within half a second or not at all.
 #pragma once
 
 #include <string>
