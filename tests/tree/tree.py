@@ -34,7 +34,7 @@ SDK = "treadle"
 SDK_USERS = {"base", "client", "worker", "cli", "app"}
 
 FOLDERS = ["include", "examples", "src", "sim", "tests", "bench", "web", "sdk", "deploy", "docs", "cmake", "scripts", ".ci"]
-SKIPPED = {"__pycache__", "node_modules", "dist", ".cache", "build"}
+SKIPPED = {".git", "__pycache__", "node_modules", "dist", ".cache", "build"}
 SOURCE = {".h", ".cc"}
 CODE = SOURCE | {".py", ".sh", ".cmake", ".ts", ".tsx", ".js", ".css", ".sql"}
 CODE_NAMES = {"CMakeLists.txt", "dev", "run"}
