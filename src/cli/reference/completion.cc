@@ -128,6 +128,7 @@ std::string ValueArms(const CommandWords& root, const ValueActions& actions) {
 /// The words that may stand at the command itself: its commands, or what its argument may be.
 std::vector<std::string> WordsAt(const CommandWords& command) {
   std::vector<std::string> words;
+  words.reserve(command.commands.size());
   for (const CommandWords& sub : command.commands) words.emplace_back(sub.last_name());
   for (const ArgumentWords& each : command.arguments)
     words.insert(words.end(), each.choices.begin(), each.choices.end());
