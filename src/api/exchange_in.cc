@@ -1,10 +1,13 @@
 #include "api/exchange_in.h"
 
+#include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "api/blob.h"
 #include "api/json_in.h"
 #include "model/limits.h"
+#include "model/range.h"
 #include "model/validate.h"
 
 namespace treadle::api {
@@ -17,6 +20,7 @@ struct ReportIn {
   bool has_result = false;
   std::optional<TaskError> error;
   std::optional<bool> retry;
+  std::optional<int64_t> delay_ms;
 };
 
 Status ReadToken(JsonValue value, Token* out) {
@@ -79,22 +83,40 @@ constexpr JsonField<ReportIn> kReportFields[] = {
        TREADLE_ASSIGN_OR_RETURN(in->retry, v.Flag());
        return Status::Ok();
      }},
+    {"delay_ms",
+     [](JsonValue v, ReportIn* in) {
+       return ReadWhole(v, 0, kTenYearsMs, &in->delay_ms.emplace());
+     }},
+};
+
+constexpr std::pair<std::string_view, Report::Kind> kOutcomes[] = {
+    {"completed", Report::Kind::kCompleted}, {"failed", Report::Kind::kFailed},
+    {"released", Report::Kind::kReleased},   {"snoozed", Report::Kind::kSnoozed},
+    {"discarded", Report::Kind::kDiscarded},
 };
 
 // Which fields an outcome needs and allows.
-Status CheckShape(const ReportIn& in, const JsonPath& path) {
+Result<Report::Kind> CheckShape(const ReportIn& in, const JsonPath& path) {
+  using enum Report::Kind;
   if (in.token == Token{}) return WrongField(path, "token", "is missing");
-  const bool completed = in.outcome == "completed";
-  const bool failed = in.outcome == "failed";
-  if (!completed && !failed && in.outcome != "released")
-    return WrongField(path, "outcome", "must be completed, failed or released");
-  if (in.has_result && !completed)
+  const auto* outcome =
+      std::ranges::find(kOutcomes, in.outcome, [](const auto& each) { return each.first; });
+  if (outcome == std::end(kOutcomes))
+    return WrongField(path, "outcome", "must be completed, failed, released, snoozed or discarded");
+  const Report::Kind kind = outcome->second;
+  if (in.has_result && kind != kCompleted)
     return WrongField(path, "result", "goes with the outcome completed alone");
-  if (failed && !in.error)
-    return WrongField(path, "error", "is missing: with the outcome failed, say why");
-  if ((in.error || in.retry) && !failed)
-    return WrongField(path, in.error ? "error" : "retry", "goes with the outcome failed alone");
-  return {};
+  if ((kind == kFailed || kind == kDiscarded) && !in.error)
+    return WrongField(path, "error", "is missing: with the outcome " + in.outcome + ", say why");
+  if (in.error && kind != kFailed && kind != kDiscarded)
+    return WrongField(path, "error", "goes with the outcomes failed and discarded alone");
+  if (in.retry && kind != kFailed)
+    return WrongField(path, "retry", "goes with the outcome failed alone");
+  if (kind == kSnoozed && !in.delay_ms)
+    return WrongField(path, "delay_ms", "is missing: for how long?");
+  if (in.delay_ms && kind != kSnoozed && kind != kFailed)
+    return WrongField(path, "delay_ms", "goes with the outcomes failed and snoozed alone");
+  return kind;
 }
 
 Result<std::shared_ptr<const TaskResult>> MakeResult(BlobIn in, const JsonPath& path) {
@@ -117,22 +139,19 @@ Status ReadReport(JsonValue value, size_t index, ExchangeIn* out) {
   ReportIn in;
   const JsonPath& path = value.path();
   TREADLE_RETURN_IF_ERROR(ReadObject(value, kReportFields, &in));
-  TREADLE_RETURN_IF_ERROR(CheckShape(in, path));
-  Report report{.token = in.token, .result = nullptr, .error = nullptr};
-  if (in.outcome == "completed") {
+  TREADLE_ASSIGN_OR_RETURN(const Report::Kind kind, CheckShape(in, path));
+  Report report{.token = in.token, .kind = kind, .result = nullptr, .error = nullptr};
+  if (kind == Report::Kind::kCompleted) {
     auto result = MakeResult(std::move(in.result), path);
     if (!result.ok()) {
       out->refused.push_back({index, {in.token, result.status()}});
       return {};
     }
     report.result = *std::move(result);
-  } else if (in.outcome == "failed") {
-    report.kind = Report::Kind::kFailed;
-    report.error = std::make_shared<const TaskError>(*std::move(in.error));
-    report.retry = in.retry.value_or(true);
-  } else {
-    report.kind = Report::Kind::kReleased;
   }
+  if (in.error) report.error = std::make_shared<const TaskError>(*std::move(in.error));
+  report.retry = in.retry.value_or(true);
+  report.delay_ms = in.delay_ms;
   out->request.reports.push_back(std::move(report));
   return {};
 }

@@ -47,11 +47,16 @@ TEST(ExchangeIn, EachMistakeIsNamed) {
   EXPECT_THAT(ErrorOf(With(R"(,"renew":["1-1"])")), HasSubstr("renew[0] must be the token"));
   EXPECT_THAT(ErrorOf(With(R"(,"want":1)")), HasSubstr("queues and types"));
   EXPECT_EQ(ErrorOf(With(R"(,"reports":[{"token":"1-1.1.1","outcome":"done"}])")),
-            "reports[0].outcome must be completed, failed or released");
+            "reports[0].outcome must be completed, failed, released, snoozed or discarded");
   EXPECT_THAT(ErrorOf(With(R"(,"reports":[{"token":"1-1.1.1","outcome":"failed"}])")),
               HasSubstr("reports[0].error is missing"));
   EXPECT_THAT(ErrorOf(With(R"(,"reports":[{"token":"1-1.1.1","outcome":"released","result":1}])")),
               HasSubstr("completed alone"));
+  EXPECT_THAT(ErrorOf(With(R"(,"reports":[{"token":"1-1.1.1","outcome":"snoozed"}])")),
+              HasSubstr("reports[0].delay_ms is missing"));
+  EXPECT_THAT(
+      ErrorOf(With(R"(,"reports":[{"token":"1-1.1.1","outcome":"released","delay_ms":1}])")),
+      HasSubstr("failed and snoozed alone"));
 }
 
 TEST(ExchangeIn, AResultThatCannotBeTakenFailsAlone) {

@@ -44,6 +44,10 @@ void GetQueue(const Api& api, http::RequestContext& context, http::Responder res
 void PutQueue(const Api& api, http::RequestContext& context, http::Responder responder);
 void PauseQueue(const Api& api, http::RequestContext& context, http::Responder responder);
 void ResumeQueue(const Api& api, http::RequestContext& context, http::Responder responder);
+// types.cc
+void ListTypes(const Api& api, http::RequestContext& context, http::Responder responder);
+void GetType(const Api& api, http::RequestContext& context, http::Responder responder);
+void PutType(const Api& api, http::RequestContext& context, http::Responder responder);
 // exchange.cc
 void Exchange(const Api& api, http::RequestContext& context, http::Responder responder);
 // service.cc, metrics.cc

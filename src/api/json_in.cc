@@ -266,6 +266,11 @@ Result<bool> JsonValue::Flag() {
   return Wrong("must be true or false");
 }
 
+bool JsonValue::IsNull() const {
+  const Result<od::json_type> type = cursor_->Type();
+  return type.ok() && *type == od::json_type::null;
+}
+
 Result<std::string_view> JsonValue::Raw() {
   TREADLE_ASSIGN_OR_RETURN(const od::json_type type, cursor_->Type());
   TREADLE_ASSIGN_OR_RETURN(const std::string_view token, cursor_->Token());

@@ -48,6 +48,8 @@ class JsonValue {
   /// A number without fraction or exponent, from `min` to `max`.
   Result<int64_t> Whole(int64_t min, int64_t max);
   Result<bool> Flag();
+  /// Whether it is null; it can still be read.
+  bool IsNull() const;
   /// The value's bytes as they stand in the body, without white space around them. The view holds
   /// until the end of ParseJson().
   Result<std::string_view> Raw();

@@ -1,10 +1,9 @@
 // Queues: their counts and their policies.
 
-#include <functional>
-
 #include "api/handlers.h"
 #include "api/json_in.h"
 #include "api/json_out.h"
+#include "api/policy_json.h"
 #include "api/text_in.h"
 #include "model/validate.h"
 
@@ -15,48 +14,43 @@ using http::ProblemResponse;
 using http::RequestContext;
 using http::Responder;
 
-constexpr int64_t kNumberMax = (int64_t{1} << 53) - 1;  // what every reader of JSON can hold
+using PolicyChange = Changes<QueuePolicy>;
 
-/// The fields of a policy that a request changes, in the order in which they came.
-struct PolicyChange {
-  std::vector<std::function<void(QueuePolicy*)>> steps;
-
-  void Apply(QueuePolicy* policy) const {
-    for (const auto& step : steps) step(policy);
-  }
-};
-
-#define TREADLE_POLICY_NUMBER(name, member)                                          \
-  {name, [](JsonValue v, PolicyChange* change) {                                     \
-     TREADLE_ASSIGN_OR_RETURN(const int64_t number, v.Whole(0, kNumberMax));         \
-     change->steps.push_back([=](QueuePolicy* policy) { policy->member = number; }); \
-     return Status::Ok();                                                            \
+#define TREADLE_POLICY_NUMBER(name, member, max)                       \
+  {name, [](JsonValue v, PolicyChange* change) {                       \
+     TREADLE_ASSIGN_OR_RETURN(const int64_t number, v.Whole(0, max));  \
+     change->Add([=](QueuePolicy* policy) {                            \
+       policy->member = static_cast<decltype(policy->member)>(number); \
+     });                                                               \
+     return Status::Ok();                                              \
    }}
 
-constexpr JsonField<PolicyChange> kRetryFields[] = {
-    TREADLE_POLICY_NUMBER("backoff_base_ms", retry.backoff_base_ms),
-    TREADLE_POLICY_NUMBER("backoff_cap_ms", retry.backoff_cap_ms),
-};
-
 constexpr JsonField<PolicyChange> kRetentionFields[] = {
-    TREADLE_POLICY_NUMBER("completed_tasks", retention.completed_tasks),
-    TREADLE_POLICY_NUMBER("completed_ms", retention.completed_ms),
-    TREADLE_POLICY_NUMBER("completed_bytes", retention.completed_bytes),
-    TREADLE_POLICY_NUMBER("dead_ms", retention.dead_ms),
+    TREADLE_POLICY_NUMBER("completed_tasks", retention.completed_tasks, kNumberMax),
+    TREADLE_POLICY_NUMBER("completed_ms", retention.completed_ms, kNumberMax),
+    TREADLE_POLICY_NUMBER("completed_bytes", retention.completed_bytes, kNumberMax),
+    TREADLE_POLICY_NUMBER("dead_ms", retention.dead_ms, kNumberMax),
 };
 
 constexpr JsonField<PolicyChange> kPolicyFields[] = {
     {"retry",
-     [](JsonValue v, PolicyChange* change) { return ReadObject(v, kRetryFields, change); }},
+     [](JsonValue v, PolicyChange* change) {
+       Changes<RetryPolicy> retry;
+       TREADLE_RETURN_IF_ERROR(ReadRetryChanges(v, &retry));
+       change->Add([=](QueuePolicy* policy) { retry.Apply(&policy->retry); });
+       return Status::Ok();
+     }},
     {"retention",
      [](JsonValue v, PolicyChange* change) { return ReadObject(v, kRetentionFields, change); }},
-    TREADLE_POLICY_NUMBER("lease_ms", lease_ms),
-    TREADLE_POLICY_NUMBER("idempotency_window_ms", idempotency_window_ms),
-    TREADLE_POLICY_NUMBER("cancel_grace_ms", cancel_grace_ms),
+    TREADLE_POLICY_NUMBER("lease_ms", lease_ms, kNumberMax),
+    TREADLE_POLICY_NUMBER("idempotency_window_ms", idempotency_window_ms, kNumberMax),
+    TREADLE_POLICY_NUMBER("cancel_grace_ms", cancel_grace_ms, kNumberMax),
+    TREADLE_POLICY_NUMBER("attempt_timeout_ms", attempt_timeout_ms, kNumberMax),
+    TREADLE_POLICY_NUMBER("max_worker_losses", max_worker_losses, UINT32_MAX),
     {"paused",
      [](JsonValue v, PolicyChange* change) {
        TREADLE_ASSIGN_OR_RETURN(const bool paused, v.Flag());
-       change->steps.push_back([=](QueuePolicy* policy) { policy->paused = paused; });
+       change->Add([=](QueuePolicy* policy) { policy->paused = paused; });
        return Status::Ok();
      }},
 };
@@ -64,9 +58,8 @@ constexpr JsonField<PolicyChange> kPolicyFields[] = {
 #undef TREADLE_POLICY_NUMBER
 
 void WritePolicy(const QueuePolicy& policy, JsonOut* out) {
-  out->Open('{').Key("retry").Open('{');
-  out->Key("backoff_base_ms").Number(policy.retry.backoff_base_ms);
-  out->Key("backoff_cap_ms").Number(policy.retry.backoff_cap_ms).Close('}');
+  out->Open('{').Key("retry");
+  WriteRetry(policy.retry, out);
   out->Key("retention").Open('{');
   out->Key("completed_tasks").Number(policy.retention.completed_tasks);
   out->Key("completed_ms").Number(policy.retention.completed_ms);
@@ -75,6 +68,8 @@ void WritePolicy(const QueuePolicy& policy, JsonOut* out) {
   out->Key("lease_ms").Number(policy.lease_ms);
   out->Key("idempotency_window_ms").Number(policy.idempotency_window_ms);
   out->Key("cancel_grace_ms").Number(policy.cancel_grace_ms);
+  out->Key("attempt_timeout_ms").Number(policy.attempt_timeout_ms);
+  out->Key("max_worker_losses").Number(policy.max_worker_losses);
   out->Key("paused").Flag(policy.paused).Close('}');
 }
 

@@ -85,6 +85,8 @@ Answer HasEnded(const TaskView& view, const std::string& id) {
     return {"dead",
             "It is dead since its " + AttemptOf(image) + " failed" + at + ErrorOf(view.task) + ".",
             next};
+  if (image.state == TaskState::kExpired)
+    return {"expired", "It expired" + at + ErrorOf(view.task) + ".", next};
   return {"cancelled", "It was cancelled" + at + ErrorOf(view.task) + ".", next};
 }
 

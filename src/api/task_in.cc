@@ -1,9 +1,11 @@
 #include "api/task_in.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "api/blob.h"
 #include "api/json_in.h"
+#include "api/policy_json.h"
 #include "api/text_in.h"
 #include "model/limits.h"
 #include "model/validate.h"
@@ -17,6 +19,7 @@ struct TaskIn {
   NewTask task;
   BlobIn payload;
   std::string key;
+  std::vector<std::string> tags;
 };
 
 Status ReadTime(JsonValue v, WallTime* out) {
@@ -47,6 +50,22 @@ constexpr JsonField<TaskIn> kTaskFields[] = {
      [](JsonValue v, TaskIn* in) {
        return ReadWhole(v, 0, limits::kWallTimeMaxMs, &in->task.delay_ms);
      }},
+    {"expires_at", [](JsonValue v, TaskIn* in) { return ReadTime(v, &in->task.expires_at); }},
+    {"expires_ms",
+     [](JsonValue v, TaskIn* in) {
+       return ReadWhole(v, 1, limits::kWallTimeMaxMs, &in->task.expires_ms);
+     }},
+    {"deadline_at", [](JsonValue v, TaskIn* in) { return ReadTime(v, &in->task.deadline_at); }},
+    {"deadline_ms",
+     [](JsonValue v, TaskIn* in) {
+       return ReadWhole(v, 1, limits::kWallTimeMaxMs, &in->task.deadline_ms);
+     }},
+    {"attempt_timeout_ms",
+     [](JsonValue v, TaskIn* in) {
+       return ReadWhole(v, 1, kNumberMax, &in->task.attempt_timeout_ms);
+     }},
+    {"retry", [](JsonValue v, TaskIn* in) { return ReadRetry(v, &in->task.retry); }},
+    {"tags", [](JsonValue v, TaskIn* in) { return ReadTexts(v, limits::kTags, &in->tags); }},
     {"idempotency_key",
      [](JsonValue v, TaskIn* in) {
        TREADLE_RETURN_IF_ERROR(ReadText(v, &in->key));
@@ -66,6 +85,9 @@ Result<NewTask> ReadTaskObject(JsonValue value, std::string_view header_key) {
   body->payload = std::move(blob.bytes);
   body->content_type = std::move(blob.content_type);
   body->payload_sha256 = blob.sha256;
+  std::ranges::sort(in.tags);
+  in.tags.erase(std::ranges::unique(in.tags).begin(), in.tags.end());
+  body->tags = std::move(in.tags);
   body->idempotency_key = in.key.empty() ? std::string(header_key) : std::move(in.key);
   in.task.body = std::move(body);
   return std::move(in.task);

@@ -20,7 +20,8 @@ TEST(TaskIn, DefaultsHold) {
   ASSERT_TRUE(task.ok()) << task.status().ToString();
   EXPECT_EQ(task->queue, "default");
   EXPECT_EQ(task->priority, 5);
-  EXPECT_EQ(task->max_attempts, 20);
+  EXPECT_EQ(task->max_attempts, 0);  // what the policy says
+  EXPECT_FALSE(task->has_terms());
   EXPECT_EQ(task->body->payload, "null");
   EXPECT_EQ(task->body->content_type, "");
   EXPECT_EQ(task->body->payload_sha256, Sha256Of("null"));

@@ -1,6 +1,7 @@
 #include "api/task_out.h"
 
 #include "api/blob.h"
+#include "api/policy_json.h"
 
 namespace treadle::api {
 namespace {
@@ -12,8 +13,23 @@ void WriteTimes(const TaskImage& image, JsonOut* out) {
   if (image.finished_at.ms != 0) out->Key("finished_at").Time(image.finished_at);
 }
 
+void WriteTerms(const TaskTerms& terms, JsonOut* out) {
+  if (terms.expires_at.ms != 0) out->Key("expires_at").Time(terms.expires_at);
+  if (terms.deadline_at.ms != 0) out->Key("deadline_at").Time(terms.deadline_at);
+  if (terms.attempt_timeout_ms != 0)
+    out->Key("attempt_timeout_ms").Number(terms.attempt_timeout_ms);
+  if (!terms.retry) return;
+  out->Key("retry");
+  WriteRetry(*terms.retry, out);
+}
+
 void WriteBody(const TaskBody& body, TaskDetail detail, JsonOut* out) {
   if (!body.idempotency_key.empty()) out->Key("idempotency_key").Text(body.idempotency_key);
+  if (!body.tags.empty()) {
+    out->Key("tags").Open('[');
+    for (const std::string& tag : body.tags) out->Text(tag);
+    out->Close(']');
+  }
   out->Key("content_type").Text(ContentTypeOf(body.content_type));
   if (detail != TaskDetail::kWhole) return;
   out->Key("payload_bytes").Number(body.payload.size());
@@ -42,6 +58,8 @@ void WriteTask(const TaskView& view, TaskDetail detail, JsonOut* out) {
   WriteTimes(image, out);
   if (view.next_attempt_at.ms != 0) out->Key("next_attempt_at").Time(view.next_attempt_at);
   if (task.holder) out->Key("worker").Text(task.holder->worker);
+  if (image.worker_losses > 0) out->Key("worker_losses").Number(image.worker_losses);
+  if (task.terms) WriteTerms(*task.terms, out);
   if (image.cancel_requested) out->Key("cancel_requested").Flag(true);
   if (task.body) WriteBody(*task.body, detail, out);
   if (task.error) {

@@ -74,6 +74,8 @@ struct Leased {
   uint32_t attempt = 0;  // spent attempts, this one included
   uint16_t max_attempts = 0;
   int64_t lease_ms = 0;
+  int64_t timeout_ms = 0;  // from now until the lease is revoked, however often it is renewed
+  WallTime deadline_at;    // of the task; 0: none
   WallTime enqueued_at;
   std::shared_ptr<const TaskBody> body;
 };
@@ -84,13 +86,21 @@ struct LeaseReply {
 
 /// How an attempt ended.
 struct Report {
-  enum class Kind : uint8_t { kCompleted, kFailed, kReleased };
+  enum class Kind : uint8_t {
+    kCompleted,
+    kFailed,
+    kReleased,   // not here: the task is ready again, and the attempt does not count
+    kSnoozed,    // not now: it is scheduled again, and the attempt does not count
+    kDiscarded,  // not at all: it is cancelled
+  };
 
   Token token;
   Kind kind = Kind::kCompleted;
   std::shared_ptr<const TaskResult> result;  // completed
-  std::shared_ptr<const TaskError> error;    // failed
+  std::shared_ptr<const TaskError> error;    // failed; discarded: why
   bool retry = true;                         // failed: false sends it to the dead letters at once
+  /// Failed: the wait before another attempt, instead of the policy's. Snoozed: how long.
+  std::optional<int64_t> delay_ms;
 };
 
 /// What a person asks of one task, by hand.
@@ -140,6 +150,11 @@ struct TaskReasons {
   uint64_t ahead = 0;       // ready: tasks of its queue and type that are leased before it
   bool more_ahead = false;  // and still more, not counted
   WallTime lease_ends;      // running: as far as can be told
+};
+
+struct TypeView {
+  std::string name;
+  TypePolicy policy;
 };
 
 /// A lease, and who has it or had it.

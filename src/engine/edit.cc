@@ -8,10 +8,11 @@
 namespace treadle {
 namespace {
 
-// The body with another payload; its key stays.
+// The body with another payload; its key and its tags stay.
 std::shared_ptr<const TaskBody> WithPayload(const TaskBody& body, const TaskBody& payload) {
   auto edited = std::make_shared<TaskBody>(payload);
   edited->idempotency_key = body.idempotency_key;
+  edited->tags = body.tags;
   return edited;
 }
 
@@ -53,6 +54,7 @@ Result<TaskStanding> Engine::Edit(const TaskRecord& task, const TaskEdit& edit) 
     effect.body = edit.payload ? WithPayload(*task.body, *edit.payload) : task.body;
     effect.error = task.error;
   }
+  if (effect.body || IsTerminal(image.state)) effect.terms = task.terms;
   if (!effect.body && image == task.image) return Standing(image, false);
   Emit(effect);
   return Standing(image, true);

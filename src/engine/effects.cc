@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "engine/text_list.h"
+
 namespace treadle {
 namespace {
 
@@ -18,12 +20,17 @@ enum Kind : uint8_t {
 };
 
 // Which optional parts follow in a TaskIsNow record.
-enum Part : uint8_t { kHolder = 1, kError = 2, kResult = 4, kBody = 8, kLeft = 16, kAllParts = 31 };
+enum Part : uint8_t { kHolder = 1, kError = 2, kResult = 4, kBody = 8, kLeft = 16, kTerms = 32 };
+constexpr uint8_t kAllParts = 63;
 
 // The byte of the image that holds the priority, and these.
-enum Flag : uint8_t { kPriorityBits = 0x0f, kCancelRequested = 0x40, kReported = 0x80 };
-
-constexpr uint8_t kPolicyVersion = 2;
+enum Flag : uint8_t {
+  kPriorityBits = 0x0f,
+  kHasLosses = 0x10,  // their count follows the image
+  kHasTerms = 0x20,
+  kCancelRequested = 0x40,
+  kReported = 0x80
+};
 
 // 0: not set; else the milliseconds from `base`, plus 1 unless that is negative.
 int64_t Distance(WallTime base, WallTime time) {
@@ -38,7 +45,9 @@ void EncodeImage(const TaskImage& image, ByteWriter* out) {
   out->Varint(image.type);
   out->U8(static_cast<uint8_t>(image.state));
   out->U8(static_cast<uint8_t>(image.priority | (image.reported ? kReported : 0) |
-                               (image.cancel_requested ? kCancelRequested : 0)));
+                               (image.cancel_requested ? kCancelRequested : 0) |
+                               (image.has_terms ? kHasTerms : 0) |
+                               (image.worker_losses > 0 ? kHasLosses : 0)));
   out->Varint(image.max_attempts);
   out->Varint(image.unspent);
   out->Varint(image.attempt);
@@ -50,6 +59,7 @@ void EncodeImage(const TaskImage& image, ByteWriter* out) {
   // Later times as distances from the first: a byte or two instead of six.
   out->Signed(Distance(image.enqueued_at, image.started_at));
   out->Signed(Distance(image.enqueued_at, image.finished_at));
+  if (image.worker_losses > 0) out->Varint(image.worker_losses);
 }
 
 WallTime FromDistance(WallTime base, int64_t distance) {
@@ -67,6 +77,7 @@ TaskImage DecodeImage(ShardId shard, ByteReader* in) {
   image.priority = bits & kPriorityBits;
   image.reported = (bits & kReported) != 0;
   image.cancel_requested = (bits & kCancelRequested) != 0;
+  image.has_terms = (bits & kHasTerms) != 0;
   image.max_attempts = static_cast<uint16_t>(in->Varint());
   image.unspent = static_cast<uint32_t>(in->Varint());
   image.attempt = static_cast<uint32_t>(in->Varint());
@@ -77,6 +88,7 @@ TaskImage DecodeImage(ShardId shard, ByteReader* in) {
   image.enqueued_at = {in->Signed()};
   image.started_at = FromDistance(image.enqueued_at, in->Signed());
   image.finished_at = FromDistance(image.enqueued_at, in->Signed());
+  if (bits & kHasLosses) image.worker_losses = static_cast<uint16_t>(in->Varint());
   return image;
 }
 
@@ -89,6 +101,7 @@ void EncodeBody(const TaskBody& body, ByteWriter* out) {
   out->Bytes(body.content_type);
   out->Bytes(body.idempotency_key);
   out->Raw(body.payload_sha256.view());
+  EncodeTexts(body.tags, out);
 }
 
 std::shared_ptr<const TaskBody> DecodeBody(ByteReader* in) {
@@ -97,6 +110,7 @@ std::shared_ptr<const TaskBody> DecodeBody(ByteReader* in) {
   body->content_type = TakeString(in);
   body->idempotency_key = TakeString(in);
   body->payload_sha256 = TakeSha256(in);
+  body->tags = DecodeTexts(in);
   return body;
 }
 
@@ -121,6 +135,7 @@ QueuePlace DecodePlace(ByteReader* in) {
 TaskIsNew DecodeTaskIsNew(ShardId shard, ByteReader* in) {
   TaskIsNew effect{.image = DecodeImage(shard, in), .body = nullptr};
   effect.body = DecodeBody(in);
+  if (effect.image.has_terms) effect.terms = DecodeTerms(in);
   return effect;
 }
 
@@ -149,6 +164,7 @@ TaskIsNow DecodeTaskIsNow(ShardId shard, ByteReader* in) {
   }
   if (parts & kBody) effect.body = DecodeBody(in);
   if (parts & kLeft) effect.left = DecodePlace(in);
+  if (parts & kTerms) effect.terms = DecodeTerms(in);
   return effect;
 }
 
@@ -204,36 +220,6 @@ std::string_view RemovalName(Removal why) {
   return "unknown";
 }
 
-void EncodePolicy(const QueuePolicy& policy, ByteWriter* out) {
-  out->U8(kPolicyVersion);
-  out->Signed(policy.retry.backoff_base_ms);
-  out->Signed(policy.retry.backoff_cap_ms);
-  out->Signed(policy.retention.completed_tasks);
-  out->Signed(policy.retention.completed_ms);
-  out->Signed(policy.retention.completed_bytes);
-  out->Signed(policy.retention.dead_ms);
-  out->Signed(policy.lease_ms);
-  out->Signed(policy.idempotency_window_ms);
-  out->Signed(policy.cancel_grace_ms);
-  out->U8(policy.paused ? 1 : 0);
-}
-
-QueuePolicy DecodePolicy(ByteReader* in) {
-  QueuePolicy policy;
-  if (in->U8() != kPolicyVersion) in->Raw(SIZE_MAX);  // fails the reader
-  policy.retry.backoff_base_ms = in->Signed();
-  policy.retry.backoff_cap_ms = in->Signed();
-  policy.retention.completed_tasks = in->Signed();
-  policy.retention.completed_ms = in->Signed();
-  policy.retention.completed_bytes = in->Signed();
-  policy.retention.dead_ms = in->Signed();
-  policy.lease_ms = in->Signed();
-  policy.idempotency_window_ms = in->Signed();
-  policy.cancel_grace_ms = in->Signed();
-  policy.paused = in->U8() != 0;
-  return policy;
-}
-
 void Encode(const QueueIsNow& effect, ByteWriter* out) {
   out->U8(kQueueIsNow);
   out->Varint(effect.id);
@@ -245,12 +231,14 @@ void Encode(const TypeIsNow& effect, ByteWriter* out) {
   out->U8(kTypeIsNow);
   out->Varint(effect.id);
   out->Bytes(effect.name);
+  EncodeTypePolicy(effect.policy, out);
 }
 
 void Encode(const TaskIsNew& effect, ByteWriter* out) {
   out->U8(kTaskIsNew);
   EncodeImage(effect.image, out);
   EncodeBody(*effect.body, out);
+  if (effect.image.has_terms) EncodeTerms(*effect.terms, out);
 }
 
 void Encode(const TaskIsNow& effect, ByteWriter* out) {
@@ -258,7 +246,7 @@ void Encode(const TaskIsNow& effect, ByteWriter* out) {
   EncodeImage(effect.image, out);
   out->U8(static_cast<uint8_t>((effect.holder ? kHolder : 0) | (effect.error ? kError : 0) |
                                (effect.result ? kResult : 0) | (effect.body ? kBody : 0) |
-                               (effect.left ? kLeft : 0)));
+                               (effect.left ? kLeft : 0) | (effect.terms ? kTerms : 0)));
   if (effect.holder) {
     out->Bytes(effect.holder->worker);
     out->U64(effect.holder->incarnation);
@@ -274,6 +262,7 @@ void Encode(const TaskIsNow& effect, ByteWriter* out) {
   }
   if (effect.body) EncodeBody(*effect.body, out);
   if (effect.left) EncodePlace(*effect.left, out);
+  if (effect.terms) EncodeTerms(*effect.terms, out);
 }
 
 void Encode(const TaskIsGone& effect, ByteWriter* out) {
@@ -318,8 +307,11 @@ Effect EffectReader::Decode(uint8_t kind) {
       effect.policy = DecodePolicy(&in_);
       return effect;
     }
-    case kTypeIsNow:
-      return TypeIsNow{.id = static_cast<TypeId>(in_.Varint()), .name = TakeString(&in_)};
+    case kTypeIsNow: {
+      TypeIsNow effect{.id = static_cast<TypeId>(in_.Varint()), .name = TakeString(&in_)};
+      effect.policy = DecodeTypePolicy(&in_);
+      return effect;
+    }
     case kTaskIsNew:
       return DecodeTaskIsNew(shard_, &in_);
     case kTaskIsNow:

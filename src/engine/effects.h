@@ -29,16 +29,18 @@ struct QueueIsNow {
   QueuePolicy policy;
 };
 
-/// A task type has this number.
+/// A task type has this number and this policy.
 struct TypeIsNow {
   TypeId id = 0;
   std::string name;
+  TypePolicy policy = {};
 };
 
 /// A task was accepted. Sets its body, which changes only when someone edits it.
 struct TaskIsNew {
   TaskImage image;
   std::shared_ptr<const TaskBody> body;
+  std::shared_ptr<const TaskTerms> terms = nullptr;  // if image.has_terms
 };
 
 /// Where a task stands in its queue: in a lane while it lives, among its like once it ended.
@@ -64,6 +66,7 @@ struct TaskIsNow {
   std::shared_ptr<const TaskResult> result = nullptr;
   /// Edited or moved: with `error`, all that is to be kept of the task.
   std::shared_ptr<const TaskBody> body = nullptr;
+  std::shared_ptr<const TaskTerms> terms = nullptr;
   /// The place that it left, if it came back from those that ended, or moved to another lane.
   std::optional<QueuePlace> left = {};
 };
@@ -158,8 +161,12 @@ class EffectReader {
   ByteReader in_;
 };
 
-/// The policy's form in effects and in the store.
+/// Their forms in effects and in the store. A reader that meets another version fails.
 void EncodePolicy(const QueuePolicy& policy, ByteWriter* out);
 QueuePolicy DecodePolicy(ByteReader* in);
+void EncodeTypePolicy(const TypePolicy& policy, ByteWriter* out);
+TypePolicy DecodeTypePolicy(ByteReader* in);
+void EncodeTerms(const TaskTerms& terms, ByteWriter* out);
+std::shared_ptr<const TaskTerms> DecodeTerms(ByteReader* in);
 
 }  // namespace treadle

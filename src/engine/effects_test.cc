@@ -14,6 +14,7 @@ TaskImage SomeImage() {
   image.priority = 9;
   image.reported = true;
   image.cancel_requested = true;
+  image.worker_losses = 300;
   image.max_attempts = 1'000;
   image.unspent = 2;
   image.attempt = 5;
@@ -25,6 +26,16 @@ TaskImage SomeImage() {
   image.started_at = {1'700'000'000'000};   // at the very moment
   image.finished_at = {1'699'999'999'000};  // by a clock that went back
   return image;
+}
+
+RetryPolicy SomeRetry() {
+  RetryPolicy retry{.backoff = Backoff::kListed, .jitter = Jitter::kEqual};
+  retry.delays_ms = {1, 2, 3'000'000'000};
+  retry.never = {"never"};
+  retry.always = {"always", "and this"};
+  retry.total_ms = 7;
+  retry.max_attempts = 8;
+  return retry;
 }
 
 template <class T>
@@ -56,7 +67,7 @@ TEST(Effects, ANewTaskComesBackWhole) {
 }
 
 TEST(Effects, EachPartOfAChangeIsThereOrNot) {
-  for (int parts = 0; parts < 32; ++parts) {
+  for (int parts = 0; parts < 64; ++parts) {
     TaskIsNow effect{.image = SomeImage()};
     if (parts & 1) effect.holder = LeaseHolder{"worker-1", 0xfedcba9876543210};
     if (parts & 2) effect.error = std::make_shared<TaskError>(TaskError{"code", "message"});
@@ -64,9 +75,22 @@ TEST(Effects, EachPartOfAChangeIsThereOrNot) {
       effect.result =
           std::make_shared<TaskResult>(TaskResult{"bytes", "text/plain", Sha256Of("bytes")});
     if (parts & 8)
-      effect.body = std::make_shared<TaskBody>(TaskBody{"payload", "text/plain", "key", {}});
+      effect.body =
+          std::make_shared<TaskBody>(TaskBody{"payload", "text/plain", "key", {}, {"tag"}});
     if (parts & 16) effect.left = QueuePlace{7, 300, 4, TaskState::kDead, 12};
+    if (parts & 32)
+      effect.terms = std::make_shared<TaskTerms>(TaskTerms{.expires_at = {1},
+                                                           .expires = {2},
+                                                           .deadline_at = {3},
+                                                           .deadline = {-4},
+                                                           .attempt_timeout_ms = 5,
+                                                           .retry = SomeRetry(),
+                                                           .first_failure = {6}});
     const TaskIsNow again = RoundTrip(effect);
+    ASSERT_EQ(again.terms != nullptr, effect.terms != nullptr);
+    if (effect.terms) {
+      EXPECT_EQ(*again.terms, *effect.terms);
+    }
     EXPECT_EQ(again.left, effect.left);
     ASSERT_EQ(again.body != nullptr, effect.body != nullptr);
     if (effect.body) {
@@ -87,7 +111,9 @@ TEST(Effects, EachPartOfAChangeIsThereOrNot) {
 
 TEST(Effects, QueuesKeysAndCountersComeBackWhole) {
   QueueIsNow queue{.id = 4, .name = "billing", .policy = {}};
-  queue.policy.retry.backoff_base_ms = 1;
+  queue.policy.retry = SomeRetry();
+  queue.policy.attempt_timeout_ms = 9;
+  queue.policy.max_worker_losses = 10;
   queue.policy.retention.completed_tasks = 2;
   queue.policy.lease_ms = 3'000;
   queue.policy.cancel_grace_ms = 4;
@@ -95,7 +121,9 @@ TEST(Effects, QueuesKeysAndCountersComeBackWhole) {
   const QueueIsNow queue_again = RoundTrip(queue);
   EXPECT_EQ(queue_again.name, "billing");
   EXPECT_EQ(queue_again.policy, queue.policy);
-  EXPECT_EQ(RoundTrip(TypeIsNow{.id = 9, .name = "resize"}).name, "resize");
+  const TypeIsNow type{9, "resize", {.retry = SomeRetry(), .attempt_timeout_ms = 1}};
+  EXPECT_EQ(RoundTrip(type).name, "resize");
+  EXPECT_EQ(RoundTrip(type).policy, type.policy);
   const KeyIsNow key = RoundTrip(KeyIsNow{{1, 2}, 3, TaskId::Of(3, 4), {5}});
   EXPECT_EQ(key.id, (IdempotencyId{1, 2}));
   EXPECT_EQ(key.task, TaskId::Of(3, 4));

@@ -59,6 +59,8 @@ class Engine {
   std::vector<Token> Renew(const std::vector<Token>& tokens);
   /// Creates the queue if needed. INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
   Result<QueueView> Configure(const std::string& queue, const QueuePolicy& policy);
+  /// Makes the task type known if needed. INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
+  Result<TypeView> ConfigureType(const std::string& type, const TypePolicy& policy);
   /// Does what is due by time, at most about `limit` tasks; true if there is more.
   bool Tick(size_t limit);
   /// Sends a task whose payload is damaged to the dead letters.
@@ -74,6 +76,8 @@ class Engine {
   std::vector<Token> CancelRequestsOf(const LeaseHolder& holder) const;
   Result<QueueView> GetQueue(std::string_view name) const;
   std::vector<QueueView> Queues() const;
+  Result<TypeView> GetType(std::string_view name) const;
+  std::vector<TypeView> Types() const;
   /// The state of a task if it is in memory: exact for all that are not terminal.
   const TaskSlot* Peek(TaskId id) const { return state_.Find(id); }
   bool HasReady(std::string_view queue, std::string_view type) const;
@@ -113,6 +117,7 @@ class Engine {
   Result<const Queue*> QueueFor(const std::string& name);
   Result<TypeId> TypeFor(const std::string& name);
   Result<std::vector<EnqueueReply::Task>> FindDuplicates(const EnqueueCommand& command) const;
+  std::shared_ptr<const TaskTerms> TermsFor(const NewTask& task) const;
   TaskId EnqueueOne(const NewTask& task, const EnqueueCommand::Key& key, const Queue& queue,
                     TypeId type);
 
@@ -127,9 +132,16 @@ class Engine {
 
   Outcome<bool> ApplyLate(const Report& report, const TaskRecord* loaded, bool was_loaded) const;
   void Complete(const TaskSlot& task, const Report& report);
-  void Fail(const TaskSlot& task, std::shared_ptr<const TaskError> error, bool reported,
-            bool retry);
+  void Fail(TaskImage image, std::shared_ptr<const TaskError> error, bool may_retry,
+            std::optional<int64_t> delay_ms);
+  bool BoundRetryTime(int64_t total_ms, int64_t wait_ms, TaskIsNow* failed) const;
   void Release(const TaskSlot& task);
+  void Snooze(const TaskSlot& task, int64_t delay_ms);
+  void Discard(const TaskSlot& task, std::shared_ptr<const TaskError> why);
+  bool EndIfOutOfTime(const TaskSlot& task);
+  /// What holds for a task: its own, else its type's, else its queue's.
+  const RetryPolicy& RetryOf(const TaskImage& image, const TaskTerms* terms) const;
+  int64_t AttemptTimeoutMs(const TaskImage& image, const TaskTerms* terms) const;
   void MakeReady(const TaskImage& task);
   void LoseLease(const TaskSlot& task);
   void End(TaskImage image, TaskState state, std::shared_ptr<const TaskError> error,

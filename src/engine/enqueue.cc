@@ -5,6 +5,7 @@
 #include <string>
 
 #include "engine/engine.h"
+#include "engine/text_list.h"
 #include "model/limits.h"
 #include "model/validate.h"
 
@@ -12,6 +13,16 @@ namespace treadle {
 namespace {
 
 constexpr size_t kKeysMax = 5'000'000;
+
+void HashTerms(const NewTask& task, ByteWriter* out) {
+  const TaskTerms asked{.expires_at = task.expires_at,
+                        .expires = {task.expires_ms},
+                        .deadline_at = task.deadline_at,
+                        .deadline = {task.deadline_ms},
+                        .attempt_timeout_ms = task.attempt_timeout_ms,
+                        .retry = task.retry};
+  EncodeTerms(asked, out);
+}
 
 // Everything that the producer asked for but the key: two requests are the same if these bytes are.
 uint64_t RequestHash(const NewTask& task) {
@@ -24,6 +35,8 @@ uint64_t RequestHash(const NewTask& task) {
   out.U16(task.max_attempts);
   out.Signed(task.run_at.ms);
   out.Signed(task.delay_ms);
+  if (task.has_terms()) HashTerms(task, &out);
+  EncodeTexts(task.body->tags, &out);
   const Sha256 digest = Sha256Of(asked);
   uint64_t hash = 0;
   std::memcpy(&hash, digest.bytes.data(), sizeof hash);
@@ -121,18 +134,38 @@ TaskId Engine::EnqueueOne(const NewTask& task, const EnqueueCommand::Key& key, c
   image.queue = queue.id;
   image.type = type;
   image.priority = task.priority;
-  image.max_attempts = task.max_attempts;
   image.enqueued_at = time_.wall;
+  std::shared_ptr<const TaskTerms> terms;
+  if (task.has_terms()) terms = TermsFor(task);
+  image.has_terms = terms != nullptr;
+  image.max_attempts =
+      task.max_attempts != 0 ? task.max_attempts : RetryOf(image, terms.get()).max_attempts;
   const WallTime due = task.delay_ms > 0 ? time_.wall + task.delay_ms : task.run_at;
   if (due > time_.wall) {
     image.state = TaskState::kScheduled;
     image.when_ms = due.ms;
   }
-  Emit(TaskIsNew{.image = image, .body = task.body});
+  Emit(TaskIsNew{.image = image, .body = task.body, .terms = std::move(terms)});
   if (!task.body->idempotency_key.empty())
     Emit(KeyIsNow{key.id, key.request_hash, image.id,
                   state_.now() + queue.policy.idempotency_window_ms});
   return image.id;
+}
+
+// What is asked for by the wall clock happens by shard time: both agree now, and only one of them
+// cannot jump.
+std::shared_ptr<const TaskTerms> Engine::TermsFor(const NewTask& task) const {
+  auto terms = std::make_shared<TaskTerms>();
+  const auto set = [&](WallTime at, int64_t in_ms, WallTime* shown, ShardTime* when) {
+    if (at.ms == 0 && in_ms == 0) return;
+    *shown = at.ms != 0 ? at : time_.wall + in_ms;
+    *when = state_.now() + (*shown - time_.wall);
+  };
+  set(task.expires_at, task.expires_ms, &terms->expires_at, &terms->expires);
+  set(task.deadline_at, task.deadline_ms, &terms->deadline_at, &terms->deadline);
+  terms->attempt_timeout_ms = task.attempt_timeout_ms;
+  terms->retry = task.retry;
+  return terms;
 }
 
 Result<const Queue*> Engine::QueueFor(const std::string& name) {

@@ -47,6 +47,7 @@ Outcome<TaskRecord> Engine::Record(TaskId id, const TaskRecord* loaded, bool was
     record.holder.reset();
     if (task->image.state == TaskState::kRunning) record.holder = state_.HolderOf(*task);
     if (task->parts != nullptr) Overlay(*task->parts, &record);
+    record.terms = state_.TermsOf(task->image);
   } else if (loaded == nullptr || !IsKept(record.image)) {
     return missing;  // whatever is not in memory has ended
   }
@@ -99,6 +100,21 @@ Result<QueueView> Engine::GetQueue(std::string_view name) const {
     return Status(Code::kNotFound,
                   "there is no queue " + std::string(name) + " (one appears with its first task)");
   return ViewOf(*queue);
+}
+
+Result<TypeView> Engine::GetType(std::string_view name) const {
+  const TypeId id = state_.FindType(name);
+  if (id == 0)
+    return Status(Code::kNotFound, "there is no task type " + std::string(name) +
+                                       " (one appears with its first task)");
+  return TypeView{state_.type_name(id), state_.type_policy(id)};
+}
+
+std::vector<TypeView> Engine::Types() const {
+  std::vector<TypeView> views;
+  for (TypeId id = 1; id <= state_.types(); ++id)
+    views.push_back({state_.type_name(id), state_.type_policy(id)});
+  return views;
 }
 
 std::vector<QueueView> Engine::Queues() const {

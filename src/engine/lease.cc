@@ -95,6 +95,10 @@ Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
   }
   size_t bytes = 0;
   for (LaneHeap lanes(state_, command); !lanes.empty() && reply.leases.size() < command.want;) {
+    if (EndIfOutOfTime(state_.tasks()[lanes.Front()])) {
+      lanes.Advance();
+      continue;
+    }
     if (!state_.tasks()[lanes.Front()].HasBody()) {
       if (!reply.leases.empty()) break;  // order holds: what comes next must wait for its payload
       return Outcome<LeaseReply>::Need(MissingInLane(state_, lanes.FrontLane()));
@@ -123,7 +127,7 @@ Leased Engine::LeaseOne(uint32_t slot, const LeaseCommand& command) {
   image.attempt += 1;
   image.term = term_;
   image.exchange = command.exchange;
-  image.when_ms = 0;
+  image.when_ms = (state_.now() + AttemptTimeoutMs(image, state_.TermsOf(image).get())).ms;
   image.started_at = time_.wall;
   Emit(TaskIsNow{.image = image, .holder = command.holder, .error = nullptr, .result = nullptr});
   return Describe(state_.tasks()[slot]);
@@ -131,12 +135,17 @@ Leased Engine::LeaseOne(uint32_t slot, const LeaseCommand& command) {
 
 Leased Engine::Describe(const TaskSlot& task) const {
   const Queue& queue = state_.queue(task.image.queue);
+  const std::shared_ptr<const TaskTerms> terms = state_.TermsOf(task.image);
+  int64_t end_ms = task.image.when_ms;
+  if (terms != nullptr && terms->deadline_at.ms != 0) end_ms = std::min(end_ms, terms->deadline.ms);
   return Leased{.token = task.image.token(),
                 .queue = queue.name,
                 .type = state_.type_name(task.image.type),
                 .attempt = task.image.spent(),
                 .max_attempts = task.image.max_attempts,
                 .lease_ms = queue.policy.lease_ms,
+                .timeout_ms = std::max<int64_t>(end_ms - state_.now().ms, 1),
+                .deadline_at = terms == nullptr ? WallTime{} : terms->deadline_at,
                 .enqueued_at = task.image.enqueued_at,
                 .body = task.HasBody() ? task.parts->body : nullptr};
 }

@@ -1,5 +1,4 @@
-// Report: a worker says how its attempt ended. Complete, fail, release; and leases that end without
-// a word.
+// Report: a worker says how its attempt ended; and leases that end without a word.
 
 #include "engine/engine.h"
 
@@ -36,11 +35,20 @@ Outcome<bool> Engine::Apply(const Report& report, const TaskRecord* loaded, bool
     case Report::Kind::kCompleted:
       Complete(*task, report);
       break;
-    case Report::Kind::kFailed:
-      Fail(*task, report.error, true, report.retry);
+    case Report::Kind::kFailed: {
+      TaskImage image = task->image;
+      image.reported = true;
+      Fail(image, report.error, report.retry, report.delay_ms);
       break;
+    }
     case Report::Kind::kReleased:
       Release(*task);
+      break;
+    case Report::Kind::kSnoozed:
+      Snooze(*task, report.delay_ms.value_or(0));
+      break;
+    case Report::Kind::kDiscarded:
+      Discard(*task, report.error);
       break;
   }
   return true;
@@ -75,22 +83,6 @@ void Engine::End(TaskImage image, TaskState state, std::shared_ptr<const TaskErr
   Emit(TaskIsNow{.image = image, .error = std::move(error), .result = std::move(result)});
 }
 
-void Engine::Fail(const TaskSlot& task, std::shared_ptr<const TaskError> error, bool reported,
-                  bool retry) {
-  TaskImage image = task.image;
-  const Queue& queue = state_.queue(image.queue);
-  image.reported = reported;
-  // However the attempt ended, there is no other; why it was cancelled stays to be read.
-  if (image.cancel_requested) return End(image, TaskState::kCancelled, nullptr, nullptr);
-  if (!retry || image.spent() >= image.max_attempts)
-    return End(image, TaskState::kDead, std::move(error), nullptr);
-  const uint64_t random = Mix64(time_.random ^ Mix64(image.id.packed));
-  image.exchange = 0;
-  image.state = TaskState::kRetrying;
-  image.when_ms = (state_.now() + BackoffMs(queue.policy.retry, image.spent(), random)).ms;
-  Emit(TaskIsNow{.image = image, .error = std::move(error)});
-}
-
 void Engine::Release(const TaskSlot& task) {
   TaskImage image = task.image;
   image.unspent += 1;
@@ -100,13 +92,48 @@ void Engine::Release(const TaskSlot& task) {
   MakeReady(image);
 }
 
+void Engine::Snooze(const TaskSlot& task, int64_t delay_ms) {
+  if (delay_ms == 0 || task.image.cancel_requested) return Release(task);
+  TaskImage image = task.image;
+  image.unspent += 1;
+  image.reported = true;
+  image.exchange = 0;
+  image.state = TaskState::kScheduled;
+  image.when_ms = (time_.wall + delay_ms).ms;
+  Emit(TaskIsNow{.image = image});
+}
+
+void Engine::Discard(const TaskSlot& task, std::shared_ptr<const TaskError> why) {
+  TaskImage image = task.image;
+  image.reported = true;
+  End(image, TaskState::kCancelled, image.cancel_requested ? nullptr : std::move(why), nullptr);
+}
+
 void Engine::LoseLease(const TaskSlot& task) {
-  lost_.push_back({state_.HolderOf(task), task.image.token()});
-  const int64_t lease_ms = state_.queue(task.image.queue).policy.lease_ms;
-  auto error = std::make_shared<TaskError>(TaskError{
-      "lease_expired", "the worker " + state_.HolderOf(task).worker +
-                           " did not renew its lease within " + std::to_string(lease_ms) + " ms"});
-  Fail(task, std::move(error), false, true);
+  TaskImage image = task.image;
+  const LeaseHolder& holder = state_.HolderOf(task);
+  lost_.push_back({holder, image.token()});
+  const bool is_revoked = image.when_ms != 0 && image.when_ms <= state_.now().ms;
+  if (is_revoked) {
+    const int64_t timeout_ms = AttemptTimeoutMs(image, state_.TermsOf(image).get());
+    return Fail(image,
+                std::make_shared<TaskError>(TaskError{
+                    "attempt_timeout", "the worker " + holder.worker + " took longer than " +
+                                           std::to_string(timeout_ms) + " ms"}),
+                true, std::nullopt);
+  }
+  const QueuePolicy& policy = state_.queue(image.queue).policy;
+  if (image.worker_losses < UINT16_MAX) image.worker_losses += 1;
+  const std::string said = "the worker " + holder.worker + " did not renew its lease within " +
+                           std::to_string(policy.lease_ms) + " ms";
+  if (image.worker_losses < policy.max_worker_losses)
+    return Fail(image, std::make_shared<TaskError>(TaskError{"lease_expired", said}), true,
+                std::nullopt);
+  Fail(image,
+       std::make_shared<TaskError>(TaskError{
+           "worker_lost",
+           std::to_string(image.worker_losses) + " workers were lost while they ran it; " + said}),
+       false, std::nullopt);
 }
 
 void Engine::Bury(TaskId id, TaskError error) {
@@ -114,7 +141,7 @@ void Engine::Bury(TaskId id, TaskError error) {
   if (task == nullptr || IsTerminal(task->image.state)) return;
   if (task->image.state == TaskState::kRunning)
     lost_.push_back({state_.HolderOf(*task), task->image.token()});
-  Fail(*task, std::make_shared<TaskError>(std::move(error)), false, false);
+  End(task->image, TaskState::kDead, std::make_shared<TaskError>(std::move(error)), nullptr);
 }
 
 }  // namespace treadle

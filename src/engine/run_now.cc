@@ -19,6 +19,7 @@ Result<TaskStanding> Engine::RunNow(const TaskRecord& task) {
       return WrongState(image, "enqueue another");
     case TaskState::kDead:
     case TaskState::kCancelled:
+    case TaskState::kExpired:
       return WrongState(image, "redrive it");
   }
   return Status(Code::kInternal, "no such state");

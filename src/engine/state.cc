@@ -33,16 +33,19 @@ void State::Apply(const QueueIsNow& effect) {
 }
 
 void State::Apply(const TypeIsNow& effect) {
-  if (effect.id <= types_.size()) return;
-  TREADLE_CHECK(effect.id == types_.size() + 1);
-  types_.push_back(effect.name);
-  type_ids_.emplace(effect.name, effect.id);
+  if (effect.id > types_.size()) {
+    TREADLE_CHECK(effect.id == types_.size() + 1);
+    types_.push_back({.name = effect.name, .policy = {}});
+    type_ids_.emplace(effect.name, effect.id);
+  }
+  types_[effect.id - 1].policy = effect.policy;
 }
 
 void State::Apply(const TaskIsNew& effect) {
   const uint32_t slot = SlotOf(effect.image);
   EditParts(&tasks_[slot], [&](TaskParts* parts) { *parts = {.body = effect.body}; });
   tasks_[slot].payload_bytes = static_cast<uint32_t>(effect.body->payload.size());
+  if (effect.terms) terms_.Put(effect.image.id, effect.terms);
   Change(slot, effect.image, nullptr);
   ++MutableQueue(effect.image.queue).counters.accepted;
   next_sequence_ = std::max(next_sequence_, effect.image.id.sequence() + 1);
@@ -58,6 +61,7 @@ void State::Apply(const TaskIsNow& effect) {
     });
   }
   if (effect.left) Leave(slot, *effect.left);
+  if (effect.terms) terms_.Put(effect.image.id, effect.terms);
   if (effect.body) tasks_[slot].payload_bytes = static_cast<uint32_t>(effect.body->payload.size());
   Change(slot, effect.image, effect.holder ? &*effect.holder : nullptr);
   if (effect.left && effect.left->queue != effect.image.queue) {
@@ -98,6 +102,12 @@ const Queue* State::FindQueue(std::string_view name) const {
 TypeId State::FindType(std::string_view name) const {
   const auto it = type_ids_.find(std::string(name));
   return it == type_ids_.end() ? 0 : it->second;
+}
+
+std::shared_ptr<const TaskTerms> State::TermsOf(const TaskImage& image) const {
+  if (!image.has_terms) return nullptr;
+  const std::shared_ptr<const TaskTerms>* terms = terms_.Find(image.id);
+  return terms == nullptr ? nullptr : *terms;
 }
 
 const TaskSlot* State::EarliestByShardTime() const {
@@ -177,6 +187,7 @@ void State::Attach(uint32_t slot, const LeaseHolder* holder) {
   TaskSlot& task = tasks_[slot];
   const TaskImage& image = task.image;
   Queue& queue = MutableQueue(image.queue);
+  if (image.has_terms) terms_.Watch(image);
   if (IsTerminal(image.state)) return NoteEnd(task);
   ++queue.live[static_cast<size_t>(image.state)];
   switch (image.state) {
@@ -272,6 +283,7 @@ void State::DropParts(TaskSlot* task) {
 }
 
 void State::Erase(uint32_t slot) {
+  if (tasks_[slot].image.has_terms) terms_.Erase(tasks_[slot].image.id);
   DropParts(&tasks_[slot]);
   tasks_.Erase(slot);
 }
@@ -331,6 +343,7 @@ void State::LoadTask(const TaskRecord& record, uint32_t payload_bytes) {
   const uint32_t slot = SlotOf(record.image);
   tasks_[slot].payload_bytes = payload_bytes;
   tasks_[slot].image = record.image;
+  if (record.terms) terms_.Put(record.image.id, record.terms);
   Attach(slot, record.holder ? &*record.holder : nullptr);
 }
 
@@ -345,8 +358,10 @@ void State::CheckInvariants() const {
   uint64_t on_shard_time = 0;
   uint64_t on_wall_time = 0;
   uint64_t cancel_requests = 0;
+  uint64_t with_terms = 0;
   for (uint32_t slot = 0; slot < tasks_.slots(); ++slot) {
     const TaskImage& image = tasks_[slot].image;
+    with_terms += image.has_terms;
     if (image.id.packed == 0 || IsTerminal(image.state)) continue;
     ++live[image.queue - 1][static_cast<size_t>(image.state)];
     on_shard_time += image.state == TaskState::kRunning || image.state == TaskState::kRetrying;
@@ -356,6 +371,7 @@ void State::CheckInvariants() const {
     TREADLE_CHECK(!image.cancel_requested || image.state == TaskState::kRunning);
   }
   TREADLE_CHECK(cancel_requests == cancel_requests_);
+  TREADLE_CHECK(with_terms == terms_.size());
   TREADLE_CHECK(on_shard_time == by_shard_time_.size() && on_wall_time == by_wall_time_.size());
   for (const auto& queue : queues_) {
     TREADLE_CHECK(queue->live == live[queue->id - 1]);

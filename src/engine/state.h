@@ -20,6 +20,7 @@
 #include "engine/queue.h"
 #include "engine/slab.h"
 #include "engine/task_slot.h"
+#include "engine/terms_table.h"
 #include "engine/timer_heap.h"
 #include "engine/worker_table.h"
 
@@ -55,9 +56,13 @@ class State {
   QueueId queues() const { return static_cast<QueueId>(queues_.size()); }
   /// 0 if no task of that type was ever seen.
   TypeId FindType(std::string_view name) const;
-  const std::string& type_name(TypeId id) const { return types_[id - 1]; }
+  const std::string& type_name(TypeId id) const { return types_[id - 1].name; }
+  const TypePolicy& type_policy(TypeId id) const { return types_[id - 1].policy; }
   TypeId types() const { return static_cast<TypeId>(types_.size()); }
   const IdempotencyTable& keys() const { return keys_; }
+  const TermsTable& terms() const { return terms_; }
+  /// Null if the task has none.
+  std::shared_ptr<const TaskTerms> TermsOf(const TaskImage& image) const;
   const LeaseHolder& HolderOf(const TaskSlot& task) const { return workers_.HolderOf(task); }
   uint32_t LeasesOf(const LeaseHolder& holder) const { return workers_.LeasesOf(holder); }
   /// Running tasks that are to be cancelled.
@@ -135,9 +140,14 @@ class State {
   SlabTable<TaskSlot> tasks_;
   std::vector<std::unique_ptr<Queue>> queues_;
   std::unordered_map<std::string, QueueId> queue_ids_;
-  std::vector<std::string> types_;
+  struct Type {
+    std::string name;
+    TypePolicy policy;
+  };
+  std::vector<Type> types_;
   std::unordered_map<std::string, TypeId> type_ids_;
   IdempotencyTable keys_;
+  TermsTable terms_;
   WorkerTable workers_;
   Timers by_shard_time_;  // leases and backoffs
   Timers by_wall_time_;   // scheduled tasks

@@ -1,5 +1,5 @@
 // Tick: what happens because time has passed. Leases end, backoffs end, scheduled tasks become
-// ready, keys and ended tasks grow too old.
+// ready, tasks expire, keys and ended tasks grow too old.
 
 #include <algorithm>
 #include <limits>
@@ -25,6 +25,10 @@ bool Engine::Tick(size_t limit) {
     if (limit-- == 0) return true;
     MakeReady(task->image);
   }
+  while (state_.terms().has_timer() && state_.terms().next_time() <= state_.now()) {
+    if (limit-- == 0) return true;
+    TREADLE_CHECK(EndIfOutOfTime(*state_.Find(state_.terms().next_task())));
+  }
   for (const KeyIsNow* key = state_.keys().Earliest(); key && key->expires <= state_.now();
        key = state_.keys().Earliest()) {
     if (limit-- == 0) return true;
@@ -44,6 +48,26 @@ void Engine::MakeReady(const TaskImage& task) {
   Emit(TaskIsNow{.image = image, .holder = {}, .error = nullptr, .result = nullptr});
 }
 
+// True if it was, and has ended now.
+bool Engine::EndIfOutOfTime(const TaskSlot& task) {
+  const TaskImage image = task.image;
+  const std::shared_ptr<const TaskTerms> terms = state_.TermsOf(image);
+  if (terms == nullptr) return false;
+  const OutOfTime out = IsOutOfTime(*terms, image.state, state_.now());
+  if (out == OutOfTime::kNo) return false;
+  if (image.state == TaskState::kRunning) lost_.push_back({state_.HolderOf(task), image.token()});
+  if (image.cancel_requested) return End(image, TaskState::kCancelled, nullptr, nullptr), true;
+  if (out == OutOfTime::kExpired) {
+    auto why = TaskError{"expired", "it had not begun by " + FormatWallTime(terms->expires_at)};
+    End(image, TaskState::kExpired, std::make_shared<TaskError>(std::move(why)), nullptr);
+  } else {
+    auto why =
+        TaskError{"deadline_exceeded", "it had not ended by " + FormatWallTime(terms->deadline_at)};
+    End(image, TaskState::kDead, std::make_shared<TaskError>(std::move(why)), nullptr);
+  }
+  return true;
+}
+
 // EndBatch() then lets go of what has grown too old.
 void Engine::TouchOldQueues() {
   for (QueueId id = 1; id <= state_.queues(); ++id) {
@@ -60,6 +84,7 @@ void Engine::TouchOldQueues() {
 int64_t Engine::NextShardMs() const {
   int64_t next = kNever;
   if (state_.EarliestByShardTime()) next = state_.EarliestShardTime().ms;
+  if (state_.terms().has_timer()) next = std::min(next, state_.terms().next_time().ms);
   return std::min(next, next_retention_check_.ms);
 }
 

@@ -1,21 +1,14 @@
-// QueuePolicy: how a queue treats its tasks. Plain values; the defaults are those of
-// docs/architecture.md.
+// QueuePolicy, TypePolicy: how a queue, or a task type, treats its tasks. Plain values; the
+// defaults are those of docs/architecture.md.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "base/status.h"
+#include "model/retry_policy.h"
 
 namespace treadle {
-
-/// Waits before another attempt: base × 2ⁿ after the n-th failure (n from 0), at most `cap`, then
-/// full jitter: a uniform draw from 0 to that (Brooker, "Exponential Backoff And Jitter", 2015).
-struct RetryPolicy {
-  int64_t backoff_base_ms = 500;
-  int64_t backoff_cap_ms = 60'000;
-
-  bool operator==(const RetryPolicy&) const = default;
-};
 
 /// How long ended tasks stay to be looked at. The oldest go first, as soon as one of the bounds is
 /// passed. What holds for completed tasks holds for cancelled ones too, counted apart.
@@ -36,17 +29,29 @@ struct QueuePolicy {
   /// How long a running task that is to be cancelled may take to end by itself; then its lease is
   /// revoked.
   int64_t cancel_grace_ms = 30'000;
+  /// How long an attempt may take, from its lease to its report, unless its type or task says
+  /// otherwise; then its lease is revoked, and it has failed.
+  int64_t attempt_timeout_ms = 30 * 60 * int64_t{1000};
+  /// Leases that a task may lose, by workers that died or stalled, before it is dead.
+  uint32_t max_worker_losses = 5;
   /// No task of the queue is leased. All else goes on: tasks are accepted, and those that run end.
   bool paused = false;
 
   bool operator==(const QueuePolicy&) const = default;
 };
 
+/// What holds for all tasks of a type, in whatever queue. What is not set is left to the queue.
+struct TypePolicy {
+  std::optional<RetryPolicy> retry;
+  int64_t attempt_timeout_ms = 0;  // 0: not set
+
+  bool operator==(const TypePolicy&) const = default;
+};
+
 /// INVALID_ARGUMENT names the field that is out of its range.
 Status Validate(const QueuePolicy& policy);
-
-/// The delay before the attempt that follows failure number `failures` (from 1). `random` is any 64
-/// random bits. Saturates; never more than the cap.
-int64_t BackoffMs(const RetryPolicy& policy, uint32_t failures, uint64_t random);
+Status Validate(const TypePolicy& policy);
+/// Of a queue, a type or a task; 0 is none.
+Status ValidateAttemptTimeout(int64_t timeout_ms);
 
 }  // namespace treadle

@@ -18,6 +18,8 @@ std::optional<std::string_view> TaskStateName(TaskState state) {
       return "dead";
     case TaskState::kCancelled:
       return "cancelled";
+    case TaskState::kExpired:
+      return "expired";
   }
   return std::nullopt;
 }

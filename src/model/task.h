@@ -12,10 +12,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/hash.h"
 #include "base/ids.h"
 #include "base/time.h"
+#include "model/retry_policy.h"
 
 namespace treadle {
 
@@ -28,11 +30,12 @@ enum class TaskState : uint8_t {
   kCompleted = 5,
   kDead = 6,  // dead-letter
   kCancelled = 7,
+  kExpired = 8,  // its time to begin was over
 };
 
 inline constexpr TaskState kTaskStates[] = {
-    TaskState::kScheduled, TaskState::kReady, TaskState::kRunning,  TaskState::kRetrying,
-    TaskState::kCompleted, TaskState::kDead,  TaskState::kCancelled};
+    TaskState::kScheduled, TaskState::kReady, TaskState::kRunning,   TaskState::kRetrying,
+    TaskState::kCompleted, TaskState::kDead,  TaskState::kCancelled, TaskState::kExpired};
 /// The states that end a task, by their numbers: from kFirstEnded on.
 inline constexpr size_t kFirstEnded = static_cast<size_t>(TaskState::kCompleted);
 inline constexpr size_t kEndedStates = std::size(kTaskStates) + 1 - kFirstEnded;
@@ -52,13 +55,15 @@ struct TaskImage {
   QueueId queue = 0;
   TypeId type = 0;
   TaskState state = TaskState::kReady;
-  uint8_t priority = 5;   // 0..9, 9 first
-  bool reported = false;  // the last attempt ended by its worker's own report, not by a lost lease
-  bool cancel_requested = false;  // running: it is to be cancelled, and its worker is told
-  uint16_t max_attempts = 20;     // spent attempts after which a failure is final
-  uint32_t unspent = 0;           // leases that do not count: given back, or from before a redrive
-  uint32_t attempt = 0;           // leases so far; the number of the current or last one
-  uint32_t term = 0;              // of the shard when it gave the last lease; 0 before the first
+  uint8_t priority = 5;               // 0..9, 9 first
+  bool reported : 1 = false;          // the last attempt ended by its worker's own report
+  bool cancel_requested : 1 = false;  // running: it is to be cancelled, and its worker is told
+  bool has_terms : 1 = false;         // there are TaskTerms of it
+  uint16_t max_attempts = 20;         // spent attempts after which a failure is final
+  uint16_t worker_losses = 0;         // leases lost by workers that died or stalled
+  uint32_t unspent = 0;   // leases that do not count: given back, or from before a redrive
+  uint32_t attempt = 0;   // leases so far; the number of the current or last one
+  uint32_t term = 0;      // of the shard when it gave the last lease; 0 before the first
   uint32_t exchange = 0;  // running: the worker's exchange that was answered with this lease
   uint64_t ordinal = 0;   // ended: place among the queue's tasks that ended in this state, from 1
   /// What the state waits for. Scheduled: WallTime of run_at. Retrying: ShardTime when it is due.
@@ -75,12 +80,28 @@ struct TaskImage {
   bool operator==(const TaskImage&) const = default;
 };
 
+/// What only some tasks have. At hand in memory as long as the task lives, whatever becomes of its
+/// body. Times of the producer's wall clock are kept to be shown; what happens by them follows
+/// shard time, so that no wrong clock ends a task early.
+struct TaskTerms {
+  WallTime expires_at;               // 0: never
+  ShardTime expires;                 // the same: when a task that waits expires
+  WallTime deadline_at;              // 0: none
+  ShardTime deadline;                // the same: when it is dead, whether it waits or runs
+  int64_t attempt_timeout_ms = 0;    // 0: that of its type, or of its queue
+  std::optional<RetryPolicy> retry;  // instead of its type's and its queue's
+  ShardTime first_failure;  // set if its retry policy bounds the total time; 0: has not failed yet
+
+  bool operator==(const TaskTerms&) const = default;
+};
+
 /// What the producer sent.
 struct TaskBody {
   std::string payload;
   std::string content_type;     // empty stands for application/json
   std::string idempotency_key;  // empty: none
   Sha256 payload_sha256;
+  std::vector<std::string> tags;  // for people, to find it by; sorted, each once
 
   bool operator==(const TaskBody&) const = default;
 };
@@ -119,6 +140,7 @@ struct TaskRecord {
   std::shared_ptr<const TaskBody> body;
   std::shared_ptr<const TaskError> error;
   std::shared_ptr<const TaskResult> result;
+  std::shared_ptr<const TaskTerms> terms;  // null unless image.has_terms
   std::optional<LeaseHolder> holder;
 };
 
@@ -143,9 +165,20 @@ struct NewTask {
   std::string type;
   std::shared_ptr<const TaskBody> body;
   uint8_t priority = 5;
-  uint16_t max_attempts = 20;
-  WallTime run_at;       // not before; 0: at once
-  int64_t delay_ms = 0;  // not before now plus this; at most one of the two is set
+  uint16_t max_attempts = 0;  // 0: what its type's, or its queue's, retry policy says
+  WallTime run_at;            // not before; 0: at once
+  int64_t delay_ms = 0;       // not before now plus this; at most one of the two is set
+  WallTime expires_at;        // not to begin after; 0: no such bound
+  int64_t expires_ms = 0;     // not to begin after now plus this; at most one of the two is set
+  WallTime deadline_at;       // not to end after; 0: no such bound
+  int64_t deadline_ms = 0;    // not to end after now plus this; at most one of the two is set
+  int64_t attempt_timeout_ms = 0;  // 0: what its type, or its queue, says
+  std::optional<RetryPolicy> retry;
+
+  bool has_terms() const {
+    return expires_at.ms != 0 || expires_ms != 0 || deadline_at.ms != 0 || deadline_ms != 0 ||
+           attempt_timeout_ms != 0 || retry.has_value();
+  }
 };
 
 }  // namespace treadle

@@ -5,6 +5,7 @@
 
 #include "base/utf8.h"
 #include "model/limits.h"
+#include "model/queue_policy.h"
 
 namespace treadle {
 namespace {
@@ -60,14 +61,26 @@ Status ValidateMaxAttempts(uint16_t attempts) {
   return Invalid("max_attempts must be from 1 to " + std::to_string(limits::kAttemptsMax));
 }
 
-Status ValidateRunAt(WallTime time) {
-  if (time.ms >= 0 && time.ms <= limits::kWallTimeMaxMs) return {};
-  return Invalid("run_at must lie between 1970 and 9999");
+// A moment, and the same as a distance from now: at most one of them.
+Status ValidateWhen(const std::string& at_field, WallTime at, const std::string& in_field,
+                    int64_t in_ms) {
+  if (at.ms < 0 || at.ms > limits::kWallTimeMaxMs)
+    return Invalid(at_field + " must lie between 1970 and 9999");
+  if (in_ms < 0 || in_ms > limits::kWallTimeMaxMs)
+    return Invalid(in_field + " must not be negative, and must end before the year 10000");
+  if (at.ms != 0 && in_ms != 0)
+    return Invalid("give " + at_field + " or " + in_field + ", not both");
+  return {};
 }
 
-Status ValidateDelay(int64_t delay_ms) {
-  if (delay_ms >= 0 && delay_ms <= limits::kWallTimeMaxMs) return {};
-  return Invalid("delay_ms must not be negative, and must end before the year 10000");
+Status ValidateTags(const std::vector<std::string>& tags) {
+  if (tags.size() > limits::kTags)
+    return Invalid("tags must have at most " + std::to_string(limits::kTags) + " entries");
+  for (const std::string& tag : tags)
+    if (tag.empty() || tag.size() > limits::kTagBytes || !IsPrintableUtf8(tag))
+      return Invalid("tags must be printable and have from 1 to " +
+                     std::to_string(limits::kTagBytes) + " bytes each");
+  return {};
 }
 
 }  // namespace
@@ -75,27 +88,31 @@ Status ValidateDelay(int64_t delay_ms) {
 Status Validate(const NewTask& task) {
   TREADLE_RETURN_IF_ERROR(ValidateName("queue", task.queue));
   TREADLE_RETURN_IF_ERROR(ValidateName("type", task.type));
-  TREADLE_RETURN_IF_ERROR(ValidatePayload(*task.body));
-  const std::string& key = task.body->idempotency_key;
+  const TaskBody& body = *task.body;
+  TREADLE_RETURN_IF_ERROR(ValidatePayload(body));
+  const std::string& key = body.idempotency_key;
   if (key.size() > limits::kIdempotencyKeyBytes || !IsPrintableUtf8(key))
     return Invalid("idempotency_key must be printable and have at most " +
                    std::to_string(limits::kIdempotencyKeyBytes) + " bytes");
   TREADLE_RETURN_IF_ERROR(ValidatePriority(task.priority));
-  TREADLE_RETURN_IF_ERROR(ValidateMaxAttempts(task.max_attempts));
-  TREADLE_RETURN_IF_ERROR(ValidateRunAt(task.run_at));
-  TREADLE_RETURN_IF_ERROR(ValidateDelay(task.delay_ms));
-  if (task.run_at.ms != 0 && task.delay_ms != 0)
-    return Invalid("give run_at or delay_ms, not both");
-  return {};
+  if (task.max_attempts != 0) TREADLE_RETURN_IF_ERROR(ValidateMaxAttempts(task.max_attempts));
+  TREADLE_RETURN_IF_ERROR(ValidateWhen("run_at", task.run_at, "delay_ms", task.delay_ms));
+  TREADLE_RETURN_IF_ERROR(
+      ValidateWhen("expires_at", task.expires_at, "expires_ms", task.expires_ms));
+  TREADLE_RETURN_IF_ERROR(
+      ValidateWhen("deadline_at", task.deadline_at, "deadline_ms", task.deadline_ms));
+  TREADLE_RETURN_IF_ERROR(ValidateAttemptTimeout(task.attempt_timeout_ms));
+  if (task.retry) TREADLE_RETURN_IF_ERROR(Validate(*task.retry, "retry."));
+  return ValidateTags(body.tags);
 }
 
 Status Validate(const TaskEdit& edit) {
   if (edit.queue) TREADLE_RETURN_IF_ERROR(ValidateName("queue", *edit.queue));
   if (edit.priority) TREADLE_RETURN_IF_ERROR(ValidatePriority(*edit.priority));
   if (edit.max_attempts) TREADLE_RETURN_IF_ERROR(ValidateMaxAttempts(*edit.max_attempts));
-  if (edit.run_at) TREADLE_RETURN_IF_ERROR(ValidateRunAt(*edit.run_at));
-  if (edit.delay_ms) TREADLE_RETURN_IF_ERROR(ValidateDelay(*edit.delay_ms));
   if (edit.run_at && edit.delay_ms) return Invalid("give run_at or delay_ms, not both");
+  TREADLE_RETURN_IF_ERROR(ValidateWhen("run_at", edit.run_at.value_or(WallTime{}), "delay_ms",
+                                       edit.delay_ms.value_or(0)));
   return edit.payload ? ValidatePayload(*edit.payload) : Status();
 }
 

@@ -39,7 +39,7 @@ Status Fold::Add(const Frame& frame) {
 
 void Fold::Note(const TaskIsNew& effect) {
   TaskChange& change = tasks_[effect.image.id.packed];
-  change.now = {.image = effect.image, .body = effect.body};
+  change.now = {.image = effect.image, .body = effect.body, .terms = effect.terms};
   change.is_new = last_frame_ >= first_new_frame_;
   next_sequence_ = std::max(next_sequence_, effect.image.id.sequence() + 1);
 }
@@ -52,6 +52,7 @@ void Fold::Note(const TaskIsNow& effect) {
   if (effect.error) now.error = effect.error;
   if (effect.result) now.result = effect.result;
   if (effect.body) now.body = effect.body;
+  if (effect.terms) now.terms = effect.terms;
   if (effect.left && !IsTerminal(effect.left->state))
     change.left.push_back(
         {effect.image.id, effect.left->queue, effect.left->type, effect.left->priority});

@@ -105,6 +105,24 @@ void Node::Configure(std::string name, std::function<Status(QueuePolicy*)> edit,
       });
 }
 
+void Node::Types(Callback<std::vector<TypeView>> done) {
+  executor_->Post([this, done = std::move(done)]() mutable { shard_->Types(std::move(done)); });
+}
+
+void Node::GetType(std::string name, Callback<TypeView> done) {
+  executor_->Post([this, name = std::move(name), done = std::move(done)]() mutable {
+    shard_->GetType(name, std::move(done));
+  });
+}
+
+void Node::ConfigureType(std::string name, std::function<Status(TypePolicy*)> edit,
+                         Callback<TypeView> done) {
+  executor_->Post(
+      [this, name = std::move(name), edit = std::move(edit), done = std::move(done)]() mutable {
+        shard_->ConfigureType(name, edit, std::move(done));
+      });
+}
+
 void Node::Pause(std::string name, bool paused, Callback<QueueView> done) {
   executor_->Post([this, name = std::move(name), paused, done = std::move(done)]() mutable {
     shard_->Pause(name, paused, std::move(done));

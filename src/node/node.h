@@ -127,6 +127,11 @@ class Node {
   void Configure(std::string name, std::function<Status(QueuePolicy*)> edit,
                  Callback<QueueView> done);
 
+  void Types(Callback<std::vector<TypeView>> done);
+  void GetType(std::string name, Callback<TypeView> done);
+  /// As Configure(), of a task type.
+  void ConfigureType(std::string name, std::function<Status(TypePolicy*)> edit,
+                     Callback<TypeView> done);
   /// NOT_FOUND: there is no such queue.
   void Pause(std::string name, bool paused, Callback<QueueView> done);
 

@@ -103,6 +103,26 @@ void Shard::Configure(const std::string& name, const std::function<Status(QueueP
   Answer<QueueView>(std::move(done), edited.ok() ? engine.Configure(name, policy) : edited);
 }
 
+void Shard::Types(Callback<std::vector<TypeView>> done) {
+  if (failed_) return;
+  Answer<std::vector<TypeView>>(std::move(done), Open().Types());
+}
+
+void Shard::GetType(const std::string& name, Callback<TypeView> done) {
+  if (failed_) return;
+  Answer<TypeView>(std::move(done), Open().GetType(name));
+}
+
+void Shard::ConfigureType(const std::string& name, const std::function<Status(TypePolicy*)>& edit,
+                          Callback<TypeView> done) {
+  if (failed_) return;
+  Engine& engine = Open();
+  const Result<TypeView> now = engine.GetType(name);
+  TypePolicy policy = now.ok() ? now->policy : TypePolicy{};
+  const Status edited = edit(&policy);
+  Answer<TypeView>(std::move(done), edited.ok() ? engine.ConfigureType(name, policy) : edited);
+}
+
 void Shard::Pause(const std::string& name, bool paused, Callback<QueueView> done) {
   if (failed_) return;
   Engine& engine = Open();

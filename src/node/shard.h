@@ -52,6 +52,10 @@ class Shard {
   void GetQueue(const std::string& name, Callback<QueueView> done);
   void Configure(const std::string& name, const std::function<Status(QueuePolicy*)>& edit,
                  Callback<QueueView> done);
+  void Types(Callback<std::vector<TypeView>> done);
+  void GetType(const std::string& name, Callback<TypeView> done);
+  void ConfigureType(const std::string& name, const std::function<Status(TypePolicy*)>& edit,
+                     Callback<TypeView> done);
   void Pause(const std::string& name, bool paused, Callback<QueueView> done);
   void Exchange(Waiters::Job job);
   void Abandon(uint64_t ticket);

@@ -1,6 +1,9 @@
 #include "store/row.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "engine/effects.h"
 
 namespace treadle {
 namespace {
@@ -21,6 +24,8 @@ enum Column : int {
   kWhen,
   kEnqueuedAt,
   kStartedAt,
+  kWorkerLosses,
+  kTerms,
   kOrdinal,
   kFinishedAt,
   kWorker,
@@ -29,6 +34,7 @@ enum Column : int {
   kErrorMessage,
   kContentType,
   kIdempotencyKey,
+  kTags,
   kPayloadSha256,
   kResultContentType,
   kResultSha256,
@@ -39,14 +45,24 @@ enum Column : int {
 
 constexpr char kImage[] =
     "id, queue, type, rank, state, flags, max_attempts, unspent, attempt, term, exchange, "
-    "when_ms, enqueued_at_ms, started_at_ms";
+    "when_ms, enqueued_at_ms, started_at_ms, worker_losses, terms";
 constexpr char kParts[] =
-    ", error_code, error_message, content_type, idempotency_key, payload_sha256";
+    ", error_code, error_message, content_type, idempotency_key, tags, payload_sha256";
 
 std::shared_ptr<const TaskError> ReadError(const Rows& row) {
   if (row.IsNull(kErrorCode)) return nullptr;
   return std::make_shared<TaskError>(
       TaskError{.code = row.String(kErrorCode), .message = row.String(kErrorMessage)});
+}
+
+std::vector<std::string> Lines(std::string_view text) {
+  std::vector<std::string> lines;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    lines.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
 }
 
 std::shared_ptr<const TaskBody> ReadBody(const Rows& row, Parts parts) {
@@ -59,6 +75,7 @@ std::shared_ptr<const TaskBody> ReadBody(const Rows& row, Parts parts) {
   body->content_type = row.Bytes(kContentType);
   body->idempotency_key = row.Bytes(kIdempotencyKey);
   body->payload_sha256 = digest.value_or(Sha256{});
+  body->tags = Lines(row.Bytes(kTags));
   return body;
 }
 
@@ -124,6 +141,8 @@ Status ReadImage(const Rows& row, TaskImage* image) {
   image->when_ms = row.Int(kWhen);
   image->enqueued_at = {row.Int(kEnqueuedAt)};
   image->started_at = {row.Int(kStartedAt)};
+  image->worker_losses = row.As<uint16_t>(kWorkerLosses);
+  image->has_terms = (flags & kRowHasTerms) != 0;
   image->ordinal = row.As<uint64_t>(kOrdinal);
   image->finished_at = {row.Int(kFinishedAt)};
   if (TaskStateName(image->state)) return {};
@@ -135,8 +154,19 @@ std::optional<LeaseHolder> ReadHolder(const Rows& row) {
   return LeaseHolder{.worker = row.String(kWorker), .incarnation = row.As<uint64_t>(kIncarnation)};
 }
 
+Status ReadTerms(const Rows& row, std::shared_ptr<const TaskTerms>* terms) {
+  *terms = nullptr;
+  if ((row.As<uint8_t>(kFlags) & kRowHasTerms) == 0) return {};
+  ByteReader in(row.Bytes(kTerms));
+  *terms = DecodeTerms(&in);
+  if (!in.failed()) return {};
+  return {Code::kDataLoss,
+          "the store's terms of task " + TaskId{row.As<uint64_t>(kId)}.ToString() + " are damaged"};
+}
+
 Status ReadRecord(const Rows& row, Parts parts, TaskRecord* record) {
   TREADLE_RETURN_IF_ERROR(ReadImage(row, &record->image));
+  TREADLE_RETURN_IF_ERROR(ReadTerms(row, &record->terms));
   record->holder = ReadHolder(row);
   if (parts == Parts::kImage) return {};
   record->error = ReadError(row);

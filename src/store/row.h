@@ -27,15 +27,18 @@ int ColumnCount(Parts parts);
 Status ReadImage(const Rows& row, TaskImage* image);
 /// Who holds it, if anyone.
 std::optional<LeaseHolder> ReadHolder(const Rows& row);
+/// Its terms; null if it has none. DATA_LOSS: they cannot be read.
+Status ReadTerms(const Rows& row, std::shared_ptr<const TaskTerms>* terms);
 /// All that was selected. A payload or result that does not match its digest is damaged: the body,
 /// or the result, stays null. DATA_LOSS like ReadImage. `record` must be empty.
 Status ReadRecord(const Rows& row, Parts parts, TaskRecord* record);
 
 /// Bits of the column `flags`. On disk.
-enum RowFlag : uint8_t { kRowReported = 1, kRowCancelRequested = 2 };
+enum RowFlag : uint8_t { kRowReported = 1, kRowCancelRequested = 2, kRowHasTerms = 4 };
 constexpr uint8_t FlagsOf(const TaskImage& image) {
   return static_cast<uint8_t>((image.reported ? kRowReported : 0) |
-                              (image.cancel_requested ? kRowCancelRequested : 0));
+                              (image.cancel_requested ? kRowCancelRequested : 0) |
+                              (image.has_terms ? kRowHasTerms : 0));
 }
 
 /// The place of a priority in lease order, which runs upwards.

@@ -28,15 +28,21 @@ Status ScanQueues(Connection* db, const Store::Visitor& visit) {
 }
 
 Status ScanTypes(Connection* db, const Store::Visitor& visit) {
-  return ForEachRow(db, "SELECT id, name FROM type ORDER BY id", [&](const Rows& row) {
-    return visit.type({.id = row.As<TypeId>(0), .name = row.String(1)});
+  return ForEachRow(db, "SELECT id, name, policy FROM type ORDER BY id", [&](const Rows& row) {
+    TypeIsNow type{.id = row.As<TypeId>(0), .name = row.String(1)};
+    ByteReader policy(row.Bytes(2));
+    type.policy = DecodeTypePolicy(&policy);
+    if (policy.failed())
+      return Status(Code::kDataLoss, "the store's policy of type " + type.name + " is damaged");
+    return visit.type(type);
   });
 }
 
 Status ScanCounters(Connection* db, const Store::Visitor& visit) {
   const char* sql =
       "SELECT queue, accepted, completed_next, completed_from, dead_next, dead_from,"
-      " cancelled_next, cancelled_from, removed_retention, removed_deleted, removed_moved"
+      " cancelled_next, cancelled_from, expired_next, expired_from, removed_retention, "
+      "removed_deleted, removed_moved"
       " FROM counters ORDER BY queue";
   return ForEachRow(db, sql, [&](const Rows& row) {
     CountersAreNow counters{.queue = row.As<QueueId>(0), .accepted = row.As<uint64_t>(1)};
@@ -65,6 +71,7 @@ Status ScanLive(Connection* db, const Store::Visitor& visit) {
   return ForEachRow(db, sql, [&](const Rows& row) {
     TREADLE_RETURN_IF_ERROR(ReadImage(row, &record.image));
     record.holder = ReadHolder(row);
+    TREADLE_RETURN_IF_ERROR(ReadTerms(row, &record.terms));
     return visit.task(record, row.As<uint32_t>(ColumnCount(Parts::kImage)));
   });
 }

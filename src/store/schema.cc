@@ -25,16 +25,10 @@ CREATE TABLE queue (
   id INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
   policy BLOB NOT NULL,
-  backoff_base_ms INTEGER NOT NULL,
-  backoff_cap_ms INTEGER NOT NULL,
-  completed_tasks INTEGER NOT NULL,
-  completed_ms INTEGER NOT NULL,
-  completed_bytes INTEGER NOT NULL,
-  dead_ms INTEGER NOT NULL,
+  paused INTEGER NOT NULL,
+  max_attempts INTEGER NOT NULL,
   lease_ms INTEGER NOT NULL,
-  idempotency_window_ms INTEGER NOT NULL,
-  cancel_grace_ms INTEGER NOT NULL,
-  paused INTEGER NOT NULL
+  attempt_timeout_ms INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE counters (
@@ -46,6 +40,8 @@ CREATE TABLE counters (
   dead_from INTEGER NOT NULL,
   cancelled_next INTEGER NOT NULL,
   cancelled_from INTEGER NOT NULL,
+  expired_next INTEGER NOT NULL,
+  expired_from INTEGER NOT NULL,
   removed_retention INTEGER NOT NULL,
   removed_deleted INTEGER NOT NULL,
   removed_moved INTEGER NOT NULL
@@ -53,7 +49,8 @@ CREATE TABLE counters (
 
 CREATE TABLE type (
   id INTEGER PRIMARY KEY,
-  name TEXT NOT NULL UNIQUE
+  name TEXT NOT NULL UNIQUE,
+  policy BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE idempotency (
@@ -78,12 +75,15 @@ CREATE TABLE live (
   when_ms INTEGER NOT NULL,
   enqueued_at_ms INTEGER NOT NULL,
   started_at_ms INTEGER,
+  worker_losses INTEGER NOT NULL,
+  terms BLOB,
   worker TEXT,
   incarnation INTEGER,
   error_code TEXT,
   error_message TEXT,
   content_type TEXT,
   idempotency_key TEXT,
+  tags TEXT,
   payload_sha256 BLOB NOT NULL,
   payload BLOB NOT NULL,
   PRIMARY KEY (queue, type, rank, id)
@@ -106,6 +106,8 @@ CREATE TABLE done (
   when_ms INTEGER NOT NULL,
   enqueued_at_ms INTEGER NOT NULL,
   started_at_ms INTEGER,
+  worker_losses INTEGER NOT NULL,
+  terms BLOB,
   ordinal INTEGER NOT NULL,
   finished_at_ms INTEGER,
   bytes INTEGER NOT NULL,
@@ -113,6 +115,7 @@ CREATE TABLE done (
   error_message TEXT,
   content_type TEXT,
   idempotency_key TEXT,
+  tags TEXT,
   payload_sha256 BLOB NOT NULL,
   result_content_type TEXT,
   result_sha256 BLOB,
@@ -132,27 +135,27 @@ CREATE VIEW tasks AS
 WITH task AS (
   SELECT id, queue, type, rank, state, attempt - unspent AS attempts, max_attempts, when_ms,
          enqueued_at_ms, started_at_ms, NULL AS finished_at_ms, worker, error_code, error_message,
-         content_type, payload, NULL AS result
+         tags, content_type, payload, NULL AS result
     FROM live
   UNION ALL
   SELECT id, queue, type, rank, state, attempt - unspent, max_attempts, when_ms,
          enqueued_at_ms, started_at_ms, finished_at_ms, NULL, error_code, error_message,
-         content_type, payload, result
+         tags, content_type, payload, result
     FROM done)
 SELECT ((task.id >> 48) & 65535) || '-' || (task.id & 281474976710655) AS id,
        queue.name AS queue,
        type.name AS type,
        CASE state WHEN 1 THEN 'scheduled' WHEN 2 THEN 'ready' WHEN 3 THEN 'running'
                   WHEN 4 THEN 'retrying' WHEN 5 THEN 'completed' WHEN 6 THEN 'dead'
-                  WHEN 7 THEN 'cancelled' END AS state,
+                  WHEN 7 THEN 'cancelled' WHEN 8 THEN 'expired' END AS state,
        9 - rank AS priority,
-       attempts, max_attempts,
+       attempts, task.max_attempts,
        strftime('%Y-%m-%dT%H:%M:%fZ', enqueued_at_ms / 1000.0, 'unixepoch') AS enqueued_at,
        CASE state WHEN 1 THEN strftime('%Y-%m-%dT%H:%M:%fZ', when_ms / 1000.0, 'unixepoch') END
          AS run_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', started_at_ms / 1000.0, 'unixepoch') AS started_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', finished_at_ms / 1000.0, 'unixepoch') AS finished_at,
-       worker, error_code, error_message,
+       worker, error_code, error_message, tags,
        ifnull(content_type, 'application/json') AS content_type,
        CAST(payload AS TEXT) AS payload,
        CAST(result AS TEXT) AS result
@@ -161,9 +164,8 @@ SELECT ((task.id >> 48) & 65535) || '-' || (task.id & 281474976710655) AS id,
   LEFT JOIN type ON type.id = task.type;
 
 CREATE VIEW queues AS
-SELECT name, accepted, removed_retention, removed_deleted, removed_moved, paused, lease_ms,
-       backoff_base_ms, backoff_cap_ms, completed_tasks, completed_ms, completed_bytes, dead_ms,
-       idempotency_window_ms, cancel_grace_ms
+SELECT name, accepted, removed_retention, removed_deleted, removed_moved, paused,
+       max_attempts, lease_ms, attempt_timeout_ms
   FROM queue LEFT JOIN counters ON counters.queue = queue.id;
 )sql";
 

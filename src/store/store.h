@@ -100,7 +100,7 @@ class Store {
     std::function<Status(const CountersAreNow&)> counters;
     std::function<Status(const KeyIsNow&)> key;
     /// Waiting and running tasks in lease order: by queue, type, priority (9 first) and then age.
-    /// The holder is read, no other part is.
+    /// Holder and terms are read, no other part is.
     std::function<Status(const TaskRecord&, uint32_t payload_bytes)> task;
     /// Ended tasks by queue, state and ordinal, with the size of what is kept.
     std::function<Status(const TaskImage&, uint32_t bytes)> ended;

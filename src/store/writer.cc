@@ -12,49 +12,52 @@ namespace {
 
 using Text = std::optional<std::string_view>;
 
-// Parameters of all statements on tasks: ?1..?4 are the place, ?5..?14 the rest of the image.
+// Parameters of all statements on tasks: ?1..?4 are the place, ?5..?16 the rest of the image.
 constexpr char kPlace[] = " WHERE queue = ?1 AND type = ?2 AND rank = ?3 AND id = ?4";
 constexpr char kSetImage[] =
     " SET state = ?5, flags = ?6, max_attempts = ?7, unspent = ?8, attempt = ?9, term = ?10,"
-    " exchange = ?11, when_ms = ?12, enqueued_at_ms = ?13, started_at_ms = ?14,";
+    " exchange = ?11, when_ms = ?12, enqueued_at_ms = ?13, started_at_ms = ?14,"
+    " worker_losses = ?15, terms = iif(?6 & 4, coalesce(?16, terms), NULL),";
 
 // A live row from parameters.
 constexpr char kInsertLive[] =
     "INSERT OR REPLACE INTO live VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-    "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
+    "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)";
 
 constexpr char kUpdateLive[] =
-    " worker = ?15, incarnation = ?16, error_code = coalesce(?17, error_code),"
-    " error_message = coalesce(?18, error_message)";
+    " worker = ?17, incarnation = ?18, error_code = coalesce(?19, error_code),"
+    " error_message = coalesce(?20, error_message)";
 
 // A live row from an ended one, to be updated next.
 constexpr char kRevive[] =
     "INSERT OR REPLACE INTO live SELECT ?1, ?2, ?3, id, state, flags, max_attempts, unspent,"
-    " attempt, term, exchange, when_ms, enqueued_at_ms, started_at_ms, NULL, NULL, error_code,"
-    " error_message, content_type, idempotency_key, payload_sha256, payload"
+    " attempt, term, exchange, when_ms, enqueued_at_ms, started_at_ms, worker_losses, terms, NULL,"
+    " NULL, error_code, error_message, content_type, idempotency_key, tags, payload_sha256, payload"
     " FROM done WHERE id = ?4";
 
 // An ended row from parameters.
 constexpr char kInsertDone[] =
     "INSERT OR REPLACE INTO done VALUES (?4, ?1, ?2, ?3, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-    "?14, ?15, ?16, length(?25) + ifnull(length(?21), 0) + ifnull(length(CAST(?18 AS BLOB)), 0),"
-    " ?17, ?18, ?22, ?23, ?24, ?19, ?20, ?21, ?25)";
+    "?14, ?15, ?16, ?17, ?18,"
+    " length(?28) + ifnull(length(?23), 0) + ifnull(length(CAST(?20 AS BLOB)), 0),"
+    " ?19, ?20, ?24, ?25, ?26, ?27, ?21, ?22, ?23, ?28)";
 
 // An ended row from the live one.
 constexpr char kMove[] =
     "INSERT OR REPLACE INTO done SELECT id, queue, type, rank, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
-    " ?13, ?14, ?15, ?16, length(payload) + ifnull(length(?21), 0)"
-    " + ifnull(length(CAST(coalesce(?18, error_message) AS BLOB)), 0),"
-    " coalesce(?17, error_code), coalesce(?18, error_message), content_type, idempotency_key,"
-    " payload_sha256, ?19, ?20, ?21, payload FROM live";
+    " ?13, ?14, ?15, iif(?6 & 4, coalesce(?16, terms), NULL), ?17, ?18, length(payload) + "
+    "ifnull(length(?23), 0)"
+    " + ifnull(length(CAST(coalesce(?20, error_message) AS BLOB)), 0),"
+    " coalesce(?19, error_code), coalesce(?20, error_message), content_type, idempotency_key, tags,"
+    " payload_sha256, ?21, ?22, ?23, payload FROM live";
 
 constexpr char kUpdateDone[] =
-    " ordinal = ?15, finished_at_ms = ?16, bytes = length(payload)"
-    " + ifnull(length(coalesce(?21, result)), 0)"
-    " + ifnull(length(CAST(coalesce(?18, error_message) AS BLOB)), 0),"
-    " error_code = coalesce(?17, error_code), error_message = coalesce(?18, error_message),"
-    " result_content_type = iif(?20 IS NULL, result_content_type, ?19),"
-    " result_sha256 = coalesce(?20, result_sha256), result = coalesce(?21, result)"
+    " ordinal = ?17, finished_at_ms = ?18, bytes = length(payload)"
+    " + ifnull(length(coalesce(?23, result)), 0)"
+    " + ifnull(length(CAST(coalesce(?20, error_message) AS BLOB)), 0),"
+    " error_code = coalesce(?19, error_code), error_message = coalesce(?20, error_message),"
+    " result_content_type = iif(?22 IS NULL, result_content_type, ?21),"
+    " result_sha256 = coalesce(?22, result_sha256), result = coalesce(?23, result)"
     " WHERE id = ?4";
 
 std::optional<int64_t> OrNull(WallTime time) {
@@ -67,32 +70,41 @@ auto PlaceValues(const TaskImage& image) {
   return std::tuple(image.queue, image.type, RankOf(image.priority), image.id.packed);
 }
 
-auto ImageValues(const TaskImage& image) {
+// ?1..?16; `terms`, the bytes of which are to be written, may be empty and must outlive the values.
+auto ImageValues(const TaskImage& image, const std::string& terms) {
   return std::tuple_cat(
       PlaceValues(image),
       std::tuple(static_cast<uint8_t>(image.state), FlagsOf(image), image.max_attempts,
                  image.unspent, image.attempt, image.term, image.exchange, image.when_ms,
-                 image.enqueued_at.ms, OrNull(image.started_at)));
+                 image.enqueued_at.ms, OrNull(image.started_at), image.worker_losses,
+                 terms.empty() ? std::optional<Blob>() : std::optional(Blob{terms})));
+}
+
+std::string TermsBytes(const TaskRecord& now) {
+  std::string bytes;
+  ByteWriter out(&bytes);
+  if (now.terms) EncodeTerms(*now.terms, &out);
+  return bytes;
 }
 
 auto ErrorValues(const TaskError* error) {
   return std::tuple(error ? Text(error->code) : Text(), error ? Text(error->message) : Text());
 }
 
-// ?5..?18 of a live row.
-auto LiveValues(const TaskRecord& now) {
+// ?1..?20 of a live row.
+auto LiveValues(const TaskRecord& now, const std::string& terms) {
   const LeaseHolder* holder = now.holder ? &*now.holder : nullptr;
-  return std::tuple_cat(ImageValues(now.image),
+  return std::tuple_cat(ImageValues(now.image, terms),
                         std::tuple(holder ? Text(holder->worker) : Text(),
                                    holder ? std::optional(holder->incarnation) : std::nullopt),
                         ErrorValues(now.error.get()));
 }
 
-// ?5..?21 of an ended row.
-auto DoneValues(const TaskRecord& now) {
+// ?1..?23 of an ended row.
+auto DoneValues(const TaskRecord& now, const std::string& terms) {
   const TaskResult* result = now.result.get();
   using MaybeBlob = std::optional<Blob>;
-  return std::tuple_cat(ImageValues(now.image),
+  return std::tuple_cat(ImageValues(now.image, terms),
                         std::tuple(now.image.ordinal, OrNull(now.image.finished_at)),
                         ErrorValues(now.error.get()),
                         std::tuple(result ? OrNull(result->content_type) : Text(),
@@ -100,8 +112,15 @@ auto DoneValues(const TaskRecord& now) {
                                    result ? MaybeBlob(Blob{result->bytes}) : MaybeBlob()));
 }
 
-auto BodyValues(const TaskBody& body) {
-  return std::tuple(OrNull(body.content_type), OrNull(body.idempotency_key),
+// Tags hold no control characters.
+std::string TagLines(const TaskBody& body) {
+  std::string lines;
+  for (const std::string& tag : body.tags) lines.append(lines.empty() ? "" : "\n").append(tag);
+  return lines;
+}
+
+auto BodyValues(const TaskBody& body, const std::string& tags) {
+  return std::tuple(OrNull(body.content_type), OrNull(body.idempotency_key), OrNull(tags),
                     Blob{body.payload_sha256.view()}, Blob{body.payload});
 }
 
@@ -122,11 +141,11 @@ Writer::Writer(Connection* db)
     : db_(db),
       queue_(db,
              "INSERT OR REPLACE INTO queue VALUES"
-             " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"),
-      type_(db, "INSERT OR REPLACE INTO type VALUES (?1, ?2)"),
+             " (?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
+      type_(db, "INSERT OR REPLACE INTO type VALUES (?1, ?2, ?3)"),
       counters_(db,
                 "INSERT OR REPLACE INTO counters VALUES"
-                " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"),
+                " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"),
       retire_(db, "DELETE FROM done WHERE queue = ?1 AND state = ?2 AND ordinal < ?3"),
       key_(db, "INSERT OR REPLACE INTO idempotency VALUES (?1, ?2, ?3, ?4)"),
       key_gone_(db, "DELETE FROM idempotency WHERE key = ?1"),
@@ -149,8 +168,7 @@ Status Writer::Write(const StoreChanges& changes) {
 
 Status Writer::WriteAll(const StoreChanges& changes) {
   for (const QueueIsNow& queue : changes.queues) TREADLE_RETURN_IF_ERROR(WriteQueue(queue));
-  for (const TypeIsNow& type : changes.types)
-    TREADLE_RETURN_IF_ERROR(type_.Run(type.id, std::string_view(type.name)));
+  for (const TypeIsNow& type : changes.types) TREADLE_RETURN_IF_ERROR(WriteType(type));
 
   std::vector<const TaskChange*> tasks;
   tasks.reserve(changes.tasks.size());
@@ -173,11 +191,15 @@ Status Writer::WriteQueue(const QueueIsNow& queue) {
   std::string bytes;
   ByteWriter out(&bytes);
   EncodePolicy(policy, &out);
-  return queue_.Run(queue.id, std::string_view(queue.name), Blob{bytes},
-                    policy.retry.backoff_base_ms, policy.retry.backoff_cap_ms,
-                    policy.retention.completed_tasks, policy.retention.completed_ms,
-                    policy.retention.completed_bytes, policy.retention.dead_ms, policy.lease_ms,
-                    policy.idempotency_window_ms, policy.cancel_grace_ms, policy.paused);
+  return queue_.Run(queue.id, std::string_view(queue.name), Blob{bytes}, policy.paused,
+                    policy.retry.max_attempts, policy.lease_ms, policy.attempt_timeout_ms);
+}
+
+Status Writer::WriteType(const TypeIsNow& type) {
+  std::string bytes;
+  ByteWriter out(&bytes);
+  EncodeTypePolicy(type.policy, &out);
+  return type_.Run(type.id, std::string_view(type.name), Blob{bytes});
 }
 
 Status Writer::WriteCounters(const CountersAreNow& now) {
@@ -227,7 +249,8 @@ Status Writer::WriteLive(const TaskChange& change) {
       TREADLE_RETURN_IF_ERROR(DeleteLeft(change));
       TREADLE_RETURN_IF_ERROR(delete_done_.Run(now.image.id.packed));
     }
-    return Run(&insert_live_, std::tuple_cat(LiveValues(now), BodyValues(*now.body)));
+    return Run(&insert_live_, std::tuple_cat(LiveValues(now, TermsBytes(now)),
+                                             BodyValues(*now.body, TagLines(*now.body))));
   }
   TREADLE_RETURN_IF_ERROR(UpdateLive(now));
   if (db_->changes() > 0) return {};
@@ -237,7 +260,9 @@ Status Writer::WriteLive(const TaskChange& change) {
   return UpdateLive(now);
 }
 
-Status Writer::UpdateLive(const TaskRecord& now) { return Run(&update_live_, LiveValues(now)); }
+Status Writer::UpdateLive(const TaskRecord& now) {
+  return Run(&update_live_, LiveValues(now, TermsBytes(now)));
+}
 
 Status Writer::WriteDone(const TaskChange& change) {
   const TaskRecord& now = change.now;
@@ -246,13 +271,15 @@ Status Writer::WriteDone(const TaskChange& change) {
     TREADLE_RETURN_IF_ERROR(DeleteLeft(change));
     TREADLE_RETURN_IF_ERROR(DeleteLive(now.image));
   }
-  return Run(&insert_done_, std::tuple_cat(DoneValues(now), BodyValues(*now.body)));
+  return Run(&insert_done_, std::tuple_cat(DoneValues(now, TermsBytes(now)),
+                                           BodyValues(*now.body, TagLines(*now.body))));
 }
 
 Status Writer::MoveToDone(const TaskRecord& now) {
-  TREADLE_RETURN_IF_ERROR(Run(&move_, DoneValues(now)));
+  const std::string terms = TermsBytes(now);
+  TREADLE_RETURN_IF_ERROR(Run(&move_, DoneValues(now, terms)));
   if (db_->changes() > 0) return DeleteLive(now.image);
-  return Run(&update_done_, DoneValues(now));
+  return Run(&update_done_, DoneValues(now, terms));
 }
 
 Status Writer::DeleteLive(const TaskImage& image) { return Run(&delete_live_, PlaceValues(image)); }

@@ -22,6 +22,7 @@ class Writer {
  private:
   Status WriteAll(const StoreChanges& changes);
   Status WriteQueue(const QueueIsNow& queue);
+  Status WriteType(const TypeIsNow& type);
   Status WriteCounters(const CountersAreNow& counters);
   Status WriteKey(const KeyIsNow& key);
   Status WriteMeta(const StoreMeta& meta);

@@ -79,6 +79,7 @@ TaskRecord StoreConformance::LoadOne(const TaskPlace& place) {
 std::shared_ptr<const TaskBody> MakeBody(std::string payload) {
   TaskBody body{.payload = std::move(payload), .content_type = "text/plain"};
   body.idempotency_key = "key of " + body.payload.substr(0, 20);
+  body.tags = {"a tag", "größer"};
   body.payload_sha256 = Sha256Of(body.payload);
   return std::make_shared<TaskBody>(std::move(body));
 }
@@ -103,6 +104,10 @@ TaskRecord MakeTask(uint64_t sequence, TaskState state) {
   if (state == TaskState::kScheduled || state == TaskState::kReady) return task;
 
   task.image.attempt = 7;
+  task.image.worker_losses = 3;
+  task.image.has_terms = true;
+  task.terms = std::make_shared<TaskTerms>(TaskTerms{
+      .expires_at = {7}, .expires = {8}, .attempt_timeout_ms = 9, .retry = RetryPolicy{}});
   task.image.unspent = 2;
   task.image.max_attempts = 9;
   task.image.term = 3;
@@ -151,6 +156,7 @@ void ExpectSame(const TaskRecord& actual, const TaskRecord& expected) {
   ExpectSamePart(actual.body, expected.body, "body");
   ExpectSamePart(actual.error, expected.error, "error");
   ExpectSamePart(actual.result, expected.result, "result");
+  ExpectSamePart(actual.terms, expected.terms, "terms");
   EXPECT_EQ(actual.holder, expected.holder);
 }
 

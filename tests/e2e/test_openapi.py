@@ -102,7 +102,7 @@ def test_every_example_request_is_taken(shared_server, ids):
         for example in op.get("requestBody", {}).get("content", {}).get("application/json", {}).get(
                 "examples", {}).values():
             body = {**example["value"], **({"wait_ms": 0} if operation == "exchange" else {})}
-            path = path.replace("{queue}", "examples").replace("{id}", ids["spare"])
+            path = path.replace("{queue}", "examples").replace("{type}", "example").replace("{id}", ids["spare"])
             answer = check(operation, shared_server.call(method, path, body))
             assert answer.status < 300, answer
 
@@ -161,6 +161,15 @@ def calls():
     yield "putQueue", "/v1/queues/put", {"lease_ms": 5000}, 200
     yield "putQueue", "/v1/queues/put", {"lease_ms": 5}, 400
     yield "putQueue", "/v1/queues/put", None, 415
+    yield "listTypes", "/v1/types", None, 200
+    yield "listTypes", "/v1/types?a=1", None, 400
+    yield "putType", "/v1/types/t", {"attempt_timeout_ms": 60_000, "retry": {"preset": "patient"}}, 200
+    yield "putType", "/v1/types/t", {"retry": None}, 200
+    yield "putType", "/v1/types/t", {"retry": {"backoff": "listed"}}, 400
+    yield "putType", "/v1/types/t", None, 415
+    yield "getType", "/v1/types/t", None, 200
+    yield "getType", "/v1/types/none", None, 404
+    yield "getType", "/v1/types/not%20one", None, 400
     yield "exchange", "/v1/exchange", exchange, 200
     yield "exchange", "/v1/exchange", {}, 400
     yield "exchange", "/v1/exchange", None, 415

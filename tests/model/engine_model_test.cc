@@ -41,6 +41,9 @@ class ModelRun {
     reference_.policy.lease_ms = 5'000;
     reference_.policy.idempotency_window_ms = 20'000;
     reference_.policy.cancel_grace_ms = 3'000;
+    reference_.policy.attempt_timeout_ms = 15'000;
+    reference_.policy.max_worker_losses = 2;
+    reference_.policy.retry.max_attempts = 3;
     reference_.wall_ms = 1'000'000;
     InBatch([&] {
       for (const std::string& queue : queues_)
@@ -56,7 +59,7 @@ class ModelRun {
       }
       reference_.Tick();
       TakeDueTimes();
-      TakeOrderOfCancellation();
+      TakeOrderOfEnds();
       const uint64_t commands = 1 + random_.Below(4);
       for (uint64_t i = 0; i < commands; ++i) Command();
     });
@@ -129,6 +132,7 @@ class ModelRun {
                          engine_.state().FindType(task.type)));
     EXPECT_EQ(image.max_attempts, task.max_attempts);
     EXPECT_EQ(image.cancel_requested, task.cancel_requested);
+    EXPECT_EQ(image.worker_losses, task.worker_losses);
     EXPECT_EQ(slot.parts->body->payload, task.payload);
     EXPECT_EQ(slot.parts->error ? slot.parts->error->code : "", task.error_code);
     EXPECT_EQ(slot.parts->result ? slot.parts->result->bytes : "", task.result);
@@ -147,17 +151,21 @@ class ModelRun {
         task.state = TaskState::kReady;  // a draw of 0, due at once
         continue;
       }
+      if (task.may_be_dead && slot->image.state == TaskState::kDead) {
+        reference_.End(&task, TaskState::kDead);  // the draw was beyond the total time
+        continue;
+      }
       task.due_ms = slot->image.when_ms;
-      const int64_t cap = std::min<int64_t>(60'000, int64_t{500} << (task.spent - 1));
-      EXPECT_GE(task.due_ms, reference_.shard_ms);
-      EXPECT_LE(task.due_ms, reference_.shard_ms + cap);
+      EXPECT_GE(task.due_ms, reference_.shard_ms + task.wait_min_ms);
+      EXPECT_LE(task.due_ms, reference_.shard_ms + task.wait_max_ms);
     }
   }
 
-  // Which of several that were cancelled in the same moment was the first is the engine's to say.
-  void TakeOrderOfCancellation() {
+  // Which of several that were cancelled, or expired, in the same moment was the first is the
+  // engine's to say.
+  void TakeOrderOfEnds() {
     for (auto& [id, task] : reference_.tasks()) {
-      if (task.state != TaskState::kCancelled || task.end_order != 0) continue;
+      if (!IsTerminal(task.state) || task.end_order != 0) continue;
       const TaskSlot* slot = engine_.Peek(id);
       ASSERT_NE(slot, nullptr);
       task.end_order = slot->image.ordinal;
@@ -198,6 +206,11 @@ class ModelRun {
     task.priority = static_cast<uint8_t>(random_.Below(3) * 4);
     task.max_attempts = static_cast<uint16_t>(1 + random_.Below(4));
     if (random_.OneIn(4)) task.delay_ms = static_cast<int64_t>(random_.Below(3'000));
+    if (random_.OneIn(4)) task.expires_ms = static_cast<int64_t>(1 + random_.Below(8'000));
+    if (random_.OneIn(6)) task.deadline_ms = static_cast<int64_t>(1 + random_.Below(15'000));
+    if (random_.OneIn(4)) task.attempt_timeout_ms = static_cast<int64_t>(1 + random_.Below(4'000));
+    if (random_.OneIn(3)) task.retry = RandomRetry();
+    if (random_.OneIn(4)) task.max_attempts = 0;
     auto body = std::make_shared<TaskBody>();
     body->payload = std::string(random_.Below(30), 'x') + std::to_string(random_.Below(3));
     body->payload_sha256 = Sha256Of(body->payload);
@@ -209,10 +222,25 @@ class ModelRun {
       task.type = types_[0];
       task.priority = 4;
       task.max_attempts = 2;
-      task.delay_ms = 0;
+      task.delay_ms = task.expires_ms = task.deadline_ms = task.attempt_timeout_ms = 0;
+      task.retry.reset();
     }
     task.body = body;
     return task;
+  }
+
+  RetryPolicy RandomRetry() {
+    RetryPolicy retry;
+    retry.backoff = static_cast<Backoff>(1 + random_.Below(4));
+    retry.jitter = static_cast<Jitter>(1 + random_.Below(3));
+    retry.backoff_base_ms = static_cast<int64_t>(random_.Below(2'000));
+    retry.backoff_cap_ms = static_cast<int64_t>(random_.Below(4'000));
+    if (retry.backoff == Backoff::kListed) retry.delays_ms = {100, 3'000};
+    retry.max_attempts = static_cast<uint16_t>(1 + random_.Below(4));
+    if (random_.OneIn(2)) retry.total_ms = static_cast<int64_t>(1 + random_.Below(6'000));
+    if (random_.OneIn(2)) retry.never = {"e1", "lease_expired"};
+    if (random_.OneIn(2)) retry.always = {"e2", "e1"};
+    return retry;
   }
 
   void Enqueue() {
@@ -281,7 +309,7 @@ class ModelRun {
     EXPECT_EQ(std::tuple(got.reply->id, got.reply->state, got.reply->cancel_requested,
                          got.reply->changed),
               std::tuple(standing.id, standing.state, standing.cancel_requested, standing.changed));
-    TakeOrderOfCancellation();
+    TakeOrderOfEnds();
   }
 
   TaskEdit RandomEdit() {
@@ -316,20 +344,24 @@ class ModelRun {
   void Report() {
     treadle::Report report;
     report.token = SomeToken();
-    report.kind = static_cast<treadle::Report::Kind>(random_.Below(3));
+    report.kind = static_cast<treadle::Report::Kind>(random_.Below(5));
+    if (report.kind == treadle::Report::Kind::kSnoozed ||
+        (report.kind == treadle::Report::Kind::kFailed && random_.OneIn(3)))
+      report.delay_ms = random_.OneIn(2) ? 0 : static_cast<int64_t>(random_.Below(2'000));
     report.retry = !random_.OneIn(5);
     if (report.kind == treadle::Report::Kind::kCompleted) {
       auto result = std::make_shared<TaskResult>();
       result->bytes = "result" + std::to_string(random_.Below(100));
       report.result = result;
     }
-    if (report.kind == treadle::Report::Kind::kFailed)
+    if (report.kind == treadle::Report::Kind::kFailed ||
+        report.kind == treadle::Report::Kind::kDiscarded)
       report.error =
           std::make_shared<TaskError>(TaskError{"e" + std::to_string(random_.Below(9)), ""});
     const Outcome<bool> got = engine_.Apply(report, nullptr, true);
     EXPECT_EQ(got.reply.status().code(), reference_.Apply(report)) << report.token.ToString();
     TakeDueTimes();
-    TakeOrderOfCancellation();
+    TakeOrderOfEnds();
   }
 
   const std::vector<std::string> queues_ = {"default", "billing.invoices"};

@@ -8,7 +8,9 @@ namespace {
 std::string RequestOf(const NewTask& task) {
   return task.type + "|" + task.body->payload + "|" + std::to_string(task.priority) + "|" +
          std::to_string(task.max_attempts) + "|" + std::to_string(task.run_at.ms) + "|" +
-         std::to_string(task.delay_ms);
+         std::to_string(task.delay_ms) + "|" + std::to_string(task.expires_ms) + "|" +
+         std::to_string(task.deadline_ms) + "|" + std::to_string(task.attempt_timeout_ms) + "|" +
+         (task.retry ? std::to_string(task.retry->max_attempts) : "-");
 }
 
 template <class T>
@@ -48,7 +50,13 @@ std::optional<std::vector<EnqueueReply::Task>> Reference::Enqueue(
     made.payload = task.body->payload;
     made.key = task.body->idempotency_key;
     made.priority = task.priority;
-    made.max_attempts = task.max_attempts;
+    made.retry = task.retry;
+    made.attempt_timeout_ms = task.attempt_timeout_ms;
+    if (task.expires_ms > 0) made.expires_ms = shard_ms + task.expires_ms;
+    if (task.deadline_ms > 0) made.deadline_ms = shard_ms + task.deadline_ms;
+    made.max_attempts = task.max_attempts != 0
+                            ? task.max_attempts
+                            : (task.retry ? *task.retry : policy.retry).max_attempts;
     const int64_t due = task.delay_ms > 0 ? wall_ms + task.delay_ms : task.run_at.ms;
     if (due > wall_ms) {
       made.state = TaskState::kScheduled;
@@ -89,7 +97,8 @@ std::vector<Token> Reference::Lease(const LeaseCommand& command) {
     task->reported = false;
     task->holder = command.holder;
     task->exchange = command.exchange;
-    task->revoke_ms = 0;
+    task->revoke_ms = shard_ms + (task->attempt_timeout_ms != 0 ? task->attempt_timeout_ms
+                                                                : policy.attempt_timeout_ms);
     Lease(task);
     leases.push_back(task->token());
   }
@@ -118,7 +127,7 @@ Code Reference::Apply(const Report& report) {
       End(&task, TaskState::kCompleted);
       break;
     case Report::Kind::kFailed:
-      Fail(&task, report.error->code, true, report.retry);
+      Fail(&task, report.error->code, true, report.retry, report.delay_ms);
       break;
     case Report::Kind::kReleased:
       task.reported = true;
@@ -128,15 +137,53 @@ Code Reference::Apply(const Report& report) {
       else
         task.state = TaskState::kReady;
       break;
+    case Report::Kind::kSnoozed:
+      task.reported = true;
+      task.spent -= 1;
+      if (task.cancel_requested) {
+        End(&task, TaskState::kCancelled);
+      } else {
+        task.state = *report.delay_ms == 0 ? TaskState::kReady : TaskState::kScheduled;
+        task.due_ms = wall_ms + *report.delay_ms;
+      }
+      break;
+    case Report::Kind::kDiscarded:
+      task.reported = true;
+      if (!task.cancel_requested) task.error_code = report.error->code;
+      End(&task, TaskState::kCancelled);
+      break;
   }
   return Code::kOk;
 }
 
-void Reference::Fail(ReferenceTask* task, const std::string& code, bool reported, bool retry) {
+void Reference::Fail(ReferenceTask* task, const std::string& code, bool reported, bool retry,
+                     std::optional<int64_t> delay_ms) {
   task->reported = reported;
   if (task->cancel_requested) return End(task, TaskState::kCancelled);
   task->error_code = code;
+  const RetryPolicy& retries = task->retry ? *task->retry : policy.retry;
+  if (Contains(retries.always, code)) retry = true;
+  if (Contains(retries.never, code)) retry = false;
   if (!retry || task->spent >= task->max_attempts) return End(task, TaskState::kDead);
+
+  int64_t wait = retries.backoff_base_ms;
+  if (retries.backoff == Backoff::kExponential)
+    wait = std::min(wait << (task->spent - 1), retries.backoff_cap_ms);
+  if (retries.backoff == Backoff::kLinear)
+    wait = std::min(wait * task->spent, retries.backoff_cap_ms);
+  if (retries.backoff == Backoff::kListed)
+    wait = retries.delays_ms[std::min<size_t>(task->spent, retries.delays_ms.size()) - 1];
+  task->wait_max_ms = delay_ms.value_or(wait);
+  task->wait_min_ms = task->wait_max_ms;
+  if (!delay_ms && retries.jitter == Jitter::kFull) task->wait_min_ms = 0;
+  if (!delay_ms && retries.jitter == Jitter::kEqual) task->wait_min_ms = wait / 2;
+  task->may_be_dead = false;
+  if (retries.total_ms > 0) {
+    if (task->first_failure_ms == 0) task->first_failure_ms = std::max<int64_t>(shard_ms, 1);
+    const int64_t last = task->first_failure_ms + retries.total_ms;
+    if (shard_ms + task->wait_min_ms > last) return End(task, TaskState::kDead);
+    task->may_be_dead = shard_ms + task->wait_max_ms > last;
+  }
   task->state = TaskState::kRetrying;
   task->due_ms = -1;  // drawn by chance: the test takes it from the engine, and checks its range
 }
@@ -145,7 +192,7 @@ void Reference::End(ReferenceTask* task, TaskState state) {
   task->state = state;
   task->cancel_requested = false;
   task->ended_ms = shard_ms;
-  task->end_order = state == TaskState::kCancelled ? 0 : ++ends_;
+  task->end_order = state == TaskState::kCompleted || state == TaskState::kDead ? ++ends_ : 0;
 }
 
 std::vector<Token> Reference::Renew(const std::vector<Token>& tokens) {
@@ -175,14 +222,39 @@ void Reference::Tick() {
   }
   std::stable_sort(lost.begin(), lost.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
-  for (auto& [end, task] : lost) Fail(task, "lease_expired", false, true);
+  for (auto& [end, task] : lost) {
+    if (task->revoke_ms <= shard_ms) {
+      Fail(task, "attempt_timeout", false, true);
+    } else if (++task->worker_losses >= policy.max_worker_losses) {
+      Fail(task, "worker_lost", false, false);
+    } else {
+      Fail(task, "lease_expired", false, true);
+    }
+  }
+  EndOutOfTime();
+}
+
+void Reference::EndOutOfTime() {
+  for (auto& [id, task] : tasks_) {
+    if (IsTerminal(task.state)) continue;
+    const bool late = task.deadline_ms != 0 && task.deadline_ms <= shard_ms;
+    const bool expired =
+        task.state != TaskState::kRunning && task.expires_ms != 0 && task.expires_ms <= shard_ms;
+    if (!late && !expired) continue;
+    if (task.cancel_requested) {
+      End(&task, TaskState::kCancelled);
+      continue;
+    }
+    task.error_code = late ? "deadline_exceeded" : "expired";
+    End(&task, late ? TaskState::kDead : TaskState::kExpired);
+  }
 }
 
 void Reference::Retain() {
   std::map<std::pair<std::string, TaskState>, std::vector<ReferenceTask*>> counted;
   std::vector<TaskId> gone;
   for (auto& [id, task] : tasks_) {
-    if (task.state == TaskState::kCompleted || task.state == TaskState::kCancelled)
+    if (IsTerminal(task.state) && task.state != TaskState::kDead)
       counted[{task.queue, task.state}].push_back(&task);
     if (task.state == TaskState::kDead && task.ended_ms + policy.retention.dead_ms < shard_ms)
       gone.push_back(id);

@@ -22,6 +22,12 @@ struct ReferenceTask {
   std::string key;
   uint8_t priority = 5;
   uint32_t max_attempts = 20;
+  uint32_t worker_losses = 0;
+  std::optional<RetryPolicy> retry;
+  int64_t attempt_timeout_ms = 0;  // 0: the queue's
+  int64_t expires_ms = 0;          // shard; 0: never
+  int64_t deadline_ms = 0;         // shard; 0: none
+  int64_t first_failure_ms = 0;    // 0: it has not failed under a policy that bounds the time
   TaskState state = TaskState::kReady;
   uint32_t attempt = 0;
   uint32_t spent = 0;
@@ -31,8 +37,11 @@ struct ReferenceTask {
   uint32_t exchange = 0;
   int64_t lease_end_ms = 0;
   bool cancel_requested = false;
-  int64_t revoke_ms = 0;  // running: no renewal goes beyond it; 0: none
-  int64_t due_ms = 0;     // scheduled: wall; retrying: shard
+  int64_t revoke_ms = 0;    // running: no renewal goes beyond it; 0: none
+  int64_t due_ms = 0;       // scheduled: wall; retrying: shard; -1: to be taken from the engine
+  int64_t wait_min_ms = 0;  // retrying: the range of what chance may have drawn
+  int64_t wait_max_ms = 0;
+  bool may_be_dead = false;  // retrying, or dead, as chance drew the wait: ask the engine
   int64_t ended_ms = 0;
   uint64_t end_order = 0;  // cancelled: 0 until the test has asked the engine
   std::string error_code;
@@ -63,6 +72,7 @@ class Reference {
   void Retain();
 
   std::map<TaskId, ReferenceTask>& tasks() { return tasks_; }
+  void End(ReferenceTask* task, TaskState state);
   uint64_t accepted = 0;
   uint64_t removed = 0;  // by retention
   uint64_t deleted = 0;
@@ -81,8 +91,9 @@ class Reference {
   Code Edit(ReferenceTask* task, const TaskEdit& edit, bool* changed);
   Code Delete(const ReferenceTask& task);
   void Lease(ReferenceTask* task) const;
-  void Fail(ReferenceTask* task, const std::string& code, bool reported, bool retry);
-  void End(ReferenceTask* task, TaskState state);
+  void Fail(ReferenceTask* task, const std::string& code, bool reported, bool retry,
+            std::optional<int64_t> delay_ms = {});
+  void EndOutOfTime();
 
   uint32_t term_;
   uint64_t next_ = 1;

@@ -64,22 +64,25 @@ Code Reference::Cancel(ReferenceTask* task, bool* changed) {
   task->error_code = "asked";
   if (task->state != TaskState::kRunning) return End(task, TaskState::kCancelled), Code::kOk;
   task->cancel_requested = true;
-  task->revoke_ms = shard_ms + policy.cancel_grace_ms;
+  task->revoke_ms = std::min(task->revoke_ms, shard_ms + policy.cancel_grace_ms);
   Lease(task);
   return Code::kOk;
 }
 
 Code Reference::Redrive(ReferenceTask* task, bool*) {
-  if (task->state != TaskState::kDead && task->state != TaskState::kCancelled)
+  if (!IsTerminal(task->state) || task->state == TaskState::kCompleted)
     return Code::kFailedPrecondition;
   task->state = TaskState::kReady;
   task->spent = 0;
+  task->worker_losses = 0;
+  task->first_failure_ms = 0;
+  if (task->expires_ms <= shard_ms) task->expires_ms = 0;
+  if (task->deadline_ms <= shard_ms) task->deadline_ms = 0;
   return Code::kOk;
 }
 
 Code Reference::Edit(ReferenceTask* task, const TaskEdit& edit, bool* changed) {
-  const bool may_be_redriven =
-      task->state == TaskState::kDead || task->state == TaskState::kCancelled;
+  const bool may_be_redriven = IsTerminal(task->state) && task->state != TaskState::kCompleted;
   if (!Waits(*task) && !may_be_redriven) return Code::kFailedPrecondition;
   if (may_be_redriven && (edit.queue || edit.run_at)) return Code::kFailedPrecondition;
   if (edit.max_attempts && Waits(*task) && *edit.max_attempts <= task->spent)

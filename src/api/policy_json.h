@@ -1,0 +1,33 @@
+// Policies on the wire: retry policies of queues, types and tasks, and the changes that a request
+// makes to a policy that is there.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "api/json_in.h"
+#include "api/json_out.h"
+#include "model/queue_policy.h"
+
+namespace treadle::api {
+
+inline constexpr int64_t kNumberMax = (int64_t{1} << 53) - 1;  // what every reader of JSON can hold
+
+/// What a request changes of a value that is there, in the order in which its fields came.
+template <class T>
+struct Changes {
+  std::vector<std::function<void(T*)>> steps;
+
+  void Add(std::function<void(T*)> step) { steps.push_back(std::move(step)); }
+  void Apply(T* value) const {
+    for (const auto& step : steps) step(value);
+  }
+};
+
+/// The fields of a retry policy. Those that are not there stay as they are.
+Status ReadRetryChanges(JsonValue value, Changes<RetryPolicy>* changes);
+/// A policy of its own: the defaults, and over them what `value` says.
+Status ReadRetry(JsonValue value, std::optional<RetryPolicy>* retry);
+void WriteRetry(const RetryPolicy& retry, JsonOut* out);
+
+}  // namespace treadle::api

@@ -1,0 +1,117 @@
+// Task types: what holds for all tasks of a type.
+
+#include "api/handlers.h"
+#include "api/policy_json.h"
+#include "api/text_in.h"
+#include "model/validate.h"
+
+namespace treadle::api {
+namespace {
+
+using http::ProblemResponse;
+using http::RequestContext;
+using http::Responder;
+
+using PolicyChange = Changes<TypePolicy>;
+
+// Null takes what was set away again.
+constexpr JsonField<PolicyChange> kPolicyFields[] = {
+    {"retry",
+     [](JsonValue v, PolicyChange* change) {
+       if (v.IsNull()) {
+         change->Add([](TypePolicy* policy) { policy->retry.reset(); });
+         return Status::Ok();
+       }
+       Changes<RetryPolicy> retry;
+       TREADLE_RETURN_IF_ERROR(ReadRetryChanges(v, &retry));
+       change->Add([=](TypePolicy* policy) {
+         if (!policy->retry) policy->retry.emplace();
+         retry.Apply(&*policy->retry);
+       });
+       return Status::Ok();
+     }},
+    {"attempt_timeout_ms",
+     [](JsonValue v, PolicyChange* change) {
+       TREADLE_ASSIGN_OR_RETURN(const int64_t timeout, v.Whole(0, kNumberMax));
+       change->Add([=](TypePolicy* policy) { policy->attempt_timeout_ms = timeout; });
+       return Status::Ok();
+     }},
+};
+
+void WriteType(const TypeView& type, JsonOut* out) {
+  out->Open('{').Key("name").PlainText(type.name).Key("policy").Open('{');
+  if (type.policy.retry) {
+    out->Key("retry");
+    WriteRetry(*type.policy.retry, out);
+  }
+  if (type.policy.attempt_timeout_ms != 0)
+    out->Key("attempt_timeout_ms").Number(type.policy.attempt_timeout_ms);
+  out->Close('}').Close('}');
+}
+
+http::Response OneType(const Result<TypeView>& view) {
+  if (!view.ok()) return ProblemResponse(view.status());
+  std::string body;
+  JsonOut out(&body);
+  WriteType(*view, &out);
+  return JsonResponse(200, std::move(body));
+}
+
+http::Response AllTypes(const Result<std::vector<TypeView>>& views) {
+  if (!views.ok()) return ProblemResponse(views.status());
+  std::string body;
+  JsonOut out(&body);
+  out.Open('{').Key("types").Open('[');
+  for (const TypeView& view : *views) WriteType(view, &out);
+  out.Close(']').Close('}');
+  return JsonResponse(200, std::move(body));
+}
+
+Result<std::string> TypeOf(const RequestContext& context) {
+  TREADLE_RETURN_IF_ERROR(ReadQuery(context.request, {}).status());
+  const std::string& name = context.PathParameter("type");
+  TREADLE_RETURN_IF_ERROR(ValidateName("type", name));
+  return name;
+}
+
+}  // namespace
+
+void ListTypes(const Api& api, RequestContext& context, Responder responder) {
+  const auto query = ReadQuery(context.request, {});
+  if (!query.ok()) return responder.Send(ProblemResponse(query.status()));
+  api.node->Types([to = Shared(std::move(responder))](const Result<std::vector<TypeView>>& views) {
+    to->Send(AllTypes(views));
+  });
+}
+
+void GetType(const Api& api, RequestContext& context, Responder responder) {
+  auto name = TypeOf(context);
+  if (!name.ok()) return responder.Send(ProblemResponse(name.status()));
+  api.node->GetType(*std::move(name),
+                    [to = Shared(std::move(responder))](const Result<TypeView>& view) {
+                      to->Send(OneType(view));
+                    });
+}
+
+void PutType(const Api& api, RequestContext& context, Responder responder) {
+  if (auto refusal = RefuseOtherThanJson(context.request))
+    return responder.Send(*std::move(refusal));
+  auto name = TypeOf(context);
+  if (!name.ok()) return responder.Send(ProblemResponse(name.status()));
+  PolicyChange change;
+  const Status read = ParseJson(&context.request.body, "the request body", [&](JsonValue value) {
+    return ReadObject(value, kPolicyFields, &change);
+  });
+  if (!read.ok()) return responder.Send(ProblemResponse(read));
+  api.node->ConfigureType(
+      *std::move(name),
+      [change = std::move(change)](TypePolicy* policy) {
+        change.Apply(policy);
+        return Validate(*policy);
+      },
+      [to = Shared(std::move(responder))](const Result<TypeView>& view) {
+        to->Send(OneType(view));
+      });
+}
+
+}  // namespace treadle::api

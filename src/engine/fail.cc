@@ -1,0 +1,53 @@
+// Fail: an attempt did not work. Is there another, and when?
+
+#include "engine/engine.h"
+
+namespace treadle {
+
+const RetryPolicy& Engine::RetryOf(const TaskImage& image, const TaskTerms* terms) const {
+  if (terms != nullptr && terms->retry) return *terms->retry;
+  const TypePolicy& type = state_.type_policy(image.type);
+  return type.retry ? *type.retry : state_.queue(image.queue).policy.retry;
+}
+
+int64_t Engine::AttemptTimeoutMs(const TaskImage& image, const TaskTerms* terms) const {
+  if (terms != nullptr && terms->attempt_timeout_ms != 0) return terms->attempt_timeout_ms;
+  const TypePolicy& type = state_.type_policy(image.type);
+  if (type.attempt_timeout_ms != 0) return type.attempt_timeout_ms;
+  return state_.queue(image.queue).policy.attempt_timeout_ms;
+}
+
+void Engine::Fail(TaskImage image, std::shared_ptr<const TaskError> error, bool may_retry,
+                  std::optional<int64_t> delay_ms) {
+  // However the attempt ended, there is no other; why it was cancelled stays to be read.
+  if (image.cancel_requested) return End(image, TaskState::kCancelled, nullptr, nullptr);
+  const std::shared_ptr<const TaskTerms> terms = state_.TermsOf(image);
+  const RetryPolicy& policy = RetryOf(image, terms.get());
+  const uint64_t random = Mix64(time_.random ^ Mix64(image.id.packed));
+  const int64_t wait_ms = delay_ms ? *delay_ms : BackoffMs(policy, image.spent(), random);
+  TaskIsNow failed{.image = image, .error = error};
+  if (!MayRetry(policy, error->code, may_retry) || image.spent() >= image.max_attempts ||
+      !BoundRetryTime(policy.total_ms, wait_ms, &failed))
+    return End(image, TaskState::kDead, std::move(error), nullptr);
+  failed.image.exchange = 0;
+  failed.image.state = TaskState::kRetrying;
+  failed.image.when_ms = (state_.now() + wait_ms).ms;
+  Emit(failed);
+}
+
+// False if the next attempt would begin too late. Notes the first failure, from which that counts.
+bool Engine::BoundRetryTime(int64_t total_ms, int64_t wait_ms, TaskIsNow* failed) const {
+  if (total_ms == 0) return true;
+  const std::shared_ptr<const TaskTerms> terms = state_.TermsOf(failed->image);
+  ShardTime first = terms == nullptr ? ShardTime{} : terms->first_failure;
+  if (first == ShardTime{}) {
+    first = std::max(state_.now(), ShardTime{1});
+    auto noted = std::make_shared<TaskTerms>(terms == nullptr ? TaskTerms{} : *terms);
+    noted->first_failure = first;
+    failed->terms = std::move(noted);
+    failed->image.has_terms = true;
+  }
+  return state_.now() + wait_ms <= first + total_ms;
+}
+
+}  // namespace treadle

@@ -1,0 +1,129 @@
+// Policies and terms as effects and the store hold them: lists of numbers with a version.
+
+#include "engine/effects.h"
+#include "engine/text_list.h"
+
+namespace treadle {
+namespace {
+
+// On disk: a list that changes gets another number.
+constexpr uint8_t kPolicyVersion = 2;
+constexpr uint8_t kTypePolicyVersion = 1;
+constexpr uint8_t kTermsVersion = 1;
+
+void CheckVersion(uint8_t version, ByteReader* in) {
+  if (in->U8() != version) in->Raw(SIZE_MAX);  // fails the reader
+}
+
+void EncodeRetry(const RetryPolicy& retry, ByteWriter* out) {
+  out->U8(static_cast<uint8_t>(retry.backoff));
+  out->U8(static_cast<uint8_t>(retry.jitter));
+  out->Signed(retry.backoff_base_ms);
+  out->Signed(retry.backoff_cap_ms);
+  out->Varint(retry.delays_ms.size());
+  for (const int64_t delay : retry.delays_ms) out->Signed(delay);
+  out->Varint(retry.max_attempts);
+  out->Signed(retry.total_ms);
+  EncodeTexts(retry.never, out);
+  EncodeTexts(retry.always, out);
+}
+
+RetryPolicy DecodeRetry(ByteReader* in) {
+  RetryPolicy retry;
+  retry.backoff = static_cast<Backoff>(in->U8());
+  retry.jitter = static_cast<Jitter>(in->U8());
+  if (BackoffName(retry.backoff).empty() || JitterName(retry.jitter).empty()) in->Raw(SIZE_MAX);
+  retry.backoff_base_ms = in->Signed();
+  retry.backoff_cap_ms = in->Signed();
+  for (uint64_t left = in->Varint(); left > 0 && !in->failed(); --left)
+    retry.delays_ms.push_back(in->Signed());
+  retry.max_attempts = static_cast<uint16_t>(in->Varint());
+  retry.total_ms = in->Signed();
+  retry.never = DecodeTexts(in);
+  retry.always = DecodeTexts(in);
+  return retry;
+}
+
+void EncodeOptionalRetry(const std::optional<RetryPolicy>& retry, ByteWriter* out) {
+  out->U8(retry.has_value());
+  if (retry) EncodeRetry(*retry, out);
+}
+
+std::optional<RetryPolicy> DecodeOptionalRetry(ByteReader* in) {
+  if (in->U8() == 0) return std::nullopt;
+  return DecodeRetry(in);
+}
+
+}  // namespace
+
+void EncodePolicy(const QueuePolicy& policy, ByteWriter* out) {
+  out->U8(kPolicyVersion);
+  EncodeRetry(policy.retry, out);
+  out->Signed(policy.retention.completed_tasks);
+  out->Signed(policy.retention.completed_ms);
+  out->Signed(policy.retention.completed_bytes);
+  out->Signed(policy.retention.dead_ms);
+  out->Signed(policy.lease_ms);
+  out->Signed(policy.idempotency_window_ms);
+  out->Signed(policy.cancel_grace_ms);
+  out->Signed(policy.attempt_timeout_ms);
+  out->Varint(policy.max_worker_losses);
+  out->U8(policy.paused ? 1 : 0);
+}
+
+QueuePolicy DecodePolicy(ByteReader* in) {
+  CheckVersion(kPolicyVersion, in);
+  QueuePolicy policy;
+  policy.retry = DecodeRetry(in);
+  policy.retention.completed_tasks = in->Signed();
+  policy.retention.completed_ms = in->Signed();
+  policy.retention.completed_bytes = in->Signed();
+  policy.retention.dead_ms = in->Signed();
+  policy.lease_ms = in->Signed();
+  policy.idempotency_window_ms = in->Signed();
+  policy.cancel_grace_ms = in->Signed();
+  policy.attempt_timeout_ms = in->Signed();
+  policy.max_worker_losses = static_cast<uint32_t>(in->Varint());
+  policy.paused = in->U8() != 0;
+  return policy;
+}
+
+void EncodeTypePolicy(const TypePolicy& policy, ByteWriter* out) {
+  out->U8(kTypePolicyVersion);
+  EncodeOptionalRetry(policy.retry, out);
+  out->Signed(policy.attempt_timeout_ms);
+}
+
+TypePolicy DecodeTypePolicy(ByteReader* in) {
+  CheckVersion(kTypePolicyVersion, in);
+  TypePolicy policy;
+  policy.retry = DecodeOptionalRetry(in);
+  policy.attempt_timeout_ms = in->Signed();
+  return policy;
+}
+
+void EncodeTerms(const TaskTerms& terms, ByteWriter* out) {
+  out->U8(kTermsVersion);
+  out->Signed(terms.expires_at.ms);
+  out->Signed(terms.expires.ms);
+  out->Signed(terms.deadline_at.ms);
+  out->Signed(terms.deadline.ms);
+  out->Signed(terms.attempt_timeout_ms);
+  EncodeOptionalRetry(terms.retry, out);
+  out->Signed(terms.first_failure.ms);
+}
+
+std::shared_ptr<const TaskTerms> DecodeTerms(ByteReader* in) {
+  CheckVersion(kTermsVersion, in);
+  auto terms = std::make_shared<TaskTerms>();
+  terms->expires_at = {in->Signed()};
+  terms->expires = {in->Signed()};
+  terms->deadline_at = {in->Signed()};
+  terms->deadline = {in->Signed()};
+  terms->attempt_timeout_ms = in->Signed();
+  terms->retry = DecodeOptionalRetry(in);
+  terms->first_failure = {in->Signed()};
+  return terms;
+}
+
+}  // namespace treadle

@@ -1,0 +1,57 @@
+#include "engine/terms_table.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace treadle {
+namespace {
+
+constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+
+int64_t EndMs(const TaskTerms& terms, TaskState state) {
+  if (IsTerminal(state)) return kNever;
+  const int64_t deadline = terms.deadline_at.ms == 0 ? kNever : terms.deadline.ms;
+  if (state == TaskState::kRunning || terms.expires_at.ms == 0) return deadline;
+  return std::min(deadline, terms.expires.ms);
+}
+
+}  // namespace
+
+const std::shared_ptr<const TaskTerms>* TermsTable::Find(TaskId id) const {
+  const uint32_t slot = SlotOf(id);
+  return slot == kNoSlot ? nullptr : &entries_[slot].terms;
+}
+
+void TermsTable::Put(TaskId id, std::shared_ptr<const TaskTerms> terms) {
+  const uint32_t slot = SlotOf(id);
+  if (slot == kNoSlot) {
+    entries_.Insert(Entry{.id = id, .terms = std::move(terms)});
+  } else {
+    entries_[slot].terms = std::move(terms);
+  }
+}
+
+void TermsTable::Erase(TaskId id) {
+  const uint32_t slot = SlotOf(id);
+  if (slot == kNoSlot) return;
+  if (entries_[slot].timer != kNowhere) timers_.Remove(entries_[slot].timer);
+  entries_.Erase(slot);
+}
+
+void TermsTable::Watch(const TaskImage& image) {
+  const uint32_t slot = SlotOf(image.id);
+  if (slot == kNoSlot) return;
+  Entry& entry = entries_[slot];
+  if (entry.timer != kNowhere) timers_.Remove(entry.timer);
+  const int64_t end = EndMs(*entry.terms, image.state);
+  if (end != kNever) timers_.Push(end, slot);
+}
+
+OutOfTime IsOutOfTime(const TaskTerms& terms, TaskState state, ShardTime now) {
+  if (terms.deadline_at.ms != 0 && terms.deadline <= now) return OutOfTime::kDeadline;
+  const bool waits = state != TaskState::kRunning && !IsTerminal(state);
+  if (waits && terms.expires_at.ms != 0 && terms.expires <= now) return OutOfTime::kExpired;
+  return OutOfTime::kNo;
+}
+
+}  // namespace treadle
