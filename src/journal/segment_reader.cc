@@ -16,7 +16,8 @@ Status InSegment(const std::string& path, const Status& status) {
 
 }  // namespace
 
-Result<std::unique_ptr<SegmentReader>> SegmentReader::Open(Disk* disk, const std::string& path) {
+Result<std::unique_ptr<SegmentReader>> SegmentReader::OpenDamaged(Disk* disk,
+                                                                  const std::string& path) {
   TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<File> file, disk->Open(path, Disk::Mode::kReadWrite));
   TREADLE_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
   std::unique_ptr<SegmentReader> reader(
@@ -24,12 +25,17 @@ Result<std::unique_ptr<SegmentReader>> SegmentReader::Open(Disk* disk, const std
   TREADLE_ASSIGN_OR_RETURN(const std::string_view bytes, reader->Bytes(0, kSegmentHeaderBytes));
   Result<SegmentHeader> header = DecodeSegmentHeader(bytes);
   if (!header.ok()) return InSegment(path, header.status());
-  if (size < header->segment_bytes)
-    return InSegment(path, {Code::kDataLoss, "is damaged: it was made with " +
-                                                 std::to_string(header->segment_bytes) +
-                                                 " bytes and has " + std::to_string(size)});
   reader->header_ = *header;
+  reader->end_ = std::min(header->segment_bytes, size);
   return reader;
+}
+
+Result<std::unique_ptr<SegmentReader>> SegmentReader::Open(Disk* disk, const std::string& path) {
+  TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<SegmentReader> reader, OpenDamaged(disk, path));
+  if (reader->is_whole()) return reader;
+  return InSegment(path, {Code::kDataLoss, "is damaged: it was made with " +
+                                               std::to_string(reader->header_.segment_bytes) +
+                                               " bytes and has " + std::to_string(reader->end_)});
 }
 
 Result<std::string_view> SegmentReader::Bytes(uint64_t offset, uint64_t size) {
@@ -46,8 +52,7 @@ Result<std::string_view> SegmentReader::Bytes(uint64_t offset, uint64_t size) {
 Result<std::optional<ParsedFrame>> SegmentReader::At(uint64_t offset) {
   TREADLE_ASSIGN_OR_RETURN(std::string_view bytes, Bytes(offset, kFrameHeaderBytes));
   const auto length = ClaimedEffectsBytes(bytes, header_.incarnation);
-  if (!length || offset + FrameBytes(*length) > header_.segment_bytes)
-    return std::optional<ParsedFrame>();
+  if (!length || offset + FrameBytes(*length) > end_) return std::optional<ParsedFrame>();
   TREADLE_ASSIGN_OR_RETURN(bytes, Bytes(offset, kFrameHeaderBytes + *length));
   return ParseFrame(bytes, header_.incarnation);
 }
@@ -59,16 +64,33 @@ Result<std::optional<ParsedFrame>> SegmentReader::Next(uint64_t sequence) {
   return parsed;
 }
 
-Result<bool> SegmentReader::ProvesDurable(uint64_t sequence) {
-  const uint64_t end = header_.segment_bytes - kFrameHeaderBytes;
-  for (uint64_t at = offset_; at <= end; at += kFrameAlignment) {
+Result<std::optional<SegmentReader::Found>> SegmentReader::Find(uint64_t offset) {
+  const uint64_t end = end_ - kFrameHeaderBytes;
+  for (uint64_t at = offset; at <= end; at += kFrameAlignment) {
     TREADLE_ASSIGN_OR_RETURN(const std::string_view bytes, Bytes(at, kFrameHeaderBytes));
     at += BytesWithoutFrame(bytes);
     if (at > end) break;
     TREADLE_ASSIGN_OR_RETURN(const std::optional<ParsedFrame> parsed, At(at));
-    if (parsed && parsed->synced_through >= sequence) return true;
+    if (parsed) return std::optional(Found{at, *parsed});
   }
-  return false;
+  return std::optional<Found>();
+}
+
+Result<std::optional<ParsedFrame>> SegmentReader::NextWhole() {
+  TREADLE_ASSIGN_OR_RETURN(const std::optional<Found> found, Find(offset_));
+  if (!found) return std::optional<ParsedFrame>();
+  offset_ = found->offset + FrameBytes(found->parsed.frame.effects.size());
+  return std::optional(found->parsed);
+}
+
+// Step by step, so that a frame that stands inside of what looks like another one is seen too.
+Result<bool> SegmentReader::ProvesDurable(uint64_t sequence) {
+  for (uint64_t at = offset_;; at += kFrameAlignment) {
+    TREADLE_ASSIGN_OR_RETURN(const std::optional<Found> found, Find(at));
+    if (!found) return false;
+    if (found->parsed.synced_through >= sequence) return true;
+    at = found->offset;
+  }
 }
 
 Status SegmentReader::MakeDurable(uint64_t offset) {

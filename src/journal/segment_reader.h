@@ -17,14 +17,24 @@ class SegmentReader {
   /// Opens `path` and reads its header. The errors of DecodeSegmentHeader() name the file;
   /// DATA_LOSS too if the file is shorter than its header says. Borrows `disk` for the call.
   static Result<std::unique_ptr<SegmentReader>> Open(Disk* disk, const std::string& path);
+  /// The same, and a file that is too short will do: it is read as far as it goes.
+  static Result<std::unique_ptr<SegmentReader>> OpenDamaged(Disk* disk, const std::string& path);
 
   const SegmentHeader& header() const { return header_; }
+  /// The file is as long as its header says.
+  bool is_whole() const { return end_ == header_.segment_bytes; }
   /// Where the next frame is expected.
   uint64_t offset() const { return offset_; }
 
   /// The frame at offset(), which must be frame `sequence`, and steps behind it; its effects are
   /// valid until the next call. Nothing, and no step, if no such frame is there whole.
   Result<std::optional<ParsedFrame>> Next(uint64_t sequence);
+
+  /// The first whole frame at offset() or behind, whatever its sequence, and steps behind it; its
+  /// effects are valid until the next call. Nothing, and no step, if none is there.
+  Result<std::optional<ParsedFrame>> NextWhole();
+  /// Steps to `offset`, where a frame begins.
+  void GoTo(uint64_t offset) { offset_ = offset; }
 
   /// Whether a valid frame at offset() or behind says that `sequence` was durable when it was
   /// written.
@@ -36,6 +46,11 @@ class SegmentReader {
   Status MakeDurable(uint64_t offset);
 
  private:
+  struct Found {
+    uint64_t offset;
+    ParsedFrame parsed;
+  };
+
   SegmentReader(std::unique_ptr<File> file, uint64_t read_bytes)
       : file_(std::move(file)), read_bytes_(read_bytes) {}
 
@@ -43,10 +58,13 @@ class SegmentReader {
   Result<std::string_view> Bytes(uint64_t offset, uint64_t size);
   /// The whole frame at `offset`, if there is one.
   Result<std::optional<ParsedFrame>> At(uint64_t offset);
+  /// The first whole frame at `offset` or behind.
+  Result<std::optional<Found>> Find(uint64_t offset);
 
   std::unique_ptr<File> file_;
   uint64_t read_bytes_;
   SegmentHeader header_;
+  uint64_t end_ = 0;  // of what there is of the segment
   uint64_t offset_ = kSegmentHeaderBytes;
   std::string buffer_;
   uint64_t buffer_offset_ = 0;
