@@ -94,6 +94,8 @@ class DataCheck {
     const Result<StoreInspection> seen = InspectStore(copy, journal_->identity());
     if (!seen.ok()) return Damage("store", seen.status().message()), false;
     for (const std::string& problem : seen->problems) Damage("store", problem);
+    for (const TaskPlace& place : seen->damaged_payloads)
+      Damage("store", "the payload of task " + place.id.ToString() + " is damaged");
     Note("store", std::to_string(seen->waiting) + " tasks wait or run, " +
                       std::to_string(seen->ended) + " ended ones are kept, in " +
                       std::to_string(seen->queues) + " queues; all up to frame " +
@@ -101,7 +103,7 @@ class DataCheck {
     if (seen->meta.applied > journal_->recovered_sequence())
       Damage("journal", "it ends before frame " + std::to_string(seen->meta.applied) +
                             ", which the store has: its newest part is missing");
-    return seen->problems.empty();
+    return seen->problems.empty() && seen->damaged_payloads.empty();
   }
 
   void TryRecovery(const std::string& copy) {

@@ -9,7 +9,9 @@ namespace {
 constexpr int kWriterCacheKib = 8 << 10;
 constexpr int kReaderCacheKib = 4 << 10;
 
-Result<StoreMeta> MetaOf(Connection* db) {
+}  // namespace
+
+Result<StoreMeta> ReadMetaOf(Connection* db) {
   Statement statement(db, "SELECT key, value FROM meta");
   StoreMeta meta;
   Rows rows = statement.Query();
@@ -24,8 +26,6 @@ Result<StoreMeta> MetaOf(Connection* db) {
   TREADLE_RETURN_IF_ERROR(rows.status());
   return meta;
 }
-
-}  // namespace
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::Open(const SqliteStoreOptions& options) {
   TREADLE_ASSIGN_OR_RETURN(auto writing, Connection::Open(options.path, options.vfs));
@@ -45,7 +45,7 @@ SqliteStore::SqliteStore(std::unique_ptr<Connection> writing, std::unique_ptr<Co
 
 Result<StoreMeta> SqliteStore::ReadMeta() {
   MutexLock lock(reading_mutex_);
-  return MetaOf(reading_.get());
+  return ReadMetaOf(reading_.get());
 }
 
 Status SqliteStore::ReadAll(const Visitor& visit) {

@@ -24,6 +24,9 @@ struct SqliteStoreOptions {
   std::string vfs;        // a registered sqlite3_vfs; empty: SQLite's own
 };
 
+/// The `meta` table of a store. Keys that are not there keep their defaults.
+Result<StoreMeta> ReadMetaOf(Connection* db);
+
 class SqliteStore final : public Store {
  public:
   /// Opens the file, or makes a new one; its directory must exist. FAILED_PRECONDITION, and the

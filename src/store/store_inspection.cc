@@ -8,7 +8,7 @@
 namespace treadle {
 namespace {
 
-constexpr size_t kProblemsMax = 100;
+constexpr size_t kDamagedMax = 1'000;
 constexpr size_t kLoadedAtOnce = 1'000;
 
 Status CheckPages(const std::string& path, std::vector<std::string>* problems) {
@@ -49,8 +49,8 @@ Status Count(Store* store, StoreInspection* seen, std::vector<TaskPlace>* places
 
 // Load() leaves out what is not there, and gives a task whose digest does not hold a null body.
 Status CheckPayloads(Store* store, const std::vector<TaskPlace>& places,
-                     std::vector<std::string>* problems) {
-  for (size_t at = 0; at < places.size() && problems->size() < kProblemsMax; at += kLoadedAtOnce) {
+                     std::vector<TaskPlace>* damaged) {
+  for (size_t at = 0; at < places.size() && damaged->size() < kDamagedMax; at += kLoadedAtOnce) {
     const std::vector<TaskPlace> some(
         places.begin() + static_cast<ptrdiff_t>(at),
         places.begin() + static_cast<ptrdiff_t>(std::min(places.size(), at + kLoadedAtOnce)));
@@ -60,8 +60,7 @@ Status CheckPayloads(Store* store, const std::vector<TaskPlace>& places,
       if (record.body != nullptr) whole.insert(record.image.id);
     }
     for (const TaskPlace& place : some) {
-      if (!whole.contains(place.id))
-        problems->push_back("the payload of task " + place.id.ToString() + " is damaged");
+      if (!whole.contains(place.id)) damaged->push_back(place);
     }
   }
   return {};
@@ -77,7 +76,7 @@ Result<StoreInspection> InspectStore(const std::string& path, uint64_t identity)
   TREADLE_ASSIGN_OR_RETURN(seen.meta, store->ReadMeta());
   std::vector<TaskPlace> places;
   TREADLE_RETURN_IF_ERROR(Count(store.get(), &seen, &places));
-  TREADLE_RETURN_IF_ERROR(CheckPayloads(store.get(), places, &seen.problems));
+  TREADLE_RETURN_IF_ERROR(CheckPayloads(store.get(), places, &seen.damaged_payloads));
   return seen;
 }
 

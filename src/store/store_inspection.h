@@ -17,6 +17,9 @@ struct StoreInspection {
   uint64_t ended = 0;    // that are kept
   uint64_t keys = 0;
   std::vector<std::string> problems;  // one sentence each, at most about 100
+  /// Tasks whose payload does not match its digest, and nothing else is wrong with them; at most
+  /// about 1,000.
+  std::vector<TaskPlace> damaged_payloads;
 };
 
 /// Reads every page and every task, payload digests included. It may change the file (SQLite folds

@@ -1,0 +1,226 @@
+// Salvage of store files with damage in every place: what can be read is kept, and what comes out
+// is a whole store.
+#include "store/store_salvage.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "base/random.h"
+#include "store/sqlite_store.h"
+#include "store/store_inspection.h"
+
+namespace treadle {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::Contains;
+using testing::HasSubstr;
+
+constexpr uint64_t kWaiting = 300;
+constexpr uint64_t kEnded = 300;
+constexpr size_t kPageBytes = 8192;
+
+TaskChange NewTask(uint64_t sequence, TaskState state, size_t payload_bytes) {
+  auto body = std::make_shared<TaskBody>();
+  body->payload = "#" + std::to_string(sequence) + "#" + std::string(payload_bytes, 'x');
+  body->payload_sha256 = Sha256Of(body->payload);
+  TaskChange change{.is_new = true};
+  change.now.image = {.id = TaskId::Of(1, sequence), .queue = 1, .type = 1, .state = state};
+  change.now.image.max_attempts = 5;
+  change.now.image.ordinal = IsTerminal(state) ? sequence - kWaiting : 0;
+  change.now.body = std::move(body);
+  return change;
+}
+
+class StoreSalvageTest : public testing::Test {
+ protected:
+  StoreSalvageTest() {
+    const testing::TestInfo* test = testing::UnitTest::GetInstance()->current_test_info();
+    directory_ = fs::temp_directory_path() /
+                 ("store-salvage-" + std::to_string(getpid()) + "-" + test->name());
+    fs::create_directories(directory_);
+    WriteStore();
+  }
+  ~StoreSalvageTest() override { fs::remove_all(directory_); }
+
+  std::string from() const { return directory_ / "store.db"; }
+  std::string to() const { return directory_ / "new.db"; }
+
+  // Tasks 1 to 300 wait, 301 to 600 have ended.
+  void WriteStore() {
+    const auto store = *SqliteStore::Open({from(), 7, ""});
+    StoreChanges changes;
+    changes.queues.push_back({1, "mail", {.lease_ms = 12'345}});
+    changes.types = {{1, "send"}};
+    for (uint64_t n = 1; n <= kWaiting + kEnded; ++n)
+      changes.tasks.push_back(
+          NewTask(n, n <= kWaiting ? TaskState::kReady : TaskState::kCompleted, 500));
+    for (uint64_t n = 1; n <= 100; ++n)
+      changes.keys.push_back({.id = {Mix64(n), n}, .task = TaskId::Of(1, n)});
+    changes.counters.push_back(
+        {.queue = 1, .accepted = kWaiting + kEnded, .completed_next = kEnded + 1});
+    changes.meta = StoreMeta{.applied = 77, .next_sequence = 601, .term = 3};
+    ASSERT_TRUE(store->Write(changes).ok());
+  }
+
+  std::string Bytes() const {
+    std::ifstream in(from(), std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  void Put(const std::string& bytes) const { std::ofstream(from(), std::ios::binary) << bytes; }
+  // The page that holds `text`, filled with something else.
+  void SpoilPageOf(const std::string& text) const {
+    std::string bytes = Bytes();
+    const size_t page = bytes.find(text) / kPageBytes * kPageBytes;
+    Put(bytes.replace(page, kPageBytes, kPageBytes, '\x5a'));
+  }
+
+  // Salvages and mends; all that was told.
+  std::vector<std::string> Run() {
+    for (const char* const suffix : {"", "-wal", "-shm"}) fs::remove(to() + suffix);
+    const Result<StoreSalvage> salvage = SalvageStore(from(), to(), 7);
+    if (!salvage.ok()) return {salvage.status().message()};
+    meta_ = salvage->meta;
+    std::vector<std::string> told = salvage->losses;
+    const auto more = MendStore(to(), 7, *salvage);
+    EXPECT_TRUE(more.ok()) << more.status().ToString();
+    if (more.ok()) told.insert(told.end(), more->begin(), more->end());
+    return told;
+  }
+
+  StoreInspection Inspect() {
+    const Result<StoreInspection> seen = InspectStore(to(), 7);
+    EXPECT_TRUE(seen.ok()) << seen.status().ToString();
+    if (!seen.ok()) return {};
+    EXPECT_THAT(seen->problems, testing::IsEmpty());
+    return *seen;
+  }
+
+  fs::path directory_;
+  std::optional<StoreMeta> meta_;
+};
+
+TEST_F(StoreSalvageTest, AWholeStoreComesOutAsItIs) {
+  EXPECT_THAT(Run(), testing::IsEmpty());
+  ASSERT_TRUE(meta_);
+  EXPECT_EQ(meta_->applied, 77u);
+  const StoreInspection seen = Inspect();
+  EXPECT_EQ(seen.waiting, kWaiting);
+  EXPECT_EQ(seen.ended, kEnded);
+  EXPECT_EQ(seen.keys, 100u);
+  EXPECT_THAT(seen.damaged_payloads, testing::IsEmpty());
+}
+
+TEST_F(StoreSalvageTest, ADamagedPageOfWaitingTasksCostsThoseOnIt) {
+  SpoilPageOf("#150#");
+  const std::vector<std::string> told = Run();
+  const StoreInspection seen = Inspect();
+  EXPECT_LT(seen.waiting, kWaiting);
+  EXPECT_GT(seen.waiting, kWaiting - 20);
+  EXPECT_EQ(seen.ended, kEnded);
+  EXPECT_THAT(told, Contains(HasSubstr(std::to_string(kWaiting - seen.waiting) +
+                                       " tasks of queue mail are lost")));
+}
+
+TEST_F(StoreSalvageTest, SeveralDamagedPagesCostThoseOnThem) {
+  for (const char* const text : {"#20#", "#150#", "#280#", "#320#", "#450#"}) SpoilPageOf(text);
+  Run();
+  const StoreInspection seen = Inspect();
+  EXPECT_GT(seen.waiting, kWaiting - 60);
+  EXPECT_GT(seen.ended, kEnded - 40);
+}
+
+TEST_F(StoreSalvageTest, AFileThatWasCutShortIsReadAsFarAsItGoes) {
+  const std::string whole = Bytes();
+  Put(whole.substr(0, whole.size() * 9 / 10));
+  const auto marks = ReadStoreMarks(from());
+  ASSERT_TRUE(marks.ok()) << marks.status().ToString();
+  EXPECT_EQ(marks->meta.applied, 77u);
+  Run();
+  const StoreInspection seen = Inspect();
+  EXPECT_GT(seen.waiting + seen.ended, 400u);
+  EXPECT_LT(seen.waiting + seen.ended, 600u);
+}
+
+TEST_F(StoreSalvageTest, NamesOfQueuesComeFromTheirIndex) {
+  SpoilPageOf("mail\x01");  // the row: its policy stands behind the name
+  const std::vector<std::string> told = Run();
+  if (testing::Test::HasFailure()) return;
+  EXPECT_THAT(told, Contains(HasSubstr("the policy of queue mail is lost")));
+  EXPECT_EQ(Inspect().waiting, kWaiting);
+}
+
+TEST_F(StoreSalvageTest, RowsThatMakeNoSenseAreDropped) {
+  {
+    const auto db = *Connection::Open(from(), "");
+    ASSERT_TRUE(db->Execute("UPDATE live SET state = 9 WHERE id % 100 = 0;"
+                            "UPDATE live SET queue = 500 WHERE id % 100 = 1;"
+                            "UPDATE done SET ordinal = 1 << 40 WHERE id % 100 = 1")
+                    .ok());
+  }
+  EXPECT_THAT(Run(), Contains(HasSubstr("waiting tasks make no sense")));
+  const StoreInspection seen = Inspect();
+  EXPECT_EQ(seen.waiting, kWaiting - 6);
+  EXPECT_EQ(seen.ended, kEnded - 3);
+}
+
+TEST_F(StoreSalvageTest, LostCountersAreCountedAnew) {
+  ASSERT_TRUE((*Connection::Open(from(), ""))->Execute("DELETE FROM counters").ok());
+  EXPECT_THAT(Run(), Contains(HasSubstr("the counters of 1 queues are lost")));
+  const auto db = *Connection::Open(to(), "");
+  Statement statement(db.get(),
+                      "SELECT accepted, completed_from, completed_next, dead_next FROM counters");
+  Rows rows = statement.Query();
+  ASSERT_TRUE(rows.Next());
+  EXPECT_EQ(rows.As<uint64_t>(0), kWaiting + kEnded);
+  EXPECT_EQ(rows.Int(1), 1);
+  EXPECT_EQ(rows.As<uint64_t>(2), kEnded + 1);
+  EXPECT_EQ(rows.Int(3), 1);
+}
+
+TEST_F(StoreSalvageTest, ATaskThatHasEndedDoesNotWaitToo) {
+  {
+    const auto db = *Connection::Open(from(), "");
+    ASSERT_TRUE(db->Execute("UPDATE live SET id = id + 300 WHERE id & 65535 = 20").ok());
+  }
+  EXPECT_THAT(Run(), Contains(HasSubstr("1 tasks were both waiting and ended")));
+  EXPECT_EQ(Inspect().waiting, kWaiting - 1);
+}
+
+TEST_F(StoreSalvageTest, WhatIsNoStoreOrOfAnotherVersionIsLeft) {
+  const std::string whole = Bytes();
+  Put(std::string(kPageBytes, '\0'));
+  EXPECT_FALSE(CanSalvageStore(from()));
+  Put("");
+  EXPECT_FALSE(CanSalvageStore(from()));
+  Put(whole);
+  EXPECT_TRUE(CanSalvageStore(from()));
+  const auto marks = ReadStoreMarks(from());
+  ASSERT_TRUE(marks.ok());
+  EXPECT_EQ(marks->identity, 7u);
+  EXPECT_EQ(marks->meta.applied, 77u);
+  ASSERT_TRUE((*Connection::Open(from(), ""))->Execute("PRAGMA user_version = 99").ok());
+  EXPECT_EQ(ReadStoreMarks(from()).status().code(), Code::kFailedPrecondition);
+}
+
+TEST_F(StoreSalvageTest, AnyPageDamagedLeavesAStoreThatIsWholeOrAnError) {
+  const std::string whole = Bytes();
+  SeededRandom random(1);
+  for (size_t page = 0; page < whole.size(); page += kPageBytes) {
+    std::string bytes = whole;
+    for (int i = 0; i < 20; ++i)
+      bytes[page + random.Below(kPageBytes)] ^= static_cast<char>(1 << random.Below(8));
+    Put(bytes);
+    Run();
+    if (fs::exists(to()) && meta_) Inspect();
+    ASSERT_FALSE(HasFailure()) << "page " << page / kPageBytes;
+  }
+}
+
+}  // namespace
+}  // namespace treadle
