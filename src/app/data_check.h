@@ -3,12 +3,22 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
+#include "app/data_directory.h"
 #include "cli/cli.h"
 
 namespace treadle::app {
 
 /// See cli::CheckDataFn.
 Result<cli::DataReport> CheckData(const std::string& directory);
+
+/// The same for a directory that is locked already.
+Result<cli::DataReport> CheckLocked(const DataDirectory& data);
+
+/// What many messages of journal, store and recovery end with.
+inline constexpr std::string_view kRunDataCheck = "run treadle data check";
+/// `failure`, the reason why a server does not open `directory`, with the command that tells more.
+Status WithDataCheck(const Status& failure, const std::string& directory);
 
 }  // namespace treadle::app

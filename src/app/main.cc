@@ -1,4 +1,5 @@
 #include "app/data_check.h"
+#include "app/data_repair.h"
 #include "app/serve.h"
 #include "cli/cli.h"
 
@@ -11,5 +12,7 @@ const char* malloc_conf = "background_thread:true,dirty_decay_ms:1000,muzzy_deca
 }
 
 int main(int argc, char** argv) {
-  return treadle::cli::RunCli(argc, argv, treadle::app::Serve, treadle::app::CheckData);
+  return treadle::cli::RunCli(
+      argc, argv, treadle::app::Serve,
+      {.check = treadle::app::CheckData, .repair = treadle::app::RepairData});
 }

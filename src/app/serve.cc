@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "api/routes.h"
+#include "app/data_check.h"
 #include "app/data_directory.h"
 #include "app/server_log.h"
 #include "app/service_manager.h"
@@ -70,6 +71,7 @@ class ServerProcess {
  private:
   Result<std::string> ReadToken(const cli::ServerOptions& options);
   Status Apply(const cli::ServerOptions& options);
+  Status CheckJournalIsThere();
   Result<std::unique_ptr<FileJournal>> OpenJournal();
   Result<NodeStorage> OpenStorage();
   Status OpenNode();
@@ -110,7 +112,7 @@ ServerProcess::~ServerProcess() {
 Status ServerProcess::Start() {
   TREADLE_RETURN_IF_ERROR(Apply(options_));
   TREADLE_ASSIGN_OR_RETURN(data_, DataDirectory::Open(&disk_, options_.data_dir));
-  TREADLE_RETURN_IF_ERROR(OpenNode());
+  if (const Status status = OpenNode(); !status.ok()) return WithDataCheck(status, data_->path());
   return StartHttp();
 }
 
@@ -149,6 +151,18 @@ void ServerProcess::Reload() {
   log_->Info("the configuration is reloaded");
 }
 
+// A new journal beside a store of old would only hide that the store's own is missing.
+Status ServerProcess::CheckJournalIsThere() {
+  const auto names = disk_.List(data_->journal());
+  if (!names.ok() && names.status().code() != Code::kNotFound) return names.status();
+  if (names.ok() && std::ranges::any_of(*names, [](auto& n) { return n.ends_with(".seg"); }))
+    return {};
+  const auto store = disk_.Open(data_->store(), Disk::Mode::kRead);
+  if (store.status().code() == Code::kNotFound) return {};
+  return {Code::kDataLoss, "there is a store and no journal: " + data_->journal() +
+                               " has lost its segments; " + std::string(kRunDataCheck)};
+}
+
 // A server that stopped because its disk was full left its ballast: that is room enough to start.
 Result<std::unique_ptr<FileJournal>> ServerProcess::OpenJournal() {
   const FileJournalOptions options{.directory = data_->journal()};
@@ -161,6 +175,7 @@ Result<std::unique_ptr<FileJournal>> ServerProcess::OpenJournal() {
 }
 
 Result<NodeStorage> ServerProcess::OpenStorage() {
+  TREADLE_RETURN_IF_ERROR(CheckJournalIsThere());
   TREADLE_ASSIGN_OR_RETURN(auto journal, OpenJournal());
   TREADLE_ASSIGN_OR_RETURN(
       auto store, SqliteStore::Open({.path = data_->store(), .identity = journal->identity()}));

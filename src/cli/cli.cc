@@ -45,7 +45,7 @@ Status ChooseServer(const TargetWords& target, GlobalFlags& flags) {
 }
 
 void AddCommands(CommandLine& line, Session& session, const ServeFn& serve,
-                 const CheckDataFn& check_data) {
+                 const DataTools& data_tools) {
   Command root = line.root();
   AddStart(root, session, serve);
   AddServer(root, session, serve);
@@ -79,7 +79,7 @@ void AddCommands(CommandLine& line, Session& session, const ServeFn& serve,
   AddDemo(root, session);
   AddBench(root, session);
   Command data = root.Sub("data", "Look after a data directory");
-  AddDataCheck(data, session, check_data);
+  AddDataCheck(data, session, data_tools);
   data.Example("treadle data check ./treadle-data");
   AddContext(root, session);
   AddInfo(root, session);
@@ -92,12 +92,12 @@ void AddCommands(CommandLine& line, Session& session, const ServeFn& serve,
 }  // namespace
 
 ExitStatus RunCommand(std::vector<std::string> words, Console& console, const ServeFn& serve,
-                      const CheckDataFn& check_data) {
+                      const DataTools& data_tools) {
   Session session(&console);
   CommandLine line("Treadle, a durable task queue.");
   TargetWords target;
   AddGlobalFlags(line.root(), session.flags, target);
-  AddCommands(line, session, serve, check_data);
+  AddCommands(line, session, serve, data_tools);
   line.root()
       .Example(
           "treadle start\n"
@@ -115,9 +115,9 @@ ExitStatus RunCommand(std::vector<std::string> words, Console& console, const Se
   return parsed.status;
 }
 
-int RunCli(int argc, char** argv, ServeFn serve, CheckDataFn check_data) {
+int RunCli(int argc, char** argv, ServeFn serve, const DataTools& data_tools) {
   Console console = Console::OfProcess();
-  return static_cast<int>(RunCommand({argv + 1, argv + argc}, console, serve, check_data));
+  return static_cast<int>(RunCommand({argv + 1, argv + argc}, console, serve, data_tools));
 }
 
 }  // namespace treadle::cli

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -65,12 +66,23 @@ struct DataReport {
     bool is_damage = false;  // else a fact
     std::string where;       // journal, store, recovery
     std::string what;        // one sentence
+    /// The payload of one task, and nothing else: the server starts, and sends a task that waits
+    /// with such a payload to the dead letters.
+    bool is_one_payload = false;
   };
   std::vector<Finding> findings;
+  /// Something there is of a newer version, or of something else: nothing for a repair.
+  bool is_not_understood = false;
 
   bool is_sound() const {
     return std::none_of(findings.begin(), findings.end(),
                         [](const Finding& finding) { return finding.is_damage; });
+  }
+  /// A server would start, and find all but those payloads as they should be.
+  bool is_in_order() const {
+    return std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {
+      return finding.is_damage && !finding.is_one_payload;
+    });
   }
 };
 
@@ -79,8 +91,41 @@ struct DataReport {
 /// copy of the store in the system's directory for temporary files).
 using CheckDataFn = std::function<Result<DataReport>(const std::string& directory)>;
 
+/// What became of a repair.
+struct RepairReport {
+  struct Step {
+    std::string where;  // journal, store
+    std::string what;   // one sentence
+  };
+  struct Loss {
+    std::string where;
+    std::string what;                     // one sentence
+    std::optional<uint64_t> first_frame;  // of the journal, lost from here …
+    std::optional<uint64_t> last_frame;   // … to here; nothing: nobody can know how far
+    std::optional<uint64_t> tasks;        // how many, where that is known
+    std::vector<std::string> ids;         // of tasks, as far as they are known
+  };
+  std::string copy;  // of the directory as it was; empty: there was nothing to do, nothing changed
+  std::vector<Step> steps;
+  std::vector<Loss> losses;
+  std::string next_task;  // ids go on from here, if that is further than they came; else empty
+  DataReport after;       // the directory looked at again
+};
+
+/// Repairs a data directory that no server uses, after copying it whole to a place beside it.
+/// `say` is told what happens, one sentence at a time. FAILED_PRECONDITION, RESOURCE_EXHAUSTED and
+/// other errors mean that nothing was changed; where not, the message names the copy.
+using RepairDataFn = std::function<Result<RepairReport>(
+    const std::string& directory, const std::function<void(const std::string&)>& say)>;
+
+/// What the program can do to a data directory that no server uses.
+struct DataTools {
+  CheckDataFn check;
+  RepairDataFn repair;
+};
+
 /// Does what the words of `argv` say, and returns the exit status of the process (see `treadle
 /// --help`).
-int RunCli(int argc, char** argv, ServeFn serve, CheckDataFn check_data);
+int RunCli(int argc, char** argv, ServeFn serve, const DataTools& data_tools);
 
 }  // namespace treadle::cli

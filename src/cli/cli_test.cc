@@ -12,6 +12,7 @@ namespace {
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 constexpr char kCompleted[] =
@@ -305,6 +306,72 @@ TEST_F(CliTest, AClosedPipeIsQuiet) {
   EXPECT_EQ(RunCommand({"--server", server_.url(), "task", "payload", "1-7"}, console, serve_),
             ExitStatus::kOk);
   EXPECT_THAT(err, IsEmpty());
+}
+
+class DataCheckTest : public ::testing::Test {
+ protected:
+  Said Do(std::vector<std::string> words) {
+    Said said;
+    Console console(
+        {.write = [&](std::string_view t) { return said.out += t, true; }},
+        {.write = [&](std::string_view t) { return said.err += t, true; }, .is_terminal = true});
+    words.insert(words.begin(), {"data", "check", "/data"});
+    said.status =
+        RunCommand(std::move(words), console, {},
+                   {.check = [&](const std::string&) -> Result<DataReport> { return found_; },
+                    .repair = [&](const std::string&, const auto& say) -> Result<RepairReport> {
+                      say("copying");
+                      return repaired_;
+                    }});
+    return said;
+  }
+
+  DataReport found_{.findings = {{.is_damage = true, .where = "journal", .what = "it is torn"}}};
+  RepairReport repaired_{.copy = "/data.before-repair-1"};
+};
+
+TEST_F(DataCheckTest, DamageIsFollowedByTheCommandThatRepairs) {
+  const Said said = Do({});
+  EXPECT_EQ(said.status, ExitStatus::kFailure);
+  EXPECT_THAT(said.out, HasSubstr("it is torn"));
+  EXPECT_THAT(said.err, HasSubstr("treadle data check /data --repair\n"));
+  EXPECT_THAT(said.err, HasSubstr("backup"));
+}
+
+TEST_F(DataCheckTest, ARepairIsNotOfferedForWhatItWouldRefuse) {
+  found_.is_not_understood = true;
+  EXPECT_THAT(Do({}).err, Not(HasSubstr("--repair")));
+}
+
+TEST_F(DataCheckTest, ARepairTellsItsStepsLossesAndWhereTheCopyIs) {
+  repaired_.steps = {{"journal", "it is new"}};
+  repaired_.losses = {{.where = "journal",
+                       .what = "frames 7 to 9 are lost",
+                       .first_frame = 7,
+                       .last_frame = 9,
+                       .tasks = 2,
+                       .ids = {"1-3", "1-4"}}};
+  repaired_.next_task = "1-99";
+  const Said said = Do({"--repair", "--yes"});
+  EXPECT_EQ(said.status, ExitStatus::kOk);
+  EXPECT_THAT(said.out, ContainsRegex("repaired +journal +it is new"));
+  EXPECT_THAT(said.out, ContainsRegex("lost +journal +frames 7 to 9 are lost"));
+  EXPECT_THAT(said.err, HasSubstr("/data.before-repair-1"));
+  EXPECT_THAT(said.err, HasSubstr("ids from 1-99 on"));
+  EXPECT_EQ(Do({"--repair", "--yes", "-o", "json"}).out,
+            R"({"repaired":true,"in_order":true,"sound":true,"copy":"/data.before-repair-1",)"
+            R"("next_task":"1-99","steps":[{"severity":"repaired","where":"journal",)"
+            R"("what":"it is new"}],"lost":[{"severity":"lost","where":"journal",)"
+            R"("what":"frames 7 to 9 are lost","first_frame":7,"last_frame":9,"tasks":2,)"
+            R"("ids":["1-3","1-4"]}],"findings":[]})"
+            "\n");
+}
+
+TEST_F(DataCheckTest, OneDamagedPayloadLeavesADirectoryInOrderAndOtherDamageDoesNot) {
+  repaired_.after = {.findings = {{.is_damage = true, .where = "store", .is_one_payload = true}}};
+  EXPECT_EQ(Do({"--repair", "--yes"}).status, ExitStatus::kOk);
+  repaired_.after.findings[0].is_one_payload = false;
+  EXPECT_EQ(Do({"--repair", "--yes"}).status, ExitStatus::kFailure);
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ void AddWorkerExec(Command parent, Session& session);
 void AddWorkerDemo(Command parent, Session& session);
 void AddBench(Command parent, Session& session);
 void AddDemo(Command parent, Session& session);
-void AddDataCheck(Command parent, Session& session, CheckDataFn check_data);
+void AddDataCheck(Command parent, Session& session, const DataTools& tools);
 void AddInfo(Command parent, Session& session);
 void AddVersion(Command parent, Session& session);
 

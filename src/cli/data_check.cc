@@ -1,7 +1,10 @@
 // treadle data check
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <iostream>
 #include <memory>
+#include <string>
 
 #include "base/json_text.h"
 #include "cli/commands.h"
@@ -10,64 +13,220 @@
 namespace treadle::cli {
 namespace {
 
-void PrintTable(Session& session, const DataReport& report) {
-  Table table({{"SEVERITY"}, {"WHERE"}, {"WHAT"}});
+using Loss = RepairReport::Loss;
+
+struct CheckFlags {
+  std::string directory;
+  bool repair = false;
+  bool yes = false;
+};
+
+Table NewTable() { return Table({{"SEVERITY"}, {"WHERE"}, {"WHAT"}}); }
+
+void AddRows(const DataReport& report, Table& table) {
   for (const DataReport::Finding& finding : report.findings) {
     table.Row(
         {{finding.is_damage ? "damage" : "ok", finding.is_damage ? Color::kRed : Color::kPlain},
          finding.where,
          finding.what});
   }
-  session.console().Out(table.ToString(session.console()));
 }
 
-std::string ToJson(const DataReport::Finding& finding) {
-  std::string json =
-      finding.is_damage ? R"({"severity":"damage","where":)" : R"({"severity":"ok","where":)";
-  AppendJsonString(finding.where, &json);
+std::string Entry(std::string_view severity, std::string_view where, std::string_view what) {
+  std::string json = fmt::format(R"({{"severity":"{}","where":)", severity);
+  AppendJsonString(where, &json);
   json += ",\"what\":";
-  AppendJsonString(finding.what, &json);
+  AppendJsonString(what, &json);
   return json + "}";
 }
 
-void PrintReport(Session& session, const DataReport& report) {
-  if (!session.json() && !session.jsonl()) return PrintTable(session, report);
-  std::string out;
-  for (const DataReport::Finding& finding : report.findings) {
-    if (session.json()) out += out.empty() ? "" : ",";
-    out += ToJson(finding) + (session.json() ? "" : "\n");
-  }
-  if (session.json()) {
-    out = fmt::format("{{\"sound\":{},\"findings\":[{}]}}\n", report.is_sound(), out);
-  }
-  session.console().Out(out);
+std::vector<std::string> EntriesOf(const DataReport& report) {
+  std::vector<std::string> entries;
+  entries.reserve(report.findings.size());
+  for (const DataReport::Finding& finding : report.findings)
+    entries.push_back(Entry(finding.is_damage ? "damage" : "ok", finding.where, finding.what));
+  return entries;
 }
 
-ExitStatus Check(Session& session, const std::string& directory, const CheckDataFn& check_data) {
-  const Result<DataReport> report = check_data(directory);
-  if (report.status().code() == Code::kFailedPrecondition)
-    return session.Fail(ExitStatus::kRefused, report.status().message());
-  if (!report.ok()) return session.Fail(report.status());
+std::string EntryOf(const Loss& loss) {
+  std::string json = Entry("lost", loss.where, loss.what);
+  json.pop_back();
+  if (loss.first_frame) json += fmt::format(",\"first_frame\":{}", *loss.first_frame);
+  if (loss.last_frame) json += fmt::format(",\"last_frame\":{}", *loss.last_frame);
+  if (loss.tasks) json += fmt::format(",\"tasks\":{}", *loss.tasks);
+  std::string ids;
+  for (const std::string& id : loss.ids) {
+    ids += ids.empty() ? "" : ",";
+    AppendJsonString(id, &ids);
+  }
+  if (!ids.empty()) json += ",\"ids\":[" + ids + "]";
+  return json + "}";
+}
+
+void PrintLines(Session& session, const std::vector<std::string>& entries) {
+  for (const std::string& entry : entries) session.console().OutLine(entry);
+}
+
+void PrintReport(Session& session, const DataReport& report) {
+  const std::vector<std::string> entries = EntriesOf(report);
+  if (session.jsonl()) return PrintLines(session, entries);
+  if (session.json()) {
+    return session.console().OutLine(fmt::format("{{\"sound\":{},\"findings\":[{}]}}",
+                                                 report.is_sound(), fmt::join(entries, ",")));
+  }
+  Table table = NewTable();
+  AddRows(report, table);
+  session.console().Out(table.ToString(session.console()));
+}
+
+std::string ToJson(const RepairReport& report, const std::vector<std::string>& steps,
+                   const std::vector<std::string>& losses) {
+  std::string json =
+      fmt::format("{{\"repaired\":{},\"in_order\":{},\"sound\":{}", !report.copy.empty(),
+                  report.after.is_in_order(), report.after.is_sound());
+  if (!report.copy.empty()) {
+    json += ",\"copy\":";
+    AppendJsonString(report.copy, &json);
+  }
+  if (!report.next_task.empty()) json += fmt::format(",\"next_task\":\"{}\"", report.next_task);
+  return json + fmt::format(",\"steps\":[{}],\"lost\":[{}],\"findings\":[{}]}}",
+                            fmt::join(steps, ","), fmt::join(losses, ","),
+                            fmt::join(EntriesOf(report.after), ","));
+}
+
+void PrintRepairTable(Session& session, const RepairReport& report) {
+  Table table = NewTable();
+  for (const RepairReport::Step& step : report.steps)
+    table.Row({{"repaired", Color::kGreen}, step.where, step.what});
+  for (const Loss& loss : report.losses)
+    table.Row({{"lost", Color::kYellow}, loss.where, loss.what});
+  AddRows(report.after, table);
+  session.console().Out(table.ToString(session.console()));
+}
+
+void PrintRepair(Session& session, const RepairReport& report) {
+  std::vector<std::string> steps;
+  std::vector<std::string> losses;
+  steps.reserve(report.steps.size());
+  losses.reserve(report.losses.size());
+  for (const RepairReport::Step& step : report.steps)
+    steps.push_back(Entry("repaired", step.where, step.what));
+  for (const Loss& loss : report.losses) losses.push_back(EntryOf(loss));
+  if (session.json()) return session.console().OutLine(ToJson(report, steps, losses));
+  if (!session.jsonl()) return PrintRepairTable(session, report);
+  PrintLines(session, steps);
+  PrintLines(session, losses);
+  PrintLines(session, EntriesOf(report.after));
+}
+
+ExitStatus Fail(Session& session, const Status& status) {
+  if (status.code() == Code::kFailedPrecondition)
+    return session.Fail(ExitStatus::kRefused, status.message());
+  return session.Fail(status);
+}
+
+// What a person may do next.
+std::string NextStep(const DataReport& report, const std::string& directory) {
+  if (report.is_not_understood)
+    return "  nothing here is for a repair: use the Treadle that wrote it, or put the right files "
+           "back";
+  return fmt::format(
+      "  go back to a backup, or keep what can be kept (it copies the directory first):\n"
+      "  treadle data check {} --repair",
+      directory);
+}
+
+ExitStatus Check(Session& session, const CheckFlags& flags, const DataTools& tools) {
+  const Result<DataReport> report = tools.check(flags.directory);
+  if (!report.ok()) return Fail(session, report.status());
   PrintReport(session, *report);
   if (report->is_sound()) return ExitStatus::kOk;
-  session.Hint("  keep a copy of " + directory + " before anything else is tried on it");
+  session.Hint(NextStep(*report, flags.directory));
   return ExitStatus::kFailure;
+}
+
+bool Confirmed(Session& session, const std::string& directory) {
+  session.console().Err(fmt::format("Repair {}? It is copied first. [y/N] ", Printable(directory)));
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+// Shows what is wrong, before anything is asked or done. Nothing: go on.
+std::optional<ExitStatus> AskFirst(Session& session, const CheckFlags& flags,
+                                   const DataTools& tools) {
+  if (flags.yes) return std::nullopt;
+  if (::isatty(STDIN_FILENO) == 0)
+    return session.Fail(ExitStatus::kUsage,
+                        "--repair changes the directory; without a terminal to ask on, add --yes");
+  const Result<DataReport> report = tools.check(flags.directory);
+  if (!report.ok()) return Fail(session, report.status());
+  if (report->is_sound()) return std::nullopt;
+  Table table = NewTable();
+  AddRows(*report, table);
+  session.console().Err(table.ToString(session.console()));
+  if (Confirmed(session, flags.directory)) return std::nullopt;
+  return session.Fail(ExitStatus::kFailure, "nothing was changed");
+}
+
+void TellOutcome(Session& session, const RepairReport& report) {
+  if (report.copy.empty()) {
+    session.console().Message(report.after.is_sound()
+                                  ? "nothing is damaged; nothing was changed"
+                                  : "nothing here can be repaired; nothing was changed");
+    return;
+  }
+  session.console().Message("the directory as it was: " + Printable(report.copy));
+  if (!report.next_task.empty())
+    session.console().Message("new tasks get ids from " + report.next_task +
+                              " on, so that none is given twice");
+  session.console().Message(report.after.is_in_order()
+                                ? "the directory is in order"
+                                : "the directory is still damaged; go back to a backup");
+}
+
+ExitStatus Repair(Session& session, const CheckFlags& flags, const DataTools& tools) {
+  if (const std::optional<ExitStatus> end = AskFirst(session, flags, tools)) return *end;
+  const Result<RepairReport> report = tools.repair(
+      flags.directory,
+      [&](const std::string& sentence) { session.console().Message(Printable(sentence)); });
+  if (!report.ok()) return Fail(session, report.status());
+  PrintRepair(session, *report);
+  TellOutcome(session, *report);
+  return report->after.is_in_order() ? ExitStatus::kOk : ExitStatus::kFailure;
 }
 
 }  // namespace
 
-void AddDataCheck(Command parent, Session& session, CheckDataFn check_data) {
-  auto directory = std::make_shared<std::string>();
-  parent.Sub("check", "Look for damage in a data directory that no server uses")
-      .Positional("DIR", Need::kRequired, directory.get(), "The data directory")
-      .Example("treadle data check ./treadle-data")
+void AddDataCheck(Command parent, Session& session, const DataTools& tools) {
+  auto flags = std::make_shared<CheckFlags>();
+  parent.Sub("check", "Look for damage in a data directory that no server uses, and repair it")
+      .Positional("DIR", Need::kRequired, &flags->directory, "The data directory")
+      .Switch("--repair", &flags->repair,
+              "Copy the directory to DIR.before-repair-TIME, then make it one that a server opens")
+      .Switch("--yes", &flags->yes, "Repair without asking")
+      .Example(
+          "treadle data check ./treadle-data\n"
+          "treadle data check ./treadle-data --repair")
       .Footer(
           "Every journal frame and every stored task is read and held against its checksum, and "
           "the\n"
-          "recovery that a start would make is tried in memory. Nothing is changed: the store is "
-          "read\n"
-          "from a copy in $TMPDIR, which must have room for it. Exit status 1 means damage.\n")
-      .Run([directory, &session, check_data] { return Check(session, *directory, check_data); });
+          "recovery that a start would make is tried in memory. Without --repair nothing is "
+          "changed:\n"
+          "the store is read from a copy in $TMPDIR, which must have room for it. Exit status 1 "
+          "means\n"
+          "damage.\n"
+          "\n"
+          "A repair keeps what can be trusted and says what is lost: journal frames behind a "
+          "damaged one,\n"
+          "rows of the store that cannot be read. It refuses what it does not understand. Exit "
+          "status 0\n"
+          "means that the directory is in order now; payloads that stay damaged are named, and the "
+          "server\n"
+          "sends their tasks to the dead letters.\n")
+      .Run([flags, &session, tools] {
+        return flags->repair ? Repair(session, *flags, tools) : Check(session, *flags, tools);
+      });
 }
 
 }  // namespace treadle::cli

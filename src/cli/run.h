@@ -12,6 +12,6 @@ namespace treadle::cli {
 
 /// Does what `words` (without the program's name) say, writing to `console`.
 ExitStatus RunCommand(std::vector<std::string> words, Console& console, const ServeFn& serve,
-                      const CheckDataFn& check_data = {});
+                      const DataTools& data_tools = {});
 
 }  // namespace treadle::cli

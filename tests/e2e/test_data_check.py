@@ -1,6 +1,8 @@
 """`treadle data check`: what it says of directories that a real server wrote, whole and damaged."""
 
 import json
+import os
+import pty
 import random
 import shutil
 import subprocess
@@ -112,3 +114,285 @@ def test_a_directory_in_use_or_of_another_kind_is_refused(start_server, data_dir
     status, said = check(tmp_path / "other")
     assert status not in (0, 1) and "no Treadle data directory" in said
     assert list((tmp_path / "other").iterdir()) == []
+
+
+def repair(data_dir, expect=0):
+    """The report of a repair. The copy that it made is byte for byte what was there before."""
+    before = {path.relative_to(data_dir): content for path, content in files(data_dir).items()}
+    status, report = check(data_dir, "--repair", "--yes")
+    assert status == expect, report
+    copies = list(data_dir.parent.glob(data_dir.name + ".before-repair-*"))
+    assert [str(copy) for copy in copies] == ([report["copy"]] if report["repaired"] else []), report
+    for copy in copies:
+        assert {path.relative_to(copy): content for path, content in files(copy).items()} == before
+        shutil.rmtree(copy)
+    assert sorted(path.name for path in data_dir.iterdir() if "repaired" in path.name or "damaged" in path.name) == []
+    if status == 0:
+        assert report["in_order"]
+        assert {each["severity"] for each in check(data_dir)[1]["findings"]} == (
+            {"ok"} if report["sound"] else {"ok", "damage"})
+    return report
+
+
+def tasks_of(server):
+    return {task["id"] for task in server.get("/v1/tasks?limit=1000").json["tasks"]}
+
+
+def ids(first, last):
+    return {f"1-{number}" for number in range(first, last + 1)}
+
+
+def log_folded_in(data_dir):
+    """The store's file, which holds all of the store from now on."""
+    path = data_dir / "store.db"
+    subprocess.run(["sqlite3", path, "PRAGMA wal_checkpoint(TRUNCATE)"], check=True, capture_output=True)
+    return path
+
+
+@pytest.fixture
+def stored(start_server, data_dir):
+    """200 tasks that only the store has, their frames trimmed, and 3 more that the journal has too."""
+    server = start_server(data_dir)
+    for number in range(200):
+        server.enqueue("t", payload={"n": number, "fill": "x" * 1000})
+    server.stop()
+    for _ in range(3):
+        server = start_server(data_dir)
+        server.enqueue("t", payload={"n": "later"})
+        server.stop()
+    return data_dir
+
+
+def test_a_sound_directory_is_not_touched_by_a_repair(written):
+    before = files(written)
+    report = repair(written)
+    assert (report["repaired"], report["lost"]) == (False, [])
+    assert files(written) == before
+
+
+def test_frames_behind_a_damaged_one_are_dropped_and_named(written, start_server):
+    segment = sorted((written / "journal").glob("*.seg"))[-1]
+    content = segment.read_bytes()
+    at = content.index(b'{"n": 10}')  # of task 1-31, the eleventh of the second server
+    flip(segment, at)
+    report = repair(written)
+    lost, = report["lost"]
+    assert lost["where"] == "journal" and lost["last_frame"] - lost["first_frame"] == 9, report
+    assert (lost["tasks"], set(lost["ids"])) == (9, ids(32, 40)), "those that can be read behind the damage"
+    server = start_server(written)
+    assert tasks_of(server) == ids(1, 30)
+    assert server.enqueue("t") == report["next_task"] not in ids(1, 40), "no id is given twice"
+    assert server.task("1-30")["state"] == "ready"
+
+
+def test_a_damaged_frame_that_the_store_has_already_costs_nothing(start_server, data_dir):
+    server = start_server(data_dir)
+    for number in range(20):
+        server.enqueue("t", payload={"n": number})
+    until(lambda: subprocess.run(["sqlite3", "-readonly", data_dir / "store.db", "SELECT count(*) FROM live"],
+                                 text=True, capture_output=True, check=False).stdout.strip(), lambda count: count == "20")
+    server.enqueue("t", payload="the last")
+    server.kill()
+    segment = sorted((data_dir / "journal").glob("*.seg"))[-1]
+    flip(segment, segment.read_bytes().index(b'{"n": 10}'))
+    report = repair(data_dir)
+    assert report["lost"] == [] and report["sound"], report
+    assert tasks_of(start_server(data_dir)) == ids(1, 21)
+
+
+def test_a_journal_without_its_newest_segment_goes_on_behind_the_store(stored, start_server):
+    for segment in (stored / "journal").glob("*.seg"):
+        segment.unlink()
+    assert check(stored)[0] == 1
+    report = repair(stored)
+    assert report["lost"][0]["where"] == "journal" and "last_frame" not in report["lost"][0], report
+    server = start_server(stored)
+    assert tasks_of(server) == ids(1, 203)
+    assert int(server.enqueue("t").split("-")[1]) > 1_000_000
+    lease, = server.worker().lease()
+    assert int(lease["token"].split(".")[2]) > 1_000, "a term that no lost segment had"
+
+
+def test_a_server_without_its_journal_makes_none_and_names_the_command(stored, start_server):
+    shutil.rmtree(stored / "journal")
+    with pytest.raises(AssertionError, match=f"run treadle data check {stored}"):
+        start_server(stored)
+    assert list(stored.rglob("*.seg")) == []
+    repair(stored)
+    assert tasks_of(start_server(stored)) == ids(1, 203)
+
+
+def test_an_empty_journal_of_another_identity_gives_way_to_the_store(stored, start_server, tmp_path):
+    """Older servers made one when their journal was missing, before they were refused."""
+    start_server(tmp_path / "other").stop()
+    shutil.rmtree(stored / "journal")
+    shutil.copytree(tmp_path / "other" / "journal", stored / "journal")
+    repair(stored)
+    assert tasks_of(start_server(stored)) == ids(1, 203)
+
+
+def test_a_truncated_segment_keeps_its_front(written, start_server):
+    segment = sorted((written / "journal").glob("*.seg"))[-1]
+    content = segment.read_bytes()
+    os.truncate(segment, content.index(b'{"n": 10}'))
+    report = repair(written)
+    assert "may be lost" in report["lost"][0]["what"], report
+    assert tasks_of(start_server(written)) == ids(1, 30)
+
+
+def test_a_gap_before_the_oldest_segment_drops_what_stands_behind_it(stored, start_server):
+    """The store of another day: the journal of now begins behind its end."""
+    before = (stored / "store.db").read_bytes()
+    server = start_server(stored)
+    server.enqueue("t")
+    server.stop()
+    server = start_server(stored)
+    server.enqueue("t")
+    server.stop()
+    for log in stored.glob("store.db-*"):
+        log.unlink()
+    (stored / "store.db").write_bytes(before)
+    status, report = check(stored)
+    assert status == 1 and "segments are missing" in damage_of(report)[0]["what"], report
+    report = repair(stored)
+    assert "last_frame" in report["lost"][0], report
+    assert tasks_of(start_server(stored)) == ids(1, 203)
+
+
+def test_damaged_pages_of_the_store_cost_the_tasks_on_them(stored, start_server):
+    path = log_folded_in(stored)
+    content = bytearray(path.read_bytes())
+    page = content.index(b'{"n": 100,') // 8192 * 8192
+    content[page:page + 8192] = random.Random(SEED).randbytes(8192)
+    path.write_bytes(content)
+    report = repair(stored)
+    missing = [each for each in report["lost"] if "are lost: its counters" in each["what"]]
+    server = start_server(stored)
+    left = tasks_of(server)
+    assert len(missing) == 1 and missing[0]["what"].startswith(f"{203 - len(left)} tasks of queue default"), report
+    assert 203 - 20 <= len(left) < 203 and left >= ids(1, 80) | ids(120, 203), sorted(left)
+
+
+def test_a_damaged_store_gets_back_what_the_journal_still_has(written, start_server):
+    path = log_folded_in(written)
+    content = bytearray(path.read_bytes())
+    page = content.index(b'{"n": 7}') // 8192 * 8192
+    content[page:page + 8192] = bytes(8192)
+    path.write_bytes(content)
+    repair(written)
+    assert tasks_of(start_server(written)) == ids(1, 40)
+
+
+def test_a_store_that_is_no_database_any_more_is_made_anew_if_the_journal_has_it_all(written, stored_elsewhere, start_server):
+    (written / "store.db").write_bytes(b"\0" * 8192)
+    report = repair(written)
+    assert report["lost"] == [], report
+    assert tasks_of(start_server(written)) == ids(1, 40)
+    (stored_elsewhere / "store.db").write_bytes(b"\0" * 8192)
+    before = files(stored_elsewhere)
+    status, said = check(stored_elsewhere, "--repair", "--yes")
+    assert status == 8 and "go back to a backup" in said
+    assert files(stored_elsewhere) == before
+
+
+@pytest.fixture
+def stored_elsewhere(start_server, tmp_path):
+    """A directory whose journal does not reach back to the beginning."""
+    for _ in range(4):
+        server = start_server(tmp_path / "elsewhere")
+        server.enqueue("t")
+        server.stop()
+    return tmp_path / "elsewhere"
+
+
+def spoil_payload(data_dir, old, new):
+    path = log_folded_in(data_dir)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(old, new))
+
+
+def test_a_damaged_payload_comes_back_from_the_journal(start_server, data_dir):
+    server = start_server(data_dir)
+    server.enqueue("t", payload={"n": 7})
+    server.stop()
+    spoil_payload(data_dir, b'{"n": 7}', b'{"n": 9}')
+    assert check(data_dir)[0] == 1
+    report = repair(data_dir)
+    assert report["sound"] and report["lost"] == []
+    lease, = start_server(data_dir).worker().lease()
+    assert lease["payload"] == {"n": 7}
+
+
+def test_a_damaged_payload_that_nobody_has_any_more_goes_to_the_dead_letters(stored, start_server):
+    spoil_payload(stored, b'{"n": 7,', b'{"n": 9,')
+    before = files(stored)
+    report = repair(stored)
+    assert (report["repaired"], report["sound"], report["lost"][0]["ids"]) == (False, False, ["1-8"])
+    assert files(stored) == before
+    server = start_server(stored)
+    assert len(server.worker().lease(want=100)) >= 1
+    dead = until(lambda: server.get("/v1/tasks?state=dead").json["tasks"])
+    assert [(task["id"], task["error"]["code"]) for task in dead] == [("1-8", "payload_damaged")]
+
+
+def test_what_is_newer_or_in_use_is_refused_and_stays(written, start_server):
+    segment = sorted((written / "journal").glob("*.seg"))[-1]
+    whole = segment.read_bytes()
+    flip(segment, whole.index(b'{"n": 10}'))
+    subprocess.run(["sqlite3", written / "store.db", "PRAGMA user_version = 99"], check=True, capture_output=True)
+    before = files(written)
+    status, said = check(written, "--repair", "--yes")
+    assert status == 8 and "format 99" in said, said
+    assert files(written) == before
+    subprocess.run(["sqlite3", written / "store.db", "PRAGMA user_version = 1"], check=True, capture_output=True)
+    segment.write_bytes(whole)
+    start_server(written)
+    status, said = check(written, "--repair", "--yes")
+    assert status == 8 and "in use" in said
+
+
+def test_without_yes_a_person_is_asked(written, tmp_path):
+    segment = sorted((written / "journal").glob("*.seg"))[-1]
+    flip(segment, segment.read_bytes().index(b'{"n": 10}'))
+    before = files(written)
+    status, said = check(written, "--repair")
+    assert status == 2 and "--yes" in said
+    assert files(written) == before
+
+    def answer(text):
+        master, slave = pty.openpty()
+        os.write(master, text)
+        done = subprocess.run([BINARY, "data", "check", written, "--repair"], stdin=slave, capture_output=True, text=True,
+                              timeout=60, check=False)
+        os.close(slave)
+        os.close(master)
+        return done
+
+    done = answer(b"n\n")
+    assert done.returncode == 1 and "[y/N]" in done.stderr and "nothing was changed" in done.stderr
+    assert files(written) == before
+    done = answer(b"y\n")
+    assert done.returncode == 0 and "the directory is in order" in done.stderr, done
+    assert "lost" in done.stdout and "frames" in done.stdout
+
+
+@pytest.mark.parametrize("of", ["store.db", "journal"])
+def test_a_repair_of_any_flipped_bit_leaves_a_directory_that_starts_or_refuses(written, start_server, tmp_path, of):
+    print(f"seed {SEED}")
+    random.seed(SEED)
+    log_folded_in(written)
+    path = written / of if of == "store.db" else sorted((written / "journal").glob("*.seg"))[-1]
+    used = [at for at, byte in enumerate(path.read_bytes()) if byte]
+    for round in range(8):
+        copy = tmp_path / f"round-{round}"
+        shutil.copytree(written, copy)
+        flip(copy / path.relative_to(written), random.choice(used))
+        before = files(copy)
+        status, report = check(copy, "--repair", "--yes")
+        assert status in (0, 8), report
+        if status == 8:
+            assert files(copy) == before
+        else:
+            server = start_server(copy)
+            assert server.enqueue("t")
+            server.kill()
