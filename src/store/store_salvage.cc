@@ -252,7 +252,7 @@ class Mending {
     const std::string place =
         "queue NOT IN (SELECT id FROM queue) OR type NOT IN (SELECT id FROM type)"
         " OR rank NOT BETWEEN 0 AND 9 OR id < (1 << 48) OR id >= (2 << 48)"
-        " OR max_attempts NOT BETWEEN 1 AND 65535 OR unspent NOT BETWEEN 0 AND 65535"
+        " OR max_attempts NOT BETWEEN 1 AND 65535 OR unspent NOT BETWEEN 0 AND 4294967295"
         " OR attempt NOT BETWEEN 0 AND 4294967295 OR length(payload_sha256) <> 32";
     const std::string senseless = " make no sense and are dropped";
     TREADLE_RETURN_IF_ERROR(
@@ -282,44 +282,46 @@ class Mending {
       TREADLE_RETURN_IF_ERROR(rows.status());
     }
     for (CountersAreNow& counters : changes.counters) {
-      TREADLE_RETURN_IF_ERROR(ReadOrdinals(counters.queue, TaskState::kCompleted,
-                                           &counters.completed_from, &counters.completed_next));
-      TREADLE_RETURN_IF_ERROR(
-          ReadOrdinals(counters.queue, TaskState::kDead, &counters.dead_from, &counters.dead_next));
+      for (const TaskState state : kTaskStates)
+        if (IsTerminal(state))
+          TREADLE_RETURN_IF_ERROR(ReadOrdinals(counters.queue, state, &counters.of(state)));
     }
     if (const size_t made = changes.counters.size(); made > 0)
       told_.push_back("the counters of " + std::to_string(made) +
                       " queues are lost; they count anew from what is there");
     TREADLE_RETURN_IF_ERROR(store_->Write(changes));
-    const auto outside = [](TaskState state, const char* from, const char* next) {
-      return "(state = " + std::to_string(static_cast<int>(state)) +
-             " AND ordinal NOT BETWEEN (SELECT " + from +
-             " FROM counters c WHERE c.queue = done.queue)" + " AND (SELECT " + next +
-             " - 1 FROM counters c WHERE c.queue = done.queue))";
-    };
-    return Drop("done",
-                outside(TaskState::kCompleted, "completed_from", "completed_next") + " OR " +
-                    outside(TaskState::kDead, "dead_from", "dead_next"),
-                "ended tasks make no sense and are dropped");
+    std::string outside = "0";
+    for (const TaskState state : kTaskStates)
+      if (IsTerminal(state)) outside += " OR " + OutsideItsCounters(state);
+    return Drop("done", outside, "ended tasks make no sense and are dropped");
+  }
+
+  static std::string OutsideItsCounters(TaskState state) {
+    const std::string name(*TaskStateName(state));  // that of its columns, too
+    const std::string counters = " FROM counters c WHERE c.queue = done.queue)";
+    return "(state = " + std::to_string(static_cast<int>(state)) +
+           " AND ordinal NOT BETWEEN (SELECT " + name + "_from" + counters + " AND (SELECT " +
+           name + "_next - 1" + counters + ")";
   }
 
   // From the oldest to one behind the newest of what is kept.
-  Status ReadOrdinals(QueueId queue, TaskState state, uint64_t* from, uint64_t* next) {
+  Status ReadOrdinals(QueueId queue, TaskState state, EndedRange* range) {
     Statement statement(db_,
                         "SELECT ifnull(min(ordinal), 1), ifnull(max(ordinal), 0) + 1 FROM done"
                         " WHERE queue = ?1 AND state = ?2");
     Rows rows = statement.Query(queue, static_cast<uint8_t>(state));
     if (rows.Next()) {
-      *from = rows.As<uint64_t>(0);
-      *next = rows.As<uint64_t>(1);
+      range->from = rows.As<uint64_t>(0);
+      range->next = rows.As<uint64_t>(1);
     }
     return rows.status();
   }
 
-  // The counters say how many there were: accepted, less those that retention removed.
+  // The counters say how many there were: accepted, less those that were removed.
   Status CountMissing() {
     Statement statement(db_,
-                        "SELECT q.name, c.accepted - c.removed_retention"
+                        "SELECT q.name, c.accepted - c.removed_retention - c.removed_deleted"
+                        " - c.removed_moved"
                         " - (SELECT count(*) FROM live WHERE queue = q.id)"
                         " - (SELECT count(*) FROM done WHERE queue = q.id)"
                         " FROM counters c JOIN queue q ON q.id = c.queue");

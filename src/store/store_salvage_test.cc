@@ -63,7 +63,7 @@ class StoreSalvageTest : public testing::Test {
     for (uint64_t n = 1; n <= 100; ++n)
       changes.keys.push_back({.id = {Mix64(n), n}, .task = TaskId::Of(1, n)});
     changes.counters.push_back(
-        {.queue = 1, .accepted = kWaiting + kEnded, .completed_next = kEnded + 1});
+        {.queue = 1, .accepted = kWaiting + kEnded, .ended = {EndedRange{.next = kEnded + 1}}});
     changes.meta = StoreMeta{.applied = 77, .next_sequence = 601, .term = 3};
     ASSERT_TRUE(store->Write(changes).ok());
   }
