@@ -148,7 +148,7 @@ TEST_F(StoreSalvageTest, AFileThatWasCutShortIsReadAsFarAsItGoes) {
 }
 
 TEST_F(StoreSalvageTest, NamesOfQueuesComeFromTheirIndex) {
-  SpoilPageOf("mail\x01");  // the row: its policy stands behind the name
+  SpoilPageOf("mail\x02");  // the row: its policy stands behind the name
   const std::vector<std::string> told = Run();
   if (testing::Test::HasFailure()) return;
   EXPECT_THAT(told, Contains(HasSubstr("the policy of queue mail is lost")));

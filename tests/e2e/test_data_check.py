@@ -339,12 +339,18 @@ def test_what_is_newer_or_in_use_is_refused_and_stays(written, start_server):
     segment = sorted((written / "journal").glob("*.seg"))[-1]
     whole = segment.read_bytes()
     flip(segment, whole.index(b'{"n": 10}'))
-    subprocess.run(["sqlite3", written / "store.db", "PRAGMA user_version = 99"], check=True, capture_output=True)
+
+    def version(number=""):
+        command = f"PRAGMA user_version {'= ' if number else ''}{number}"
+        return subprocess.run(["sqlite3", written / "store.db", command], check=True, capture_output=True, text=True).stdout
+
+    ours = version().strip()
+    version(99)
     before = files(written)
     status, said = check(written, "--repair", "--yes")
     assert status == 8 and "format 99" in said, said
     assert files(written) == before
-    subprocess.run(["sqlite3", written / "store.db", "PRAGMA user_version = 1"], check=True, capture_output=True)
+    version(ours)
     segment.write_bytes(whole)
     start_server(written)
     status, said = check(written, "--repair", "--yes")
