@@ -42,6 +42,7 @@ void ListTasks(const Api& api, http::RequestContext& context, http::Responder re
 void ListQueues(const Api& api, http::RequestContext& context, http::Responder responder);
 void GetQueue(const Api& api, http::RequestContext& context, http::Responder responder);
 void PutQueue(const Api& api, http::RequestContext& context, http::Responder responder);
+void DeleteQueue(const Api& api, http::RequestContext& context, http::Responder responder);
 void PauseQueue(const Api& api, http::RequestContext& context, http::Responder responder);
 void ResumeQueue(const Api& api, http::RequestContext& context, http::Responder responder);
 // types.cc

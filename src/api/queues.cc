@@ -32,6 +32,18 @@ constexpr JsonField<PolicyChange> kRetentionFields[] = {
     TREADLE_POLICY_NUMBER("dead_ms", retention.dead_ms, kNumberMax),
 };
 
+constexpr JsonField<PolicyChange> kCapacityFields[] = {
+    TREADLE_POLICY_NUMBER("tasks", capacity.tasks, kNumberMax),
+    TREADLE_POLICY_NUMBER("bytes", capacity.bytes, kNumberMax),
+    {"when_full",
+     [](JsonValue v, PolicyChange* change) {
+       TREADLE_ASSIGN_OR_RETURN(const std::string_view text, v.Text());
+       if (text != "reject" && text != "shed") return v.Wrong("must be reject or shed");
+       change->Add([shed = text == "shed"](QueuePolicy* policy) { policy->capacity.shed = shed; });
+       return Status::Ok();
+     }},
+};
+
 constexpr JsonField<PolicyChange> kPolicyFields[] = {
     {"retry",
      [](JsonValue v, PolicyChange* change) {
@@ -47,6 +59,14 @@ constexpr JsonField<PolicyChange> kPolicyFields[] = {
     TREADLE_POLICY_NUMBER("cancel_grace_ms", cancel_grace_ms, kNumberMax),
     TREADLE_POLICY_NUMBER("attempt_timeout_ms", attempt_timeout_ms, kNumberMax),
     TREADLE_POLICY_NUMBER("max_worker_losses", max_worker_losses, UINT32_MAX),
+    {"capacity",
+     [](JsonValue v, PolicyChange* change) { return ReadObject(v, kCapacityFields, change); }},
+    {"draining",
+     [](JsonValue v, PolicyChange* change) {
+       TREADLE_ASSIGN_OR_RETURN(const bool draining, v.Flag());
+       change->Add([=](QueuePolicy* policy) { policy->draining = draining; });
+       return Status::Ok();
+     }},
     {"paused",
      [](JsonValue v, PolicyChange* change) {
        TREADLE_ASSIGN_OR_RETURN(const bool paused, v.Flag());
@@ -70,6 +90,10 @@ void WritePolicy(const QueuePolicy& policy, JsonOut* out) {
   out->Key("cancel_grace_ms").Number(policy.cancel_grace_ms);
   out->Key("attempt_timeout_ms").Number(policy.attempt_timeout_ms);
   out->Key("max_worker_losses").Number(policy.max_worker_losses);
+  out->Key("capacity").Open('{').Key("tasks").Number(policy.capacity.tasks);
+  out->Key("bytes").Number(policy.capacity.bytes);
+  out->Key("when_full").PlainText(policy.capacity.shed ? "shed" : "reject").Close('}');
+  out->Key("draining").Flag(policy.draining);
   out->Key("paused").Flag(policy.paused).Close('}');
 }
 
@@ -171,6 +195,15 @@ void PutQueue(const Api& api, RequestContext& context, Responder responder) {
       [to = Shared(std::move(responder))](const Result<QueueView>& view) {
         to->Send(OneQueue(view));
       });
+}
+
+void DeleteQueue(const Api& api, RequestContext& context, Responder responder) {
+  auto name = QueueOf(context);
+  if (!name.ok()) return responder.Send(ProblemResponse(name.status()));
+  api.node->DeleteQueue(*std::move(name),
+                        [to = Shared(std::move(responder))](const Result<QueueView>& view) {
+                          to->Send(OneQueue(view));
+                        });
 }
 
 void PauseQueue(const Api& api, RequestContext& context, Responder responder) {

@@ -29,6 +29,7 @@ constexpr Row kRoutes[] = {
     {Method::kGet, "/v1/queues", ListQueues},
     {Method::kGet, "/v1/queues/{queue}", GetQueue},
     {Method::kPut, "/v1/queues/{queue}", PutQueue},
+    {Method::kDelete, "/v1/queues/{queue}", DeleteQueue},
     {Method::kPost, "/v1/queues/{queue}/pause", PauseQueue},
     {Method::kPost, "/v1/queues/{queue}/resume", ResumeQueue},
     {Method::kGet, "/v1/types", ListTypes},

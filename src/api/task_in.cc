@@ -8,6 +8,7 @@
 #include "api/policy_json.h"
 #include "api/text_in.h"
 #include "model/limits.h"
+#include "model/range.h"
 #include "model/validate.h"
 
 namespace treadle::api {
@@ -21,6 +22,26 @@ struct TaskIn {
   std::string key;
   std::vector<std::string> tags;
 };
+
+template <class T>
+using Choice = std::pair<std::string_view, T>;
+
+constexpr Choice<OnDuplicate> kOnDuplicate[] = {{"return", OnDuplicate::kReturn},
+                                                {"refuse", OnDuplicate::kRefuse},
+                                                {"replace", OnDuplicate::kReplace}};
+constexpr Choice<Unique> kUnique[] = {
+    {"waiting", Unique::kWaiting}, {"running", Unique::kRunning}, {"done", Unique::kDone}};
+
+template <class T, size_t N>
+Status ReadChoice(JsonValue value, const Choice<T> (&choices)[N], T* out) {
+  TREADLE_ASSIGN_OR_RETURN(const std::string_view text, value.Text());
+  std::string names;
+  for (const auto& [name, choice] : choices) {
+    if (name == text) return *out = choice, Status();
+    names.append(names.empty() ? "" : ", ").append(name);
+  }
+  return value.Wrong("must be one of " + names);
+}
 
 Status ReadTime(JsonValue v, WallTime* out) {
   TREADLE_ASSIGN_OR_RETURN(const std::string_view text, v.Text());
@@ -66,6 +87,14 @@ constexpr JsonField<TaskIn> kTaskFields[] = {
      }},
     {"retry", [](JsonValue v, TaskIn* in) { return ReadRetry(v, &in->task.retry); }},
     {"tags", [](JsonValue v, TaskIn* in) { return ReadTexts(v, limits::kTags, &in->tags); }},
+    {"idempotency_window_ms",
+     [](JsonValue v, TaskIn* in) {
+       return ReadWhole(v, 1'000, kTenYearsMs, &in->task.idempotency_window_ms);
+     }},
+    {"on_duplicate",
+     [](JsonValue v, TaskIn* in) { return ReadChoice(v, kOnDuplicate, &in->task.on_duplicate); }},
+    {"unique_while",
+     [](JsonValue v, TaskIn* in) { return ReadChoice(v, kUnique, &in->task.unique); }},
     {"idempotency_key",
      [](JsonValue v, TaskIn* in) {
        TREADLE_RETURN_IF_ERROR(ReadText(v, &in->key));

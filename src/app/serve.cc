@@ -208,6 +208,7 @@ Status ServerProcess::OpenNode() {
   options.checkpoint_ms = options_.checkpoint_ms;
   options.backlog_bytes_max = options_.backlog_bytes_max;
   options.payload_memory_bytes = options_.payload_memory_bytes;
+  options.strict_queues = options_.strict_queues;
   if (is_interval()) {
     options.durability = NodeOptions::Durability::kInterval;
     log_->Warn(

@@ -44,6 +44,7 @@ struct ServerOptions {
   int64_t checkpoint_ms = 2'000;
   uint64_t backlog_bytes_max = 512 << 20;
   uint64_t payload_memory_bytes = 32 << 20;
+  bool strict_queues = false;
   ReloadFn reload;  // for SIGHUP; empty: SIGHUP ends the process
 };
 

@@ -49,10 +49,15 @@ struct EnqueueCommand {
   std::vector<Key> keys;  // one per task; meaningful if the task has an idempotency key
 };
 
+/// "tasks[3]." if the batch has several.
+std::string PlaceInBatch(const std::vector<NewTask>& tasks, size_t i);
+
 struct EnqueueReply {
   struct Task {
     TaskId id;
-    bool duplicate = false;  // its key was taken by this same request: nothing was added
+    bool duplicate = false;          // its key was taken: nothing was added
+    TaskId replaced;                 // the task that gave way to it; 0: none
+    std::optional<TaskState> state;  // of a duplicate, if it is in memory
   };
   std::vector<Task> tasks;  // in the order of the command
 };

@@ -216,6 +216,8 @@ std::string_view RemovalName(Removal why) {
       return "deleted";
     case Removal::kMoved:
       return "moved";
+    case Removal::kReplaced:
+      return "replaced";
   }
   return "unknown";
 }

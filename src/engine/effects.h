@@ -76,8 +76,9 @@ enum class Removal : uint8_t {
   kRetention = 0,  // it had ended, and its time was over
   kDeleted = 1,    // someone asked
   kMoved = 2,      // to another queue
+  kReplaced = 3,   // by another task with its idempotency key
 };
-inline constexpr size_t kRemovals = 3;
+inline constexpr size_t kRemovals = 4;
 /// Its name on the wire, for example "retention".
 std::string_view RemovalName(Removal why);
 

@@ -30,6 +30,9 @@ class Engine {
   /// `term` is that of this opening of the shard.
   Engine(ShardId shard, uint32_t term) : state_(shard), term_(term) {}
 
+  /// Queues are made by their policies alone, not by their first task.
+  bool strict_queues = false;
+
   // --- Batches.
 
   /// Starts the batch that will be frame `sequence`; its effects are appended to `effects`,
@@ -43,8 +46,9 @@ class Engine {
 
   // --- Commands, within a batch.
 
-  /// ALREADY_EXISTS: a key is taken by another request. RESOURCE_EXHAUSTED: too many queues, types
-  /// or keys.
+  /// All of the batch or nothing. ALREADY_EXISTS: a key is taken. RESOURCE_EXHAUSTED: a queue is
+  /// full, or there are too many queues, types or keys. FAILED_PRECONDITION: a queue is draining.
+  /// NOT_FOUND: with strict_queues, there is no such queue.
   Result<EnqueueReply> Enqueue(const EnqueueCommand& command);
   Outcome<LeaseReply> Lease(const LeaseCommand& command);
   /// OK also if this very report was taken before. ABORTED: the lease is lost, and the report had
@@ -59,6 +63,8 @@ class Engine {
   std::vector<Token> Renew(const std::vector<Token>& tokens);
   /// Creates the queue if needed. INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
   Result<QueueView> Configure(const std::string& queue, const QueuePolicy& policy);
+  /// FAILED_PRECONDITION: there are tasks in it, kept ones too. NOT_FOUND.
+  Result<QueueView> DeleteQueue(const std::string& queue);
   /// Makes the task type known if needed. INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
   Result<TypeView> ConfigureType(const std::string& type, const TypePolicy& policy);
   /// Does what is due by time, at most about `limit` tasks; true if there is more.
@@ -116,8 +122,27 @@ class Engine {
 
   Result<const Queue*> QueueFor(const std::string& name);
   Result<TypeId> TypeFor(const std::string& name);
-  Result<std::vector<EnqueueReply::Task>> FindDuplicates(const EnqueueCommand& command) const;
-  std::shared_ptr<const TaskTerms> TermsFor(const NewTask& task) const;
+
+  /// How a batch is taken in.
+  struct Admission {
+    struct Plan {
+      std::optional<size_t> twin;  // the task of the batch whose duplicate it is
+      TaskId existing;             // the task whose duplicate it is; 0: none
+      TaskId replaces;             // the task that gives way to it; 0: none
+    };
+    std::vector<Plan> plans;  // one per task
+    std::vector<TaskId> shed;
+  };
+  Result<Admission> Admit(const EnqueueCommand& command) const;
+  Status PlanDuplicates(const EnqueueCommand& command, Admission* admission) const;
+  Status CheckNames(const EnqueueCommand& command) const;
+  Status MakeRoom(const EnqueueCommand& command, Admission* admission) const;
+  void Shed(TaskId id);
+  void Replace(TaskId id);
+  ShardTime KeyEnd(const NewTask& task, const Queue& queue) const;
+  /// Lets go of the key of a task that holds it as long as this lasts.
+  void ReleaseKey(const TaskImage& image, Unique by_now);
+  std::shared_ptr<const TaskTerms> TermsFor(const NewTask& task, const IdempotencyId& key) const;
   TaskId EnqueueOne(const NewTask& task, const EnqueueCommand::Key& key, const Queue& queue,
                     TypeId type);
 

@@ -1,7 +1,7 @@
 // Enqueue: one task or a batch, all or nothing.
 
 #include <cstring>
-#include <map>
+#include <limits>
 #include <string>
 
 #include "engine/engine.h"
@@ -12,15 +12,14 @@
 namespace treadle {
 namespace {
 
-constexpr size_t kKeysMax = 5'000'000;
-
 void HashTerms(const NewTask& task, ByteWriter* out) {
   const TaskTerms asked{.expires_at = task.expires_at,
                         .expires = {task.expires_ms},
                         .deadline_at = task.deadline_at,
                         .deadline = {task.deadline_ms},
                         .attempt_timeout_ms = task.attempt_timeout_ms,
-                        .retry = task.retry};
+                        .retry = task.retry,
+                        .unique = task.unique};
   EncodeTerms(asked, out);
 }
 
@@ -43,15 +42,6 @@ uint64_t RequestHash(const NewTask& task) {
   return hash;
 }
 
-std::string Place(const std::vector<NewTask>& tasks, size_t i) {
-  return tasks.size() == 1 ? std::string() : "tasks[" + std::to_string(i) + "].";
-}
-
-Status KeyIsTaken(const EnqueueCommand& command, size_t i, TaskId holder) {
-  return {Code::kAlreadyExists, Place(command.tasks, i) + "idempotency_key is taken by task " +
-                                    holder.ToString() + ", which was asked for differently"};
-}
-
 }  // namespace
 
 Result<EnqueueCommand> EnqueueCommand::Make(std::vector<NewTask> tasks) {
@@ -64,7 +54,7 @@ Result<EnqueueCommand> EnqueueCommand::Make(std::vector<NewTask> tasks) {
   for (size_t i = 0; i < tasks.size(); ++i) {
     const NewTask& task = tasks[i];
     if (Status status = Validate(task); !status.ok())
-      return Status(status.code(), Place(tasks, i) + status.message());
+      return Status(status.code(), PlaceInBatch(tasks, i) + status.message());
     if (task.body->idempotency_key.empty()) continue;
     command.keys[i] = {IdempotencyIdOf(task.queue, task.body->idempotency_key), RequestHash(task)};
   }
@@ -73,58 +63,43 @@ Result<EnqueueCommand> EnqueueCommand::Make(std::vector<NewTask> tasks) {
 }
 
 Result<EnqueueReply> Engine::Enqueue(const EnqueueCommand& command) {
-  TREADLE_ASSIGN_OR_RETURN(std::vector<EnqueueReply::Task> found, FindDuplicates(command));
-  std::map<IdempotencyId, TaskId> own;  // keys that this very batch has taken
+  TREADLE_ASSIGN_OR_RETURN(const Admission admission, Admit(command));
+  for (const TaskId id : admission.shed) Shed(id);
+  EnqueueReply reply;
+  reply.tasks.reserve(command.tasks.size());
   for (size_t i = 0; i < command.tasks.size(); ++i) {
-    const NewTask& task = command.tasks[i];
-    if (found[i].duplicate) {
-      if (found[i].id == TaskId{}) found[i].id = own.at(command.keys[i].id);
-      continue;
+    const Admission::Plan& plan = admission.plans[i];
+    if (plan.twin) {
+      reply.tasks.push_back({.id = reply.tasks[*plan.twin].id, .duplicate = true});
+    } else if (plan.existing != TaskId{}) {
+      reply.tasks.push_back({.id = plan.existing, .duplicate = true});
+    } else {
+      if (plan.replaces != TaskId{}) Replace(plan.replaces);
+      const NewTask& task = command.tasks[i];
+      TREADLE_ASSIGN_OR_RETURN(const Queue* const queue, QueueFor(task.queue));
+      TREADLE_ASSIGN_OR_RETURN(const TypeId type, TypeFor(task.type));
+      reply.tasks.push_back(
+          {.id = EnqueueOne(task, command.keys[i], *queue, type), .replaced = plan.replaces});
     }
-    TREADLE_ASSIGN_OR_RETURN(const Queue* const queue, QueueFor(task.queue));
-    TREADLE_ASSIGN_OR_RETURN(const TypeId type, TypeFor(task.type));
-    found[i].id = EnqueueOne(task, command.keys[i], *queue, type);
-    if (!task.body->idempotency_key.empty()) own.emplace(command.keys[i].id, found[i].id);
   }
-  return EnqueueReply{std::move(found)};
+  for (EnqueueReply::Task& task : reply.tasks)
+    if (const TaskSlot* slot = task.duplicate ? state_.Find(task.id) : nullptr)
+      task.state = slot->image.state;
+  return reply;
 }
 
-// Which tasks of the batch are there already. One whose twin stands earlier in the batch has no id
-// yet. Refuses whatever would make the batch fail half way: a key taken by another request, and
-// every capacity.
-Result<std::vector<EnqueueReply::Task>> Engine::FindDuplicates(
-    const EnqueueCommand& command) const {
-  std::vector<EnqueueReply::Task> found(command.tasks.size());
-  std::map<IdempotencyId, uint64_t> own;
-  size_t new_keys = 0;
-  for (size_t i = 0; i < command.tasks.size(); ++i) {
-    if (command.tasks[i].body->idempotency_key.empty()) continue;
-    const EnqueueCommand::Key& key = command.keys[i];
-    if (const KeyIsNow* taken = state_.keys().Find(key.id);
-        taken && taken->expires > state_.now()) {
-      if (taken->request_hash != key.request_hash) return KeyIsTaken(command, i, taken->task);
-      found[i] = {taken->task, true};
-      continue;
-    }
-    const auto [it, is_first] = own.emplace(key.id, key.request_hash);
-    if (!is_first && it->second != key.request_hash)
-      return Status(Code::kAlreadyExists,
-                    Place(command.tasks, i) + "idempotency_key is used twice, for different tasks");
-    found[i].duplicate = !is_first;
-    new_keys += is_first;
-  }
-  if (state_.keys().size() + new_keys > kKeysMax)
-    return Status(Code::kResourceExhausted, "too many idempotency keys are within their window")
-        .WithRetryAfter(60'000);
-  // Every new queue or type of a batch costs at most one each per task.
-  if (state_.queues() + command.tasks.size() > limits::kQueues ||
-      state_.types() + command.tasks.size() > limits::kTypes) {
-    for (const NewTask& task : command.tasks)
-      if (state_.FindQueue(task.queue) == nullptr || state_.FindType(task.type) == 0)
-        return Status(Code::kResourceExhausted, "too many queues or task types: cannot add queue " +
-                                                    task.queue + " with type " + task.type);
-  }
-  return found;
+void Engine::Shed(TaskId id) {
+  End(state_.Find(id)->image, TaskState::kCancelled,
+      std::make_shared<TaskError>(
+          TaskError{"shed", "the queue was full: it made room for a task of higher priority"}),
+      nullptr);
+}
+
+// Its key is taken over by the task that comes.
+void Engine::Replace(TaskId id) {
+  const TaskImage image = state_.Find(id)->image;
+  ended_.push_back(id);
+  Emit(TaskIsGone{.id = id, .place = QueuePlace::Of(image), .why = Removal::kReplaced});
 }
 
 TaskId Engine::EnqueueOne(const NewTask& task, const EnqueueCommand::Key& key, const Queue& queue,
@@ -136,7 +111,7 @@ TaskId Engine::EnqueueOne(const NewTask& task, const EnqueueCommand::Key& key, c
   image.priority = task.priority;
   image.enqueued_at = time_.wall;
   std::shared_ptr<const TaskTerms> terms;
-  if (task.has_terms()) terms = TermsFor(task);
+  if (task.has_terms()) terms = TermsFor(task, key.id);
   image.has_terms = terms != nullptr;
   image.max_attempts =
       task.max_attempts != 0 ? task.max_attempts : RetryOf(image, terms.get()).max_attempts;
@@ -147,14 +122,28 @@ TaskId Engine::EnqueueOne(const NewTask& task, const EnqueueCommand::Key& key, c
   }
   Emit(TaskIsNew{.image = image, .body = task.body, .terms = std::move(terms)});
   if (!task.body->idempotency_key.empty())
-    Emit(KeyIsNow{key.id, key.request_hash, image.id,
-                  state_.now() + queue.policy.idempotency_window_ms});
+    Emit(KeyIsNow{key.id, key.request_hash, image.id, KeyEnd(task, queue)});
   return image.id;
+}
+
+// A key that holds as long as its task does is let go of with the task, never by a timer.
+ShardTime Engine::KeyEnd(const NewTask& task, const Queue& queue) const {
+  if (task.unique != Unique::kNo) return {std::numeric_limits<int64_t>::max()};
+  return state_.now() + (task.idempotency_window_ms != 0 ? task.idempotency_window_ms
+                                                         : queue.policy.idempotency_window_ms);
+}
+
+void Engine::ReleaseKey(const TaskImage& image, Unique by_now) {
+  const TaskTerms* const terms = state_.TermsOf(image);
+  if (terms == nullptr || terms->unique == Unique::kNo || terms->unique > by_now) return;
+  const KeyIsNow* key = state_.keys().Find(terms->unique_key);
+  if (key != nullptr && key->task == image.id) Emit(KeyIsGone{terms->unique_key});
 }
 
 // What is asked for by the wall clock happens by shard time: both agree now, and only one of them
 // cannot jump.
-std::shared_ptr<const TaskTerms> Engine::TermsFor(const NewTask& task) const {
+std::shared_ptr<const TaskTerms> Engine::TermsFor(const NewTask& task,
+                                                  const IdempotencyId& key) const {
   auto terms = std::make_shared<TaskTerms>();
   const auto set = [&](WallTime at, int64_t in_ms, WallTime* shown, ShardTime* when) {
     if (at.ms == 0 && in_ms == 0) return;
@@ -165,11 +154,16 @@ std::shared_ptr<const TaskTerms> Engine::TermsFor(const NewTask& task) const {
   set(task.deadline_at, task.deadline_ms, &terms->deadline_at, &terms->deadline);
   terms->attempt_timeout_ms = task.attempt_timeout_ms;
   terms->retry = task.retry;
+  terms->unique = task.unique;
+  if (task.unique != Unique::kNo) terms->unique_key = key;
   return terms;
 }
 
 Result<const Queue*> Engine::QueueFor(const std::string& name) {
-  if (const Queue* queue = state_.FindQueue(name)) return queue;
+  if (const Queue* queue = state_.FindQueue(name)) {
+    if (queue->policy.deleted) Emit(QueueIsNow{.id = queue->id, .name = name, .policy = {}});
+    return queue;
+  }
   if (state_.queues() >= limits::kQueues)
     return Status(Code::kResourceExhausted, "there are too many queues to add " + name);
   Emit(QueueIsNow{.id = state_.queues() + 1, .name = name, .policy = {}});

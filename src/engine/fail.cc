@@ -21,8 +21,8 @@ void Engine::Fail(TaskImage image, std::shared_ptr<const TaskError> error, bool 
                   std::optional<int64_t> delay_ms) {
   // However the attempt ended, there is no other; why it was cancelled stays to be read.
   if (image.cancel_requested) return End(image, TaskState::kCancelled, nullptr, nullptr);
-  const std::shared_ptr<const TaskTerms> terms = state_.TermsOf(image);
-  const RetryPolicy& policy = RetryOf(image, terms.get());
+  const TaskTerms* const terms = state_.TermsOf(image);
+  const RetryPolicy& policy = RetryOf(image, terms);
   const uint64_t random = Mix64(time_.random ^ Mix64(image.id.packed));
   const int64_t wait_ms = delay_ms ? *delay_ms : BackoffMs(policy, image.spent(), random);
   TaskIsNow failed{.image = image, .error = error};
@@ -33,12 +33,13 @@ void Engine::Fail(TaskImage image, std::shared_ptr<const TaskError> error, bool 
   failed.image.state = TaskState::kRetrying;
   failed.image.when_ms = (state_.now() + wait_ms).ms;
   Emit(failed);
+  if (image.has_terms) ReleaseKey(image, Unique::kRunning);
 }
 
 // False if the next attempt would begin too late. Notes the first failure, from which that counts.
 bool Engine::BoundRetryTime(int64_t total_ms, int64_t wait_ms, TaskIsNow* failed) const {
   if (total_ms == 0) return true;
-  const std::shared_ptr<const TaskTerms> terms = state_.TermsOf(failed->image);
+  const TaskTerms* const terms = state_.TermsOf(failed->image);
   ShardTime first = terms == nullptr ? ShardTime{} : terms->first_failure;
   if (first == ShardTime{}) {
     first = std::max(state_.now(), ShardTime{1});

@@ -47,7 +47,7 @@ Outcome<TaskRecord> Engine::Record(TaskId id, const TaskRecord* loaded, bool was
     record.holder.reset();
     if (task->image.state == TaskState::kRunning) record.holder = state_.HolderOf(*task);
     if (task->parts != nullptr) Overlay(*task->parts, &record);
-    record.terms = state_.TermsOf(task->image);
+    if (task->image.has_terms) record.terms = state_.SharedTermsOf(id);
   } else if (loaded == nullptr || !IsKept(record.image)) {
     return missing;  // whatever is not in memory has ended
   }
@@ -96,7 +96,7 @@ std::vector<Token> Engine::CancelRequestsOf(const LeaseHolder& holder) const {
 
 Result<QueueView> Engine::GetQueue(std::string_view name) const {
   const Queue* queue = state_.FindQueue(name);
-  if (queue == nullptr)
+  if (queue == nullptr || queue->policy.deleted)
     return Status(Code::kNotFound,
                   "there is no queue " + std::string(name) + " (one appears with its first task)");
   return ViewOf(*queue);
@@ -120,7 +120,7 @@ std::vector<TypeView> Engine::Types() const {
 std::vector<QueueView> Engine::Queues() const {
   std::vector<QueueView> views;
   for (QueueId id = 1; id <= state_.queues(); ++id) {
-    views.push_back(ViewOf(state_.queue(id)));
+    if (!state_.queue(id).policy.deleted) views.push_back(ViewOf(state_.queue(id)));
   }
   return views;
 }

@@ -36,6 +36,10 @@ class Lane {
   template <class Visit>
   void ForEach(const SlabTable<TaskSlot>& tasks, Visit visit) const;
 
+  /// Calls `visit(slot)` for tasks of one priority, the newest first, until it returns false.
+  template <class Visit>
+  void ForEachNewest(const SlabTable<TaskSlot>& tasks, size_t priority, Visit visit) const;
+
   /// Set by the state when a task joins, cleared by whoever has told the waiting workers.
   bool signalled = false;
 
@@ -71,6 +75,23 @@ void Lane::ForEach(const SlabTable<TaskSlot>& tasks, Visit visit) const {
       }
       if (!visit(slot)) return;
     }
+  }
+}
+
+template <class Visit>
+void Lane::ForEachNewest(const SlabTable<TaskSlot>& tasks, size_t priority, Visit visit) const {
+  uint32_t next = levels_[priority].tail;
+  auto back = returned_[priority].rbegin();
+  while (next != kNoSlot || back != returned_[priority].rend()) {
+    const bool take_returned = back != returned_[priority].rend() &&
+                               (next == kNoSlot || back->first > tasks[next].image.id.packed);
+    const uint32_t slot = take_returned ? back->second : next;
+    if (take_returned) {
+      ++back;
+    } else {
+      next = tasks[next].previous;
+    }
+    if (!visit(slot)) return;
   }
 }
 

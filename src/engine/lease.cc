@@ -95,7 +95,8 @@ Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
   }
   size_t bytes = 0;
   for (LaneHeap lanes(state_, command); !lanes.empty() && reply.leases.size() < command.want;) {
-    if (EndIfOutOfTime(state_.tasks()[lanes.Front()])) {
+    if (const TaskSlot& front = state_.tasks()[lanes.Front()];
+        front.image.has_terms && EndIfOutOfTime(front)) {
       lanes.Advance();
       continue;
     }
@@ -127,15 +128,16 @@ Leased Engine::LeaseOne(uint32_t slot, const LeaseCommand& command) {
   image.attempt += 1;
   image.term = term_;
   image.exchange = command.exchange;
-  image.when_ms = (state_.now() + AttemptTimeoutMs(image, state_.TermsOf(image).get())).ms;
+  image.when_ms = (state_.now() + AttemptTimeoutMs(image, state_.TermsOf(image))).ms;
   image.started_at = time_.wall;
-  Emit(TaskIsNow{.image = image, .holder = command.holder, .error = nullptr, .result = nullptr});
+  Emit(TaskIsNow{.image = image, .holder = command.holder});
+  if (image.has_terms) ReleaseKey(image, Unique::kWaiting);
   return Describe(state_.tasks()[slot]);
 }
 
 Leased Engine::Describe(const TaskSlot& task) const {
   const Queue& queue = state_.queue(task.image.queue);
-  const std::shared_ptr<const TaskTerms> terms = state_.TermsOf(task.image);
+  const TaskTerms* const terms = state_.TermsOf(task.image);
   int64_t end_ms = task.image.when_ms;
   if (terms != nullptr && terms->deadline_at.ms != 0) end_ms = std::min(end_ms, terms->deadline.ms);
   return Leased{.token = task.image.token(),

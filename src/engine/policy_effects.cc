@@ -11,6 +11,8 @@ constexpr uint8_t kPolicyVersion = 2;
 constexpr uint8_t kTypePolicyVersion = 1;
 constexpr uint8_t kTermsVersion = 1;
 
+enum PolicyFlag : uint8_t { kPaused = 1, kDraining = 2, kSheds = 4, kDeleted = 8 };
+
 void CheckVersion(uint8_t version, ByteReader* in) {
   if (in->U8() != version) in->Raw(SIZE_MAX);  // fails the reader
 }
@@ -68,7 +70,11 @@ void EncodePolicy(const QueuePolicy& policy, ByteWriter* out) {
   out->Signed(policy.cancel_grace_ms);
   out->Signed(policy.attempt_timeout_ms);
   out->Varint(policy.max_worker_losses);
-  out->U8(policy.paused ? 1 : 0);
+  out->U8(static_cast<uint8_t>((policy.paused ? kPaused : 0) | (policy.draining ? kDraining : 0) |
+                               (policy.capacity.shed ? kSheds : 0) |
+                               (policy.deleted ? kDeleted : 0)));
+  out->Signed(policy.capacity.tasks);
+  out->Signed(policy.capacity.bytes);
 }
 
 QueuePolicy DecodePolicy(ByteReader* in) {
@@ -84,7 +90,13 @@ QueuePolicy DecodePolicy(ByteReader* in) {
   policy.cancel_grace_ms = in->Signed();
   policy.attempt_timeout_ms = in->Signed();
   policy.max_worker_losses = static_cast<uint32_t>(in->Varint());
-  policy.paused = in->U8() != 0;
+  const uint8_t flags = in->U8();
+  policy.paused = (flags & kPaused) != 0;
+  policy.draining = (flags & kDraining) != 0;
+  policy.capacity.shed = (flags & kSheds) != 0;
+  policy.deleted = (flags & kDeleted) != 0;
+  policy.capacity.tasks = in->Signed();
+  policy.capacity.bytes = in->Signed();
   return policy;
 }
 
@@ -111,6 +123,8 @@ void EncodeTerms(const TaskTerms& terms, ByteWriter* out) {
   out->Signed(terms.attempt_timeout_ms);
   EncodeOptionalRetry(terms.retry, out);
   out->Signed(terms.first_failure.ms);
+  out->U8(static_cast<uint8_t>(terms.unique));
+  for (const uint64_t half : terms.unique_key) out->U64(half);
 }
 
 std::shared_ptr<const TaskTerms> DecodeTerms(ByteReader* in) {
@@ -123,6 +137,9 @@ std::shared_ptr<const TaskTerms> DecodeTerms(ByteReader* in) {
   terms->attempt_timeout_ms = in->Signed();
   terms->retry = DecodeOptionalRetry(in);
   terms->first_failure = {in->Signed()};
+  terms->unique = static_cast<Unique>(in->U8());
+  if (terms->unique > Unique::kDone) in->Raw(SIZE_MAX);  // fails the reader
+  for (uint64_t& half : terms->unique_key) half = in->U64();
   return terms;
 }
 

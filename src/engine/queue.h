@@ -1,11 +1,13 @@
 // Queue: a queue's policy, its own numbers, its lanes, and which ended tasks it keeps.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <utility>
 
@@ -94,7 +96,8 @@ struct Queue {
   QueuePolicy policy;
   CountersAreNow counters;
   std::array<uint64_t, 8>
-      live{};  // tasks in each state that is not terminal, by the state's number
+      live{};               // tasks in each state that is not terminal, by the state's number
+  uint64_t live_bytes = 0;  // of their payloads
   std::map<TypeId, std::unique_ptr<Lane>> lanes;
   std::array<EndedTasks, kEndedStates> ended;
   bool touched = false;  // its counters are to be written at the end of the batch
@@ -103,6 +106,12 @@ struct Queue {
     std::unique_ptr<Lane>& lane = lanes[type];
     if (lane == nullptr) lane = std::make_unique<Lane>(id, type);
     return *lane;
+  }
+  uint64_t live_tasks() const { return std::accumulate(live.begin(), live.end(), uint64_t{0}); }
+  /// Neither waiting nor running nor kept.
+  bool is_empty() const {
+    return live_tasks() == 0 &&
+           std::ranges::all_of(ended, [](const EndedTasks& e) { return e.tasks() == 0; });
   }
   /// `state` must be one that ends a task.
   EndedTasks& ended_in(TaskState state) { return ended[static_cast<size_t>(state) - kFirstEnded]; }

@@ -81,6 +81,7 @@ void Engine::End(TaskImage image, TaskState state, std::shared_ptr<const TaskErr
   image.finished_at = time_.wall;
   ended_.push_back(image.id);
   Emit(TaskIsNow{.image = image, .error = std::move(error), .result = std::move(result)});
+  if (image.has_terms) ReleaseKey(image, Unique::kDone);
 }
 
 void Engine::Release(const TaskSlot& task) {
@@ -90,6 +91,7 @@ void Engine::Release(const TaskSlot& task) {
   if (image.cancel_requested) return End(image, TaskState::kCancelled, nullptr, nullptr);
   image.exchange = 0;
   MakeReady(image);
+  if (image.has_terms) ReleaseKey(image, Unique::kRunning);
 }
 
 void Engine::Snooze(const TaskSlot& task, int64_t delay_ms) {
@@ -101,6 +103,7 @@ void Engine::Snooze(const TaskSlot& task, int64_t delay_ms) {
   image.state = TaskState::kScheduled;
   image.when_ms = (time_.wall + delay_ms).ms;
   Emit(TaskIsNow{.image = image});
+  if (image.has_terms) ReleaseKey(image, Unique::kRunning);
 }
 
 void Engine::Discard(const TaskSlot& task, std::shared_ptr<const TaskError> why) {
@@ -115,7 +118,7 @@ void Engine::LoseLease(const TaskSlot& task) {
   lost_.push_back({holder, image.token()});
   const bool is_revoked = image.when_ms != 0 && image.when_ms <= state_.now().ms;
   if (is_revoked) {
-    const int64_t timeout_ms = AttemptTimeoutMs(image, state_.TermsOf(image).get());
+    const int64_t timeout_ms = AttemptTimeoutMs(image, state_.TermsOf(image));
     return Fail(image,
                 std::make_shared<TaskError>(TaskError{
                     "attempt_timeout", "the worker " + holder.worker + " took longer than " +

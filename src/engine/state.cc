@@ -104,9 +104,8 @@ TypeId State::FindType(std::string_view name) const {
   return it == type_ids_.end() ? 0 : it->second;
 }
 
-std::shared_ptr<const TaskTerms> State::TermsOf(const TaskImage& image) const {
-  if (!image.has_terms) return nullptr;
-  const std::shared_ptr<const TaskTerms>* terms = terms_.Find(image.id);
+std::shared_ptr<const TaskTerms> State::SharedTermsOf(TaskId id) const {
+  const std::shared_ptr<const TaskTerms>* terms = terms_.Find(id);
   return terms == nullptr ? nullptr : *terms;
 }
 
@@ -190,6 +189,7 @@ void State::Attach(uint32_t slot, const LeaseHolder* holder) {
   if (image.has_terms) terms_.Watch(image);
   if (IsTerminal(image.state)) return NoteEnd(task);
   ++queue.live[static_cast<size_t>(image.state)];
+  queue.live_bytes += task.payload_bytes;
   switch (image.state) {
     case TaskState::kReady: {
       Lane& lane = queue.LaneOf(image.type);
@@ -218,6 +218,7 @@ void State::Detach(uint32_t slot) {
   if (IsTerminal(state)) return;
   Queue& queue = MutableQueue(task.image.queue);
   --queue.live[static_cast<size_t>(state)];
+  queue.live_bytes -= task.payload_bytes;
   if (state == TaskState::kReady) queue.LaneOf(task.image.type).Remove(&tasks_, slot);
   if (state == TaskState::kScheduled) by_wall_time_.Remove(task.timer);
   if (state == TaskState::kRunning) {
@@ -355,6 +356,7 @@ void State::LoadEnded(const TaskImage& image, uint32_t bytes) {
 
 void State::CheckInvariants() const {
   std::vector<std::array<uint64_t, 8>> live(queues_.size());
+  std::vector<uint64_t> live_bytes(queues_.size());
   uint64_t on_shard_time = 0;
   uint64_t on_wall_time = 0;
   uint64_t cancel_requests = 0;
@@ -364,6 +366,7 @@ void State::CheckInvariants() const {
     with_terms += image.has_terms;
     if (image.id.packed == 0 || IsTerminal(image.state)) continue;
     ++live[image.queue - 1][static_cast<size_t>(image.state)];
+    live_bytes[image.queue - 1] += tasks_[slot].payload_bytes;
     on_shard_time += image.state == TaskState::kRunning || image.state == TaskState::kRetrying;
     on_wall_time += image.state == TaskState::kScheduled;
     cancel_requests += image.cancel_requested;
@@ -375,6 +378,7 @@ void State::CheckInvariants() const {
   TREADLE_CHECK(on_shard_time == by_shard_time_.size() && on_wall_time == by_wall_time_.size());
   for (const auto& queue : queues_) {
     TREADLE_CHECK(queue->live == live[queue->id - 1]);
+    TREADLE_CHECK(queue->live_bytes == live_bytes[queue->id - 1]);
     uint64_t ready = 0;
     for (const auto& [type, lane] : queue->lanes)
       lane->ForEach(tasks_, [&](uint32_t slot) {

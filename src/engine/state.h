@@ -61,8 +61,11 @@ class State {
   TypeId types() const { return static_cast<TypeId>(types_.size()); }
   const IdempotencyTable& keys() const { return keys_; }
   const TermsTable& terms() const { return terms_; }
-  /// Null if the task has none.
-  std::shared_ptr<const TaskTerms> TermsOf(const TaskImage& image) const;
+  /// Null if the task has none; valid until the next change.
+  const TaskTerms* TermsOf(const TaskImage& image) const {
+    return image.has_terms ? SharedTermsOf(image.id).get() : nullptr;
+  }
+  std::shared_ptr<const TaskTerms> SharedTermsOf(TaskId id) const;
   const LeaseHolder& HolderOf(const TaskSlot& task) const { return workers_.HolderOf(task); }
   uint32_t LeasesOf(const LeaseHolder& holder) const { return workers_.LeasesOf(holder); }
   /// Running tasks that are to be cancelled.

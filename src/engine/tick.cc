@@ -51,7 +51,7 @@ void Engine::MakeReady(const TaskImage& task) {
 // True if it was, and has ended now.
 bool Engine::EndIfOutOfTime(const TaskSlot& task) {
   const TaskImage image = task.image;
-  const std::shared_ptr<const TaskTerms> terms = state_.TermsOf(image);
+  const TaskTerms* const terms = state_.TermsOf(image);
   if (terms == nullptr) return false;
   const OutOfTime out = IsOutOfTime(*terms, image.state, state_.now());
   if (out == OutOfTime::kNo) return false;

@@ -21,6 +21,17 @@ struct RetentionPolicy {
   bool operator==(const RetentionPolicy&) const = default;
 };
 
+/// How much may wait or run in a queue, and what becomes of a task that is too much.
+struct CapacityPolicy {
+  int64_t tasks = 0;  // 0: no bound of its own
+  int64_t bytes = 0;  // of payloads; 0: no bound of its own
+  /// Full: ready tasks of lower priority than the new one make room, the newest first; they are
+  /// cancelled as "shed". If there are none, or without this, the new one is refused.
+  bool shed = false;
+
+  bool operator==(const CapacityPolicy&) const = default;
+};
+
 struct QueuePolicy {
   RetryPolicy retry;
   RetentionPolicy retention;
@@ -36,6 +47,11 @@ struct QueuePolicy {
   uint32_t max_worker_losses = 5;
   /// No task of the queue is leased. All else goes on: tasks are accepted, and those that run end.
   bool paused = false;
+  /// No task is accepted; those that are there go on to their end.
+  bool draining = false;
+  CapacityPolicy capacity;
+  /// The queue was deleted when it was empty. It is back with its next task, or its next policy.
+  bool deleted = false;
 
   bool operator==(const QueuePolicy&) const = default;
 };

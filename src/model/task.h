@@ -5,6 +5,7 @@
 // attempt ended (result or error).
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -80,6 +81,21 @@ struct TaskImage {
   bool operator==(const TaskImage&) const = default;
 };
 
+/// How long the idempotency key of a task admits no other. On disk.
+enum class Unique : uint8_t {
+  kNo = 0,       // for its window of time, whatever becomes of the task
+  kWaiting = 1,  // until its first attempt begins
+  kRunning = 2,  // until its first attempt has ended
+  kDone = 3,     // until it has ended
+};
+
+/// What becomes of an enqueue whose idempotency key is taken.
+enum class OnDuplicate : uint8_t {
+  kReturn,   // the same request is answered with the task that is there; another one is refused
+  kRefuse,   // it is refused
+  kReplace,  // the task that is there gives way if no attempt at it has begun; else as kRefuse
+};
+
 /// What only some tasks have. At hand in memory as long as the task lives, whatever becomes of its
 /// body. Times of the producer's wall clock are kept to be shown; what happens by them follows
 /// shard time, so that no wrong clock ends a task early.
@@ -90,6 +106,8 @@ struct TaskTerms {
   ShardTime deadline;                // the same: when it is dead, whether it waits or runs
   int64_t attempt_timeout_ms = 0;    // 0: that of its type, or of its queue
   std::optional<RetryPolicy> retry;  // instead of its type's and its queue's
+  Unique unique = Unique::kNo;
+  std::array<uint64_t, 2> unique_key{};  // unless kNo: the identity of its key
   ShardTime first_failure;  // set if its retry policy bounds the total time; 0: has not failed yet
 
   bool operator==(const TaskTerms&) const = default;
@@ -174,10 +192,13 @@ struct NewTask {
   int64_t deadline_ms = 0;    // not to end after now plus this; at most one of the two is set
   int64_t attempt_timeout_ms = 0;  // 0: what its type, or its queue, says
   std::optional<RetryPolicy> retry;
+  int64_t idempotency_window_ms = 0;  // 0: the queue's
+  OnDuplicate on_duplicate = OnDuplicate::kReturn;
+  Unique unique = Unique::kNo;  // else its key has no window
 
   bool has_terms() const {
-    return expires_at.ms != 0 || expires_ms != 0 || deadline_at.ms != 0 || deadline_ms != 0 ||
-           attempt_timeout_ms != 0 || retry.has_value();
+    return unique != Unique::kNo || expires_at.ms != 0 || expires_ms != 0 || deadline_at.ms != 0 ||
+           deadline_ms != 0 || attempt_timeout_ms != 0 || retry.has_value();
   }
 };
 

@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "model/limits.h"
 #include "model/queue_policy.h"
+#include "model/range.h"
 
 namespace treadle {
 namespace {
@@ -103,6 +104,15 @@ Status Validate(const NewTask& task) {
       ValidateWhen("deadline_at", task.deadline_at, "deadline_ms", task.deadline_ms));
   TREADLE_RETURN_IF_ERROR(ValidateAttemptTimeout(task.attempt_timeout_ms));
   if (task.retry) TREADLE_RETURN_IF_ERROR(Validate(*task.retry, "retry."));
+  if (key.empty() && (task.unique != Unique::kNo || task.idempotency_window_ms != 0 ||
+                      task.on_duplicate != OnDuplicate::kReturn))
+    return Invalid(
+        "idempotency_key is missing: unique_while, on_duplicate and "
+        "idempotency_window_ms say how it holds");
+  if (task.unique != Unique::kNo && task.idempotency_window_ms != 0)
+    return Invalid("give unique_while or idempotency_window_ms, not both");
+  TREADLE_RETURN_IF_ERROR(
+      CheckRanges({{"idempotency_window_ms", task.idempotency_window_ms, 0, kTenYearsMs}}));
   return ValidateTags(body.tags);
 }
 

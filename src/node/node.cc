@@ -123,6 +123,12 @@ void Node::ConfigureType(std::string name, std::function<Status(TypePolicy*)> ed
       });
 }
 
+void Node::DeleteQueue(std::string name, Callback<QueueView> done) {
+  executor_->Post([this, name = std::move(name), done = std::move(done)]() mutable {
+    shard_->DeleteQueue(name, std::move(done));
+  });
+}
+
 void Node::Pause(std::string name, bool paused, Callback<QueueView> done) {
   executor_->Post([this, name = std::move(name), paused, done = std::move(done)]() mutable {
     shard_->Pause(name, paused, std::move(done));

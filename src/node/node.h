@@ -42,6 +42,8 @@ struct NodeOptions {
   size_t checkpoint_transaction_bytes = size_t{4} << 20;
   /// Enqueues are refused while this much journal waits for a checkpoint.
   uint64_t backlog_bytes_max = uint64_t{512} << 20;
+  /// Queues are made by their policies alone, not by their first task.
+  bool strict_queues = false;
   /// Payloads that the store has stay in memory up to about this much.
   uint64_t payload_memory_bytes = uint64_t{32} << 20;
 };
@@ -132,6 +134,8 @@ class Node {
   /// As Configure(), of a task type.
   void ConfigureType(std::string name, std::function<Status(TypePolicy*)> edit,
                      Callback<TypeView> done);
+  /// FAILED_PRECONDITION: it has tasks. NOT_FOUND.
+  void DeleteQueue(std::string name, Callback<QueueView> done);
   /// NOT_FOUND: there is no such queue.
   void Pause(std::string name, bool paused, Callback<QueueView> done);
 

@@ -1,5 +1,6 @@
 #include "node/shard.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace treadle {
@@ -7,6 +8,7 @@ namespace {
 
 constexpr int64_t kRetryFullDiskMs = 5'000;
 constexpr int64_t kRetryBacklogMs = 500;
+constexpr uint8_t kNormalPriority = 5;
 
 }  // namespace
 
@@ -26,6 +28,7 @@ Shard::Shard(const NodeOptions& options, const NodeEnvironment& environment, Nod
       stored_frame_(recovered.meta.applied),
       stored_as_of_(recovered.meta.wall) {
   engine_->mutable_state()->parts_bytes_max = options.payload_memory_bytes;
+  engine_->strict_queues = options.strict_queues;
   // What recovery replayed waits for a checkpoint, too; its size does not matter.
   if (durable_frame_ > stored_frame_) backlog_.emplace_back(durable_frame_, 0);
 }
@@ -45,20 +48,47 @@ bool Shard::IsDiskNearlyFull() {
   return true;
 }
 
+// What is refused before the engine is asked. Under pressure, low priority goes first: so the tasks
+// that matter find room for longer.
+Status Shard::RefuseEnqueue(const EnqueueCommand& command) {
+  if (closing_) return {Code::kUnavailable, "the server is stopping"};
+  if (IsDiskNearlyFull())
+    return Status(Code::kResourceExhausted, "the server's disk is nearly full")
+        .WithRetryAfter(kRetryFullDiskMs);
+  if (backlog_bytes_ > options_.backlog_bytes_max)
+    return Status(Code::kResourceExhausted, "the store is behind the journal")
+        .WithRetryAfter(kRetryBacklogMs);
+  const bool pressed = space_->spendable_bytes() < options_.disk_reserve_bytes / 2 ||
+                       backlog_bytes_ > options_.backlog_bytes_max - options_.backlog_bytes_max / 4;
+  const auto is_low = [](const NewTask& task) { return task.priority < kNormalPriority; };
+  if (!pressed || std::ranges::none_of(command.tasks, is_low)) return {};
+  return Status(Code::kResourceExhausted,
+                "disk or store are short of room: tasks of priority 5 and more are accepted")
+      .WithRetryAfter(kRetryFullDiskMs);
+}
+
 void Shard::Enqueue(EnqueueCommand command, uint64_t bytes, Callback<EnqueueReply> done) {
   if (failed_) return;
-  Status refusal;
-  if (closing_)
-    refusal = {Code::kUnavailable, "the server is stopping"};
-  else if (IsDiskNearlyFull())
-    refusal = Status(Code::kResourceExhausted, "the server's disk is nearly full")
-                  .WithRetryAfter(kRetryFullDiskMs);
-  else if (backlog_bytes_ > options_.backlog_bytes_max)
-    refusal = Status(Code::kResourceExhausted, "the store is behind the journal")
-                  .WithRetryAfter(kRetryBacklogMs);
+  const Status refusal = RefuseEnqueue(command);
   Result<EnqueueReply> reply = refusal.ok() ? Open().Enqueue(command) : refusal;
-  if (reply.ok())
-    for (const auto& task : reply->tasks) stats_.tasks_enqueued += !task.duplicate;
+  std::vector<TaskId> unknown;  // duplicates of tasks that have ended and left memory
+  if (reply.ok()) {
+    for (const auto& task : reply->tasks) {
+      stats_.tasks_enqueued += !task.duplicate;
+      if (task.duplicate && !task.state) unknown.push_back(task.id);
+    }
+  }
+  if (unknown.empty()) return AnswerEnqueue(bytes, std::move(done), std::move(reply));
+  Load(unknown,
+       [this, bytes, done = std::move(done), reply = *reply](const Loaded& loaded) mutable {
+         for (auto& task : reply.tasks)
+           if (const TaskRecord* record = task.state ? nullptr : Find(loaded, task.id))
+             task.state = record->image.state;
+         AnswerEnqueue(bytes, std::move(done), std::move(reply));
+       });
+}
+
+void Shard::AnswerEnqueue(uint64_t bytes, Callback<EnqueueReply> done, Result<EnqueueReply> reply) {
   Reply([this, bytes, done = std::move(done), reply = std::move(reply)]() mutable {
     bytes_under_way_ -= bytes;
     done(std::move(reply));
@@ -101,6 +131,11 @@ void Shard::Configure(const std::string& name, const std::function<Status(QueueP
   QueuePolicy policy = now.ok() ? now->policy : QueuePolicy{};
   const Status edited = edit(&policy);
   Answer<QueueView>(std::move(done), edited.ok() ? engine.Configure(name, policy) : edited);
+}
+
+void Shard::DeleteQueue(const std::string& name, Callback<QueueView> done) {
+  if (failed_) return;
+  Answer<QueueView>(std::move(done), Open().DeleteQueue(name));
 }
 
 void Shard::Types(Callback<std::vector<TypeView>> done) {

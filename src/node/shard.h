@@ -52,6 +52,7 @@ class Shard {
   void GetQueue(const std::string& name, Callback<QueueView> done);
   void Configure(const std::string& name, const std::function<Status(QueuePolicy*)>& edit,
                  Callback<QueueView> done);
+  void DeleteQueue(const std::string& name, Callback<QueueView> done);
   void Types(Callback<std::vector<TypeView>> done);
   void GetType(const std::string& name, Callback<TypeView> done);
   void ConfigureType(const std::string& name, const std::function<Status(TypePolicy*)>& edit,
@@ -107,6 +108,8 @@ class Shard {
   void WakeForCancelRequests();
 
   bool IsDiskNearlyFull();
+  Status RefuseEnqueue(const EnqueueCommand& command);
+  void AnswerEnqueue(uint64_t bytes, Callback<EnqueueReply> done, Result<EnqueueReply> reply);
 
   // by_hand.cc
   Explanation WithWorkers(TaskReasons reasons) const;

@@ -42,7 +42,8 @@ Status ScanCounters(Connection* db, const Store::Visitor& visit) {
   const char* sql =
       "SELECT queue, accepted, completed_next, completed_from, dead_next, dead_from,"
       " cancelled_next, cancelled_from, expired_next, expired_from, removed_retention, "
-      "removed_deleted, removed_moved"
+      "removed_deleted, removed_moved,"
+      " removed_replaced"
       " FROM counters ORDER BY queue";
   return ForEachRow(db, sql, [&](const Rows& row) {
     CountersAreNow counters{.queue = row.As<QueueId>(0), .accepted = row.As<uint64_t>(1)};

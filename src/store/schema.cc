@@ -44,7 +44,8 @@ CREATE TABLE counters (
   expired_from INTEGER NOT NULL,
   removed_retention INTEGER NOT NULL,
   removed_deleted INTEGER NOT NULL,
-  removed_moved INTEGER NOT NULL
+  removed_moved INTEGER NOT NULL,
+  removed_replaced INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE type (
@@ -164,7 +165,8 @@ SELECT ((task.id >> 48) & 65535) || '-' || (task.id & 281474976710655) AS id,
   LEFT JOIN type ON type.id = task.type;
 
 CREATE VIEW queues AS
-SELECT name, accepted, removed_retention, removed_deleted, removed_moved, paused,
+SELECT name, accepted, removed_retention, removed_deleted, removed_moved,
+       removed_replaced, paused,
        max_attempts, lease_ms, attempt_timeout_ms
   FROM queue LEFT JOIN counters ON counters.queue = queue.id;
 )sql";

@@ -321,7 +321,7 @@ class Mending {
   Status CountMissing() {
     Statement statement(db_,
                         "SELECT q.name, c.accepted - c.removed_retention - c.removed_deleted"
-                        " - c.removed_moved"
+                        " - c.removed_moved - c.removed_replaced"
                         " - (SELECT count(*) FROM live WHERE queue = q.id)"
                         " - (SELECT count(*) FROM done WHERE queue = q.id)"
                         " FROM counters c JOIN queue q ON q.id = c.queue");

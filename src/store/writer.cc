@@ -145,7 +145,7 @@ Writer::Writer(Connection* db)
       type_(db, "INSERT OR REPLACE INTO type VALUES (?1, ?2, ?3)"),
       counters_(db,
                 "INSERT OR REPLACE INTO counters VALUES"
-                " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"),
+                " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"),
       retire_(db, "DELETE FROM done WHERE queue = ?1 AND state = ?2 AND ordinal < ?3"),
       key_(db, "INSERT OR REPLACE INTO idempotency VALUES (?1, ?2, ?3, ?4)"),
       key_gone_(db, "DELETE FROM idempotency WHERE key = ?1"),

@@ -22,7 +22,8 @@ TEST_P(StoreConformance, MetaNamesAndCountersSurviveReopening) {
   policy.lease_ms = 456;
   changes.queues.push_back({7, "billing", policy});
   changes.types.push_back({9, "send"});
-  const CountersAreNow counters{7, 100, {EndedRange{51, 41}, {6, 2}, {9, 8}, {4, 3}}, {45, 3, 1}};
+  const CountersAreNow counters{
+      7, 100, {EndedRange{51, 41}, {6, 2}, {9, 8}, {4, 3}}, {45, 3, 1, 2}};
   changes.counters.push_back(counters);
   changes.keys.push_back({{~uint64_t{0}, 2}, ~uint64_t{0}, TaskId::Of(65535, 4), {99}});
   changes.meta = StoreMeta{12, {34}, {56}, 78, 90};

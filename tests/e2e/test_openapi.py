@@ -170,6 +170,10 @@ def calls():
     yield "getType", "/v1/types/t", None, 200
     yield "getType", "/v1/types/none", None, 404
     yield "getType", "/v1/types/not%20one", None, 400
+    yield "deleteQueue", "/v1/queues/put", None, 200
+    yield "deleteQueue", "/v1/queues/put", None, 404
+    yield "deleteQueue", "/v1/queues/default", None, 409
+    yield "deleteQueue", "/v1/queues/not%20one", None, 400
     yield "exchange", "/v1/exchange", exchange, 200
     yield "exchange", "/v1/exchange", {}, 400
     yield "exchange", "/v1/exchange", None, 415

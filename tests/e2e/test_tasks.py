@@ -75,7 +75,7 @@ def test_an_idempotency_key_admits_one_task(shared_server):
     first = shared_server.post("/v1/tasks", ask)
     again = shared_server.post("/v1/tasks", {"type": "once", "payload": 1}, headers={"Idempotency-Key": "k"})
     assert (first.status, again.status) == (201, 200)
-    assert again.json == {"id": first.json["id"], "duplicate": True}
+    assert again.json == {"id": first.json["id"], "duplicate": True, "state": "ready"}
     other = shared_server.post("/v1/tasks", {**ask, "payload": 2})
     assert (other.status, other.code) == (409, "ALREADY_EXISTS")
     elsewhere = shared_server.post("/v1/tasks", {**ask, "queue": "elsewhere"})

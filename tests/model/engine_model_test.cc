@@ -44,6 +44,8 @@ class ModelRun {
     reference_.policy.attempt_timeout_ms = 15'000;
     reference_.policy.max_worker_losses = 2;
     reference_.policy.retry.max_attempts = 3;
+    if (random_.OneIn(2))
+      reference_.policy.capacity = {.tasks = 15, .bytes = 0, .shed = random_.OneIn(2)};
     reference_.wall_ms = 1'000'000;
     InBatch([&] {
       for (const std::string& queue : queues_)
@@ -86,8 +88,8 @@ class ModelRun {
       for (size_t i = 0; i < kRemovals; ++i) removed[i] += queue.counters.removed[i];
     }
     EXPECT_EQ(accepted, reference_.accepted);
-    EXPECT_THAT(removed,
-                testing::ElementsAre(reference_.removed, reference_.deleted, reference_.moved));
+    EXPECT_THAT(removed, testing::ElementsAre(reference_.removed, reference_.deleted,
+                                              reference_.moved, reference_.replaced));
     for (const LeaseHolder& holder : Holders())
       EXPECT_THAT(engine_.CancelRequestsOf(holder),
                   testing::UnorderedElementsAreArray(reference_.CancelRequestsOf(holder)));
@@ -224,6 +226,10 @@ class ModelRun {
       task.max_attempts = 2;
       task.delay_ms = task.expires_ms = task.deadline_ms = task.attempt_timeout_ms = 0;
       task.retry.reset();
+      task.on_duplicate = static_cast<OnDuplicate>(random_.Below(8) < 5 ? 0 : random_.Below(3));
+      if (random_.OneIn(3)) task.idempotency_window_ms = 3'000;
+      if (task.idempotency_window_ms == 0 && random_.OneIn(2))
+        task.unique = static_cast<Unique>(random_.Below(4));
     }
     task.body = body;
     return task;
@@ -250,14 +256,13 @@ class ModelRun {
     ASSERT_TRUE(command.ok()) << command.status().ToString();
     const auto got = engine_.Enqueue(*command);
     const auto expected = reference_.Enqueue(tasks);
-    ASSERT_EQ(got.ok(), expected.has_value());
-    if (!got.ok()) {
-      EXPECT_EQ(got.status().code(), Code::kAlreadyExists);
-      return;
-    }
+    ASSERT_EQ(got.status().code(), expected.status().code()) << got.status().ToString();
+    if (!got.ok()) return;
+    TakeOrderOfEnds();
     for (size_t i = 0; i < tasks.size(); ++i) {
       EXPECT_EQ(got->tasks[i].id, (*expected)[i].id);
       EXPECT_EQ(got->tasks[i].duplicate, (*expected)[i].duplicate);
+      EXPECT_EQ(got->tasks[i].replaced, (*expected)[i].replaced);
     }
   }
 

@@ -1,6 +1,8 @@
 #include "tests/model/reference.h"
 
 #include <algorithm>
+#include <limits>
+#include <set>
 
 namespace treadle::model {
 namespace {
@@ -10,7 +12,8 @@ std::string RequestOf(const NewTask& task) {
          std::to_string(task.max_attempts) + "|" + std::to_string(task.run_at.ms) + "|" +
          std::to_string(task.delay_ms) + "|" + std::to_string(task.expires_ms) + "|" +
          std::to_string(task.deadline_ms) + "|" + std::to_string(task.attempt_timeout_ms) + "|" +
-         (task.retry ? std::to_string(task.retry->max_attempts) : "-");
+         (task.retry ? std::to_string(task.retry->max_attempts) : "-") + "|" +
+         std::to_string(static_cast<int>(task.unique));
 }
 
 template <class T>
@@ -20,55 +23,129 @@ bool Contains(const std::vector<T>& values, const T& value) {
 
 }  // namespace
 
-std::optional<std::vector<EnqueueReply::Task>> Reference::Enqueue(
-    const std::vector<NewTask>& tasks) {
-  const auto keys_before = keys_;
-  const auto tasks_before = tasks_;
-  const uint64_t next_before = next_;
-  const uint64_t accepted_before = accepted;
+Result<std::vector<EnqueueReply::Task>> Reference::Enqueue(const std::vector<NewTask>& tasks) {
+  const Reference before = *this;
   std::vector<EnqueueReply::Task> answer;
+  std::map<std::string, TaskId> own;  // keys of this batch
   for (const NewTask& task : tasks) {
-    const std::pair key(task.queue, task.body->idempotency_key);
-    if (!key.second.empty()) {
-      const auto it = keys_.find(key);
-      if (it != keys_.end() && it->second.expires_ms > shard_ms) {
-        if (it->second.request != RequestOf(task)) {
-          keys_ = keys_before;
-          tasks_ = tasks_before;
-          next_ = next_before;
-          accepted = accepted_before;
-          return std::nullopt;
-        }
-        answer.push_back({it->second.task, true});
-        continue;
-      }
+    const Result<EnqueueReply::Task> one = EnqueueOne(task, &own);
+    if (!one.ok()) {
+      *this = before;
+      return one.status();
     }
-    ReferenceTask made;
-    made.id = TaskId::Of(1, next_++);
-    made.queue = task.queue;
-    made.type = task.type;
-    made.payload = task.body->payload;
-    made.key = task.body->idempotency_key;
-    made.priority = task.priority;
-    made.retry = task.retry;
-    made.attempt_timeout_ms = task.attempt_timeout_ms;
-    if (task.expires_ms > 0) made.expires_ms = shard_ms + task.expires_ms;
-    if (task.deadline_ms > 0) made.deadline_ms = shard_ms + task.deadline_ms;
-    made.max_attempts = task.max_attempts != 0
-                            ? task.max_attempts
-                            : (task.retry ? *task.retry : policy.retry).max_attempts;
-    const int64_t due = task.delay_ms > 0 ? wall_ms + task.delay_ms : task.run_at.ms;
-    if (due > wall_ms) {
-      made.state = TaskState::kScheduled;
-      made.due_ms = due;
-    }
-    if (!key.second.empty())
-      keys_[key] = {RequestOf(task), made.id, shard_ms + policy.idempotency_window_ms};
-    answer.push_back({made.id, false});
-    tasks_.emplace(made.id, made);
-    ++accepted;
+    answer.push_back(*one);
+  }
+  if (!MakeRoom(tasks, answer)) {
+    *this = before;
+    return Status(Code::kResourceExhausted, "full");
   }
   return answer;
+}
+
+Result<EnqueueReply::Task> Reference::EnqueueOne(const NewTask& task,
+                                                 std::map<std::string, TaskId>* own) {
+  const Status taken(Code::kAlreadyExists, "taken");
+  const std::pair key(task.queue, task.body->idempotency_key);
+  EnqueueReply::Task answer;
+  if (!key.second.empty()) {
+    const auto it = keys_.find(key);
+    const bool is_taken = it != keys_.end() && it->second.expires_ms > shard_ms;
+    if (const auto twin = own->find(key.first + "/" + key.second); twin != own->end()) {
+      if (it->second.request != RequestOf(task) || task.on_duplicate != OnDuplicate::kReturn)
+        return taken;
+      return EnqueueReply::Task{.id = twin->second, .duplicate = true};
+    }
+    if (is_taken && task.on_duplicate == OnDuplicate::kReplace) {
+      const auto old = tasks_.find(it->second.task);
+      if (old == tasks_.end() || old->second.attempt > 0 || IsTerminal(old->second.state))
+        return taken;
+      answer.replaced = old->first;
+      tasks_.erase(old);
+      ++replaced;
+    } else if (is_taken) {
+      if (task.on_duplicate == OnDuplicate::kRefuse || it->second.request != RequestOf(task))
+        return taken;
+      own->emplace(key.first + "/" + key.second, it->second.task);
+      return EnqueueReply::Task{.id = it->second.task, .duplicate = true};
+    }
+  }
+  ReferenceTask made;
+  made.id = answer.id = TaskId::Of(1, next_++);
+  made.queue = task.queue;
+  made.type = task.type;
+  made.payload = task.body->payload;
+  made.key = task.body->idempotency_key;
+  made.unique = task.unique;
+  made.priority = task.priority;
+  made.retry = task.retry;
+  made.attempt_timeout_ms = task.attempt_timeout_ms;
+  if (task.expires_ms > 0) made.expires_ms = shard_ms + task.expires_ms;
+  if (task.deadline_ms > 0) made.deadline_ms = shard_ms + task.deadline_ms;
+  made.max_attempts = task.max_attempts != 0
+                          ? task.max_attempts
+                          : (task.retry ? *task.retry : policy.retry).max_attempts;
+  const int64_t due = task.delay_ms > 0 ? wall_ms + task.delay_ms : task.run_at.ms;
+  if (due > wall_ms) {
+    made.state = TaskState::kScheduled;
+    made.due_ms = due;
+  }
+  if (!key.second.empty()) {
+    const int64_t window =
+        task.idempotency_window_ms != 0 ? task.idempotency_window_ms : policy.idempotency_window_ms;
+    keys_[key] = {
+        RequestOf(task), made.id,
+        task.unique == Unique::kNo ? shard_ms + window : std::numeric_limits<int64_t>::max()};
+    own->emplace(key.first + "/" + key.second, made.id);
+  }
+  tasks_.emplace(made.id, made);
+  ++accepted;
+  return answer;
+}
+
+// The batch is in already. What it makes too much of gives way, if it is of less priority than all
+// that came; false if that does not suffice.
+bool Reference::MakeRoom(const std::vector<NewTask>& tasks,
+                         const std::vector<EnqueueReply::Task>& answer) {
+  for (const std::string queue : {"default", "billing.invoices"}) {
+    uint8_t least = 9;
+    bool brings = false;
+    std::set<TaskId> come;
+    for (size_t i = 0; i < tasks.size(); ++i) {
+      if (tasks[i].queue != queue || answer[i].duplicate) continue;
+      brings = true;
+      least = std::min(least, tasks[i].priority);
+      come.insert(answer[i].id);
+    }
+    if (!brings || policy.capacity.tasks == 0) continue;
+    std::vector<ReferenceTask*> victims;
+    int64_t live = 0;
+    for (auto& [id, task] : tasks_) {
+      if (task.queue != queue || IsTerminal(task.state)) continue;
+      ++live;
+      if (task.state == TaskState::kReady && task.priority < least && !come.contains(id))
+        victims.push_back(&task);
+    }
+    const int64_t excess = live - policy.capacity.tasks;
+    if (excess <= 0) continue;
+    if (!policy.capacity.shed || static_cast<int64_t>(victims.size()) < excess) return false;
+    std::sort(victims.begin(), victims.end(), [](const ReferenceTask* a, const ReferenceTask* b) {
+      return a->priority != b->priority ? a->priority < b->priority : a->id > b->id;
+    });
+    for (int64_t i = 0; i < excess; ++i) {
+      victims[static_cast<size_t>(i)]->error_code = "shed";
+      End(victims[static_cast<size_t>(i)], TaskState::kCancelled);
+    }
+  }
+  return true;
+}
+
+void Reference::ReleaseKey(const ReferenceTask& task, Unique by_now) {
+  if (task.unique == Unique::kNo || task.unique > by_now) return;
+  for (auto it = keys_.begin(); it != keys_.end(); ++it)
+    if (it->second.task == task.id) {
+      keys_.erase(it);
+      return;
+    }
 }
 
 std::vector<Token> Reference::Lease(const LeaseCommand& command) {
@@ -100,6 +177,7 @@ std::vector<Token> Reference::Lease(const LeaseCommand& command) {
     task->revoke_ms = shard_ms + (task->attempt_timeout_ms != 0 ? task->attempt_timeout_ms
                                                                 : policy.attempt_timeout_ms);
     Lease(task);
+    ReleaseKey(*task, Unique::kWaiting);
     leases.push_back(task->token());
   }
   return leases;
@@ -120,6 +198,7 @@ Code Reference::Apply(const Report& report) {
     const bool is_completed = task.state == TaskState::kCompleted;
     return task.reported && says_completed == is_completed ? Code::kOk : Code::kAborted;
   }
+  if (report.kind != Report::Kind::kCompleted) ReleaseKey(task, Unique::kRunning);
   switch (report.kind) {
     case Report::Kind::kCompleted:
       task.reported = true;
@@ -190,6 +269,7 @@ void Reference::Fail(ReferenceTask* task, const std::string& code, bool reported
 
 void Reference::End(ReferenceTask* task, TaskState state) {
   task->state = state;
+  ReleaseKey(*task, Unique::kDone);
   task->cancel_requested = false;
   task->ended_ms = shard_ms;
   task->end_order = state == TaskState::kCompleted || state == TaskState::kDead ? ++ends_ : 0;
@@ -223,6 +303,7 @@ void Reference::Tick() {
   std::stable_sort(lost.begin(), lost.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   for (auto& [end, task] : lost) {
+    ReleaseKey(*task, Unique::kRunning);
     if (task->revoke_ms <= shard_ms) {
       Fail(task, "attempt_timeout", false, true);
     } else if (++task->worker_losses >= policy.max_worker_losses) {

@@ -20,6 +20,7 @@ struct ReferenceTask {
   std::string type;
   std::string payload;
   std::string key;
+  Unique unique = Unique::kNo;
   uint8_t priority = 5;
   uint32_t max_attempts = 20;
   uint32_t worker_losses = 0;
@@ -59,8 +60,8 @@ class Reference {
   QueuePolicy policy;  // of every queue, but for `paused`
   std::set<std::string> paused;
 
-  /// The ids, or nothing if a key is taken by another request.
-  std::optional<std::vector<EnqueueReply::Task>> Enqueue(const std::vector<NewTask>& tasks);
+  /// The ids, or why the batch is refused.
+  Result<std::vector<EnqueueReply::Task>> Enqueue(const std::vector<NewTask>& tasks);
   std::vector<Token> Lease(const LeaseCommand& command);
   Code Apply(const Report& report);
   std::vector<Token> Renew(const std::vector<Token>& tokens);
@@ -77,6 +78,7 @@ class Reference {
   uint64_t removed = 0;  // by retention
   uint64_t deleted = 0;
   uint64_t moved = 0;
+  uint64_t replaced = 0;
 
  private:
   struct Key {
@@ -90,6 +92,9 @@ class Reference {
   Code Redrive(ReferenceTask* task, bool* changed);
   Code Edit(ReferenceTask* task, const TaskEdit& edit, bool* changed);
   Code Delete(const ReferenceTask& task);
+  Result<EnqueueReply::Task> EnqueueOne(const NewTask& task, std::map<std::string, TaskId>* own);
+  bool MakeRoom(const std::vector<NewTask>& tasks, const std::vector<EnqueueReply::Task>& answer);
+  void ReleaseKey(const ReferenceTask& task, Unique by_now);
   void Lease(ReferenceTask* task) const;
   void Fail(ReferenceTask* task, const std::string& code, bool reported, bool retry,
             std::optional<int64_t> delay_ms = {});

@@ -1,0 +1,184 @@
+// Admit: whether a batch of tasks is accepted, whole, and what must give way to it. Changes
+// nothing.
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "engine/engine.h"
+#include "model/limits.h"
+
+namespace treadle {
+namespace {
+
+constexpr size_t kKeysMax = 5'000'000;
+constexpr int64_t kRetryFullMs = 1'000;
+
+/// What the batch brings to one queue.
+struct Incoming {
+  uint64_t tasks = 0;
+  uint64_t bytes = 0;
+  uint64_t leaving_tasks = 0;  // that are replaced
+  uint64_t leaving_bytes = 0;
+  uint8_t least_priority = limits::kPriorityMax;
+};
+
+/// What a queue has too much of.
+struct Excess {
+  int64_t tasks = 0;
+  int64_t bytes = 0;
+  bool any() const { return tasks > 0 || bytes > 0; }
+};
+
+Excess ExcessOf(const Queue& queue, const Incoming& incoming) {
+  const CapacityPolicy& capacity = queue.policy.capacity;
+  const auto beyond = [](int64_t bound, uint64_t now, uint64_t come, uint64_t leave) {
+    return bound == 0 ? 0 : static_cast<int64_t>(now + come - leave) - bound;
+  };
+  return {beyond(capacity.tasks, queue.live_tasks(), incoming.tasks, incoming.leaving_tasks),
+          beyond(capacity.bytes, queue.live_bytes, incoming.bytes, incoming.leaving_bytes)};
+}
+
+// Ready tasks below `priority` that make up for `excess`: the lowest priority first, and of one
+// priority the newest. Those that were found, if they do not suffice.
+std::vector<TaskId> Victims(const State& state, const Queue& queue, uint8_t priority,
+                            Excess* excess) {
+  std::vector<TaskId> victims;
+  for (uint8_t p = 0; p < priority && excess->any(); ++p) {
+    std::vector<std::pair<TaskId, uint32_t>> candidates;
+    for (const auto& [type, lane] : queue.lanes) {
+      Excess left = *excess;
+      lane->ForEachNewest(state.tasks(), p, [&](uint32_t slot) {
+        const TaskSlot& task = state.tasks()[slot];
+        candidates.emplace_back(task.image.id, task.payload_bytes);
+        left.tasks -= 1;
+        left.bytes -= task.payload_bytes;
+        return left.any();
+      });
+    }
+    std::ranges::sort(candidates, std::greater());
+    for (const auto& [id, bytes] : candidates) {
+      if (!excess->any()) break;
+      victims.push_back(id);
+      excess->tasks -= 1;
+      excess->bytes -= bytes;
+    }
+  }
+  return victims;
+}
+
+Status IsFull(const Queue& queue) {
+  const CapacityPolicy& capacity = queue.policy.capacity;
+  std::string bound;
+  if (capacity.tasks > 0) bound += std::to_string(capacity.tasks) + " tasks";
+  if (capacity.bytes > 0)
+    bound += (bound.empty() ? "" : " or ") + std::to_string(capacity.bytes) + " bytes of payload";
+  return Status(Code::kResourceExhausted,
+                "queue " + queue.name + " is full: it takes at most " + bound)
+      .WithRetryAfter(kRetryFullMs);
+}
+
+}  // namespace
+
+std::string PlaceInBatch(const std::vector<NewTask>& tasks, size_t i) {
+  return tasks.size() == 1 ? std::string() : "tasks[" + std::to_string(i) + "].";
+}
+
+Result<Engine::Admission> Engine::Admit(const EnqueueCommand& command) const {
+  Admission admission;
+  admission.plans.resize(command.tasks.size());
+  TREADLE_RETURN_IF_ERROR(PlanDuplicates(command, &admission));
+  TREADLE_RETURN_IF_ERROR(CheckNames(command));
+  TREADLE_RETURN_IF_ERROR(MakeRoom(command, &admission));
+  return admission;
+}
+
+// Refuses whatever would make the batch fail half way: keys taken by other requests, too many keys.
+Status Engine::PlanDuplicates(const EnqueueCommand& command, Admission* admission) const {
+  std::map<IdempotencyId, size_t> own;  // keys that this very batch takes, and by which task
+  for (size_t i = 0; i < command.tasks.size(); ++i) {
+    const NewTask& task = command.tasks[i];
+    if (task.body->idempotency_key.empty()) continue;
+    const EnqueueCommand::Key& key = command.keys[i];
+    const std::string field = PlaceInBatch(command.tasks, i) + "idempotency_key is ";
+    const auto [it, is_first] = own.emplace(key.id, i);
+    if (!is_first) {
+      if (command.keys[it->second].request_hash != key.request_hash ||
+          task.on_duplicate != OnDuplicate::kReturn)
+        return {Code::kAlreadyExists, field + "used twice in this batch"};
+      admission->plans[i].twin = it->second;
+      continue;
+    }
+    const KeyIsNow* taken = state_.keys().Find(key.id);
+    if (taken == nullptr || taken->expires <= state_.now()) continue;
+    const std::string holder = field + "taken by task " + taken->task.ToString();
+    if (task.on_duplicate == OnDuplicate::kReplace) {
+      const TaskSlot* slot = state_.Find(taken->task);
+      if (slot == nullptr || IsTerminal(slot->image.state) || slot->image.attempt > 0)
+        return {Code::kAlreadyExists, holder + ", which has begun or ended"};
+      admission->plans[i].replaces = taken->task;
+      continue;
+    }
+    if (task.on_duplicate == OnDuplicate::kRefuse) return {Code::kAlreadyExists, holder};
+    if (taken->request_hash != key.request_hash)
+      return {Code::kAlreadyExists, holder + ", which was asked for differently"};
+    admission->plans[i].existing = taken->task;
+  }
+  if (state_.keys().size() + own.size() > kKeysMax)
+    return Status(Code::kResourceExhausted, "too many idempotency keys are within their window")
+        .WithRetryAfter(60'000);
+  return {};
+}
+
+// Of queues and types: known, or not too many of them.
+Status Engine::CheckNames(const EnqueueCommand& command) const {
+  // Every new queue or type of a batch costs at most one each per task.
+  const bool may_be_many = state_.queues() + command.tasks.size() > limits::kQueues ||
+                           state_.types() + command.tasks.size() > limits::kTypes;
+  if (!strict_queues && !may_be_many) return {};
+  for (const NewTask& task : command.tasks) {
+    const Queue* queue = state_.FindQueue(task.queue);
+    if (strict_queues && (queue == nullptr || queue->policy.deleted))
+      return {Code::kNotFound, "there is no queue " + task.queue +
+                                   ", and this server makes none by a first task (strict_queues); "
+                                   "make it by its policy"};
+    if (may_be_many && (queue == nullptr || state_.FindType(task.type) == 0))
+      return {Code::kResourceExhausted, "too many queues or task types: cannot add queue " +
+                                            task.queue + " with type " + task.type};
+  }
+  return {};
+}
+
+Status Engine::MakeRoom(const EnqueueCommand& command, Admission* admission) const {
+  std::map<const Queue*, Incoming> bounded;
+  const Queue* queue = nullptr;
+  for (size_t i = 0; i < command.tasks.size(); ++i) {
+    const NewTask& task = command.tasks[i];
+    if (i == 0 || task.queue != command.tasks[i - 1].queue) queue = state_.FindQueue(task.queue);
+    const Admission::Plan& plan = admission->plans[i];
+    if (queue == nullptr || plan.twin || plan.existing != TaskId{}) continue;
+    if (queue->policy.draining)
+      return {Code::kFailedPrecondition,
+              "queue " + queue->name + " is draining: it accepts no tasks"};
+    if (queue->policy.capacity == CapacityPolicy{}) continue;
+    Incoming& incoming = bounded[queue];
+    incoming.tasks += 1;
+    incoming.bytes += task.body->payload.size();
+    incoming.least_priority = std::min(incoming.least_priority, task.priority);
+    if (const TaskSlot* old = state_.Find(plan.replaces)) {
+      incoming.leaving_tasks += 1;
+      incoming.leaving_bytes += old->payload_bytes;
+    }
+  }
+  for (const auto& [full, incoming] : bounded) {
+    Excess excess = ExcessOf(*full, incoming);
+    if (excess.any() && full->policy.capacity.shed) {
+      const std::vector<TaskId> victims = Victims(state_, *full, incoming.least_priority, &excess);
+      admission->shed.insert(admission->shed.end(), victims.begin(), victims.end());
+    }
+    if (excess.any()) return IsFull(*full);
+  }
+  return {};
+}
+
+}  // namespace treadle
