@@ -1,0 +1,57 @@
+#include "api/exchange_out.h"
+
+#include "api/blob.h"
+#include "api/json_out.h"
+
+namespace treadle::api {
+namespace {
+
+void WriteLease(const Leased& lease, JsonOut* out) {
+  out->Open('{').Key("token").PlainText(lease.token.ToString());
+  out->Key("id").PlainText(lease.token.task.ToString());
+  out->Key("queue").PlainText(lease.queue);
+  out->Key("type").PlainText(lease.type);
+  out->Key("attempt").Number(lease.attempt);
+  out->Key("max_attempts").Number(lease.max_attempts);
+  out->Key("lease_ms").Number(lease.lease_ms);
+  out->Key("timeout_ms").Number(lease.timeout_ms);
+  if (lease.deadline_at.ms != 0) out->Key("deadline_at").Time(lease.deadline_at);
+  out->Key("enqueued_at").Time(lease.enqueued_at);
+  out->Key("content_type").Text(ContentTypeOf(lease.body->content_type));
+  out->Key("payload_sha256").PlainText(ToHex(lease.body->payload_sha256.view()));
+  WriteBlob("payload", lease.body->payload, lease.body->content_type, out);
+  out->Close('}');
+}
+
+void WriteReport(const std::pair<Token, Status>& report, JsonOut* out) {
+  out->Open('{').Key("token").PlainText(report.first.ToString());
+  out->Key("code").PlainText(CodeName(report.second.code()));
+  if (!report.second.ok()) out->Key("detail").Text(report.second.message());
+  out->Close('}');
+}
+
+size_t SizeOf(const ExchangeReply& reply) {
+  size_t size = 64 + 64 * reply.reports.size() + 32 * (reply.lost.size() + reply.cancelled.size());
+  for (const Leased& lease : reply.leases) size += 400 + lease.body->payload.size();
+  return size;
+}
+
+}  // namespace
+
+std::string WriteExchange(const ExchangeReply& reply) {
+  std::string body;
+  body.reserve(SizeOf(reply));
+  JsonOut out(&body);
+  out.Open('{').Key("leases").Open('[');
+  for (const Leased& lease : reply.leases) WriteLease(lease, &out);
+  out.Close(']').Key("reports").Open('[');
+  for (const auto& report : reply.reports) WriteReport(report, &out);
+  out.Close(']').Key("lost").Open('[');
+  for (const Token& token : reply.lost) out.PlainText(token.ToString());
+  out.Close(']').Key("cancelled").Open('[');
+  for (const Token& token : reply.cancelled) out.PlainText(token.ToString());
+  out.Close(']').Close('}');
+  return body;
+}
+
+}  // namespace treadle::api
