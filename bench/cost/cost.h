@@ -1,0 +1,75 @@
+// What the cost workloads share: fixed work, always the same, on one thread.
+//
+// A workload is prepared by its constructor and then run once; only Run() is counted. Callgrind
+// counts its instructions (cost.py starts it so that it collects inside of RunMeasured alone), this
+// program its allocations, the bytes that it writes and its syncs.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/status.h"
+#include "engine/commands.h"
+
+namespace treadle::cost {
+
+inline constexpr uint64_t kTasks = 5'000;  // that each workload handles
+inline constexpr uint64_t kBatch = 100;
+inline constexpr uint64_t kBatches = kTasks / kBatch;
+
+class Workload {
+ public:
+  virtual ~Workload() = default;
+  virtual void Run() = 0;
+};
+
+struct WorkloadKind {
+  const char* name;
+  const char* what;
+  /// `directory` is empty, and the workload's own.
+  std::unique_ptr<Workload> (*make)(const std::string& directory);
+};
+
+// engine_cost.cc, disk_cost.cc, api_cost.cc. Each ends with one whose name is null.
+extern const WorkloadKind kEngineWorkloads[];
+extern const WorkloadKind kDiskWorkloads[];
+extern const WorkloadKind kApiWorkloads[];
+
+/// For WorkloadKind.
+template <class W>
+std::unique_ptr<Workload> Make(const std::string& directory) {
+  return std::make_unique<W>(directory);
+}
+
+/// What this process did until now. counts.cc counts it where it leaves our code.
+struct Counts {
+  uint64_t allocations = 0;  // by operator new
+  uint64_t bytes_written = 0;
+  uint64_t syncs = 0;
+};
+Counts CountsSoFar();
+
+/// A JSON object of 256 bytes, such as people send.
+std::string Payload();
+/// Each with a body of its own.
+std::vector<NewTask> NewTasks(uint64_t count);
+
+/// A workload that cannot do its work ends the program.
+template <class T>
+T OrDie(Result<T> result) {
+  if (result.ok()) return *std::move(result);
+  std::fprintf(stderr, "treadle_cost: %s\n", result.status().ToString().c_str());
+  std::exit(1);
+}
+inline void OrDie(const Status& status) {
+  if (!status.ok()) OrDie(Result<int>(status));
+}
+inline void Expect(bool holds, const char* what) {
+  if (!holds) OrDie(Status(Code::kInternal, what));
+}
+
+}  // namespace treadle::cost
