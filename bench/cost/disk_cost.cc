@@ -1,6 +1,6 @@
 // What reaches the disk: the journal, the checkpoint, and the node whole.
 
-#include <functional>
+#include <optional>
 
 #include "base/posix_disk.h"
 #include "base/random.h"

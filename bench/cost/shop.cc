@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/hash.h"
+#include "base/random.h"
+
 namespace treadle::cost {
 namespace {
 
