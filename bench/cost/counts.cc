@@ -48,6 +48,7 @@ void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
 
+// NOLINTBEGIN(bugprone-reserved-identifier): the linker makes up these names.
 extern "C" {
 
 ssize_t __real_write(int fd, const void* bytes, size_t size);
@@ -75,3 +76,4 @@ int __wrap_fdatasync(int fd) {
 }
 
 }  // extern "C"
+// NOLINTEND(bugprone-reserved-identifier)
