@@ -24,11 +24,11 @@ class ByteWriter {
   void U32(uint32_t v) { Fixed(&v, sizeof v); }
   void U64(uint64_t v) { Fixed(&v, sizeof v); }
   void Varint(uint64_t v) {
-    while (v >= 0x80) {
-      U8(static_cast<uint8_t>(v | 0x80));
-      v >>= 7;
-    }
-    U8(static_cast<uint8_t>(v));
+    char bytes[10];
+    size_t size = 0;
+    for (; v >= 0x80; v >>= 7) bytes[size++] = static_cast<char>(v | 0x80);
+    bytes[size++] = static_cast<char>(v);
+    out_->append(bytes, size);
   }
   /// A signed number, zigzag-coded so that small magnitudes stay short.
   void Signed(int64_t v) {
