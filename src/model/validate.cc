@@ -63,14 +63,15 @@ Status ValidateMaxAttempts(uint16_t attempts) {
 }
 
 // A moment, and the same as a distance from now: at most one of them.
-Status ValidateWhen(const std::string& at_field, WallTime at, const std::string& in_field,
-                    int64_t in_ms) {
+Status ValidateWhen(const char* at_field, WallTime at, const char* in_field, int64_t in_ms) {
+  if (at.ms == 0 && in_ms == 0) return {};
   if (at.ms < 0 || at.ms > limits::kWallTimeMaxMs)
-    return Invalid(at_field + " must lie between 1970 and 9999");
+    return Invalid(std::string(at_field) + " must lie between 1970 and 9999");
   if (in_ms < 0 || in_ms > limits::kWallTimeMaxMs)
-    return Invalid(in_field + " must not be negative, and must end before the year 10000");
+    return Invalid(std::string(in_field) +
+                   " must not be negative, and must end before the year 10000");
   if (at.ms != 0 && in_ms != 0)
-    return Invalid("give " + at_field + " or " + in_field + ", not both");
+    return Invalid(std::string("give ") + at_field + " or " + in_field + ", not both");
   return {};
 }
 
