@@ -67,6 +67,10 @@ std::vector<TaskId> Victims(const State& state, const Queue& queue, uint8_t prio
   return victims;
 }
 
+Status KeyIs(const std::string& what, const EnqueueCommand& command, size_t i) {
+  return {Code::kAlreadyExists, PlaceInBatch(command.tasks, i) + "idempotency_key is " + what};
+}
+
 Status IsFull(const Queue& queue) {
   const CapacityPolicy& capacity = queue.policy.capacity;
   std::string bound;
@@ -100,28 +104,27 @@ Status Engine::PlanDuplicates(const EnqueueCommand& command, Admission* admissio
     const NewTask& task = command.tasks[i];
     if (task.body->idempotency_key.empty()) continue;
     const EnqueueCommand::Key& key = command.keys[i];
-    const std::string field = PlaceInBatch(command.tasks, i) + "idempotency_key is ";
     const auto [it, is_first] = own.emplace(key.id, i);
     if (!is_first) {
       if (command.keys[it->second].request_hash != key.request_hash ||
           task.on_duplicate != OnDuplicate::kReturn)
-        return {Code::kAlreadyExists, field + "used twice in this batch"};
+        return KeyIs("used twice in this batch", command, i);
       admission->plans[i].twin = it->second;
       continue;
     }
     const KeyIsNow* taken = state_.keys().Find(key.id);
     if (taken == nullptr || taken->expires <= state_.now()) continue;
-    const std::string holder = field + "taken by task " + taken->task.ToString();
+    const std::string holder = "taken by task " + taken->task.ToString();
     if (task.on_duplicate == OnDuplicate::kReplace) {
       const TaskSlot* slot = state_.Find(taken->task);
       if (slot == nullptr || IsTerminal(slot->image.state) || slot->image.attempt > 0)
-        return {Code::kAlreadyExists, holder + ", which has begun or ended"};
+        return KeyIs(holder + ", which has begun or ended", command, i);
       admission->plans[i].replaces = taken->task;
       continue;
     }
-    if (task.on_duplicate == OnDuplicate::kRefuse) return {Code::kAlreadyExists, holder};
+    if (task.on_duplicate == OnDuplicate::kRefuse) return KeyIs(holder, command, i);
     if (taken->request_hash != key.request_hash)
-      return {Code::kAlreadyExists, holder + ", which was asked for differently"};
+      return KeyIs(holder + ", which was asked for differently", command, i);
     admission->plans[i].existing = taken->task;
   }
   if (state_.keys().size() + own.size() > kKeysMax)

@@ -75,6 +75,16 @@ Status ValidateWhen(const char* at_field, WallTime at, const char* in_field, int
   return {};
 }
 
+Status ValidateKeyTerms(const NewTask& task) {
+  if (task.body->idempotency_key.empty())
+    return Invalid(
+        "idempotency_key is missing: unique_while, on_duplicate and idempotency_window_ms say how "
+        "it holds");
+  if (task.unique != Unique::kNo && task.idempotency_window_ms != 0)
+    return Invalid("give unique_while or idempotency_window_ms, not both");
+  return CheckRanges({{"idempotency_window_ms", task.idempotency_window_ms, 0, kTenYearsMs}});
+}
+
 Status ValidateTags(const std::vector<std::string>& tags) {
   if (tags.size() > limits::kTags)
     return Invalid("tags must have at most " + std::to_string(limits::kTags) + " entries");
@@ -105,15 +115,9 @@ Status Validate(const NewTask& task) {
       ValidateWhen("deadline_at", task.deadline_at, "deadline_ms", task.deadline_ms));
   TREADLE_RETURN_IF_ERROR(ValidateAttemptTimeout(task.attempt_timeout_ms));
   if (task.retry) TREADLE_RETURN_IF_ERROR(Validate(*task.retry, "retry."));
-  if (key.empty() && (task.unique != Unique::kNo || task.idempotency_window_ms != 0 ||
-                      task.on_duplicate != OnDuplicate::kReturn))
-    return Invalid(
-        "idempotency_key is missing: unique_while, on_duplicate and "
-        "idempotency_window_ms say how it holds");
-  if (task.unique != Unique::kNo && task.idempotency_window_ms != 0)
-    return Invalid("give unique_while or idempotency_window_ms, not both");
-  TREADLE_RETURN_IF_ERROR(
-      CheckRanges({{"idempotency_window_ms", task.idempotency_window_ms, 0, kTenYearsMs}}));
+  if (task.unique != Unique::kNo || task.idempotency_window_ms != 0 ||
+      task.on_duplicate != OnDuplicate::kReturn)
+    TREADLE_RETURN_IF_ERROR(ValidateKeyTerms(task));
   return ValidateTags(body.tags);
 }
 
