@@ -36,6 +36,11 @@ void EditTask(const Api& api, http::RequestContext& context, http::Responder res
 void DeleteTask(const Api& api, http::RequestContext& context, http::Responder responder);
 // task_explain.cc
 void ExplainTask(const Api& api, http::RequestContext& context, http::Responder responder);
+// bulk.cc
+void StartBulk(const Api& api, http::RequestContext& context, http::Responder responder);
+void ListBulk(const Api& api, http::RequestContext& context, http::Responder responder);
+void GetBulk(const Api& api, http::RequestContext& context, http::Responder responder);
+void StopBulk(const Api& api, http::RequestContext& context, http::Responder responder);
 // task_list.cc
 void ListTasks(const Api& api, http::RequestContext& context, http::Responder responder);
 // queues.cc
@@ -69,6 +74,9 @@ inline http::Response JsonResponse(int status, std::string body) {
 
 /// The refusal of a request whose body is not said to be JSON: 415. Nothing if it is.
 std::optional<http::Response> RefuseOtherThanJson(const http::Request& request);
+
+/// Which tasks a request is about, by the parameters of its query; task_list.cc.
+Result<TaskQuery> ReadTaskQuery(const http::Request& request);
 
 /// The id in the path.
 Result<TaskId> TaskIdOf(const http::RequestContext& context);

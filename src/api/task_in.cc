@@ -153,28 +153,6 @@ constexpr JsonField<EditIn> kEditFields[] = {
      }},
 };
 
-Result<TaskEdit> ReadEditObject(JsonValue value) {
-  EditIn in;
-  const JsonPath& path = value.path();
-  TREADLE_RETURN_IF_ERROR(ReadObject(value, kEditFields, &in));
-  const bool has_payload = in.payload.json || in.payload.bytes;
-  // Bytes that stay as they are must not be called something else.
-  if (!has_payload && !in.payload.content_type.empty())
-    return WrongField(path, "content_type", "goes with a new payload alone");
-  if (!has_payload && in.payload.sha256)
-    return WrongField(path, "payload_sha256", "goes with a new payload alone");
-  if (has_payload) {
-    TREADLE_ASSIGN_OR_RETURN(Blob blob, Finish(std::move(in.payload), "payload", path));
-    auto body = std::make_shared<TaskBody>();
-    body->payload = std::move(blob.bytes);
-    body->content_type = std::move(blob.content_type);
-    body->payload_sha256 = blob.sha256;
-    in.edit.payload = std::move(body);
-  }
-  if (in.edit.empty()) return value.Wrong("changes nothing: name at least one field of the task");
-  return std::move(in.edit);
-}
-
 constexpr JsonField<std::vector<NewTask>> kBatchFields[] = {
     {"tasks",
      [](JsonValue v, std::vector<NewTask>* tasks) {
@@ -198,13 +176,35 @@ Result<NewTask> ReadTask(std::string* body, std::string_view header_key) {
   return task;
 }
 
+Result<TaskEdit> ReadTaskEdit(JsonValue value) {
+  EditIn in;
+  const JsonPath& path = value.path();
+  TREADLE_RETURN_IF_ERROR(ReadObject(value, kEditFields, &in));
+  const bool has_payload = in.payload.json || in.payload.bytes;
+  // Bytes that stay as they are must not be called something else.
+  if (!has_payload && !in.payload.content_type.empty())
+    return WrongField(path, "content_type", "goes with a new payload alone");
+  if (!has_payload && in.payload.sha256)
+    return WrongField(path, "payload_sha256", "goes with a new payload alone");
+  if (has_payload) {
+    TREADLE_ASSIGN_OR_RETURN(Blob blob, Finish(std::move(in.payload), "payload", path));
+    auto body = std::make_shared<TaskBody>();
+    body->payload = std::move(blob.bytes);
+    body->content_type = std::move(blob.content_type);
+    body->payload_sha256 = blob.sha256;
+    in.edit.payload = std::move(body);
+  }
+  if (in.edit.empty()) return value.Wrong("changes nothing: name at least one field of the task");
+  TREADLE_RETURN_IF_ERROR(Validate(in.edit));
+  return std::move(in.edit);
+}
+
 Result<TaskEdit> ReadTaskEdit(std::string* body) {
   TaskEdit edit;
   TREADLE_RETURN_IF_ERROR(ParseJson(body, kBody, [&](JsonValue value) {
-    TREADLE_ASSIGN_OR_RETURN(edit, ReadEditObject(value));
+    TREADLE_ASSIGN_OR_RETURN(edit, ReadTaskEdit(value));
     return Status::Ok();
   }));
-  TREADLE_RETURN_IF_ERROR(Validate(edit));
   return edit;
 }
 

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/json_in.h"
 #include "base/status.h"
 #include "model/task.h"
 
@@ -17,6 +18,7 @@ Result<NewTask> ReadTask(std::string* body, std::string_view header_key);
 /// The tasks of POST /v1/tasks/batch.
 /// What a person changes about a task; at least one field.
 Result<TaskEdit> ReadTaskEdit(std::string* body);
+Result<TaskEdit> ReadTaskEdit(JsonValue value);
 Result<std::vector<NewTask>> ReadBatch(std::string* body);
 
 }  // namespace treadle::api

@@ -51,14 +51,6 @@ Status SetParameter(std::string_view name, const std::string& value, TaskQuery* 
   return {};
 }
 
-Result<TaskQuery> ReadTaskQuery(const http::Request& request) {
-  TREADLE_ASSIGN_OR_RETURN(const http::QueryParameters parameters, ReadQuery(request, kKnown));
-  TaskQuery query;
-  for (const auto& [name, value] : parameters)
-    TREADLE_RETURN_IF_ERROR(SetParameter(name, value, &query));
-  return query;
-}
-
 http::Response TaskList(const ListReply& reply, bool with_results) {
   std::string body;
   JsonOut out(&body);
@@ -72,6 +64,14 @@ http::Response TaskList(const ListReply& reply, bool with_results) {
 }
 
 }  // namespace
+
+Result<TaskQuery> ReadTaskQuery(const http::Request& request) {
+  TREADLE_ASSIGN_OR_RETURN(const http::QueryParameters parameters, ReadQuery(request, kKnown));
+  TaskQuery query;
+  for (const auto& [name, value] : parameters)
+    TREADLE_RETURN_IF_ERROR(SetParameter(name, value, &query));
+  return query;
+}
 
 void ListTasks(const Api& api, http::RequestContext& context, http::Responder responder) {
   auto query = ReadTaskQuery(context.request);

@@ -122,6 +122,8 @@ struct TaskCommand {
   TaskId id;
   std::string reason;  // kCancel: for people; may be empty
   TaskEdit edit;       // kEdit
+  /// Only a task in this state: what a list said of it may be over.
+  std::optional<TaskState> only_in;
 };
 
 /// What became of it.

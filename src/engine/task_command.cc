@@ -2,6 +2,7 @@
 // task.
 
 #include "engine/engine.h"
+#include "engine/task_refusal.h"
 
 namespace treadle {
 namespace {
@@ -18,6 +19,9 @@ Outcome<TaskStanding> Engine::Do(const TaskCommand& command, const TaskRecord* l
   Outcome<TaskRecord> task = Record(command.id, loaded, was_loaded, NeedsBody(command.kind));
   if (!task.needs.empty()) return Outcome<TaskStanding>::Need(std::move(task.needs));
   if (!task.reply.ok()) return task.reply.status();
+  const TaskImage& image = task.reply->image;
+  if (command.only_in && image.state != *command.only_in)
+    return WrongState(image, "it was " + std::string(*TaskStateName(*command.only_in)));
   switch (command.kind) {
     case Kind::kRunNow:
       return RunNow(*task.reply);

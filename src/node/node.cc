@@ -45,6 +45,8 @@ Result<std::unique_ptr<Node>> Node::Open(NodeOptions options, NodeEnvironment en
   node->shard_ =
       std::make_unique<Shard>(options, environment, node->storage_.get(), node->checkpointer_.get(),
                               node->space_.get(), std::move(recovered));
+  node->bulk_ =
+      std::make_unique<BulkActions>(node->shard_.get(), environment.shard, environment.clock);
   environment.shard->Post([shard = node->shard_.get()] { shard->Start(); });
   return node;
 }
@@ -79,6 +81,24 @@ void Node::Do(TaskCommand command, Callback<TaskStanding> done) {
 void Node::Explain(TaskId id, Callback<Explanation> done) {
   executor_->Post(
       [this, id, done = std::move(done)]() mutable { shard_->Explain(id, std::move(done)); });
+}
+
+void Node::StartBulk(BulkRequest request, Callback<BulkView> done) {
+  executor_->Post([this, request = std::move(request), done = std::move(done)]() mutable {
+    done(bulk_->Start(std::move(request)));
+  });
+}
+
+void Node::GetBulk(uint64_t id, Callback<BulkView> done) {
+  executor_->Post([this, id, done = std::move(done)] { done(bulk_->Get(id)); });
+}
+
+void Node::ListBulk(Callback<std::vector<BulkView>> done) {
+  executor_->Post([this, done = std::move(done)] { done(bulk_->List()); });
+}
+
+void Node::StopBulk(uint64_t id, Callback<BulkView> done) {
+  executor_->Post([this, id, done = std::move(done)] { done(bulk_->Stop(id)); });
 }
 
 void Node::List(TaskQuery query, Callback<ListReply> done) {

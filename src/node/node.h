@@ -20,6 +20,7 @@
 #include "base/time.h"
 #include "engine/commands.h"
 #include "journal/journal.h"
+#include "node/bulk.h"
 #include "node/exchange.h"
 #include "store/store.h"
 
@@ -122,6 +123,13 @@ class Node {
   /// What a person asks of one task; see Engine::Do().
   void Do(TaskCommand command, Callback<TaskStanding> done);
   void Explain(TaskId id, Callback<Explanation> done);
+
+  /// Bulk actions; see node/bulk.h.
+  void StartBulk(BulkRequest request, Callback<BulkView> done);
+  void GetBulk(uint64_t id, Callback<BulkView> done);
+  void ListBulk(Callback<std::vector<BulkView>> done);
+  void StopBulk(uint64_t id, Callback<BulkView> done);
+
   void Queues(Callback<std::vector<QueueView>> done);
   void GetQueue(std::string name, Callback<QueueView> done);
   /// `edit` changes the policy in force (or the default one, for a queue that is not there yet);
@@ -167,6 +175,7 @@ class Node {
   std::unique_ptr<Checkpointer> checkpointer_;
   std::unique_ptr<SpaceGuard> space_;
   std::unique_ptr<Shard> shard_;
+  std::unique_ptr<BulkActions> bulk_;
 };
 
 }  // namespace treadle

@@ -161,6 +161,19 @@ def calls():
     yield "putQueue", "/v1/queues/put", {"lease_ms": 5000}, 200
     yield "putQueue", "/v1/queues/put", {"lease_ms": 5}, 400
     yield "putQueue", "/v1/queues/put", None, 415
+    yield "startBulk", "/v1/bulk?state=dead&queue=none", {"action": "redrive", "rate": 5}, 202
+    yield "startBulk", "/v1/bulk?state=dead", {"action": "edit", "edit": {"priority": 3}, "count_only": True}, 202
+    yield "startBulk", "/v1/bulk", {"action": "redrive"}, 400
+    yield "startBulk", "/v1/bulk?limit=3", {"action": "redrive"}, 400
+    yield "startBulk", "/v1/bulk?state=dead", {"action": "edit"}, 400
+    yield "startBulk", "/v1/bulk?state=dead", None, 415
+    yield "listBulk", "/v1/bulk", None, 200
+    yield "listBulk", "/v1/bulk?a=1", None, 400
+    yield "getBulk", "/v1/bulk/1", None, 200
+    yield "getBulk", "/v1/bulk/99", None, 404
+    yield "getBulk", "/v1/bulk/x", None, 400
+    yield "stopBulk", "/v1/bulk/1/stop", None, 200
+    yield "stopBulk", "/v1/bulk/99/stop", None, 404
     yield "listTypes", "/v1/types", None, 200
     yield "listTypes", "/v1/types?a=1", None, 400
     yield "putType", "/v1/types/t", {"attempt_timeout_ms": 60_000, "retry": {"preset": "patient"}}, 200

@@ -1,0 +1,119 @@
+#include "node/bulk.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "node/shard.h"
+
+namespace treadle {
+namespace {
+
+constexpr size_t kPage = 500;       // tasks; their commands join one batch
+constexpr size_t kRunningMax = 10;  // jobs
+constexpr size_t kKept = 100;       // jobs that are remembered
+constexpr int64_t kPagesPerSecond = 10;
+
+size_t PageSize(int64_t rate) {
+  if (rate == 0) return kPage;
+  return static_cast<size_t>(std::clamp<int64_t>(rate / kPagesPerSecond, 1, kPage));
+}
+
+}  // namespace
+
+Result<BulkView> BulkActions::Start(BulkRequest request) {
+  const auto running = std::ranges::count_if(jobs_, [](const auto& entry) {
+    return entry.second->view.state == BulkView::State::kRunning;
+  });
+  if (static_cast<size_t>(running) >= kRunningMax)
+    return Status(Code::kResourceExhausted,
+                  std::to_string(kRunningMax) + " bulk actions run already: wait, or stop one");
+  auto job = std::make_shared<Job>();
+  job->view.id = next_id_++;
+  job->view.request = std::move(request);
+  job->view.started_at = clock_->Wall();
+  jobs_.emplace(job->view.id, job);
+  ForgetOldest();
+  NextPage(job);
+  return job->view;
+}
+
+Result<BulkView> BulkActions::Get(uint64_t id) const {
+  const auto it = jobs_.find(id);
+  if (it == jobs_.end())
+    return Status(Code::kNotFound, "there is no bulk action " + std::to_string(id) +
+                                       ", or the server was restarted since");
+  return it->second->view;
+}
+
+std::vector<BulkView> BulkActions::List() const {
+  std::vector<BulkView> views;
+  for (auto it = jobs_.rbegin(); it != jobs_.rend(); ++it) views.push_back(it->second->view);
+  return views;
+}
+
+Result<BulkView> BulkActions::Stop(uint64_t id) {
+  TREADLE_RETURN_IF_ERROR(Get(id).status());
+  const JobPtr& job = jobs_.at(id);
+  if (job->view.state == BulkView::State::kRunning) End(job, BulkView::State::kStopped);
+  return job->view;
+}
+
+void BulkActions::NextPage(const JobPtr& job) {
+  if (job->view.state != BulkView::State::kRunning) return;
+  job->page_at_ms = clock_->MonotonicMs();
+  TaskQuery query = job->view.request.tasks;
+  query.before = job->before;
+  query.limit = job->view.request.count_only ? kPage : PageSize(job->view.request.rate);
+  query.with_results = false;
+  shard_->List(std::move(query), [this, job](const Result<ListReply>& list) {
+    if (!list.ok()) return End(job, BulkView::State::kFailed, list.status().message());
+    OnPage(job, list->page);
+  });
+}
+
+void BulkActions::OnPage(const JobPtr& job, const TaskPage& page) {
+  if (job->view.state != BulkView::State::kRunning) return;
+  job->before = page.next;
+  job->is_last_page = page.next == TaskId{};
+  job->view.found += page.tasks.size();
+  if (job->view.request.count_only || page.tasks.empty()) return EndPage(job);
+  job->under_way = page.tasks.size();
+  for (const TaskView& task : page.tasks) {
+    TaskCommand command = job->view.request.command;
+    command.id = task.task.image.id;
+    command.only_in = task.task.image.state;
+    shard_->Do(std::move(command),
+               [this, job](const Result<TaskStanding>& answer) { OnAnswer(job, answer); });
+  }
+}
+
+void BulkActions::OnAnswer(const JobPtr& job, const Result<TaskStanding>& answer) {
+  ++(answer.ok() && answer->changed ? job->view.changed : job->view.skipped);
+  if (--job->under_way == 0) EndPage(job);
+}
+
+void BulkActions::EndPage(const JobPtr& job) {
+  if (job->view.state != BulkView::State::kRunning) return;
+  if (job->is_last_page) return End(job, BulkView::State::kDone);
+  const BulkRequest& request = job->view.request;
+  int64_t wait_ms = 0;
+  if (request.rate > 0 && !request.count_only) {
+    const int64_t page_ms = static_cast<int64_t>(PageSize(request.rate)) * 1'000 / request.rate;
+    wait_ms = page_ms - (clock_->MonotonicMs() - job->page_at_ms);
+  }
+  if (wait_ms > 0) return lane_->PostAfter(wait_ms, [this, job] { NextPage(job); });
+  lane_->Post([this, job] { NextPage(job); });
+}
+
+void BulkActions::End(const JobPtr& job, BulkView::State state, std::string error) {
+  job->view.state = state;
+  job->view.error = std::move(error);
+  job->view.finished_at = clock_->Wall();
+}
+
+void BulkActions::ForgetOldest() {
+  for (auto it = jobs_.begin(); it != jobs_.end() && jobs_.size() > kKept;)
+    it = it->second->view.state == BulkView::State::kRunning ? std::next(it) : jobs_.erase(it);
+}
+
+}  // namespace treadle

@@ -1,0 +1,91 @@
+// BulkActions: one command for every task that a query finds, page by page.
+//
+// It asks and acts as any caller would: lists from the store, and one command for each task, which
+// the engine checks anew. So it holds nothing, blocks nobody, and a task that has changed since the
+// list was made is passed over. A page begins when the one before it is durable, and not before the
+// rate allows it. Jobs are in memory: a restart ends them, with what they did until then.
+//
+// On the shard's lane, but for the constructor.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/executor.h"
+#include "base/status.h"
+#include "base/time.h"
+#include "engine/commands.h"
+#include "store/store.h"
+
+namespace treadle {
+
+class Shard;
+
+struct BulkRequest {
+  TaskCommand command;  // its id and `only_in` are set for each task
+  TaskQuery tasks;      // its cursor and limit are not used
+  int64_t rate = 0;     // tasks a second, at most; 0: as fast as it goes
+  bool count_only = false;
+};
+
+struct BulkView {
+  enum class State : uint8_t { kRunning, kDone, kStopped, kFailed };
+
+  uint64_t id = 0;
+  BulkRequest request;
+  State state = State::kRunning;
+  uint64_t found = 0;    // tasks that the query has found so far
+  uint64_t changed = 0;  // of those, that the command changed
+  uint64_t skipped = 0;  // that it did not: gone, or in another state by now
+  WallTime started_at;
+  WallTime finished_at;  // 0: it runs
+  std::string error;     // kFailed: why
+};
+
+class BulkActions {
+ public:
+  template <class T>
+  using Callback = std::function<void(Result<T>)>;
+
+  /// Borrows all. `shard` must outlive what was posted to `lane`.
+  BulkActions(Shard* shard, Executor* lane, Clock* clock)
+      : shard_(shard), lane_(lane), clock_(clock) {}
+
+  /// RESOURCE_EXHAUSTED: too many run already.
+  Result<BulkView> Start(BulkRequest request);
+  /// NOT_FOUND.
+  Result<BulkView> Get(uint64_t id) const;
+  /// Running ones and the last that ended, newest first.
+  std::vector<BulkView> List() const;
+  /// No page begins any more. NOT_FOUND.
+  Result<BulkView> Stop(uint64_t id);
+
+ private:
+  struct Job {
+    BulkView view;
+    TaskId before;           // where the next page begins
+    size_t under_way = 0;    // commands of the page that are not answered
+    int64_t page_at_ms = 0;  // when the page began, by the monotonic clock
+    bool is_last_page = false;
+  };
+  using JobPtr = std::shared_ptr<Job>;
+
+  void NextPage(const JobPtr& job);
+  void OnPage(const JobPtr& job, const TaskPage& page);
+  void OnAnswer(const JobPtr& job, const Result<TaskStanding>& answer);
+  void EndPage(const JobPtr& job);
+  void End(const JobPtr& job, BulkView::State state, std::string error = "");
+  void ForgetOldest();
+
+  Shard* shard_;
+  Executor* lane_;
+  Clock* clock_;
+  uint64_t next_id_ = 1;
+  std::map<uint64_t, JobPtr> jobs_;
+};
+
+}  // namespace treadle
