@@ -65,6 +65,7 @@ void AddCommands(CommandLine& line, Session& session, const ServeFn& serve,
   AddTaskDelete(task, session);
   task.Example("treadle task enqueue hello '{\"name\":\"Ada\"}'");
   AddTaskEnqueue(root, session);
+  AddBulk(root, session);
   Command queue = root.Sub("queue", "Look at queues, pause and resume them");
   AddQueueList(queue, session);
   AddQueueGet(queue, session);

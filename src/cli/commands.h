@@ -29,6 +29,7 @@ void AddTaskMove(Command parent, Session& session);
 void AddTaskCancel(Command parent, Session& session);
 void AddTaskRedrive(Command parent, Session& session);
 void AddTaskDelete(Command parent, Session& session);
+void AddBulk(Command parent, Session& session);
 void AddQueueList(Command parent, Session& session);
 void AddQueueGet(Command parent, Session& session);
 void AddQueuePause(Command parent, Session& session);

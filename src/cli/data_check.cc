@@ -1,13 +1,11 @@
 // treadle data check
 #include <fmt/format.h>
-#include <unistd.h>
-
-#include <iostream>
 #include <memory>
 #include <string>
 
 #include "base/json_text.h"
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/table.h"
 
 namespace treadle::cli {
@@ -145,18 +143,11 @@ ExitStatus Check(Session& session, const CheckFlags& flags, const DataTools& too
   return ExitStatus::kFailure;
 }
 
-bool Confirmed(Session& session, const std::string& directory) {
-  session.console().Err(fmt::format("Repair {}? It is copied first. [y/N] ", Printable(directory)));
-  std::string answer;
-  std::getline(std::cin, answer);
-  return answer == "y" || answer == "Y" || answer == "yes";
-}
-
 // Shows what is wrong, before anything is asked or done. Nothing: go on.
 std::optional<ExitStatus> AskFirst(Session& session, const CheckFlags& flags,
                                    const DataTools& tools) {
   if (flags.yes) return std::nullopt;
-  if (::isatty(STDIN_FILENO) == 0)
+  if (!CanAsk())
     return session.Fail(ExitStatus::kUsage,
                         "--repair changes the directory; without a terminal to ask on, add --yes");
   const Result<DataReport> report = tools.check(flags.directory);
@@ -165,7 +156,8 @@ std::optional<ExitStatus> AskFirst(Session& session, const CheckFlags& flags,
   Table table = NewTable();
   AddRows(*report, table);
   session.console().Err(table.ToString(session.console()));
-  if (Confirmed(session, flags.directory)) return std::nullopt;
+  if (Confirmed(session, fmt::format("Repair {}? It is copied first.", Printable(flags.directory))))
+    return std::nullopt;
   return session.Fail(ExitStatus::kFailure, "nothing was changed");
 }
 

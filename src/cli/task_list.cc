@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/table.h"
+#include "cli/task_filter.h"
 #include "client/wire.h"
 
 namespace treadle::cli {
@@ -15,9 +16,7 @@ namespace {
 constexpr int64_t kPageTasks = 1'000;
 
 struct ListFlags {
-  std::string state;
-  std::string queue;
-  std::string type;
+  TaskFilter filter;
   std::string cursor;
   std::optional<int64_t> limit;
   bool all = false;
@@ -25,11 +24,8 @@ struct ListFlags {
 
 std::string Target(const ListFlags& flags, int64_t limit, const std::string& cursor) {
   std::string target = fmt::format("/v1/tasks?limit={}", limit);
-  const auto add = [&](std::string_view name, const std::string& value) {
-    if (!value.empty()) target += fmt::format("&{}={}", name, wire::PercentEncode(value));
-  };
-  add("state", flags.state), add("queue", flags.queue), add("type", flags.type),
-      add("cursor", cursor);
+  if (const std::string query = QueryOf(flags.filter); !query.empty()) target += '&' + query;
+  if (!cursor.empty()) target += "&cursor=" + wire::PercentEncode(cursor);
   return target;
 }
 
@@ -124,13 +120,9 @@ class Lister {
 
 void AddTaskList(Command parent, Session& session) {
   auto flags = std::make_shared<ListFlags>();
-  parent.Sub("list", "List tasks, the newest first")
-      .Choice("-s,--state",
-              {"scheduled", "ready", "running", "retrying", "completed", "dead", "cancelled"},
-              &flags->state, "Only tasks in this state")
-      .Text("-q,--queue", "NAME", &flags->queue, "Only tasks of this queue")
-      .Text("-t,--type", "TYPE", &flags->type, "Only tasks of this type")
-      .Number("-n,--limit", &flags->limit, 1, 1'000'000, "At most this many (default 50)")
+  Command command = parent.Sub("list", "List tasks, the newest first");
+  AddFilterFlags(command, &flags->filter);
+  command.Number("-n,--limit", &flags->limit, 1, 1'000'000, "At most this many (default 50)")
       .Text("--cursor", "CURSOR", &flags->cursor, "Go on where an earlier list ended")
       .Switch("-a,--all", &flags->all, "All of them")
       .Example("treadle task list --state dead\ntreadle task list --queue billing --all -o jsonl")

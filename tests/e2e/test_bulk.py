@@ -80,3 +80,16 @@ def test_a_task_that_changed_meanwhile_is_passed_over(server):
     job = ended(server, bulk(server, "state=ready", action="delete"))
     assert job["changed"] == 2
     assert server.task(ids[0])["state"] == "running"
+
+
+def test_the_command_counts_acts_and_says_what_it_did(server):
+    die(server, 3)
+    assert server.run("bulk", "redrive", "--state", "dead", "--count").stdout == "done: 3 found, 0 changed, 0 passed over\n"
+    assert "add --yes" in server.run("bulk", "redrive", "--state", "dead", expect=2).stderr
+    assert "name which tasks" in server.run("bulk", "delete", "--yes", expect=2).stderr
+    said = server.run("bulk", "redrive", "--state", "dead", "--yes").stdout
+    assert said == "done: 3 found, 3 changed, 0 passed over\n"
+    server.run("bulk", "move", "other", "--queue", "default", "--yes")
+    assert server.queue("other")["tasks"]["ready"] == 3
+    assert len(server.run("bulk", "list", "-o", "jsonl").stdout.splitlines()) == 3
+    assert "no bulk action 99" in server.run("bulk", "stop", "99", expect=None).stderr
