@@ -37,7 +37,8 @@ using LogFn = std::function<void(std::string_view line)>;
 class Failure : public std::exception {
  public:
   Failure(std::string code, std::string message, bool retry = true)
-      : failed_{std::move(code), std::move(message), retry} {}
+      : failed_{std::move(code), std::move(message), retry, {}} {}
+  explicit Failure(Failed failed) : failed_(std::move(failed)) {}
   const char* what() const noexcept override { return failed_.message.c_str(); }
   const Failed& failed() const { return failed_; }
 
@@ -65,7 +66,8 @@ class Context {
   int64_t attempt() const { return task_ == nullptr ? 1 : task_->attempt; }
   const Task& task() const;
 
-  /// When the attempt is cut off, by HandleOptions::timeout.
+  /// When the attempt is cut off: by HandleOptions::timeout, by the timeout of the task, its type
+  /// or its queue, or by the task's own deadline, whichever comes first.
   Clock::time_point deadline() const { return deadline_; }
   /// True when the work is no longer wanted: the lease was lost, someone cancelled the task, the
   /// deadline has passed, or the worker stops and its grace is over.
@@ -103,7 +105,8 @@ namespace detail {
 template <class T>
 concept Ending =
     std::is_same_v<T, Outcome> || std::is_same_v<T, Completed> || std::is_same_v<T, Failed> ||
-    std::is_same_v<T, Released> || std::is_same_v<T, StopWorker>;
+    std::is_same_v<T, Released> || std::is_same_v<T, Snoozed> || std::is_same_v<T, Discarded> ||
+    std::is_same_v<T, StopWorker>;
 
 template <Ending T>
 Outcome ToOutcome(T ending) {

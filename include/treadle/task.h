@@ -2,14 +2,31 @@
 // is given and how it can end. Plain values.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace treadle {
 
 // ---- producers ----
+
+/// Whether and when a failed attempt is followed by another. What is absent is the default, not
+/// what the queue or the task type says: the policy of a task holds whole.
+struct TaskRetry {
+  std::string backoff = {};                     // exponential (default), linear, fixed or listed
+  std::string jitter = {};                      // full (default), equal or none
+  std::optional<int64_t> backoff_base_ms = {};  // default 500
+  std::optional<int64_t> backoff_cap_ms = {};   // default 60,000
+  std::vector<int64_t> delays_ms = {};          // of listed: after failure n the n-th
+  std::optional<int64_t> total_ms = {};  // from the first failure to the last attempt's begin
+  std::vector<std::string> never = {};   // error codes after which there is no other attempt
+  std::vector<std::string> always = {};  // error codes after which there is one
+
+  bool operator==(const TaskRetry&) const = default;
+};
 
 /// A task to be enqueued. What is absent is the server's default.
 struct TaskRequest {
@@ -18,10 +35,17 @@ struct TaskRequest {
   std::string payload = "null";  // bytes, at most 1 MiB; of application/json: one JSON value
   std::string content_type = "application/json";
   std::optional<int64_t> priority = {};      // 0..9, 9 first; default 5
-  std::optional<int64_t> max_attempts = {};  // default 20
+  std::optional<int64_t> max_attempts = {};  // default: that of the retry policy, 20
   std::optional<int64_t> delay_ms = {};      // not before now plus this
   std::string run_at = {};                   // not before; RFC 3339; empty: at once
   std::string idempotency_key = {};          // one task per queue and key in 24 h; empty: none
+  std::string unique_while = {};  // waiting, running or done: how long the key holds; empty: 24 h
+  std::string on_duplicate = {};  // return (default), refuse or replace
+  std::vector<std::string> tags = {};              // for people, to find it by
+  std::optional<int64_t> expires_ms = {};          // not to begin after so long from now
+  std::optional<int64_t> deadline_ms = {};         // not to end after so long from now
+  std::optional<int64_t> attempt_timeout_ms = {};  // default: that of its type or its queue, 30 min
+  std::optional<TaskRetry> retry = {};             // default: that of its type or its queue
 };
 
 struct Enqueued {
@@ -44,6 +68,9 @@ struct TaskInfo {
   std::string error_message = {};
   std::string result = {};  // the JSON, or the bytes of another content type; empty: none
   std::string result_content_type = {};
+  std::vector<std::string> tags = {};
+  int64_t worker_losses = 0;      // leases lost by workers that died or stalled
+  bool cancel_requested = false;  // it runs, and is to be cancelled
 
   /// Completed, dead, cancelled or expired: nothing more will happen to it by itself.
   bool HasEnded() const {
@@ -62,6 +89,7 @@ struct Task {
   std::string payload = {};  // the exact bytes that were enqueued; their SHA-256 was checked
   std::string content_type = {};
   int64_t enqueued_at_ms = 0;  // wall time, since 1970
+  int64_t deadline_at_ms = 0;  // the same: when the task is dead, done or not; 0: never
 };
 
 /// Done. A result of content type application/json must be one JSON value, or the task fails as
@@ -76,6 +104,18 @@ struct Failed {
   std::string code = {};     // short and stable, for machines; at most 64 bytes
   std::string message = {};  // for people; the last 8 KiB are kept
   bool retry = true;
+  /// The wait before the next attempt, instead of the retry policy's.
+  std::optional<std::chrono::milliseconds> retry_after = {};
+};
+
+/// Not now: the task is scheduled for later, and the attempt does not count.
+struct Snoozed {
+  std::chrono::milliseconds delay{0};
+};
+
+/// Not at all: the task is cancelled.
+struct Discarded {
+  std::string reason = {};  // for people
 };
 
 /// Not now, or not here: the task is ready again, and the attempt does not count.
@@ -86,7 +126,7 @@ struct StopWorker {
   std::string reason = {};
 };
 
-using Outcome = std::variant<Completed, Failed, Released, StopWorker>;
+using Outcome = std::variant<Completed, Failed, Released, Snoozed, Discarded, StopWorker>;
 
 /// A result of raw bytes, for handlers that do not speak JSON.
 struct Bytes {

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "cli/commands.h"
-#include "cli/queue_file.h"
+#include "cli/policy_file.h"
 #include "cli/table.h"
 #include "client/wire.h"
 
@@ -16,12 +16,13 @@ struct ApplyFlags {
   bool dry_run = false;
 };
 
-/// What the server has to change about one queue.
-struct QueueChange {
+/// What the server has to change about one queue or task type.
+struct PolicyDifference {
   struct Field {
     WantedField wanted;
-    int64_t now = -1;  // -1: the queue is not there yet
+    std::string now;  // JSON; empty: it is not there yet, or has no such field
   };
+  bool is_type = false;
   std::string name;
   bool is_new = false;
   std::vector<Field> fields;
@@ -29,60 +30,78 @@ struct QueueChange {
   bool empty() const { return !is_new && fields.empty(); }
 };
 
-std::string PathOf(const std::string& queue) { return "/v1/queues/" + wire::PercentEncode(queue); }
+std::string_view KindOf(bool is_type) { return is_type ? "type" : "queue"; }
 
-Result<QueueChange> Compare(Session& session, const WantedQueue& queue) {
-  QueueChange change{.name = queue.name};
-  const Result<JsonDocument> now = session.CallJson("GET", PathOf(queue.name));
+std::string PathOf(bool is_type, const std::string& name) {
+  return fmt::format("/v1/{}s/{}", KindOf(is_type), wire::PercentEncode(name));
+}
+
+/// A preset is no field of a policy: it is there if all that it stands for is.
+bool Holds(const WantedField& wanted, const JsonValue* policy) {
+  if (wanted.field->wire != "preset") return false;
+  const JsonValue* const retry = policy == nullptr ? nullptr : policy->Find("retry");
+  if (retry == nullptr) return false;
+  const bool patient = wanted.json == "\"patient\"";
+  return retry->Integer("max_attempts") == (patient ? 25 : 20) &&
+         retry->Integer("backoff_cap_ms") == (patient ? 3'600'000 : 60'000);
+}
+
+Result<PolicyDifference> Compare(Session& session, const WantedPolicy& wanted) {
+  PolicyDifference change{.is_type = wanted.is_type, .name = wanted.name};
+  const Result<JsonDocument> now = session.CallJson("GET", PathOf(wanted.is_type, wanted.name));
   if (!now.ok() && now.status().code() != Code::kNotFound) return now.status();
   change.is_new = !now.ok();
   const JsonValue* const policy = now.ok() ? now->root.Find("policy") : nullptr;
-  for (const WantedField& wanted : queue.fields) {
-    const int64_t value = policy == nullptr ? -1 : wanted.field->In(*policy);
-    if (value != wanted.value) change.fields.push_back({wanted, value});
+  for (const WantedField& field : wanted.fields) {
+    std::string value = policy == nullptr ? "" : field.field->In(*policy);
+    if (value != field.json && !Holds(field, policy))
+      change.fields.push_back({field, std::move(value)});
   }
   return change;
 }
 
-Status Put(Session& session, const QueueChange& change) {
+Status Put(Session& session, const PolicyDifference& change) {
   std::vector<WantedField> fields;
-  for (const QueueChange::Field& each : change.fields) fields.push_back(each.wanted);
-  return session.CallJson("PUT", PathOf(change.name), PolicyChangeJson(fields)).status();
+  for (const PolicyDifference::Field& each : change.fields) fields.push_back(each.wanted);
+  return session.CallJson("PUT", PathOf(change.is_type, change.name), PolicyChangeJson(fields))
+      .status();
 }
 
-std::string InJson(const QueueChange& change) {
+std::string InJson(const PolicyDifference& change) {
   std::vector<std::string> fields;
   for (const auto& [wanted, now] : change.fields) {
     JsonObject field;
     field.Text("field", wanted.field->name);
-    if (now >= 0) field.Text("from", wanted.field->Text(now));
-    fields.push_back(field.Text("to", wanted.field->Text(wanted.value)).Done());
+    if (!now.empty()) field.Text("from", wanted.field->Text(now));
+    fields.push_back(field.Text("to", wanted.field->Text(wanted.json)).Done());
   }
   return JsonObject()
-      .Text("queue", change.name)
+      .Text(KindOf(change.is_type), change.name)
       .Bool("new", change.is_new)
       .Raw("fields", fmt::format("[{}]", fmt::join(fields, ",")))
       .Done();
 }
 
-std::string InTable(Session& session, const std::vector<QueueChange>& changes) {
-  Table table({{"QUEUE"}, {"FIELD"}, {"NOW"}, {"THEN"}});
-  for (const QueueChange& change : changes) {
+std::string InTable(Session& session, const std::vector<PolicyDifference>& changes) {
+  Table table({{"KIND"}, {"NAME"}, {"FIELD"}, {"NOW"}, {"THEN"}});
+  for (const PolicyDifference& change : changes) {
     const std::string name = Printable(change.name);
-    if (change.is_new) table.Row({name, "(the queue)", "-", {"new", Color::kGreen}});
+    const std::string kind(KindOf(change.is_type));
+    if (change.is_new) table.Row({kind, name, "(itself)", "-", {"new", Color::kGreen}});
     for (const auto& [wanted, now] : change.fields) {
-      table.Row({name,
+      table.Row({kind,
+                 name,
                  std::string(wanted.field->name),
                  wanted.field->Text(now),
-                 {wanted.field->Text(wanted.value), Color::kGreen}});
+                 {wanted.field->Text(wanted.json), Color::kGreen}});
     }
   }
   return table.ToString(session.console());
 }
 
-ExitStatus Print(Session& session, const std::vector<QueueChange>& changes, bool dry_run) {
+ExitStatus Print(Session& session, const std::vector<PolicyDifference>& changes, bool dry_run) {
   std::vector<std::string> lines;
-  for (const QueueChange& change : changes) lines.push_back(InJson(change));
+  for (const PolicyDifference& change : changes) lines.push_back(InJson(change));
   if (session.jsonl()) {
     for (const std::string& line : lines) session.console().OutLine(line);
   } else if (session.json()) {
@@ -104,11 +123,11 @@ ExitStatus Print(Session& session, const std::vector<QueueChange>& changes, bool
 // All is read and compared before anything is changed.
 ExitStatus Apply(Session& session, const ApplyFlags& flags) {
   if (flags.file.empty()) return session.Fail(ExitStatus::kUsage, "apply needs a file: -f FILE");
-  const auto queues = ReadQueueFile(flags.file);
-  if (!queues.ok()) return session.Fail(queues.status());
-  std::vector<QueueChange> changes;
-  for (const WantedQueue& queue : *queues) {
-    Result<QueueChange> change = Compare(session, queue);
+  const auto policies = ReadPolicyFile(flags.file);
+  if (!policies.ok()) return session.Fail(policies.status());
+  std::vector<PolicyDifference> changes;
+  for (const WantedPolicy& policy : *policies) {
+    Result<PolicyDifference> change = Compare(session, policy);
     if (!change.ok()) return session.Fail(change.status());
     if (!change->empty()) changes.push_back(*std::move(change));
   }
@@ -119,8 +138,8 @@ ExitStatus Apply(Session& session, const ApplyFlags& flags) {
     const Status status = Put(session, changes[i]);
     if (status.ok()) continue;
     return session.Fail(ExitStatusFor(status),
-                        fmt::format("queue {}: {}; {} of {} queues are changed", changes[i].name,
-                                    status.message(), i, changes.size()));
+                        fmt::format("{} {}: {}; {} of {} are changed", KindOf(changes[i].is_type),
+                                    changes[i].name, status.message(), i, changes.size()));
   }
   return ExitStatus::kOk;
 }
@@ -129,7 +148,7 @@ ExitStatus Apply(Session& session, const ApplyFlags& flags) {
 
 void AddApply(Command parent, Session& session) {
   auto flags = std::make_shared<ApplyFlags>();
-  parent.Sub("apply", "Make queues and their policies what a file says")
+  parent.Sub("apply", "Make queues, task types and their policies what a file says")
       .Text("-f,--file", "FILE", &flags->file, "The file, in TOML")
       .Switch("--dry-run", &flags->dry_run, "Show what would change, and change nothing")
       .Example("treadle apply -f queues.toml --dry-run")
@@ -138,9 +157,20 @@ void AddApply(Command parent, Session& session) {
           "  [queues.emails]\n"
           "  lease = \"30s\"\n"
           "  idempotency_window = \"1d\"\n"
-          "  retry = { backoff_base = \"500ms\", backoff_cap = \"1m\" }\n"
+          "  attempt_timeout = \"30m\"\n"
+          "  cancel_grace = \"30s\"\n"
+          "  max_worker_losses = 5\n"
+          "  paused = false\n"
+          "  draining = false\n"
+          "  retry = { backoff = \"exponential\", jitter = \"full\", backoff_base = \"500ms\",\n"
+          "            backoff_cap = \"1m\", max_attempts = 20, total = \"1d\", never = "
+          "[\"payload_invalid\"] }\n"
           "  retention = { completed_tasks = 1000, completed = \"1d\", completed_bytes = "
-          "\"64MiB\", dead = \"30d\" }\n")
+          "\"64MiB\", dead = \"30d\" }\n"
+          "  capacity = { tasks = 100000, bytes = \"1GiB\", when_full = \"reject\" }\n"
+          "  [types.invoice]\n"
+          "  attempt_timeout = \"10s\"\n"
+          "  retry = { backoff = \"listed\", delays = [\"1s\", \"1m\", \"1h\"] }\n")
       .Run([flags, &session] { return Apply(session, *flags); });
 }
 

@@ -287,11 +287,12 @@ TEST_F(CliTest, AnEmptyListIsAMessageAndNoData) {
 TEST_F(CliTest, AQueueTellsItsPolicyInWords) {
   server_.Answer(
       "GET /v1/queues/a.b",
-      {{200, R"({"name":"a.b","tasks":{"ready":1234},"accepted":1234,"removed":{"retention":0},)"
-             R"("policy":{"retry":{"backoff_base_ms":500,"backoff_cap_ms":60000},)"
-             R"("retention":{"completed_tasks":10000,"completed_ms":86400000,)"
-             R"("completed_bytes":67108864,"dead_ms":2592000000},"lease_ms":30000,)"
-             R"("idempotency_window_ms":86400000}})"}});
+      {{200,
+        R"({"name":"a.b","tasks":{"ready":1234},"accepted":1234,"removed":{"retention":0},)"
+        R"("policy":{"retry":{"backoff_base_ms":500,"backoff_cap_ms":60000,"max_attempts":20},)"
+        R"("retention":{"completed_tasks":10000,"completed_ms":86400000,)"
+        R"("completed_bytes":67108864,"dead_ms":2592000000},"lease_ms":30000,)"
+        R"("idempotency_window_ms":86400000}})"}});
   const std::string out = Ask({"queue", "get", "a.b"}).out;
   EXPECT_THAT(out, HasSubstr("1,234 ready"));
   EXPECT_THAT(out, HasSubstr("at most 13 min 3 s"));

@@ -14,8 +14,8 @@
 namespace treadle::cli {
 namespace {
 
-constexpr std::string_view kStates[] = {"scheduled", "ready", "running",  "retrying",
-                                        "completed", "dead",  "cancelled"};
+constexpr std::string_view kStates[] = {"scheduled", "ready", "running",   "retrying",
+                                        "completed", "dead",  "cancelled", "expired"};
 
 std::string Count(const JsonValue& queue, std::string_view state) {
   const JsonValue* tasks = queue.Find("tasks");
@@ -31,7 +31,8 @@ void PrintQueues(Session& session, const std::vector<JsonValue>& queues) {
                {"RETRYING", kRight},
                {"COMPLETED", kRight},
                {"DEAD", kRight},
-               {"CANCELLED", kRight}});
+               {"CANCELLED", kRight},
+               {"EXPIRED", kRight}});
   for (const JsonValue& queue : queues) {
     std::vector<Table::Cell> row = {queue.Text("name")};
     for (const std::string_view state : kStates) {
@@ -58,14 +59,29 @@ ExitStatus List(Session& session) {
   return ExitStatus::kOk;
 }
 
+void AddCapacity(const JsonValue& policy, Table& table) {
+  const JsonValue* capacity = policy.Find("capacity");
+  if (capacity == nullptr) return;
+  const int64_t tasks = capacity->Integer("tasks");
+  const int64_t bytes = capacity->Integer("bytes");
+  std::string bounds;
+  if (tasks > 0) bounds = WithCommas(tasks) + " tasks";
+  if (bytes > 0)
+    bounds += (bounds.empty() ? "" : " or ") + SizeInWords(static_cast<uint64_t>(bytes));
+  if (bounds.empty()) return table.Row({"capacity", "without bound of its own"});
+  const bool sheds = capacity->Text("when_full") == "shed";
+  table.Row({"capacity", fmt::format("{}; then {}", bounds,
+                                     sheds ? "tasks of lower priority make room, or it is full"
+                                           : "new tasks are refused")});
+}
+
 void AddPolicy(const JsonValue& policy, Table& table) {
   static const JsonValue kNone;
   const JsonValue* retry = policy.Find("retry");
   const JsonValue* keep = policy.Find("retention");
   const JsonValue& retention = keep == nullptr ? kNone : *keep;
   if (retry != nullptr) {
-    table.Row({"retry",
-               RetryInWords(retry->Integer("backoff_base_ms"), retry->Integer("backoff_cap_ms"))});
+    table.Row({"retry", RetryInWords(*retry)});
   }
   table.Row({"lease", fmt::format("{}; a worker that does not renew it in time loses the task",
                                   DurationInWords(policy.Integer("lease_ms")))});
@@ -75,6 +91,11 @@ void AddPolicy(const JsonValue& policy, Table& table) {
                                       SizeInWords(static_cast<uint64_t>(std::max<int64_t>(
                                           retention.Integer("completed_bytes"), 0))))});
   table.Row({"dead", fmt::format("kept for {}", DurationInWords(retention.Integer("dead_ms")))});
+  table.Row({"timeout",
+             fmt::format("an attempt may take {}; {} workers may be lost before a task is dead",
+                         DurationInWords(policy.Integer("attempt_timeout_ms")),
+                         policy.Integer("max_worker_losses"))});
+  AddCapacity(policy, table);
   table.Row({"cancel", fmt::format("a running task may take {} to stop",
                                    DurationInWords(policy.Integer("cancel_grace_ms")))});
   table.Row({"idempotency", fmt::format("a key admits one task in {}",
@@ -99,9 +120,15 @@ void PrintQueue(Session& session, const JsonValue& queue) {
   table.Row({"accepted", accepted});
   const JsonValue* policy = queue.Find("policy");
   if (policy == nullptr) return session.console().Out(table.ToString(session.console()));
-  if (const JsonValue* paused = policy->Find("paused"); paused != nullptr && paused->raw == "true")
+  const auto is_set = [&](std::string_view name) {
+    const JsonValue* flag = policy->Find(name);
+    return flag != nullptr && flag->raw == "true";
+  };
+  if (is_set("paused"))
     table.Row(
         {"paused", {"no task is leased; treadle queue resume lets it go on", Color::kYellow}});
+  if (is_set("draining"))
+    table.Row({"draining", {"no task is accepted; those that are there go on", Color::kYellow}});
   AddPolicy(*policy, table);
   session.console().Out(table.ToString(session.console()));
 }

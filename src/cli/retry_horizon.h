@@ -4,14 +4,16 @@
 #include <cstdint>
 #include <string>
 
+#include "cli/json.h"
+
 namespace treadle::cli {
 
-/// The sum of the longest waits between `attempts` attempts, each wait base × 2ⁿ and at most the
-/// cap. With full jitter the mean is half of it. Saturates.
-int64_t RetryHorizonMs(int64_t base_ms, int64_t cap_ms, int attempts);
+/// The sum of the longest waits between the attempts of a retry policy, an answer of the server.
+/// With full jitter the mean is half of it. Saturates.
+int64_t RetryHorizonMs(const JsonValue& retry);
 
-/// "waits 500 ms, doubled after each failure, at most 1 min, with full jitter; 20 attempts (the
-/// default) take about 6 min 31 s of waiting, at most 13 min 3 s"
-std::string RetryInWords(int64_t base_ms, int64_t cap_ms);
+/// "waits 500 ms, doubled after each failure, at most 1 min, with full jitter; 20 attempts take
+/// about 6 min 31 s of waiting, at most 13 min 3 s"
+std::string RetryInWords(const JsonValue& retry);
 
 }  // namespace treadle::cli

@@ -23,6 +23,11 @@ struct EnqueueFlags {
   std::string run_at;
   std::optional<int64_t> delay_ms;
   std::string key;
+  std::vector<std::string> tags;
+  std::optional<int64_t> expires_ms;
+  std::optional<int64_t> deadline_ms;
+  std::optional<int64_t> timeout_ms;
+  std::string unique_while;
   std::optional<std::string> wait;  // "" without a time
 };
 
@@ -44,7 +49,16 @@ Result<std::string> TaskBody(const EnqueueFlags& flags) {
                    .max_attempts = flags.max_attempts,
                    .delay_ms = flags.delay_ms,
                    .run_at = flags.run_at,
-                   .idempotency_key = flags.key.empty() ? KeyOfThisCall() : flags.key};
+                   .idempotency_key = flags.key.empty() ? KeyOfThisCall() : flags.key,
+                   .unique_while = flags.unique_while,
+                   .tags = flags.tags,
+                   .expires_ms = flags.expires_ms,
+                   .deadline_ms = flags.deadline_ms,
+                   .attempt_timeout_ms = flags.timeout_ms};
+  if (!flags.unique_while.empty() && flags.key.empty())
+    return Bad("--unique-while says how long a key holds: name one by --key");
+  for (const std::string& tag : flags.tags)
+    if (!IsUtf8(tag)) return Bad(fmt::format("\"{}\" is not UTF-8", tag));
   if (!flags.queue.empty()) task.queue = flags.queue;
   TREADLE_ASSIGN_OR_RETURN(std::optional<PayloadBytes> payload, ReadPayload(flags.payload));
   if (payload) {
@@ -116,7 +130,13 @@ void AddTaskEnqueue(Command parent, Session& session) {
               "Tries before the task is dead (default 20)")
       .Text("--run-at", "RFC3339", &flags->run_at, "Not before this time: 2027-01-31T08:00:00Z")
       .Duration("--delay", &flags->delay_ms, "Not before this much time has passed: 30s")
-      .Text("-k,--key", "KEY", &flags->key, "Idempotency key: a second task with it is not made");
+      .Duration("--expires", &flags->expires_ms, "Not to begin after this much time: 10m")
+      .Duration("--deadline", &flags->deadline_ms, "Not to end after this much time: 1h")
+      .Duration("--timeout", &flags->timeout_ms, "How long an attempt may take (default 30m)")
+      .Texts("--tag", "TAG", &flags->tags, "A word to find it by; may be given several times")
+      .Text("-k,--key", "KEY", &flags->key, "Idempotency key: a second task with it is not made")
+      .Choice("--unique-while", {"waiting", "running", "done"}, &flags->unique_while,
+              "How long the key holds, instead of for a window of time");
   AddPayloadFlags(command, &flags->payload);
   command
       .TextOrNone("--wait", &flags->wait,

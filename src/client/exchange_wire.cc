@@ -58,6 +58,10 @@ void ReadLeaseField(std::string_view key, value field, Lease* lease, std::string
     lease->max_attempts = field.get_int64();
   } else if (key == "lease_ms") {
     lease->lease_ms = field.get_int64();
+  } else if (key == "timeout_ms") {
+    lease->timeout_ms = field.get_int64();
+  } else if (key == "deadline_at") {
+    lease->deadline_at_ms = ParseWallTimeMs(field.get_string());
   } else if (key == "enqueued_at") {
     lease->enqueued_at_ms = ParseWallTimeMs(field.get_string());
   } else if (key == "content_type") {
@@ -171,12 +175,29 @@ std::string EncodeCompleted(std::string_view token, std::string_view result,
 }
 
 std::string EncodeFailed(std::string_view token, std::string_view code, std::string_view message,
-                         bool retry) {
+                         bool retry, std::optional<int64_t> delay_ms) {
   std::string out;
   JsonWriter json = BeginReport(&out, token, "failed");
   json.Key("error").BeginObject();
   json.Key("code").String(code).Key("message").String(message).EndObject();
-  json.Key("retry").Bool(retry).EndObject();
+  json.Key("retry").Bool(retry);
+  if (delay_ms) json.Key("delay_ms").Int(*delay_ms);
+  json.EndObject();
+  return out;
+}
+
+std::string EncodeSnoozed(std::string_view token, int64_t delay_ms) {
+  std::string out;
+  BeginReport(&out, token, "snoozed").Key("delay_ms").Int(delay_ms).EndObject();
+  return out;
+}
+
+std::string EncodeDiscarded(std::string_view token, std::string_view reason) {
+  std::string out;
+  JsonWriter json = BeginReport(&out, token, "discarded");
+  json.Key("error").BeginObject();
+  json.Key("code").String("discarded").Key("message").String(reason).EndObject();
+  json.EndObject();
   return out;
 }
 

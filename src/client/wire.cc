@@ -62,6 +62,12 @@ void ReadTaskField(std::string_view key, value field, TaskInfo* task) {
     task->attempt = field.get_int64();
   } else if (key == "max_attempts") {
     task->max_attempts = field.get_int64();
+  } else if (key == "worker_losses") {
+    task->worker_losses = field.get_int64();
+  } else if (key == "cancel_requested") {
+    task->cancel_requested = field.get_bool();
+  } else if (key == "tags") {
+    for (auto tag : field.get_array()) task->tags.push_back(ReadString(tag.value()));
   } else if (key == "error") {
     if (!field.is_null()) ReadError(field.get_object(), task);
   } else if (key == "result") {
@@ -94,6 +100,48 @@ void WritePayload(JsonWriter& json, const TaskRequest& task) {
   json.Key("payload_sha256").String(ToHex(Sha256Of(payload).view()));
 }
 
+void WriteTexts(JsonWriter& json, std::string_view key, const std::vector<std::string>& texts) {
+  if (texts.empty()) return;
+  json.Key(key).BeginArray();
+  for (const std::string& text : texts) json.String(text);
+  json.EndArray();
+}
+
+void WriteIfSet(JsonWriter& json, std::string_view key, const std::optional<int64_t>& number) {
+  if (number) json.Key(key).Int(*number);
+}
+
+void WriteIfSet(JsonWriter& json, std::string_view key, const std::string& text) {
+  if (!text.empty()) json.Key(key).String(text);
+}
+
+void WriteRetry(JsonWriter& json, const TaskRetry& retry) {
+  json.Key("retry").BeginObject();
+  WriteIfSet(json, "backoff", retry.backoff);
+  WriteIfSet(json, "jitter", retry.jitter);
+  WriteIfSet(json, "backoff_base_ms", retry.backoff_base_ms);
+  WriteIfSet(json, "backoff_cap_ms", retry.backoff_cap_ms);
+  if (!retry.delays_ms.empty()) {
+    json.Key("delays_ms").BeginArray();
+    for (const int64_t delay : retry.delays_ms) json.Int(delay);
+    json.EndArray();
+  }
+  WriteIfSet(json, "total_ms", retry.total_ms);
+  WriteTexts(json, "never", retry.never);
+  WriteTexts(json, "always", retry.always);
+  json.EndObject();
+}
+
+void WriteTerms(JsonWriter& json, const TaskRequest& task) {
+  WriteIfSet(json, "unique_while", task.unique_while);
+  WriteIfSet(json, "on_duplicate", task.on_duplicate);
+  WriteTexts(json, "tags", task.tags);
+  WriteIfSet(json, "expires_ms", task.expires_ms);
+  WriteIfSet(json, "deadline_ms", task.deadline_ms);
+  WriteIfSet(json, "attempt_timeout_ms", task.attempt_timeout_ms);
+  if (task.retry) WriteRetry(json, *task.retry);
+}
+
 // Without a key, a request that is sent twice may enqueue twice.
 Repeat RepeatOf(const std::vector<TaskRequest>& tasks) {
   for (const TaskRequest& task : tasks) {
@@ -116,6 +164,7 @@ Result<std::string> EncodeTask(const TaskRequest& task) {
   if (task.delay_ms) json.Key("delay_ms").Int(*task.delay_ms);
   if (!task.run_at.empty()) json.Key("run_at").String(task.run_at);
   if (!task.idempotency_key.empty()) json.Key("idempotency_key").String(task.idempotency_key);
+  WriteTerms(json, task);
   json.EndObject();
   return out;
 }

@@ -77,6 +77,8 @@ struct Lease {
   int64_t attempt = 0;  // from 1, this one included
   int64_t max_attempts = 0;
   int64_t lease_ms = 0;
+  int64_t timeout_ms = 0;  // until the lease is revoked, however often it is renewed; 0: unknown
+  int64_t deadline_at_ms = 0;  // wall time, since 1970; 0: none
   int64_t enqueued_at_ms = 0;  // wall time, since 1970; 0 if the server sent none
   std::string content_type;
   std::string payload;   // the raw bytes
@@ -102,8 +104,11 @@ Result<ExchangeAnswer> ParseExchangeAnswer(std::string body);
 /// `result` of content type application/json must be valid JSON.
 std::string EncodeCompleted(std::string_view token, std::string_view result,
                             std::string_view content_type);
+/// `delay_ms`: the wait before the next attempt; absent: the retry policy's.
 std::string EncodeFailed(std::string_view token, std::string_view code, std::string_view message,
-                         bool retry);
+                         bool retry, std::optional<int64_t> delay_ms = {});
+std::string EncodeSnoozed(std::string_view token, int64_t delay_ms);
+std::string EncodeDiscarded(std::string_view token, std::string_view reason);
 std::string EncodeReleased(std::string_view token);
 
 }  // namespace treadle::wire

@@ -216,11 +216,18 @@ bool HandlerPool::Take(Running* running) {
   if (closed_) return false;
   running->lease = std::move(waiting_.front());
   waiting_.pop_front();
-  running->deadline = Clock::now() + options_.timeout_of(running->lease.type);
+  running->deadline = Clock::now() + TimeoutOf(running->lease);
   running_.push_back(running);
   if (running->deadline < next_watch_) watch_.notify_one();
   if (!waiting_.empty()) WakeAnother();
   return true;
+}
+
+// The worker's own, or the server's if that is shorter: after it the lease is gone.
+std::chrono::milliseconds HandlerPool::TimeoutOf(const wire::Lease& lease) const {
+  const std::chrono::milliseconds own = options_.timeout_of(lease.type);
+  if (lease.timeout_ms <= 0) return own;
+  return std::min(own, std::chrono::milliseconds(lease.timeout_ms));
 }
 
 void HandlerPool::WakeAnother() {

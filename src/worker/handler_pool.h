@@ -104,6 +104,7 @@ class HandlerPool {
   void Watch();
   Clock::time_point EndLateAttempts(Clock::time_point now, std::vector<std::stop_source>* to_stop,
                                     bool* reported) TREADLE_REQUIRES(mutex_);
+  std::chrono::milliseconds TimeoutOf(const wire::Lease& lease) const;
   bool Take(Running* running);
   void Finish(Running* running, std::string report);
   void WakeAnother() TREADLE_REQUIRES(mutex_);

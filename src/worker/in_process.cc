@@ -32,9 +32,13 @@ void Apply(const Outcome& outcome, Known* known) {
     info.error_code = failed->code;
     info.error_message = failed->message;
     End(known, failed->retry && info.attempt < info.max_attempts ? "retrying" : "dead");
+  } else if (const auto* discarded = std::get_if<Discarded>(&outcome)) {
+    info.error_code = "discarded";
+    info.error_message = discarded->reason;
+    End(known, "cancelled");
   } else {
-    info.attempt -= 1;  // released: unspent
-    End(known, "ready");
+    info.attempt -= 1;  // released or snoozed: unspent
+    End(known, std::holds_alternative<Snoozed>(outcome) ? "scheduled" : "ready");
   }
 }
 

@@ -53,6 +53,20 @@ TEST(TypedHandler, APayloadThatDoesNotFitIsDeadAtOnce) {
   }
 }
 
+TEST(TypedHandler, ATaskIsSnoozedOrDiscarded) {
+  Worker worker;
+  worker.Handle("later", [](const Order&) { return Snoozed{std::chrono::hours(1)}; });
+  worker.Handle("never", [](const Order&) -> Outcome { return Discarded{"sold out"}; });
+  InProcess queue(&worker);
+  const std::string payload = ToJson(Order{"a", 2});
+  const TaskInfo later = queue.Run({.type = "later", .payload = payload});
+  EXPECT_EQ(later.state, "scheduled");
+  EXPECT_EQ(later.attempt, 0);
+  const TaskInfo never = queue.Run({.type = "never", .payload = payload});
+  EXPECT_EQ(never.state, "cancelled");
+  EXPECT_EQ(never.error_message, "sold out");
+}
+
 TEST(TypedHandler, RawBytesComeAndGoAsTheyAre) {
   Worker worker;
   worker.Handle("reverse", [](const Task& task) {

@@ -451,6 +451,40 @@ TEST(Pool, AHandlerThatReleasesItselfWhenItsTimeIsUpHasFailed) {
   server.Answer(report);
 }
 
+TEST(Pool, TheServersTimeoutHoldsIfItIsShorterThanTheWorkers) {
+  FakeTreadle server;
+  RunningPool worker(
+      server.url(),
+      [](const Task&, Context& context) -> Outcome { return WaitForCancel(context, Released{}); },
+      {}, std::chrono::hours(1));
+  std::string lease = LeaseJson("1-1");
+  lease.insert(lease.find("\"token\""), "\"timeout_ms\":20,");
+  server.Answer(server.Next(), lease);
+  const Asked report = server.NextReporting("1-1.1.1");
+  EXPECT_THAT(Text(report, "1-1.1.1"), HasSubstr(R"("code":"timeout")"));
+  server.Answer(report);
+}
+
+TEST(Pool, EachEndingOfAHandlerIsReportedAsWhatItIs) {
+  FakeTreadle server;
+  RunningPool worker(server.url(), [](const Task& task, Context&) -> Outcome {
+    using std::chrono::seconds;
+    if (task.id == "1-1") return Snoozed{seconds(60)};
+    if (task.id == "1-2") return Discarded{"sold out"};
+    return Failed{.code = "busy", .message = "try later", .retry_after = seconds(5)};
+  });
+  const auto report_of = [&](const std::string& id) {
+    server.Answer(server.Next(), LeaseJson(id));
+    const Asked report = server.NextReporting(id + ".1.1");
+    const std::string text = Text(report, id + ".1.1");
+    server.Answer(report);
+    return text;
+  };
+  EXPECT_THAT(report_of("1-1"), HasSubstr(R"("outcome":"snoozed","delay_ms":60000)"));
+  EXPECT_THAT(report_of("1-2"), HasSubstr(R"({"code":"discarded","message":"sold out"})"));
+  EXPECT_THAT(report_of("1-3"), HasSubstr(R"("retry":true,"delay_ms":5000)"));
+}
+
 TEST(Pool, AHandlerThatIgnoresItsTimeoutIsGivenUp) {
   FakeTreadle server;
   PoolSettings options;

@@ -1,5 +1,6 @@
 #include "worker/task_runner.h"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -23,7 +24,8 @@ Task TakeTask(wire::Lease* lease) {
           .max_attempts = lease->max_attempts,
           .payload = std::move(lease->payload),
           .content_type = std::move(lease->content_type),
-          .enqueued_at_ms = lease->enqueued_at_ms};
+          .enqueued_at_ms = lease->enqueued_at_ms,
+          .deadline_at_ms = lease->deadline_at_ms};
 }
 
 // A result that the server would not take ends the task: another try would bring the same.
@@ -48,7 +50,10 @@ std::string EncodeFailure(std::string_view token, const Failed& failed) {
   if (message.size() > kErrorMessageBytesMax)
     message.remove_prefix(message.size() - kErrorMessageBytesMax);
   const std::string_view code = failed.code.empty() ? "failed" : std::string_view(failed.code);
-  return wire::EncodeFailed(token, code.substr(0, kErrorCodeBytesMax), message, failed.retry);
+  std::optional<int64_t> delay_ms;
+  if (failed.retry_after) delay_ms = std::max<int64_t>(failed.retry_after->count(), 0);
+  return wire::EncodeFailed(token, code.substr(0, kErrorCodeBytesMax), message, failed.retry,
+                            delay_ms);
 }
 
 }  // namespace
@@ -92,6 +97,13 @@ std::string TaskRunner::Run(wire::Lease* lease, const HandlerPool::Attempt& atte
                                },
                                [&](const Failed& failed) { return EncodeFailure(token, failed); },
                                [&](const Released&) { return wire::EncodeReleased(token); },
+                               [&](const Snoozed& snoozed) {
+                                 const auto delay_ms = snoozed.delay.count();
+                                 return wire::EncodeSnoozed(token, std::max<int64_t>(delay_ms, 0));
+                               },
+                               [&](const Discarded& discarded) {
+                                 return wire::EncodeDiscarded(token, discarded.reason);
+                               },
                                [&](const StopWorker& stop) {
                                  stop_worker_(stop.reason);
                                  return wire::EncodeReleased(token);
@@ -112,13 +124,13 @@ Outcome TaskRunner::RunLease(wire::Lease* lease, const HandlerPool::Attempt& att
   const Task task = TakeTask(lease);
   Context context(attempt.cancelled, attempt.deadline, &task, &services_);
   Outcome outcome = CallHandler(entry->second.handler, task, context);
-  // Work that was cut short has not failed; but it may have had its time.
+  // Work that was cut short has not failed; but it may have had its time. (If someone cancelled the
+  // task, the server makes of a release what was asked for.)
   const bool was_cut =
       std::holds_alternative<Failed>(outcome) || std::holds_alternative<Released>(outcome);
   if (!was_cut || !attempt.cancelled.stop_requested()) return outcome;
   if (HandlerPool::Clock::now() < attempt.deadline) return Released{};
-  return Failed{"timeout", "the attempt took longer than " +
-                               std::to_string(entry->second.timeout.count()) + " ms"};
+  return Failed{"timeout", "the attempt took longer than its time"};
 }
 
 }  // namespace treadle::worker

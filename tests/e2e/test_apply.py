@@ -32,7 +32,7 @@ def test_a_file_is_applied_once_and_shown_before(server, file):
     shown = server.run("apply", "-f", path, "--dry-run")
     assert "a dry run" in shown.stderr
     assert server.get("/v1/queues/mails").status == 404
-    assert ["mails", "lease", "-", "90s"] in [line.split() for line in shown.stdout.splitlines()]
+    assert ["queue", "mails", "lease", "-", "90s"] in [line.split() for line in shown.stdout.splitlines()]
 
     assert server.run("apply", "-f", path).stdout == shown.stdout
     policy = server.queue("mails")["policy"]
@@ -56,10 +56,57 @@ def test_only_what_differs_is_changed(server, file):
     ("[queues.a.retry]\nbackof_cap = '1s'\n", 'did you mean "retry.backoff_cap"?'),
     ("[queues.a]\nlease = 5\n", 'queues.toml:2: lease is not a duration; write for example "30s"'),
     ("[queues.a]\nretention = { completed_tasks = '5' }\n", "is not a whole number from 0"),
-    ("[queue.a]\n", "queue is unknown; write [queues.NAME]"),
+    ("[queue.a]\n", "queue is unknown; write [queues.NAME] or [types.NAME]"),
     ("[queues]\na = 1\n", "queues.a is not a table"),
     ("[queues.a]\nlease = '0s'\n", "lease_ms"),
+    ("[types.a]\nlease = '1s'\n", "lease is unknown"),
+    ("[queues.a]\npaused = 'yes'\n", "is neither true nor false"),
+    ("[queues.a.retry]\ndelays = [1]\n", "retry.delays is not a duration"),
+    ("[queues.a.retry]\nbackoff = 'odd'\n", "must be one of exponential, linear, fixed, listed"),
 ])
 def test_a_mistake_is_named_with_its_line(server, file, text, message):
     assert message in server.run("apply", "-f", file(text), expect=4).stderr
     assert server.get("/v1/queues/a").status == 404
+
+
+EVERYTHING = """
+[queues.mails]
+lease = "20s"
+idempotency_window = "1h"
+attempt_timeout = "5m"
+cancel_grace = "10s"
+max_worker_losses = 3
+paused = true
+draining = true
+retry = { backoff = "linear", jitter = "equal", backoff_base = "1s", backoff_cap = "2m", max_attempts = 7, total = "1d", never = ["a", "b"], always = ["c"] }
+retention = { completed_tasks = 1, completed = "1h", completed_bytes = "1MiB", dead = "2d" }
+capacity = { tasks = 10, bytes = "1GiB", when_full = "shed" }
+
+[types.invoice]
+attempt_timeout = "10s"
+retry = { backoff = "listed", delays = ["1s", "1m"], never = ["payload_invalid"] }
+
+[types.quote]
+retry = { preset = "patient" }
+"""
+
+
+def test_every_field_of_queues_and_types_is_applied_and_then_nothing_differs(server, file):
+    shown = server.run("apply", "-f", file(EVERYTHING)).stdout
+    assert ["type", "invoice", "retry.delays", "-", "[1s,", "1m]"] in [line.split() for line in shown.splitlines()]
+    policy = server.queue("mails")["policy"]
+    assert policy["paused"] is True and policy["draining"] is True and policy["max_worker_losses"] == 3
+    assert policy["capacity"] == {"tasks": 10, "bytes": 1 << 30, "when_full": "shed"}
+    assert (policy["retry"]["backoff"], policy["retry"]["never"]) == ("linear", ["a", "b"])
+    invoice = server.get("/v1/types/invoice").json["policy"]
+    assert (invoice["attempt_timeout_ms"], invoice["retry"]["delays_ms"]) == (10_000, [1000, 60_000])
+    assert server.get("/v1/types/quote").json["policy"]["retry"]["max_attempts"] == 25
+    assert "nothing to change" in server.run("apply", "-f", file(EVERYTHING)).stderr
+    said = server.run("type", "get", "invoice").stdout
+    assert "waits 1 s, then 1 min" in said and "never again after payload_invalid" in said and "10 s" in said
+    assert "invoice" in server.run("type", "list").stdout
+    said = server.run("queue", "get", "mails").stdout
+    assert "10 tasks or 1.0 GiB" in said and "no task is leased" in said and "as much more after each failure" in said
+    change = server.run("apply", "-f", file("[types.invoice]\nattempt_timeout = '20s'\n"), "-o", "jsonl").stdout
+    assert json.loads(change) == {"type": "invoice", "new": False,
+                                  "fields": [{"field": "attempt_timeout", "from": "10s", "to": "20s"}]}

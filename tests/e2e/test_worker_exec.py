@@ -90,3 +90,20 @@ def test_a_worker_that_is_stopped_finishes_what_it_runs(quick, tmp_path):
         gate.touch()
         assert program.process.wait(30) == 0
     assert quick.task(id)["state"] == "completed"
+
+
+def test_a_program_whose_task_is_cancelled_is_stopped_and_the_task_is_cancelled(quick):
+    id = quick.enqueue("long")
+    with worker(quick, "long", "sleep 600"):
+        until(lambda: quick.task(id)["state"] == "running")
+        quick.run("task", "cancel", id, "--reason", "a test")
+        task = until(lambda: quick.task(id), lambda task: task["state"] == "cancelled")
+    assert task["error"] == {"code": "asked", "message": "a test"}
+
+
+def test_a_program_is_stopped_when_the_time_of_its_attempt_is_over(quick):
+    id = quick.run("enqueue", "long", "--timeout", "300ms", "--max-attempts", "1", "--tag", "slow").stdout.strip()
+    with worker(quick, "long", "sleep 600"):
+        task = ended(quick, id)
+    assert (task["state"], task["tags"]) == ("dead", ["slow"])
+    assert task["error"]["code"] in ("timeout", "attempt_timeout")

@@ -1,0 +1,53 @@
+// The file of `treadle apply`: queues, task types and their policies, in TOML. Its fields are those
+// of the API (docs/openapi.yaml, PolicyChange and TypePolicyChange) without their unit:
+// retry.backoff_base = "500ms".
+//
+// Pure, but for the reading of the file; any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "cli/json.h"
+
+namespace treadle::cli {
+
+/// One field of a policy: how a file says it, and how the wire does.
+struct PolicyField {
+  enum class Unit { kMs, kBytes, kCount, kFlag, kText, kMsList, kTextList };
+
+  std::string_view name;     // "retry.backoff_base"
+  std::string_view section;  // of the wire: "retry"; empty: the policy itself
+  std::string_view wire;     // "backoff_base_ms"
+  Unit unit = Unit::kMs;
+  bool of_types = false;  // task types have it, too
+
+  /// What `policy`, an answer of the server, says: its JSON; empty if it says nothing.
+  std::string In(const JsonValue& policy) const;
+  /// A value of the wire as the file has it: "30s", "64MiB", "1000"; "-" for none.
+  std::string Text(std::string_view json) const;
+};
+
+struct WantedField {
+  const PolicyField* field = nullptr;
+  std::string json;  // as the wire has it
+};
+
+/// A queue or a task type, and what shall differ from the defaults.
+struct WantedPolicy {
+  bool is_type = false;
+  std::string name;
+  std::vector<WantedField> fields;
+};
+
+/// INVALID_ARGUMENT with file and line: not TOML, an unknown field (with the nearest one), a value
+/// of another type.
+Result<std::vector<WantedPolicy>> ReadPolicyFile(const std::string& path);
+
+/// The body of a PUT that sets `fields`.
+std::string PolicyChangeJson(const std::vector<WantedField>& fields);
+
+}  // namespace treadle::cli

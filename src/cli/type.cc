@@ -1,0 +1,73 @@
+// treadle type list, treadle type get
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/retry_horizon.h"
+#include "cli/table.h"
+#include "cli/units.h"
+#include "client/wire.h"
+
+namespace treadle::cli {
+namespace {
+
+std::string TimeoutInWords(const JsonValue& policy) {
+  const int64_t ms = policy.Integer("attempt_timeout_ms");
+  return ms == 0 ? "that of the queue" : DurationInWords(ms);
+}
+
+ExitStatus List(Session& session) {
+  const Result<JsonDocument> answer = session.CallJson("GET", "/v1/types");
+  if (!answer.ok()) return session.Fail(answer.status());
+  if (session.json()) return PrintJson(session, answer->root), ExitStatus::kOk;
+  const JsonValue* types = answer->root.Find("types");
+  Table table({{"TYPE"}, {"RETRY"}, {"ATTEMPT TIMEOUT"}});
+  for (const JsonValue& type : types->items) {
+    if (session.jsonl()) {
+      PrintJson(session, type);
+      continue;
+    }
+    const JsonValue& policy = *type.Find("policy");
+    table.Row({type.Text("name"),
+               policy.Find("retry") == nullptr ? "that of the queue" : "of its own",
+               TimeoutInWords(policy)});
+  }
+  if (!table.empty()) session.console().Out(table.ToString(session.console()));
+  if (table.empty() && !session.jsonl())
+    session.console().Message("there is no task type yet; the first task of a type makes it");
+  return ExitStatus::kOk;
+}
+
+ExitStatus Get(Session& session, const std::string& name) {
+  const Result<JsonDocument> type =
+      session.CallJson("GET", "/v1/types/" + wire::PercentEncode(name));
+  if (!type.ok()) return session.Fail(type.status());
+  if (session.json() || session.jsonl()) return PrintJson(session, type->root), ExitStatus::kOk;
+  const JsonValue& policy = *type->root.Find("policy");
+  const JsonValue* retry = policy.Find("retry");
+  Table table({{}, {}});
+  table.Row({"type", {type->root.Text("name"), Color::kBold}});
+  table.Row({"retry", retry == nullptr ? "that of the queue" : RetryInWords(*retry)});
+  table.Row({"timeout", "of an attempt: " + TimeoutInWords(policy)});
+  session.console().Out(table.ToString(session.console()));
+  return ExitStatus::kOk;
+}
+
+}  // namespace
+
+void AddTypeList(Command parent, Session& session) {
+  parent.Sub("list", "List the task types and whether they have policies")
+      .Example("treadle type list")
+      .Run([&session] { return List(session); });
+}
+
+void AddTypeGet(Command parent, Session& session) {
+  auto name = std::make_shared<std::string>();
+  parent.Sub("get", "Show one task type and its policy, in words")
+      .Positional("NAME", Need::kRequired, name.get(), "The name of the task type")
+      .Example("treadle type get hello")
+      .Run([name, &session] { return Get(session, *name); });
+}
+
+}  // namespace treadle::cli
