@@ -163,6 +163,41 @@ TEST_F(NodeTest, AnOlderExchangeOfAWorkerIsRefusedAndANewerOneEndsTheParkedOne) 
   EXPECT_EQ(Exchange(first)->status().code(), Code::kAborted);
 }
 
+constexpr int64_t kHourMs = 3'600'000;
+constexpr int64_t kYearMs = 365 * 24 * kHourMs;
+
+TEST_F(NodeTest, AWallClockThatJumpsExpiresNothingEarly) {
+  NewTask task = Task("key");
+  task.expires_at = scheduler_.Wall() + 60'000;
+  const TaskId id = (*Enqueue({task}))->tasks.at(0).id;
+  for (const int64_t jump : {kYearMs, -kYearMs - kHourMs}) {
+    scheduler_.wall_offset_ms += jump;
+    Await(std::optional<int>(), 20'000);
+    EXPECT_EQ(Get(id)->task.image.state, TaskState::kReady);
+    EXPECT_TRUE((*Enqueue({task}))->tasks.at(0).duplicate) << "its key is within its window";
+  }
+  Await(std::optional<int>(), 25'000);
+  EXPECT_EQ(Get(id)->task.image.state, TaskState::kExpired) << "after a minute as we all know it";
+}
+
+TEST_F(NodeTest, AStopMovesShardTimeByAtMostADay) {
+  NewTask early = Task();
+  early.expires_ms = 23 * kHourMs;
+  NewTask late = Task("key");
+  late.expires_ms = 25 * kHourMs;
+  const std::vector<EnqueueReply::Task> ids = (*Enqueue({early, late}))->tasks;
+  Await(std::optional<int>(), 5'000);  // a checkpoint notes the time
+  server_.Crash();
+  scheduler_.wall_offset_ms += kYearMs;
+  ASSERT_TRUE(*server_.Start());
+  Await(std::optional<int>(), 1'000);
+  EXPECT_EQ(Get(ids[0].id)->task.image.state, TaskState::kExpired);
+  EXPECT_EQ(Get(ids[1].id)->task.image.state, TaskState::kReady);
+  scheduler_.wall_offset_ms -= 2 * kYearMs;
+  Await(std::optional<int>(), kHourMs);
+  EXPECT_EQ(Get(ids[1].id)->task.image.state, TaskState::kExpired);
+}
+
 TEST_F(NodeTest, AParkedWorkerHearsOfALostLease) {
   EnqueueOne();
   const Token token = (*Exchange(Asking(1)))->leases.at(0).token;

@@ -31,6 +31,16 @@ def test_below_the_reserve_enqueues_are_refused_and_completions_work(start_serve
     assert [server.task(id)["state"] for id in ids] == ["completed", "dead", "ready"]
 
 
+def test_when_the_disk_gets_short_low_priority_is_refused_first(start_server, server):
+    server.stop()
+    server.flags = ("--disk-reserve", str(shutil.disk_usage(server.data_dir).free * 9 // 10))
+    server.restart()
+    refused = server.enqueue(priority=4, expect=429)
+    assert "priority 5 and more" in refused.detail and refused.json["retry_after_ms"] > 0
+    assert server.post("/v1/tasks/batch", {"tasks": [{"type": "t"}, {"type": "t", "priority": 0}]}).status == 429
+    server.enqueue(priority=5)
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     path = tmp_path / "disk"

@@ -135,3 +135,14 @@ def test_every_page_is_reached_from_the_index():
     index = (ROOT / "docs/README.md").read_text()
     pages = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")} - {"README.md"}
     assert {page for page in pages if f"({page})" not in index} == set()
+
+
+def test_every_test_that_the_semantics_name_exists():
+    text = (ROOT / "docs/semantics.md").read_text()
+    named = {name for block in re.findall(r"^Held by: (.*?)(?:\n\n|\Z)", text, re.M | re.S) for name in re.findall(r"`(\w+)`", block)}
+    assert len(named) > 40
+    sources = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("tests/**/*.cc"), *ROOT.glob("src/**/*_test.cc"), *ROOT.glob("sim/*_test.cc")]
+    known = "\n".join(source.read_text() for source in sources)
+    assert {name for name in named if not re.search(rf"def {name}\(|, {name}\) {{", known)} == set()
+    sections = re.findall(r"^## (.+)$", text, re.M)
+    assert len(sections) == text.count("Held by: "), "each section says which tests hold it"
