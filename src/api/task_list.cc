@@ -12,7 +12,7 @@ namespace treadle::api {
 namespace {
 
 constexpr size_t kLimitMax = 1'000;
-constexpr std::string_view kKnown[] = {"queue", "type", "state", "limit", "cursor", "results"};
+constexpr size_t kWordsMax = 16;
 
 Status Invalid(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
 
@@ -33,23 +33,87 @@ Status SetLimit(std::string_view text, TaskQuery* query) {
   return Invalid("limit must be a whole number from 1 to " + std::to_string(kLimitMax));
 }
 
-Status SetParameter(std::string_view name, const std::string& value, TaskQuery* query) {
-  if (name == "state") return SetState(value, query);
-  if (name == "limit") return SetLimit(value, query);
-  if (name == "queue" || name == "type") {
-    (name == "queue" ? query->queue : query->type) = value;
-    return ValidateName(name, value);
+Status SetName(std::string_view name, const std::string& value, std::optional<std::string>* out) {
+  *out = value;
+  return ValidateName(name, value);
+}
+
+// Any text that is not empty.
+Status SetText(std::string_view name, const std::string& value, std::optional<std::string>* out) {
+  if (value.empty()) return Invalid(std::string(name) + " must not be empty");
+  *out = value;
+  return {};
+}
+
+Status SetTime(std::string_view name, const std::string& value, WallTime* out) {
+  const auto time = ParseRfc3339(value);
+  if (!time) return Invalid(std::string(name) + " must be a time such as 2026-11-23T20:53:01Z");
+  *out = *time;
+  return {};
+}
+
+Status SetFingerprint(const std::string& value, TaskQuery* query) {
+  uint64_t number = 0;
+  const char* const end = value.data() + value.size();
+  const auto [stop, error] = std::from_chars(value.data(), end, number, 16);
+  if (value.size() != 16 || error != std::errc() || stop != end)
+    return Invalid("fingerprint must be 16 hexadecimal digits");
+  query->fingerprint = number;
+  return {};
+}
+
+Status SetWords(std::string_view text, TaskQuery* query) {
+  while (!text.empty()) {
+    const size_t end = std::min(text.find(' '), text.size());
+    if (end > 0) query->words.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
   }
-  if (name == "cursor") {
-    const auto before = TaskId::Parse(value);
-    if (!before) return Invalid("cursor is none that a list has given");
-    query->before = *before;
-    return {};
-  }
+  if (query->words.empty() || query->words.size() > kWordsMax)
+    return Invalid("text must have from 1 to " + std::to_string(kWordsMax) + " words");
+  return {};
+}
+
+Status SetCursor(const std::string& value, TaskQuery* query) {
+  const auto before = TaskId::Parse(value);
+  if (!before) return Invalid("cursor is none that a list has given");
+  query->before = *before;
+  return {};
+}
+
+Status SetResults(const std::string& value, TaskQuery* query) {
   if (value != "true" && value != "false") return Invalid("results must be true or false");
   query->with_results = value == "true";
   return {};
 }
+
+struct Parameter {
+  std::string_view name;
+  Status (*set)(std::string_view name, const std::string& value, TaskQuery* query);
+};
+
+using Name = std::string_view;
+using Value = const std::string&;
+
+constexpr Parameter kParameters[] = {
+    {"queue", [](Name n, Value v, TaskQuery* q) { return SetName(n, v, &q->queue); }},
+    {"type", [](Name n, Value v, TaskQuery* q) { return SetName(n, v, &q->type); }},
+    {"state", [](Name, Value v, TaskQuery* q) { return SetState(v, q); }},
+    {"tag", [](Name n, Value v, TaskQuery* q) { return SetText(n, v, &q->tag); }},
+    {"key", [](Name n, Value v, TaskQuery* q) { return SetText(n, v, &q->idempotency_key); }},
+    {"worker", [](Name n, Value v, TaskQuery* q) { return SetName(n, v, &q->worker); }},
+    {"error_code", [](Name n, Value v, TaskQuery* q) { return SetText(n, v, &q->error_code); }},
+    {"fingerprint", [](Name, Value v, TaskQuery* q) { return SetFingerprint(v, q); }},
+    {"text", [](Name, Value v, TaskQuery* q) { return SetWords(v, q); }},
+    {"enqueued_from",
+     [](Name n, Value v, TaskQuery* q) { return SetTime(n, v, &q->enqueued_from); }},
+    {"enqueued_to", [](Name n, Value v, TaskQuery* q) { return SetTime(n, v, &q->enqueued_to); }},
+    {"finished_from",
+     [](Name n, Value v, TaskQuery* q) { return SetTime(n, v, &q->finished_from); }},
+    {"finished_to", [](Name n, Value v, TaskQuery* q) { return SetTime(n, v, &q->finished_to); }},
+    {"limit", [](Name, Value v, TaskQuery* q) { return SetLimit(v, q); }},
+    {"cursor", [](Name, Value v, TaskQuery* q) { return SetCursor(v, q); }},
+    {"results", [](Name, Value v, TaskQuery* q) { return SetResults(v, q); }},
+};
 
 http::Response TaskList(const ListReply& reply, bool with_results) {
   std::string body;
@@ -66,10 +130,13 @@ http::Response TaskList(const ListReply& reply, bool with_results) {
 }  // namespace
 
 Result<TaskQuery> ReadTaskQuery(const http::Request& request) {
-  TREADLE_ASSIGN_OR_RETURN(const http::QueryParameters parameters, ReadQuery(request, kKnown));
+  std::string_view known[std::size(kParameters)];
+  std::ranges::transform(kParameters, known, &Parameter::name);
+  TREADLE_ASSIGN_OR_RETURN(const http::QueryParameters given, ReadQuery(request, known));
   TaskQuery query;
-  for (const auto& [name, value] : parameters)
-    TREADLE_RETURN_IF_ERROR(SetParameter(name, value, &query));
+  for (const auto& [name, value] : given)
+    TREADLE_RETURN_IF_ERROR(
+        std::ranges::find(kParameters, name, &Parameter::name)->set(name, value, &query));
   return query;
 }
 

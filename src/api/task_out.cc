@@ -2,6 +2,7 @@
 
 #include "api/blob.h"
 #include "api/policy_json.h"
+#include "model/fingerprint.h"
 
 namespace treadle::api {
 namespace {
@@ -64,7 +65,11 @@ void WriteTask(const TaskView& view, TaskDetail detail, JsonOut* out) {
   if (task.body) WriteBody(*task.body, detail, out);
   if (task.error) {
     out->Key("error").Open('{').Key("code").Text(task.error->code);
-    out->Key("message").Text(task.error->message).Close('}');
+    out->Key("message").Text(task.error->message);
+    out->Key("fingerprint")
+        .PlainText(
+            FingerprintText(ErrorFingerprint(view.type, task.error->code, task.error->message)))
+        .Close('}');
   }
   if (task.result && image.state == TaskState::kCompleted) WriteResult(*task.result, detail, out);
   out->Close('}');

@@ -56,6 +56,7 @@ void AddCommands(CommandLine& line, Session& session, const ServeFn& serve,
   AddTaskResult(task, session);
   AddTaskPayload(task, session);
   AddTaskList(task, session);
+  AddTaskErrors(task, session);
   AddTaskExplain(task, session);
   AddTaskRunNow(task, session);
   AddTaskEdit(task, session);

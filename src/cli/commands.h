@@ -22,6 +22,7 @@ void AddTaskGet(Command parent, Session& session);
 void AddTaskResult(Command parent, Session& session);
 void AddTaskPayload(Command parent, Session& session);
 void AddTaskList(Command parent, Session& session);
+void AddTaskErrors(Command parent, Session& session);
 void AddTaskExplain(Command parent, Session& session);
 void AddTaskRunNow(Command parent, Session& session);
 void AddTaskEdit(Command parent, Session& session);

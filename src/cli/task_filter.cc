@@ -11,7 +11,17 @@ void AddFilterFlags(Command& command, TaskFilter* filter) {
                "expired"},
               &filter->state, "Only tasks in this state")
       .Text("-q,--queue", "NAME", &filter->queue, "Only tasks of this queue")
-      .Text("-t,--type", "TYPE", &filter->type, "Only tasks of this type");
+      .Text("-t,--type", "TYPE", &filter->type, "Only tasks of this type")
+      .Text("--tag", "TAG", &filter->tag, "Only tasks with this tag")
+      .Text("--key", "KEY", &filter->key, "Only tasks with this idempotency key")
+      .Text("--worker", "NAME", &filter->worker, "Only tasks that this worker runs")
+      .Text("--error-code", "CODE", &filter->error_code, "Only tasks with this error code")
+      .Text("--fingerprint", "HEX", &filter->fingerprint, "Only tasks that failed alike")
+      .Text("--text", "WORDS", &filter->text, "Only tasks whose error has all of these words")
+      .Text("--enqueued-from", "RFC3339", &filter->enqueued_from, "Enqueued not before this")
+      .Text("--enqueued-to", "RFC3339", &filter->enqueued_to, "Enqueued before this")
+      .Text("--finished-from", "RFC3339", &filter->finished_from, "Ended not before this")
+      .Text("--finished-to", "RFC3339", &filter->finished_to, "Ended before this");
 }
 
 std::string QueryOf(const TaskFilter& filter) {
@@ -24,6 +34,16 @@ std::string QueryOf(const TaskFilter& filter) {
   add("state", filter.state);
   add("queue", filter.queue);
   add("type", filter.type);
+  add("tag", filter.tag);
+  add("key", filter.key);
+  add("worker", filter.worker);
+  add("error_code", filter.error_code);
+  add("fingerprint", filter.fingerprint);
+  add("text", filter.text);
+  add("enqueued_from", filter.enqueued_from);
+  add("enqueued_to", filter.enqueued_to);
+  add("finished_from", filter.finished_from);
+  add("finished_to", filter.finished_to);
   return query;
 }
 

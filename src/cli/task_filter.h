@@ -11,6 +11,16 @@ struct TaskFilter {
   std::string state;
   std::string queue;
   std::string type;
+  std::string tag;
+  std::string key;
+  std::string worker;
+  std::string error_code;
+  std::string fingerprint;
+  std::string text;
+  std::string enqueued_from;
+  std::string enqueued_to;
+  std::string finished_from;
+  std::string finished_to;
 };
 
 /// `filter` must live until the command line is parsed.

@@ -187,6 +187,7 @@ Status Lister::Merge(const TaskQuery& query, const Filter& filter, TaskPage* pag
   for (Source& source : sources_) TREADLE_RETURN_IF_ERROR(offer(&source));
 
   size_t bytes = 0;
+  size_t passed_over = 0;
   for (size_t n = 0; !heads.empty(); ++n) {
     Source* source = heads.top().second;
     const Candidate candidate = source->batch.front();
@@ -206,6 +207,12 @@ Status Lister::Merge(const TaskQuery& query, const Filter& filter, TaskPage* pag
       return {};
     }
     TREADLE_RETURN_IF_ERROR(Show(candidate, query.with_results, &page->tasks));
+    if (!Matches(query, page->tasks.back())) {
+      page->tasks.pop_back();
+      if (++passed_over < kPassedOverMax) continue;
+      page->next = candidate.id;
+      return {};
+    }
     bytes += SizeOf(page->tasks.back());
   }
   return {};

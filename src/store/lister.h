@@ -6,8 +6,8 @@
 // batches. Lanes are found by jumping from one to the next, a search each. So a page costs about as
 // much as there are tasks on it and lanes in the store, however many tasks wait.
 //
-// What no index can rule out is filtered afterwards; after kRowsMax ids a page ends early, with a
-// cursor.
+// What no index can rule out is filtered afterwards; after kRowsMax ids, or kPassedOverMax tasks
+// that had to be read for it, a page ends early, with a cursor.
 #pragma once
 
 #include <deque>
@@ -21,6 +21,7 @@ namespace treadle {
 class Lister {
  public:
   static constexpr size_t kRowsMax = 20'000;
+  static constexpr size_t kPassedOverMax = 5'000;  // tasks that had to be read to be ruled out
   static constexpr size_t kPageBytesMax = size_t{8} << 20;  // of results and error messages
 
   /// `db` must outlive the lister.

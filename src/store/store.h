@@ -76,11 +76,25 @@ struct TaskQuery {
   std::optional<std::string> queue;
   std::optional<std::string> type;
   std::optional<TaskState> state;
+  std::optional<std::string> tag;
+  std::optional<std::string> idempotency_key;
+  std::optional<std::string> worker;  // that runs it
+  std::optional<std::string> error_code;
+  std::optional<uint64_t> fingerprint;  // of its error; see model/fingerprint.h
+  std::vector<std::string> words;       // all of them in its error's code or message, whatever case
+  WallTime enqueued_from;               // these four: 0 is no bound; `from` counts, `to` does not
+  WallTime enqueued_to;
+  WallTime finished_from;
+  WallTime finished_to;
   TaskId before;      // only ids less than this; 0: from the newest
   size_t limit = 50;  // 1..1000
   /// Else `result` stays null. Payloads are never read: `body` has an empty one.
   bool with_results = false;
 };
+
+/// Whether a task is one that the query asks for, as far as what it looks like goes: everything but
+/// cursor and limit. Every Store answers as if it had asked this of each task.
+bool Matches(const TaskQuery& query, const TaskView& task);
 
 struct TaskPage {
   std::vector<TaskView> tasks;  // newest id first

@@ -1,0 +1,145 @@
+// treadle task errors: failures that are alike, counted together
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/table.h"
+#include "cli/task_filter.h"
+#include "cli/units.h"
+#include "client/wire.h"
+
+namespace treadle::cli {
+namespace {
+
+constexpr int64_t kTasksMax = 100'000;  // looked at for one answer
+constexpr size_t kMessageBytes = 70;
+
+struct ErrorsFlags {
+  TaskFilter filter;
+  std::optional<int64_t> limit;
+};
+
+/// Failures that are alike.
+struct Group {
+  int64_t tasks = 0;
+  std::string fingerprint;
+  std::string type;
+  std::string code;
+  std::string message;  // of the newest
+  std::string newest;   // id and end
+  std::string newest_at;
+  std::string oldest_at;
+};
+
+void Note(const JsonValue& task, std::map<std::string, Group>* groups) {
+  const JsonValue* error = task.Find("error");
+  if (error == nullptr) return;
+  Group& group = (*groups)[error->Text("fingerprint")];
+  const std::string at =
+      task.Text("finished_at").empty() ? task.Text("started_at") : task.Text("finished_at");
+  if (group.tasks++ == 0) {  // lists begin with the newest
+    group.fingerprint = error->Text("fingerprint");
+    group.type = task.Text("type");
+    group.code = error->Text("code");
+    group.message = error->Text("message");
+    group.newest = task.Text("id");
+    group.newest_at = at;
+  }
+  group.oldest_at = at;
+}
+
+Result<std::map<std::string, Group>> Collect(Session& session, const TaskFilter& filter,
+                                             int64_t limit, bool* cut) {
+  std::map<std::string, Group> groups;
+  std::string cursor;
+  int64_t seen = 0;
+  do {
+    std::string target = "/v1/tasks?limit=1000&" + QueryOf(filter);
+    if (!cursor.empty()) target += "&cursor=" + wire::PercentEncode(cursor);
+    TREADLE_ASSIGN_OR_RETURN(const JsonDocument page, session.CallJson("GET", target));
+    for (const JsonValue& task : page.root.Find("tasks")->items) Note(task, &groups);
+    seen += static_cast<int64_t>(page.root.Find("tasks")->items.size());
+    cursor = page.root.Text("next_cursor");
+  } while (!cursor.empty() && seen < limit);
+  *cut = !cursor.empty();
+  return groups;
+}
+
+std::string InJson(const Group& group) {
+  return JsonObject()
+      .Text("fingerprint", group.fingerprint)
+      .Integer("tasks", group.tasks)
+      .Text("type", group.type)
+      .Text("code", group.code)
+      .Text("message", group.message)
+      .Text("newest", group.newest)
+      .Text("newest_at", group.newest_at)
+      .Text("oldest_at", group.oldest_at)
+      .Done();
+}
+
+void PrintTable(Session& session, const std::vector<Group>& groups) {
+  using enum Table::Align;
+  Table table({{"TASKS", kRight}, {"TYPE"}, {"CODE"}, {"MESSAGE"}, {"NEWEST"}, {"FINGERPRINT"}});
+  for (const Group& group : groups) {
+    const size_t end = std::min(group.message.find('\n'), kMessageBytes);
+    table.Row({WithCommas(group.tasks),
+               group.type,
+               {group.code, Color::kRed},
+               group.message.substr(0, end),
+               group.newest,
+               group.fingerprint});
+  }
+  session.console().Out(table.ToString(session.console()));
+}
+
+ExitStatus Run(Session& session, ErrorsFlags flags) {
+  if (flags.filter.state.empty()) flags.filter.state = "dead";
+  bool cut = false;
+  const auto collected = Collect(session, flags.filter, flags.limit.value_or(kTasksMax), &cut);
+  if (!collected.ok()) return session.Fail(collected.status());
+  std::vector<Group> groups;
+  for (const auto& [fingerprint, group] : *collected) groups.push_back(group);
+  std::ranges::sort(groups, std::greater(), &Group::tasks);
+  std::vector<std::string> lines;
+  for (const Group& group : groups) lines.push_back(InJson(group));
+  if (session.jsonl()) {
+    for (const std::string& line : lines) session.console().OutLine(line);
+  } else if (session.json()) {
+    const auto whole = ReadJson(JsonObject()
+                                    .Raw("errors", fmt::format("[{}]", fmt::join(lines, ",")))
+                                    .Bool("cut", cut)
+                                    .Done());
+    PrintJson(session, whole.value().root);
+  } else if (groups.empty()) {
+    session.console().Message("no task has failed so");
+  } else {
+    PrintTable(session, groups);
+    session.Hint("  once more, all of one kind:  " +
+                 session.CommandLineFor("bulk redrive --state dead --fingerprint " +
+                                        groups.front().fingerprint));
+  }
+  if (cut) session.console().Message("there are more tasks, which were not counted: see --limit");
+  return ExitStatus::kOk;
+}
+
+}  // namespace
+
+void AddTaskErrors(Command parent, Session& session) {
+  auto flags = std::make_shared<ErrorsFlags>();
+  Command command = parent.Sub("errors", "Count failures that are alike, the most frequent first");
+  AddFilterFlags(command, &flags->filter);
+  command
+      .Number("-n,--limit", &flags->limit, 1, 10'000'000, "Look at so many tasks (default 100000)")
+      .Example("treadle task errors\ntreadle task errors --queue billing --state retrying")
+      .Footer(
+          "Errors are alike if type and code are the same and the messages differ only by "
+          "numbers,\n"
+          "words with digits, and what stands in quotes. Without --state: dead tasks.\n")
+      .Run([flags, &session] { return Run(session, *flags); });
+}
+
+}  // namespace treadle::cli
