@@ -133,6 +133,17 @@ Status Engine::PlanDuplicates(const EnqueueCommand& command, Admission* admissio
   return {};
 }
 
+Status Engine::CheckQueue(const std::string& name) const {
+  const Queue* queue = state_.FindQueue(name);
+  if (strict_queues && (queue == nullptr || queue->policy.deleted))
+    return {Code::kNotFound, "there is no queue " + name +
+                                 ", and this server makes none by a first task (strict_queues); "
+                                 "make it by its policy"};
+  if (queue != nullptr && queue->policy.draining)
+    return {Code::kFailedPrecondition, "queue " + name + " is draining: it accepts no tasks"};
+  return {};
+}
+
 // Of queues and types: known, or not too many of them.
 Status Engine::CheckNames(const EnqueueCommand& command) const {
   // Every new queue or type of a batch costs at most one each per task.
@@ -141,10 +152,7 @@ Status Engine::CheckNames(const EnqueueCommand& command) const {
   if (!strict_queues && !may_be_many) return {};
   for (const NewTask& task : command.tasks) {
     const Queue* queue = state_.FindQueue(task.queue);
-    if (strict_queues && (queue == nullptr || queue->policy.deleted))
-      return {Code::kNotFound, "there is no queue " + task.queue +
-                                   ", and this server makes none by a first task (strict_queues); "
-                                   "make it by its policy"};
+    if (strict_queues) TREADLE_RETURN_IF_ERROR(CheckQueue(task.queue));
     if (may_be_many && (queue == nullptr || state_.FindType(task.type) == 0))
       return {Code::kResourceExhausted, "too many queues or task types: cannot add queue " +
                                             task.queue + " with type " + task.type};
@@ -160,9 +168,7 @@ Status Engine::MakeRoom(const EnqueueCommand& command, Admission* admission) con
     if (i == 0 || task.queue != command.tasks[i - 1].queue) queue = state_.FindQueue(task.queue);
     const Admission::Plan& plan = admission->plans[i];
     if (queue == nullptr || plan.twin || plan.existing != TaskId{}) continue;
-    if (queue->policy.draining)
-      return {Code::kFailedPrecondition,
-              "queue " + queue->name + " is draining: it accepts no tasks"};
+    if (queue->policy.draining) return CheckQueue(queue->name);
     if (queue->policy.capacity == CapacityPolicy{}) continue;
     Incoming& incoming = bounded[queue];
     incoming.tasks += 1;

@@ -36,6 +36,7 @@ Result<TaskStanding> Engine::Edit(const TaskRecord& task, const TaskEdit& edit) 
   TREADLE_RETURN_IF_ERROR(CheckState(task.image, edit));
   TaskImage image = task.image;
   if (edit.queue) {
+    TREADLE_RETURN_IF_ERROR(CheckQueue(*edit.queue));
     TREADLE_ASSIGN_OR_RETURN(const Queue* const queue, QueueFor(*edit.queue));
     image.queue = queue->id;
   }

@@ -51,6 +51,7 @@ CountersAreNow Engine::Retain(const Queue& queue) const {
     const Keep keep = KeepOf(queue.policy.retention, static_cast<TaskState>(kFirstEnded + i));
     auto count = static_cast<int64_t>(ended.tasks());
     auto bytes = static_cast<int64_t>(ended.bytes());
+    if (count == 0) counters.ended[i].from = counters.ended[i].next;  // all have left otherwise
     for (uint64_t& from = counters.ended[i].from; count > 0 && removed < removed_max; ++from) {
       const EndedTasks::Entry& oldest = ended.at(from);
       if (oldest.task == TaskId{}) continue;  // it left before

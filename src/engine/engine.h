@@ -135,6 +135,8 @@ class Engine {
   };
   Result<Admission> Admit(const EnqueueCommand& command) const;
   Status PlanDuplicates(const EnqueueCommand& command, Admission* admission) const;
+  /// Whether a queue of this name takes tasks at all.
+  Status CheckQueue(const std::string& name) const;
   Status CheckNames(const EnqueueCommand& command) const;
   Status MakeRoom(const EnqueueCommand& command, Admission* admission) const;
   void Shed(TaskId id);

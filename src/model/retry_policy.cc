@@ -10,8 +10,9 @@
 namespace treadle {
 namespace {
 
-constexpr size_t kDelaysMax = 100;
-constexpr size_t kCodesMax = 100;
+// Small, for a task may have a policy of its own, and keeps it at hand.
+constexpr size_t kDelaysMax = 32;
+constexpr size_t kCodesMax = 16;
 
 int64_t FullWaitMs(const RetryPolicy& policy, uint32_t failures) {
   const uint32_t n = std::max(failures, 1U);

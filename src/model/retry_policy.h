@@ -33,7 +33,7 @@ struct RetryPolicy {
   Jitter jitter = Jitter::kFull;
   int64_t backoff_base_ms = 500;
   int64_t backoff_cap_ms = 60'000;  // kExponential, kLinear: no wait is longer
-  std::vector<int64_t> delays_ms;   // kListed: 1 to 100 of them; else none
+  std::vector<int64_t> delays_ms;   // kListed: 1 to 32 of them; else none
   uint16_t max_attempts = 20;       // of tasks that do not say it themselves
   int64_t total_ms = 0;             // no attempt begins later than this after the first failure; 0:
                                     // no such bound

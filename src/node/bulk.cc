@@ -58,6 +58,11 @@ Result<BulkView> BulkActions::Stop(uint64_t id) {
   return job->view;
 }
 
+void BulkActions::StopAll() {
+  for (const auto& [id, job] : jobs_)
+    if (job->view.state == BulkView::State::kRunning) End(job, BulkView::State::kStopped);
+}
+
 void BulkActions::NextPage(const JobPtr& job) {
   if (job->view.state != BulkView::State::kRunning) return;
   job->page_at_ms = clock_->MonotonicMs();

@@ -63,6 +63,7 @@ class BulkActions {
   std::vector<BulkView> List() const;
   /// No page begins any more. NOT_FOUND.
   Result<BulkView> Stop(uint64_t id);
+  void StopAll();
 
  private:
   struct Job {

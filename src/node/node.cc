@@ -187,8 +187,10 @@ Status Node::Readiness() const {
 }
 
 void Node::Close(std::function<void()> closed) {
-  executor_->Post(
-      [this, closed = std::move(closed)]() mutable { shard_->Close(std::move(closed)); });
+  executor_->Post([this, closed = std::move(closed)]() mutable {
+    bulk_->StopAll();
+    shard_->Close(std::move(closed));
+  });
 }
 
 const Engine& Node::engine_for_tests() const { return shard_->engine(); }

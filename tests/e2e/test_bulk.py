@@ -93,3 +93,12 @@ def test_the_command_counts_acts_and_says_what_it_did(server):
     assert server.queue("other")["tasks"]["ready"] == 3
     assert len(server.run("bulk", "list", "-o", "jsonl").stdout.splitlines()) == 3
     assert "no bulk action 99" in server.run("bulk", "stop", "99", expect=None).stderr
+
+
+def test_a_server_stops_though_a_bulk_action_runs(server):
+    server.post("/v1/tasks/batch", {"tasks": [{"type": "t"}] * 100})
+    id = bulk(server, "queue=default", action="cancel", rate=1)
+    until(lambda: server.get(f"/v1/bulk/{id}").json["changed"])
+    assert server.stop() == 0
+    server.restart()
+    assert server.get(f"/v1/bulk/{id}").status == 404

@@ -35,7 +35,8 @@ def test_a_waiting_task_is_cancelled_at_once_and_stays_so_through_a_crash(server
     stand(server, id, "cancel", {"reason": "no longer wanted"})
     crash(server)
     task = server.task(id)
-    assert (task["state"], task["error"]) == ("cancelled", {"code": "asked", "message": "no longer wanted"})
+    error = task["error"]
+    assert (task["state"], error["code"], error["message"]) == ("cancelled", "asked", "no longer wanted")
     assert server.worker().exchange()["leases"] == []
     assert server.queue()["tasks"]["cancelled"] == 1
     assert [each["id"] for each in server.get("/v1/tasks?state=cancelled").json["tasks"]] == [id]
@@ -113,6 +114,13 @@ def test_a_task_moves_to_another_queue_with_its_age_and_payload(server):
     leases = server.worker(queues=("default", "other")).lease(want=2)
     assert [(each["id"], each["payload"]) for each in leases] == [(first, "first"), (second, "second")]
     assert server.queue()["removed"]["moved"] == 1 and server.queue("other")["accepted"] == 2
+
+
+def test_a_task_does_not_move_to_a_queue_that_drains(server):
+    server.call("PUT", "/v1/queues/other", {"draining": True})
+    id = server.enqueue()
+    answer = server.call("PATCH", f"/v1/tasks/{id}", {"queue": "other"})
+    assert answer.status == 409 and "draining" in answer.detail
 
 
 def test_a_moved_task_is_in_lists_once(server):

@@ -98,7 +98,7 @@ def test_a_program_whose_task_is_cancelled_is_stopped_and_the_task_is_cancelled(
         until(lambda: quick.task(id)["state"] == "running")
         quick.run("task", "cancel", id, "--reason", "a test")
         task = until(lambda: quick.task(id), lambda task: task["state"] == "cancelled")
-    assert task["error"] == {"code": "asked", "message": "a test"}
+    assert (task["error"]["code"], task["error"]["message"]) == ("asked", "a test")
 
 
 def test_a_program_is_stopped_when_the_time_of_its_attempt_is_over(quick):
