@@ -51,12 +51,27 @@ void Producer::SendBatch() {
     task.priority = static_cast<uint8_t>(random.Below(10));
     task.max_attempts = static_cast<uint16_t>(3 + random.Below(10));
     if (random.OneIn(5)) task.delay_ms = static_cast<int64_t>(random.Below(5'000));
+    SetTerms(&task);
     const std::string key = name_ + "-" + std::to_string(sent_ + i);
     const size_t bytes = random.OneIn(20) ? random.Below(20'000) : random.Below(100);
     task.body = BodyOf("\"" + key + std::string(bytes, '.') + "\"", key);
     batch_.push_back(std::move(task));
   }
   SendNow();
+}
+
+// What only some tasks have.
+void Producer::SetTerms(NewTask* task) {
+  SeededRandom& random = scheduler_->random;
+  if (random.OneIn(8)) task->expires_ms = static_cast<int64_t>(100 + random.Below(20'000));
+  if (random.OneIn(8)) task->deadline_ms = static_cast<int64_t>(500 + random.Below(60'000));
+  if (random.OneIn(6)) task->attempt_timeout_ms = static_cast<int64_t>(50 + random.Below(5'000));
+  if (random.OneIn(6)) task->unique = static_cast<Unique>(1 + random.Below(3));
+  if (!random.OneIn(5)) return;
+  RetryPolicy& retry = task->retry.emplace();
+  retry.backoff = static_cast<Backoff>(1 + random.Below(3));
+  retry.jitter = static_cast<Jitter>(1 + random.Below(3));
+  retry.total_ms = random.OneIn(2) ? 30'000 : 0;
 }
 
 void Producer::SendNow() {
@@ -82,8 +97,7 @@ void Producer::OnReply(const Result<EnqueueReply>& reply) {
     return;
   }
   for (size_t i = 0; i < batch_.size(); ++i)
-    history_->Accepted(batch_[i].body->idempotency_key, reply->tasks[i].id,
-                       batch_[i].body->payload);
+    history_->Accepted(batch_[i], reply->tasks[i].id, scheduler_->MonotonicMs());
   sent_ += batch_.size();
   lane_->PostAfter(static_cast<int64_t>(scheduler_->random.Below(300)), [this] { SendBatch(); });
 }
@@ -148,7 +162,7 @@ void Worker::OnReply(const Result<ExchangeReply>& reply) {
 }
 
 void Worker::Work(const Leased& lease) {
-  history_->Leased(lease);
+  history_->Leased(lease, scheduler_->MonotonicMs());
   scheduler_->Trace("leased", lease.token.task.packed, lease.token.attempt);
   held_[lease.token] = true;
   const auto work_ms = static_cast<int64_t>(scheduler_->random.Below(200));
@@ -159,7 +173,15 @@ void Worker::Work(const Leased& lease) {
     const uint64_t draw = scheduler_->random.Below(20);
     report.kind = draw == 0   ? Report::Kind::kReleased
                   : draw <= 3 ? Report::Kind::kFailed
+                  : draw == 4 ? Report::Kind::kSnoozed
+                  : draw == 5 ? Report::Kind::kDiscarded
                               : Report::Kind::kCompleted;
+    if (report.kind == Report::Kind::kSnoozed)
+      report.delay_ms = static_cast<int64_t>(scheduler_->random.Below(3'000));
+    if (report.kind == Report::Kind::kDiscarded) {
+      report.error = std::make_shared<TaskError>(TaskError{"discarded", "not wanted"});
+      history_->Discarding(token.task);
+    }
     if (report.kind == Report::Kind::kFailed) return ReportFailure(token);
     if (report.kind == Report::Kind::kCompleted)
       report.result = std::make_shared<TaskResult>(

@@ -48,6 +48,7 @@ class Producer {
 
  private:
   void SendBatch();
+  void SetTerms(NewTask* task);
   void SendNow();
   void OnReply(const Result<EnqueueReply>& reply);
 

@@ -14,10 +14,12 @@ namespace treadle::sim {
 
 class History {
  public:
-  /// An enqueue was acknowledged.
-  void Accepted(const std::string& key, TaskId id, const std::string& payload);
+  /// An enqueue was acknowledged. `now_ms` is the time by which all live.
+  void Accepted(const NewTask& task, TaskId id, int64_t now_ms);
   /// A worker was given a lease.
-  void Leased(const treadle::Leased& lease);
+  void Leased(const treadle::Leased& lease, int64_t now_ms);
+  /// A worker is about to report that it discards a task.
+  void Discarding(TaskId id) { may_be_cancelled_.insert(id); }
   /// A worker's report was acknowledged.
   void Reported(const Report& report, const Status& status);
   /// Someone is about to ask this of a task; from now on it may happen at any time.
@@ -39,6 +41,9 @@ class History {
   std::map<TaskId, std::set<std::string>> payloads_;  // that it may have
   std::set<TaskId> may_be_cancelled_;                 // someone asked for it, ever
   std::set<TaskId> may_be_deleted_;
+  std::set<TaskId> may_be_redriven_;
+  std::map<TaskId, int64_t> expires_ms_;  // the last moment at which a lease may arrive
+  std::map<TaskId, int64_t> deadline_ms_;
   std::set<TaskId> cancelled_;                 // acknowledged, and nobody asked to redrive it since
   std::set<TaskId> deleted_;                   // acknowledged
   std::map<TaskId, uint32_t> newest_attempt_;  // of the leases that were delivered
