@@ -12,6 +12,7 @@ constexpr size_t kPage = 500;       // tasks; their commands join one batch
 constexpr size_t kRunningMax = 10;  // jobs
 constexpr size_t kKept = 100;       // jobs that are remembered
 constexpr int64_t kPagesPerSecond = 10;
+constexpr int64_t kStoreWaitMs = 60'000;  // for a checkpoint; longer, and the disk is full
 
 size_t PageSize(int64_t rate) {
   if (rate == 0) return kPage;
@@ -70,10 +71,15 @@ void BulkActions::NextPage(const JobPtr& job) {
   query.before = job->before;
   query.limit = job->view.request.count_only ? kPage : PageSize(job->view.request.rate);
   query.with_results = false;
-  shard_->List(std::move(query), [this, job](const Result<ListReply>& list) {
-    if (!list.ok()) return End(job, BulkView::State::kFailed, list.status().message());
-    OnPage(job, list->page);
-  });
+  // It is about all that was there when it began, and about nothing that came later.
+  const int64_t wait_ms = job->before == TaskId{} ? kStoreWaitMs : 0;
+  shard_->List(
+      std::move(query),
+      [this, job](const Result<ListReply>& list) {
+        if (!list.ok()) return End(job, BulkView::State::kFailed, list.status().message());
+        OnPage(job, list->page);
+      },
+      wait_ms);
 }
 
 void BulkActions::OnPage(const JobPtr& job, const TaskPage& page) {

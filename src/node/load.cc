@@ -6,11 +6,6 @@
 #include "node/shard.h"
 
 namespace treadle {
-namespace {
-
-constexpr int64_t kListWaitMs = 200;
-
-}  // namespace
 
 void Shard::Load(std::vector<TaskId> tasks, Then then) {
   auto job = std::make_shared<LoadJob>();
@@ -82,15 +77,15 @@ void Shard::TakeIn(TaskId id, const TaskRecord* record) {
   engine.Bury(id, {"payload_damaged", "the payload in the store does not match its SHA-256"});
 }
 
-void Shard::List(TaskQuery query, Callback<ListReply> done) {
+void Shard::List(TaskQuery query, Callback<ListReply> done, int64_t wait_ms) {
   if (failed_) return;
   const uint64_t wanted = next_frame_ - (effects_.empty() ? 1 : 0);
   auto read = std::make_shared<std::function<void()>>(
       [this, query = std::move(query), done = std::move(done)] { ReadList(query, done); });
-  if (stored_frame_ >= wanted) return (*read)();
+  if (stored_frame_ >= wanted || wait_ms == 0) return (*read)();
   lists_.push_back({wanted, read});
   Checkpoint();
-  env_.shard->PostAfter(kListWaitMs, [read] {
+  env_.shard->PostAfter(wait_ms, [read] {
     if (const auto run = std::exchange(*read, nullptr)) run();
   });
 }
