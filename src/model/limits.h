@@ -22,6 +22,14 @@ inline constexpr size_t kExchangeLeases =
 inline constexpr size_t kExchangeQueues = 100;  // queues, and types, that one exchange names
 inline constexpr size_t kExchangeLanes =
     1'000;  // and their product: a parked exchange stands in so many lines
+inline constexpr size_t kContractVersions = 4;  // of a type, side by side
+inline constexpr size_t kContracts = 2'000;     // versions of all types
+inline constexpr size_t kSchemaBytes = size_t{64} << 10;
+inline constexpr size_t kSubschemas = 5'000;  // of a schema
+inline constexpr size_t kPatterns = 100;      // of a schema
+inline constexpr size_t kPatternBytes = 1'024;
+inline constexpr size_t kContractErrorCodes = 100;
+inline constexpr size_t kDescriptionBytes = 1'024;  // of a contract, or of one of its error codes
 inline constexpr size_t kQueues = 100'000;
 inline constexpr size_t kTypes = 100'000;
 inline constexpr uint8_t kPriorityMax = 9;

@@ -15,6 +15,7 @@ from pathlib import Path
 ARROWS = {
     "base": "",
     "model": "base",
+    "contract": "base model",
     "engine": "base model",
     "journal": "base model engine",
     "store": "base model engine",
@@ -22,11 +23,11 @@ ARROWS = {
     "security": "base model",
     "node": "base model engine journal store telemetry",
     "http": "base",
-    "api": "base model engine journal store node http security telemetry",
+    "api": "base model contract engine journal store node http security telemetry",
     "client": "base model http",
     "worker": "base model http telemetry client",
     "cli": "base model http telemetry client worker",
-    "app": "base model engine journal store telemetry security node http api client worker cli",
+    "app": "base model contract engine journal store telemetry security node http api client worker cli",
 }
 
 # Who may include the SDK's public headers (include/treadle). They include nothing but one another.

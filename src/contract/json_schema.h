@@ -1,0 +1,43 @@
+// JsonSchema: a JSON Schema (draft 7), ready to check values with.
+//
+// valijson reads the keywords; the walk over a value is our own, by valijson's visitor, because
+// what it checks comes from outside (docs/architecture.md, "Contracts"): regular expressions are
+// RE2's, which take time linear in the text; the work for one value is bounded by its size; the
+// first fault is told with its path, in plain words. `format` and `content…` are notes, as draft 7
+// has it.
+//
+// Immutable: any thread, also several at once. Nothing throws.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+
+namespace treadle {
+
+class SchemaTable;  // schema_table.h
+
+class JsonSchema {
+ public:
+  /// `name` stands for the schema in errors. INVALID_ARGUMENT, with the path: `text` is no schema
+  /// of draft 7 ("input_schema.properties.price.type must be …"), refers to something outside of
+  /// itself, or goes beyond a bound of model/limits.h.
+  static Result<std::shared_ptr<const JsonSchema>> Compile(std::string_view text,
+                                                           std::string_view name);
+  ~JsonSchema();
+  JsonSchema(const JsonSchema&) = delete;
+  JsonSchema& operator=(const JsonSchema&) = delete;
+
+  /// OK, or INVALID_ARGUMENT with the path of the first fault below `name`:
+  /// "payload.items[3].price must be a number". `json` must be valid JSON; what this program cannot
+  /// hold (a number beyond a double, half a surrogate pair) is a fault too.
+  Status Check(std::string_view json, std::string_view name) const;
+
+ private:
+  explicit JsonSchema(std::unique_ptr<const SchemaTable> table);
+  const std::unique_ptr<const SchemaTable> table_;
+};
+
+}  // namespace treadle
