@@ -82,6 +82,7 @@ struct Leased {
   int64_t timeout_ms = 0;  // from now until the lease is revoked, however often it is renewed
   WallTime deadline_at;    // of the task; 0: none
   WallTime enqueued_at;
+  uint32_t contract = 0;  // the version that its payload fits; 0: none
   std::shared_ptr<const TaskBody> body;
 };
 
@@ -162,6 +163,12 @@ struct TaskReasons {
 struct TypeView {
   std::string name;
   TypePolicy policy;
+};
+
+/// Of a task: its type, and the version of that type's contract that it was enqueued with.
+struct ContractName {
+  std::string type;
+  uint32_t version = 0;
 };
 
 /// A lease, and who has it or had it.

@@ -1,6 +1,7 @@
 // Configure: the policy of a queue, or of a task type, that is there or not yet.
 
 #include "engine/engine.h"
+#include "model/limits.h"
 #include "model/validate.h"
 
 namespace treadle {
@@ -27,9 +28,23 @@ Result<QueueView> Engine::DeleteQueue(const std::string& name) {
   return view;
 }
 
+// Schemas are the one thing of a type that is large.
+Status Engine::CheckContracts(const std::string& type, size_t contracts) const {
+  const TypeId known = state_.FindType(type);
+  const size_t before = known == 0 ? 0 : state_.type_policy(known).contracts.size();
+  if (contracts <= before) return {};
+  size_t all = contracts - before;
+  for (TypeId each = 1; each <= state_.types(); ++each)
+    all += state_.type_policy(each).contracts.size();
+  if (all <= limits::kContracts) return {};
+  return {Code::kResourceExhausted, "there are " + std::to_string(limits::kContracts) +
+                                        " contracts: remove some that no task needs any more"};
+}
+
 Result<TypeView> Engine::ConfigureType(const std::string& name, const TypePolicy& policy) {
   TREADLE_RETURN_IF_ERROR(ValidateName("type", name));
   TREADLE_RETURN_IF_ERROR(Validate(policy));
+  TREADLE_RETURN_IF_ERROR(CheckContracts(name, policy.contracts.size()));
   TREADLE_ASSIGN_OR_RETURN(const TypeId id, TypeFor(name));
   Emit(TypeIsNow{.id = id, .name = name, .policy = policy});
   return GetType(name);

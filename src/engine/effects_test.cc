@@ -85,6 +85,7 @@ TEST(Effects, EachPartOfAChangeIsThereOrNot) {
                                                            .deadline = {-4},
                                                            .attempt_timeout_ms = 5,
                                                            .retry = SomeRetry(),
+                                                           .contract = 300,
                                                            .first_failure = {6}});
     const TaskIsNow again = RoundTrip(effect);
     ASSERT_EQ(again.terms != nullptr, effect.terms != nullptr);
@@ -107,6 +108,23 @@ TEST(Effects, EachPartOfAChangeIsThereOrNot) {
       EXPECT_EQ(*again.result, *effect.result);
     }
   }
+}
+
+TEST(Effects, ContractsOfATypeComeBackWhole) {
+  TypeIsNow type{.id = 5, .name = "order"};
+  PutContract(&type.policy.contracts, std::make_shared<TypeContract>(TypeContract{.version = 1}));
+  PutContract(&type.policy.contracts,
+              std::make_shared<TypeContract>(TypeContract{
+                  .version = 4'000'000'000,
+                  .description = "with a price",
+                  .input_schema = R"({"type":"object"})",
+                  .output_schema = "true",
+                  .priority = 0,
+                  .codes = {{"sold_out", CodeRetry::kNever, "no more of it"},
+                            {"busy", CodeRetry::kAlways, ""}}}));
+  const TypeIsNow again = RoundTrip(type);
+  EXPECT_EQ(again.policy, type.policy);
+  EXPECT_EQ(again.policy.contracts[0]->version, 4'000'000'000);
 }
 
 TEST(Effects, QueuesKeysAndCountersComeBackWhole) {

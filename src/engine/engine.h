@@ -84,6 +84,8 @@ class Engine {
   std::vector<QueueView> Queues() const;
   Result<TypeView> GetType(std::string_view name) const;
   std::vector<TypeView> Types() const;
+  /// The contract that holds for a task; nothing if it has none, or is not in memory.
+  std::optional<ContractName> ContractOf(TaskId id) const;
   /// The state of a task if it is in memory: exact for all that are not terminal.
   const TaskSlot* Peek(TaskId id) const { return state_.Find(id); }
   bool HasReady(std::string_view queue, std::string_view type) const;
@@ -122,6 +124,7 @@ class Engine {
 
   Result<const Queue*> QueueFor(const std::string& name);
   Result<TypeId> TypeFor(const std::string& name);
+  Status CheckContracts(const std::string& type, size_t contracts) const;
 
   /// How a batch is taken in.
   struct Admission {
@@ -144,7 +147,8 @@ class Engine {
   ShardTime KeyEnd(const NewTask& task, const Queue& queue) const;
   /// Lets go of the key of a task that holds it as long as this lasts.
   void ReleaseKey(const TaskImage& image, Unique by_now);
-  std::shared_ptr<const TaskTerms> TermsFor(const NewTask& task, const IdempotencyId& key) const;
+  std::shared_ptr<const TaskTerms> TermsFor(const NewTask& task, const IdempotencyId& key);
+  uint8_t PriorityOf(const NewTask& task, TypeId type) const;
   TaskId EnqueueOne(const NewTask& task, const EnqueueCommand::Key& key, const Queue& queue,
                     TypeId type);
 
@@ -169,6 +173,9 @@ class Engine {
   /// What holds for a task: its own, else its type's, else its queue's.
   const RetryPolicy& RetryOf(const TaskImage& image, const TaskTerms* terms) const;
   int64_t AttemptTimeoutMs(const TaskImage& image, const TaskTerms* terms) const;
+  /// Whether there may be another attempt after this error; its policy and its contract say so.
+  bool MayRetryAfter(const TaskImage& image, const TaskTerms* terms, std::string_view error_code,
+                     bool worker_asks) const;
   void MakeReady(const TaskImage& task);
   void LoseLease(const TaskSlot& task);
   void End(TaskImage image, TaskState state, std::shared_ptr<const TaskError> error,
@@ -191,6 +198,7 @@ class Engine {
   std::vector<HeldLease> lost_;
   std::vector<HeldLease> cancel_requests_;
   std::vector<TaskId> ended_;
+  std::shared_ptr<const TaskTerms> contract_alone_;  // of the last task that had no other terms
 };
 
 }  // namespace treadle

@@ -19,7 +19,8 @@ void HashTerms(const NewTask& task, ByteWriter* out) {
                         .deadline = {task.deadline_ms},
                         .attempt_timeout_ms = task.attempt_timeout_ms,
                         .retry = task.retry,
-                        .unique = task.unique};
+                        .unique = task.unique,
+                        .contract = task.contract_was_asked_for ? task.contract : 0};
   EncodeTerms(asked, out);
 }
 
@@ -34,7 +35,7 @@ uint64_t RequestHash(const NewTask& task) {
   out.U16(task.max_attempts);
   out.Signed(task.run_at.ms);
   out.Signed(task.delay_ms);
-  if (task.has_terms()) HashTerms(task, &out);
+  if (task.asks_for_terms() || task.contract_was_asked_for) HashTerms(task, &out);
   EncodeTexts(task.body->tags, &out);
   const Sha256 digest = Sha256Of(asked);
   uint64_t hash = 0;
@@ -108,7 +109,7 @@ TaskId Engine::EnqueueOne(const NewTask& task, const EnqueueCommand::Key& key, c
   image.id = state_.next_task();
   image.queue = queue.id;
   image.type = type;
-  image.priority = task.priority;
+  image.priority = PriorityOf(task, type);
   image.enqueued_at = time_.wall;
   std::shared_ptr<const TaskTerms> terms;
   if (task.has_terms()) terms = TermsFor(task, key.id);
@@ -143,7 +144,7 @@ void Engine::ReleaseKey(const TaskImage& image, Unique by_now) {
 // What is asked for by the wall clock happens by shard time: both agree now, and only one of them
 // cannot jump.
 std::shared_ptr<const TaskTerms> Engine::TermsFor(const NewTask& task,
-                                                  const IdempotencyId& key) const {
+                                                  const IdempotencyId& key) {
   auto terms = std::make_shared<TaskTerms>();
   const auto set = [&](WallTime at, int64_t in_ms, WallTime* shown, ShardTime* when) {
     if (at.ms == 0 && in_ms == 0) return;
@@ -156,7 +157,19 @@ std::shared_ptr<const TaskTerms> Engine::TermsFor(const NewTask& task,
   terms->retry = task.retry;
   terms->unique = task.unique;
   if (task.unique != Unique::kNo) terms->unique_key = key;
-  return terms;
+  terms->contract = task.contract;
+  // Most tasks of a contract have nothing else: they share what says so.
+  if (task.asks_for_terms()) return terms;
+  if (contract_alone_ == nullptr || contract_alone_->contract != task.contract)
+    contract_alone_ = std::move(terms);
+  return contract_alone_;
+}
+
+uint8_t Engine::PriorityOf(const NewTask& task, TypeId type) const {
+  if (!task.priority_was_left_open) return task.priority;
+  const TypeContract* const contract =
+      FindContract(state_.type_policy(type).contracts, task.contract);
+  return contract == nullptr ? task.priority : contract->priority.value_or(task.priority);
 }
 
 Result<const Queue*> Engine::QueueFor(const std::string& name) {

@@ -17,6 +17,19 @@ int64_t Engine::AttemptTimeoutMs(const TaskImage& image, const TaskTerms* terms)
   return state_.queue(image.queue).policy.attempt_timeout_ms;
 }
 
+// What the contract says stands beside what the policy says; "never" of either is final.
+bool Engine::MayRetryAfter(const TaskImage& image, const TaskTerms* terms,
+                           std::string_view error_code, bool worker_asks) const {
+  auto said = CodeRetry::kDefault;
+  if (terms != nullptr && terms->contract != 0) {
+    const TypeContracts& contracts = state_.type_policy(image.type).contracts;
+    if (const TypeContract* const contract = FindContract(contracts, terms->contract))
+      said = contract->RetryAfter(error_code);
+  }
+  return said != CodeRetry::kNever &&
+         MayRetry(RetryOf(image, terms), error_code, worker_asks || said == CodeRetry::kAlways);
+}
+
 void Engine::Fail(TaskImage image, std::shared_ptr<const TaskError> error, bool may_retry,
                   std::optional<int64_t> delay_ms) {
   // However the attempt ended, there is no other; why it was cancelled stays to be read.
@@ -26,7 +39,7 @@ void Engine::Fail(TaskImage image, std::shared_ptr<const TaskError> error, bool 
   const uint64_t random = Mix64(time_.random ^ Mix64(image.id.packed));
   const int64_t wait_ms = delay_ms ? *delay_ms : BackoffMs(policy, image.spent(), random);
   TaskIsNow failed{.image = image, .error = error};
-  if (!MayRetry(policy, error->code, may_retry) || image.spent() >= image.max_attempts ||
+  if (!MayRetryAfter(image, terms, error->code, may_retry) || image.spent() >= image.max_attempts ||
       !BoundRetryTime(policy.total_ms, wait_ms, &failed))
     return End(image, TaskState::kDead, std::move(error), nullptr);
   failed.image.exchange = 0;

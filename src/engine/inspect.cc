@@ -117,6 +117,14 @@ std::vector<TypeView> Engine::Types() const {
   return views;
 }
 
+std::optional<ContractName> Engine::ContractOf(TaskId id) const {
+  const TaskSlot* const task = state_.Find(id);
+  if (task == nullptr) return std::nullopt;
+  const TaskTerms* const terms = state_.TermsOf(task->image);
+  if (terms == nullptr || terms->contract == 0) return std::nullopt;
+  return ContractName{state_.type_name(task->image.type), terms->contract};
+}
+
 std::vector<QueueView> Engine::Queues() const {
   std::vector<QueueView> views;
   for (QueueId id = 1; id <= state_.queues(); ++id) {

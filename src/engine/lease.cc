@@ -149,6 +149,7 @@ Leased Engine::Describe(const TaskSlot& task) const {
                 .timeout_ms = std::max<int64_t>(end_ms - state_.now().ms, 1),
                 .deadline_at = terms == nullptr ? WallTime{} : terms->deadline_at,
                 .enqueued_at = task.image.enqueued_at,
+                .contract = terms == nullptr ? 0 : terms->contract,
                 .body = task.HasBody() ? task.parts->body : nullptr};
 }
 

@@ -56,6 +56,37 @@ std::optional<RetryPolicy> DecodeOptionalRetry(ByteReader* in) {
   return DecodeRetry(in);
 }
 
+void EncodeContract(const TypeContract& contract, ByteWriter* out) {
+  out->Varint(contract.version);
+  out->Bytes(contract.description);
+  out->Bytes(contract.input_schema);
+  out->Bytes(contract.output_schema);
+  out->U8(contract.priority ? *contract.priority + 1 : 0);
+  out->Varint(contract.codes.size());
+  for (const ContractCode& code : contract.codes) {
+    out->Bytes(code.code);
+    out->U8(static_cast<uint8_t>(code.retry));
+    out->Bytes(code.description);
+  }
+}
+
+std::shared_ptr<const TypeContract> DecodeContract(ByteReader* in) {
+  auto contract = std::make_shared<TypeContract>();
+  contract->version = static_cast<uint32_t>(in->Varint());
+  contract->description = in->Bytes();
+  contract->input_schema = in->Bytes();
+  contract->output_schema = in->Bytes();
+  if (const uint8_t priority = in->U8(); priority > 0) contract->priority = priority - 1;
+  for (uint64_t left = in->Varint(); left > 0 && !in->failed(); --left) {
+    ContractCode& code = contract->codes.emplace_back();
+    code.code = in->Bytes();
+    code.retry = static_cast<CodeRetry>(in->U8());
+    if (CodeRetryName(code.retry).empty()) in->Raw(SIZE_MAX);
+    code.description = in->Bytes();
+  }
+  return contract;
+}
+
 }  // namespace
 
 void EncodePolicy(const QueuePolicy& policy, ByteWriter* out) {
@@ -104,6 +135,8 @@ void EncodeTypePolicy(const TypePolicy& policy, ByteWriter* out) {
   out->U8(kTypePolicyVersion);
   EncodeOptionalRetry(policy.retry, out);
   out->Signed(policy.attempt_timeout_ms);
+  out->Varint(policy.contracts.size());
+  for (const auto& contract : policy.contracts) EncodeContract(*contract, out);
 }
 
 TypePolicy DecodeTypePolicy(ByteReader* in) {
@@ -111,6 +144,8 @@ TypePolicy DecodeTypePolicy(ByteReader* in) {
   TypePolicy policy;
   policy.retry = DecodeOptionalRetry(in);
   policy.attempt_timeout_ms = in->Signed();
+  for (uint64_t left = in->Varint(); left > 0 && !in->failed(); --left)
+    policy.contracts.push_back(DecodeContract(in));
   return policy;
 }
 
@@ -122,6 +157,7 @@ void EncodeTerms(const TaskTerms& terms, ByteWriter* out) {
   out->Signed(terms.deadline.ms);
   out->Signed(terms.attempt_timeout_ms);
   EncodeOptionalRetry(terms.retry, out);
+  out->Varint(terms.contract);
   out->Signed(terms.first_failure.ms);
   out->U8(static_cast<uint8_t>(terms.unique));
   for (const uint64_t half : terms.unique_key) out->U64(half);
@@ -136,6 +172,7 @@ std::shared_ptr<const TaskTerms> DecodeTerms(ByteReader* in) {
   terms->deadline = {in->Signed()};
   terms->attempt_timeout_ms = in->Signed();
   terms->retry = DecodeOptionalRetry(in);
+  terms->contract = static_cast<uint32_t>(in->Varint());
   terms->first_failure = {in->Signed()};
   terms->unique = static_cast<Unique>(in->U8());
   if (terms->unique > Unique::kDone) in->Raw(SIZE_MAX);  // fails the reader

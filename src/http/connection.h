@@ -42,6 +42,7 @@ class Connection final : public ResponderSink, public std::enable_shared_from_th
 
   void Deliver(uint64_t serial, Response response, Done done) override;
   void WatchDisconnect(uint64_t serial, std::function<void()> gone) override;
+  void Run(std::function<void()> work) override { loop_->Execute(std::move(work)); }
 
  private:
   enum class State { kReceiving, kHandling, kWriting, kLingering, kClosed };

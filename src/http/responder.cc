@@ -33,6 +33,11 @@ void Responder::OnDisconnect(std::function<void()> gone) {
   sink_->WatchDisconnect(serial_, std::move(gone));
 }
 
+void Responder::Run(std::function<void()> work) {
+  TREADLE_CHECK(sink_ != nullptr);
+  sink_->Run(std::move(work));
+}
+
 void Responder::SendUnanswered() {
   if (sink_ == nullptr) return;
   Send(ProblemResponse(Status(Code::kInternal, "the server gave up on this request")));

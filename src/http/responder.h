@@ -24,6 +24,7 @@ class ResponderSink {
   /// otherwise.
   virtual void Deliver(uint64_t serial, Response response, Done done) = 0;
   virtual void WatchDisconnect(uint64_t serial, std::function<void()> gone) = 0;
+  virtual void Run(std::function<void()> work) = 0;
 };
 
 class Responder {
@@ -48,6 +49,10 @@ class Responder {
   /// is about to Send(). A peer that pipelines more than 64 KiB behind a waiting request is not
   /// watched.
   void OnDisconnect(std::function<void()> gone);
+
+  /// Runs `work` on the server's thread of this connection, for callbacks that come on a thread that
+  /// must not be kept; on the calling one when the server has ended.
+  void Run(std::function<void()> work);
 
  private:
   void SendUnanswered();

@@ -11,6 +11,7 @@ class RecordingSink final : public ResponderSink {
  public:
   void Deliver(uint64_t, Response response, Done) override { answer = std::move(response); }
   void WatchDisconnect(uint64_t, std::function<void()>) override {}
+  void Run(std::function<void()> work) override { work(); }
 
   std::optional<Response> answer;
 };

@@ -1,5 +1,7 @@
 #include "model/queue_policy.h"
 
+#include <algorithm>
+
 #include "model/range.h"
 
 namespace treadle {
@@ -31,7 +33,14 @@ Status Validate(const QueuePolicy& policy) {
 
 Status Validate(const TypePolicy& policy) {
   if (policy.retry) TREADLE_RETURN_IF_ERROR(Validate(*policy.retry, "retry."));
-  return ValidateAttemptTimeout(policy.attempt_timeout_ms);
+  TREADLE_RETURN_IF_ERROR(ValidateAttemptTimeout(policy.attempt_timeout_ms));
+  return Validate(policy.contracts);
+}
+
+bool TypePolicy::operator==(const TypePolicy& other) const {
+  return retry == other.retry && attempt_timeout_ms == other.attempt_timeout_ms &&
+         std::ranges::equal(contracts, other.contracts,
+                            [](const auto& a, const auto& b) { return *a == *b; });
 }
 
 Status ValidateAttemptTimeout(int64_t timeout_ms) {

@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "model/retry_policy.h"
+#include "model/type_contract.h"
 
 namespace treadle {
 
@@ -60,8 +61,9 @@ struct QueuePolicy {
 struct TypePolicy {
   std::optional<RetryPolicy> retry;
   int64_t attempt_timeout_ms = 0;  // 0: not set
+  TypeContracts contracts;
 
-  bool operator==(const TypePolicy&) const = default;
+  bool operator==(const TypePolicy& other) const;
 };
 
 /// INVALID_ARGUMENT names the field that is out of its range.

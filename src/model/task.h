@@ -108,6 +108,7 @@ struct TaskTerms {
   std::optional<RetryPolicy> retry;  // instead of its type's and its queue's
   Unique unique = Unique::kNo;
   std::array<uint64_t, 2> unique_key{};  // unless kNo: the identity of its key
+  uint32_t contract = 0;    // the version of its type's contract that its payload fits; 0: none
   ShardTime first_failure;  // set if its retry policy bounds the total time; 0: has not failed yet
 
   bool operator==(const TaskTerms&) const = default;
@@ -195,8 +196,12 @@ struct NewTask {
   int64_t idempotency_window_ms = 0;  // 0: the queue's
   OnDuplicate on_duplicate = OnDuplicate::kReturn;
   Unique unique = Unique::kNo;  // else its key has no window
+  uint32_t contract = 0;  // the version of its type's contract that its payload fits; 0: none
+  bool contract_was_asked_for = false;     // by its producer; else it was found
+  bool priority_was_left_open = false;     // its contract's, if that has one
 
-  bool has_terms() const {
+  bool has_terms() const { return asks_for_terms() || contract != 0; }
+  bool asks_for_terms() const {
     return unique != Unique::kNo || expires_at.ms != 0 || expires_ms != 0 || deadline_at.ms != 0 ||
            deadline_ms != 0 || attempt_timeout_ms != 0 || retry.has_value();
   }

@@ -149,6 +149,13 @@ void Node::DeleteQueue(std::string name, Callback<QueueView> done) {
   });
 }
 
+void Node::Contracts(std::vector<TaskId> tasks,
+                     std::function<void(std::vector<std::optional<ContractName>>)> done) {
+  executor_->Post([this, tasks = std::move(tasks), done = std::move(done)] {
+    shard_->Contracts(tasks, done);
+  });
+}
+
 void Node::Pause(std::string name, bool paused, Callback<QueueView> done) {
   executor_->Post([this, name = std::move(name), paused, done = std::move(done)]() mutable {
     shard_->Pause(name, paused, std::move(done));

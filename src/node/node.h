@@ -144,6 +144,10 @@ class Node {
                      Callback<TypeView> done);
   /// FAILED_PRECONDITION: it has tasks. NOT_FOUND.
   void DeleteQueue(std::string name, Callback<QueueView> done);
+  /// The contracts of those of `tasks` that have one and are in memory, in their order. Rests on no
+  /// frame: it is told before what it tells of is durable.
+  void Contracts(std::vector<TaskId> tasks,
+                 std::function<void(std::vector<std::optional<ContractName>>)> done);
   /// NOT_FOUND: there is no such queue.
   void Pause(std::string name, bool paused, Callback<QueueView> done);
 

@@ -59,6 +59,8 @@ class Shard {
   void GetType(const std::string& name, Callback<TypeView> done);
   void ConfigureType(const std::string& name, const std::function<Status(TypePolicy*)>& edit,
                      Callback<TypeView> done);
+  void Contracts(const std::vector<TaskId>& tasks,
+                 const std::function<void(std::vector<std::optional<ContractName>>)>& done);
   void Pause(const std::string& name, bool paused, Callback<QueueView> done);
   void Exchange(Waiters::Job job);
   void Abandon(uint64_t ticket);
