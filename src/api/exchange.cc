@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "api/contract_in.h"
 #include "api/exchange_in.h"
 #include "api/exchange_out.h"
 #include "api/handlers.h"
@@ -17,8 +18,9 @@ struct Call {
 
   Node* const node;
   http::Responder responder;
-  ExchangeIn in;
+  ExchangeIn in;  // less its request, once that is on its way
   LeaseHolder holder;
+  std::shared_ptr<const ContractPage> contracts;  // of its arrival
   std::atomic<uint64_t> ticket{0};
   std::atomic<bool> gone{false};
 
@@ -43,6 +45,22 @@ struct Call {
   }
 };
 
+void Go(const std::shared_ptr<Call>& call) {
+  call->OnTicket(call->node->Exchange(
+      std::move(call->in.request),
+      [call](Result<ExchangeReply> reply) { call->Finish(std::move(reply)); }));
+}
+
+// What a report is about, the shard knows; its result is checked on the thread of the connection.
+void CheckThenGo(const std::shared_ptr<Call>& call, std::vector<TaskId> tasks) {
+  call->node->Contracts(std::move(tasks), [call](std::vector<std::optional<ContractName>> names) {
+    call->responder.Run([call, names = std::move(names)] {
+      RefuseResults(*call->contracts, names, &call->in);
+      Go(call);
+    });
+  });
+}
+
 }  // namespace
 
 void Exchange(const Api& api, http::RequestContext& context, http::Responder responder) {
@@ -53,12 +71,12 @@ void Exchange(const Api& api, http::RequestContext& context, http::Responder res
   auto in = ReadExchange(&context.request.body);
   if (!in.ok()) return responder.Send(http::ProblemResponse(in.status()));
   const auto call = std::make_shared<Call>(api.node, std::move(responder));
-  ExchangeRequest request = std::move(in->request);
-  call->in.refused = std::move(in->refused);
-  call->holder = request.holder;
+  call->in = *std::move(in);
+  call->holder = call->in.request.holder;
+  call->contracts = api.contracts->Page();
   call->responder.OnDisconnect([call] { call->OnGone(); });
-  call->OnTicket(api.node->Exchange(
-      std::move(request), [call](Result<ExchangeReply> reply) { call->Finish(std::move(reply)); }));
+  std::vector<TaskId> tasks = ResultsToCheck(call->contracts.get(), call->in);
+  tasks.empty() ? Go(call) : CheckThenGo(call, std::move(tasks));
 }
 
 }  // namespace treadle::api

@@ -215,6 +215,26 @@ Result<ExchangeIn> ReadExchange(std::string* body) {
   return in;
 }
 
+void RefuseReports(ExchangeIn* in, const std::vector<Status>& statuses) {
+  std::vector<Report> reports = std::exchange(in->request.reports, {});
+  auto before = std::exchange(in->refused, {});
+  auto old = before.begin();
+  size_t place = 0;
+  const auto keep_refused = [&] {
+    for (; old != before.end() && old->first == place; ++old, ++place)
+      in->refused.push_back(std::move(*old));
+  };
+  for (size_t i = 0; i < reports.size(); ++i, ++place) {
+    keep_refused();
+    if (statuses[i].ok())
+      in->request.reports.push_back(std::move(reports[i]));
+    else
+      in->refused.push_back({place, {reports[i].token, statuses[i]}});
+  }
+  keep_refused();
+  if (!in->refused.empty()) in->request.wait_ms = 0;
+}
+
 void MergeRefused(ExchangeIn* in, ExchangeReply* reply) {
   for (auto& [index, answer] : in->refused) {
     const size_t place = std::min(index, reply->reports.size());

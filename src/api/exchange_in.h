@@ -21,6 +21,9 @@ struct ExchangeIn {
 /// INVALID_ARGUMENT names the field that is wrong; the whole request counts for nothing then.
 Result<ExchangeIn> ReadExchange(std::string* body);
 
+/// Moves those reports of the request that have not OK in `statuses`, one for each, to the refused.
+void RefuseReports(ExchangeIn* in, const std::vector<Status>& statuses);
+
 /// Puts the refused reports among the answers of the node, where they stood in the request.
 void MergeRefused(ExchangeIn* in, ExchangeReply* reply);
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "api/routes.h"
+#include "contract/contract_book.h"
 #include "http/problem.h"
 #include "http/router.h"
 
@@ -17,6 +18,7 @@ namespace treadle::api {
 struct Api {
   Node* node;
   ApiInfo info;
+  std::shared_ptr<ContractBook> contracts;  // callbacks of the node share it
 };
 
 using ApiHandler = void (*)(const Api& api, http::RequestContext& context,
@@ -54,6 +56,11 @@ void ResumeQueue(const Api& api, http::RequestContext& context, http::Responder 
 void ListTypes(const Api& api, http::RequestContext& context, http::Responder responder);
 void GetType(const Api& api, http::RequestContext& context, http::Responder responder);
 void PutType(const Api& api, http::RequestContext& context, http::Responder responder);
+// contracts.cc
+void PutContract(const Api& api, http::RequestContext& context, http::Responder responder);
+void DeleteContract(const Api& api, http::RequestContext& context, http::Responder responder);
+/// Waits for the node to tell what it has.
+void FillContracts(Node* node, ContractBook* book);
 // exchange.cc
 void Exchange(const Api& api, http::RequestContext& context, http::Responder responder);
 // service.cc, metrics.cc

@@ -39,6 +39,8 @@ constexpr Row kRoutes[] = {
     {Method::kGet, "/v1/types", ListTypes},
     {Method::kGet, "/v1/types/{type}", GetType},
     {Method::kPut, "/v1/types/{type}", PutType},
+    {Method::kPut, "/v1/types/{type}/contracts/{version}", PutContract},
+    {Method::kDelete, "/v1/types/{type}/contracts/{version}", DeleteContract},
     {Method::kPost, "/v1/exchange", Exchange},
     {Method::kGet, "/v1/info", GetInfo},
     {Method::kGet, "/v1/openapi.yaml", GetOpenApi},
@@ -50,7 +52,9 @@ constexpr Row kRoutes[] = {
 }  // namespace
 
 std::shared_ptr<const http::Router> MakeRouter(Node* node, ApiInfo info) {
-  const auto api = std::make_shared<const Api>(Api{node, std::move(info)});
+  const auto api =
+      std::make_shared<const Api>(Api{node, std::move(info), std::make_shared<ContractBook>()});
+  if (node != nullptr) FillContracts(node, api->contracts.get());
   auto router = std::make_shared<http::Router>();
   for (const Row& row : kRoutes) {
     router->Add(

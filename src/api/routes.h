@@ -23,7 +23,9 @@ struct ApiInfo {
 };
 
 /// A router for every operation of the contract. `node` is borrowed: it must outlive every request
-/// of the server that uses the router.
+/// of the server that uses the router. Waits for the node to tell what contracts its types have, so
+/// that no request comes before; its lanes must run. Null, in tests: a router that is only looked
+/// at.
 std::shared_ptr<const http::Router> MakeRouter(Node* node, ApiInfo info);
 
 /// The text of docs/openapi.yaml as of this build.

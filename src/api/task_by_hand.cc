@@ -24,11 +24,15 @@ http::Response WhereItStands(const TaskStanding& task) {
   return JsonResponse(200, std::move(body));
 }
 
-void Do(const Api& api, const Result<TaskCommand>& command, Responder responder) {
-  if (!command.ok()) return responder.Send(ProblemResponse(command.status()));
-  api.node->Do(*command, [to = Shared(std::move(responder))](const Result<TaskStanding>& task) {
+void DoOne(Node* node, const TaskCommand& command, Responder responder) {
+  node->Do(command, [to = Shared(std::move(responder))](const Result<TaskStanding>& task) {
     to->Send(task.ok() ? WhereItStands(*task) : ProblemResponse(task.status()));
   });
+}
+
+void Do(const Api& api, const Result<TaskCommand>& command, Responder responder) {
+  if (!command.ok()) return responder.Send(ProblemResponse(command.status()));
+  DoOne(api.node, *command, std::move(responder));
 }
 
 Result<TaskCommand> ReadCommand(const RequestContext& context, TaskCommand::Kind kind) {
@@ -58,6 +62,24 @@ Result<TaskCommand> ReadCancel(RequestContext& context) {
   return command;
 }
 
+// A payload that is put in the place of another must fit the same contract.
+void DoIfItFits(const Api& api, const TaskCommand& command, Responder responder) {
+  const auto page = api.contracts->Page();
+  if (page == nullptr || command.edit.payload == nullptr)
+    return DoOne(api.node, command, std::move(responder));
+  const auto to = Shared(std::move(responder));
+  api.node->Get(command.id, 0, [=, node = api.node](const Result<TaskView>& view) {
+    if (!view.ok()) return to->Send(ProblemResponse(view.status()));
+    const uint32_t version = view->task.terms ? view->task.terms->contract : 0;
+    if (version == 0) return DoOne(node, command, std::move(*to));
+    to->Run([=, type = view->type] {
+      const TaskBody& body = *command.edit.payload;
+      const Status status = page->CheckInput(type, version, {body.payload, body.content_type});
+      status.ok() ? DoOne(node, command, std::move(*to)) : to->Send(ProblemResponse(status));
+    });
+  });
+}
+
 Result<TaskCommand> ReadEdit(RequestContext& context) {
   TREADLE_ASSIGN_OR_RETURN(TaskCommand command, ReadCommand(context, TaskCommand::Kind::kEdit));
   TREADLE_ASSIGN_OR_RETURN(command.edit, ReadTaskEdit(&context.request.body));
@@ -84,7 +106,9 @@ void RedriveTask(const Api& api, RequestContext& context, Responder responder) {
 void EditTask(const Api& api, RequestContext& context, Responder responder) {
   if (auto refusal = RefuseOtherThanJson(context.request))
     return responder.Send(*std::move(refusal));
-  Do(api, ReadEdit(context), std::move(responder));
+  auto command = ReadEdit(context);
+  if (!command.ok()) return responder.Send(ProblemResponse(command.status()));
+  DoIfItFits(api, *command, std::move(responder));
 }
 
 void DeleteTask(const Api& api, RequestContext& context, Responder responder) {

@@ -21,6 +21,7 @@ struct TaskIn {
   BlobIn payload;
   std::string key;
   std::vector<std::string> tags;
+  bool has_priority = false;
 };
 
 template <class T>
@@ -60,7 +61,13 @@ constexpr JsonField<TaskIn> kTaskFields[] = {
     {"payload_sha256", [](JsonValue v, TaskIn* in) { return ReadBlobSha256(v, &in->payload); }},
     {"priority",
      [](JsonValue v, TaskIn* in) {
+       in->has_priority = true;
        return ReadWhole(v, 0, limits::kPriorityMax, &in->task.priority);
+     }},
+    {"contract_version",
+     [](JsonValue v, TaskIn* in) {
+       in->task.contract_was_asked_for = true;
+       return ReadWhole(v, 1, UINT32_MAX, &in->task.contract);
      }},
     {"max_attempts",
      [](JsonValue v, TaskIn* in) {
@@ -119,6 +126,7 @@ Result<NewTask> ReadTaskObject(JsonValue value, std::string_view header_key) {
   body->tags = std::move(in.tags);
   body->idempotency_key = in.key.empty() ? std::string(header_key) : std::move(in.key);
   in.task.body = std::move(body);
+  in.task.priority_was_left_open = !in.has_priority;
   return std::move(in.task);
 }
 

@@ -19,6 +19,7 @@ void WriteTerms(const TaskTerms& terms, JsonOut* out) {
   if (terms.deadline_at.ms != 0) out->Key("deadline_at").Time(terms.deadline_at);
   if (terms.attempt_timeout_ms != 0)
     out->Key("attempt_timeout_ms").Number(terms.attempt_timeout_ms);
+  if (terms.contract != 0) out->Key("contract_version").Number(terms.contract);
   if (!terms.retry) return;
   out->Key("retry");
   WriteRetry(*terms.retry, out);

@@ -1,6 +1,7 @@
 // Single tasks, and batches of them: enqueue, look, fetch.
 
 #include "api/blob.h"
+#include "api/contract_in.h"
 #include "api/handlers.h"
 #include "api/task_in.h"
 #include "api/task_out.h"
@@ -68,6 +69,8 @@ void Enqueue(const Api& api, RequestContext& context, Responder responder,
     return responder.Send(*std::move(refusal));
   auto command = read(&context.request);
   if (!command.ok()) return responder.Send(ProblemResponse(command.status()));
+  if (const Status status = FitContracts(api.contracts->Page().get(), &*command); !status.ok())
+    return responder.Send(ProblemResponse(status));
   api.node->Enqueue(*std::move(command),
                     [answer, to = Shared(std::move(responder))](Result<EnqueueReply> reply) {
                       to->Send(reply.ok() ? answer(*reply) : ProblemResponse(reply.status()));

@@ -3,6 +3,7 @@
 #include "api/handlers.h"
 #include "api/policy_json.h"
 #include "api/text_in.h"
+#include "api/type_out.h"
 #include "model/validate.h"
 
 namespace treadle::api {
@@ -38,31 +39,12 @@ constexpr JsonField<PolicyChange> kPolicyFields[] = {
      }},
 };
 
-void WriteType(const TypeView& type, JsonOut* out) {
-  out->Open('{').Key("name").PlainText(type.name).Key("policy").Open('{');
-  if (type.policy.retry) {
-    out->Key("retry");
-    WriteRetry(*type.policy.retry, out);
-  }
-  if (type.policy.attempt_timeout_ms != 0)
-    out->Key("attempt_timeout_ms").Number(type.policy.attempt_timeout_ms);
-  out->Close('}').Close('}');
-}
-
-http::Response OneType(const Result<TypeView>& view) {
-  if (!view.ok()) return ProblemResponse(view.status());
-  std::string body;
-  JsonOut out(&body);
-  WriteType(*view, &out);
-  return JsonResponse(200, std::move(body));
-}
-
 http::Response AllTypes(const Result<std::vector<TypeView>>& views) {
   if (!views.ok()) return ProblemResponse(views.status());
   std::string body;
   JsonOut out(&body);
   out.Open('{').Key("types").Open('[');
-  for (const TypeView& view : *views) WriteType(view, &out);
+  for (const TypeView& view : *views) WriteType(view, TypeDetail::kListed, &out);
   out.Close(']').Close('}');
   return JsonResponse(200, std::move(body));
 }

@@ -21,7 +21,8 @@ Status CheckValue(const CompiledContract& compiled, const JsonSchema* schema, Co
   if (!compiled.unusable.ok()) return compiled.unusable;
   if (schema == nullptr) return {};
   if (!value.content_type.empty())
-    return {Code::kInvalidArgument, std::string(name) + " must be JSON"};
+    return {Code::kInvalidArgument,
+            std::string(name) + " must be JSON, not " + std::string(value.content_type)};
   return schema->Check(value.bytes, name);
 }
 

@@ -41,9 +41,9 @@ struct ContractValue {
 class ContractPage {
  public:
   /// The version that a payload fits: the newest of those that it does, or the one that was asked
-  /// for (0: none was). 0 if the type has no contract. INVALID_ARGUMENT: it fits none, with the path
-  /// of the fault ("payload.items[3].price must be a number (contract 2 of type order)"), or there
-  /// is no such version.
+  /// for (0: none was). 0 if the type has no contract. INVALID_ARGUMENT: it fits none, with the
+  /// path of the fault ("payload.items[3].price must be a number (contract 2 of type order)"), or
+  /// there is no such version.
   Result<uint32_t> FitInput(const std::string& type, uint32_t asked, ContractValue payload) const;
   /// OK also if there is no such version any more.
   Status CheckInput(const std::string& type, uint32_t version, ContractValue payload) const;

@@ -7,13 +7,12 @@ namespace {
 
 TypeContracts Orders() {
   TypeContracts contracts;
+  PutContract(&contracts, std::make_shared<TypeContract>(
+                              TypeContract{.version = 1,
+                                           .input_schema = R"({"required":["id"]})",
+                                           .output_schema = R"({"type":"string"})"}));
   PutContract(&contracts, std::make_shared<TypeContract>(TypeContract{
-                              .version = 1,
-                              .input_schema = R"({"required":["id"]})",
-                              .output_schema = R"({"type":"string"})"}));
-  PutContract(&contracts, std::make_shared<TypeContract>(TypeContract{
-                              .version = 2,
-                              .input_schema = R"({"required":["id","price"],
+                              .version = 2, .input_schema = R"({"required":["id","price"],
                                                   "properties":{"price":{"type":"number"}}})"}));
   return contracts;
 }
@@ -47,8 +46,8 @@ TEST(ContractBook, APayloadFitsTheNewestVersionThatItCan) {
             "either)");
   EXPECT_EQ(page->FitInput("other", 0, {"1", ""}).value(), 0U);
   EXPECT_EQ(page->FitInput("order", 0, {"{}", "image/png"}).status().message(),
-            "payload must be JSON (contract 2 of type order, the newest; it fits no older one "
-            "either)");
+            "payload must be JSON, not image/png (contract 2 of type order, the newest; it fits no "
+            "older one either)");
 }
 
 TEST(ContractBook, ResultsAreCheckedIfTheVersionSaysSo) {

@@ -65,13 +65,14 @@ TEST_F(ContractTest, ATaskCarriesItsVersionToItsWorker) {
   const TaskId first = Enqueue(Order(2));
   const TaskId second = Enqueue(Order(2));
   Enqueue(Order(0));
-  EXPECT_EQ(engine_.ContractOf(first)->version, 2U);
-  EXPECT_EQ(engine_.ContractOf(first)->type, "order");
   EXPECT_EQ(engine_.Peek(first)->image.priority, 8);
   EXPECT_EQ(engine_.state().TermsOf(engine_.Peek(first)->image),
             engine_.state().TermsOf(engine_.Peek(second)->image));
+  EXPECT_FALSE(engine_.ContractOf(first));  // it does not run
   EXPECT_EQ(Lease().contract, 2U);
   EXPECT_EQ(Lease().contract, 2U);
+  EXPECT_EQ(engine_.ContractOf(first)->version, 2U);
+  EXPECT_EQ(engine_.ContractOf(first)->type, "order");
   const Leased third = Lease();
   EXPECT_EQ(third.contract, 0U);
   EXPECT_FALSE(engine_.ContractOf(third.token.task));
@@ -110,8 +111,7 @@ TEST_F(ContractTest, ThereAreOnlySoMany) {
   const size_t versions = limits::kContractVersions;
   TypePolicy full;
   for (uint32_t version = 1; version <= versions; ++version)
-    PutContract(&full.contracts,
-                std::make_shared<TypeContract>(TypeContract{.version = version}));
+    PutContract(&full.contracts, std::make_shared<TypeContract>(TypeContract{.version = version}));
   for (size_t i = 0; i < limits::kContracts / versions; ++i)
     ASSERT_TRUE(Configure("t" + std::to_string(i), full).ok());
   EXPECT_EQ(Configure("order", WithCodes()).code(), Code::kResourceExhausted);

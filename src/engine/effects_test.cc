@@ -114,14 +114,14 @@ TEST(Effects, ContractsOfATypeComeBackWhole) {
   TypeIsNow type{.id = 5, .name = "order"};
   PutContract(&type.policy.contracts, std::make_shared<TypeContract>(TypeContract{.version = 1}));
   PutContract(&type.policy.contracts,
-              std::make_shared<TypeContract>(TypeContract{
-                  .version = 4'000'000'000,
-                  .description = "with a price",
-                  .input_schema = R"({"type":"object"})",
-                  .output_schema = "true",
-                  .priority = 0,
-                  .codes = {{"sold_out", CodeRetry::kNever, "no more of it"},
-                            {"busy", CodeRetry::kAlways, ""}}}));
+              std::make_shared<TypeContract>(
+                  TypeContract{.version = 4'000'000'000,
+                               .description = "with a price",
+                               .input_schema = R"({"type":"object"})",
+                               .output_schema = "true",
+                               .priority = 0,
+                               .codes = {{"sold_out", CodeRetry::kNever, "no more of it"},
+                                         {"busy", CodeRetry::kAlways, ""}}}));
   const TypeIsNow again = RoundTrip(type);
   EXPECT_EQ(again.policy, type.policy);
   EXPECT_EQ(again.policy.contracts[0]->version, 4'000'000'000);

@@ -84,7 +84,7 @@ class Engine {
   std::vector<QueueView> Queues() const;
   Result<TypeView> GetType(std::string_view name) const;
   std::vector<TypeView> Types() const;
-  /// The contract that holds for a task; nothing if it has none, or is not in memory.
+  /// The contract that holds for a task that runs; nothing if it has none.
   std::optional<ContractName> ContractOf(TaskId id) const;
   /// The state of a task if it is in memory: exact for all that are not terminal.
   const TaskSlot* Peek(TaskId id) const { return state_.Find(id); }

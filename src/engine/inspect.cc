@@ -119,7 +119,7 @@ std::vector<TypeView> Engine::Types() const {
 
 std::optional<ContractName> Engine::ContractOf(TaskId id) const {
   const TaskSlot* const task = state_.Find(id);
-  if (task == nullptr) return std::nullopt;
+  if (task == nullptr || task->image.state != TaskState::kRunning) return std::nullopt;
   const TaskTerms* const terms = state_.TermsOf(task->image);
   if (terms == nullptr || terms->contract == 0) return std::nullopt;
   return ContractName{state_.type_name(task->image.type), terms->contract};

@@ -50,8 +50,8 @@ class Responder {
   /// watched.
   void OnDisconnect(std::function<void()> gone);
 
-  /// Runs `work` on the server's thread of this connection, for callbacks that come on a thread that
-  /// must not be kept; on the calling one when the server has ended.
+  /// Runs `work` on the server's thread of this connection, for callbacks that come on a thread
+  /// that must not be kept; on the calling one when the server has ended.
   void Run(std::function<void()> work);
 
  private:

@@ -197,8 +197,8 @@ struct NewTask {
   OnDuplicate on_duplicate = OnDuplicate::kReturn;
   Unique unique = Unique::kNo;  // else its key has no window
   uint32_t contract = 0;  // the version of its type's contract that its payload fits; 0: none
-  bool contract_was_asked_for = false;     // by its producer; else it was found
-  bool priority_was_left_open = false;     // its contract's, if that has one
+  bool contract_was_asked_for = false;  // by its producer; else it was found
+  bool priority_was_left_open = false;  // its contract's, if that has one
 
   bool has_terms() const { return asks_for_terms() || contract != 0; }
   bool asks_for_terms() const {

@@ -35,9 +35,9 @@ struct ContractCode {
 struct TypeContract {
   uint32_t version = 0;  // from 1
   std::string description;
-  std::string input_schema;          // JSON Schema, draft 7; empty: payloads may be anything
-  std::string output_schema;         // of results; the same
-  std::optional<uint8_t> priority;   // of tasks that were enqueued without one
+  std::string input_schema;         // JSON Schema, draft 7; empty: payloads may be anything
+  std::string output_schema;        // of results; the same
+  std::optional<uint8_t> priority;  // of tasks that were enqueued without one
   std::vector<ContractCode> codes;
 
   CodeRetry RetryAfter(std::string_view code) const;

@@ -29,8 +29,9 @@ TEST(TypeContract, NamesTheFieldThatIsOutOfRange) {
   EXPECT_FALSE(Validate(TypeContract{}).ok());
   EXPECT_EQ(Validate(TypeContract{.version = 1, .priority = 10}).message(),
             "defaults.priority must be from 0 to 9");
-  EXPECT_EQ(Validate(TypeContract{.version = 1, .input_schema = std::string(70'000, ' ')}).message(),
-            "input_schema must have at most 65536 bytes");
+  EXPECT_EQ(
+      Validate(TypeContract{.version = 1, .input_schema = std::string(70'000, ' ')}).message(),
+      "input_schema must have at most 65536 bytes");
   EXPECT_EQ(Validate(TypeContract{.version = 1, .codes = {{"a"}, {""}}}).message(),
             "error_codes[1].code must be printable and have from 1 to 64 bytes");
   EXPECT_EQ(Validate(TypeContract{.version = 1, .codes = {{"a"}, {"a"}}}).message(),

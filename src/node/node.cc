@@ -151,9 +151,8 @@ void Node::DeleteQueue(std::string name, Callback<QueueView> done) {
 
 void Node::Contracts(std::vector<TaskId> tasks,
                      std::function<void(std::vector<std::optional<ContractName>>)> done) {
-  executor_->Post([this, tasks = std::move(tasks), done = std::move(done)] {
-    shard_->Contracts(tasks, done);
-  });
+  executor_->Post(
+      [this, tasks = std::move(tasks), done = std::move(done)] { shard_->Contracts(tasks, done); });
 }
 
 void Node::Pause(std::string name, bool paused, Callback<QueueView> done) {

@@ -144,8 +144,8 @@ class Node {
                      Callback<TypeView> done);
   /// FAILED_PRECONDITION: it has tasks. NOT_FOUND.
   void DeleteQueue(std::string name, Callback<QueueView> done);
-  /// The contracts of those of `tasks` that have one and are in memory, in their order. Rests on no
-  /// frame: it is told before what it tells of is durable.
+  /// The contracts of those of `tasks` that run and have one, in their order. Rests on no frame: it
+  /// is told before what it tells of is durable.
   void Contracts(std::vector<TaskId> tasks,
                  std::function<void(std::vector<std::optional<ContractName>>)> done);
   /// NOT_FOUND: there is no such queue.

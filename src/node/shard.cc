@@ -158,9 +158,8 @@ void Shard::ConfigureType(const std::string& name, const std::function<Status(Ty
   Answer<TypeView>(std::move(done), edited.ok() ? engine.ConfigureType(name, policy) : edited);
 }
 
-void Shard::Contracts(
-    const std::vector<TaskId>& tasks,
-    const std::function<void(std::vector<std::optional<ContractName>>)>& done) {
+void Shard::Contracts(const std::vector<TaskId>& tasks,
+                      const std::function<void(std::vector<std::optional<ContractName>>)>& done) {
   if (failed_) return;
   std::vector<std::optional<ContractName>> names;
   for (const TaskId id : tasks) names.push_back(engine_->ContractOf(id));

@@ -266,8 +266,9 @@ void Exchanger::ApplyReports(std::vector<Report> reports,
     if (answer == answers.end() || MayWorkLater(answer->code)) {
       again.push_back(std::move(report));
     } else if (answer->code == Code::kInvalidArgument && !report.is_fallback) {
+      // Of a report that fails alone, it is the result that cannot be taken.
       again.push_back({.token = report.token,
-                       .json = wire::EncodeFailed(report.token, "report_refused", answer->detail,
+                       .json = wire::EncodeFailed(report.token, "result_invalid", answer->detail,
                                                   /*retry=*/false),
                        .is_fallback = true});
     } else if (answer->code != Code::kOk) {

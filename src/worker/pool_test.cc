@@ -293,13 +293,13 @@ TEST(Pool, RefusedReportsAreDroppedWithAWarning) {
   EXPECT_THAT(worker.log(), HasSubstr("1-1.1.1 was refused and is dropped: ABORTED so"));
 }
 
-TEST(Pool, AReportThatTheServerCannotAcceptBecomesAFailure) {
+TEST(Pool, AResultThatTheServerCannotTakeBecomesAFailure) {
   FakeTreadle server;
   RunningPool worker(server.url(), Echo);
   server.Answer(server.Next(), LeaseJson("1-1"));
   server.Answer(server.NextReporting("1-1.1.1"), "", "", "INVALID_ARGUMENT");
   const Asked again = server.NextReporting("1-1.1.1");
-  EXPECT_THAT(Text(again, "1-1.1.1"), HasSubstr(R"("code":"report_refused")"));
+  EXPECT_THAT(Text(again, "1-1.1.1"), HasSubstr(R"("code":"result_invalid")"));
   server.Answer(again);
 }
 

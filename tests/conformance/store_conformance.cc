@@ -106,8 +106,11 @@ TaskRecord MakeTask(uint64_t sequence, TaskState state) {
   task.image.attempt = 7;
   task.image.worker_losses = 3;
   task.image.has_terms = true;
-  task.terms = std::make_shared<TaskTerms>(TaskTerms{
-      .expires_at = {7}, .expires = {8}, .attempt_timeout_ms = 9, .retry = RetryPolicy{}, .contract = 2});
+  task.terms = std::make_shared<TaskTerms>(TaskTerms{.expires_at = {7},
+                                                     .expires = {8},
+                                                     .attempt_timeout_ms = 9,
+                                                     .retry = RetryPolicy{},
+                                                     .contract = 2});
   task.image.unspent = 2;
   task.image.max_attempts = 9;
   task.image.term = 3;

@@ -103,6 +103,7 @@ def test_every_example_request_is_taken(shared_server, ids):
                 "examples", {}).values():
             body = {**example["value"], **({"wait_ms": 0} if operation == "exchange" else {})}
             path = path.replace("{queue}", "examples").replace("{type}", "example").replace("{id}", ids["spare"])
+            path = path.replace("{version}", "7")
             answer = check(operation, shared_server.call(method, path, body))
             assert answer.status < 300, answer
 
@@ -187,6 +188,15 @@ def calls():
     yield "deleteQueue", "/v1/queues/put", None, 404
     yield "deleteQueue", "/v1/queues/default", None, 409
     yield "deleteQueue", "/v1/queues/not%20one", None, 400
+    yield "putContract", "/v1/types/t/contracts/2", {"input_schema": {"type": "string"}, "output_schema": True}, 200
+    yield "getType", "/v1/types/t", None, 200
+    yield "listTypes", "/v1/types", None, 200
+    yield "putContract", "/v1/types/t/contracts/2", {"input_schema": {"type": "text"}}, 400
+    yield "putContract", "/v1/types/t/contracts/0", {}, 400
+    yield "putContract", "/v1/types/t/contracts/2", None, 415
+    yield "deleteContract", "/v1/types/t/contracts/2", None, 200
+    yield "deleteContract", "/v1/types/t/contracts/2", None, 404
+    yield "deleteContract", "/v1/types/t/contracts/two", None, 400
     yield "exchange", "/v1/exchange", exchange, 200
     yield "exchange", "/v1/exchange", {}, 400
     yield "exchange", "/v1/exchange", None, 415

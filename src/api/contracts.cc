@@ -1,0 +1,90 @@
+// The contracts of a task type: registered by people, by deployments and by workers that start.
+
+#include <charconv>
+#include <future>
+
+#include "api/contract_in.h"
+#include "api/handlers.h"
+#include "api/text_in.h"
+#include "api/type_out.h"
+#include "model/validate.h"
+
+namespace treadle::api {
+namespace {
+
+using http::ProblemResponse;
+using http::RequestContext;
+using http::Responder;
+
+struct ContractPath {
+  std::string type;
+  uint32_t version = 0;
+};
+
+Result<ContractPath> PathOf(const RequestContext& context) {
+  TREADLE_RETURN_IF_ERROR(ReadQuery(context.request, {}).status());
+  ContractPath path{.type = context.PathParameter("type")};
+  TREADLE_RETURN_IF_ERROR(ValidateName("type", path.type));
+  const std::string& text = context.PathParameter("version");
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), path.version);
+  if (error == std::errc() && end == text.data() + text.size() && path.version != 0) return path;
+  return Status(Code::kInvalidArgument, "version must be a whole number from 1 to 4294967295");
+}
+
+// What the shard has taken over holds at the border from here on.
+auto TakeOver(const Api& api, Responder responder,
+              std::shared_ptr<const CompiledContract> compiled = nullptr) {
+  return [book = api.contracts, compiled = std::move(compiled),
+          to = Shared(std::move(responder))](const Result<TypeView>& view) {
+    if (view.ok()) book->Put(view->name, view->policy.contracts, compiled);
+    to->Send(OneType(view));
+  };
+}
+
+}  // namespace
+
+void FillContracts(Node* node, ContractBook* book) {
+  std::promise<void> filled;
+  node->Types([&](const Result<std::vector<TypeView>>& types) {
+    for (const TypeView& type : *types)
+      if (!type.policy.contracts.empty()) book->Put(type.name, type.policy.contracts);
+    filled.set_value();
+  });
+  filled.get_future().wait();
+}
+
+void PutContract(const Api& api, RequestContext& context, Responder responder) {
+  if (auto refusal = RefuseOtherThanJson(context.request))
+    return responder.Send(*std::move(refusal));
+  auto path = PathOf(context);
+  if (!path.ok()) return responder.Send(ProblemResponse(path.status()));
+  const auto contract = ReadContract(&context.request.body, path->version);
+  if (!contract.ok()) return responder.Send(ProblemResponse(contract.status()));
+  auto compiled = CompiledContract::Compile(*contract);
+  if (!compiled.ok()) return responder.Send(ProblemResponse(compiled.status()));
+  api.node->ConfigureType(
+      std::move(path->type),
+      [contract = *contract](TypePolicy* policy) {
+        treadle::PutContract(&policy->contracts, contract);
+        return Validate(*policy);
+      },
+      TakeOver(api, std::move(responder), *std::move(compiled)));
+}
+
+void DeleteContract(const Api& api, RequestContext& context, Responder responder) {
+  auto path = PathOf(context);
+  if (!path.ok()) return responder.Send(ProblemResponse(path.status()));
+  api.node->ConfigureType(
+      path->type,
+      [path = *path](TypePolicy* policy) {
+        const size_t gone = std::erase_if(policy->contracts, [&](const auto& contract) {
+          return contract->version == path.version;
+        });
+        if (gone > 0) return Status::Ok();
+        return Status(Code::kNotFound, "there is no contract " + std::to_string(path.version) +
+                                           " of type " + path.type);
+      },
+      TakeOver(api, std::move(responder)));
+}
+
+}  // namespace treadle::api
