@@ -143,8 +143,7 @@ void Engine::ReleaseKey(const TaskImage& image, Unique by_now) {
 
 // What is asked for by the wall clock happens by shard time: both agree now, and only one of them
 // cannot jump.
-std::shared_ptr<const TaskTerms> Engine::TermsFor(const NewTask& task,
-                                                  const IdempotencyId& key) {
+std::shared_ptr<const TaskTerms> Engine::TermsFor(const NewTask& task, const IdempotencyId& key) {
   auto terms = std::make_shared<TaskTerms>();
   const auto set = [&](WallTime at, int64_t in_ms, WallTime* shown, ShardTime* when) {
     if (at.ms == 0 && in_ms == 0) return;

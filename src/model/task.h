@@ -196,7 +196,7 @@ struct NewTask {
   int64_t idempotency_window_ms = 0;  // 0: the queue's
   OnDuplicate on_duplicate = OnDuplicate::kReturn;
   Unique unique = Unique::kNo;  // else its key has no window
-  uint32_t contract = 0;  // the version of its type's contract that its payload fits; 0: none
+  uint32_t contract = 0;        // the version of its type's contract that its payload fits; 0: none
   bool contract_was_asked_for = false;  // by its producer; else it was found
   bool priority_was_left_open = false;  // its contract's, if that has one
 
