@@ -77,6 +77,28 @@ TEST(ExchangeIn, AResultThatCannotBeTakenFailsAlone) {
   EXPECT_TRUE(reply.reports[2].second.ok());
 }
 
+TEST(ExchangeIn, ReportsThatAreRefusedLaterStandInTheirPlacesToo) {
+  std::string reports;
+  for (int i = 1; i <= 5; ++i)
+    reports += std::string(i == 1 ? "" : ",") + R"({"token":"1-)" + std::to_string(i) +
+               R"(.1.1","outcome":"completed","result":")" +
+               std::string(i == 2 || i == 5 ? limits::kPayloadBytes : 1, 'x') + "\"}";
+  std::string body = With(R"(,"wait_ms":9,"reports":[)" + reports + "]");
+  auto in = ReadExchange(&body);
+  ASSERT_TRUE(in.ok()) << in.status().ToString();
+  const Status no(Code::kInvalidArgument, "no");
+  RefuseReports(&*in, {no, Status(), no});  // of 1, 3 and 4
+  ASSERT_EQ(in->request.reports.size(), 1U);
+  ExchangeReply reply;
+  reply.reports.push_back({in->request.reports[0].token, {}});
+  MergeRefused(&*in, &reply);
+  ASSERT_EQ(reply.reports.size(), 5U);
+  for (size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(reply.reports[i].first.task, TaskId::Of(1, i + 1));
+    EXPECT_EQ(reply.reports[i].second.ok(), i == 2);
+  }
+}
+
 TEST(ExchangeIn, OfALongErrorTheEndIsKeptFromAWholeCharacterOn) {
   std::string message;
   while (message.size() < limits::kErrorMessageBytes) message += "é";

@@ -73,9 +73,10 @@ void AddCommands(CommandLine& line, Session& session, const ServeFn& serve,
   AddQueuePause(queue, session);
   AddQueueResume(queue, session);
   queue.Example("treadle queue list");
-  Command type = root.Sub("type", "Look at task types and their policies");
+  Command type = root.Sub("type", "Look at task types, their policies and contracts");
   AddTypeList(type, session);
   AddTypeGet(type, session);
+  AddTypeContract(type, session);
   type.Example("treadle type list");
   AddApply(root, session);
   Command worker = root.Sub("worker", "Run tasks");

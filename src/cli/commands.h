@@ -35,6 +35,7 @@ void AddQueueList(Command parent, Session& session);
 void AddQueueGet(Command parent, Session& session);
 void AddTypeList(Command parent, Session& session);
 void AddTypeGet(Command parent, Session& session);
+void AddTypeContract(Command parent, Session& session);
 void AddQueuePause(Command parent, Session& session);
 void AddQueueResume(Command parent, Session& session);
 void AddWorkerExec(Command parent, Session& session);

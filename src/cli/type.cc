@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/retry_horizon.h"
 #include "cli/table.h"
+#include "cli/type_contract.h"
 #include "cli/units.h"
 #include "client/wire.h"
 
@@ -50,6 +51,7 @@ ExitStatus Get(Session& session, const std::string& name) {
   table.Row({"type", {type->root.Text("name"), Color::kBold}});
   table.Row({"retry", retry == nullptr ? "that of the queue" : RetryInWords(*retry)});
   table.Row({"timeout", "of an attempt: " + TimeoutInWords(policy)});
+  AddContractRows(type->root, &table);
   session.console().Out(table.ToString(session.console()));
   return ExitStatus::kOk;
 }

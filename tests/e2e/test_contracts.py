@@ -88,8 +88,8 @@ def test_a_program_whose_output_breaks_the_contract_fails_its_task(server, tmp_p
     with Program("worker", "exec", "order", "--content-type", "application/json", "--", "echo", '{"total": "many"}',
                  env={"TREADLE_SERVER": server.url}):
         task = until(lambda: server.task(id), lambda task: task["state"] == "dead")
-    assert task["error"] == {"code": "result_invalid", "message":
-                             "result.total must be an integer (contract 2 of type order)"}
+    assert (task["error"]["code"], task["error"]["message"]) == (
+        "result_invalid", "result.total must be an integer (contract 2 of type order)")
 
 
 def test_error_codes_of_the_contract_stand_beside_the_retry_policy(server):
@@ -169,3 +169,23 @@ def test_types_without_a_contract_take_anything_while_others_have_one(server):
     assert refusal(server, {"id": "a", "n": float("1e300")}, contract_version=7)
     answer = server.post("/v1/tasks", '{"type":"order","payload":{"id":"a","n":1e400}}')
     assert answer.detail == "payload holds a number that is too large to be checked (contract 1 of type order)"
+
+
+def test_the_command_line_registers_shows_and_removes_contracts(server, tmp_path):
+    env = {"TREADLE_SERVER": server.url}
+    schema = tmp_path / "order.json"
+    schema.write_text(json.dumps(ORDER_2["input_schema"]))
+    run("type", "contract", "set", "order", "2", "--input", schema, "--error-code", "sold_out=never", "--error-code",
+        "other", "--priority", "8", "--description", "with the customer", env=env)
+    contract = server.get("/v1/types/order").json["contracts"][0]
+    assert contract == {"version": 2, "input_schema": ORDER_2["input_schema"], "defaults": {"priority": 8},
+                        "description": "with the customer", "error_codes": [
+                            {"code": "sold_out", "retry": "never", "description": ""},
+                            {"code": "other", "retry": "default", "description": ""}]}
+    shown = run("type", "get", "order", env=env).stdout
+    assert "payload by schema, result anything, 2 error codes: with the customer" in shown
+    schema.write_text('{"type": "nothing"}')
+    refused = run("type", "contract", "set", "order", "3", "--input", schema, env=env, expect=4)
+    assert "input_schema.type must be one of" in refused.stderr
+    assert "is removed" in run("type", "contract", "remove", "order", "2", env=env).stdout
+    assert "none: payloads" in run("type", "get", "order", env=env).stdout
