@@ -10,14 +10,19 @@
 //   a value, OK or void    completed
 //   Status, not OK         failed, its code's name as error code; INVALID_ARGUMENT, OUT_OF_RANGE
 //                          and UNIMPLEMENTED go to the dead letters at once, all others retry
+//   Snoozed, Discarded     scheduled for later, unspent; or cancelled
 //   throw Failure(…)       failed with its code, and retried or not, as it says
+//   throw Snooze(…)        as Snoozed; throw Discard(…): as Discarded
 //   any other throw        failed as "exception", and retried
 //   a payload that does not fit In: dead at once, code "payload_invalid"
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <exception>
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -37,13 +42,48 @@ using LogFn = std::function<void(std::string_view line)>;
 class Failure : public std::exception {
  public:
   Failure(std::string code, std::string message, bool retry = true)
-      : failed_{std::move(code), std::move(message), retry, {}} {}
-  explicit Failure(Failed failed) : failed_(std::move(failed)) {}
+      : failed_{std::move(code), std::move(message), retry} {}
+  /// Retried after `retry_after`, whatever the retry policy has.
+  Failure(std::string code, std::string message, std::chrono::milliseconds retry_after)
+      : failed_{std::move(code), std::move(message), /*retry=*/true, retry_after} {}
   const char* what() const noexcept override { return failed_.message.c_str(); }
   const Failed& failed() const { return failed_; }
 
  private:
   Failed failed_;
+};
+
+/// What a handler throws instead of returning Snoozed.
+class Snooze : public std::exception {
+ public:
+  explicit Snooze(std::chrono::milliseconds delay) : snoozed_{delay} {}
+  const char* what() const noexcept override { return "the task is to run later"; }
+  const Snoozed& snoozed() const { return snoozed_; }
+
+ private:
+  Snoozed snoozed_;
+};
+
+/// What a handler throws instead of returning Discarded.
+class Discard : public std::exception {
+ public:
+  explicit Discard(std::string reason) : discarded_{.reason = std::move(reason)} {}
+  const char* what() const noexcept override { return discarded_.reason.c_str(); }
+  const Discarded& discarded() const { return discarded_; }
+
+ private:
+  Discarded discarded_;
+};
+
+/// Why a context is cancelled; of several reasons, the first.
+enum class CancelCause : uint8_t {
+  kNone,       // it is not
+  kRequested,  // someone asked for the end of the task. Whatever the handler returns, Completed
+               // excepted, the task is then cancelled
+  kLeaseLost,  // the server gave the task to another worker, or ended it: nobody hears any more
+               // what the handler returns
+  kTimeout,    // the attempt's time is up: it has failed, as "timeout"
+  kShutdown,   // the worker stops, and its grace is over: the task is returned unspent
 };
 
 /// What surrounds one attempt. Valid during the call of the handler; any thread.
@@ -57,21 +97,32 @@ class Context {
     std::function<Result<Enqueued>(const TaskRequest&)> enqueue;
   };
 
-  /// `task` and `services` are borrowed, and may be null.
+  /// `task`, `services` and `cause` are borrowed, and may be null.
   explicit Context(std::stop_token cancelled, Clock::time_point deadline = Clock::time_point::max(),
-                   const Task* task = nullptr, const Services* services = nullptr)
-      : cancelled_(std::move(cancelled)), deadline_(deadline), task_(task), services_(services) {}
+                   const Task* task = nullptr, const Services* services = nullptr,
+                   const std::atomic<CancelCause>* cause = nullptr)
+      : cancelled_(std::move(cancelled)),
+        deadline_(deadline),
+        task_(task),
+        services_(services),
+        cause_(cause) {}
 
   /// The attempt, from 1, and whatever else is known of the task.
   int64_t attempt() const { return task_ == nullptr ? 1 : task_->attempt; }
   const Task& task() const;
 
-  /// When the attempt is cut off: by HandleOptions::timeout, by the timeout of the task, its type
-  /// or its queue, or by the task's own deadline, whichever comes first.
+  /// When the attempt is cut off: by HandleOptions::timeout, or by the server (the attempt timeout
+  /// of the task, its type or its queue, or the task's own deadline), whichever is earlier.
   Clock::time_point deadline() const { return deadline_; }
-  /// True when the work is no longer wanted: the lease was lost, someone cancelled the task, the
-  /// deadline has passed, or the worker stops and its grace is over.
+  /// When the task as a whole must have ended, with all its attempts; nothing if it has no such
+  /// time. deadline() is never later.
+  std::optional<std::chrono::system_clock::time_point> task_deadline() const;
+  /// True when the work is no longer wanted: someone cancelled the task, the lease was lost, the
+  /// deadline has passed, or the worker stops and its grace is over. cancel_cause() says which. A
+  /// handler should look often, and return soon; it stays true.
   bool IsCancelled() const { return cancelled_.stop_requested(); }
+  /// kNone until IsCancelled().
+  CancelCause cancel_cause() const;
   /// For std::stop_callback and std::condition_variable_any; callbacks run on a thread of the
   /// worker and must be quick.
   const std::stop_token& stop_token() const { return cancelled_; }
@@ -87,10 +138,11 @@ class Context {
   Clock::time_point deadline_;
   const Task* task_;
   const Services* services_;
+  const std::atomic<CancelCause>* cause_;
 };
 
 /// Called on several threads at once. It should return soon after its context was cancelled; what
-/// it returns then matters only if it is Completed.
+/// it returns then matters only if it is Completed, Snoozed or Discarded; CancelCause has the rest.
 using Handler = std::function<Outcome(const Task&, Context&)>;
 
 /// Stands around handlers: does what it likes before and after next(task), or does not call it.

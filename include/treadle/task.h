@@ -13,19 +13,21 @@ namespace treadle {
 
 // ---- producers ----
 
-/// Whether and when a failed attempt is followed by another. What is absent is the default, not
-/// what the queue or the task type says: the policy of a task holds whole.
-struct TaskRetry {
-  std::string backoff = {};                     // exponential (default), linear, fixed or listed
-  std::string jitter = {};                      // full (default), equal or none
-  std::optional<int64_t> backoff_base_ms = {};  // default 500
-  std::optional<int64_t> backoff_cap_ms = {};   // default 60,000
-  std::vector<int64_t> delays_ms = {};          // of listed: after failure n the n-th
-  std::optional<int64_t> total_ms = {};  // from the first failure to the last attempt's begin
-  std::vector<std::string> never = {};   // error codes after which there is no other attempt
-  std::vector<std::string> always = {};  // error codes after which there is one
-
-  bool operator==(const TaskRetry&) const = default;
+/// Whether and when a failed attempt is followed by another: a retry policy with the names of the
+/// wire (docs/openapi.yaml, RetryPolicy). What is absent is the default, whatever the task's type
+/// and queue have.
+struct RetryOptions {
+  std::string preset = {};   // "default" or "patient": the values to begin with
+  std::string backoff = {};  // "exponential", "linear", "fixed" or "listed"
+  std::string jitter = {};   // "none", "full" or "equal"
+  std::optional<int64_t> backoff_base_ms = {};
+  std::optional<int64_t> backoff_cap_ms = {};  // of exponential and linear waits
+  std::vector<int64_t> delays_ms = {};         // of "listed": one wait after the other
+  std::optional<int64_t> max_attempts = {};
+  std::optional<int64_t> total_ms = {};  // no attempt begins later than this after the first
+                                         // failure; 0: no such bound
+  std::vector<std::string> never = {};   // error codes that end the task
+  std::vector<std::string> always = {};  // error codes that retry, whatever the handler said
 };
 
 /// A task to be enqueued. What is absent is the server's default.
@@ -35,17 +37,19 @@ struct TaskRequest {
   std::string payload = "null";  // bytes, at most 1 MiB; of application/json: one JSON value
   std::string content_type = "application/json";
   std::optional<int64_t> priority = {};      // 0..9, 9 first; default 5
-  std::optional<int64_t> max_attempts = {};  // default: that of the retry policy, 20
+  std::optional<int64_t> max_attempts = {};  // default 20
   std::optional<int64_t> delay_ms = {};      // not before now plus this
   std::string run_at = {};                   // not before; RFC 3339; empty: at once
   std::string idempotency_key = {};          // one task per queue and key in 24 h; empty: none
   std::string unique_while = {};  // waiting, running or done: how long the key holds; empty: 24 h
   std::string on_duplicate = {};  // return (default), refuse or replace
-  std::vector<std::string> tags = {};              // for people, to find it by
-  std::optional<int64_t> expires_ms = {};          // not to begin after so long from now
-  std::optional<int64_t> deadline_ms = {};         // not to end after so long from now
-  std::optional<int64_t> attempt_timeout_ms = {};  // default: that of its type or its queue, 30 min
-  std::optional<TaskRetry> retry = {};             // default: that of its type or its queue
+  std::vector<std::string> tags = {};              // for people, to find it by; at most 32
+  std::optional<int64_t> expires_ms = {};          // not to begin later than so long from now …
+  std::string expires_at = {};                     // … or than this, RFC 3339: then it is "expired"
+  std::optional<int64_t> deadline_ms = {};         // not to end later than so long from now …
+  std::string deadline_at = {};                    // … or than this, RFC 3339: then it is "dead"
+  std::optional<int64_t> attempt_timeout_ms = {};  // default: that of its type or its queue
+  std::optional<RetryOptions> retry = {};          // default: that of its type or its queue
 };
 
 struct Enqueued {
@@ -70,7 +74,9 @@ struct TaskInfo {
   std::string result_content_type = {};
   std::vector<std::string> tags = {};
   int64_t worker_losses = 0;      // leases lost by workers that died or stalled
-  bool cancel_requested = false;  // it runs, and is to be cancelled
+  bool cancel_requested = false;  // it runs, and its worker is told to stop
+  std::string expires_at = {};
+  std::string deadline_at = {};
 
   /// Completed, dead, cancelled or expired: nothing more will happen to it by itself.
   bool HasEnded() const {
@@ -89,7 +95,7 @@ struct Task {
   std::string payload = {};  // the exact bytes that were enqueued; their SHA-256 was checked
   std::string content_type = {};
   int64_t enqueued_at_ms = 0;  // wall time, since 1970
-  int64_t deadline_at_ms = 0;  // the same: when the task is dead, done or not; 0: never
+  int64_t deadline_at_ms = 0;  // the same, when the task as a whole must have ended; 0: none
 };
 
 /// Done. A result of content type application/json must be one JSON value, or the task fails as
@@ -104,22 +110,23 @@ struct Failed {
   std::string code = {};     // short and stable, for machines; at most 64 bytes
   std::string message = {};  // for people; the last 8 KiB are kept
   bool retry = true;
-  /// The wait before the next attempt, instead of the retry policy's.
+  /// With `retry`: the wait before the next attempt, instead of that of the retry policy.
   std::optional<std::chrono::milliseconds> retry_after = {};
-};
-
-/// Not now: the task is scheduled for later, and the attempt does not count.
-struct Snoozed {
-  std::chrono::milliseconds delay{0};
-};
-
-/// Not at all: the task is cancelled.
-struct Discarded {
-  std::string reason = {};  // for people
 };
 
 /// Not now, or not here: the task is ready again, and the attempt does not count.
 struct Released {};
+
+/// Not before `delay` has passed: the task is scheduled again, and the attempt does not count.
+struct Snoozed {
+  std::chrono::milliseconds delay{0};
+};
+
+/// There is nothing to do any more: the task is cancelled, and `reason` is kept with it.
+struct Discarded {
+  std::string reason = {};         // for people; the last 8 KiB are kept
+  std::string code = "discarded";  // for machines; at most 64 bytes
+};
 
 /// As Released, and the worker stops: it cannot run tasks of this kind at all.
 struct StopWorker {

@@ -7,8 +7,9 @@
 //   EXPECT_EQ(ended.state, "completed");
 //
 // Middleware, conversion, timeouts' deadlines and limits are those of production; the server's part
-// (attempts, retries without their pauses, idempotency keys) is played as docs/sdk-cpp.md says.
-// Tasks that a handler enqueues by its context wait in the same queue until RunAll(). One thread.
+// (attempts, retries and snoozes without their pauses, idempotency keys) is played as
+// docs/sdk-cpp.md says. Tasks that a handler enqueues by its context wait in the same queue until
+// RunAll(). One thread.
 #pragma once
 
 #include <memory>

@@ -52,8 +52,9 @@ struct WorkerOptions {
 
 struct HandleOptions {
   std::string pool = {};  // of AddPool(); empty: the pool without a name
-  /// After this an attempt is cancelled; if the handler has not returned `cancel_wait` later, the
-  /// attempt is reported as failed, code "timeout", without it. At least 1 ms.
+  /// After this, or earlier if the server says so, an attempt is cancelled; if the handler has not
+  /// returned `cancel_wait` later, the attempt is reported as failed, code "timeout", without it.
+  /// At least 1 ms.
   std::chrono::milliseconds timeout{std::chrono::minutes(30)};
 };
 

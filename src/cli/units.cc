@@ -32,8 +32,6 @@ std::optional<int64_t> FactorOf(std::string_view name, const Unit (&units)[N]) {
   return std::nullopt;
 }
 
-constexpr Unit kDurations[] = {
-    {"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
 constexpr Unit kSizes[] = {
     {"", 1},          {"B", 1},           {"K", 1LL << 10}, {"KiB", 1LL << 10},
     {"M", 1LL << 20}, {"MiB", 1LL << 20}, {"G", 1LL << 30}, {"GiB", 1LL << 30},
@@ -58,24 +56,6 @@ int64_t Field(std::string_view text, size_t at, size_t digits) {
 }
 
 }  // namespace
-
-std::optional<int64_t> ParseDuration(std::string_view text) {
-  int64_t total = 0;
-  const bool plain =
-      !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
-  if (plain) return TakeNumber(&text);
-  do {
-    const std::optional<int64_t> number = TakeNumber(&text);
-    if (!number) return std::nullopt;
-    const size_t letters = std::min(text.find_first_of("0123456789"), text.size());
-    const std::optional<int64_t> factor = FactorOf(text.substr(0, letters), kDurations);
-    if (!factor) return std::nullopt;
-    total = SaturatingAdd(total, SaturatingMultiply(*number, *factor));
-    text.remove_prefix(letters);
-  } while (!text.empty());
-  if (total == std::numeric_limits<int64_t>::max()) return std::nullopt;
-  return total;
-}
 
 std::optional<uint64_t> ParseSize(std::string_view text) {
   const std::optional<int64_t> number = TakeNumber(&text);

@@ -6,13 +6,10 @@
 #include <string>
 #include <string_view>
 
+#include "base/duration.h"  // ParseDuration(), which all of cli/ reads durations with
 #include "base/time.h"
 
 namespace treadle::cli {
-
-/// Milliseconds of "500ms", "30s", "2m", "1h", "7d", of sums such as "1h30m", or of a plain number
-/// of milliseconds. Nothing for anything else, negative ones and overflow included.
-std::optional<int64_t> ParseDuration(std::string_view text);
 
 /// Bytes of "4096", "64KiB", "64MiB", "2GiB", "1TiB" (short: "64K", "64M", "2G", "1T"; all powers
 /// of 1024).

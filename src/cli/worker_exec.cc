@@ -54,7 +54,8 @@ void AddWorkerExec(Command parent, Session& session) {
       .Number("-c,--concurrency", &flags->concurrency, 1, 1000,
               "Tasks to run at the same time (default 10)")
       .Duration("--timeout", &flags->timeout_ms,
-                "How long a run may take before SIGTERM, and SIGKILL 5 s later (default 30m)")
+                "How long a run may take before SIGTERM, and SIGKILL 5 s later (default 30m); the "
+                "server may say less")
       .Text("--name", "NAME", &flags->name, "The worker's name (default HOST-PID)")
       .Text("--content-type", "TYPE", &flags->exec.result_content_type,
             "What the program prints (default text/plain; charset=utf-8)")
@@ -65,8 +66,18 @@ void AddWorkerExec(Command parent, Session& session) {
           "Exit status of the program:\n"
           "  0               the task is completed with what was printed\n"
           "  65, 66, 77, 78  the task is dead at once\n"
+          "  118             snoozed: it runs again later, unspent. The last line of output says "
+          "when:\n"
+          "                  echo 10m; exit 118 (without output: after a minute)\n"
+          "  119             discarded: the task is cancelled, with what was printed on stderr\n"
           "  126, 127        it cannot be run: the worker stops, no attempt is spent\n"
-          "  others          the attempt failed and is tried again; so does death by a signal\n")
+          "  others          the attempt failed and is tried again; so does death by a signal\n"
+          "\n"
+          "The program finds in its environment: TREADLE_TASK_ID, TREADLE_TYPE, TREADLE_QUEUE,\n"
+          "TREADLE_ATTEMPT, TREADLE_MAX_ATTEMPTS, TREADLE_CONTENT_TYPE, TREADLE_TIMEOUT_MS (how "
+          "long\n"
+          "it may take) and TREADLE_DEADLINE (when its task must have ended; empty if it has no\n"
+          "such time). If its task is cancelled, it gets SIGTERM, and SIGKILL 5 s later.\n")
       .Run([flags, &session] { return Exec(session, *flags); });
 }
 

@@ -22,27 +22,6 @@ void WriteStrings(JsonWriter& json, std::string_view key, const std::vector<std:
   json.EndArray();
 }
 
-// The form that the server writes, "2026-11-23T20:53:01.250Z"; 0 for any other.
-int64_t ParseWallTimeMs(std::string_view text) {
-  if (text.size() != 24 || text.back() != 'Z') return 0;
-  bool is_valid = true;
-  const auto number = [&](size_t begin, size_t size) {
-    int result = 0;
-    const char* end = text.data() + begin + size;
-    const auto [stop, error] = std::from_chars(text.data() + begin, end, result);
-    is_valid = is_valid && error == std::errc() && stop == end;
-    return result;
-  };
-  using std::chrono::sys_days;
-  const auto date = std::chrono::year(number(0, 4)) / number(5, 2) / number(8, 2);
-  const auto time = std::chrono::hours(number(11, 2)) + std::chrono::minutes(number(14, 2)) +
-                    std::chrono::seconds(number(17, 2)) + std::chrono::milliseconds(number(20, 3));
-  if (!is_valid || !date.ok()) return 0;
-  return std::chrono::duration_cast<std::chrono::milliseconds>(sys_days(date).time_since_epoch() +
-                                                               time)
-      .count();
-}
-
 void ReadLeaseField(std::string_view key, value field, Lease* lease, std::string* sha256) {
   if (key == "token") {
     lease->token = ReadString(field);
@@ -60,10 +39,10 @@ void ReadLeaseField(std::string_view key, value field, Lease* lease, std::string
     lease->lease_ms = field.get_int64();
   } else if (key == "timeout_ms") {
     lease->timeout_ms = field.get_int64();
-  } else if (key == "deadline_at") {
-    lease->deadline_at_ms = ParseWallTimeMs(field.get_string());
   } else if (key == "enqueued_at") {
     lease->enqueued_at_ms = ParseWallTimeMs(field.get_string());
+  } else if (key == "deadline_at") {
+    lease->deadline_at_ms = ParseWallTimeMs(field.get_string());
   } else if (key == "content_type") {
     lease->content_type = ReadString(field);
   } else if (key == "payload_sha256") {
@@ -127,7 +106,32 @@ JsonWriter BeginReport(std::string* out, std::string_view token, std::string_vie
   return json;
 }
 
+void WriteError(JsonWriter& json, std::string_view code, std::string_view message) {
+  json.Key("error").BeginObject();
+  json.Key("code").String(code).Key("message").String(message).EndObject();
+}
+
 }  // namespace
+
+int64_t ParseWallTimeMs(std::string_view text) {
+  if (text.size() != 24 || text.back() != 'Z') return 0;
+  bool is_valid = true;
+  const auto number = [&](size_t begin, size_t size) {
+    int result = 0;
+    const char* end = text.data() + begin + size;
+    const auto [stop, error] = std::from_chars(text.data() + begin, end, result);
+    is_valid = is_valid && error == std::errc() && stop == end;
+    return result;
+  };
+  using std::chrono::sys_days;
+  const auto date = std::chrono::year(number(0, 4)) / number(5, 2) / number(8, 2);
+  const auto time = std::chrono::hours(number(11, 2)) + std::chrono::minutes(number(14, 2)) +
+                    std::chrono::seconds(number(17, 2)) + std::chrono::milliseconds(number(20, 3));
+  if (!is_valid || !date.ok()) return 0;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(sys_days(date).time_since_epoch() +
+                                                               time)
+      .count();
+}
 
 std::string EncodeExchange(const ExchangeRequest& request) {
   std::string out;
@@ -178,8 +182,7 @@ std::string EncodeFailed(std::string_view token, std::string_view code, std::str
                          bool retry, std::optional<int64_t> delay_ms) {
   std::string out;
   JsonWriter json = BeginReport(&out, token, "failed");
-  json.Key("error").BeginObject();
-  json.Key("code").String(code).Key("message").String(message).EndObject();
+  WriteError(json, code, message);
   json.Key("retry").Bool(retry);
   if (delay_ms) json.Key("delay_ms").Int(*delay_ms);
   json.EndObject();
@@ -192,11 +195,11 @@ std::string EncodeSnoozed(std::string_view token, int64_t delay_ms) {
   return out;
 }
 
-std::string EncodeDiscarded(std::string_view token, std::string_view reason) {
+std::string EncodeDiscarded(std::string_view token, std::string_view code,
+                            std::string_view message) {
   std::string out;
   JsonWriter json = BeginReport(&out, token, "discarded");
-  json.Key("error").BeginObject();
-  json.Key("code").String("discarded").Key("message").String(reason).EndObject();
+  WriteError(json, code, message);
   json.EndObject();
   return out;
 }

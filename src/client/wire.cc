@@ -39,6 +39,10 @@ void ReadError(object source, TaskInfo* task) {
   }
 }
 
+void ReadTags(simdjson::ondemand::array source, TaskInfo* task) {
+  for (auto tag : source) task->tags.push_back(ReadString(tag.value()));
+}
+
 std::string* TextField(TaskInfo* task, std::string_view key) {
   const std::pair<std::string_view, std::string*> fields[] = {
       {"id", &task->id},
@@ -48,6 +52,8 @@ std::string* TextField(TaskInfo* task, std::string_view key) {
       {"enqueued_at", &task->enqueued_at},
       {"started_at", &task->started_at},
       {"finished_at", &task->finished_at},
+      {"expires_at", &task->expires_at},
+      {"deadline_at", &task->deadline_at},
       {"result_content_type", &task->result_content_type}};
   for (const auto& [name, field] : fields) {
     if (name == key) return field;
@@ -67,7 +73,7 @@ void ReadTaskField(std::string_view key, value field, TaskInfo* task) {
   } else if (key == "cancel_requested") {
     task->cancel_requested = field.get_bool();
   } else if (key == "tags") {
-    for (auto tag : field.get_array()) task->tags.push_back(ReadString(tag.value()));
+    ReadTags(field.get_array(), task);
   } else if (key == "error") {
     if (!field.is_null()) ReadError(field.get_object(), task);
   } else if (key == "result") {
@@ -107,39 +113,31 @@ void WriteTexts(JsonWriter& json, std::string_view key, const std::vector<std::s
   json.EndArray();
 }
 
-void WriteIfSet(JsonWriter& json, std::string_view key, const std::optional<int64_t>& number) {
-  if (number) json.Key(key).Int(*number);
-}
-
-void WriteIfSet(JsonWriter& json, std::string_view key, const std::string& text) {
+void WriteText(JsonWriter& json, std::string_view key, const std::string& text) {
   if (!text.empty()) json.Key(key).String(text);
 }
 
-void WriteRetry(JsonWriter& json, const TaskRetry& retry) {
+void WriteNumber(JsonWriter& json, std::string_view key, std::optional<int64_t> number) {
+  if (number) json.Key(key).Int(*number);
+}
+
+void WriteRetry(JsonWriter& json, const RetryOptions& retry) {
   json.Key("retry").BeginObject();
-  WriteIfSet(json, "backoff", retry.backoff);
-  WriteIfSet(json, "jitter", retry.jitter);
-  WriteIfSet(json, "backoff_base_ms", retry.backoff_base_ms);
-  WriteIfSet(json, "backoff_cap_ms", retry.backoff_cap_ms);
+  WriteText(json, "preset", retry.preset);
+  WriteText(json, "backoff", retry.backoff);
+  WriteText(json, "jitter", retry.jitter);
+  WriteNumber(json, "backoff_base_ms", retry.backoff_base_ms);
+  WriteNumber(json, "backoff_cap_ms", retry.backoff_cap_ms);
   if (!retry.delays_ms.empty()) {
     json.Key("delays_ms").BeginArray();
     for (const int64_t delay : retry.delays_ms) json.Int(delay);
     json.EndArray();
   }
-  WriteIfSet(json, "total_ms", retry.total_ms);
+  WriteNumber(json, "max_attempts", retry.max_attempts);
+  WriteNumber(json, "total_ms", retry.total_ms);
   WriteTexts(json, "never", retry.never);
   WriteTexts(json, "always", retry.always);
   json.EndObject();
-}
-
-void WriteTerms(JsonWriter& json, const TaskRequest& task) {
-  WriteIfSet(json, "unique_while", task.unique_while);
-  WriteIfSet(json, "on_duplicate", task.on_duplicate);
-  WriteTexts(json, "tags", task.tags);
-  WriteIfSet(json, "expires_ms", task.expires_ms);
-  WriteIfSet(json, "deadline_ms", task.deadline_ms);
-  WriteIfSet(json, "attempt_timeout_ms", task.attempt_timeout_ms);
-  if (task.retry) WriteRetry(json, *task.retry);
 }
 
 // Without a key, a request that is sent twice may enqueue twice.
@@ -159,12 +157,20 @@ Result<std::string> EncodeTask(const TaskRequest& task) {
   JsonWriter json(&out);
   json.BeginObject().Key("type").String(task.type).Key("queue").String(task.queue);
   WritePayload(json, task);
-  if (task.priority) json.Key("priority").Int(*task.priority);
-  if (task.max_attempts) json.Key("max_attempts").Int(*task.max_attempts);
-  if (task.delay_ms) json.Key("delay_ms").Int(*task.delay_ms);
-  if (!task.run_at.empty()) json.Key("run_at").String(task.run_at);
-  if (!task.idempotency_key.empty()) json.Key("idempotency_key").String(task.idempotency_key);
-  WriteTerms(json, task);
+  WriteNumber(json, "priority", task.priority);
+  WriteNumber(json, "max_attempts", task.max_attempts);
+  WriteNumber(json, "delay_ms", task.delay_ms);
+  WriteText(json, "run_at", task.run_at);
+  WriteText(json, "idempotency_key", task.idempotency_key);
+  WriteText(json, "unique_while", task.unique_while);
+  WriteText(json, "on_duplicate", task.on_duplicate);
+  WriteTexts(json, "tags", task.tags);
+  WriteNumber(json, "expires_ms", task.expires_ms);
+  WriteText(json, "expires_at", task.expires_at);
+  WriteNumber(json, "deadline_ms", task.deadline_ms);
+  WriteText(json, "deadline_at", task.deadline_at);
+  WriteNumber(json, "attempt_timeout_ms", task.attempt_timeout_ms);
+  if (task.retry) WriteRetry(json, *task.retry);
   json.EndObject();
   return out;
 }

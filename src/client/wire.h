@@ -51,6 +51,10 @@ Result<TaskInfo> GetTask(ServerConnection& client, std::string_view id, int64_t 
 /// The raw result in `body`. FAILED_PRECONDITION: the task has none (yet), and why.
 Result<ServerAnswer> GetResult(ServerConnection& client, std::string_view id, int64_t wait_ms = 0);
 
+/// Milliseconds since 1970 of the form that the server writes, "2026-11-23T20:53:01.250Z"; 0 for
+/// any other.
+int64_t ParseWallTimeMs(std::string_view text);
+
 /// `text` as part of a path or query: all but unreserved characters become %XX (RFC 3986
 /// section 2.1).
 std::string PercentEncode(std::string_view text);
@@ -77,9 +81,9 @@ struct Lease {
   int64_t attempt = 0;  // from 1, this one included
   int64_t max_attempts = 0;
   int64_t lease_ms = 0;
-  int64_t timeout_ms = 0;  // until the lease is revoked, however often it is renewed; 0: unknown
-  int64_t deadline_at_ms = 0;  // wall time, since 1970; 0: none
+  int64_t timeout_ms = 0;  // from the answer until the lease is revoked; 0: the server sent none
   int64_t enqueued_at_ms = 0;  // wall time, since 1970; 0 if the server sent none
+  int64_t deadline_at_ms = 0;  // the same, of the task; 0 if it has none
   std::string content_type;
   std::string payload;   // the raw bytes
   bool damaged = false;  // the payload does not have the SHA-256 that the server sent with it
@@ -104,11 +108,12 @@ Result<ExchangeAnswer> ParseExchangeAnswer(std::string body);
 /// `result` of content type application/json must be valid JSON.
 std::string EncodeCompleted(std::string_view token, std::string_view result,
                             std::string_view content_type);
-/// `delay_ms`: the wait before the next attempt; absent: the retry policy's.
+/// `delay_ms`: the wait before another attempt, instead of that of the retry policy.
 std::string EncodeFailed(std::string_view token, std::string_view code, std::string_view message,
                          bool retry, std::optional<int64_t> delay_ms = {});
-std::string EncodeSnoozed(std::string_view token, int64_t delay_ms);
-std::string EncodeDiscarded(std::string_view token, std::string_view reason);
 std::string EncodeReleased(std::string_view token);
+std::string EncodeSnoozed(std::string_view token, int64_t delay_ms);
+std::string EncodeDiscarded(std::string_view token, std::string_view code,
+                            std::string_view message);
 
 }  // namespace treadle::wire

@@ -88,6 +88,21 @@ TEST(Wire, EncodesAnExchange) {
       R"({"token":"z","outcome":"failed","error":{"code":"c","message":"m"},"retry":false}]})");
 }
 
+TEST(Wire, EncodesWhatIsToBeDoneLaterOrNotAtAll) {
+  EXPECT_EQ(EncodeSnoozed("t", 60'000), R"({"token":"t","outcome":"snoozed","delay_ms":60000})");
+  EXPECT_EQ(EncodeDiscarded("t", "c", "m"),
+            R"({"token":"t","outcome":"discarded","error":{"code":"c","message":"m"}})");
+  EXPECT_TRUE(EncodeFailed("t", "c", "m", true, 5).ends_with(R"("retry":true,"delay_ms":5})"));
+}
+
+TEST(Wire, ReadsTheTimesOfALease) {
+  const auto answer = ParseExchangeAnswer(
+      LeaseJson(R"("timeout_ms":1500,"deadline_at":"2026-11-23T20:53:01.250Z","payload":1)", "1"));
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ(answer->leases.at(0).timeout_ms, 1'500);
+  EXPECT_EQ(answer->leases.at(0).deadline_at_ms, 1'795'467'181'250);
+}
+
 TEST(Wire, EncodesResults) {
   EXPECT_EQ(EncodeCompleted("t", " null\n", kJson),
             R"({"token":"t","outcome":"completed","result":null})");
@@ -107,6 +122,26 @@ TEST(Wire, APayloadThatIsNoJsonIsRefusedBeforeItIsSent) {
             R"({"type":"t","queue":"default","payload_base64":"AQ==","content_type":"x/y",)"
             R"("payload_sha256":")" +
                 ToHex(Sha256Of("\x01").view()) + R"(","priority":9})");
+}
+
+TEST(Wire, WhatATaskDoesNotSayIsNotSent) {
+  const std::string plain = *EncodeTask({.type = "t"});
+  for (const char* name : {"tags", "expires", "deadline", "timeout", "retry", "priority"})
+    EXPECT_EQ(plain.find(name), plain.npos) << plain;
+  const std::string full = *EncodeTask(
+      {.type = "t",
+       .tags = {"b", "a"},
+       .expires_ms = 1,
+       .deadline_at = "2027-01-31T08:00:00Z",
+       .attempt_timeout_ms = 2,
+       .retry = RetryOptions{
+           .backoff = "listed", .delays_ms = {3, 4}, .total_ms = 5, .never = {"hopeless"}}});
+  EXPECT_TRUE(full.ends_with(
+      R"("tags":["b","a"],"expires_ms":1,"deadline_at":"2027-01-31T08:00:00Z",)"
+      R"("attempt_timeout_ms":2,"retry":{"backoff":"listed","delays_ms":[3,4],"total_ms":5,)"
+      R"("never":["hopeless"]}})"))
+      << full;
+  EXPECT_TRUE(EncodeTask({.type = "t", .retry = RetryOptions{}})->ends_with(R"("retry":{}})"));
 }
 
 TEST(Wire, EnqueuesAndReadsIds) {
@@ -133,11 +168,17 @@ TEST(Wire, EnqueuesAndReadsIds) {
 TEST(Wire, ReadsATaskView) {
   const auto task = ParseTask(
       R"({"id":"1-1","type":"t","state":"dead","attempt":2,"max_attempts":20,"priority":5,)"
+      R"("tags":["a","b"],"worker_losses":3,"cancel_requested":true,)"
+      R"("deadline_at":"2026-11-23T20:53:01.250Z",)"
       R"("error":{"code":"exit_65","message":"bad"},"result":{"a": 1}})");
   ASSERT_TRUE(task.ok());
   EXPECT_EQ(task->state, "dead");
   EXPECT_EQ(task->attempt, 2);
   EXPECT_EQ(task->error_code, "exit_65");
+  EXPECT_EQ(task->tags, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(task->worker_losses, 3);
+  EXPECT_TRUE(task->cancel_requested);
+  EXPECT_EQ(task->deadline_at, "2026-11-23T20:53:01.250Z");
   EXPECT_EQ(task->result, "{\"a\": 1}");
 }
 

@@ -8,6 +8,16 @@ const Task& Context::task() const {
   return *task_;
 }
 
+std::optional<std::chrono::system_clock::time_point> Context::task_deadline() const {
+  if (task_ == nullptr || task_->deadline_at_ms == 0) return std::nullopt;
+  return std::chrono::system_clock::time_point(std::chrono::milliseconds(task_->deadline_at_ms));
+}
+
+CancelCause Context::cancel_cause() const {
+  if (!IsCancelled()) return CancelCause::kNone;
+  return cause_ == nullptr ? CancelCause::kRequested : cause_->load();
+}
+
 void Context::Log(std::string_view text) const {
   if (services_ == nullptr || !services_->log) return;
   std::string line = task_ == nullptr ? "" : "task " + task_->id + " (" + task_->type + "): ";

@@ -1,17 +1,37 @@
 #include "worker/exec_runner.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <utility>
 
 #include "base/check.h"
+#include "base/duration.h"
+#include "base/time.h"
 #include "worker/child_process.h"
 
 namespace treadle::worker {
 namespace {
 
-std::vector<std::string> Environment(const Task& task) {
-  return {"TREADLE_TASK_ID=" + task.id,
+using std::chrono::milliseconds;
+
+constexpr int kSnoozed = 118;
+constexpr int kDiscarded = 119;
+constexpr milliseconds kSnoozeDefault(60'000);
+constexpr size_t kQuotedBytesMax = 100;
+
+std::string TimeoutMs(const Context& context) {
+  if (context.deadline() == Context::Clock::time_point::max()) return "";
+  const auto left = std::chrono::ceil<milliseconds>(context.deadline() - Context::Clock::now());
+  return std::to_string(std::max<int64_t>(left.count(), 0));
+}
+
+std::vector<std::string> Environment(const Task& task, const Context& context) {
+  const bool has_deadline = task.deadline_at_ms != 0;
+  return {"TREADLE_TIMEOUT_MS=" + TimeoutMs(context),
+          "TREADLE_DEADLINE=" + (has_deadline ? FormatWallTime({task.deadline_at_ms}) : ""),
+          "TREADLE_TASK_ID=" + task.id,
           "TREADLE_TYPE=" + task.type,
           "TREADLE_QUEUE=" + task.queue,
           "TREADLE_ATTEMPT=" + std::to_string(task.attempt),
@@ -44,9 +64,25 @@ Outcome OutcomeOfSignal(int signal, std::string_view text) {
   return Failed{"signal_" + name, std::move(message)};
 }
 
-Outcome OutcomeOfExit(const std::string& program, int status, std::string_view text) {
+// The last line of output says for how long.
+Outcome Snooze(std::string_view output) {
+  output = Text(output);
+  const std::string_view line = output.substr(output.rfind('\n') + 1);
+  if (line.empty()) return Snoozed{kSnoozeDefault};
+  if (const auto ms = ParseDuration(line)) return Snoozed{milliseconds(*ms)};
+  return Failed{"snooze_invalid", "the last line of output, \"" +
+                                      std::string(line.substr(0, kQuotedBytesMax)) +
+                                      "\", is not a duration such as 10m"};
+}
+
+Outcome OutcomeOfExit(const std::string& program, int status, std::string_view output,
+                      std::string_view text) {
   const std::string said = text.empty() ? "" : ": " + std::string(text);
   switch (status) {
+    case kSnoozed:
+      return Snooze(output);
+    case kDiscarded:
+      return Discarded{std::string(text)};
     case 126:
     case 127:
       return StopWorker{program + " ended with exit status " + std::to_string(status) + " (" +
@@ -67,14 +103,15 @@ Handler MakeExecHandler(ExecOptions options) {
   return [options = std::move(options)](const Task& task, Context& context) -> Outcome {
     const std::string& program = options.argv.front();
     ChildResult child = RunChild({.argv = options.argv,
-                                  .environment = Environment(task),
+                                  .environment = Environment(task, context),
                                   .kill_after_ms = options.kill_after_ms},
                                  task.payload, context.stop_token());
     const std::string_view text = Text(child.error_tail);
     if (child.spawn_errno != 0) return OutcomeOfSpawnFailure(program, child.spawn_errno);
     if (child.was_cancelled && (child.signal != 0 || child.exit_status != 0)) return Released{};
     if (child.signal != 0) return OutcomeOfSignal(child.signal, text);
-    if (child.exit_status != 0) return OutcomeOfExit(program, child.exit_status, text);
+    if (child.exit_status != 0)
+      return OutcomeOfExit(program, child.exit_status, child.output, text);
     if (child.output_too_large) {
       return Failed{"result_too_large", "the program wrote more than 1048576 bytes of output",
                     /*retry=*/false};

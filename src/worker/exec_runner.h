@@ -1,16 +1,25 @@
 // Any program as a handler: payload on standard input, result from standard output, outcome by exit
 // status.
 //
-//   0                the task completes with the program's output
-//   75 (EX_TEMPFAIL) it fails and is tried again; so for every status that is not listed, code
-//   "exit_N" 65, 66, 77, 78   (EX_DATAERR, EX_NOINPUT, EX_NOPERM, EX_CONFIG) it fails for good 126,
-//   127         the program cannot be run or found: the worker stops, and the attempt does not
-//   count death by signal  it is tried again, code "signal_SIGKILL" and the like
+//   - 0: the task completes with the program's output.
+//   - 75 (EX_TEMPFAIL): it fails and is tried again; so for every status that is not listed, code
+//     "exit_N".
+//   - 65, 66, 77, 78 (EX_DATAERR, EX_NOINPUT, EX_NOPERM, EX_CONFIG): it fails for good.
+//   - 118: it is snoozed, for as long as the last line of output says ("10m"), or for a minute if
+//     there is no output. A line that is no duration fails, code "snooze_invalid".
+//   - 119: it is discarded; the tail of standard error is the reason.
+//   - 126, 127: the program cannot be run or found: the worker stops, and the attempt does not
+//     count.
+//   - death by a signal: it is tried again, code "signal_SIGKILL" and the like.
+//
+// 118 and 119 are beyond what sysexits.h and curl use, and below what shells and env(1) do.
 //
 // The tail of standard error becomes the error's text. The program finds TREADLE_TASK_ID,
 // TREADLE_TYPE, TREADLE_QUEUE, TREADLE_ATTEMPT, TREADLE_MAX_ATTEMPTS and TREADLE_CONTENT_TYPE in
-// its environment. When its task is cancelled, or its time is up, it gets SIGTERM, and SIGKILL
-// after 5 seconds, with all of its process group.
+// its environment, TREADLE_TIMEOUT_MS (how long it may take) and TREADLE_DEADLINE (when the task as
+// a whole must have ended, RFC 3339), which are empty if there is no such bound. When its task is
+// cancelled, or its time is up, it gets SIGTERM, and SIGKILL after 5 seconds, with all of its
+// process group.
 #pragma once
 
 #include <cstdint>

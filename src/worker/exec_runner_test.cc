@@ -18,16 +18,19 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
 Outcome Exec(std::vector<std::string> argv, std::string payload = "",
-             std::stop_token cancelled = {}) {
+             std::stop_token cancelled = {},
+             Context::Clock::time_point deadline = Context::Clock::time_point::max()) {
   const Handler handler = MakeExecHandler({.argv = std::move(argv), .kill_after_ms = 50});
-  Context context(std::move(cancelled));
+  Context context(std::move(cancelled), deadline);
+  const bool is_bounded = deadline != Context::Clock::time_point::max();
   return handler({.id = "1-42",
                   .type = "hello",
                   .queue = "q",
                   .attempt = 2,
                   .max_attempts = 20,
                   .payload = std::move(payload),
-                  .content_type = "application/json"},
+                  .content_type = "application/json",
+                  .deadline_at_ms = is_bounded ? 1'795'467'181'250 : 0},
                  context);
 }
 
@@ -65,6 +68,33 @@ TEST(ExecRunner, ExitStatusesMapToOutcomes) {
     EXPECT_THAT(std::get<StopWorker>(Shell("exit " + std::to_string(status))).reason,
                 HasSubstr(std::to_string(status)));
   }
+}
+
+TEST(ExecRunner, AProgramCanSnoozeOrDiscardItsTask) {
+  const auto delay_ms = [](const std::string& script) {
+    return std::get<Snoozed>(Shell(script + "; exit 118")).delay.count();
+  };
+  EXPECT_EQ(delay_ms("echo not yet; echo 10m"), 600'000);
+  EXPECT_EQ(delay_ms("printf 1h30m"), 5'400'000);
+  EXPECT_EQ(delay_ms("echo to standard error >&2"), 60'000);
+  const auto wrong = std::get<Failed>(Shell("echo come back later; exit 118"));
+  EXPECT_EQ(wrong.code, "snooze_invalid");
+  EXPECT_THAT(wrong.message, HasSubstr("\"come back later\""));
+  EXPECT_TRUE(wrong.retry) << "an attempt is spent, so it comes to an end";
+  const auto discarded = std::get<Discarded>(Shell("echo sold out >&2; exit 119"));
+  EXPECT_EQ(discarded.code, "discarded");
+  EXPECT_EQ(discarded.reason, "sold out");
+}
+
+TEST(ExecRunner, TheEnvironmentTellsOfTimes) {
+  const std::vector<std::string> argv = {
+      "/bin/sh", "-c", "echo $TREADLE_DEADLINE; test $TREADLE_TIMEOUT_MS -gt 1000"};
+  const auto deadline = Context::Clock::now() + std::chrono::minutes(1);
+  EXPECT_EQ(std::get<Completed>(Exec(argv, "", {}, deadline)).result, "2026-11-23T20:53:01.250Z\n");
+  setenv("TREADLE_DEADLINE", "of an outer task", 1);
+  EXPECT_EQ(std::get<Completed>(Shell("echo \"<$TREADLE_DEADLINE$TREADLE_TIMEOUT_MS>\"")).result,
+            "<>\n");
+  unsetenv("TREADLE_DEADLINE");
 }
 
 TEST(ExecRunner, AProgramThatCannotBeRunStopsTheWorker) {

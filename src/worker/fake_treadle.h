@@ -9,9 +9,11 @@
 #include <gtest/gtest.h>
 #include <simdjson.h>
 
+#include <condition_variable>
 #include <functional>
 #include <future>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -40,10 +42,11 @@ struct Asked {
 };
 
 inline std::string LeaseJson(const std::string& id, const std::string& payload = "{}",
-                             int64_t lease_ms = 30'000) {
+                             int64_t lease_ms = 30'000, const std::string& more = "") {
   return R"({"token":")" + id + R"(.1.1","id":")" + id +
          R"(","queue":"default","type":"t","attempt":1,"max_attempts":20,"lease_ms":)" +
-         std::to_string(lease_ms) + R"(,"content_type":"application/json","payload_sha256":")" +
+         std::to_string(lease_ms) + more +
+         R"(,"content_type":"application/json","payload_sha256":")" +
          ToHex(Sha256Of(payload).view()) + R"(","payload":)" + payload + "}";
 }
 
@@ -142,6 +145,19 @@ class FakeTreadle {
   int64_t newest_ = 0;
   std::optional<Asked> parked_;
 };
+
+inline std::string Text(const Asked& asked, const std::string& token) {
+  return asked.reports.at(token);
+}
+
+/// Returns when its context is cancelled.
+inline Outcome WaitForCancel(Context& context, Outcome outcome) {
+  std::mutex mutex;
+  std::condition_variable_any wake;
+  std::unique_lock lock(mutex);
+  wake.wait(lock, context.stop_token(), [] { return false; });
+  return outcome;
+}
 
 /// A point that one thread waits for and others reach.
 class Signal {

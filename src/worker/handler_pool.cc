@@ -12,6 +12,17 @@ namespace {
 constexpr int64_t kLeaseMsDefault = 30'000;
 constexpr size_t kReportBytesMax = size_t{8} << 20;  // half of what the server takes
 constexpr std::chrono::milliseconds kReportDelay(1);
+constexpr int64_t kTimeoutMsMax = 365 * 86'400'000LL;  // longer than the server allows
+
+std::chrono::steady_clock::time_point RevocationOf(const wire::Lease& lease) {
+  using Clock = std::chrono::steady_clock;
+  if (lease.timeout_ms <= 0 || lease.timeout_ms > kTimeoutMsMax) return Clock::time_point::max();
+  return Clock::now() + std::chrono::milliseconds(lease.timeout_ms);
+}
+
+void StopAll(std::vector<std::stop_source>& sources) {
+  for (std::stop_source& source : sources) source.request_stop();
+}
 
 // Signals are for the thread that runs the program.
 std::thread StartQuietThread(std::function<void()> run) {
@@ -42,7 +53,8 @@ void HandlerPool::Put(std::vector<wire::Lease> leases, bool repeated) {
     if (draining_) {
       AddReport({lease.token, wire::EncodeReleased(lease.token)});
     } else {
-      waiting_.push_back(std::move(lease));
+      const Clock::time_point revoked_at = RevocationOf(lease);
+      waiting_.push_back({std::move(lease), revoked_at});
     }
   }
   if (!waiting_.empty()) WakeAnother();
@@ -50,7 +62,8 @@ void HandlerPool::Put(std::vector<wire::Lease> leases, bool repeated) {
 
 bool HandlerPool::IsHeld(const std::string& token) const {
   const auto has_token = [&](const auto& item) { return item.token == token; };
-  return std::any_of(waiting_.begin(), waiting_.end(), has_token) ||
+  const auto of_lease = [&](const Waiting& waiting) { return has_token(waiting.lease); };
+  return std::any_of(waiting_.begin(), waiting_.end(), of_lease) ||
          std::any_of(reports_.begin(), reports_.end(), has_token) ||
          std::any_of(running_.begin(), running_.end(),
                      [&](const Running* running) { return running->lease.token == token; });
@@ -60,18 +73,18 @@ size_t HandlerPool::Lose(const std::vector<std::string>& tokens) {
   const auto is_lost = [&](const wire::Lease& lease) {
     return std::find(tokens.begin(), tokens.end(), lease.token) != tokens.end();
   };
-  std::vector<std::stop_source> to_stop;
+  Stops to_stop;
   size_t lost = 0;
   {
     MutexLock lock(mutex_);
-    lost = std::erase_if(waiting_, is_lost);
+    lost = std::erase_if(waiting_, [&](const Waiting& waiting) { return is_lost(waiting.lease); });
     for (Running* running : running_) {
       if (running->dropped || !is_lost(running->lease)) continue;
       running->dropped = true;
-      to_stop.push_back(running->stop);
+      Cut(running, CancelCause::kLeaseLost, &to_stop);
     }
   }
-  for (std::stop_source& stop : to_stop) stop.request_stop();
+  StopAll(to_stop);
   return lost + to_stop.size();
 }
 
@@ -79,18 +92,19 @@ void HandlerPool::Cancel(const std::vector<std::string>& tokens) {
   const auto is_named = [&](const wire::Lease& lease) {
     return std::find(tokens.begin(), tokens.end(), lease.token) != tokens.end();
   };
-  std::vector<std::stop_source> to_stop;
+  Stops to_stop;
   {
     MutexLock lock(mutex_);
-    for (const wire::Lease& lease : waiting_) {
-      if (is_named(lease)) AddReport({lease.token, wire::EncodeReleased(lease.token)});
-    }
-    std::erase_if(waiting_, is_named);
-    for (const Running* running : running_) {
-      if (is_named(running->lease)) to_stop.push_back(running->stop);
+    std::erase_if(waiting_, [&](const Waiting& waiting) TREADLE_REQUIRES(mutex_) {
+      if (!is_named(waiting.lease)) return false;
+      AddReport({waiting.lease.token, wire::EncodeReleased(waiting.lease.token)});
+      return true;
+    });
+    for (Running* running : running_) {
+      if (is_named(running->lease)) Cut(running, CancelCause::kRequested, &to_stop);
     }
   }
-  for (std::stop_source& stop : to_stop) stop.request_stop();
+  StopAll(to_stop);
 }
 
 size_t HandlerPool::Free() const {
@@ -110,7 +124,7 @@ std::vector<std::string> HandlerPool::HeldTokens() const {
   for (const Running* running : running_) {
     if (!running->dropped) tokens.push_back(running->lease.token);
   }
-  for (const wire::Lease& lease : waiting_) tokens.push_back(lease.token);
+  for (const Waiting& waiting : waiting_) tokens.push_back(waiting.lease.token);
   return tokens;
 }
 
@@ -147,18 +161,24 @@ void HandlerPool::PutBack(std::vector<Report> reports) {
 void HandlerPool::Drain() {
   MutexLock lock(mutex_);
   draining_ = true;
-  for (const wire::Lease& lease : waiting_)
-    AddReport({lease.token, wire::EncodeReleased(lease.token)});
+  for (const Waiting& waiting : waiting_)
+    AddReport({waiting.lease.token, wire::EncodeReleased(waiting.lease.token)});
   waiting_.clear();
 }
 
 void HandlerPool::CancelRunning() {
-  std::vector<std::stop_source> to_stop;
+  Stops to_stop;
   {
     MutexLock lock(mutex_);
-    for (const Running* running : running_) to_stop.push_back(running->stop);
+    for (Running* running : running_) Cut(running, CancelCause::kShutdown, &to_stop);
   }
-  for (std::stop_source& stop : to_stop) stop.request_stop();
+  StopAll(to_stop);
+}
+
+void HandlerPool::Cut(Running* running, CancelCause cause, Stops* to_stop) {
+  CancelCause none = CancelCause::kNone;
+  running->cause.compare_exchange_strong(none, cause);
+  to_stop->push_back(running->stop);
 }
 
 void HandlerPool::ReleaseRunning() {
@@ -199,8 +219,10 @@ void HandlerPool::Loop() {
   while (true) {
     Running running;
     if (!Take(&running)) return;
-    std::string report = work_(
-        &running.lease, {.cancelled = running.stop.get_token(), .deadline = running.deadline});
+    std::string report = work_(&running.lease, {.cancelled = running.stop.get_token(),
+                                                .cause = &running.cause,
+                                                .deadline = running.deadline,
+                                                .limit = running.limit});
     Finish(&running, std::move(report));
   }
 }
@@ -214,20 +236,16 @@ bool HandlerPool::Take(Running* running) {
     waking_ = false;
   }
   if (closed_) return false;
-  running->lease = std::move(waiting_.front());
+  const Clock::time_point now = Clock::now();
+  const Clock::time_point revoked_at = waiting_.front().revoked_at;
+  running->lease = std::move(waiting_.front().lease);
   waiting_.pop_front();
-  running->deadline = Clock::now() + TimeoutOf(running->lease);
+  running->deadline = std::min(now + options_.timeout_of(running->lease.type), revoked_at);
+  running->limit = std::chrono::ceil<std::chrono::milliseconds>(running->deadline - now);
   running_.push_back(running);
   if (running->deadline < next_watch_) watch_.notify_one();
   if (!waiting_.empty()) WakeAnother();
   return true;
-}
-
-// The worker's own, or the server's if that is shorter: after it the lease is gone.
-std::chrono::milliseconds HandlerPool::TimeoutOf(const wire::Lease& lease) const {
-  const std::chrono::milliseconds own = options_.timeout_of(lease.type);
-  if (lease.timeout_ms <= 0) return own;
-  return std::min(own, std::chrono::milliseconds(lease.timeout_ms));
 }
 
 void HandlerPool::WakeAnother() {
@@ -246,7 +264,7 @@ void HandlerPool::WakeAnother() {
 // next to be looked at, and starting it costs a comparison.
 void HandlerPool::Watch() {
   while (true) {
-    std::vector<std::stop_source> to_stop;
+    Stops to_stop;
     bool reported = false;
     {
       MutexLock lock(mutex_);
@@ -254,13 +272,12 @@ void HandlerPool::Watch() {
       next_watch_ = EndLateAttempts(Clock::now(), &to_stop, &reported);
       if (to_stop.empty() && !reported) watch_.wait_until(mutex_, next_watch_);
     }
-    for (std::stop_source& stop : to_stop) stop.request_stop();
+    StopAll(to_stop);
     if (reported) changed_();
   }
 }
 
-HandlerPool::Clock::time_point HandlerPool::EndLateAttempts(Clock::time_point now,
-                                                            std::vector<std::stop_source>* to_stop,
+HandlerPool::Clock::time_point HandlerPool::EndLateAttempts(Clock::time_point now, Stops* to_stop,
                                                             bool* reported) {
   Clock::time_point next = now + std::chrono::hours(1);
   for (Running* running : running_) {
@@ -271,7 +288,7 @@ HandlerPool::Clock::time_point HandlerPool::EndLateAttempts(Clock::time_point no
       next = std::min(next, end);
     } else if (!running->timed_out) {
       running->timed_out = true;
-      to_stop->push_back(running->stop);
+      Cut(running, CancelCause::kTimeout, to_stop);
     } else {
       running->dropped = true;
       *reported = true;

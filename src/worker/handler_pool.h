@@ -8,6 +8,7 @@
 // get a thread each. One more thread watches the deadlines; it sleeps until the earliest.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -19,6 +20,7 @@
 
 #include "base/thread_annotations.h"
 #include "client/wire.h"
+#include "worker/handler.h"
 
 namespace treadle::worker {
 
@@ -42,8 +44,10 @@ class HandlerPool {
   };
   /// What a task is run with.
   struct Attempt {
-    std::stop_token cancelled;  // the lease was lost, someone cancelled the task, or time is up
-    Clock::time_point deadline;
+    std::stop_token cancelled;
+    const std::atomic<CancelCause>* cause;  // set before `cancelled` is
+    Clock::time_point deadline;             // the worker's own, or the server's, if that is earlier
+    std::chrono::milliseconds limit;        // from the beginning to the deadline
   };
   /// Runs one task and returns its report as JSON; may take all but the token out of the lease.
   using Work = std::function<std::string(wire::Lease*, const Attempt&)>;
@@ -92,19 +96,28 @@ class HandlerPool {
   void Close();
 
  private:
+  struct Waiting {
+    wire::Lease lease;
+    Clock::time_point revoked_at;  // by the server
+  };
   struct Running {
     wire::Lease lease;
     std::stop_source stop;
+    std::atomic<CancelCause> cause = CancelCause::kNone;
     Clock::time_point deadline = Clock::time_point::max();
+    std::chrono::milliseconds limit{0};
     bool timed_out = false;
     bool dropped = false;  // nothing is to be reported any more
   };
 
+  using Stops = std::vector<std::stop_source>;
+
+  /// Notes why, and what is to be stopped once no lock is held.
+  static void Cut(Running* running, CancelCause cause, Stops* to_stop);
   void Loop();
   void Watch();
-  Clock::time_point EndLateAttempts(Clock::time_point now, std::vector<std::stop_source>* to_stop,
-                                    bool* reported) TREADLE_REQUIRES(mutex_);
-  std::chrono::milliseconds TimeoutOf(const wire::Lease& lease) const;
+  Clock::time_point EndLateAttempts(Clock::time_point now, Stops* to_stop, bool* reported)
+      TREADLE_REQUIRES(mutex_);
   bool Take(Running* running);
   void Finish(Running* running, std::string report);
   void WakeAnother() TREADLE_REQUIRES(mutex_);
@@ -117,7 +130,7 @@ class HandlerPool {
 
   mutable Mutex mutex_;
   std::condition_variable_any wake_;
-  std::deque<wire::Lease> waiting_ TREADLE_GUARDED_BY(mutex_);
+  std::deque<Waiting> waiting_ TREADLE_GUARDED_BY(mutex_);
   std::vector<Running*> running_ TREADLE_GUARDED_BY(mutex_);  // each on the stack of its thread
   std::deque<Report> reports_ TREADLE_GUARDED_BY(mutex_);
   Clock::time_point oldest_report_ TREADLE_GUARDED_BY(mutex_);

@@ -1,5 +1,6 @@
 // treadle::testing::InProcess: the server's part, played in memory.
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <utility>
@@ -15,10 +16,46 @@ namespace {
 
 constexpr int64_t kMaxAttempts = 20;  // the server's default
 
+constexpr int64_t kMaxAttemptsPatient = 25;
+
 struct Known {
   TaskInfo info;
   Task task;
+  RetryOptions retry;
+  std::optional<int64_t> attempt_timeout_ms;
 };
+
+bool Holds(const std::vector<std::string>& codes, const std::string& code) {
+  return std::ranges::find(codes, code) != codes.end();
+}
+
+bool MayRetry(const Known& known, const Failed& failed) {
+  if (known.info.attempt >= known.info.max_attempts) return false;
+  if (Holds(known.retry.never, failed.code)) return false;
+  return failed.retry || Holds(known.retry.always, failed.code);
+}
+
+int64_t MaxAttemptsOf(const TaskRequest& request) {
+  if (request.max_attempts) return *request.max_attempts;
+  if (!request.retry) return kMaxAttempts;
+  const bool patient = request.retry->preset == "patient";
+  return request.retry->max_attempts.value_or(patient ? kMaxAttemptsPatient : kMaxAttempts);
+}
+
+// Handlers are told of it; it ends nothing here.
+int64_t DeadlineMsOf(const TaskRequest& request) {
+  if (!request.deadline_ms) return wire::ParseWallTimeMs(request.deadline_at);
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count() + *request.deadline_ms;
+}
+
+// As the server has them: sorted, each once.
+std::vector<std::string> TagsOf(const TaskRequest& request) {
+  std::vector<std::string> tags = request.tags;
+  std::ranges::sort(tags);
+  tags.erase(std::ranges::unique(tags).begin(), tags.end());
+  return tags;
+}
 
 void End(Known* known, const std::string& state) { known->info.state = state; }
 
@@ -31,13 +68,13 @@ void Apply(const Outcome& outcome, Known* known) {
   } else if (const auto* failed = std::get_if<Failed>(&outcome)) {
     info.error_code = failed->code;
     info.error_message = failed->message;
-    End(known, failed->retry && info.attempt < info.max_attempts ? "retrying" : "dead");
+    End(known, MayRetry(*known, *failed) ? "retrying" : "dead");
   } else if (const auto* discarded = std::get_if<Discarded>(&outcome)) {
-    info.error_code = "discarded";
+    info.error_code = discarded->code;
     info.error_message = discarded->reason;
     End(known, "cancelled");
   } else {
-    info.attempt -= 1;  // released or snoozed: unspent
+    info.attempt -= 1;  // unspent
     End(known, std::holds_alternative<Snoozed>(outcome) ? "scheduled" : "ready");
   }
 }
@@ -77,8 +114,7 @@ class InProcess::Impl {
       if (entry == set_->handlers.end()) continue;
       ++attempts;
       Attempt(index, entry->second);
-      const std::string& state = known[index].info.state;
-      if (state == "retrying" || state == "ready") waiting_.push_back(index);
+      if (!known[index].info.HasEnded()) waiting_.push_back(index);
     }
     return attempts;
   }
@@ -93,27 +129,33 @@ class InProcess::Impl {
   };
 
   static Known Describe(const std::string& id, const TaskRequest& request) {
-    const int64_t max_attempts = request.max_attempts.value_or(kMaxAttempts);
+    const int64_t max_attempts = MaxAttemptsOf(request);
     const bool is_json = request.content_type == wire::kJson;
     return {.info = {.id = id,
                      .type = request.type,
                      .queue = request.queue,
                      .state = "ready",
-                     .max_attempts = max_attempts},
-            .task = {
-                .id = id,
-                .type = request.type,
-                .queue = request.queue,
-                .max_attempts = max_attempts,
-                .payload = is_json ? std::string(wire::TrimJson(request.payload)) : request.payload,
-                .content_type = request.content_type}};
+                     .max_attempts = max_attempts,
+                     .tags = TagsOf(request)},
+            .task = {.id = id,
+                     .type = request.type,
+                     .queue = request.queue,
+                     .max_attempts = max_attempts,
+                     .payload =
+                         is_json ? std::string(wire::TrimJson(request.payload)) : request.payload,
+                     .content_type = request.content_type,
+                     .deadline_at_ms = DeadlineMsOf(request)},
+            .retry = request.retry.value_or(RetryOptions()),
+            .attempt_timeout_ms = request.attempt_timeout_ms};
   }
 
   void Attempt(size_t index, const worker::HandlerSet::Entry& entry) {
     Known& current = known[index];
     current.task.attempt = ++current.info.attempt;
-    Context context(std::stop_token(), Context::Clock::now() + entry.options.timeout, &current.task,
-                    &services_);
+    std::chrono::milliseconds timeout = entry.options.timeout;
+    if (current.attempt_timeout_ms)
+      timeout = std::min(timeout, std::chrono::milliseconds(*current.attempt_timeout_ms));
+    Context context(std::stop_token(), Context::Clock::now() + timeout, &current.task, &services_);
     Apply(worker::CallHandler(set_->Wrapped(entry.handler), current.task, context), &current);
   }
 

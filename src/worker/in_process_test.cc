@@ -53,20 +53,6 @@ TEST(TypedHandler, APayloadThatDoesNotFitIsDeadAtOnce) {
   }
 }
 
-TEST(TypedHandler, ATaskIsSnoozedOrDiscarded) {
-  Worker worker;
-  worker.Handle("later", [](const Order&) { return Snoozed{std::chrono::hours(1)}; });
-  worker.Handle("never", [](const Order&) -> Outcome { return Discarded{"sold out"}; });
-  InProcess queue(&worker);
-  const std::string payload = ToJson(Order{"a", 2});
-  const TaskInfo later = queue.Run({.type = "later", .payload = payload});
-  EXPECT_EQ(later.state, "scheduled");
-  EXPECT_EQ(later.attempt, 0);
-  const TaskInfo never = queue.Run({.type = "never", .payload = payload});
-  EXPECT_EQ(never.state, "cancelled");
-  EXPECT_EQ(never.error_message, "sold out");
-}
-
 TEST(TypedHandler, RawBytesComeAndGoAsTheyAre) {
   Worker worker;
   worker.Handle("reverse", [](const Task& task) {
@@ -167,6 +153,61 @@ TEST(InProcess, ATaskThatReleasesItselfForEverEndsTheRun) {
   ASSERT_TRUE(queue.Enqueue({.type = "never"}).ok());
   EXPECT_EQ(queue.RunAll(5), 5U);
   EXPECT_EQ(queue.tasks()[0].attempt, 0);
+}
+
+TEST(InProcess, SnoozedTasksRunAgainUnspentAndDiscardedOnesAreCancelled) {
+  Worker worker;
+  int runs = 0;
+  worker.Handle("later", [&](const Task&) -> Outcome {
+    if (++runs < 3) return Snoozed{std::chrono::hours(1)};
+    return Completed{};
+  });
+  worker.Handle("gone", [](const int& n) -> int {
+    if (n == 0) throw Discard("sold out");
+    throw Snooze(std::chrono::hours(1));
+  });
+  InProcess queue(&worker);
+  const TaskInfo later = queue.Run({.type = "later", .max_attempts = 1});
+  EXPECT_EQ(later.state, "completed");
+  EXPECT_EQ(later.attempt, 1);
+  EXPECT_EQ(runs, 3);
+  const TaskInfo gone = queue.Run({.type = "gone", .payload = "0", .tags = {"b", "a", "b"}});
+  EXPECT_EQ(gone.state, "cancelled");
+  EXPECT_EQ(gone.error_code, "discarded");
+  EXPECT_EQ(gone.error_message, "sold out");
+  EXPECT_THAT(gone.tags, ElementsAre("a", "b"));
+  ASSERT_TRUE(queue.Enqueue({.type = "gone", .payload = "1"}).ok());
+  EXPECT_EQ(queue.RunAll(2), 2U);
+  EXPECT_EQ(queue.tasks().back().state, "scheduled");
+}
+
+TEST(InProcess, TheTasksRetryPolicyDecides) {
+  Worker worker;
+  worker.Handle("fail", [](const std::string& code) -> Outcome {
+    return Failed{code, "", /*retry=*/code != "busy"};
+  });
+  InProcess queue(&worker);
+  const RetryOptions retry = {.max_attempts = 3, .never = {"hopeless"}, .always = {"busy"}};
+  const auto attempts = [&](const char* payload) {
+    return queue.Run({.type = "fail", .payload = payload, .retry = retry}).attempt;
+  };
+  EXPECT_EQ(attempts(R"("hopeless")"), 1);
+  EXPECT_EQ(attempts(R"("busy")"), 3);
+  EXPECT_EQ(attempts(R"("other")"), 3);
+}
+
+TEST(InProcess, HandlersAreToldTheirTimes) {
+  Worker worker;
+  worker.Handle("times", [](const Task&, Context& context) -> Outcome {
+    EXPECT_LE(context.deadline(), Context::Clock::now() + std::chrono::seconds(5));
+    EXPECT_GT(context.task_deadline(), std::chrono::system_clock::now());
+    EXPECT_FALSE(context.IsCancelled());
+    EXPECT_EQ(context.cancel_cause(), CancelCause::kNone);
+    return Completed{};
+  });
+  InProcess queue(&worker);
+  EXPECT_EQ(queue.Run({.type = "times", .deadline_ms = 60'000, .attempt_timeout_ms = 5'000}).state,
+            "completed");
 }
 
 TEST(Worker, BadOptionsAreNamed) {

@@ -4,8 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <stdexcept>
 
 #include "worker/fake_treadle.h"
@@ -17,17 +15,6 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 Outcome Echo(const Task& task, Context&) { return Completed{task.payload}; }
-
-// Returns when its context is cancelled.
-Outcome WaitForCancel(Context& context, Outcome outcome) {
-  std::mutex mutex;
-  std::condition_variable_any wake;
-  std::unique_lock lock(mutex);
-  wake.wait(lock, context.stop_token(), [] { return false; });
-  return outcome;
-}
-
-std::string Text(const Asked& asked, const std::string& token) { return asked.reports.at(token); }
 
 TEST(Pool, RunsATaskAndReportsItsResult) {
   FakeTreadle server;
@@ -58,6 +45,12 @@ TEST(Pool, EveryOutcomeHasItsReport) {
     if (task.payload == "3") throw std::runtime_error("thrown");
     if (task.payload == "4") return Completed{"not json"};
     if (task.payload == "5") return Completed{std::string((1 << 20) + 1, 'x'), "text/plain"};
+    if (task.payload == "6") return Snoozed{std::chrono::seconds(5)};
+    if (task.payload == "7") return Discarded{"sold out"};
+    if (task.payload == "8") return Failed{"busy", "", true, std::chrono::minutes(1)};
+    if (task.payload == "9") throw Snooze(std::chrono::seconds(-1));
+    if (task.payload == "10") throw Discard("gone");
+    if (task.payload == "11") throw Failure("busy", "wait", std::chrono::seconds(1));
     return Completed{"\xff", "application/x"};
   });
   const std::vector<std::string> expected = {
@@ -66,7 +59,13 @@ TEST(Pool, EveryOutcomeHasItsReport) {
       R"("outcome":"released")",
       R"("outcome":"failed","error":{"code":"exception","message":"thrown"},"retry":true)",
       R"("code":"result_invalid")",
-      R"("code":"result_too_large")"};
+      R"("code":"result_too_large")",
+      R"("outcome":"snoozed","delay_ms":5000)",
+      R"("outcome":"discarded","error":{"code":"discarded","message":"sold out"})",
+      R"("retry":true,"delay_ms":60000)",
+      R"("outcome":"snoozed","delay_ms":0)",
+      R"("outcome":"discarded","error":{"code":"discarded","message":"gone"})",
+      R"("error":{"code":"busy","message":"wait"},"retry":true,"delay_ms":1000)"};
   Asked asked = server.Next();
   for (size_t i = 0; i < expected.size(); ++i) {
     const std::string id = "1-" + std::to_string(i + 1);
@@ -199,7 +198,12 @@ TEST(Pool, ALostLeaseCancelsItsHandlerAndIsNotReported) {
   FakeTreadle server;
   Signal cancelled;
   RunningPool worker(server.url(), [&](const Task& task, Context& context) -> Outcome {
-    if (task.payload == "1") return WaitForCancel(context, Completed{});
+    EXPECT_EQ(context.cancel_cause(), CancelCause::kNone);
+    if (task.payload == "1") {
+      Outcome outcome = WaitForCancel(context, Completed{});
+      EXPECT_EQ(context.cancel_cause(), CancelCause::kLeaseLost);
+      return outcome;
+    }
     EXPECT_FALSE(context.IsCancelled());
     return Completed{};
   });
@@ -345,7 +349,9 @@ TEST(Pool, StopReleasesWhatHasNotStartedAndWhatOutlivesTheGrace) {
       server.url(),
       [&](const Task&, Context& context) -> Outcome {
         started.Set();
-        return WaitForCancel(context, Failed{"cut", "short"});
+        Outcome outcome = WaitForCancel(context, Failed{"cut", "short"});
+        EXPECT_EQ(context.cancel_cause(), CancelCause::kShutdown);
+        return outcome;
       },
       options);
   server.Answer(server.Next(), LeaseJson("1-1") + "," + LeaseJson("1-2"));
@@ -419,106 +425,6 @@ TEST(Pool, StoppedWithoutAServerItSaysWhatItCouldNotDeliver) {
   server.Stop();
   for (int i = 0; i < 4; ++i) worker.Stop();
   EXPECT_EQ(worker.Join().code(), Code::kUnavailable);
-}
-
-TEST(Pool, ATimeoutCancelsTheHandlerAndFailsTheAttempt) {
-  FakeTreadle server;
-  RunningPool worker(
-      server.url(),
-      [](const Task&, Context& context) -> Outcome {
-        Outcome outcome = WaitForCancel(context, Failed{"cut", "short"});
-        EXPECT_GE(Context::Clock::now(), context.deadline());
-        return outcome;
-      },
-      {}, std::chrono::milliseconds(20));
-  server.Answer(server.Next(), LeaseJson("1-1"));
-  const Asked report = server.NextReporting("1-1.1.1");
-  EXPECT_THAT(Text(report, "1-1.1.1"), HasSubstr(R"("code":"timeout")"));
-  EXPECT_THAT(Text(report, "1-1.1.1"), HasSubstr(R"("retry":true)"));
-  server.Answer(report);
-}
-
-// It would run again and again, and never spend an attempt.
-TEST(Pool, AHandlerThatReleasesItselfWhenItsTimeIsUpHasFailed) {
-  FakeTreadle server;
-  RunningPool worker(
-      server.url(),
-      [](const Task&, Context& context) -> Outcome { return WaitForCancel(context, Released{}); },
-      {}, std::chrono::milliseconds(20));
-  server.Answer(server.Next(), LeaseJson("1-1"));
-  const Asked report = server.NextReporting("1-1.1.1");
-  EXPECT_THAT(Text(report, "1-1.1.1"), HasSubstr(R"("code":"timeout")"));
-  server.Answer(report);
-}
-
-TEST(Pool, TheServersTimeoutHoldsIfItIsShorterThanTheWorkers) {
-  FakeTreadle server;
-  RunningPool worker(
-      server.url(),
-      [](const Task&, Context& context) -> Outcome { return WaitForCancel(context, Released{}); },
-      {}, std::chrono::hours(1));
-  std::string lease = LeaseJson("1-1");
-  lease.insert(lease.find("\"token\""), "\"timeout_ms\":20,");
-  server.Answer(server.Next(), lease);
-  const Asked report = server.NextReporting("1-1.1.1");
-  EXPECT_THAT(Text(report, "1-1.1.1"), HasSubstr(R"("code":"timeout")"));
-  server.Answer(report);
-}
-
-TEST(Pool, EachEndingOfAHandlerIsReportedAsWhatItIs) {
-  FakeTreadle server;
-  RunningPool worker(server.url(), [](const Task& task, Context&) -> Outcome {
-    using std::chrono::seconds;
-    if (task.id == "1-1") return Snoozed{seconds(60)};
-    if (task.id == "1-2") return Discarded{"sold out"};
-    return Failed{.code = "busy", .message = "try later", .retry_after = seconds(5)};
-  });
-  const auto report_of = [&](const std::string& id) {
-    server.Answer(server.Next(), LeaseJson(id));
-    const Asked report = server.NextReporting(id + ".1.1");
-    const std::string text = Text(report, id + ".1.1");
-    server.Answer(report);
-    return text;
-  };
-  EXPECT_THAT(report_of("1-1"), HasSubstr(R"("outcome":"snoozed","delay_ms":60000)"));
-  EXPECT_THAT(report_of("1-2"), HasSubstr(R"({"code":"discarded","message":"sold out"})"));
-  EXPECT_THAT(report_of("1-3"), HasSubstr(R"("retry":true,"delay_ms":5000)"));
-}
-
-TEST(Pool, AHandlerThatIgnoresItsTimeoutIsGivenUp) {
-  FakeTreadle server;
-  PoolSettings options;
-  options.cancel_wait_ms = 20;
-  Signal go;
-  RunningPool worker(
-      server.url(),
-      [&](const Task&, Context&) -> Outcome {
-        go.Wait();
-        return Completed{};
-      },
-      options, std::chrono::milliseconds(20));
-  server.Answer(server.Next(), LeaseJson("1-1"));
-  const Asked report = server.NextReporting("1-1.1.1");
-  EXPECT_THAT(Text(report, "1-1.1.1"), HasSubstr("its handler did not return"));
-  EXPECT_EQ(report.want, 9) << "its thread is still busy";
-  server.Answer(report);
-  go.Set();
-  const Asked next = server.NextWith([](const Asked& asked) { return asked.want == 10; });
-  EXPECT_TRUE(next.reports.empty()) << "what it brings too late is dropped";
-}
-
-TEST(Pool, ATaskThatSomeoneCancelledIsCancelledHere) {
-  FakeTreadle server;
-  RunningPool worker(server.url(), [](const Task&, Context& context) -> Outcome {
-    return WaitForCancel(context, Failed{"cut", "short"});
-  });
-  server.Answer(server.Next(), LeaseJson("1-1"));
-  const Asked parked = server.NextWith([](const Asked& asked) { return asked.want == 9; });
-  testing::TestServer::Answer(parked.http, 200,
-                              R"({"leases":[],"reports":[],"lost":[],"cancelled":["1-1.1.1"]})");
-  const Asked report = server.NextReporting("1-1.1.1");
-  EXPECT_THAT(Text(report, "1-1.1.1"), HasSubstr("released"));
-  server.Answer(report);
 }
 
 TEST(Pool, BadOptionsAreNamed) {

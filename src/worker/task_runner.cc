@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <optional>
 #include <utility>
 
 namespace treadle::worker {
@@ -45,15 +46,34 @@ Outcome Checked(Outcome outcome) {
   return outcome;
 }
 
-std::string EncodeFailure(std::string_view token, const Failed& failed) {
-  std::string_view message = failed.message;
+std::string_view Tail(std::string_view message) {
   if (message.size() > kErrorMessageBytesMax)
     message.remove_prefix(message.size() - kErrorMessageBytesMax);
-  const std::string_view code = failed.code.empty() ? "failed" : std::string_view(failed.code);
+  return message;
+}
+
+std::string_view CodeOf(std::string_view code, std::string_view unnamed) {
+  return code.empty() ? unnamed : code.substr(0, kErrorCodeBytesMax);
+}
+
+int64_t DelayMs(std::chrono::milliseconds delay) { return std::max<int64_t>(delay.count(), 0); }
+
+std::string Encode(std::string_view token, const Failed& failed) {
   std::optional<int64_t> delay_ms;
-  if (failed.retry_after) delay_ms = std::max<int64_t>(failed.retry_after->count(), 0);
-  return wire::EncodeFailed(token, code.substr(0, kErrorCodeBytesMax), message, failed.retry,
-                            delay_ms);
+  if (failed.retry && failed.retry_after) delay_ms = DelayMs(*failed.retry_after);
+  return wire::EncodeFailed(token, CodeOf(failed.code, "failed"), Tail(failed.message),
+                            failed.retry, delay_ms);
+}
+
+// Work that was cut short has not failed: the task goes back unspent, which cancels it if someone
+// asked for that. But it may have had its time; if that spent nothing, it would run for ever.
+Outcome AfterTheCut(Outcome outcome, const HandlerPool::Attempt& attempt) {
+  const bool was_cut =
+      std::holds_alternative<Failed>(outcome) || std::holds_alternative<Released>(outcome);
+  if (!was_cut || !attempt.cancelled.stop_requested()) return outcome;
+  if (attempt.cause->load() != CancelCause::kTimeout) return Released{};
+  return Failed{"timeout",
+                "the attempt took longer than " + std::to_string(attempt.limit.count()) + " ms"};
 }
 
 }  // namespace
@@ -63,6 +83,10 @@ Outcome CallHandler(const Handler& handler, const Task& task, Context& context) 
     return Checked(handler(task, context));
   } catch (const Failure& failure) {
     return failure.failed();
+  } catch (const Snooze& snooze) {
+    return snooze.snoozed();
+  } catch (const Discard& discard) {
+    return discard.discarded();
   } catch (const std::exception& error) {
     return Failed{"exception", error.what()};
   } catch (...) {
@@ -91,24 +115,24 @@ std::chrono::milliseconds TaskRunner::TimeoutOf(const std::string& type) const {
 std::string TaskRunner::Run(wire::Lease* lease, const HandlerPool::Attempt& attempt) const {
   const std::string& token = lease->token;
   const Outcome outcome = RunLease(lease, attempt);
-  return std::visit(Overloaded{[&](const Completed& done) {
-                                 return wire::EncodeCompleted(token, done.result,
-                                                              done.content_type);
-                               },
-                               [&](const Failed& failed) { return EncodeFailure(token, failed); },
-                               [&](const Released&) { return wire::EncodeReleased(token); },
-                               [&](const Snoozed& snoozed) {
-                                 const auto delay_ms = snoozed.delay.count();
-                                 return wire::EncodeSnoozed(token, std::max<int64_t>(delay_ms, 0));
-                               },
-                               [&](const Discarded& discarded) {
-                                 return wire::EncodeDiscarded(token, discarded.reason);
-                               },
-                               [&](const StopWorker& stop) {
-                                 stop_worker_(stop.reason);
-                                 return wire::EncodeReleased(token);
-                               }},
-                    outcome);
+  return std::visit(
+      Overloaded{[&](const Completed& done) {
+                   return wire::EncodeCompleted(token, done.result, done.content_type);
+                 },
+                 [&](const Failed& failed) { return Encode(token, failed); },
+                 [&](const Released&) { return wire::EncodeReleased(token); },
+                 [&](const Snoozed& snoozed) {
+                   return wire::EncodeSnoozed(token, DelayMs(snoozed.delay));
+                 },
+                 [&](const Discarded& discarded) {
+                   return wire::EncodeDiscarded(token, CodeOf(discarded.code, "discarded"),
+                                                Tail(discarded.reason));
+                 },
+                 [&](const StopWorker& stop) {
+                   stop_worker_(stop.reason);
+                   return wire::EncodeReleased(token);
+                 }},
+      outcome);
 }
 
 Outcome TaskRunner::RunLease(wire::Lease* lease, const HandlerPool::Attempt& attempt) const {
@@ -122,15 +146,8 @@ Outcome TaskRunner::RunLease(wire::Lease* lease, const HandlerPool::Attempt& att
     return Released{};
   }
   const Task task = TakeTask(lease);
-  Context context(attempt.cancelled, attempt.deadline, &task, &services_);
-  Outcome outcome = CallHandler(entry->second.handler, task, context);
-  // Work that was cut short has not failed; but it may have had its time. (If someone cancelled the
-  // task, the server makes of a release what was asked for.)
-  const bool was_cut =
-      std::holds_alternative<Failed>(outcome) || std::holds_alternative<Released>(outcome);
-  if (!was_cut || !attempt.cancelled.stop_requested()) return outcome;
-  if (HandlerPool::Clock::now() < attempt.deadline) return Released{};
-  return Failed{"timeout", "the attempt took longer than its time"};
+  Context context(attempt.cancelled, attempt.deadline, &task, &services_, attempt.cause);
+  return AfterTheCut(CallHandler(entry->second.handler, task, context), attempt);
 }
 
 }  // namespace treadle::worker

@@ -19,7 +19,7 @@ def worker(server, type, script, *flags):
 
 
 def ended(server, id):
-    return until(lambda: server.task(id, wait="5s"), lambda task: task["state"] in ("completed", "dead"))
+    return until(lambda: server.task(id, wait="5s"), lambda task: task["state"] in ("completed", "dead", "cancelled"))
 
 
 def test_payload_goes_in_and_result_comes_out(quick):
@@ -53,6 +53,56 @@ def test_a_run_that_takes_too_long_is_ended_and_has_failed(quick):
     with worker(quick, "slow", "exec sleep 600", "--timeout", "100ms"):
         task = ended(quick, id)
     assert (task["state"], task["error"]["code"]) == ("dead", "timeout")
+
+
+def test_the_servers_timeout_ends_a_run_and_the_program_knows_of_it(quick):
+    id = quick.enqueue("slow", max_attempts=1, attempt_timeout_ms=300)
+    with worker(quick, "slow", "exec sleep 600"):
+        task = ended(quick, id)
+    assert task["state"] == "dead" and task["error"]["code"] in ("timeout", "attempt_timeout")
+    id = quick.enqueue("times", attempt_timeout_ms=60_000, deadline_ms=30_000)
+    with worker(quick, "times", "printf '%s %s' \"$TREADLE_TIMEOUT_MS\" \"$TREADLE_DEADLINE\""):
+        ended(quick, id)
+    timeout_ms, deadline = quick.get(f"/v1/tasks/{id}/result").body.decode().split()
+    assert 0 < int(timeout_ms) <= 30_000 and deadline == quick.task(id)["deadline_at"]
+
+
+def test_a_program_snoozes_its_task_and_runs_again_unspent(quick, tmp_path):
+    id = quick.enqueue("x", max_attempts=1)
+    with worker(quick, "x", f"test -e {tmp_path}/once && exit; touch {tmp_path}/once; echo not yet; echo 200ms; exit 118"):
+        task = ended(quick, id)
+    assert (task["state"], task["attempt"]) == ("completed", 1)
+
+
+def test_a_program_discards_its_task_with_a_reason(quick):
+    id = quick.enqueue("x")
+    with worker(quick, "x", "echo sold out >&2; exit 119"):
+        task = ended(quick, id)
+    assert (task["state"], task["error"]) == ("cancelled", {"code": "discarded", "message": "sold out"})
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+def test_a_cancelled_task_ends_its_program(quick, tmp_path, deaf):
+    """Released by the worker, and cancelled by the server: no attempt follows."""
+    begun, asked = tmp_path / "begun", tmp_path / "asked"
+    on_term = "" if deaf else f"touch {asked}; exit 1"
+    id = quick.enqueue("x")
+    with worker(quick, "x", f"trap '{on_term}' TERM; touch {begun}; while :; do sleep 0.05; done"):
+        until(begun.exists)
+        assert "told to stop" in quick.run("task", "cancel", id, "--reason", "a test").stdout
+        task = ended(quick, id)
+        assert (task["state"], task["error"]["message"]) == ("cancelled", "a test")
+        assert quick.queue()["tasks"]["cancelled"] == 1 and quick.queue()["tasks"]["ready"] == 0
+    assert asked.exists() is not deaf
+
+
+def test_a_program_that_completes_its_cancelled_task_has_completed_it(quick, tmp_path):
+    begun = tmp_path / "begun"
+    id = quick.enqueue("x")
+    with worker(quick, "x", f"trap 'echo saved; exit 0' TERM; touch {begun}; while :; do sleep 0.05; done"):
+        until(begun.exists)
+        quick.run("task", "cancel", id)
+        assert ended(quick, id)["state"] == "completed"
 
 
 def test_a_program_that_cannot_run_stops_the_worker_and_spends_nothing(quick):

@@ -1,0 +1,25 @@
+#include "base/duration.h"
+
+#include <gtest/gtest.h>
+
+namespace treadle {
+namespace {
+
+TEST(Duration, DurationsAreReadWithUnitsOrAsMilliseconds) {
+  EXPECT_EQ(ParseDuration("250"), 250);
+  EXPECT_EQ(ParseDuration("500ms"), 500);
+  EXPECT_EQ(ParseDuration("30s"), 30'000);
+  EXPECT_EQ(ParseDuration("2m"), 120'000);
+  EXPECT_EQ(ParseDuration("1h30m"), 5'400'000);
+  EXPECT_EQ(ParseDuration("7d"), 604'800'000);
+}
+
+TEST(Duration, WhatIsNoDurationIsRefused) {
+  for (const char* text :
+       {"", "s", "-1s", "5x", "1.5s", "1h30", " 1s", "99999999999999d", "99999999999999999999"}) {
+    EXPECT_EQ(ParseDuration(text), std::nullopt) << text;
+  }
+}
+
+}  // namespace
+}  // namespace treadle
