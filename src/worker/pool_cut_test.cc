@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <latch>
+#include <map>
+#include <string>
+
 #include "worker/fake_treadle.h"
 
 namespace treadle::worker {
@@ -62,12 +66,15 @@ TEST(PoolCut, AServersTimeoutThatIsLaterThanTheWorkersChangesNothing) {
 
 TEST(PoolCut, WhatACancelledHandlerDecidedStands) {
   FakeTreadle server;
-  RunningPool worker(server.url(), [](const Task& task, Context& context) -> Outcome {
+  std::latch both_run(2);  // what has not begun when it is cancelled is released
+  RunningPool worker(server.url(), [&](const Task& task, Context& context) -> Outcome {
+    both_run.count_down();
     if (task.payload == "1") return WaitForCancel(context, Completed{"1"});
     return WaitForCancel(context, Discarded{"sold out"});
   });
   server.Answer(server.Next(), LeaseJson("1-1", "1") + "," + LeaseJson("1-2", "2"));
   const Asked parked = server.NextWith([](const Asked& asked) { return asked.want == 8; });
+  both_run.wait();
   testing::TestServer::Answer(
       parked.http, 200,
       R"({"leases":[],"reports":[],"lost":[],"cancelled":["1-1.1.1","1-2.1.1"]})");
