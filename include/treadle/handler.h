@@ -86,6 +86,19 @@ enum class CancelCause : uint8_t {
   kShutdown,   // the worker stops, and its grace is over: the task is returned unspent
 };
 
+/// What an attempt saves, tells and logs goes this way; workers have one for each. Any thread.
+class AttemptLink {
+ public:
+  virtual ~AttemptLink() = default;
+  /// Nothing: no attempt at this task has finished a step of that name.
+  virtual std::optional<Bytes> FindStep(std::string_view name) = 0;
+  virtual Status SaveStep(const std::string& name, const Bytes& result) = 0;
+  virtual std::optional<Bytes> FindCheckpoint() = 0;
+  virtual Status SaveCheckpoint(const Bytes& data) = 0;
+  virtual Status TellProgress(double fraction, std::string_view message) = 0;
+  virtual void AppendLog(std::string_view text) = 0;
+};
+
 /// What surrounds one attempt. Valid during the call of the handler; any thread.
 class Context {
  public:
@@ -97,15 +110,16 @@ class Context {
     std::function<Result<Enqueued>(const TaskRequest&)> enqueue;
   };
 
-  /// `task`, `services` and `cause` are borrowed, and may be null.
+  /// `task`, `services`, `cause` and `link` are borrowed, and may be null.
   explicit Context(std::stop_token cancelled, Clock::time_point deadline = Clock::time_point::max(),
                    const Task* task = nullptr, const Services* services = nullptr,
-                   const std::atomic<CancelCause>* cause = nullptr)
+                   const std::atomic<CancelCause>* cause = nullptr, AttemptLink* link = nullptr)
       : cancelled_(std::move(cancelled)),
         deadline_(deadline),
         task_(task),
         services_(services),
-        cause_(cause) {}
+        cause_(cause),
+        link_(link) {}
 
   /// The attempt, from 1, and whatever else is known of the task.
   int64_t attempt() const { return task_ == nullptr ? 1 : task_->attempt; }
@@ -127,18 +141,55 @@ class Context {
   /// worker and must be quick.
   const std::stop_token& stop_token() const { return cancelled_; }
 
-  /// Writes a line to the worker's log, with the task's id before it.
+  /// Runs `fn` unless an attempt at this task has finished the step `name` before, and returns its
+  /// result: that of now, or the one that was kept. What `fn` does happens at least once, and not
+  /// again once its result is kept. The result is a value of json.h, Bytes, or nothing (void).
+  /// Names are up to 128 bytes, results up to 1 MiB together with the checkpoint.
+  ///
+  ///   const std::string charge = context.Step("charge", [&] { return Charge(order); });
+  ///
+  /// What `fn` throws passes through, and nothing is kept. Throws Failure: "step_not_saved" if the
+  /// result could not be kept (the attempt is tried again); "step_invalid" if the kept result is no
+  /// such value (it is not).
+  template <class Fn>
+  auto Step(const std::string& name, Fn fn) const -> decltype(fn());
+
+  /// What SaveCheckpoint() kept last, in this attempt or an earlier one; T is a value of json.h, or
+  /// Bytes. Throws Failure("checkpoint_invalid"), which is not retried, if it is no T.
+  template <class T>
+  std::optional<T> Checkpoint() const;
+  /// Keeps how far the work is, in place of what was kept before; durable on return. LEASE_LOST:
+  /// another worker has the task. RESOURCE_EXHAUSTED: more than 1 MiB with all steps. UNAVAILABLE.
+  template <class T>
+  Status SaveCheckpoint(const T& value) const;
+
+  /// How far the work is, from 0 to 1, for whoever looks at the task while it runs. May be called
+  /// often: it is sent about twice a second. Not kept beyond the attempt, nor over a restart of the
+  /// server.
+  Status Progress(double fraction, std::string_view message = {}) const;
+
+  /// Writes a line to the worker's log, with the task's id before it (not of a sensitive task), and
+  /// AppendLog().
   void Log(std::string_view text) const;
+  /// Adds lines to what is kept of this attempt: `treadle task log ID`. The first 64 KiB count. May
+  /// block for as long as the server takes to answer.
+  void AppendLog(std::string_view text) const;
   /// Enqueues another task, by the worker's own client. An attempt can be repeated: give the task
   /// an idempotency key that follows from this task's id.
   Result<Enqueued> Enqueue(const TaskRequest& task) const;
 
  private:
+  std::optional<Bytes> FindStep(const std::string& name) const;
+  void KeepStep(const std::string& name, const Bytes& result) const;
+  std::optional<Bytes> FindCheckpoint() const;
+  Status KeepCheckpoint(const Bytes& data) const;
+
   std::stop_token cancelled_;
   Clock::time_point deadline_;
   const Task* task_;
   const Services* services_;
   const std::atomic<CancelCause>* cause_;
+  AttemptLink* link_;
 };
 
 /// Called on several threads at once. It should return soon after its context was cancelled; what
@@ -223,6 +274,59 @@ struct Shape<std::function<R(In, Context&)>> {
 };
 
 }  // namespace detail
+
+namespace detail {
+
+template <class T>
+Bytes ToBytes(const T& value) {
+  if constexpr (std::is_same_v<T, Bytes>) {
+    return value;
+  } else {
+    return {ToJson(value), "application/json"};
+  }
+}
+
+/// Throws Failure(code).
+template <class T>
+T FromBytes(Bytes bytes, const char* code) {
+  if constexpr (std::is_same_v<T, Bytes>) {
+    return bytes;
+  } else {
+    Result<T> value = FromJson<T>(bytes.data);
+    if (!value.ok()) throw Failure(code, value.status().message(), /*retry=*/false);
+    return *std::move(value);
+  }
+}
+
+}  // namespace detail
+
+template <class Fn>
+auto Context::Step(const std::string& name, Fn fn) const -> decltype(fn()) {
+  using T = decltype(fn());
+  std::optional<Bytes> kept = FindStep(name);
+  if constexpr (std::is_void_v<T>) {
+    if (kept) return;
+    fn();
+    KeepStep(name, {"null", "application/json"});
+  } else {
+    if (kept) return detail::FromBytes<T>(*std::move(kept), "step_invalid");
+    T result = fn();
+    KeepStep(name, detail::ToBytes(result));
+    return result;
+  }
+}
+
+template <class T>
+std::optional<T> Context::Checkpoint() const {
+  std::optional<Bytes> kept = FindCheckpoint();
+  if (!kept) return std::nullopt;
+  return detail::FromBytes<T>(*std::move(kept), "checkpoint_invalid");
+}
+
+template <class T>
+Status Context::SaveCheckpoint(const T& value) const {
+  return KeepCheckpoint(detail::ToBytes(value));
+}
 
 /// A Handler from a function of any of the shapes above.
 template <class Fn>

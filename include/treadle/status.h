@@ -1,8 +1,8 @@
 // Status and Result<T>: how every room of Treadle says that something did not work.
 //
-// The codes are the canonical gRPC status names; they travel unchanged from the engine to the wire.
-// Operating errors are returned; programmer errors abort (AbortOnMisuse). Values are immutable and
-// safe to copy between threads.
+// The codes are the canonical gRPC status names, and LEASE_LOST; they travel unchanged from the
+// engine to the wire. Operating errors are returned; programmer errors abort (AbortOnMisuse).
+// Values are immutable and safe to copy between threads.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +31,7 @@ enum class Code : uint8_t {
   kUnavailable,
   kDataLoss,
   kUnauthenticated,
+  kLeaseLost,  // the task went on without this worker: what it says of the attempt has no effect
 };
 
 /// The name on the wire, for example "NOT_FOUND".

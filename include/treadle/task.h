@@ -43,7 +43,9 @@ struct TaskRequest {
   std::string idempotency_key = {};          // one task per queue and key in 24 h; empty: none
   std::string unique_while = {};  // waiting, running or done: how long the key holds; empty: 24 h
   std::string on_duplicate = {};  // return (default), refuse or replace
-  std::vector<std::string> tags = {};              // for people, to find it by; at most 32
+  std::vector<std::string> tags = {};            // for people, to find it by; at most 32
+  std::optional<int64_t> contract_version = {};  // default: the newest that the payload fits
+  bool sensitive = false;  // payload, result, messages and log are not shown in lists and pages
   std::optional<int64_t> expires_ms = {};          // not to begin later than so long from now …
   std::string expires_at = {};                     // … or than this, RFC 3339: then it is "expired"
   std::optional<int64_t> deadline_ms = {};         // not to end later than so long from now …
@@ -73,8 +75,10 @@ struct TaskInfo {
   std::string result = {};  // the JSON, or the bytes of another content type; empty: none
   std::string result_content_type = {};
   std::vector<std::string> tags = {};
-  int64_t worker_losses = 0;      // leases lost by workers that died or stalled
-  bool cancel_requested = false;  // it runs, and its worker is told to stop
+  int64_t worker_losses = 0;            // leases lost by workers that died or stalled
+  bool cancel_requested = false;        // it runs, and its worker is told to stop
+  std::optional<double> progress = {};  // 0..1, as its handler said while it runs
+  std::string progress_message = {};
   std::string expires_at = {};
   std::string deadline_at = {};
 
@@ -86,6 +90,12 @@ struct TaskInfo {
 
 // ---- handlers ----
 
+/// Raw bytes, for results, steps and checkpoints that are not JSON.
+struct Bytes {
+  std::string data = {};
+  std::string content_type = "application/octet-stream";
+};
+
 struct Task {
   std::string id = {};
   std::string type = {};
@@ -94,8 +104,10 @@ struct Task {
   int64_t max_attempts = 0;
   std::string payload = {};  // the exact bytes that were enqueued; their SHA-256 was checked
   std::string content_type = {};
-  int64_t enqueued_at_ms = 0;  // wall time, since 1970
-  int64_t deadline_at_ms = 0;  // the same, when the task as a whole must have ended; 0: none
+  int64_t enqueued_at_ms = 0;    // wall time, since 1970
+  int64_t deadline_at_ms = 0;    // the same, when the task as a whole must have ended; 0: none
+  bool sensitive = false;        // what it carries does not belong into logs
+  int64_t contract_version = 0;  // of its type's contract that the payload fits; 0: it has none
 };
 
 /// Done. A result of content type application/json must be one JSON value, or the task fails as
@@ -134,11 +146,5 @@ struct StopWorker {
 };
 
 using Outcome = std::variant<Completed, Failed, Released, Snoozed, Discarded, StopWorker>;
-
-/// A result of raw bytes, for handlers that do not speak JSON.
-struct Bytes {
-  std::string data = {};
-  std::string content_type = "application/octet-stream";
-};
 
 }  // namespace treadle

@@ -43,6 +43,7 @@ struct PoolOptions {
 struct WorkerOptions {
   ClientOptions client = {};
   std::string name = {};                             // shows in task views; empty: HOST-PID
+  std::string build = {};                            // of the program: shows in task histories
   std::vector<std::string> queues = {"default"};     // of the pool without a name
   size_t concurrency = 10;                           // of the pool without a name; 1..1000
   std::chrono::milliseconds shutdown_grace{25'000};  // how long Stop() lets running tasks finish

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "api/attempt_in.h"
 #include "api/blob.h"
 #include "api/json_in.h"
 #include "model/limits.h"
@@ -21,6 +22,7 @@ struct ReportIn {
   std::optional<TaskError> error;
   std::optional<bool> retry;
   std::optional<int64_t> delay_ms;
+  std::optional<LogText> log;
 };
 
 Status ReadToken(JsonValue value, Token* out) {
@@ -87,6 +89,7 @@ constexpr JsonField<ReportIn> kReportFields[] = {
      [](JsonValue v, ReportIn* in) {
        return ReadWhole(v, 0, kTenYearsMs, &in->delay_ms.emplace());
      }},
+    {"log", [](JsonValue v, ReportIn* in) { return ReadLogText(v, &in->log); }},
 };
 
 constexpr std::pair<std::string_view, Report::Kind> kOutcomes[] = {
@@ -152,6 +155,7 @@ Status ReadReport(JsonValue value, size_t index, ExchangeIn* out) {
   if (in.error) report.error = std::make_shared<const TaskError>(*std::move(in.error));
   report.retry = in.retry.value_or(true);
   report.delay_ms = in.delay_ms;
+  report.log = std::move(in.log);
   out->request.reports.push_back(std::move(report));
   return {};
 }
@@ -163,12 +167,21 @@ Status ReadIncarnation(JsonValue value, uint64_t* out) {
   return value.Wrong("must be 16 hexadecimal digits, not all zero");
 }
 
+Status ReadBuild(JsonValue value, ExchangeIn* in) {
+  std::string* const build = &in->request.holder.build;
+  TREADLE_RETURN_IF_ERROR(ReadText(value, build));
+  if (build->size() <= limits::kBuildBytes && IsPrintableUtf8(*build)) return {};
+  return value.Wrong("must be printable and have at most " + std::to_string(limits::kBuildBytes) +
+                     " bytes");
+}
+
 constexpr JsonField<ExchangeIn> kExchangeFields[] = {
     {"worker", [](JsonValue v, ExchangeIn* in) { return ReadText(v, &in->request.holder.worker); }},
     {"incarnation",
      [](JsonValue v, ExchangeIn* in) {
        return ReadIncarnation(v, &in->request.holder.incarnation);
      }},
+    {"build", ReadBuild},
     {"sequence", [](JsonValue v,
                     ExchangeIn* in) { return ReadWhole(v, 1, UINT32_MAX, &in->request.sequence); }},
     {"queues",

@@ -2,6 +2,7 @@
 
 #include "api/blob.h"
 #include "api/json_out.h"
+#include "api/task_out.h"
 
 namespace treadle::api {
 namespace {
@@ -20,7 +21,9 @@ void WriteLease(const Leased& lease, JsonOut* out) {
   out->Key("enqueued_at").Time(lease.enqueued_at);
   out->Key("content_type").Text(ContentTypeOf(lease.body->content_type));
   out->Key("payload_sha256").PlainText(ToHex(lease.body->payload_sha256.view()));
+  if (lease.sensitive) out->Key("sensitive").Flag(true);
   WriteBlob("payload", lease.body->payload, lease.body->content_type, out);
+  if (lease.saved) WriteSaved(*lease.saved, false, out);
   out->Close('}');
 }
 
@@ -33,7 +36,8 @@ void WriteReport(const std::pair<Token, Status>& report, JsonOut* out) {
 
 size_t SizeOf(const ExchangeReply& reply) {
   size_t size = 64 + 64 * reply.reports.size() + 32 * (reply.lost.size() + reply.cancelled.size());
-  for (const Leased& lease : reply.leases) size += 400 + lease.body->payload.size();
+  for (const Leased& lease : reply.leases)
+    size += 400 + lease.body->payload.size() + (lease.saved ? lease.saved->bytes() * 2 : 0);
   return size;
 }
 

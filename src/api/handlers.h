@@ -38,6 +38,10 @@ void EditTask(const Api& api, http::RequestContext& context, http::Responder res
 void DeleteTask(const Api& api, http::RequestContext& context, http::Responder responder);
 // task_explain.cc
 void ExplainTask(const Api& api, http::RequestContext& context, http::Responder responder);
+// attempts.cc
+void SaveAttempt(const Api& api, http::RequestContext& context, http::Responder responder);
+void GetAttempts(const Api& api, http::RequestContext& context, http::Responder responder);
+void GetLog(const Api& api, http::RequestContext& context, http::Responder responder);
 // bulk.cc
 void StartBulk(const Api& api, http::RequestContext& context, http::Responder responder);
 void ListBulk(const Api& api, http::RequestContext& context, http::Responder responder);

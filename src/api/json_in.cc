@@ -259,6 +259,18 @@ Result<int64_t> JsonValue::Whole(int64_t min, int64_t max) {
   return number;
 }
 
+Result<double> JsonValue::Fraction() {
+  TREADLE_ASSIGN_OR_RETURN(const od::json_type type, cursor_->Type());
+  TREADLE_ASSIGN_OR_RETURN(const std::string_view token, cursor_->Token());
+  double number = -1;
+  if (type == od::json_type::number && !IsNumber(token))
+    return cursor_->Malformed("a number is broken", token.data());
+  if (type == od::json_type::number)
+    std::from_chars(token.data(), token.data() + token.size(), number);
+  if (number < 0 || number > 1) return Wrong("must be a number from 0 to 1");
+  return number;
+}
+
 Result<bool> JsonValue::Flag() {
   TREADLE_ASSIGN_OR_RETURN(const std::string_view token, cursor_->Token());
   if (token == "true") return true;

@@ -47,6 +47,8 @@ class JsonValue {
   Result<std::string_view> Text();
   /// A number without fraction or exponent, from `min` to `max`.
   Result<int64_t> Whole(int64_t min, int64_t max);
+  /// A number from 0 to 1.
+  Result<double> Fraction();
   Result<bool> Flag();
   /// Whether it is null; it can still be read.
   bool IsNull() const;

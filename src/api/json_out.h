@@ -52,6 +52,11 @@ class JsonOut {
     char digits[24];
     return Raw({digits, std::to_chars(digits, digits + sizeof digits, number).ptr});
   }
+  /// A finite number, as short as it can be told from all others.
+  JsonOut& Fraction(double number) {
+    char digits[32];
+    return Raw({digits, std::to_chars(digits, digits + sizeof digits, number).ptr});
+  }
   JsonOut& Flag(bool flag) { return Raw(flag ? "true" : "false"); }
   JsonOut& Time(WallTime time) { return PlainText(FormatWallTime(time)); }
   /// One JSON value, as it is.

@@ -69,6 +69,11 @@ constexpr JsonField<TaskIn> kTaskFields[] = {
        in->task.contract_was_asked_for = true;
        return ReadWhole(v, 1, UINT32_MAX, &in->task.contract);
      }},
+    {"sensitive",
+     [](JsonValue v, TaskIn* in) {
+       TREADLE_ASSIGN_OR_RETURN(in->task.sensitive, v.Flag());
+       return Status::Ok();
+     }},
     {"max_attempts",
      [](JsonValue v, TaskIn* in) {
        return ReadWhole(v, 1, limits::kAttemptsMax, &in->task.max_attempts);

@@ -20,6 +20,7 @@ void WriteTerms(const TaskTerms& terms, JsonOut* out) {
   if (terms.attempt_timeout_ms != 0)
     out->Key("attempt_timeout_ms").Number(terms.attempt_timeout_ms);
   if (terms.contract != 0) out->Key("contract_version").Number(terms.contract);
+  if (terms.sensitive) out->Key("sensitive").Flag(true);
   if (!terms.retry) return;
   out->Key("retry");
   WriteRetry(*terms.retry, out);
@@ -38,6 +39,21 @@ void WriteBody(const TaskBody& body, TaskDetail detail, JsonOut* out) {
   out->Key("payload_sha256").PlainText(ToHex(body.payload_sha256.view()));
 }
 
+void WriteError(const TaskView& view, bool is_hidden, JsonOut* out) {
+  const TaskError& error = *view.task.error;
+  out->Key("error").Open('{').Key("code").Text(error.code);
+  if (!is_hidden) out->Key("message").Text(error.message);
+  out->Key("fingerprint")
+      .PlainText(FingerprintText(ErrorFingerprint(view.type, error.code, error.message)))
+      .Close('}');
+}
+
+void WriteProgress(const Progress& progress, bool is_hidden, JsonOut* out) {
+  out->Key("progress").Open('{').Key("fraction").Fraction(progress.fraction);
+  if (!progress.message.empty() && !is_hidden) out->Key("message").Text(progress.message);
+  out->Key("at").Time(progress.at).Close('}');
+}
+
 void WriteResult(const TaskResult& result, TaskDetail detail, JsonOut* out) {
   out->Key("result_bytes").Number(result.bytes.size());
   out->Key("result_content_type").Text(ContentTypeOf(result.content_type));
@@ -45,6 +61,23 @@ void WriteResult(const TaskResult& result, TaskDetail detail, JsonOut* out) {
 }
 
 }  // namespace
+
+void WriteSaved(const TaskSaved& saved, bool is_hidden, JsonOut* out) {
+  if (!saved.steps.empty()) out->Key("steps").Open('[');
+  for (const auto& [name, result] : saved.steps) {
+    out->Open('{').Key("name").Text(name);
+    if (!result.content_type.empty()) out->Key("content_type").Text(result.content_type);
+    if (!is_hidden) WriteBlob("result", result.bytes, result.content_type, out);
+    out->Close('}');
+  }
+  if (!saved.steps.empty()) out->Close(']');
+  if (!saved.checkpoint) return;
+  const SavedBytes& checkpoint = *saved.checkpoint;
+  out->Key("checkpoint").Open('{').Key("bytes").Number(checkpoint.bytes.size());
+  if (!checkpoint.content_type.empty()) out->Key("content_type").Text(checkpoint.content_type);
+  if (!is_hidden) WriteBlob("data", checkpoint.bytes, checkpoint.content_type, out);
+  out->Close('}');
+}
 
 void WriteTask(const TaskView& view, TaskDetail detail, JsonOut* out) {
   const TaskRecord& task = view.task;
@@ -59,20 +92,18 @@ void WriteTask(const TaskView& view, TaskDetail detail, JsonOut* out) {
   out->Key("max_attempts").Number(image.max_attempts);
   WriteTimes(image, out);
   if (view.next_attempt_at.ms != 0) out->Key("next_attempt_at").Time(view.next_attempt_at);
-  if (task.holder) out->Key("worker").Text(task.holder->worker);
+  const bool is_hidden =
+      detail != TaskDetail::kWhole && task.terms != nullptr && task.terms->sensitive;
+  if (task.holder && image.state == TaskState::kRunning)
+    out->Key("worker").Text(task.holder->worker);
+  if (view.progress) WriteProgress(*view.progress, is_hidden, out);
   if (image.worker_losses > 0) out->Key("worker_losses").Number(image.worker_losses);
   if (task.terms) WriteTerms(*task.terms, out);
   if (image.cancel_requested) out->Key("cancel_requested").Flag(true);
   if (task.body) WriteBody(*task.body, detail, out);
-  if (task.error) {
-    out->Key("error").Open('{').Key("code").Text(task.error->code);
-    out->Key("message").Text(task.error->message);
-    out->Key("fingerprint")
-        .PlainText(
-            FingerprintText(ErrorFingerprint(view.type, task.error->code, task.error->message)))
-        .Close('}');
-  }
-  if (task.result && image.state == TaskState::kCompleted) WriteResult(*task.result, detail, out);
+  if (task.error) WriteError(view, is_hidden, out);
+  if (task.result && image.state == TaskState::kCompleted)
+    WriteResult(*task.result, is_hidden ? TaskDetail::kListed : detail, out);
   out->Close('}');
 }
 

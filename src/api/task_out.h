@@ -12,6 +12,10 @@ enum class TaskDetail {
   kWhole,  // by id: also the payload's size and digest, and the result
 };
 
+/// Fields `steps` and `checkpoint` of an open object, as far as there are some. Without what they
+/// hold if it `is_hidden`.
+void WriteSaved(const TaskSaved& saved, bool is_hidden, JsonOut* out);
+
 void WriteTask(const TaskView& view, TaskDetail detail, JsonOut* out);
 
 }  // namespace treadle::api

@@ -99,6 +99,19 @@ Result<int64_t> DurationParameter(const http::QueryParameters& query, std::strin
   return ParseDuration(name, found->second, max);
 }
 
+Result<int64_t> NumberParameter(const http::QueryParameters& query, std::string_view name,
+                                int64_t min, int64_t max, int64_t fallback) {
+  const auto found = query.find(name);
+  if (found == query.end()) return fallback;
+  const std::string_view text = found->second;
+  int64_t number = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc() && stop == text.data() + text.size() && number >= min && number <= max)
+    return number;
+  return Status(Code::kInvalidArgument, std::string(name) + " must be a whole number from " +
+                                            std::to_string(min) + " to " + std::to_string(max));
+}
+
 std::optional<WallTime> ParseRfc3339(std::string_view text) {
   const auto year = Take(&text, 4, '-');
   const auto month = Take(&text, 2, '-');

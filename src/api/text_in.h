@@ -25,6 +25,10 @@ Result<int64_t> ParseDuration(std::string_view name, std::string_view text, int6
 Result<int64_t> DurationParameter(const http::QueryParameters& query, std::string_view name,
                                   int64_t max);
 
+/// The parameter `name` as a whole number from `min` to `max`; `fallback` if it is not there.
+Result<int64_t> NumberParameter(const http::QueryParameters& query, std::string_view name,
+                                int64_t min, int64_t max, int64_t fallback);
+
 /// RFC 3339 with any offset, from 1970 to 9999. What is finer than a millisecond is rounded up, so
 /// that nothing runs before its time.
 std::optional<WallTime> ParseRfc3339(std::string_view text);

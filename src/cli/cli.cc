@@ -58,6 +58,7 @@ void AddCommands(CommandLine& line, Session& session, const ServeFn& serve,
   AddTaskList(task, session);
   AddTaskErrors(task, session);
   AddTaskExplain(task, session);
+  AddTaskHistory(task, session);
   AddTaskRunNow(task, session);
   AddTaskEdit(task, session);
   AddTaskMove(task, session);

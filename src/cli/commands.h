@@ -24,6 +24,7 @@ void AddTaskPayload(Command parent, Session& session);
 void AddTaskList(Command parent, Session& session);
 void AddTaskErrors(Command parent, Session& session);
 void AddTaskExplain(Command parent, Session& session);
+void AddTaskHistory(Command parent, Session& session);
 void AddTaskRunNow(Command parent, Session& session);
 void AddTaskEdit(Command parent, Session& session);
 void AddTaskMove(Command parent, Session& session);

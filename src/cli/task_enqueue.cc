@@ -28,6 +28,8 @@ struct EnqueueFlags {
   std::optional<int64_t> deadline_ms;
   std::optional<int64_t> timeout_ms;
   std::string unique_while;
+  std::optional<int64_t> contract;
+  bool sensitive = false;
   std::optional<std::string> wait;  // "" without a time
 };
 
@@ -52,6 +54,8 @@ Result<std::string> TaskBody(const EnqueueFlags& flags) {
                    .idempotency_key = flags.key.empty() ? KeyOfThisCall() : flags.key,
                    .unique_while = flags.unique_while,
                    .tags = flags.tags,
+                   .contract_version = flags.contract,
+                   .sensitive = flags.sensitive,
                    .expires_ms = flags.expires_ms,
                    .deadline_ms = flags.deadline_ms,
                    .attempt_timeout_ms = flags.timeout_ms};
@@ -136,7 +140,11 @@ void AddTaskEnqueue(Command parent, Session& session) {
       .Texts("--tag", "TAG", &flags->tags, "A word to find it by; may be given several times")
       .Text("-k,--key", "KEY", &flags->key, "Idempotency key: a second task with it is not made")
       .Choice("--unique-while", {"waiting", "running", "done"}, &flags->unique_while,
-              "How long the key holds, instead of for a window of time");
+              "How long the key holds, instead of for a window of time")
+      .Number("--contract", &flags->contract, 1, UINT32_MAX,
+              "The version of its type's contract that the payload fits (default the newest)")
+      .Switch("--sensitive", &flags->sensitive,
+              "Do not show what it carries in lists, histories and the workers' logs");
   AddPayloadFlags(command, &flags->payload);
   command
       .TextOrNone("--wait", &flags->wait,

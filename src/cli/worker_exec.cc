@@ -20,6 +20,7 @@ struct ExecFlags {
   std::optional<int64_t> concurrency;
   std::optional<int64_t> timeout_ms;
   std::string name;
+  std::string build;
   worker::ExecOptions exec;
 };
 
@@ -29,6 +30,7 @@ ExitStatus Exec(Session& session, const ExecFlags& flags) {
   if (!flags.queues.empty()) options->queues = flags.queues;
   if (flags.concurrency) options->concurrency = static_cast<size_t>(*flags.concurrency);
   options->name = flags.name;
+  options->build = flags.build;
   session.console().Message(fmt::format("running {} for tasks of type {} in {}; Ctrl-C stops",
                                         Printable(flags.exec.argv[0]), Printable(flags.type),
                                         fmt::join(options->queues, ", ")));
@@ -57,6 +59,8 @@ void AddWorkerExec(Command parent, Session& session) {
                 "How long a run may take before SIGTERM, and SIGKILL 5 s later (default 30m); the "
                 "server may say less")
       .Text("--name", "NAME", &flags->name, "The worker's name (default HOST-PID)")
+      .Text("--build", "NAME", &flags->build,
+            "The build of the program, for the histories of its tasks: a version, or a commit")
       .Text("--content-type", "TYPE", &flags->exec.result_content_type,
             "What the program prints (default text/plain; charset=utf-8)")
       .Example(

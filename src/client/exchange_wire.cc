@@ -1,5 +1,6 @@
 // The workers' part of wire.h.
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <utility>
@@ -20,6 +21,35 @@ void WriteStrings(JsonWriter& json, std::string_view key, const std::vector<std:
   json.Key(key).BeginArray();
   for (const std::string& text : texts) json.String(text);
   json.EndArray();
+}
+
+// The fields `name` with the JSON itself, or `name`_base64, and content_type, of an object.
+Bytes ReadBlob(object source, std::string_view name, std::string* step, bool* damaged) {
+  Bytes blob{.data = "null", .content_type = std::string(kJson)};
+  const std::string base64_name = std::string(name) + "_base64";
+  for (auto field : source) {
+    const std::string_view key = field.unescaped_key();
+    if (key == "name" && step != nullptr) {
+      *step = ReadString(field.value());
+    } else if (key == "content_type") {
+      blob.content_type = ReadString(field.value());
+    } else if (key == name) {
+      blob.data = RawJson(field.value());
+    } else if (key == base64_name) {
+      auto bytes = FromBase64(std::string_view(field.value().get_string()));
+      *damaged = *damaged || !bytes.has_value();
+      if (bytes) blob.data = *std::move(bytes);
+    }
+  }
+  return blob;
+}
+
+void ReadSteps(array source, Lease* lease) {
+  for (auto step : source) {
+    std::string name;
+    Bytes result = ReadBlob(step.get_object(), "result", &name, &lease->damaged);
+    lease->steps[std::move(name)] = std::move(result);
+  }
 }
 
 void ReadLeaseField(std::string_view key, value field, Lease* lease, std::string* sha256) {
@@ -53,6 +83,14 @@ void ReadLeaseField(std::string_view key, value field, Lease* lease, std::string
     auto bytes = FromBase64(std::string_view(field.get_string()));
     lease->damaged = !bytes.has_value();
     if (bytes) lease->payload = *std::move(bytes);
+  } else if (key == "contract_version") {
+    lease->contract_version = field.get_int64();
+  } else if (key == "sensitive") {
+    lease->sensitive = field.get_bool();
+  } else if (key == "steps") {
+    ReadSteps(field.get_array(), lease);
+  } else if (key == "checkpoint") {
+    lease->checkpoint = ReadBlob(field.get_object(), "data", nullptr, &lease->damaged);
   }
 }
 
@@ -111,6 +149,27 @@ void WriteError(JsonWriter& json, std::string_view code, std::string_view messag
   json.Key("code").String(code).Key("message").String(message).EndObject();
 }
 
+void WriteBlob(JsonWriter& json, const std::string& name, const Bytes& blob) {
+  if (blob.content_type == kJson) {
+    json.Key(name).Raw(TrimJson(blob.data));
+  } else {
+    json.Key(name + "_base64").String(ToBase64(blob.data));
+    json.Key("content_type").String(blob.content_type);
+  }
+}
+
+void WriteLog(JsonWriter& json, const LogText& log) {
+  json.Key("log").BeginObject().Key("offset").Int(log.offset);
+  json.Key("text").String(log.text).EndObject();
+}
+
+// As JSON has it; what is no number from 0 to 1 becomes the nearest that is.
+std::string Fraction(double number) {
+  char digits[32];
+  const double bounded = number >= 0 ? std::min(number, 1.0) : 0;
+  return {digits, std::to_chars(digits, digits + sizeof digits, bounded).ptr};
+}
+
 }  // namespace
 
 int64_t ParseWallTimeMs(std::string_view text) {
@@ -141,6 +200,7 @@ std::string EncodeExchange(const ExchangeRequest& request) {
 
   JsonWriter json(&out);
   json.BeginObject().Key("worker").String(request.worker);
+  if (!request.build.empty()) json.Key("build").String(request.build);
   json.Key("incarnation").String(request.incarnation);
   json.Key("sequence").Int(static_cast<int64_t>(request.sequence));
   WriteStrings(json, "queues", request.queues);
@@ -208,6 +268,57 @@ std::string EncodeReleased(std::string_view token) {
   std::string out;
   BeginReport(&out, token, "released").EndObject();
   return out;
+}
+
+std::string WithLog(std::string report, const LogText& log) {
+  report.pop_back();
+  std::string added;
+  JsonWriter json(&added);
+  WriteLog(json, log);
+  return report.append(1, ',').append(added).append(1, '}');
+}
+
+std::string EncodeUpdate(const AttemptUpdate& update) {
+  std::string out;
+  JsonWriter json(&out);
+  json.BeginObject();
+  if (!update.steps.empty()) json.Key("steps").BeginArray();
+  for (const auto& [name, result] : update.steps) {
+    json.BeginObject().Key("name").String(name);
+    WriteBlob(json, "result", result);
+    json.EndObject();
+  }
+  if (!update.steps.empty()) json.EndArray();
+  if (update.checkpoint) {
+    json.Key("checkpoint").BeginObject();
+    WriteBlob(json, "data", *update.checkpoint);
+    json.EndObject();
+  }
+  if (update.progress) {
+    json.Key("progress").BeginObject().Key("fraction").Raw(Fraction(update.progress->fraction));
+    json.Key("message").String(update.progress->message).EndObject();
+  }
+  if (update.log) WriteLog(json, *update.log);
+  json.EndObject();
+  return out;
+}
+
+Result<AttemptAnswer> SaveAttempt(ServerConnection& client, std::string_view token,
+                                  const AttemptUpdate& update, int64_t timeout_ms) {
+  const std::string target = "/v1/attempts/" + PercentEncode(token);
+  TREADLE_ASSIGN_OR_RETURN(ServerAnswer answer,
+                           client.Call("POST", target, EncodeUpdate(update), timeout_ms));
+  JsonDocument document(std::move(answer.body));
+  AttemptAnswer said;
+  TREADLE_RETURN_IF_ERROR(Guarded([&] {
+    for (auto field : document.Root()) {
+      const std::string_view key = field.unescaped_key();
+      if (key == "log_bytes") said.log_bytes = field.value().get_int64();
+      if (key == "cancel_requested") said.cancel_requested = field.value().get_bool();
+    }
+    return Status::Ok();
+  }));
+  return said;
 }
 
 }  // namespace treadle::wire

@@ -39,6 +39,14 @@ void ReadError(object source, TaskInfo* task) {
   }
 }
 
+void ReadProgress(object source, TaskInfo* task) {
+  for (auto field : source) {
+    const std::string_view key = field.unescaped_key();
+    if (key == "fraction") task->progress = field.value().get_double();
+    if (key == "message") task->progress_message = ReadString(field.value());
+  }
+}
+
 void ReadTags(simdjson::ondemand::array source, TaskInfo* task) {
   for (auto tag : source) task->tags.push_back(ReadString(tag.value()));
 }
@@ -76,6 +84,8 @@ void ReadTaskField(std::string_view key, value field, TaskInfo* task) {
     ReadTags(field.get_array(), task);
   } else if (key == "error") {
     if (!field.is_null()) ReadError(field.get_object(), task);
+  } else if (key == "progress") {
+    ReadProgress(field.get_object(), task);
   } else if (key == "result") {
     task->result = RawJson(field);
   } else if (key == "result_base64") {
@@ -165,6 +175,8 @@ Result<std::string> EncodeTask(const TaskRequest& task) {
   WriteText(json, "unique_while", task.unique_while);
   WriteText(json, "on_duplicate", task.on_duplicate);
   WriteTexts(json, "tags", task.tags);
+  if (task.contract_version) json.Key("contract_version").Int(*task.contract_version);
+  if (task.sensitive) json.Key("sensitive").Bool(true);
   WriteNumber(json, "expires_ms", task.expires_ms);
   WriteText(json, "expires_at", task.expires_at);
   WriteNumber(json, "deadline_ms", task.deadline_ms);

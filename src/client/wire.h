@@ -6,9 +6,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -63,6 +65,7 @@ std::string PercentEncode(std::string_view text);
 
 struct ExchangeRequest {
   std::string worker;
+  std::string build;        // of the program, for people; empty: none
   std::string incarnation;  // 16 hex digits, one per life of a worker
   uint64_t sequence = 0;    // from 1, rising by one with each new exchange of an incarnation
   std::vector<std::string> queues;
@@ -85,7 +88,11 @@ struct Lease {
   int64_t enqueued_at_ms = 0;  // wall time, since 1970; 0 if the server sent none
   int64_t deadline_at_ms = 0;  // the same, of the task; 0 if it has none
   std::string content_type;
-  std::string payload;   // the raw bytes
+  std::string payload;  // the raw bytes
+  bool sensitive = false;
+  int64_t contract_version = 0;                     // that its payload fits; 0: none
+  std::map<std::string, Bytes, std::less<>> steps;  // that earlier attempts finished
+  std::optional<Bytes> checkpoint;                  // that one of them saved last
   bool damaged = false;  // the payload does not have the SHA-256 that the server sent with it
 };
 
@@ -115,5 +122,33 @@ std::string EncodeReleased(std::string_view token);
 std::string EncodeSnoozed(std::string_view token, int64_t delay_ms);
 std::string EncodeDiscarded(std::string_view token, std::string_view code,
                             std::string_view message);
+
+/// Text at the end of an attempt's log.
+struct LogText {
+  int64_t offset = 0;  // bytes of it that were sent before
+  std::string text;
+};
+/// The report with the last of its attempt's log.
+std::string WithLog(std::string report, const LogText& log);
+
+struct AttemptProgress {
+  double fraction = 0;  // 0..1
+  std::string message;
+};
+/// What a running attempt saves and tells.
+struct AttemptUpdate {
+  std::vector<std::pair<std::string, Bytes>> steps;
+  std::optional<Bytes> checkpoint;
+  std::optional<AttemptProgress> progress;
+  std::optional<LogText> log;
+};
+struct AttemptAnswer {
+  int64_t log_bytes = 0;  // that are kept
+  bool cancel_requested = false;
+};
+std::string EncodeUpdate(const AttemptUpdate& update);
+/// Durable when it returns. LEASE_LOST.
+Result<AttemptAnswer> SaveAttempt(ServerConnection& client, std::string_view token,
+                                  const AttemptUpdate& update, int64_t timeout_ms);
 
 }  // namespace treadle::wire

@@ -15,7 +15,7 @@ Result<TaskStanding> Engine::Cancel(const TaskRecord& task, const std::string& r
   if (IsTerminal(image.state)) return WrongState(image, "there is nothing left to cancel");
   auto why = std::make_shared<TaskError>(TaskError{"asked", reason});
   if (image.state != TaskState::kRunning) {
-    End(image, TaskState::kCancelled, std::move(why), nullptr);
+    End(image, TaskState::kCancelled, AttemptOutcome::kCancelled, std::move(why));
     return Standing(state_.Find(image.id)->image, true);
   }
   const int64_t grace_ms = state_.queue(image.queue).policy.cancel_grace_ms;

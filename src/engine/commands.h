@@ -83,11 +83,19 @@ struct Leased {
   WallTime deadline_at;    // of the task; 0: none
   WallTime enqueued_at;
   uint32_t contract = 0;  // the version that its payload fits; 0: none
+  bool sensitive = false;
   std::shared_ptr<const TaskBody> body;
+  std::shared_ptr<const TaskSaved> saved;  // by attempts before; null: nothing
 };
 
 struct LeaseReply {
   std::vector<Leased> leases;
+};
+
+/// Text at the end of a running attempt's log.
+struct LogText {
+  uint32_t offset = 0;  // bytes that the worker has sent of it before
+  std::string text;     // UTF-8; what is beyond limits::kLogBytes is dropped
 };
 
 /// How an attempt ended.
@@ -107,6 +115,22 @@ struct Report {
   bool retry = true;                         // failed: false sends it to the dead letters at once
   /// Failed: the wait before another attempt, instead of the policy's. Snoozed: how long.
   std::optional<int64_t> delay_ms;
+  std::optional<LogText> log;  // the last of its log
+};
+
+/// What a running attempt wants to be kept.
+struct AttemptSave {
+  Token token;
+  TaskSaved saved;  // steps that are done now, the checkpoint
+  std::optional<LogText> log;
+
+  bool empty() const { return saved.empty() && !log; }
+};
+
+/// How a running attempt stands.
+struct AttemptStanding {
+  uint32_t log_bytes = 0;         // that are kept of its log
+  bool cancel_requested = false;  // it is to end
 };
 
 /// What a person asks of one task, by hand.
@@ -140,6 +164,7 @@ struct TaskView {
   TaskRecord task;
   std::string queue;
   std::string type;
+  std::optional<Progress> progress;  // running; not in lists
   WallTime next_attempt_at;  // retrying: when its backoff ends, as far as can be told; else 0. Not
                              // in lists
 };

@@ -54,6 +54,8 @@ Result<TaskStanding> Engine::Edit(const TaskRecord& task, const TaskEdit& edit) 
   if (moves || edit.payload) {
     effect.body = edit.payload ? WithPayload(*task.body, *edit.payload) : task.body;
     effect.error = task.error;
+    // What is in memory of a task with its body is whole.
+    if (task.saved) effect.trail = std::make_shared<TaskTrail>(TaskTrail{.saved = *task.saved});
   }
   if (effect.body || IsTerminal(image.state)) effect.terms = task.terms;
   if (!effect.body && image == task.image) return Standing(image, false);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "engine/text_list.h"
+#include "engine/trail_effects.h"
 
 namespace treadle {
 namespace {
@@ -20,8 +21,16 @@ enum Kind : uint8_t {
 };
 
 // Which optional parts follow in a TaskIsNow record.
-enum Part : uint8_t { kHolder = 1, kError = 2, kResult = 4, kBody = 8, kLeft = 16, kTerms = 32 };
-constexpr uint8_t kAllParts = 63;
+enum Part : uint8_t {
+  kHolder = 1,
+  kError = 2,
+  kResult = 4,
+  kBody = 8,
+  kLeft = 16,
+  kTerms = 32,
+  kTrail = 64
+};
+constexpr uint8_t kAllParts = 127;
 
 // The byte of the image that holds the priority, and these.
 enum Flag : uint8_t {
@@ -147,6 +156,7 @@ TaskIsNow DecodeTaskIsNow(ShardId shard, ByteReader* in) {
   if (parts & kHolder) {
     LeaseHolder holder{.worker = TakeString(in)};
     holder.incarnation = in->U64();
+    holder.build = TakeString(in);
     effect.holder = std::move(holder);
   }
   if (parts & kError) {
@@ -165,6 +175,7 @@ TaskIsNow DecodeTaskIsNow(ShardId shard, ByteReader* in) {
   if (parts & kBody) effect.body = DecodeBody(in);
   if (parts & kLeft) effect.left = DecodePlace(in);
   if (parts & kTerms) effect.terms = DecodeTerms(in);
+  if (parts & kTrail) effect.trail = DecodeTrail(effect.error, in);
   return effect;
 }
 
@@ -248,10 +259,12 @@ void Encode(const TaskIsNow& effect, ByteWriter* out) {
   EncodeImage(effect.image, out);
   out->U8(static_cast<uint8_t>((effect.holder ? kHolder : 0) | (effect.error ? kError : 0) |
                                (effect.result ? kResult : 0) | (effect.body ? kBody : 0) |
-                               (effect.left ? kLeft : 0) | (effect.terms ? kTerms : 0)));
+                               (effect.left ? kLeft : 0) | (effect.terms ? kTerms : 0) |
+                               (effect.trail ? kTrail : 0)));
   if (effect.holder) {
     out->Bytes(effect.holder->worker);
     out->U64(effect.holder->incarnation);
+    out->Bytes(effect.holder->build);
   }
   if (effect.error) {
     out->Bytes(effect.error->code);
@@ -265,6 +278,7 @@ void Encode(const TaskIsNow& effect, ByteWriter* out) {
   if (effect.body) EncodeBody(*effect.body, out);
   if (effect.left) EncodePlace(*effect.left, out);
   if (effect.terms) EncodeTerms(*effect.terms, out);
+  if (effect.trail) EncodeTrail(*effect.trail, out);
 }
 
 void Encode(const TaskIsGone& effect, ByteWriter* out) {

@@ -19,6 +19,7 @@
 #include "base/status.h"
 #include "model/queue_policy.h"
 #include "model/task.h"
+#include "model/trail.h"
 
 namespace treadle {
 
@@ -67,6 +68,8 @@ struct TaskIsNow {
   /// Edited or moved: with `error`, all that is to be kept of the task.
   std::shared_ptr<const TaskBody> body = nullptr;
   std::shared_ptr<const TaskTerms> terms = nullptr;
+  /// What is added to the task's trail; the terms say then that there is one.
+  std::shared_ptr<const TaskTrail> trail = nullptr;
   /// The place that it left, if it came back from those that ended, or moved to another lane.
   std::optional<QueuePlace> left = {};
 };

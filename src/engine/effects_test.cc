@@ -38,6 +38,23 @@ RetryPolicy SomeRetry() {
   return retry;
 }
 
+// An attempt's error is that of the effect.
+std::shared_ptr<const TaskTrail> SomeTrail(const std::shared_ptr<const TaskError>& error) {
+  TaskTrail trail;
+  trail.ended = AttemptRecord{.attempt = 300,
+                              .outcome = AttemptOutcome::kTimedOut,
+                              .worker = "worker-1",
+                              .build = "v1",
+                              .started_at = {1'700'000'000'000},
+                              .ended_at = {1'699'999'999'000},
+                              .wait_ms = 60'000,
+                              .error = error};
+  trail.saved.steps = {{"charge", {"{}", ""}}, {"raw", {std::string("\0\xff", 2), "image/png"}}};
+  trail.saved.checkpoint = SavedBytes{"[1]", ""};
+  trail.log = LogPiece{300, 65'000, "line\n"};
+  return std::make_shared<TaskTrail>(std::move(trail));
+}
+
 template <class T>
 T Decoded(std::string_view bytes) {
   EffectReader reader(3, bytes);
@@ -67,9 +84,9 @@ TEST(Effects, ANewTaskComesBackWhole) {
 }
 
 TEST(Effects, EachPartOfAChangeIsThereOrNot) {
-  for (int parts = 0; parts < 64; ++parts) {
+  for (int parts = 0; parts < 128; ++parts) {
     TaskIsNow effect{.image = SomeImage()};
-    if (parts & 1) effect.holder = LeaseHolder{"worker-1", 0xfedcba9876543210};
+    if (parts & 1) effect.holder = LeaseHolder{"worker-1", 0xfedcba9876543210, "v1"};
     if (parts & 2) effect.error = std::make_shared<TaskError>(TaskError{"code", "message"});
     if (parts & 4)
       effect.result =
@@ -85,9 +102,21 @@ TEST(Effects, EachPartOfAChangeIsThereOrNot) {
                                                            .deadline = {-4},
                                                            .attempt_timeout_ms = 5,
                                                            .retry = SomeRetry(),
+                                                           .unique = Unique::kDone,
+                                                           .unique_key = {7, 8},
                                                            .contract = 300,
+                                                           .sensitive = true,
+                                                           .has_trail = true,
+                                                           .has_saved = true,
+                                                           .log_attempt = 400,
+                                                           .log_bytes = 65'536,
                                                            .first_failure = {6}});
+    if (parts & 64) effect.trail = SomeTrail(effect.error);
     const TaskIsNow again = RoundTrip(effect);
+    ASSERT_EQ(again.trail != nullptr, effect.trail != nullptr);
+    if (effect.trail) {
+      EXPECT_EQ(*again.trail, *effect.trail);
+    }
     ASSERT_EQ(again.terms != nullptr, effect.terms != nullptr);
     if (effect.terms) {
       EXPECT_EQ(*again.terms, *effect.terms);
@@ -99,6 +128,9 @@ TEST(Effects, EachPartOfAChangeIsThereOrNot) {
     }
     EXPECT_EQ(again.image, effect.image);
     EXPECT_EQ(again.holder, effect.holder);
+    if (effect.holder) {
+      EXPECT_EQ(again.holder->build, effect.holder->build);
+    }
     ASSERT_EQ(again.error != nullptr, effect.error != nullptr);
     ASSERT_EQ(again.result != nullptr, effect.result != nullptr);
     if (effect.error) {

@@ -51,14 +51,17 @@ class Engine {
   /// NOT_FOUND: with strict_queues, there is no such queue.
   Result<EnqueueReply> Enqueue(const EnqueueCommand& command);
   Outcome<LeaseReply> Lease(const LeaseCommand& command);
-  /// OK also if this very report was taken before. ABORTED: the lease is lost, and the report had
-  /// no effect. NOT_FOUND: there is no such task (any more). `loaded` is what the store has of the
-  /// task, if that was asked for: null or empty.
+  /// OK also if this very report was taken before. LEASE_LOST: the report had no effect. NOT_FOUND:
+  /// there is no such task (any more). `loaded` is what the store has of the task, if that was
+  /// asked for: null or empty.
   Outcome<bool> Apply(const Report& report, const TaskRecord* loaded, bool was_loaded);
   /// What a person asks of one task. NOT_FOUND: there is no such task (any more).
   /// FAILED_PRECONDITION: not in the state in which it is; the message says what to do instead.
   /// INVALID_ARGUMENT names the field of an edit. `loaded` as in Apply().
   Outcome<TaskStanding> Do(const TaskCommand& command, const TaskRecord* loaded, bool was_loaded);
+  /// Keeps what a running attempt saves, and extends its lease. LEASE_LOST. RESOURCE_EXHAUSTED:
+  /// more than a task may save. INVALID_ARGUMENT: a gap in its log. Nothing is kept then.
+  Outcome<AttemptStanding> Save(const AttemptSave& save);
   /// Extends the leases; returns those that are lost.
   std::vector<Token> Renew(const std::vector<Token>& tokens);
   /// Creates the queue if needed. INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
@@ -162,9 +165,10 @@ class Engine {
   bool IsKept(const TaskImage& image) const;
 
   Outcome<bool> ApplyLate(const Report& report, const TaskRecord* loaded, bool was_loaded) const;
+  TaskImage Ended(TaskImage image, TaskState state) const;
   void Complete(const TaskSlot& task, const Report& report);
-  void Fail(TaskImage image, std::shared_ptr<const TaskError> error, bool may_retry,
-            std::optional<int64_t> delay_ms);
+  void Fail(TaskImage image, AttemptOutcome outcome, std::shared_ptr<const TaskError> error,
+            bool may_retry, std::optional<int64_t> delay_ms);
   bool BoundRetryTime(int64_t total_ms, int64_t wait_ms, TaskIsNow* failed) const;
   void Release(const TaskSlot& task);
   void Snooze(const TaskSlot& task, int64_t delay_ms);
@@ -178,8 +182,14 @@ class Engine {
                      bool worker_asks) const;
   void MakeReady(const TaskImage& task);
   void LoseLease(const TaskSlot& task);
-  void End(TaskImage image, TaskState state, std::shared_ptr<const TaskError> error,
-           std::shared_ptr<const TaskResult> result);
+  /// `outcome` is that of the attempt that runs; if none does, it does not matter.
+  void End(TaskImage image, TaskState state, AttemptOutcome outcome,
+           std::shared_ptr<const TaskError> error);
+
+  void NoteEndOfAttempt(const TaskSlot& task, AttemptOutcome outcome, int64_t wait_ms,
+                        TaskIsNow* effect) const;
+  void NoteTrail(TaskIsNow* effect) const;
+  Result<std::optional<LogPiece>> NewLog(const TaskSlot& task, const LogText& log) const;
 
   Result<TaskStanding> RunNow(const TaskRecord& task);
   Result<TaskStanding> Cancel(const TaskRecord& task, const std::string& reason);

@@ -107,7 +107,7 @@ TEST_F(EngineTest, AnEndedTaskIsAskedOfTheStoreAndKnowsItsReportAgain) {
   EXPECT_THAT(engine_.Apply(report, nullptr, false).needs, ElementsAre(id));
   EXPECT_TRUE(engine_.Apply(report, &stored, true).reply.ok());
   const Report older{.token = {id, token.attempt + 1, token.term}};
-  EXPECT_EQ(engine_.Apply(older, &stored, true).reply.status().code(), Code::kAborted);
+  EXPECT_EQ(engine_.Apply(older, &stored, true).reply.status().code(), Code::kLeaseLost);
 }
 
 TEST_F(EngineTest, WhatTheStoreStillHasOfATaskBeyondItsRetentionIsNotShown) {
@@ -149,7 +149,7 @@ TEST_F(EngineTest, ACompletionAfterAnotherReportOfTheSameAttemptHasNoEffectAndIs
   const Token token = LeaseOne();
   EXPECT_TRUE(Apply(Report::Kind::kReleased, token).reply.ok());
   EXPECT_TRUE(Apply(Report::Kind::kReleased, token).reply.ok()) << "the same again is the same";
-  EXPECT_EQ(Apply(Report::Kind::kCompleted, token).reply.status().code(), Code::kAborted);
+  EXPECT_EQ(Apply(Report::Kind::kCompleted, token).reply.status().code(), Code::kLeaseLost);
 }
 
 TEST_F(EngineTest, LeasesThatAreGivenAgainBeginAnew) {
@@ -186,7 +186,7 @@ TEST_F(EngineTest, LostLeasesEndedTasksAndReadyLanesAreToldOnce) {
   EXPECT_EQ(lost[0].token, token);
   EXPECT_EQ(lost[0].holder.worker, "worker");
   EXPECT_THAT(engine_.TakeLostLeases(), IsEmpty());
-  EXPECT_EQ(Apply(Report::Kind::kCompleted, token).reply.status().code(), Code::kAborted);
+  EXPECT_EQ(Apply(Report::Kind::kCompleted, token).reply.status().code(), Code::kLeaseLost);
 }
 
 TEST_F(EngineTest, ARenewedLeaseLastsFromTheRenewal) {

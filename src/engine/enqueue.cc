@@ -20,7 +20,8 @@ void HashTerms(const NewTask& task, ByteWriter* out) {
                         .attempt_timeout_ms = task.attempt_timeout_ms,
                         .retry = task.retry,
                         .unique = task.unique,
-                        .contract = task.contract_was_asked_for ? task.contract : 0};
+                        .contract = task.contract_was_asked_for ? task.contract : 0,
+                        .sensitive = task.sensitive};
   EncodeTerms(asked, out);
 }
 
@@ -90,10 +91,9 @@ Result<EnqueueReply> Engine::Enqueue(const EnqueueCommand& command) {
 }
 
 void Engine::Shed(TaskId id) {
-  End(state_.Find(id)->image, TaskState::kCancelled,
+  End(state_.Find(id)->image, TaskState::kCancelled, AttemptOutcome::kCancelled,
       std::make_shared<TaskError>(
-          TaskError{"shed", "the queue was full: it made room for a task of higher priority"}),
-      nullptr);
+          TaskError{"shed", "the queue was full: it made room for a task of higher priority"}));
 }
 
 // Its key is taken over by the task that comes.
@@ -157,6 +157,7 @@ std::shared_ptr<const TaskTerms> Engine::TermsFor(const NewTask& task, const Ide
   terms->unique = task.unique;
   if (task.unique != Unique::kNo) terms->unique_key = key;
   terms->contract = task.contract;
+  terms->sensitive = task.sensitive;
   // Most tasks of a contract have nothing else: they share what says so.
   if (task.asks_for_terms()) return terms;
   if (contract_alone_ == nullptr || contract_alone_->contract != task.contract)

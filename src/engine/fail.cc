@@ -30,10 +30,11 @@ bool Engine::MayRetryAfter(const TaskImage& image, const TaskTerms* terms,
          MayRetry(RetryOf(image, terms), error_code, worker_asks || said == CodeRetry::kAlways);
 }
 
-void Engine::Fail(TaskImage image, std::shared_ptr<const TaskError> error, bool may_retry,
-                  std::optional<int64_t> delay_ms) {
+void Engine::Fail(TaskImage image, AttemptOutcome outcome, std::shared_ptr<const TaskError> error,
+                  bool may_retry, std::optional<int64_t> delay_ms) {
   // However the attempt ended, there is no other; why it was cancelled stays to be read.
-  if (image.cancel_requested) return End(image, TaskState::kCancelled, nullptr, nullptr);
+  if (image.cancel_requested)
+    return End(image, TaskState::kCancelled, AttemptOutcome::kCancelled, nullptr);
   const TaskTerms* const terms = state_.TermsOf(image);
   const RetryPolicy& policy = RetryOf(image, terms);
   const uint64_t random = Mix64(time_.random ^ Mix64(image.id.packed));
@@ -41,10 +42,11 @@ void Engine::Fail(TaskImage image, std::shared_ptr<const TaskError> error, bool 
   TaskIsNow failed{.image = image, .error = error};
   if (!MayRetryAfter(image, terms, error->code, may_retry) || image.spent() >= image.max_attempts ||
       !BoundRetryTime(policy.total_ms, wait_ms, &failed))
-    return End(image, TaskState::kDead, std::move(error), nullptr);
+    return End(image, TaskState::kDead, outcome, std::move(error));
   failed.image.exchange = 0;
   failed.image.state = TaskState::kRetrying;
   failed.image.when_ms = (state_.now() + wait_ms).ms;
+  NoteEndOfAttempt(*state_.Find(image.id), outcome, wait_ms, &failed);
   Emit(failed);
   if (image.has_terms) ReleaseKey(image, Unique::kRunning);
 }

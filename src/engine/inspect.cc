@@ -21,6 +21,7 @@ void Overlay(const TaskParts& parts, TaskRecord* record) {
   if (parts.body) record->body = parts.body;
   if (parts.error) record->error = parts.error;
   if (parts.result) record->result = parts.result;
+  if (parts.saved) record->saved = Over(parts.saved, std::move(record->saved));
 }
 
 }  // namespace

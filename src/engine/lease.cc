@@ -105,7 +105,8 @@ Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
       return Outcome<LeaseReply>::Need(MissingInLane(state_, lanes.FrontLane()));
     }
     reply.leases.push_back(LeaseOne(lanes.Front(), command));
-    bytes += reply.leases.back().body->payload.size();
+    const Leased& leased = reply.leases.back();
+    bytes += leased.body->payload.size() + (leased.saved ? leased.saved->bytes() : 0);
     if (bytes >= kPayloadBytesPerLease) break;
     lanes.Advance();
   }
@@ -150,7 +151,9 @@ Leased Engine::Describe(const TaskSlot& task) const {
                 .deadline_at = terms == nullptr ? WallTime{} : terms->deadline_at,
                 .enqueued_at = task.image.enqueued_at,
                 .contract = terms == nullptr ? 0 : terms->contract,
-                .body = task.HasBody() ? task.parts->body : nullptr};
+                .sensitive = terms != nullptr && terms->sensitive,
+                .body = task.HasBody() ? task.parts->body : nullptr,
+                .saved = task.HasBody() ? task.parts->saved : nullptr};
 }
 
 }  // namespace treadle

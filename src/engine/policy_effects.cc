@@ -12,6 +12,7 @@ constexpr uint8_t kTypePolicyVersion = 1;
 constexpr uint8_t kTermsVersion = 1;
 
 enum PolicyFlag : uint8_t { kPaused = 1, kDraining = 2, kSheds = 4, kDeleted = 8 };
+enum TermsFlag : uint8_t { kSensitive = 1, kHasTrail = 2, kHasSaved = 4 };
 
 void CheckVersion(uint8_t version, ByteReader* in) {
   if (in->U8() != version) in->Raw(SIZE_MAX);  // fails the reader
@@ -159,7 +160,13 @@ void EncodeTerms(const TaskTerms& terms, ByteWriter* out) {
   EncodeOptionalRetry(terms.retry, out);
   out->Varint(terms.contract);
   out->Signed(terms.first_failure.ms);
+  out->U8(static_cast<uint8_t>((terms.sensitive ? kSensitive : 0) |
+                               (terms.has_trail ? kHasTrail : 0) |
+                               (terms.has_saved ? kHasSaved : 0)));
+  out->Varint(terms.log_attempt);
+  out->Varint(terms.log_bytes);
   out->U8(static_cast<uint8_t>(terms.unique));
+  if (terms.unique == Unique::kNo) return;
   for (const uint64_t half : terms.unique_key) out->U64(half);
 }
 
@@ -174,8 +181,15 @@ std::shared_ptr<const TaskTerms> DecodeTerms(ByteReader* in) {
   terms->retry = DecodeOptionalRetry(in);
   terms->contract = static_cast<uint32_t>(in->Varint());
   terms->first_failure = {in->Signed()};
+  const uint8_t flags = in->U8();
+  terms->sensitive = (flags & kSensitive) != 0;
+  terms->has_trail = (flags & kHasTrail) != 0;
+  terms->has_saved = (flags & kHasSaved) != 0;
+  terms->log_attempt = static_cast<uint32_t>(in->Varint());
+  terms->log_bytes = static_cast<uint32_t>(in->Varint());
   terms->unique = static_cast<Unique>(in->U8());
   if (terms->unique > Unique::kDone) in->Raw(SIZE_MAX);  // fails the reader
+  if (terms->unique == Unique::kNo) return terms;
   for (uint64_t& half : terms->unique_key) half = in->U64();
   return terms;
 }

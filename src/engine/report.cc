@@ -1,14 +1,10 @@
 // Report: a worker says how its attempt ended; and leases that end without a word.
 
 #include "engine/engine.h"
+#include "engine/task_refusal.h"
 
 namespace treadle {
 namespace {
-
-Status LeaseIsLost(const Token& token) {
-  return {Code::kAborted,
-          "the lease of " + token.ToString() + " was lost: the task went on without this worker"};
-}
 
 Status NoSuchTask(TaskId id) {
   return {Code::kNotFound, "there is no task " + id.ToString() + ", or it is no longer kept"};
@@ -31,6 +27,8 @@ Outcome<bool> Engine::Apply(const Report& report, const TaskRecord* loaded, bool
     if (WasTaken(task->image, report)) return true;
     return LeaseIsLost(report.token);
   }
+  // A log with a gap is no reason to refuse how the attempt ended.
+  if (report.log) static_cast<void>(Save({.token = report.token, .log = report.log}));
   switch (report.kind) {
     case Report::Kind::kCompleted:
       Complete(*task, report);
@@ -38,7 +36,7 @@ Outcome<bool> Engine::Apply(const Report& report, const TaskRecord* loaded, bool
     case Report::Kind::kFailed: {
       TaskImage image = task->image;
       image.reported = true;
-      Fail(image, report.error, report.retry, report.delay_ms);
+      Fail(image, AttemptOutcome::kFailed, report.error, report.retry, report.delay_ms);
       break;
     }
     case Report::Kind::kReleased:
@@ -65,22 +63,32 @@ Outcome<bool> Engine::ApplyLate(const Report& report, const TaskRecord* loaded,
   return LeaseIsLost(report.token);
 }
 
-void Engine::Complete(const TaskSlot& task, const Report& report) {
-  TaskImage image = task.image;
-  image.reported = true;
-  End(image, TaskState::kCompleted, nullptr, report.result);
-}
-
-void Engine::End(TaskImage image, TaskState state, std::shared_ptr<const TaskError> error,
-                 std::shared_ptr<const TaskResult> result) {
+// Sets what a task has when it has ended in this state.
+TaskImage Engine::Ended(TaskImage image, TaskState state) const {
   image.state = state;
   image.cancel_requested = false;
   image.exchange = 0;
   image.ordinal = state_.queue(image.queue).counters.of(state).next;
   image.when_ms = state_.now().ms;
   image.finished_at = time_.wall;
+  return image;
+}
+
+void Engine::Complete(const TaskSlot& task, const Report& report) {
+  TaskImage image = Ended(task.image, TaskState::kCompleted);
+  image.reported = true;
   ended_.push_back(image.id);
-  Emit(TaskIsNow{.image = image, .error = std::move(error), .result = std::move(result)});
+  Emit(TaskIsNow{.image = image, .result = report.result});
+  if (image.has_terms) ReleaseKey(image, Unique::kDone);
+}
+
+void Engine::End(TaskImage image, TaskState state, AttemptOutcome outcome,
+                 std::shared_ptr<const TaskError> error) {
+  const TaskSlot& task = *state_.Find(image.id);
+  TaskIsNow effect{.image = Ended(image, state), .error = std::move(error)};
+  ended_.push_back(image.id);
+  if (task.image.state == TaskState::kRunning) NoteEndOfAttempt(task, outcome, 0, &effect);
+  Emit(effect);
   if (image.has_terms) ReleaseKey(image, Unique::kDone);
 }
 
@@ -88,9 +96,14 @@ void Engine::Release(const TaskSlot& task) {
   TaskImage image = task.image;
   image.unspent += 1;
   image.reported = true;
-  if (image.cancel_requested) return End(image, TaskState::kCancelled, nullptr, nullptr);
+  if (image.cancel_requested)
+    return End(image, TaskState::kCancelled, AttemptOutcome::kCancelled, nullptr);
   image.exchange = 0;
-  MakeReady(image);
+  image.state = TaskState::kReady;
+  image.when_ms = 0;
+  TaskIsNow effect{.image = image};
+  NoteEndOfAttempt(task, AttemptOutcome::kReleased, 0, &effect);
+  Emit(effect);
   if (image.has_terms) ReleaseKey(image, Unique::kRunning);
 }
 
@@ -102,14 +115,18 @@ void Engine::Snooze(const TaskSlot& task, int64_t delay_ms) {
   image.exchange = 0;
   image.state = TaskState::kScheduled;
   image.when_ms = (time_.wall + delay_ms).ms;
-  Emit(TaskIsNow{.image = image});
+  TaskIsNow effect{.image = image};
+  NoteEndOfAttempt(task, AttemptOutcome::kSnoozed, delay_ms, &effect);
+  Emit(effect);
   if (image.has_terms) ReleaseKey(image, Unique::kRunning);
 }
 
 void Engine::Discard(const TaskSlot& task, std::shared_ptr<const TaskError> why) {
   TaskImage image = task.image;
   image.reported = true;
-  End(image, TaskState::kCancelled, image.cancel_requested ? nullptr : std::move(why), nullptr);
+  if (image.cancel_requested)
+    return End(image, TaskState::kCancelled, AttemptOutcome::kCancelled, nullptr);
+  End(image, TaskState::kCancelled, AttemptOutcome::kDiscarded, std::move(why));
 }
 
 void Engine::LoseLease(const TaskSlot& task) {
@@ -119,7 +136,7 @@ void Engine::LoseLease(const TaskSlot& task) {
   const bool is_revoked = image.when_ms != 0 && image.when_ms <= state_.now().ms;
   if (is_revoked) {
     const int64_t timeout_ms = AttemptTimeoutMs(image, state_.TermsOf(image));
-    return Fail(image,
+    return Fail(image, AttemptOutcome::kTimedOut,
                 std::make_shared<TaskError>(TaskError{
                     "attempt_timeout", "the worker " + holder.worker + " took longer than " +
                                            std::to_string(timeout_ms) + " ms"}),
@@ -130,9 +147,9 @@ void Engine::LoseLease(const TaskSlot& task) {
   const std::string said = "the worker " + holder.worker + " did not renew its lease within " +
                            std::to_string(policy.lease_ms) + " ms";
   if (image.worker_losses < policy.max_worker_losses)
-    return Fail(image, std::make_shared<TaskError>(TaskError{"lease_expired", said}), true,
-                std::nullopt);
-  Fail(image,
+    return Fail(image, AttemptOutcome::kLost,
+                std::make_shared<TaskError>(TaskError{"lease_expired", said}), true, std::nullopt);
+  Fail(image, AttemptOutcome::kLost,
        std::make_shared<TaskError>(TaskError{
            "worker_lost",
            std::to_string(image.worker_losses) + " workers were lost while they ran it; " + said}),
@@ -144,7 +161,8 @@ void Engine::Bury(TaskId id, TaskError error) {
   if (task == nullptr || IsTerminal(task->image.state)) return;
   if (task->image.state == TaskState::kRunning)
     lost_.push_back({state_.HolderOf(*task), task->image.token()});
-  End(task->image, TaskState::kDead, std::make_shared<TaskError>(std::move(error)), nullptr);
+  End(task->image, TaskState::kDead, AttemptOutcome::kFailed,
+      std::make_shared<TaskError>(std::move(error)));
 }
 
 }  // namespace treadle

@@ -53,11 +53,14 @@ void State::Apply(const TaskIsNew& effect) {
 
 void State::Apply(const TaskIsNow& effect) {
   const uint32_t slot = SlotOf(effect.image);
-  if (effect.error || effect.result || effect.body) {
+  const bool saves = effect.trail != nullptr && !effect.trail->saved.empty();
+  if (effect.error || effect.result || effect.body || saves) {
     EditParts(&tasks_[slot], [&](TaskParts* parts) {
       if (effect.error) parts->error = effect.error;
       if (effect.result) parts->result = effect.result;
       if (effect.body) parts->body = effect.body;
+      if (saves)
+        parts->saved = Over(std::make_shared<TaskSaved>(effect.trail->saved), parts->saved);
     });
   }
   if (effect.left) Leave(slot, *effect.left);
@@ -323,6 +326,7 @@ void State::Supply(const TaskRecord& record) {
     parts->body = record.body;
     if (parts->error == nullptr) parts->error = record.error;
     if (parts->result == nullptr) parts->result = record.result;
+    parts->saved = Over(std::move(parts->saved), record.saved);
   });
   NoteSupplied(record.image.id);
 }

@@ -19,4 +19,9 @@ inline TaskStanding Standing(const TaskImage& image, bool changed) {
   return {image.id, image.state, image.cancel_requested, changed};
 }
 
+inline Status LeaseIsLost(const Token& token) {
+  return {Code::kLeaseLost,
+          "the lease of " + token.ToString() + " was lost: the task went on without this worker"};
+}
+
 }  // namespace treadle

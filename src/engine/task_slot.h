@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "engine/timer_heap.h"
 #include "model/task.h"
+#include "model/trail.h"
 
 namespace treadle {
 
@@ -15,12 +16,14 @@ struct TaskParts {
   std::shared_ptr<const TaskBody> body;
   std::shared_ptr<const TaskError> error;
   std::shared_ptr<const TaskResult> result;
+  std::shared_ptr<const TaskSaved> saved;  // all of it if there is a body
 
   size_t bytes() const {
     size_t n = sizeof(TaskParts) + 64;  // and the heap's own
     if (body) n += sizeof(TaskBody) + body->payload.size() + body->idempotency_key.size();
     if (error) n += sizeof(TaskError) + error->message.size();
     if (result) n += sizeof(TaskResult) + result->bytes.size();
+    if (saved) n += sizeof(TaskSaved) + saved->bytes() + saved->steps.size() * sizeof(SavedBytes);
     return n;
   }
 };
@@ -29,8 +32,8 @@ struct TaskSlot {
   TaskImage image;
   uint64_t changed_in =
       0;  // the frame that changed it last; once the store has that frame, parts may be dropped
-  /// Null, or without a body: dropped, the store has them. An error or result that is here is newer
-  /// than the store's.
+  /// Null, or without a body: dropped, the store has them. Whatever else is here is newer than the
+  /// store's.
   std::unique_ptr<TaskParts> parts;
   uint32_t hash_next = UINT32_MAX;  // SlabTable's
   uint32_t previous = UINT32_MAX;   // ready: in its lane. Running: among its worker's leases

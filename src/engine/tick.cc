@@ -56,14 +56,17 @@ bool Engine::EndIfOutOfTime(const TaskSlot& task) {
   const OutOfTime out = IsOutOfTime(*terms, image.state, state_.now());
   if (out == OutOfTime::kNo) return false;
   if (image.state == TaskState::kRunning) lost_.push_back({state_.HolderOf(task), image.token()});
-  if (image.cancel_requested) return End(image, TaskState::kCancelled, nullptr, nullptr), true;
+  if (image.cancel_requested)
+    return End(image, TaskState::kCancelled, AttemptOutcome::kCancelled, nullptr), true;
   if (out == OutOfTime::kExpired) {
     auto why = TaskError{"expired", "it had not begun by " + FormatWallTime(terms->expires_at)};
-    End(image, TaskState::kExpired, std::make_shared<TaskError>(std::move(why)), nullptr);
+    End(image, TaskState::kExpired, AttemptOutcome::kTimedOut,
+        std::make_shared<TaskError>(std::move(why)));
   } else {
     auto why =
         TaskError{"deadline_exceeded", "it had not ended by " + FormatWallTime(terms->deadline_at)};
-    End(image, TaskState::kDead, std::make_shared<TaskError>(std::move(why)), nullptr);
+    End(image, TaskState::kDead, AttemptOutcome::kTimedOut,
+        std::make_shared<TaskError>(std::move(why)));
   }
   return true;
 }

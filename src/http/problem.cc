@@ -21,6 +21,7 @@ int HttpStatusOf(Code code) {
     case Code::kAlreadyExists:
     case Code::kAborted:
     case Code::kFailedPrecondition:
+    case Code::kLeaseLost:
       return 409;
     case Code::kResourceExhausted:
       return 429;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -108,7 +109,12 @@ struct TaskTerms {
   std::optional<RetryPolicy> retry;  // instead of its type's and its queue's
   Unique unique = Unique::kNo;
   std::array<uint64_t, 2> unique_key{};  // unless kNo: the identity of its key
-  uint32_t contract = 0;    // the version of its type's contract that its payload fits; 0: none
+  uint32_t contract = 0;     // the version of its type's contract that its payload fits; 0: none
+  bool sensitive = false;    // what it carries is not shown in lists, pages and logs
+  bool has_trail = false;    // its attempts left something behind; see model/trail.h
+  bool has_saved = false;    // and some of it is for the attempts that follow
+  uint32_t log_attempt = 0;  // the attempt that logged last, and how much
+  uint32_t log_bytes = 0;
   ShardTime first_failure;  // set if its retry policy bounds the total time; 0: has not failed yet
 
   bool operator==(const TaskTerms&) const = default;
@@ -147,20 +153,28 @@ struct TaskError {
 struct LeaseHolder {
   std::string worker;
   uint64_t incarnation = 0;
+  std::string build = {};  // what the worker runs, for people; empty: it did not say. Not compared
 
-  auto operator<=>(const LeaseHolder&) const = default;
+  bool operator==(const LeaseHolder& other) const { return (*this <=> other) == 0; }
+  std::strong_ordering operator<=>(const LeaseHolder& other) const {
+    const auto by_name = worker <=> other.worker;
+    return by_name != 0 ? by_name : incarnation <=> other.incarnation;
+  }
 };
+
+struct TaskSaved;  // model/trail.h
 
 /// A task with all its parts, as the store keeps it and views show it. Parts are shared, immutable,
 /// and may be null: `body` never is once loaded; `error` before the first failure; `result` unless
-/// completed; `holder` unless running.
+/// completed; `saved` unless something is; `holder` unless running, or ended and in the store.
 struct TaskRecord {
   TaskImage image;
   std::shared_ptr<const TaskBody> body;
   std::shared_ptr<const TaskError> error;
   std::shared_ptr<const TaskResult> result;
   std::shared_ptr<const TaskTerms> terms;  // null unless image.has_terms
-  std::optional<LeaseHolder> holder;
+  std::shared_ptr<const TaskSaved> saved;
+  std::optional<LeaseHolder> holder;  // of the attempt that runs, or that was the last one
 };
 
 /// What a person changes about a task that waits, or that ended and may be redriven. What is not
@@ -197,13 +211,14 @@ struct NewTask {
   OnDuplicate on_duplicate = OnDuplicate::kReturn;
   Unique unique = Unique::kNo;  // else its key has no window
   uint32_t contract = 0;        // the version of its type's contract that its payload fits; 0: none
+  bool sensitive = false;
   bool contract_was_asked_for = false;  // by its producer; else it was found
   bool priority_was_left_open = false;  // its contract's, if that has one
 
   bool has_terms() const { return asks_for_terms() || contract != 0; }
   bool asks_for_terms() const {
     return unique != Unique::kNo || expires_at.ms != 0 || expires_ms != 0 || deadline_at.ms != 0 ||
-           deadline_ms != 0 || attempt_timeout_ms != 0 || retry.has_value();
+           deadline_ms != 0 || attempt_timeout_ms != 0 || retry.has_value() || sensitive;
   }
 };
 

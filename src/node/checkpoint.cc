@@ -74,15 +74,15 @@ void Shard::OnCheckpointed(const Result<uint64_t>& applied, WallTime as_of) {
 
 void Shard::RunAfterCheckpoint() {
   const bool is_current = stored_frame_ + 1 == next_frame_;
-  std::vector<ListWaiting> waiting = std::exchange(lists_, {});
-  for (ListWaiting& list : waiting) {
-    if (list.frame > stored_frame_ && !is_current) {
-      if (*list.read) lists_.push_back(std::move(list));
-    } else if (const auto read = std::exchange(*list.read, nullptr)) {
-      read();
+  std::vector<WaitingForStore> waiting = std::exchange(wait_for_store_, {});
+  for (WaitingForStore& each : waiting) {
+    if (each.frame > stored_frame_ && !is_current) {
+      if (*each.run) wait_for_store_.push_back(std::move(each));
+    } else if (const auto run = std::exchange(*each.run, nullptr)) {
+      run();
     }
   }
-  if (!lists_.empty()) Checkpoint();
+  if (!wait_for_store_.empty()) Checkpoint();
 }
 
 void Shard::ForgetLater() {

@@ -148,6 +148,7 @@ void Shard::ForgetIdleSessions() {
   next_session_sweep_ms_ = now + kSessionSweepMs;
   std::erase_if(sessions_,
                 [&](const auto& entry) { return now - entry.second.seen_ms > kSessionIdleMs; });
+  ForgetProgress();
 }
 
 }  // namespace treadle

@@ -14,6 +14,12 @@ size_t SizeOf(const TaskChange& change) {
   if (change.now.body) bytes += change.now.body->payload.size() + 64;
   if (change.now.result) bytes += change.now.result->bytes.size() + 32;
   if (change.now.error) bytes += change.now.error->message.size();
+  if (change.trail) {
+    bytes += change.trail->saved.bytes();
+    for (const LogPiece& piece : change.trail->log) bytes += piece.text.size();
+    for (const AttemptRecord& ended : change.trail->ended)
+      bytes += 64 + (ended.error ? ended.error->message.size() : 0);
+  }
   return bytes;
 }
 
@@ -48,14 +54,25 @@ void Fold::Note(const TaskIsNow& effect) {
   TaskChange& change = tasks_[effect.image.id.packed];
   TaskRecord& now = change.now;
   now.image = effect.image;
-  now.holder = effect.holder;
+  // The store keeps who ran the last attempt of a task that ended.
+  if (effect.holder || !IsTerminal(effect.image.state)) now.holder = effect.holder;
   if (effect.error) now.error = effect.error;
   if (effect.result) now.result = effect.result;
   if (effect.body) now.body = effect.body;
   if (effect.terms) now.terms = effect.terms;
+  if (effect.trail) Note(*effect.trail, &change);
   if (effect.left && !IsTerminal(effect.left->state))
     change.left.push_back(
         {effect.image.id, effect.left->queue, effect.left->type, effect.left->priority});
+}
+
+void Fold::Note(const TaskTrail& trail, TaskChange* change) {
+  if (change->trail == nullptr) change->trail = std::make_shared<TrailChange>();
+  TrailChange& added = *change->trail;
+  if (trail.ended) added.ended.push_back(*trail.ended);
+  if (trail.log) added.log.push_back(*trail.log);
+  for (const auto& [name, saved] : trail.saved.steps) added.saved.steps[name] = saved;
+  if (trail.saved.checkpoint) added.saved.checkpoint = trail.saved.checkpoint;
 }
 
 void Fold::Note(const TaskIsGone& effect) {

@@ -39,6 +39,7 @@ class Fold {
   void Note(const TypeIsNow& effect) { types_.push_back(effect); }
   void Note(const TaskIsNew& effect);
   void Note(const TaskIsNow& effect);
+  static void Note(const TaskTrail& trail, TaskChange* change);
   void Note(const TaskIsGone& effect);
   void Note(const KeyIsNow& effect);
   void Note(const KeyIsGone& effect);

@@ -79,14 +79,19 @@ void Shard::TakeIn(TaskId id, const TaskRecord* record) {
 
 void Shard::List(TaskQuery query, Callback<ListReply> done, int64_t wait_ms) {
   if (failed_) return;
+  WhenStored(wait_ms,
+             [this, query = std::move(query), done = std::move(done)] { ReadList(query, done); });
+}
+
+// Runs when the store has what was acknowledged before, or after so long.
+void Shard::WhenStored(int64_t wait_ms, std::function<void()> run) {
   const uint64_t wanted = next_frame_ - (effects_.empty() ? 1 : 0);
-  auto read = std::make_shared<std::function<void()>>(
-      [this, query = std::move(query), done = std::move(done)] { ReadList(query, done); });
-  if (stored_frame_ >= wanted || wait_ms == 0) return (*read)();
-  lists_.push_back({wanted, read});
+  if (stored_frame_ >= wanted || wait_ms == 0) return run();
+  auto once = std::make_shared<std::function<void()>>(std::move(run));
+  wait_for_store_.push_back({wanted, once});
   Checkpoint();
-  env_.shard->PostAfter(wait_ms, [read] {
-    if (const auto run = std::exchange(*read, nullptr)) run();
+  env_.shard->PostAfter(wait_ms, [once] {
+    if (const auto late = std::exchange(*once, nullptr)) late();
   });
 }
 

@@ -93,6 +93,25 @@ void Node::GetBulk(uint64_t id, Callback<BulkView> done) {
   executor_->Post([this, id, done = std::move(done)] { done(bulk_->Get(id)); });
 }
 
+void Node::Save(AttemptSave save, std::optional<Progress> progress,
+                Callback<AttemptStanding> done) {
+  executor_->Post([this, save = std::move(save), progress = std::move(progress),
+                   done = std::move(done)]() mutable {
+    shard_->Save(std::move(save), std::move(progress), std::move(done));
+  });
+}
+
+void Node::History(TaskId id, Callback<HistoryReply> done) {
+  executor_->Post(
+      [this, id, done = std::move(done)]() mutable { shard_->History(id, std::move(done)); });
+}
+
+void Node::Log(TaskId id, uint32_t attempt, Callback<LogReply> done) {
+  executor_->Post([this, id, attempt, done = std::move(done)]() mutable {
+    shard_->Log(id, attempt, std::move(done));
+  });
+}
+
 void Node::ListBulk(Callback<std::vector<BulkView>> done) {
   executor_->Post([this, done = std::move(done)] { done(bulk_->List()); });
 }

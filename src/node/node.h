@@ -94,6 +94,16 @@ struct Explanation {
   bool enqueue_refused = false;  // disk nearly full: no new task is accepted
 };
 
+struct HistoryReply {
+  TaskView view;  // with the holder of its last attempt, as far as that is known
+  TaskHistory history;
+};
+
+struct LogReply {
+  uint32_t attempt = 0;  // 0: there was none yet
+  std::string text;
+};
+
 struct ListReply {
   TaskPage page;
   WallTime as_of;
@@ -123,6 +133,14 @@ class Node {
   /// What a person asks of one task; see Engine::Do().
   void Do(TaskCommand command, Callback<TaskStanding> done);
   void Explain(TaskId id, Callback<Explanation> done);
+
+  /// Keeps what a running attempt saves; see Engine::Save(). `progress` is memory only, and gone
+  /// with the attempt.
+  void Save(AttemptSave save, std::optional<Progress> progress, Callback<AttemptStanding> done);
+  /// What the attempts of a task left behind. NOT_FOUND.
+  void History(TaskId id, Callback<HistoryReply> done);
+  /// The log of an attempt; 0: of the last one. Empty if nothing is kept of it. NOT_FOUND: no task.
+  void Log(TaskId id, uint32_t attempt, Callback<LogReply> done);
 
   /// Bulk actions; see node/bulk.h.
   void StartBulk(BulkRequest request, Callback<BulkView> done);

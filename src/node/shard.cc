@@ -107,9 +107,12 @@ void Shard::Get(TaskId id, int64_t wait_ms, Callback<TaskView> done) {
     return;
   }
   Outcome<TaskView> outcome = engine_->Get(id, nullptr, false);
+  if (outcome.reply.ok()) AddProgress(&*outcome.reply);
   if (outcome.needs.empty()) return Answer<TaskView>(std::move(done), std::move(outcome.reply));
   Load(outcome.needs, [this, id, done = std::move(done)](const Loaded& loaded) {
-    Answer<TaskView>(done, Open().Get(id, Find(loaded, id), true).reply);
+    Result<TaskView> view = Open().Get(id, Find(loaded, id), true).reply;
+    if (view.ok()) AddProgress(&*view);
+    Answer<TaskView>(done, std::move(view));
   });
 }
 

@@ -50,6 +50,9 @@ class Shard {
   void List(TaskQuery query, Callback<ListReply> done, int64_t wait_ms = kListWaitMs);
   void Do(TaskCommand command, Callback<TaskStanding> done);
   void Explain(TaskId id, Callback<Explanation> done);
+  void Save(AttemptSave save, std::optional<Progress> progress, Callback<AttemptStanding> done);
+  void History(TaskId id, Callback<HistoryReply> done);
+  void Log(TaskId id, uint32_t attempt, Callback<LogReply> done);
   void Queues(Callback<std::vector<QueueView>> done);
   void GetQueue(const std::string& name, Callback<QueueView> done);
   void Configure(const std::string& name, const std::function<Status(QueuePolicy*)>& edit,
@@ -119,6 +122,12 @@ class Shard {
   Explanation WithWorkers(TaskReasons reasons) const;
   static const TaskRecord* Find(const Loaded& loaded, TaskId id);
 
+  // attempt.cc: what attempts save and leave behind.
+  void AnswerSave(const Token& token, const std::optional<Progress>& progress,
+                  Result<AttemptStanding> reply, Callback<AttemptStanding> done);
+  void AddProgress(TaskView* view) const;
+  void ForgetProgress();
+
   // load.cc: tasks that are not in memory; lists.
   struct LoadJob {
     std::vector<TaskId> tasks;  // that are still to be read
@@ -132,6 +141,7 @@ class Shard {
               Result<std::vector<TaskRecord>> records);
   bool IsStale(TaskId id, const TaskRecord* record, uint64_t stored) const;
   void TakeIn(TaskId id, const TaskRecord* record);
+  void WhenStored(int64_t wait_ms, std::function<void()> run);
   void ReadList(TaskQuery query, Callback<ListReply> done);
 
   // exchange_step.cc
@@ -194,11 +204,11 @@ class Shard {
   bool checkpoint_timer_ = false;
   bool checkpoint_pauses_ = false;  // the disk was too full for the last one
   bool forget_posted_ = false;
-  struct ListWaiting {
-    uint64_t frame;                               // that the store must have reached
-    std::shared_ptr<std::function<void()>> read;  // empty once it has run
+  struct WaitingForStore {
+    uint64_t frame;                              // that the store must have reached
+    std::shared_ptr<std::function<void()>> run;  // empty once it has run
   };
-  std::vector<ListWaiting> lists_;
+  std::vector<WaitingForStore> wait_for_store_;
   bool space_check_posted_ = false;
   uint64_t written_at_space_check_ = 0;  // journal bytes when the disk was last looked at
   std::function<void()> closed_;
@@ -212,6 +222,11 @@ class Shard {
     std::vector<Token> told;  // leases that it was told to cancel
   };
   std::map<LeaseHolder, Session> sessions_;
+  struct AttemptProgress {
+    Token token;
+    Progress progress;
+  };
+  std::map<TaskId, AttemptProgress> progress_;  // of attempts that told some, for a while beyond
   int64_t next_session_sweep_ms_ = 0;
   uint64_t next_ticket_ = 1;
   NodeStats stats_;

@@ -25,7 +25,8 @@ Loader::Loader(Connection* db)
       range_(db, "SELECT " + LiveColumns(Parts::kWhole) +
                      " FROM live WHERE queue = ?1 AND type = ?2 AND rank = ?3"
                      " AND id BETWEEN ?4 AND ?5 ORDER BY id"),
-      done_(db, "SELECT " + DoneColumns(Parts::kWhole) + " FROM done WHERE id = ?1") {}
+      done_(db, "SELECT " + DoneColumns(Parts::kWhole) + " FROM done WHERE id = ?1"),
+      trail_(db) {}
 
 Result<std::vector<TaskRecord>> Loader::Load(const std::vector<TaskPlace>& places) {
   std::vector<TaskPlace> sorted = places;
@@ -73,7 +74,7 @@ Status Loader::Scan(Places* places, std::vector<TaskRecord>* records) {
     if (places->empty()) return {};
     ++passed_over;
     if (RowId(places->front().id) != rows.Int(0)) continue;
-    TREADLE_RETURN_IF_ERROR(ReadRecord(rows, Parts::kWhole, &records->emplace_back()));
+    TREADLE_RETURN_IF_ERROR(Read(rows, records));
     *places = places->subspan(1);
     passed_over = 0;
   }
@@ -84,10 +85,17 @@ Status Loader::LoadEnded(std::vector<TaskRecord>* records) {
   std::sort(ended_.begin(), ended_.end());
   for (const TaskId id : ended_) {
     Rows rows = done_.Query(id.packed);
-    if (rows.Next())
-      TREADLE_RETURN_IF_ERROR(ReadRecord(rows, Parts::kWhole, &records->emplace_back()));
+    if (rows.Next()) TREADLE_RETURN_IF_ERROR(Read(rows, records));
     TREADLE_RETURN_IF_ERROR(rows.status());
   }
+  return {};
+}
+
+Status Loader::Read(const Rows& row, std::vector<TaskRecord>* records) {
+  TaskRecord& record = records->emplace_back();
+  TREADLE_RETURN_IF_ERROR(ReadRecord(row, Parts::kWhole, &record));
+  if (record.terms == nullptr || !record.terms->has_saved) return {};
+  TREADLE_ASSIGN_OR_RETURN(record.saved, trail_.Saved(record.image.id));
   return {};
 }
 

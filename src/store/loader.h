@@ -9,6 +9,7 @@
 
 #include "store/sqlite.h"
 #include "store/store.h"
+#include "store/trail_rows.h"
 
 namespace treadle {
 
@@ -29,10 +30,12 @@ class Loader {
   /// One scan; drops from `places` what it has settled.
   Status Scan(Places* places, std::vector<TaskRecord>* records);
   Status LoadEnded(std::vector<TaskRecord>* records);
+  Status Read(const Rows& row, std::vector<TaskRecord>* records);
 
   Connection* db_;
   Statement range_;
   Statement done_;
+  TrailReader trail_;
   std::vector<TaskId> ended_;
 };
 

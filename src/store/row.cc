@@ -30,6 +30,7 @@ enum Column : int {
   kFinishedAt,
   kWorker,
   kIncarnation,
+  kBuild,
   kErrorCode,
   kErrorMessage,
   kContentType,
@@ -102,11 +103,11 @@ std::string Columns(Parts parts, const char* own, const char* result) {
 }  // namespace
 
 std::string LiveColumns(Parts parts) {
-  return Columns(parts, ", 0, NULL, worker, incarnation", ", NULL, NULL, NULL");
+  return Columns(parts, ", 0, NULL, worker, incarnation, build", ", NULL, NULL, NULL");
 }
 
 std::string DoneColumns(Parts parts) {
-  return Columns(parts, ", ordinal, finished_at_ms, NULL, NULL",
+  return Columns(parts, ", ordinal, finished_at_ms, worker, incarnation, build",
                  ", result_content_type, result_sha256, result");
 }
 
@@ -151,7 +152,9 @@ Status ReadImage(const Rows& row, TaskImage* image) {
 
 std::optional<LeaseHolder> ReadHolder(const Rows& row) {
   if (row.IsNull(kWorker)) return std::nullopt;
-  return LeaseHolder{.worker = row.String(kWorker), .incarnation = row.As<uint64_t>(kIncarnation)};
+  return LeaseHolder{.worker = row.String(kWorker),
+                     .incarnation = row.As<uint64_t>(kIncarnation),
+                     .build = row.String(kBuild)};
 }
 
 Status ReadTerms(const Rows& row, std::shared_ptr<const TaskTerms>* terms) {

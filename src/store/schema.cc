@@ -80,6 +80,7 @@ CREATE TABLE live (
   terms BLOB,
   worker TEXT,
   incarnation INTEGER,
+  build TEXT,
   error_code TEXT,
   error_message TEXT,
   content_type TEXT,
@@ -112,6 +113,9 @@ CREATE TABLE done (
   ordinal INTEGER NOT NULL,
   finished_at_ms INTEGER,
   bytes INTEGER NOT NULL,
+  worker TEXT,
+  incarnation INTEGER,
+  build TEXT,
   error_code TEXT,
   error_message TEXT,
   content_type TEXT,
@@ -128,6 +132,37 @@ CREATE INDEX done_retention ON done (queue, state, ordinal);
 CREATE INDEX done_state ON done (state);
 CREATE INDEX done_queue ON done (queue, state);
 CREATE INDEX done_type ON done (type, state);
+CREATE INDEX done_with_terms ON done (queue, state, ordinal) WHERE flags & 4 <> 0;
+
+CREATE TABLE attempt (
+  task INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  outcome TEXT NOT NULL,
+  worker TEXT,
+  build TEXT,
+  started_at_ms INTEGER NOT NULL,
+  ended_at_ms INTEGER NOT NULL,
+  wait_ms INTEGER NOT NULL,
+  error_code TEXT,
+  error_message TEXT,
+  PRIMARY KEY (task, attempt)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE log (
+  task INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  offset INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  PRIMARY KEY (task, attempt, offset)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE saved (
+  task INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  content_type TEXT,
+  value BLOB NOT NULL,
+  PRIMARY KEY (task, name)
+) STRICT, WITHOUT ROWID;
 )sql";
 
 // For people with the sqlite3 shell; Treadle itself reads none of them.
@@ -140,7 +175,7 @@ WITH task AS (
     FROM live
   UNION ALL
   SELECT id, queue, type, rank, state, attempt - unspent, max_attempts, when_ms,
-         enqueued_at_ms, started_at_ms, finished_at_ms, NULL, error_code, error_message,
+         enqueued_at_ms, started_at_ms, finished_at_ms, worker, error_code, error_message,
          tags, content_type, payload, result
     FROM done)
 SELECT ((task.id >> 48) & 65535) || '-' || (task.id & 281474976710655) AS id,

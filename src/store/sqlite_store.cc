@@ -41,7 +41,8 @@ SqliteStore::SqliteStore(std::unique_ptr<Connection> writing, std::unique_ptr<Co
       writer_(writing_.get()),
       reading_(std::move(reading)),
       loader_(reading_.get()),
-      lister_(reading_.get()) {}
+      lister_(reading_.get()),
+      trail_(reading_.get()) {}
 
 Result<StoreMeta> SqliteStore::ReadMeta() {
   MutexLock lock(reading_mutex_);
@@ -58,6 +59,16 @@ Status SqliteStore::Write(const StoreChanges& changes) { return writer_.Write(ch
 Result<std::vector<TaskRecord>> SqliteStore::Load(const std::vector<TaskPlace>& places) {
   MutexLock lock(reading_mutex_);
   return loader_.Load(places);
+}
+
+Result<TaskHistory> SqliteStore::History(TaskId task) {
+  MutexLock lock(reading_mutex_);
+  return trail_.History(task);
+}
+
+Result<std::string> SqliteStore::Log(TaskId task, uint32_t attempt) {
+  MutexLock lock(reading_mutex_);
+  return trail_.Log(task, attempt);
 }
 
 Result<TaskPage> SqliteStore::List(const TaskQuery& query) {

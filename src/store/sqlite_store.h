@@ -39,6 +39,8 @@ class SqliteStore final : public Store {
   Status Write(const StoreChanges& changes) override;
   Result<std::vector<TaskRecord>> Load(const std::vector<TaskPlace>& places) override;
   Result<TaskPage> List(const TaskQuery& query) override;
+  Result<TaskHistory> History(TaskId task) override;
+  Result<std::string> Log(TaskId task, uint32_t attempt) override;
 
  private:
   SqliteStore(std::unique_ptr<Connection> writing, std::unique_ptr<Connection> reading);
@@ -50,6 +52,7 @@ class SqliteStore final : public Store {
   std::unique_ptr<Connection> reading_ TREADLE_GUARDED_BY(reading_mutex_);
   Loader loader_ TREADLE_GUARDED_BY(reading_mutex_);
   Lister lister_ TREADLE_GUARDED_BY(reading_mutex_);
+  TrailReader trail_ TREADLE_GUARDED_BY(reading_mutex_);
 };
 
 }  // namespace treadle

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "engine/commands.h"
 #include "engine/effects.h"
 #include "model/task.h"
+#include "model/trail.h"
 
 namespace treadle {
 
@@ -46,6 +48,14 @@ struct TaskPlace {
   }
 };
 
+/// What was added to a task's trail. A piece of log that is there already, by attempt and offset,
+/// is the same; so are attempts.
+struct TrailChange {
+  std::vector<AttemptRecord> ended;
+  std::vector<LogPiece> log;
+  TaskSaved saved;
+};
+
 /// A task as it is now, net of all that happened since the last checkpoint.
 struct TaskChange {
   /// Parts that did not change since the last checkpoint are null: the store keeps what it has.
@@ -56,6 +66,7 @@ struct TaskChange {
   bool is_gone = false;
   /// Where it waited before it moved, if it did; `now` has its body then.
   std::vector<TaskPlace> left;
+  std::shared_ptr<TrailChange> trail;  // null: nothing was added
 };
 
 /// Net changes, in any order. One call of Write() is one transaction.
@@ -78,7 +89,7 @@ struct TaskQuery {
   std::optional<TaskState> state;
   std::optional<std::string> tag;
   std::optional<std::string> idempotency_key;
-  std::optional<std::string> worker;  // that runs it
+  std::optional<std::string> worker;  // that runs it, or ran the last attempt of an ended one
   std::optional<std::string> error_code;
   std::optional<uint64_t> fingerprint;  // of its error; see model/fingerprint.h
   std::vector<std::string> words;       // all of them in its error's code or message, whatever case
@@ -131,6 +142,11 @@ class Store {
   virtual Result<std::vector<TaskRecord>> Load(const std::vector<TaskPlace>& places) = 0;
 
   virtual Result<TaskPage> List(const TaskQuery& query) = 0;
+
+  /// What attempts of this task left behind, as far as it is here. Empty if there is nothing.
+  virtual Result<TaskHistory> History(TaskId task) = 0;
+  /// What is kept of an attempt's log.
+  virtual Result<std::string> Log(TaskId task, uint32_t attempt) = 0;
 };
 
 }  // namespace treadle

@@ -69,6 +69,9 @@ class Salvage {
     TREADLE_RETURN_IF_ERROR(CopyKeys());
     TREADLE_RETURN_IF_ERROR(CopyLive());
     TREADLE_RETURN_IF_ERROR(CopyNumbered("done", "id", "ended tasks").status());
+    TREADLE_RETURN_IF_ERROR(CopyNumbered("attempt", "task", "attempts").status());
+    TREADLE_RETURN_IF_ERROR(CopyNumbered("saved", "task", "steps and checkpoints").status());
+    TREADLE_RETURN_IF_ERROR(CopyNumbered("log", "task", "lines of logs").status());
     if (!said_.has_all_queues) said_.queue_names = NamesOf("queue");
     if (!said_.has_all_types) said_.type_names = NamesOf("type");
     TREADLE_RETURN_IF_ERROR(transaction.Commit());
@@ -263,8 +266,13 @@ class Mending {
     TREADLE_RETURN_IF_ERROR(Drop("done",
                                  place + " OR state NOT IN " + States(true) + " OR ordinal < 1",
                                  "ended tasks" + senseless));
-    return Drop("live", "id IN (SELECT id FROM done)",
-                "tasks were both waiting and ended; they have ended");
+    TREADLE_RETURN_IF_ERROR(Drop("live", "id IN (SELECT id FROM done)",
+                                 "tasks were both waiting and ended; they have ended"));
+    for (const char* const table : {"attempt", "saved", "log"})
+      TREADLE_RETURN_IF_ERROR(
+          Drop(table, "task NOT IN (SELECT id FROM live UNION ALL SELECT id FROM done)",
+               std::string("rows of ") + table + " belong to no task and are dropped"));
+    return {};
   }
 
   // A queue whose counters are lost gets those that its tasks speak of.

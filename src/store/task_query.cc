@@ -27,8 +27,10 @@ bool MatchesError(const TaskQuery& query, const TaskView& view) {
   if (query.fingerprint &&
       ErrorFingerprint(view.type, error->code, error->message) != *query.fingerprint)
     return false;
+  // What a sensitive task says is not to be guessed by its words either.
+  const bool is_hidden = view.task.terms != nullptr && view.task.terms->sensitive;
   return std::ranges::all_of(query.words, [&](const std::string& word) {
-    return Holds(error->message, word) || Holds(error->code, word);
+    return (!is_hidden && Holds(error->message, word)) || Holds(error->code, word);
   });
 }
 

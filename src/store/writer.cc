@@ -12,7 +12,8 @@ namespace {
 
 using Text = std::optional<std::string_view>;
 
-// Parameters of all statements on tasks: ?1..?4 are the place, ?5..?16 the rest of the image.
+// Parameters of all statements on tasks: ?1..?4 are the place, ?5..?16 the rest of the image,
+// ?17..?19 the holder, ?20 and ?21 the error.
 constexpr char kPlace[] = " WHERE queue = ?1 AND type = ?2 AND rank = ?3 AND id = ?4";
 constexpr char kSetImage[] =
     " SET state = ?5, flags = ?6, max_attempts = ?7, unspent = ?8, attempt = ?9, term = ?10,"
@@ -22,42 +23,46 @@ constexpr char kSetImage[] =
 // A live row from parameters.
 constexpr char kInsertLive[] =
     "INSERT OR REPLACE INTO live VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-    "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)";
+    "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)";
 
 constexpr char kUpdateLive[] =
-    " worker = ?17, incarnation = ?18, error_code = coalesce(?19, error_code),"
-    " error_message = coalesce(?20, error_message)";
+    " worker = ?17, incarnation = ?18, build = ?19, error_code = coalesce(?20, error_code),"
+    " error_message = coalesce(?21, error_message)";
 
 // A live row from an ended one, to be updated next.
 constexpr char kRevive[] =
     "INSERT OR REPLACE INTO live SELECT ?1, ?2, ?3, id, state, flags, max_attempts, unspent,"
     " attempt, term, exchange, when_ms, enqueued_at_ms, started_at_ms, worker_losses, terms, NULL,"
-    " NULL, error_code, error_message, content_type, idempotency_key, tags, payload_sha256, payload"
-    " FROM done WHERE id = ?4";
+    " NULL, NULL, error_code, error_message, content_type, idempotency_key, tags, payload_sha256,"
+    " payload FROM done WHERE id = ?4";
 
-// An ended row from parameters.
+// An ended row from parameters: ?17..?19 say who ran it last, ?20 and ?21 its error, ?22 and ?23
+// its place, ?24..?26 its result, ?27..?31 its body.
 constexpr char kInsertDone[] =
     "INSERT OR REPLACE INTO done VALUES (?4, ?1, ?2, ?3, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-    "?14, ?15, ?16, ?17, ?18,"
-    " length(?28) + ifnull(length(?23), 0) + ifnull(length(CAST(?20 AS BLOB)), 0),"
-    " ?19, ?20, ?24, ?25, ?26, ?27, ?21, ?22, ?23, ?28)";
+    "?14, ?15, ?16, ?22, ?23,"
+    " length(?31) + ifnull(length(?26), 0) + ifnull(length(CAST(?21 AS BLOB)), 0),"
+    " ?17, ?18, ?19, ?20, ?21, ?27, ?28, ?29, ?30, ?24, ?25, ?26, ?31)";
 
 // An ended row from the live one.
 constexpr char kMove[] =
     "INSERT OR REPLACE INTO done SELECT id, queue, type, rank, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
-    " ?13, ?14, ?15, iif(?6 & 4, coalesce(?16, terms), NULL), ?17, ?18, length(payload) + "
-    "ifnull(length(?23), 0)"
-    " + ifnull(length(CAST(coalesce(?20, error_message) AS BLOB)), 0),"
-    " coalesce(?19, error_code), coalesce(?20, error_message), content_type, idempotency_key, tags,"
-    " payload_sha256, ?21, ?22, ?23, payload FROM live";
+    " ?13, ?14, ?15, iif(?6 & 4, coalesce(?16, terms), NULL), ?22, ?23, length(payload) + "
+    "ifnull(length(?26), 0)"
+    " + ifnull(length(CAST(coalesce(?21, error_message) AS BLOB)), 0),"
+    " coalesce(?17, worker), coalesce(?18, incarnation), coalesce(?19, build),"
+    " coalesce(?20, error_code), coalesce(?21, error_message), content_type, idempotency_key, tags,"
+    " payload_sha256, ?24, ?25, ?26, payload FROM live";
 
 constexpr char kUpdateDone[] =
-    " ordinal = ?17, finished_at_ms = ?18, bytes = length(payload)"
-    " + ifnull(length(coalesce(?23, result)), 0)"
-    " + ifnull(length(CAST(coalesce(?20, error_message) AS BLOB)), 0),"
-    " error_code = coalesce(?19, error_code), error_message = coalesce(?20, error_message),"
-    " result_content_type = iif(?22 IS NULL, result_content_type, ?21),"
-    " result_sha256 = coalesce(?22, result_sha256), result = coalesce(?23, result)"
+    " ordinal = ?22, finished_at_ms = ?23, bytes = length(payload)"
+    " + ifnull(length(coalesce(?26, result)), 0)"
+    " + ifnull(length(CAST(coalesce(?21, error_message) AS BLOB)), 0),"
+    " worker = coalesce(?17, worker), incarnation = coalesce(?18, incarnation),"
+    " build = coalesce(?19, build),"
+    " error_code = coalesce(?20, error_code), error_message = coalesce(?21, error_message),"
+    " result_content_type = iif(?25 IS NULL, result_content_type, ?24),"
+    " result_sha256 = coalesce(?25, result_sha256), result = coalesce(?26, result)"
     " WHERE id = ?4";
 
 std::optional<int64_t> OrNull(WallTime time) {
@@ -91,22 +96,22 @@ auto ErrorValues(const TaskError* error) {
   return std::tuple(error ? Text(error->code) : Text(), error ? Text(error->message) : Text());
 }
 
-// ?1..?20 of a live row.
-auto LiveValues(const TaskRecord& now, const std::string& terms) {
+// ?1..?21 of every row: the image, who runs it or did last, the error.
+auto RowValues(const TaskRecord& now, const std::string& terms) {
   const LeaseHolder* holder = now.holder ? &*now.holder : nullptr;
   return std::tuple_cat(ImageValues(now.image, terms),
                         std::tuple(holder ? Text(holder->worker) : Text(),
-                                   holder ? std::optional(holder->incarnation) : std::nullopt),
+                                   holder ? std::optional(holder->incarnation) : std::nullopt,
+                                   holder ? OrNull(holder->build) : Text()),
                         ErrorValues(now.error.get()));
 }
 
-// ?1..?23 of an ended row.
+// ?1..?26 of an ended row.
 auto DoneValues(const TaskRecord& now, const std::string& terms) {
   const TaskResult* result = now.result.get();
   using MaybeBlob = std::optional<Blob>;
-  return std::tuple_cat(ImageValues(now.image, terms),
+  return std::tuple_cat(RowValues(now, terms),
                         std::tuple(now.image.ordinal, OrNull(now.image.finished_at)),
-                        ErrorValues(now.error.get()),
                         std::tuple(result ? OrNull(result->content_type) : Text(),
                                    result ? MaybeBlob(Blob{result->sha256.view()}) : MaybeBlob(),
                                    result ? MaybeBlob(Blob{result->bytes}) : MaybeBlob()));
@@ -157,7 +162,8 @@ Writer::Writer(Connection* db)
       insert_done_(db, kInsertDone),
       move_(db, std::string(kMove) + kPlace),
       update_done_(db, std::string("UPDATE done") + kSetImage + kUpdateDone),
-      delete_done_(db, "DELETE FROM done WHERE id = ?1") {}
+      delete_done_(db, "DELETE FROM done WHERE id = ?1"),
+      trail_(db) {}
 
 Status Writer::Write(const StoreChanges& changes) {
   Transaction transaction(db_);
@@ -208,8 +214,11 @@ Status Writer::WriteCounters(const CountersAreNow& now) {
       now.ended);
   TREADLE_RETURN_IF_ERROR(Run(&counters_, std::tuple_cat(std::tuple(now.queue, now.accepted),
                                                          numbers, std::tuple_cat(now.removed))));
-  for (size_t i = 0; i < kEndedStates; ++i)
+  for (size_t i = 0; i < kEndedStates; ++i) {
+    const auto state = static_cast<TaskState>(kFirstEnded + i);
+    TREADLE_RETURN_IF_ERROR(trail_.Retire(now.queue, state, now.ended[i].from));
     TREADLE_RETURN_IF_ERROR(retire_.Run(now.queue, kFirstEnded + i, now.ended[i].from));
+  }
   return {};
 }
 
@@ -228,10 +237,19 @@ Status Writer::WriteMeta(const StoreMeta& meta) {
 
 Status Writer::WriteTask(const TaskChange& change) {
   const TaskImage& image = change.now.image;
-  if (!change.is_gone) return IsTerminal(image.state) ? WriteDone(change) : WriteLive(change);
-  if (change.is_new) return {};
+  if (change.is_gone) return change.is_new ? Status() : RemoveTask(change);
+  TREADLE_ASSIGN_OR_RETURN(const bool is_there,
+                           IsTerminal(image.state) ? WriteDone(change) : WriteLive(change));
+  if (change.trail && is_there) TREADLE_RETURN_IF_ERROR(trail_.Add(image.id, *change.trail));
+  if (image.state != TaskState::kCompleted || !image.has_terms) return {};
+  return trail_.RemoveSaved(image.id);
+}
+
+Status Writer::RemoveTask(const TaskChange& change) {
+  const TaskImage& image = change.now.image;
   TREADLE_RETURN_IF_ERROR(DeleteLeft(change));
   TREADLE_RETURN_IF_ERROR(DeleteLive(image));
+  TREADLE_RETURN_IF_ERROR(trail_.Remove(image.id));
   return delete_done_.Run(image.id.packed);
 }
 
@@ -242,44 +260,53 @@ Status Writer::DeleteLeft(const TaskChange& change) {
   return {};
 }
 
-Status Writer::WriteLive(const TaskChange& change) {
+Result<bool> Writer::WriteLive(const TaskChange& change) {
   const TaskRecord& now = change.now;
   if (now.body) {
     if (!change.is_new) {
       TREADLE_RETURN_IF_ERROR(DeleteLeft(change));
       TREADLE_RETURN_IF_ERROR(delete_done_.Run(now.image.id.packed));
     }
-    return Run(&insert_live_, std::tuple_cat(LiveValues(now, TermsBytes(now)),
-                                             BodyValues(*now.body, TagLines(*now.body))));
+    TREADLE_RETURN_IF_ERROR(
+        Run(&insert_live_, std::tuple_cat(RowValues(now, TermsBytes(now)),
+                                          BodyValues(*now.body, TagLines(*now.body)))));
+    return true;
   }
   TREADLE_RETURN_IF_ERROR(UpdateLive(now));
-  if (db_->changes() > 0) return {};
+  if (db_->changes() > 0) return true;
   TREADLE_RETURN_IF_ERROR(Run(&revive_, PlaceValues(now.image)));
-  if (db_->changes() == 0) return {};
+  if (db_->changes() == 0) return false;
   TREADLE_RETURN_IF_ERROR(delete_done_.Run(now.image.id.packed));
-  return UpdateLive(now);
+  TREADLE_RETURN_IF_ERROR(UpdateLive(now));
+  return true;
 }
 
 Status Writer::UpdateLive(const TaskRecord& now) {
-  return Run(&update_live_, LiveValues(now, TermsBytes(now)));
+  return Run(&update_live_, RowValues(now, TermsBytes(now)));
 }
 
-Status Writer::WriteDone(const TaskChange& change) {
+Result<bool> Writer::WriteDone(const TaskChange& change) {
   const TaskRecord& now = change.now;
   if (!now.body) return MoveToDone(now);
   if (!change.is_new) {
     TREADLE_RETURN_IF_ERROR(DeleteLeft(change));
     TREADLE_RETURN_IF_ERROR(DeleteLive(now.image));
   }
-  return Run(&insert_done_, std::tuple_cat(DoneValues(now, TermsBytes(now)),
-                                           BodyValues(*now.body, TagLines(*now.body))));
+  TREADLE_RETURN_IF_ERROR(
+      Run(&insert_done_, std::tuple_cat(DoneValues(now, TermsBytes(now)),
+                                        BodyValues(*now.body, TagLines(*now.body)))));
+  return true;
 }
 
-Status Writer::MoveToDone(const TaskRecord& now) {
+Result<bool> Writer::MoveToDone(const TaskRecord& now) {
   const std::string terms = TermsBytes(now);
   TREADLE_RETURN_IF_ERROR(Run(&move_, DoneValues(now, terms)));
-  if (db_->changes() > 0) return DeleteLive(now.image);
-  return Run(&update_done_, DoneValues(now, terms));
+  if (db_->changes() > 0) {
+    TREADLE_RETURN_IF_ERROR(DeleteLive(now.image));
+    return true;
+  }
+  TREADLE_RETURN_IF_ERROR(Run(&update_done_, DoneValues(now, terms)));
+  return db_->changes() > 0;
 }
 
 Status Writer::DeleteLive(const TaskImage& image) { return Run(&delete_live_, PlaceValues(image)); }

@@ -8,6 +8,7 @@
 
 #include "store/sqlite.h"
 #include "store/store.h"
+#include "store/trail_rows.h"
 
 namespace treadle {
 
@@ -27,10 +28,12 @@ class Writer {
   Status WriteKey(const KeyIsNow& key);
   Status WriteMeta(const StoreMeta& meta);
   Status WriteTask(const TaskChange& change);
-  Status WriteLive(const TaskChange& change);
+  Status RemoveTask(const TaskChange& change);
+  // These three: false if the store has no such task any more.
+  Result<bool> WriteLive(const TaskChange& change);
+  Result<bool> WriteDone(const TaskChange& change);
+  Result<bool> MoveToDone(const TaskRecord& now);
   Status UpdateLive(const TaskRecord& now);
-  Status WriteDone(const TaskChange& change);
-  Status MoveToDone(const TaskRecord& now);
   Status DeleteLive(const TaskImage& image);
   /// Its rows where it waited before it moved.
   Status DeleteLeft(const TaskChange& change);
@@ -51,6 +54,7 @@ class Writer {
   Statement move_;
   Statement update_done_;
   Statement delete_done_;
+  TrailWriter trail_;
 };
 
 }  // namespace treadle

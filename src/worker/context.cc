@@ -18,8 +18,35 @@ CancelCause Context::cancel_cause() const {
   return cause_ == nullptr ? CancelCause::kRequested : cause_->load();
 }
 
+std::optional<Bytes> Context::FindStep(const std::string& name) const {
+  return link_ == nullptr ? std::nullopt : link_->FindStep(name);
+}
+
+void Context::KeepStep(const std::string& name, const Bytes& result) const {
+  if (link_ == nullptr) return;
+  const Status status = link_->SaveStep(name, result);
+  if (!status.ok()) throw Failure("step_not_saved", "step " + name + ": " + status.message());
+}
+
+std::optional<Bytes> Context::FindCheckpoint() const {
+  return link_ == nullptr ? std::nullopt : link_->FindCheckpoint();
+}
+
+Status Context::KeepCheckpoint(const Bytes& data) const {
+  return link_ == nullptr ? Status() : link_->SaveCheckpoint(data);
+}
+
+Status Context::Progress(double fraction, std::string_view message) const {
+  return link_ == nullptr ? Status() : link_->TellProgress(fraction, message);
+}
+
+void Context::AppendLog(std::string_view text) const {
+  if (link_ != nullptr) link_->AppendLog(text);
+}
+
 void Context::Log(std::string_view text) const {
-  if (services_ == nullptr || !services_->log) return;
+  AppendLog(text);
+  if (services_ == nullptr || !services_->log || (task_ != nullptr && task_->sensitive)) return;
   std::string line = task_ == nullptr ? "" : "task " + task_->id + " (" + task_->type + "): ";
   services_->log(line.append(text));
 }

@@ -201,6 +201,7 @@ void Exchanger::Renew(Clock::time_point now, Exchange* exchange) {
 Result<wire::ExchangeAnswer> Exchanger::Ask(ServerConnection* client,
                                             const Exchange& exchange) const {
   wire::ExchangeRequest request{.worker = options_.worker,
+                                .build = options_.build,
                                 .incarnation = IncarnationText(options_.incarnation),
                                 .sequence = exchange.sequence,
                                 .queues = options_.queues,

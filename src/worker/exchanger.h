@@ -30,6 +30,7 @@ namespace treadle::worker {
 struct ExchangerOptions {
   ConnectionOptions client;
   std::string worker;
+  std::string build;
   uint64_t incarnation = 0;
   std::vector<std::string> queues;
   int64_t poll_wait_ms = 30'000;

@@ -19,7 +19,9 @@ using std::chrono::milliseconds;
 constexpr int kSnoozed = 118;
 constexpr int kDiscarded = 119;
 constexpr milliseconds kSnoozeDefault(60'000);
+constexpr size_t kErrorBytesMax = size_t{8} << 10;
 constexpr size_t kQuotedBytesMax = 100;
+constexpr size_t kLogBytesMax = (size_t{64} << 10) - 1;  // of standard error, with a last line end
 
 std::string TimeoutMs(const Context& context) {
   if (context.deadline() == Context::Clock::time_point::max()) return "";
@@ -39,11 +41,16 @@ std::vector<std::string> Environment(const Task& task, const Context& context) {
           "TREADLE_CONTENT_TYPE=" + task.content_type};
 }
 
-// The tail as text: without the rest of a character that was cut, and without white space at its
-// end.
-std::string_view Text(std::string_view tail) {
+// The tail without the rest of a character that was cut.
+std::string_view WholeCharacters(std::string_view tail) {
   while (!tail.empty() && (static_cast<uint8_t>(tail.front()) & 0xc0) == 0x80)
     tail.remove_prefix(1);
+  return tail;
+}
+
+// And without white space at its end.
+std::string_view Text(std::string_view tail) {
+  tail = WholeCharacters(tail);
   while (!tail.empty() && (tail.back() == '\n' || tail.back() == '\r' || tail.back() == ' '))
     tail.remove_suffix(1);
   return tail;
@@ -104,9 +111,12 @@ Handler MakeExecHandler(ExecOptions options) {
     const std::string& program = options.argv.front();
     ChildResult child = RunChild({.argv = options.argv,
                                   .environment = Environment(task, context),
+                                  .error_tail_bytes = kLogBytesMax,
                                   .kill_after_ms = options.kill_after_ms},
                                  task.payload, context.stop_token());
-    const std::string_view text = Text(child.error_tail);
+    context.AppendLog(WholeCharacters(child.error_tail));
+    const size_t cut = child.error_tail.size() - std::min(child.error_tail.size(), kErrorBytesMax);
+    const std::string_view text = Text(std::string_view(child.error_tail).substr(cut));
     if (child.spawn_errno != 0) return OutcomeOfSpawnFailure(program, child.spawn_errno);
     if (child.was_cancelled && (child.signal != 0 || child.exit_status != 0)) return Released{};
     if (child.signal != 0) return OutcomeOfSignal(child.signal, text);

@@ -14,12 +14,12 @@
 //
 // 118 and 119 are beyond what sysexits.h and curl use, and below what shells and env(1) do.
 //
-// The tail of standard error becomes the error's text. The program finds TREADLE_TASK_ID,
-// TREADLE_TYPE, TREADLE_QUEUE, TREADLE_ATTEMPT, TREADLE_MAX_ATTEMPTS and TREADLE_CONTENT_TYPE in
-// its environment, TREADLE_TIMEOUT_MS (how long it may take) and TREADLE_DEADLINE (when the task as
-// a whole must have ended, RFC 3339), which are empty if there is no such bound. When its task is
-// cancelled, or its time is up, it gets SIGTERM, and SIGKILL after 5 seconds, with all of its
-// process group.
+// The last 64 KiB of standard error are the attempt's log, their tail the error's text. The program
+// finds TREADLE_TASK_ID, TREADLE_TYPE, TREADLE_QUEUE, TREADLE_ATTEMPT, TREADLE_MAX_ATTEMPTS and
+// TREADLE_CONTENT_TYPE in its environment, TREADLE_TIMEOUT_MS (how long it may take) and
+// TREADLE_DEADLINE (when the task as a whole must have ended, RFC 3339), which are empty if there
+// is no such bound. When its task is cancelled, or its time is up, it gets SIGTERM, and SIGKILL
+// after 5 seconds, with all of its process group.
 #pragma once
 
 #include <cstdint>

@@ -23,6 +23,37 @@ struct Known {
   Task task;
   RetryOptions retry;
   std::optional<int64_t> attempt_timeout_ms;
+  std::map<std::string, Bytes, std::less<>> steps;
+  std::optional<Bytes> checkpoint;
+};
+
+/// Keeps what attempts save with the task.
+class LinkInMemory final : public AttemptLink {
+ public:
+  explicit LinkInMemory(Known* known) : known_(known) {}
+
+  std::optional<Bytes> FindStep(std::string_view name) override {
+    const auto step = known_->steps.find(name);
+    return step == known_->steps.end() ? std::nullopt : std::optional(step->second);
+  }
+  Status SaveStep(const std::string& name, const Bytes& result) override {
+    known_->steps[name] = result;
+    return {};
+  }
+  std::optional<Bytes> FindCheckpoint() override { return known_->checkpoint; }
+  Status SaveCheckpoint(const Bytes& data) override {
+    known_->checkpoint = data;
+    return {};
+  }
+  Status TellProgress(double fraction, std::string_view message) override {
+    known_->info.progress = fraction;
+    known_->info.progress_message = message;
+    return {};
+  }
+  void AppendLog(std::string_view) override {}
+
+ private:
+  Known* const known_;
 };
 
 bool Holds(const std::vector<std::string>& codes, const std::string& code) {
@@ -144,7 +175,8 @@ class InProcess::Impl {
                      .payload =
                          is_json ? std::string(wire::TrimJson(request.payload)) : request.payload,
                      .content_type = request.content_type,
-                     .deadline_at_ms = DeadlineMsOf(request)},
+                     .deadline_at_ms = DeadlineMsOf(request),
+                     .sensitive = request.sensitive},
             .retry = request.retry.value_or(RetryOptions()),
             .attempt_timeout_ms = request.attempt_timeout_ms};
   }
@@ -155,7 +187,9 @@ class InProcess::Impl {
     std::chrono::milliseconds timeout = entry.options.timeout;
     if (current.attempt_timeout_ms)
       timeout = std::min(timeout, std::chrono::milliseconds(*current.attempt_timeout_ms));
-    Context context(std::stop_token(), Context::Clock::now() + timeout, &current.task, &services_);
+    LinkInMemory link(&current);
+    Context context(std::stop_token(), Context::Clock::now() + timeout, &current.task, &services_,
+                    /*cause=*/nullptr, &link);
     Apply(worker::CallHandler(set_->Wrapped(entry.handler), current.task, context), &current);
   }
 

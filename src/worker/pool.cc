@@ -16,6 +16,7 @@
 namespace treadle::worker {
 namespace {
 
+constexpr std::chrono::seconds kSaveLimit(30);
 constexpr int64_t kDeliverMs = 5'000;  // for the last reports, once nothing runs any more
 
 void LogToStandardError(std::string_view line) {
@@ -57,8 +58,14 @@ Result<std::unique_ptr<Pool>> Pool::Make(PoolSettings options) {
 Pool::Pool(PoolSettings options, int wake_fd)
     : options_(std::move(options)),
       wake_fd_(wake_fd),
-      runner_({.log = options_.log, .enqueue = options_.enqueue},
-              [this](std::string reason) { StopBecause(std::move(reason)); }),
+      sender_(options_.client),
+      runner_(
+          {.log = options_.log, .enqueue = options_.enqueue},
+          [this](const std::string& token, const wire::AttemptUpdate& update,
+                 const std::stop_token& cancelled) {
+            return sender_.Send(token, update, kSaveLimit, cancelled);
+          },
+          [this](std::string reason) { StopBecause(std::move(reason)); }),
       pool_(
           {.concurrency = options_.concurrency,
            .timeout_of = [this](const std::string& type) { return runner_.TimeoutOf(type); },
@@ -80,6 +87,7 @@ void Pool::Handle(std::string type, Handler handler, std::chrono::milliseconds t
 Status Pool::MakeExchanger() {
   TREADLE_ASSIGN_OR_RETURN(exchanger_, Exchanger::Make({.client = options_.client,
                                                         .worker = options_.name,
+                                                        .build = options_.build,
                                                         .incarnation = SystemRandom().Next(),
                                                         .queues = options_.queues,
                                                         .poll_wait_ms = options_.poll_wait_ms,

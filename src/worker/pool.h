@@ -19,6 +19,7 @@
 #include "base/status.h"
 #include "base/thread_annotations.h"
 #include "client/connection.h"
+#include "worker/attempt_sender.h"
 #include "worker/exchanger.h"
 #include "worker/handler.h"
 #include "worker/handler_pool.h"
@@ -28,7 +29,8 @@ namespace treadle::worker {
 
 struct PoolSettings {
   ConnectionOptions client;
-  std::string name;  // shows in task views; empty: HOST-PID
+  std::string name;   // shows in task views; empty: HOST-PID
+  std::string build;  // of the program, shows in histories; empty: none
   std::vector<std::string> queues = {"default"};
   size_t concurrency = 10;             // 1..1000
   int64_t shutdown_grace_ms = 25'000;  // how long Stop() lets running tasks finish
@@ -85,6 +87,7 @@ class Pool {
   std::atomic<int> stops_ = 0;
   Mutex mutex_;
   std::string stop_reason_ TREADLE_GUARDED_BY(mutex_);  // given by a handler; empty: none
+  AttemptSender sender_;
   TaskRunner runner_;
   HandlerPool pool_;
   std::unique_ptr<Exchanger> exchanger_;

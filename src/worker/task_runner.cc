@@ -26,7 +26,9 @@ Task TakeTask(wire::Lease* lease) {
           .payload = std::move(lease->payload),
           .content_type = std::move(lease->content_type),
           .enqueued_at_ms = lease->enqueued_at_ms,
-          .deadline_at_ms = lease->deadline_at_ms};
+          .deadline_at_ms = lease->deadline_at_ms,
+          .sensitive = lease->sensitive,
+          .contract_version = lease->contract_version};
 }
 
 // A result that the server would not take ends the task: another try would bring the same.
@@ -94,8 +96,11 @@ Outcome CallHandler(const Handler& handler, const Task& task, Context& context) 
   }
 }
 
-TaskRunner::TaskRunner(Context::Services services, std::function<void(std::string)> stop_worker)
-    : services_(std::move(services)), stop_worker_(std::move(stop_worker)) {}
+TaskRunner::TaskRunner(Context::Services services, SaveFn save,
+                       std::function<void(std::string)> stop_worker)
+    : services_(std::move(services)),
+      save_(std::move(save)),
+      stop_worker_(std::move(stop_worker)) {}
 
 void TaskRunner::Handle(std::string type, Handler handler, std::chrono::milliseconds timeout) {
   handlers_[std::move(type)] = {.handler = std::move(handler), .timeout = timeout};
@@ -113,8 +118,15 @@ std::chrono::milliseconds TaskRunner::TimeoutOf(const std::string& type) const {
 }
 
 std::string TaskRunner::Run(wire::Lease* lease, const HandlerPool::Attempt& attempt) const {
-  const std::string& token = lease->token;
-  const Outcome outcome = RunLease(lease, attempt);
+  AttemptSession session(lease, [&](const wire::AttemptUpdate& update) {
+    return save_(lease->token, update, attempt.cancelled);
+  });
+  std::string report = Report(lease->token, RunLease(lease, attempt, &session));
+  const std::optional<wire::LogText> log = session.TakeLog();
+  return log ? wire::WithLog(std::move(report), *log) : report;
+}
+
+std::string TaskRunner::Report(const std::string& token, const Outcome& outcome) const {
   return std::visit(
       Overloaded{[&](const Completed& done) {
                    return wire::EncodeCompleted(token, done.result, done.content_type);
@@ -135,7 +147,8 @@ std::string TaskRunner::Run(wire::Lease* lease, const HandlerPool::Attempt& atte
       outcome);
 }
 
-Outcome TaskRunner::RunLease(wire::Lease* lease, const HandlerPool::Attempt& attempt) const {
+Outcome TaskRunner::RunLease(wire::Lease* lease, const HandlerPool::Attempt& attempt,
+                             AttemptSession* session) const {
   if (lease->damaged) {
     services_.log("task " + lease->id + " came with a payload that does not have its SHA-256");
     return Failed{"payload_damaged", "the payload that arrived does not have its SHA-256"};
@@ -146,7 +159,7 @@ Outcome TaskRunner::RunLease(wire::Lease* lease, const HandlerPool::Attempt& att
     return Released{};
   }
   const Task task = TakeTask(lease);
-  Context context(attempt.cancelled, attempt.deadline, &task, &services_, attempt.cause);
+  Context context(attempt.cancelled, attempt.deadline, &task, &services_, attempt.cause, session);
   return AfterTheCut(CallHandler(entry->second.handler, task, context), attempt);
 }
 

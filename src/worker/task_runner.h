@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "client/wire.h"
+#include "worker/attempt_session.h"
 #include "worker/handler.h"
 #include "worker/handler_pool.h"
 
@@ -21,7 +22,11 @@ class TaskRunner {
  public:
   /// `services` and `stop_worker` (which gets the reason) are called from any thread
   /// that runs tasks.
-  TaskRunner(Context::Services services, std::function<void(std::string reason)> stop_worker);
+  /// `save`, too; it brings to the server what an attempt with this token saves.
+  using SaveFn = std::function<Result<wire::AttemptAnswer>(
+      const std::string& token, const wire::AttemptUpdate&, const std::stop_token&)>;
+  TaskRunner(Context::Services services, SaveFn save,
+             std::function<void(std::string reason)> stop_worker);
 
   /// Before the first Run().
   void Handle(std::string type, Handler handler, std::chrono::milliseconds timeout);
@@ -39,9 +44,12 @@ class TaskRunner {
     Handler handler;
     std::chrono::milliseconds timeout;
   };
-  Outcome RunLease(wire::Lease* lease, const HandlerPool::Attempt& attempt) const;
+  std::string Report(const std::string& token, const Outcome& outcome) const;
+  Outcome RunLease(wire::Lease* lease, const HandlerPool::Attempt& attempt,
+                   AttemptSession* session) const;
 
   const Context::Services services_;
+  const SaveFn save_;
   const std::function<void(std::string)> stop_worker_;
   std::map<std::string, Entry, std::less<>> handlers_;
 };

@@ -67,6 +67,7 @@ Result<std::unique_ptr<worker::Pool>> Worker::Impl::MakePool(const PoolOptions& 
   return worker::Pool::Make(
       {.client = connection,
        .name = std::move(name),
+       .build = options_.build,
        .queues = options.queues,
        .concurrency = options.concurrency,
        .shutdown_grace_ms = options_.shutdown_grace.count(),

@@ -110,7 +110,12 @@ TaskRecord MakeTask(uint64_t sequence, TaskState state) {
                                                      .expires = {8},
                                                      .attempt_timeout_ms = 9,
                                                      .retry = RetryPolicy{},
-                                                     .contract = 2});
+                                                     .contract = 2,
+                                                     .sensitive = sequence % 2 == 0,
+                                                     .has_trail = true,
+                                                     .has_saved = true,
+                                                     .log_attempt = 7,
+                                                     .log_bytes = 300});
   task.image.unspent = 2;
   task.image.max_attempts = 9;
   task.image.term = 3;
@@ -119,7 +124,7 @@ TaskRecord MakeTask(uint64_t sequence, TaskState state) {
   task.image.started_at = {1'764'000'100'000 + n};
   task.error = MakeError("exit_1");
   if (state == TaskState::kRunning) {
-    task.holder = LeaseHolder{"worker-1", 0xfedcba9876543210};
+    task.holder = LeaseHolder{"worker-1", 0xfedcba9876543210, "v1"};
     task.image.cancel_requested = true;
     task.image.when_ms = 4'000 + n;
   }
@@ -127,6 +132,7 @@ TaskRecord MakeTask(uint64_t sequence, TaskState state) {
 
   task.image.when_ms = 5'000 + n;
   if (state == TaskState::kRetrying) return task;
+  task.holder = LeaseHolder{"worker-1", 0xfedcba9876543210, "v1"};
   task.image.ordinal = sequence;
   task.image.finished_at = {1'764'000'200'000 + n};
   if (state == TaskState::kCompleted) task.result = MakeResult("result " + std::to_string(n));
@@ -160,7 +166,10 @@ void ExpectSame(const TaskRecord& actual, const TaskRecord& expected) {
   ExpectSamePart(actual.error, expected.error, "error");
   ExpectSamePart(actual.result, expected.result, "result");
   ExpectSamePart(actual.terms, expected.terms, "terms");
+  ExpectSamePart(actual.saved, expected.saved, "saved");
   EXPECT_EQ(actual.holder, expected.holder);
+  EXPECT_EQ(actual.holder ? actual.holder->build : "",
+            expected.holder ? expected.holder->build : "");
 }
 
 }  // namespace treadle

@@ -84,7 +84,7 @@ def test_after_the_grace_the_lease_is_revoked(server):
     lost = until(lambda: worker.exchange(want=0, wait_ms=5_000, renew=[lease["token"]])["lost"])
     assert lost == [lease["token"]]
     assert server.task(id)["state"] == "cancelled"
-    assert worker.complete(lease) == "ABORTED"
+    assert worker.complete(lease) == "LEASE_LOST"
 
 
 def test_a_dead_task_is_mended_and_redriven_with_its_attempts_anew(server):
@@ -99,7 +99,7 @@ def test_a_dead_task_is_mended_and_redriven_with_its_attempts_anew(server):
     crash(server)
     (lease,) = worker.lease()
     assert (lease["id"], lease["attempt"], lease["payload"]) == (id, 1, {"to": "Ada"})
-    assert worker.complete(old) == "ABORTED"
+    assert worker.complete(old) == "LEASE_LOST"
     assert worker.complete(lease) == "OK"
     queue = server.queue()
     assert queue["tasks"]["dead"] == 0 and queue["accepted"] == 1

@@ -59,7 +59,7 @@ def test_a_lost_lease_has_no_say_any_more(server):
     assert server.task(id)["error"]["code"] == "lease_expired"
     (new,) = quick.lease()
     assert new["attempt"] == 2 and new["token"] != old["token"]
-    assert slow.complete(old, result="old") == "ABORTED"
+    assert slow.complete(old, result="old") == "LEASE_LOST"
     assert quick.complete(new, result="new") == "OK"
     assert server.task(id)["result"] == "new"
     assert slow.exchange(want=0, renew=[old["token"]])["lost"] == [old["token"]]

@@ -49,7 +49,7 @@ def test_a_deadline_ends_a_running_task_and_its_worker_hears_of_it(server):
     assert worker.exchange(want=0, wait_ms=10_000, renew=[lease["token"]])["lost"] == [lease["token"]]
     assert server.task(id)["error"]["code"] == "deadline_exceeded"
     assert server.task(id)["state"] == "dead"
-    assert worker.complete(lease) == "ABORTED"
+    assert worker.complete(lease) == "LEASE_LOST"
 
 
 def test_an_attempt_that_takes_too_long_has_failed_though_it_is_renewed(server):

@@ -56,6 +56,8 @@ def ids(shared_server):
     for state in ("completed", "dead", "retrying", "running"):
         result[state] = server.enqueue(payload={"n": 1}, idempotency_key=state)
         (lease,) = worker.lease()
+        if state == "running":
+            result["token"] = lease["token"]
         if state == "completed":
             worker.complete(lease, result=[1, 2])
         elif state != "running":
@@ -103,7 +105,7 @@ def test_every_example_request_is_taken(shared_server, ids):
                 "examples", {}).values():
             body = {**example["value"], **({"wait_ms": 0} if operation == "exchange" else {})}
             path = path.replace("{queue}", "examples").replace("{type}", "example").replace("{id}", ids["spare"])
-            path = path.replace("{version}", "7")
+            path = path.replace("{version}", "7").replace("{token}", ids["token"])
             answer = check(operation, shared_server.call(method, path, body))
             assert answer.status < 300, answer
 
@@ -197,6 +199,17 @@ def calls():
     yield "deleteContract", "/v1/types/t/contracts/2", None, 200
     yield "deleteContract", "/v1/types/t/contracts/2", None, 404
     yield "deleteContract", "/v1/types/t/contracts/two", None, 400
+    for state in ("completed", "dead", "retrying", "running", "ready", "scheduled", "cancelled"):
+        yield "getAttempts", "/v1/tasks/{" + state + "}/attempts", None, 200
+        yield "getLog", "/v1/tasks/{" + state + "}/log", None, 200
+    yield "getAttempts", "/v1/tasks/1-999999/attempts", None, 404
+    yield "getAttempts", "/v1/tasks/x/attempts", None, 400
+    yield "getLog", "/v1/tasks/1-999999/log", None, 404
+    yield "getLog", "/v1/tasks/{dead}/log?attempt=none", None, 400
+    yield "saveAttempt", "/v1/attempts/{token}", {"progress": {"fraction": 1}}, 200
+    yield "saveAttempt", "/v1/attempts/1-1.7.7", {"log": {"text": "x"}}, 409
+    yield "saveAttempt", "/v1/attempts/{token}", {}, 400
+    yield "saveAttempt", "/v1/attempts/{token}", None, 415
     yield "exchange", "/v1/exchange", exchange, 200
     yield "exchange", "/v1/exchange", {}, 400
     yield "exchange", "/v1/exchange", None, 415

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdlib>
 #include <iterator>
+#include <map>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -106,6 +107,7 @@ class ModelRun {
       ASSERT_NE(again.Peek(id), nullptr);
       EXPECT_EQ(again.Peek(id)->image, engine_.Peek(id)->image);
       EXPECT_EQ(*again.Peek(id)->parts->body, *engine_.Peek(id)->parts->body);
+      EXPECT_EQ(Flat(again.Peek(id)->parts->saved.get()), task.saved);
     }
     EXPECT_EQ(again.state().keys().size(), engine_.state().keys().size());
     for (QueueId id = 1; id <= again.state().queues(); ++id)
@@ -122,8 +124,45 @@ class ModelRun {
     work();
     engine_.EndBatch();
     if (frame.effects.empty()) return;
+    NoteTrails(frame.effects);
     ++next_frame_;
     frames_.push_back(std::move(frame));
+  }
+
+  // The engine keeps no history: it is what its effects say.
+  void NoteTrails(const std::string& effects) {
+    EffectReader reader(1, effects);
+    while (true) {
+      const auto effect = reader.Next();
+      ASSERT_TRUE(effect.ok());
+      if (!*effect) return;
+      const auto* now = std::get_if<TaskIsNow>(&**effect);
+      if (now == nullptr || now->trail == nullptr) continue;
+      ASSERT_TRUE(now->image.has_terms);
+      if (now->trail->ended)
+        histories_[now->image.id].emplace_back(now->trail->ended->attempt,
+                                               now->trail->ended->outcome);
+      if (now->trail->log) {
+        std::string& log = logs_[{now->image.id, now->trail->log->attempt}];
+        EXPECT_EQ(log.size(), now->trail->log->offset);
+        log += now->trail->log->text;
+      }
+    }
+  }
+
+  static std::map<std::string, std::string> Flat(const TaskSaved* saved) {
+    std::map<std::string, std::string> flat;
+    if (saved == nullptr) return flat;
+    for (const auto& [name, step] : saved->steps) flat[name] = step.bytes;
+    if (saved->checkpoint) flat[""] = saved->checkpoint->bytes;
+    return flat;
+  }
+
+  void CompareTrail(const ReferenceTask& task, const TaskSlot& slot) {
+    EXPECT_EQ(histories_[task.id], task.history);
+    EXPECT_EQ((logs_[{task.id, task.attempt}]), task.log);
+    EXPECT_EQ(LogBytes(engine_.state().TermsOf(slot.image), task.attempt), task.log.size());
+    EXPECT_EQ(Flat(slot.parts->saved.get()), task.saved);
   }
 
   void Compare(const ReferenceTask& task, const TaskSlot& slot) {
@@ -141,6 +180,7 @@ class ModelRun {
     if (task.state == TaskState::kRunning) {
       EXPECT_EQ(engine_.state().HolderOf(slot), task.holder);
     }
+    CompareTrail(task, slot);
   }
 
   // A backoff is drawn by chance: take the engine's, which must lie within the policy.
@@ -182,7 +222,9 @@ class ModelRun {
   }
 
   void Command() {
-    switch (random_.Below(11)) {
+    switch (random_.Below(12)) {
+      case 11:
+        return Save();
       case 8:
       case 9:
         return ByHand();
@@ -346,6 +388,30 @@ class ModelRun {
     }
   }
 
+  void Save() {
+    AttemptSave save{.token = SomeToken()};
+    if (random_.OneIn(2))
+      save.saved.steps["s" + std::to_string(random_.Below(3))] = {std::to_string(random_.Next()),
+                                                                  ""};
+    if (random_.OneIn(3)) save.saved.checkpoint = SavedBytes{std::to_string(random_.Next()), ""};
+    if (random_.OneIn(20))  // two of them are too much
+      save.saved.steps["long" + std::to_string(random_.Below(2))] = {std::string(600'000, 'x'), ""};
+    if (random_.OneIn(2)) save.log = RandomLog(save.token);
+    const auto got = engine_.Save(save);
+    ASSERT_TRUE(got.needs.empty());
+    EXPECT_EQ(got.reply.status().code(), reference_.Save(save)) << got.reply.status().ToString();
+  }
+
+  // Mostly what follows, now and then what was sent before, or a gap.
+  LogText RandomLog(const Token& token) {
+    const auto task = reference_.tasks().find(token.task);
+    const size_t kept = task == reference_.tasks().end() ? 0 : task->second.log.size();
+    LogText log{static_cast<uint32_t>(kept), "line " + std::to_string(random_.Below(100)) + "\n"};
+    if (random_.OneIn(4)) log.offset += 1;
+    if (random_.OneIn(3)) log.offset = static_cast<uint32_t>(random_.Below(kept + 1));
+    return log;
+  }
+
   void Report() {
     treadle::Report report;
     report.token = SomeToken();
@@ -378,6 +444,8 @@ class ModelRun {
   uint32_t exchange_ = 0;
   std::vector<SavedFrame> frames_;
   std::vector<Token> tokens_;
+  std::map<TaskId, std::vector<std::pair<uint32_t, AttemptOutcome>>> histories_;
+  std::map<std::pair<TaskId, uint32_t>, std::string> logs_;
 };
 
 TEST(EngineModel, AnswersAndStateEqualTheReferenceForRandomCommands) {

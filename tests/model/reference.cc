@@ -4,6 +4,8 @@
 #include <limits>
 #include <set>
 
+#include "model/limits.h"
+
 namespace treadle::model {
 namespace {
 
@@ -169,6 +171,7 @@ std::vector<Token> Reference::Lease(const LeaseCommand& command) {
     if (leases.size() == command.want) break;
     task->state = TaskState::kRunning;
     task->attempt += 1;
+    task->log.clear();
     task->spent += 1;
     task->term = term_;
     task->reported = false;
@@ -192,11 +195,11 @@ Code Reference::Apply(const Report& report) {
   const auto it = tasks_.find(report.token.task);
   if (it == tasks_.end()) return Code::kNotFound;
   ReferenceTask& task = it->second;
-  if (task.token() != report.token) return Code::kAborted;
+  if (task.token() != report.token) return Code::kLeaseLost;
   if (task.state != TaskState::kRunning) {
     const bool says_completed = report.kind == Report::Kind::kCompleted;
     const bool is_completed = task.state == TaskState::kCompleted;
-    return task.reported && says_completed == is_completed ? Code::kOk : Code::kAborted;
+    return task.reported && says_completed == is_completed ? Code::kOk : Code::kLeaseLost;
   }
   if (report.kind != Report::Kind::kCompleted) ReleaseKey(task, Unique::kRunning);
   switch (report.kind) {
@@ -206,9 +209,10 @@ Code Reference::Apply(const Report& report) {
       End(&task, TaskState::kCompleted);
       break;
     case Report::Kind::kFailed:
-      Fail(&task, report.error->code, true, report.retry, report.delay_ms);
+      Fail(&task, AttemptOutcome::kFailed, report.error->code, true, report.retry, report.delay_ms);
       break;
     case Report::Kind::kReleased:
+      Note(&task, AttemptOutcome::kReleased);
       task.reported = true;
       task.spent -= 1;
       if (task.cancel_requested)
@@ -217,6 +221,7 @@ Code Reference::Apply(const Report& report) {
         task.state = TaskState::kReady;
       break;
     case Report::Kind::kSnoozed:
+      Note(&task, *report.delay_ms == 0 ? AttemptOutcome::kReleased : AttemptOutcome::kSnoozed);
       task.reported = true;
       task.spent -= 1;
       if (task.cancel_requested) {
@@ -227,6 +232,7 @@ Code Reference::Apply(const Report& report) {
       }
       break;
     case Report::Kind::kDiscarded:
+      Note(&task, AttemptOutcome::kDiscarded);
       task.reported = true;
       if (!task.cancel_requested) task.error_code = report.error->code;
       End(&task, TaskState::kCancelled);
@@ -235,8 +241,35 @@ Code Reference::Apply(const Report& report) {
   return Code::kOk;
 }
 
-void Reference::Fail(ReferenceTask* task, const std::string& code, bool reported, bool retry,
-                     std::optional<int64_t> delay_ms) {
+// Whatever an attempt says whose task is to be cancelled, it was cancelled.
+void Reference::Note(ReferenceTask* task, AttemptOutcome how) {
+  task->history.emplace_back(task->attempt,
+                             task->cancel_requested ? AttemptOutcome::kCancelled : how);
+}
+
+Code Reference::Save(const AttemptSave& save) {
+  const auto it = tasks_.find(save.token.task);
+  if (it == tasks_.end() || it->second.token() != save.token ||
+      it->second.state != TaskState::kRunning)
+    return Code::kLeaseLost;
+  ReferenceTask& task = it->second;
+  auto saved = task.saved;
+  for (const auto& [name, step] : save.saved.steps) saved[name] = step.bytes;
+  if (save.saved.checkpoint) saved[""] = save.saved.checkpoint->bytes;
+  size_t bytes = 0;
+  for (const auto& [name, value] : saved) bytes += name.size() + value.size();
+  if (bytes > limits::kSavedBytes) return Code::kResourceExhausted;
+  if (save.log && save.log->offset > task.log.size()) return Code::kInvalidArgument;
+  task.saved = std::move(saved);
+  if (save.log && save.log->offset + save.log->text.size() > task.log.size())
+    task.log += save.log->text.substr(task.log.size() - save.log->offset);
+  Lease(&task);
+  return Code::kOk;
+}
+
+void Reference::Fail(ReferenceTask* task, AttemptOutcome how, const std::string& code,
+                     bool reported, bool retry, std::optional<int64_t> delay_ms) {
+  Note(task, how);
   task->reported = reported;
   if (task->cancel_requested) return End(task, TaskState::kCancelled);
   task->error_code = code;
@@ -305,11 +338,11 @@ void Reference::Tick() {
   for (auto& [end, task] : lost) {
     ReleaseKey(*task, Unique::kRunning);
     if (task->revoke_ms <= shard_ms) {
-      Fail(task, "attempt_timeout", false, true);
+      Fail(task, AttemptOutcome::kTimedOut, "attempt_timeout", false, true);
     } else if (++task->worker_losses >= policy.max_worker_losses) {
-      Fail(task, "worker_lost", false, false);
+      Fail(task, AttemptOutcome::kLost, "worker_lost", false, false);
     } else {
-      Fail(task, "lease_expired", false, true);
+      Fail(task, AttemptOutcome::kLost, "lease_expired", false, true);
     }
   }
   EndOutOfTime();
@@ -322,6 +355,7 @@ void Reference::EndOutOfTime() {
     const bool expired =
         task.state != TaskState::kRunning && task.expires_ms != 0 && task.expires_ms <= shard_ms;
     if (!late && !expired) continue;
+    if (task.state == TaskState::kRunning) Note(&task, AttemptOutcome::kTimedOut);
     if (task.cancel_requested) {
       End(&task, TaskState::kCancelled);
       continue;

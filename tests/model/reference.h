@@ -47,6 +47,9 @@ struct ReferenceTask {
   uint64_t end_order = 0;  // cancelled: 0 until the test has asked the engine
   std::string error_code;
   std::string result;
+  std::map<std::string, std::string> saved;  // steps by name, and the checkpoint without one
+  std::string log;                           // of the last attempt
+  std::vector<std::pair<uint32_t, AttemptOutcome>> history;  // of attempts that did not complete it
 
   Token token() const { return {id, attempt, term}; }
 };
@@ -64,6 +67,7 @@ class Reference {
   Result<std::vector<EnqueueReply::Task>> Enqueue(const std::vector<NewTask>& tasks);
   std::vector<Token> Lease(const LeaseCommand& command);
   Code Apply(const Report& report);
+  Code Save(const AttemptSave& save);
   std::vector<Token> Renew(const std::vector<Token>& tokens);
   /// Its code, and what the engine must say of the task if that is OK.
   std::pair<Code, TaskStanding> Do(const TaskCommand& command);
@@ -96,8 +100,9 @@ class Reference {
   bool MakeRoom(const std::vector<NewTask>& tasks, const std::vector<EnqueueReply::Task>& answer);
   void ReleaseKey(const ReferenceTask& task, Unique by_now);
   void Lease(ReferenceTask* task) const;
-  void Fail(ReferenceTask* task, const std::string& code, bool reported, bool retry,
-            std::optional<int64_t> delay_ms = {});
+  void Fail(ReferenceTask* task, AttemptOutcome how, const std::string& code, bool reported,
+            bool retry, std::optional<int64_t> delay_ms = {});
+  static void Note(ReferenceTask* task, AttemptOutcome how);
   void EndOutOfTime();
 
   uint32_t term_;

@@ -1,0 +1,128 @@
+#include "api/attempt_in.h"
+
+#include <utility>
+
+#include "api/blob.h"
+#include "base/utf8.h"
+#include "model/limits.h"
+#include "model/range.h"
+#include "model/validate.h"
+
+namespace treadle::api {
+namespace {
+
+struct StepIn {
+  std::string name;
+  BlobIn result;
+};
+
+Status ReadStepName(JsonValue value, StepIn* in) {
+  TREADLE_RETURN_IF_ERROR(ReadText(value, &in->name));
+  if (!in->name.empty() && in->name.size() <= limits::kStepNameBytes && IsPrintableUtf8(in->name))
+    return {};
+  return value.Wrong("must be printable and have from 1 to " +
+                     std::to_string(limits::kStepNameBytes) + " bytes");
+}
+
+constexpr JsonField<StepIn> kStepFields[] = {
+    {"name", ReadStepName},
+    {"result", [](JsonValue v, StepIn* in) { return ReadBlobJson(v, &in->result); }},
+    {"result_base64", [](JsonValue v, StepIn* in) { return ReadBlobBase64(v, &in->result); }},
+    {"content_type", [](JsonValue v, StepIn* in) { return ReadBlobType(v, &in->result); }},
+};
+
+constexpr JsonField<BlobIn> kCheckpointFields[] = {
+    {"data", ReadBlobJson},
+    {"data_base64", ReadBlobBase64},
+    {"content_type", ReadBlobType},
+};
+
+Result<SavedBytes> Keep(BlobIn in, std::string_view name, const JsonPath& path) {
+  TREADLE_ASSIGN_OR_RETURN(Blob blob, Finish(std::move(in), name, path));
+  if (blob.content_type.size() > limits::kContentTypeBytes || !IsPrintableUtf8(blob.content_type))
+    return WrongField(path, "content_type",
+                      "must be printable and have at most " +
+                          std::to_string(limits::kContentTypeBytes) + " bytes");
+  return SavedBytes{std::move(blob.bytes), std::move(blob.content_type)};
+}
+
+Status ReadStep(JsonValue value, TaskSaved* saved) {
+  StepIn in;
+  const JsonPath& path = value.path();
+  TREADLE_RETURN_IF_ERROR(ReadObject(value, kStepFields, &in));
+  if (in.name.empty()) return WrongField(path, "name", "is missing");
+  TREADLE_ASSIGN_OR_RETURN(SavedBytes result, Keep(std::move(in.result), "result", path));
+  if (!saved->steps.emplace(std::move(in.name), std::move(result)).second)
+    return WrongField(path, "name", "comes twice");
+  return {};
+}
+
+Status ReadCheckpoint(JsonValue value, TaskSaved* saved) {
+  BlobIn in;
+  const JsonPath& path = value.path();
+  TREADLE_RETURN_IF_ERROR(ReadObject(value, kCheckpointFields, &in));
+  TREADLE_ASSIGN_OR_RETURN(saved->checkpoint, Keep(std::move(in), "data", path));
+  return {};
+}
+
+constexpr JsonField<Progress> kProgressFields[] = {
+    {"fraction",
+     [](JsonValue v, Progress* progress) {
+       TREADLE_ASSIGN_OR_RETURN(progress->fraction, v.Fraction());
+       return Status::Ok();
+     }},
+    {"message",
+     [](JsonValue v, Progress* progress) {
+       TREADLE_RETURN_IF_ERROR(ReadText(v, &progress->message));
+       if (progress->message.size() <= limits::kProgressMessageBytes &&
+           IsPrintableUtf8(progress->message))
+         return Status::Ok();
+       return v.Wrong("must be printable and have at most " +
+                      std::to_string(limits::kProgressMessageBytes) + " bytes");
+     }},
+};
+
+constexpr JsonField<LogText> kLogFields[] = {
+    {"offset",
+     [](JsonValue v, LogText* log) { return ReadWhole(v, 0, limits::kLogBytes, &log->offset); }},
+    {"text",
+     [](JsonValue v, LogText* log) {
+       TREADLE_RETURN_IF_ERROR(ReadText(v, &log->text));
+       // SQL text ends at it, and no log has a use for it.
+       return log->text.find('\0') == std::string::npos ? Status::Ok()
+                                                        : v.Wrong("must not contain U+0000");
+     }},
+};
+
+constexpr JsonField<AttemptIn> kAttemptFields[] = {
+    {"progress",
+     [](JsonValue v, AttemptIn* in) {
+       return ReadObject(v, kProgressFields, &in->progress.emplace());
+     }},
+    {"checkpoint", [](JsonValue v, AttemptIn* in) { return ReadCheckpoint(v, &in->save.saved); }},
+    {"steps",
+     [](JsonValue v, AttemptIn* in) {
+       return v.Each(limits::kSteps,
+                     [in](size_t, JsonValue each) { return ReadStep(each, &in->save.saved); });
+     }},
+    {"log", [](JsonValue v, AttemptIn* in) { return ReadLogText(v, &in->save.log); }},
+};
+
+}  // namespace
+
+Status ReadLogText(JsonValue value, std::optional<LogText>* log) {
+  return ReadObject(value, kLogFields, &log->emplace());
+}
+
+Result<AttemptIn> ReadAttempt(std::string* body) {
+  AttemptIn in;
+  TREADLE_RETURN_IF_ERROR(ParseJson(body, "the request body", [&](JsonValue value) {
+    return ReadObject(value, kAttemptFields, &in);
+  }));
+  if (in.save.empty() && !in.progress)
+    return Status(Code::kInvalidArgument,
+                  "the request body says nothing: name progress, checkpoint, steps or log");
+  return in;
+}
+
+}  // namespace treadle::api

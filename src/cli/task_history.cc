@@ -1,0 +1,113 @@
+// treadle task history, treadle task log: what the attempts at a task left behind
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/table.h"
+#include "cli/task_outcome.h"
+#include "cli/units.h"
+
+namespace treadle::cli {
+namespace {
+
+constexpr size_t kMessageBytes = 60;
+
+std::string OneLine(const std::string& text) {
+  return text.substr(0, std::min(text.find('\n'), kMessageBytes));
+}
+
+// Milliseconds as people read them; nothing if the field is not there.
+std::string Took(const JsonValue& attempt, std::string_view field) {
+  return attempt.Find(field) == nullptr ? "" : DurationInWords(attempt.Integer(field));
+}
+
+std::string WhoRan(const JsonValue& attempt) {
+  const std::string build = attempt.Text("build");
+  return attempt.Text("worker") + (build.empty() ? "" : " (" + build + ")");
+}
+
+void PrintAttempts(Session& session, const JsonValue& history) {
+  using enum Table::Align;
+  Table table({{"ATTEMPT", kRight},
+               {"OUTCOME"},
+               {"STARTED"},
+               {"WAITED", kRight},
+               {"RAN", kRight},
+               {"BACKOFF", kRight},
+               {"WORKER"},
+               {"ERROR"}});
+  for (const JsonValue& attempt : history.Find("attempts")->items) {
+    const JsonValue* error = attempt.Find("error");
+    const std::string said =
+        error == nullptr ? "" : error->Text("code") + "  " + OneLine(error->Text("message"));
+    table.Row({std::to_string(attempt.Integer("attempt")), attempt.Text("outcome"),
+               attempt.Text("started_at"), Took(attempt, "waited_ms"), Took(attempt, "ran_ms"),
+               Took(attempt, "backoff_ms"), WhoRan(attempt), said});
+  }
+  if (table.empty()) return session.console().Message("no attempt at it has begun yet");
+  session.console().Out(table.ToString(session.console()));
+}
+
+void PrintSaved(Session& session, const JsonValue& history) {
+  if (const JsonValue* steps = history.Find("steps")) {
+    std::string names;
+    for (const JsonValue& step : steps->items)
+      names.append(names.empty() ? "" : ", ").append(Printable(step.Text("name")));
+    session.console().OutLine("steps done: " + names);
+  }
+  if (const JsonValue* checkpoint = history.Find("checkpoint"))
+    session.console().OutLine(
+        fmt::format("checkpoint: {} bytes", WithCommas(checkpoint->Integer("bytes"))));
+}
+
+ExitStatus History(Session& session, const std::string& id) {
+  if (const Status status = CheckTaskId(id); !status.ok()) return session.Fail(status);
+  const Result<JsonDocument> history = session.CallJson("GET", "/v1/tasks/" + id + "/attempts");
+  if (!history.ok()) return session.Fail(history.status());
+  if (session.json() || session.jsonl()) return PrintJson(session, history->root), ExitStatus::kOk;
+  PrintAttempts(session, history->root);
+  PrintSaved(session, history->root);
+  return ExitStatus::kOk;
+}
+
+struct LogFlags {
+  std::string id;
+  std::optional<int64_t> attempt;
+};
+
+ExitStatus Log(Session& session, const LogFlags& flags) {
+  if (const Status status = CheckTaskId(flags.id); !status.ok()) return session.Fail(status);
+  std::string target = "/v1/tasks/" + flags.id + "/log";
+  if (flags.attempt) target += "?attempt=" + std::to_string(*flags.attempt);
+  const Result<ServerAnswer> log = session.Call("GET", target);
+  if (!log.ok()) return session.Fail(log.status());
+  if (log->body.empty()) {
+    session.console().Message("nothing is kept of its log");
+  } else {
+    PrintBytes(session, log->body);
+  }
+  return ExitStatus::kOk;
+}
+
+}  // namespace
+
+void AddTaskHistory(Command parent, Session& session) {
+  auto id = std::make_shared<std::string>();
+  parent.Sub("history", "Show every attempt at a task: who ran it, when, how it ended")
+      .Positional("ID", Need::kRequired, id.get(), "The id of the task, for example 1-42")
+      .Example("treadle task history 1-42")
+      .Footer(
+          "WAITED is from when the attempt could begin until it did, BACKOFF what followed it.\n")
+      .Run([id, &session] { return History(session, *id); });
+
+  auto flags = std::make_shared<LogFlags>();
+  parent.Sub("log", "Show what an attempt at a task logged")
+      .Positional("ID", Need::kRequired, &flags->id, "The id of the task, for example 1-42")
+      .Number("--attempt", &flags->attempt, 1, UINT32_MAX,
+              "Which attempt, as `task history` numbers them (default: the last one)")
+      .Example("treadle task log 1-42\ntreadle task log 1-42 --attempt 1")
+      .Run([flags, &session] { return Log(session, *flags); });
+}
+
+}  // namespace treadle::cli

@@ -1,0 +1,126 @@
+// The trail of a task: what is noted when an attempt ends, and what a running one saves.
+
+#include <algorithm>
+
+#include "base/utf8.h"
+#include "engine/engine.h"
+#include "engine/task_refusal.h"
+
+namespace treadle {
+namespace {
+
+// Most tasks that failed have no other terms: they share what says that they left a trail.
+const std::shared_ptr<const TaskTerms>& TrailAlone() {
+  static const auto terms = std::make_shared<const TaskTerms>(TaskTerms{.has_trail = true});
+  return terms;
+}
+
+Status CheckSaved(const TaskSaved& saved) {
+  if (saved.steps.size() > limits::kSteps)
+    return {Code::kResourceExhausted,
+            "a task may have at most " + std::to_string(limits::kSteps) + " steps"};
+  if (const size_t bytes = saved.bytes(); bytes > limits::kSavedBytes)
+    return {Code::kResourceExhausted, "the steps and the checkpoint of a task may have at most " +
+                                          std::to_string(limits::kSavedBytes) +
+                                          " bytes together, with this they would have " +
+                                          std::to_string(bytes)};
+  return {};
+}
+
+// Ends before `size`, after a whole character.
+std::string_view HeadOf(std::string_view text, size_t size) {
+  if (text.size() <= size) return text;
+  while (size > 0 && (static_cast<uint8_t>(text[size]) & 0xc0) == 0x80) --size;
+  return text.substr(0, size);
+}
+
+}  // namespace
+
+// Says in `effect`, whose image is that of the task after its attempt, how that ended.
+void Engine::NoteEndOfAttempt(const TaskSlot& task, AttemptOutcome outcome, int64_t wait_ms,
+                              TaskIsNow* effect) const {
+  const LeaseHolder& holder = state_.HolderOf(task);
+  auto trail = std::make_shared<TaskTrail>();
+  trail->ended = AttemptRecord{.attempt = task.image.attempt,
+                               .outcome = outcome,
+                               .worker = holder.worker,
+                               .build = holder.build,
+                               .started_at = task.image.started_at,
+                               .ended_at = time_.wall,
+                               .wait_ms = wait_ms,
+                               .error = effect->error};
+  effect->trail = std::move(trail);
+  NoteTrail(effect);
+}
+
+// The task's terms say that it has one: so retention finds what else it must remove, and a lease
+// what else it must bring.
+void Engine::NoteTrail(TaskIsNow* effect) const {
+  const TaskTerms* terms = effect->terms.get();
+  if (terms == nullptr) terms = state_.TermsOf(effect->image);
+  const bool saves = !effect->trail->saved.empty();
+  const LogPiece* const log = effect->trail->log ? &*effect->trail->log : nullptr;
+  if (terms == nullptr && !saves && log == nullptr) {
+    effect->image.has_terms = true;
+    effect->terms = TrailAlone();
+    return;
+  }
+  if (terms != nullptr && terms->has_trail && terms->has_saved >= saves && log == nullptr) return;
+  auto noted =
+      terms == nullptr ? std::make_shared<TaskTerms>() : std::make_shared<TaskTerms>(*terms);
+  noted->has_trail = true;
+  noted->has_saved |= saves;
+  if (log != nullptr) {
+    noted->log_attempt = log->attempt;
+    noted->log_bytes = log->offset + static_cast<uint32_t>(log->text.size());
+  }
+  effect->image.has_terms = true;
+  effect->terms = std::move(noted);
+}
+
+// The part of `log` that is not kept yet and has room; nothing if there is none. What a worker
+// sends again is kept once.
+Result<std::optional<LogPiece>> Engine::NewLog(const TaskSlot& task, const LogText& log) const {
+  const TaskTerms* const terms = state_.TermsOf(task.image);
+  const uint32_t kept = LogBytes(terms, task.image.attempt);
+  if (log.offset > kept)
+    return Status(Code::kInvalidArgument, "log.offset must be at most " + std::to_string(kept) +
+                                              ", which is what is kept of this attempt's log");
+  const size_t known = std::min<size_t>(kept - log.offset, log.text.size());
+  const std::string_view fresh =
+      HeadOf(std::string_view(log.text).substr(known), limits::kLogBytes - kept);
+  if (fresh.empty()) return std::optional<LogPiece>();
+  return std::optional(LogPiece{task.image.attempt, kept, std::string(fresh)});
+}
+
+Outcome<AttemptStanding> Engine::Save(const AttemptSave& save) {
+  const TaskSlot* const task = state_.Find(save.token.task);
+  if (task == nullptr || task->image.state != TaskState::kRunning ||
+      task->image.token() != save.token)
+    return LeaseIsLost(save.token);
+  auto trail = std::make_shared<TaskTrail>(TaskTrail{.saved = save.saved});
+  if (!save.saved.empty()) {
+    if (!task->HasBody()) return Outcome<AttemptStanding>::Need({save.token.task});
+    const auto added = std::make_shared<TaskSaved>(save.saved);
+    if (Status refusal = CheckSaved(*Over(added, task->parts->saved)); !refusal.ok())
+      return refusal;
+  }
+  if (save.log) {
+    Result<std::optional<LogPiece>> piece = NewLog(*task, *save.log);
+    if (!piece.ok()) return piece.status();
+    trail->log = *std::move(piece);
+  }
+  if (trail->saved.empty() && !trail->log) {
+    state_.RenewLease(save.token.task);
+  } else {
+    // Its lease lasts anew: the worker is alive.
+    TaskIsNow effect{
+        .image = task->image, .holder = state_.HolderOf(*task), .trail = std::move(trail)};
+    NoteTrail(&effect);
+    Emit(effect);
+  }
+  return AttemptStanding{.log_bytes = LogBytes(state_.TermsOf(task->image), task->image.attempt),
+                         .cancel_requested = task->image.cancel_requested};
+}
+
+}  // namespace treadle

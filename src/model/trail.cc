@@ -1,0 +1,58 @@
+#include "model/trail.h"
+
+#include <utility>
+
+namespace treadle {
+
+std::string_view AttemptOutcomeName(AttemptOutcome outcome) {
+  switch (outcome) {
+    case AttemptOutcome::kFailed:
+      return "failed";
+    case AttemptOutcome::kLost:
+      return "lost";
+    case AttemptOutcome::kTimedOut:
+      return "timed_out";
+    case AttemptOutcome::kReleased:
+      return "released";
+    case AttemptOutcome::kSnoozed:
+      return "snoozed";
+    case AttemptOutcome::kDiscarded:
+      return "discarded";
+    case AttemptOutcome::kCancelled:
+      return "cancelled";
+  }
+  return "";
+}
+
+std::optional<AttemptOutcome> AttemptOutcomeFromName(std::string_view name) {
+  for (uint8_t i = 1; i <= static_cast<uint8_t>(AttemptOutcome::kCancelled); ++i)
+    if (AttemptOutcomeName(static_cast<AttemptOutcome>(i)) == name)
+      return static_cast<AttemptOutcome>(i);
+  return std::nullopt;
+}
+
+bool AttemptRecord::operator==(const AttemptRecord& other) const {
+  const bool same_error = error == other.error ||
+                          (error != nullptr && other.error != nullptr && *error == *other.error);
+  return same_error && attempt == other.attempt && outcome == other.outcome &&
+         worker == other.worker && build == other.build && started_at == other.started_at &&
+         ended_at == other.ended_at && wait_ms == other.wait_ms;
+}
+
+size_t TaskSaved::bytes() const {
+  size_t n = checkpoint ? checkpoint->bytes.size() : 0;
+  for (const auto& [name, saved] : steps) n += name.size() + saved.bytes.size();
+  return n;
+}
+
+std::shared_ptr<const TaskSaved> Over(std::shared_ptr<const TaskSaved> newer,
+                                      std::shared_ptr<const TaskSaved> older) {
+  if (older == nullptr || older->empty()) return newer;
+  if (newer == nullptr || newer->empty()) return older;
+  auto both = std::make_shared<TaskSaved>(*newer);
+  both->steps.insert(older->steps.begin(), older->steps.end());
+  if (!both->checkpoint) both->checkpoint = older->checkpoint;
+  return both;
+}
+
+}  // namespace treadle

@@ -1,0 +1,134 @@
+#include "store/trail_rows.h"
+
+#include <optional>
+#include <utility>
+
+#include "model/limits.h"
+
+namespace treadle {
+namespace {
+
+using Text = std::optional<std::string_view>;
+
+Text OrNull(std::string_view text) { return text.empty() ? Text() : Text(text); }
+
+std::string RemoveFrom(const std::string& table) {
+  return "DELETE FROM " + table + " WHERE task = ?1";
+}
+
+// The index has only those tasks that have terms; whoever left a trail does.
+std::string RetireFrom(const std::string& table) {
+  return "DELETE FROM " + table +
+         " WHERE task IN (SELECT id FROM done INDEXED BY done_with_terms"
+         " WHERE queue = ?1 AND state = ?2 AND ordinal < ?3 AND flags & 4 <> 0)";
+}
+
+}  // namespace
+
+TrailWriter::TrailWriter(Connection* db)
+    : attempt_(db,
+               "INSERT OR REPLACE INTO attempt VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"),
+      old_attempts_(db, "DELETE FROM attempt WHERE task = ?1 AND attempt <= ?2"),
+      log_(db, "INSERT OR REPLACE INTO log VALUES (?1, ?2, ?3, ?4)"),
+      old_logs_(db, "DELETE FROM log WHERE task = ?1 AND attempt <= ?2"),
+      saved_(db, "INSERT OR REPLACE INTO saved VALUES (?1, ?2, ?3, ?4)"),
+      remove_attempts_(db, RemoveFrom("attempt")),
+      remove_log_(db, RemoveFrom("log")),
+      remove_saved_(db, RemoveFrom("saved")),
+      retire_attempts_(db, RetireFrom("attempt")),
+      retire_log_(db, RetireFrom("log")),
+      retire_saved_(db, RetireFrom("saved")) {}
+
+Status TrailWriter::Add(TaskId task, const TrailChange& change) {
+  for (const AttemptRecord& ended : change.ended) TREADLE_RETURN_IF_ERROR(AddAttempt(task, ended));
+  for (const LogPiece& piece : change.log) TREADLE_RETURN_IF_ERROR(AddLog(task, piece));
+  for (const auto& [name, saved] : change.saved.steps)
+    TREADLE_RETURN_IF_ERROR(Save(task, name, saved));
+  return change.saved.checkpoint ? Save(task, "", *change.saved.checkpoint) : Status();
+}
+
+Status TrailWriter::AddAttempt(TaskId task, const AttemptRecord& ended) {
+  const TaskError* const error = ended.error.get();
+  TREADLE_RETURN_IF_ERROR(attempt_.Run(task.packed, ended.attempt,
+                                       AttemptOutcomeName(ended.outcome), OrNull(ended.worker),
+                                       OrNull(ended.build), ended.started_at.ms, ended.ended_at.ms,
+                                       ended.wait_ms, error == nullptr ? Text() : Text(error->code),
+                                       error == nullptr ? Text() : Text(error->message)));
+  if (ended.attempt <= limits::kAttemptsKept) return {};
+  return old_attempts_.Run(task.packed, ended.attempt - limits::kAttemptsKept);
+}
+
+Status TrailWriter::AddLog(TaskId task, const LogPiece& piece) {
+  TREADLE_RETURN_IF_ERROR(
+      log_.Run(task.packed, piece.attempt, piece.offset, std::string_view(piece.text)));
+  if (piece.attempt <= limits::kLogsKept || piece.offset > 0) return {};
+  return old_logs_.Run(task.packed, piece.attempt - limits::kLogsKept);
+}
+
+Status TrailWriter::Save(TaskId task, std::string_view name, const SavedBytes& saved) {
+  return saved_.Run(task.packed, name, OrNull(saved.content_type), Blob{saved.bytes});
+}
+
+Status TrailWriter::Remove(TaskId task) {
+  TREADLE_RETURN_IF_ERROR(remove_attempts_.Run(task.packed));
+  TREADLE_RETURN_IF_ERROR(remove_log_.Run(task.packed));
+  return remove_saved_.Run(task.packed);
+}
+
+Status TrailWriter::Retire(QueueId queue, TaskState state, uint64_t from) {
+  for (Statement* const retire : {&retire_attempts_, &retire_log_, &retire_saved_})
+    TREADLE_RETURN_IF_ERROR(retire->Run(queue, static_cast<uint8_t>(state), from));
+  return {};
+}
+
+TrailReader::TrailReader(Connection* db)
+    : attempts_(db,
+                "SELECT attempt, outcome, worker, build, started_at_ms, ended_at_ms, wait_ms,"
+                " error_code, error_message FROM attempt WHERE task = ?1 ORDER BY attempt"),
+      saved_(db, "SELECT name, content_type, value FROM saved WHERE task = ?1"),
+      log_(db, "SELECT text FROM log WHERE task = ?1 AND attempt = ?2 ORDER BY offset") {}
+
+Result<TaskHistory> TrailReader::History(TaskId task) {
+  TaskHistory history;
+  TREADLE_ASSIGN_OR_RETURN(const auto saved, Saved(task));
+  if (saved != nullptr) history.saved = *saved;
+  Rows rows = attempts_.Query(task.packed);
+  while (rows.Next()) {
+    AttemptRecord& attempt = history.attempts.emplace_back();
+    attempt.attempt = rows.As<uint32_t>(0);
+    attempt.outcome = AttemptOutcomeFromName(rows.Bytes(1)).value_or(AttemptOutcome::kFailed);
+    attempt.worker = rows.Bytes(2);
+    attempt.build = rows.Bytes(3);
+    attempt.started_at = {rows.Int(4)};
+    attempt.ended_at = {rows.Int(5)};
+    attempt.wait_ms = rows.Int(6);
+    if (rows.IsNull(7)) continue;
+    attempt.error = std::make_shared<TaskError>(TaskError{rows.String(7), rows.String(8)});
+  }
+  TREADLE_RETURN_IF_ERROR(rows.status());
+  return history;
+}
+
+Result<std::shared_ptr<const TaskSaved>> TrailReader::Saved(TaskId task) {
+  auto saved = std::make_shared<TaskSaved>();
+  Rows rows = saved_.Query(task.packed);
+  while (rows.Next()) {
+    const std::string_view name = rows.Bytes(0);
+    SavedBytes& one = name.empty() ? saved->checkpoint.emplace() : saved->steps[std::string(name)];
+    one.content_type = rows.Bytes(1);
+    one.bytes = rows.Bytes(2);
+  }
+  TREADLE_RETURN_IF_ERROR(rows.status());
+  if (saved->empty()) return std::shared_ptr<const TaskSaved>();
+  return std::shared_ptr<const TaskSaved>(std::move(saved));
+}
+
+Result<std::string> TrailReader::Log(TaskId task, uint32_t attempt) {
+  std::string text;
+  Rows rows = log_.Query(task.packed, attempt);
+  while (rows.Next()) text += rows.Bytes(0);
+  TREADLE_RETURN_IF_ERROR(rows.status());
+  return text;
+}
+
+}  // namespace treadle
