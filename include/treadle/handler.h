@@ -95,7 +95,7 @@ class AttemptLink {
   virtual Status SaveStep(const std::string& name, const Bytes& result) = 0;
   virtual std::optional<Bytes> FindCheckpoint() = 0;
   virtual Status SaveCheckpoint(const Bytes& data) = 0;
-  virtual Status TellProgress(double fraction, std::string_view message) = 0;
+  virtual void TellProgress(double fraction, std::string_view message) = 0;
   virtual void AppendLog(std::string_view text) = 0;
 };
 
@@ -166,7 +166,7 @@ class Context {
   /// How far the work is, from 0 to 1, for whoever looks at the task while it runs. May be called
   /// often: it is sent about twice a second. Not kept beyond the attempt, nor over a restart of the
   /// server.
-  Status Progress(double fraction, std::string_view message = {}) const;
+  void Progress(double fraction, std::string_view message = {}) const;
 
   /// Writes a line to the worker's log, with the task's id before it (not of a sensitive task), and
   /// AppendLog().

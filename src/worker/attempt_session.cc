@@ -43,12 +43,11 @@ Status AttemptSession::SaveCheckpoint(const Bytes& data) {
 }
 
 // Handlers may tell it in a loop; nobody reads that fast.
-Status AttemptSession::TellProgress(double fraction, std::string_view message) {
+void AttemptSession::TellProgress(double fraction, std::string_view message) {
   MutexLock lock(mutex_);
-  if (fraction < 1 && Clock::now() < sent_at_ + kProgressEvery) return {};
-  wire::AttemptUpdate update;
-  update.progress = wire::AttemptProgress{fraction, std::string(message)};
-  return Send(std::move(update));
+  progress_ = wire::AttemptProgress{fraction, std::string(message)};
+  if (fraction < 1 && Clock::now() < progress_sent_at_ + kProgressEvery) return;
+  static_cast<void>(Send({}));  // what cannot be sent now goes with what comes next
 }
 
 void AttemptSession::AppendLog(std::string_view text) {
@@ -67,11 +66,14 @@ void AttemptSession::AppendLog(std::string_view text) {
 
 Status AttemptSession::Send(wire::AttemptUpdate update) {
   if (!log_.empty()) update.log = wire::LogText{static_cast<int64_t>(log_bytes_), log_};
+  update.progress = progress_;
   sent_at_ = Clock::now();
+  if (progress_) progress_sent_at_ = sent_at_;
   const Result<wire::AttemptAnswer> answer = send_(update);
   if (!answer.ok()) return answer.status();
   log_bytes_ += log_.size();
   log_.clear();
+  progress_.reset();
   return {};
 }
 

@@ -30,7 +30,7 @@ class AttemptSession final : public AttemptLink {
   Status SaveStep(const std::string& name, const Bytes& result) override;
   std::optional<Bytes> FindCheckpoint() override;
   Status SaveCheckpoint(const Bytes& data) override;
-  Status TellProgress(double fraction, std::string_view message) override;
+  void TellProgress(double fraction, std::string_view message) override;
   void AppendLog(std::string_view text) override;
 
   /// What is left of the log, for the report. The session is over.
@@ -47,7 +47,9 @@ class AttemptSession final : public AttemptLink {
   std::string log_ TREADLE_GUARDED_BY(mutex_);           // not yet sent
   size_t log_bytes_ TREADLE_GUARDED_BY(mutex_) = 0;      // of what was sent
   bool log_is_full_ TREADLE_GUARDED_BY(mutex_) = false;  // nothing more is kept
+  std::optional<wire::AttemptProgress> progress_ TREADLE_GUARDED_BY(mutex_);  // not yet sent
   Clock::time_point sent_at_ TREADLE_GUARDED_BY(mutex_);
+  Clock::time_point progress_sent_at_ TREADLE_GUARDED_BY(mutex_);
 };
 
 }  // namespace treadle::worker

@@ -36,8 +36,8 @@ Status Context::KeepCheckpoint(const Bytes& data) const {
   return link_ == nullptr ? Status() : link_->SaveCheckpoint(data);
 }
 
-Status Context::Progress(double fraction, std::string_view message) const {
-  return link_ == nullptr ? Status() : link_->TellProgress(fraction, message);
+void Context::Progress(double fraction, std::string_view message) const {
+  if (link_ != nullptr) link_->TellProgress(fraction, message);
 }
 
 void Context::AppendLog(std::string_view text) const {

@@ -45,10 +45,9 @@ class LinkInMemory final : public AttemptLink {
     known_->checkpoint = data;
     return {};
   }
-  Status TellProgress(double fraction, std::string_view message) override {
+  void TellProgress(double fraction, std::string_view message) override {
     known_->info.progress = fraction;
     known_->info.progress_message = message;
-    return {};
   }
   void AppendLog(std::string_view) override {}
 

@@ -231,5 +231,83 @@ TEST(Worker, BadOptionsAreNamed) {
   EXPECT_EQ(lost.Run().code(), Code::kInvalidArgument);
 }
 
+TEST(Steps, AFinishedStepIsNotDoneAgainAndItsResultComesBack) {
+  Worker worker;
+  int charged = 0;
+  int attempts = 0;
+  worker.Handle("pay", [&](const Order& order, Context& context) -> Receipt {
+    const Receipt receipt = context.Step("charge", [&] {
+      ++charged;
+      return Bill(order);
+    });
+    context.Step("note", [&] { context.Log("charged"); });
+    const Bytes raw = context.Step("raw", [] { return Bytes{"x", "a/b"}; });
+    EXPECT_EQ(raw.data + raw.content_type, "xa/b");
+    if (++attempts < 3) throw Failure("later", "not yet");
+    return receipt;
+  });
+  InProcess queue(&worker);
+  const TaskInfo task = queue.Run({.type = "pay", .payload = ToJson(Order{"a", 2})});
+  EXPECT_EQ(task.result, R"({"total":6})");
+  EXPECT_EQ(charged, 1);
+  EXPECT_EQ(attempts, 3);
+  EXPECT_THAT(queue.log(), ElementsAre("task 1-1 (pay): charged"));
+}
+
+TEST(Steps, AStepThatThrowsIsNotKept) {
+  Worker worker;
+  int tries = 0;
+  worker.Handle("t", [&](const Task&, Context& context) -> Outcome {
+    const int n = context.Step("s", [&] {
+      if (++tries < 2) throw Failure("once", "");
+      return tries;
+    });
+    return Completed{ToJson(n)};
+  });
+  InProcess queue(&worker);
+  EXPECT_EQ(queue.Run({.type = "t"}).result, "2");
+}
+
+TEST(Steps, AKeptResultThatIsNoSuchValueIsDeadAtOnce) {
+  Worker worker;
+  int attempts = 0;
+  worker.Handle("t", [&](const Task&, Context& context) -> Outcome {
+    if (++attempts == 1) {
+      context.Step("s", [] { return std::string("text"); });
+      return Failed{"again", ""};
+    }
+    context.Step("s", [] { return 1; });
+    return Completed{};
+  });
+  InProcess queue(&worker);
+  const TaskInfo task = queue.Run({.type = "t"});
+  EXPECT_EQ(task.state, "dead");
+  EXPECT_EQ(task.error_code, "step_invalid");
+}
+
+TEST(Checkpoints, TheNextAttemptGoesOnFromTheCheckpoint) {
+  Worker worker;
+  worker.Handle("count", [](const Task&, Context& context) -> Outcome {
+    const int n = context.Checkpoint<int>().value_or(0) + 1;
+    EXPECT_TRUE(context.SaveCheckpoint(n).ok());
+    EXPECT_EQ(context.Checkpoint<int>(), n);
+    context.Progress(n / 3.0, "counting");
+    if (n < 3) return Failed{"more", ""};
+    return Completed{ToJson(n)};
+  });
+  InProcess queue(&worker);
+  const TaskInfo task = queue.Run({.type = "count"});
+  EXPECT_EQ(task.result, "3");
+  EXPECT_EQ(task.progress_message, "counting");
+}
+
+TEST(Sensitive, WhatASensitiveTaskLogsIsNotInTheWorkersLog) {
+  Worker worker;
+  worker.Handle("t", [](const Task& task, Context& context) { context.Log(task.payload); });
+  InProcess queue(&worker);
+  queue.Run({.type = "t", .payload = "\"secret\"", .sensitive = true});
+  EXPECT_THAT(queue.log(), ElementsAre());
+}
+
 }  // namespace
 }  // namespace treadle

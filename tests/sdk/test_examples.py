@@ -152,17 +152,17 @@ def test_web_offload_answers_at_once_and_keeps_its_word_after_a_kill(examples, s
 
 
 def test_a_long_task_starves_no_short_one_and_goes_on_where_it_was(examples, server, tmp_path):
-    state = tmp_path / "state"
-    command = [examples / "long_task", "worker", state]
+    command = [examples / "long_task", "worker"]
     ids = [treadle(server, "task", "enqueue", "primes", '{"below":6000000}', "--queue", "slow").split()[-1]
            for _ in range(2)]
     with Worker(server, tmp_path / "log", *command) as worker:
-        until(lambda: len(list(state.glob("*.json"))) == 2)
+        for each in ids:
+            assert until(lambda: server.task(each).get("progress"))["fraction"] > 0
         assert treadle(server, "task", "enqueue", "ping", "--wait=20s").splitlines()[-1] == '"pong"'
         worker.process.send_signal(signal.SIGTERM)
         until(lambda: worker.process.poll() is not None or worker.process.send_signal(signal.SIGTERM))
         assert worker.process.returncode == 0
-    unfinished = [path.stem for path in state.glob("*.json")]
+    unfinished = [each for each in ids if server.task(each)["state"] != "completed"]
     assert unfinished, "a second signal ends the grace"
     for each in unfinished:
         view = json.loads(treadle(server, "task", "get", each, "-o", "json"))
@@ -171,5 +171,9 @@ def test_a_long_task_starves_no_short_one_and_goes_on_where_it_was(examples, ser
         for each in ids:
             assert treadle(server, "task", "result", each, "--wait=60s").splitlines()[-1] == "412849"
         assert worker.stop() == 0
-    begins = re.findall(r"attempt \d+ begins at (\d+)", (tmp_path / "log").read_text())
-    assert any(int(begin) > 2 for begin in begins), begins
+    for each in unfinished:
+        logs = [server.get(f"/v1/tasks/{each}/log?attempt={n}").body.decode() for n in (1, 2)]
+        assert logs[0] == "attempt begins at 2\n"
+        assert int(re.fullmatch(r"attempt begins at (\d+)\n", logs[1]).group(1)) > 2
+        history = json.loads(treadle(server, "task", "history", each, "-o", "json"))["attempts"]
+        assert [attempt["outcome"] for attempt in history] == ["released", "completed"]

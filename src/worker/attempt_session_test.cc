@@ -1,0 +1,105 @@
+#include "worker/attempt_session.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace treadle::worker {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::SizeIs;
+
+class AttemptSessionTest : public ::testing::Test {
+ protected:
+  Result<wire::AttemptAnswer> Take(const wire::AttemptUpdate& update) {
+    if (!refusal_.ok()) return refusal_;
+    sent_.push_back(update);
+    return wire::AttemptAnswer{};
+  }
+
+  wire::Lease lease_;
+  Status refusal_;
+  std::vector<wire::AttemptUpdate> sent_;
+  AttemptSession session_{&lease_, [this](const auto& update) { return Take(update); }};
+};
+
+TEST_F(AttemptSessionTest, StepsAndCheckpointOfEarlierAttemptsAreFoundAndNewerOnesWin) {
+  lease_.steps["a"] = {"1", "application/json"};
+  lease_.checkpoint = Bytes{"old", "x/y"};
+  EXPECT_EQ(session_.FindStep("a")->data, "1");
+  EXPECT_EQ(session_.FindStep("b"), std::nullopt);
+  EXPECT_EQ(session_.FindCheckpoint()->data, "old");
+  EXPECT_TRUE(session_.SaveStep("b", {"2", "application/json"}).ok());
+  EXPECT_TRUE(session_.SaveCheckpoint({"new", "x/y"}).ok());
+  EXPECT_EQ(session_.FindStep("b")->data, "2");
+  EXPECT_EQ(session_.FindCheckpoint()->data, "new");
+  EXPECT_THAT(sent_, SizeIs(2));
+}
+
+TEST_F(AttemptSessionTest, WhatCouldNotBeKeptIsNotThere) {
+  refusal_ = Status(Code::kLeaseLost, "gone");
+  EXPECT_EQ(session_.SaveStep("a", {"1", "application/json"}).code(), Code::kLeaseLost);
+  EXPECT_EQ(session_.SaveCheckpoint({"1", "application/json"}).code(), Code::kLeaseLost);
+  EXPECT_EQ(session_.FindStep("a"), std::nullopt);
+  EXPECT_EQ(session_.FindCheckpoint(), std::nullopt);
+}
+
+TEST_F(AttemptSessionTest, LogLinesGoWithWhatIsSentNextAndTheRestWithTheReport) {
+  EXPECT_TRUE(session_.SaveStep("first", {}).ok());
+  session_.AppendLog("one");
+  session_.AppendLog("two\n");
+  EXPECT_THAT(sent_, SizeIs(1));
+  EXPECT_TRUE(session_.SaveStep("second", {}).ok());
+  ASSERT_TRUE(sent_.back().log);
+  EXPECT_EQ(sent_.back().log->offset, 0);
+  EXPECT_EQ(sent_.back().log->text, "one\ntwo\n");
+  session_.AppendLog("three");
+  const auto rest = session_.TakeLog();
+  ASSERT_TRUE(rest);
+  EXPECT_EQ(rest->offset, 8);
+  EXPECT_EQ(rest->text, "three\n");
+}
+
+TEST_F(AttemptSessionTest, LinesThatDidNotArriveAreSentAgainFromWhereTheyBegan) {
+  EXPECT_TRUE(session_.SaveStep("first", {}).ok());
+  session_.AppendLog("one");
+  refusal_ = Status(Code::kUnavailable, "away");
+  EXPECT_FALSE(session_.SaveStep("second", {}).ok());
+  refusal_ = {};
+  session_.AppendLog("two");
+  const auto rest = session_.TakeLog();
+  EXPECT_EQ(rest->offset, 0);
+  EXPECT_EQ(rest->text, "one\ntwo\n");
+}
+
+TEST_F(AttemptSessionTest, NoMoreThanTheServerKeepsIsSentOfALog) {
+  for (int i = 0; i < 100; ++i) session_.AppendLog(std::string(1'000, 'x'));
+  size_t bytes = 0;
+  for (const auto& update : sent_) bytes += update.log->text.size();
+  if (const auto rest = session_.TakeLog()) bytes += rest->text.size();
+  EXPECT_EQ(bytes, size_t{64} << 10);
+}
+
+TEST_F(AttemptSessionTest, ProgressIsSentNowAndThenAndWhenItIsWhole) {
+  for (int i = 0; i < 1'000; ++i) session_.TellProgress(i / 1'000.0, "");
+  session_.TellProgress(1, "done");
+  ASSERT_GE(sent_.size(), 2U);
+  EXPECT_LT(sent_.size(), 100U);
+  EXPECT_EQ(sent_.back().progress->message, "done");
+}
+
+TEST_F(AttemptSessionTest, ProgressGoesWithWhatIsSavedAndIsNotKeptBackByIt) {
+  for (int i = 1; i <= 3; ++i) {
+    EXPECT_TRUE(session_.SaveCheckpoint({std::to_string(i), "x/y"}).ok());
+    session_.TellProgress(i / 10.0, "");
+  }
+  ASSERT_TRUE(sent_[1].progress);  // the first one, at once
+  EXPECT_EQ(sent_[1].progress->fraction, 0.1);
+  EXPECT_TRUE(session_.SaveStep("s", {}).ok());
+  EXPECT_EQ(sent_.back().progress->fraction, 0.3);
+}
+
+}  // namespace
+}  // namespace treadle::worker
