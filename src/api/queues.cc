@@ -25,6 +25,13 @@ using PolicyChange = Changes<QueuePolicy>;
      return Status::Ok();                                              \
    }}
 
+#define TREADLE_POLICY_FLAG(name, member)                              \
+  {name, [](JsonValue v, PolicyChange* change) {                       \
+     TREADLE_ASSIGN_OR_RETURN(const bool flag, v.Flag());              \
+     change->Add([=](QueuePolicy* policy) { policy->member = flag; }); \
+     return Status::Ok();                                              \
+   }}
+
 constexpr JsonField<PolicyChange> kRetentionFields[] = {
     TREADLE_POLICY_NUMBER("completed_tasks", retention.completed_tasks, kNumberMax),
     TREADLE_POLICY_NUMBER("completed_ms", retention.completed_ms, kNumberMax),
@@ -61,20 +68,12 @@ constexpr JsonField<PolicyChange> kPolicyFields[] = {
     TREADLE_POLICY_NUMBER("max_worker_losses", max_worker_losses, UINT32_MAX),
     {"capacity",
      [](JsonValue v, PolicyChange* change) { return ReadObject(v, kCapacityFields, change); }},
-    {"draining",
-     [](JsonValue v, PolicyChange* change) {
-       TREADLE_ASSIGN_OR_RETURN(const bool draining, v.Flag());
-       change->Add([=](QueuePolicy* policy) { policy->draining = draining; });
-       return Status::Ok();
-     }},
-    {"paused",
-     [](JsonValue v, PolicyChange* change) {
-       TREADLE_ASSIGN_OR_RETURN(const bool paused, v.Flag());
-       change->Add([=](QueuePolicy* policy) { policy->paused = paused; });
-       return Status::Ok();
-     }},
+    TREADLE_POLICY_FLAG("draining", draining),
+    TREADLE_POLICY_FLAG("paused", paused),
+    TREADLE_POLICY_FLAG("search_payloads", search_payloads),
 };
 
+#undef TREADLE_POLICY_FLAG
 #undef TREADLE_POLICY_NUMBER
 
 void WritePolicy(const QueuePolicy& policy, JsonOut* out) {
@@ -94,7 +93,8 @@ void WritePolicy(const QueuePolicy& policy, JsonOut* out) {
   out->Key("bytes").Number(policy.capacity.bytes);
   out->Key("when_full").PlainText(policy.capacity.shed ? "shed" : "reject").Close('}');
   out->Key("draining").Flag(policy.draining);
-  out->Key("paused").Flag(policy.paused).Close('}');
+  out->Key("paused").Flag(policy.paused);
+  out->Key("search_payloads").Flag(policy.search_payloads).Close('}');
 }
 
 void WriteQueue(const QueueView& queue, JsonOut* out) {

@@ -162,6 +162,7 @@ void AddApply(Command parent, Session& session) {
           "  max_worker_losses = 5\n"
           "  paused = false\n"
           "  draining = false\n"
+          "  search_payloads = false\n"
           "  retry = { backoff = \"exponential\", jitter = \"full\", backoff_base = \"500ms\",\n"
           "            backoff_cap = \"1m\", max_attempts = 20, total = \"1d\", never = "
           "[\"payload_invalid\"] }\n"

@@ -41,6 +41,7 @@ constexpr PolicyField kFields[] = {
     {"capacity.when_full", "capacity", "when_full", Unit::kText},
     {"draining", "", "draining", Unit::kFlag},
     {"paused", "", "paused", Unit::kFlag},
+    {"search_payloads", "", "search_payloads", Unit::kFlag},
 };
 
 bool IsSection(std::string_view key) {

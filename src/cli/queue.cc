@@ -96,6 +96,10 @@ void AddPolicy(const JsonValue& policy, Table& table) {
                          DurationInWords(policy.Integer("attempt_timeout_ms")),
                          policy.Integer("max_worker_losses"))});
   AddCapacity(policy, table);
+  const JsonValue* searches = policy.Find("search_payloads");
+  if (searches != nullptr && searches->raw == "true")
+    table.Row(
+        {"search", "treadle task list --payload-text finds tasks by words of their payloads"});
   table.Row({"cancel", fmt::format("a running task may take {} to stop",
                                    DurationInWords(policy.Integer("cancel_grace_ms")))});
   table.Row({"idempotency", fmt::format("a key admits one task in {}",

@@ -168,6 +168,7 @@ TEST(Effects, QueuesKeysAndCountersComeBackWhole) {
   queue.policy.lease_ms = 3'000;
   queue.policy.cancel_grace_ms = 4;
   queue.policy.paused = true;
+  queue.policy.search_payloads = true;
   const QueueIsNow queue_again = RoundTrip(queue);
   EXPECT_EQ(queue_again.name, "billing");
   EXPECT_EQ(queue_again.policy, queue.policy);

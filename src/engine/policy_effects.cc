@@ -11,7 +11,13 @@ constexpr uint8_t kPolicyVersion = 2;
 constexpr uint8_t kTypePolicyVersion = 1;
 constexpr uint8_t kTermsVersion = 1;
 
-enum PolicyFlag : uint8_t { kPaused = 1, kDraining = 2, kSheds = 4, kDeleted = 8 };
+enum PolicyFlag : uint8_t {
+  kPaused = 1,
+  kDraining = 2,
+  kSheds = 4,
+  kDeleted = 8,
+  kSearchesPayloads = 16,
+};
 enum TermsFlag : uint8_t { kSensitive = 1, kHasTrail = 2, kHasSaved = 4 };
 
 void CheckVersion(uint8_t version, ByteReader* in) {
@@ -104,7 +110,8 @@ void EncodePolicy(const QueuePolicy& policy, ByteWriter* out) {
   out->Varint(policy.max_worker_losses);
   out->U8(static_cast<uint8_t>((policy.paused ? kPaused : 0) | (policy.draining ? kDraining : 0) |
                                (policy.capacity.shed ? kSheds : 0) |
-                               (policy.deleted ? kDeleted : 0)));
+                               (policy.deleted ? kDeleted : 0) |
+                               (policy.search_payloads ? kSearchesPayloads : 0)));
   out->Signed(policy.capacity.tasks);
   out->Signed(policy.capacity.bytes);
 }
@@ -127,6 +134,7 @@ QueuePolicy DecodePolicy(ByteReader* in) {
   policy.draining = (flags & kDraining) != 0;
   policy.capacity.shed = (flags & kSheds) != 0;
   policy.deleted = (flags & kDeleted) != 0;
+  policy.search_payloads = (flags & kSearchesPayloads) != 0;
   policy.capacity.tasks = in->Signed();
   policy.capacity.bytes = in->Signed();
   return policy;

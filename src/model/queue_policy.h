@@ -51,6 +51,9 @@ struct QueuePolicy {
   /// No task is accepted; those that are there go on to their end.
   bool draining = false;
   CapacityPolicy capacity;
+  /// Lists find tasks by the words of their payloads: those that come, are edited or are moved here
+  /// while this is set.
+  bool search_payloads = false;
   /// The queue was deleted when it was empty. It is back with its next task, or its next policy.
   bool deleted = false;
 

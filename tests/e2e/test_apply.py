@@ -78,6 +78,7 @@ cancel_grace = "10s"
 max_worker_losses = 3
 paused = true
 draining = true
+search_payloads = true
 retry = { backoff = "linear", jitter = "equal", backoff_base = "1s", backoff_cap = "2m", max_attempts = 7, total = "1d", never = ["a", "b"], always = ["c"] }
 retention = { completed_tasks = 1, completed = "1h", completed_bytes = "1MiB", dead = "2d" }
 capacity = { tasks = 10, bytes = "1GiB", when_full = "shed" }
@@ -95,7 +96,7 @@ def test_every_field_of_queues_and_types_is_applied_and_then_nothing_differs(ser
     shown = server.run("apply", "-f", file(EVERYTHING)).stdout
     assert ["type", "invoice", "retry.delays", "-", "[1s,", "1m]"] in [line.split() for line in shown.splitlines()]
     policy = server.queue("mails")["policy"]
-    assert policy["paused"] is True and policy["draining"] is True and policy["max_worker_losses"] == 3
+    assert policy["paused"] is policy["draining"] is policy["search_payloads"] is True and policy["max_worker_losses"] == 3
     assert policy["capacity"] == {"tasks": 10, "bytes": 1 << 30, "when_full": "shed"}
     assert (policy["retry"]["backoff"], policy["retry"]["never"]) == ("linear", ["a", "b"])
     invoice = server.get("/v1/types/invoice").json["policy"]
@@ -106,7 +107,7 @@ def test_every_field_of_queues_and_types_is_applied_and_then_nothing_differs(ser
     assert "waits 1 s, then 1 min" in said and "never again after payload_invalid" in said and "10 s" in said
     assert "invoice" in server.run("type", "list").stdout
     said = server.run("queue", "get", "mails").stdout
-    assert "10 tasks or 1.0 GiB" in said and "no task is leased" in said and "as much more after each failure" in said
+    assert "10 tasks or 1.0 GiB" in said and "no task is leased" in said and "--payload-text" in said and "as much more after each failure" in said
     change = server.run("apply", "-f", file("[types.invoice]\nattempt_timeout = '20s'\n"), "-o", "jsonl").stdout
     assert json.loads(change) == {"type": "invoice", "new": False,
                                   "fields": [{"field": "attempt_timeout", "from": "10s", "to": "20s"}]}
