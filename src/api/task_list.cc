@@ -6,6 +6,7 @@
 #include "api/handlers.h"
 #include "api/task_out.h"
 #include "api/text_in.h"
+#include "model/search_text.h"
 #include "model/validate.h"
 
 namespace treadle::api {
@@ -62,15 +63,11 @@ Status SetFingerprint(const std::string& value, TaskQuery* query) {
   return {};
 }
 
-Status SetWords(std::string_view text, TaskQuery* query) {
-  while (!text.empty()) {
-    const size_t end = std::min(text.find(' '), text.size());
-    if (end > 0) query->words.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  if (query->words.empty() || query->words.size() > kWordsMax)
-    return Invalid("text must have from 1 to " + std::to_string(kWordsMax) + " words");
-  return {};
+Status SetWords(std::string_view name, std::string_view text, std::vector<std::string>* words) {
+  *words = WordsOf(text);
+  if (!words->empty() && words->size() <= kWordsMax) return {};
+  return Invalid(std::string(name) + " must have from 1 to " + std::to_string(kWordsMax) +
+                 " words");
 }
 
 Status SetCursor(const std::string& value, TaskQuery* query) {
@@ -103,7 +100,9 @@ constexpr Parameter kParameters[] = {
     {"worker", [](Name n, Value v, TaskQuery* q) { return SetName(n, v, &q->worker); }},
     {"error_code", [](Name n, Value v, TaskQuery* q) { return SetText(n, v, &q->error_code); }},
     {"fingerprint", [](Name, Value v, TaskQuery* q) { return SetFingerprint(v, q); }},
-    {"text", [](Name, Value v, TaskQuery* q) { return SetWords(v, q); }},
+    {"text", [](Name n, Value v, TaskQuery* q) { return SetWords(n, v, &q->words); }},
+    {"payload_text",
+     [](Name n, Value v, TaskQuery* q) { return SetWords(n, v, &q->payload_words); }},
     {"enqueued_from",
      [](Name n, Value v, TaskQuery* q) { return SetTime(n, v, &q->enqueued_from); }},
     {"enqueued_to", [](Name n, Value v, TaskQuery* q) { return SetTime(n, v, &q->enqueued_to); }},

@@ -18,6 +18,8 @@ void AddFilterFlags(Command& command, TaskFilter* filter) {
       .Text("--error-code", "CODE", &filter->error_code, "Only tasks with this error code")
       .Text("--fingerprint", "HEX", &filter->fingerprint, "Only tasks that failed alike")
       .Text("--text", "WORDS", &filter->text, "Only tasks whose error has all of these words")
+      .Text("--payload-text", "WORDS", &filter->payload_text,
+            "Only tasks whose payload has all of these words, in queues that search payloads")
       .Text("--enqueued-from", "RFC3339", &filter->enqueued_from, "Enqueued not before this")
       .Text("--enqueued-to", "RFC3339", &filter->enqueued_to, "Enqueued before this")
       .Text("--finished-from", "RFC3339", &filter->finished_from, "Ended not before this")
@@ -40,6 +42,7 @@ std::string QueryOf(const TaskFilter& filter) {
   add("error_code", filter.error_code);
   add("fingerprint", filter.fingerprint);
   add("text", filter.text);
+  add("payload_text", filter.payload_text);
   add("enqueued_from", filter.enqueued_from);
   add("enqueued_to", filter.enqueued_to);
   add("finished_from", filter.finished_from);

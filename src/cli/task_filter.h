@@ -17,6 +17,7 @@ struct TaskFilter {
   std::string error_code;
   std::string fingerprint;
   std::string text;
+  std::string payload_text;
   std::string enqueued_from;
   std::string enqueued_to;
   std::string finished_from;

@@ -4,6 +4,8 @@
 #include <limits>
 #include <queue>
 
+#include "model/search_text.h"
+#include "store/find_terms.h"
 #include "store/row.h"
 
 namespace treadle {
@@ -11,6 +13,7 @@ namespace {
 
 // What a source selects: the members of a Candidate. ?1 is the cursor and ?2 the size of a batch.
 constexpr char kCandidate[] = "SELECT id, queue, type, rank, state FROM ";
+constexpr char kLivePlace[] = "queue = ?1 AND type = ?2 AND rank = ?3 AND id = ?4";
 constexpr char kNewest[] = " AND id < ?1 ORDER BY id DESC LIMIT ?2";
 
 // Past every row of a lane. (SQLite searches `>` on fewer columns than the key has as `>=`, and
@@ -25,8 +28,27 @@ std::string ViewOf(const char* table, const std::string& columns) {
          ".queue), (SELECT name FROM type WHERE id = " + name + ".type) FROM " + name + " WHERE ";
 }
 
+// What is searched of a payload; no row if it is not.
+std::string SearchedPayload(const char* table) {
+  return "SELECT substr(payload, 1, " + std::to_string(kSearchedPayloadBytes) + ") FROM " + table +
+         " WHERE flags & " + std::to_string(kRowSearched) + " AND ";
+}
+
 // As SQLite orders them.
 int64_t RowId(TaskId id) { return static_cast<int64_t>(id.packed); }
+
+// Of the row, if there is one.
+Result<bool> ReadView(Rows rows, Parts parts, TaskView* out) {
+  if (!rows.Next()) {
+    TREADLE_RETURN_IF_ERROR(rows.status());
+    return false;
+  }
+  const int names = ColumnCount(parts);
+  out->queue = rows.Bytes(names);
+  out->type = rows.Bytes(names + 1);
+  TREADLE_RETURN_IF_ERROR(ReadRecord(rows, parts, &out->task));
+  return true;
+}
 
 size_t SizeOf(const TaskView& view) {
   size_t bytes = 0;
@@ -56,10 +78,14 @@ Lister::Lister(Connection* db)
       done_by_state_(db, Candidates("done INDEXED BY done_state WHERE state = ?3")),
       done_by_queue_(db, Candidates("done INDEXED BY done_queue WHERE state = ?3 AND queue = ?4")),
       done_by_type_(db, Candidates("done INDEXED BY done_type WHERE state = ?3 AND type = ?4")),
-      live_view_(db, ViewOf("live", LiveColumns(Parts::kView)) +
-                         "queue = ?1 AND type = ?2 AND rank = ?3 AND id = ?4"),
+      found_(db,
+             "SELECT rowid, queue, type, lane_rank, NULL FROM found"
+             " WHERE found MATCH ?3 AND rowid < ?1 ORDER BY rowid DESC LIMIT ?2"),
+      live_view_(db, ViewOf("live", LiveColumns(Parts::kView)) + kLivePlace),
       done_view_(db, ViewOf("done", DoneColumns(Parts::kView)) + "id = ?1"),
-      done_view_with_result_(db, ViewOf("done", DoneColumns(Parts::kViewWithResult)) + "id = ?1") {}
+      done_view_with_result_(db, ViewOf("done", DoneColumns(Parts::kViewWithResult)) + "id = ?1"),
+      live_payload_(db, SearchedPayload("live") + kLivePlace),
+      done_payload_(db, SearchedPayload("done") + "id = ?1") {}
 
 Result<TaskPage> Lister::List(const TaskQuery& query) {
   TREADLE_CHECK(query.limit >= 1 && query.limit <= 1000);
@@ -69,7 +95,7 @@ Result<TaskPage> Lister::List(const TaskQuery& query) {
   TREADLE_ASSIGN_OR_RETURN(const std::optional<Filter> filter, Resolve(query));
   if (!filter) return page;  // nothing has that name
   sources_.clear();
-  TREADLE_RETURN_IF_ERROR(FindSources(*filter));
+  TREADLE_RETURN_IF_ERROR(FindSources(query, *filter));
   const auto wanted = static_cast<int64_t>(query.limit) + 1;
   for (Source& source : sources_) {
     source.before = query.before.packed == 0 ? kLastId : RowId(query.before);
@@ -98,7 +124,9 @@ Result<std::optional<Lister::Filter>> Lister::Resolve(const TaskQuery& query) {
   return known ? std::optional(filter) : std::nullopt;
 }
 
-Status Lister::FindSources(const Filter& filter) {
+Status Lister::FindSources(const TaskQuery& query, const Filter& filter) {
+  std::string expression = MatchExpression(query, filter.queue, filter.type);
+  if (!expression.empty()) return AddSource(&found_, {}, std::move(expression)), Status();
   if (!filter.state || IsTerminal(*filter.state)) AddEndedSources(filter);
   if (!filter.state || *filter.state == TaskState::kReady) return FindLanes(filter);
   return IsTerminal(*filter.state) ? Status() : FindNotReadyLanes(filter, *filter.state);
@@ -154,21 +182,23 @@ void Lister::AddEndedSources(const Filter& filter) {
   }
 }
 
-void Lister::AddSource(Statement* statement, std::vector<int64_t> key) {
-  sources_.push_back({.statement = statement, .key = std::move(key)});
+void Lister::AddSource(Statement* statement, std::vector<int64_t> key,
+                       std::optional<std::string> text) {
+  sources_.push_back({.statement = statement, .key = std::move(key), .text = std::move(text)});
 }
 
 Status Lister::Refill(Source* source) {
   if (!source->batch.empty() || source->exhausted) return {};
   std::vector<int64_t> values{source->before, source->batch_size};
   values.insert(values.end(), source->key.begin(), source->key.end());
-  Rows rows = source->statement->QueryNumbers(values);
+  Rows rows = source->statement->QueryNumbers(values, source->text);
   while (rows.Next())
-    source->batch.push_back({.id = {rows.As<uint64_t>(0)},
-                             .queue = rows.As<QueueId>(1),
-                             .type = rows.As<TypeId>(2),
-                             .rank = rows.As<uint8_t>(3),
-                             .state = rows.As<TaskState>(4)});
+    source->batch.push_back(
+        {.id = {rows.As<uint64_t>(0)},
+         .queue = rows.As<QueueId>(1),
+         .type = rows.As<TypeId>(2),
+         .rank = rows.As<uint8_t>(3),
+         .state = rows.IsNull(4) ? std::nullopt : std::optional(rows.As<TaskState>(4))});
   TREADLE_RETURN_IF_ERROR(rows.status());
   source->exhausted = std::ssize(source->batch) < source->batch_size;
   if (!source->batch.empty()) source->before = RowId(source->batch.back().id);
@@ -200,41 +230,61 @@ Status Lister::Merge(const TaskQuery& query, const Filter& filter, TaskPage* pag
     TREADLE_RETURN_IF_ERROR(offer(source));
     if ((filter.queue && candidate.queue != *filter.queue) ||
         (filter.type && candidate.type != *filter.type) ||
-        (filter.state && candidate.state != *filter.state))
+        (filter.state && candidate.state && *candidate.state != *filter.state))
       continue;
     if (page->tasks.size() == query.limit || bytes > kPageBytesMax) {
       page->next = page->tasks.back().task.image.id;
       return {};
     }
-    TREADLE_RETURN_IF_ERROR(Show(candidate, query.with_results, &page->tasks));
-    if (!Matches(query, page->tasks.back())) {
-      page->tasks.pop_back();
-      if (++passed_over < kPassedOverMax) continue;
+    TaskView view;
+    TREADLE_ASSIGN_OR_RETURN(const bool matches, Show(candidate, query, &view));
+    if (matches) {
+      bytes += SizeOf(view);
+      page->tasks.push_back(std::move(view));
+    } else if (++passed_over == kPassedOverMax) {
       page->next = candidate.id;
       return {};
     }
-    bytes += SizeOf(page->tasks.back());
   }
   return {};
 }
 
-Status Lister::Show(const Candidate& candidate, bool with_result, std::vector<TaskView>* out) {
-  const bool ended = IsTerminal(candidate.state);
-  const Parts parts = ended && with_result ? Parts::kViewWithResult : Parts::kView;
-  Statement& done = with_result ? done_view_with_result_ : done_view_;
-  Rows rows = ended ? done.Query(candidate.id.packed)
-                    : live_view_.Query(candidate.queue, candidate.type, candidate.rank,
-                                       candidate.id.packed);
-  if (!rows.Next()) {
-    TREADLE_RETURN_IF_ERROR(rows.status());
-    return {Code::kDataLoss,
-            "an index of the store names task " + candidate.id.ToString() + ", which is not there"};
+Result<bool> Lister::Show(const Candidate& candidate, const TaskQuery& query, TaskView* view) {
+  bool is_there = false;
+  if (!candidate.state || IsTerminal(*candidate.state)) {
+    TREADLE_ASSIGN_OR_RETURN(is_there, ReadDone(candidate.id, query.with_results, view));
   }
-  const int names = ColumnCount(parts);
-  TaskView& view = out->emplace_back();
-  view.queue = rows.Bytes(names);
-  view.type = rows.Bytes(names + 1);
-  return ReadRecord(rows, parts, &view.task);
+  if (!is_there && (!candidate.state || !IsTerminal(*candidate.state))) {
+    TREADLE_ASSIGN_OR_RETURN(is_there, ReadLive(candidate, view));
+  }
+  if (!is_there)
+    return Status(Code::kDataLoss, "an index of the store names task " + candidate.id.ToString() +
+                                       ", which is not there");
+  if (query.payload_words.empty()) return Matches(query, *view);
+  TREADLE_ASSIGN_OR_RETURN(const std::string payload_text, PayloadTextOf(candidate, *view));
+  return Matches(query, *view, payload_text);
+}
+
+Result<bool> Lister::ReadDone(TaskId id, bool with_result, TaskView* out) {
+  const Parts parts = with_result ? Parts::kViewWithResult : Parts::kView;
+  return ReadView((with_result ? done_view_with_result_ : done_view_).Query(id.packed), parts, out);
+}
+
+Result<bool> Lister::ReadLive(const Candidate& candidate, TaskView* out) {
+  return ReadView(
+      live_view_.Query(candidate.queue, candidate.type, candidate.rank, candidate.id.packed),
+      Parts::kView, out);
+}
+
+Result<std::string> Lister::PayloadTextOf(const Candidate& candidate, const TaskView& view) {
+  const TaskImage& image = view.task.image;
+  Rows rows = IsTerminal(image.state) ? done_payload_.Query(image.id.packed)
+                                      : live_payload_.Query(candidate.queue, candidate.type,
+                                                            candidate.rank, image.id.packed);
+  std::string text;
+  if (rows.Next()) text = PayloadText(view.task.body->content_type, rows.Bytes(0));
+  TREADLE_RETURN_IF_ERROR(rows.status());
+  return text;
 }
 
 }  // namespace treadle

@@ -6,11 +6,16 @@
 // batches. Lanes are found by jumping from one to the next, a search each. So a page costs about as
 // much as there are tasks on it and lanes in the store, however many tasks wait.
 //
+// A query for something rare (a tag, a key, an error, words) asks the table `found` instead, which
+// gives the ids of all tasks that have it; where those stand is looked up one by one.
+//
 // What no index can rule out is filtered afterwards; after kRowsMax ids, or kPassedOverMax tasks
 // that had to be read for it, a page ends early, with a cursor.
 #pragma once
 
 #include <deque>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "store/sqlite.h"
@@ -42,12 +47,13 @@ class Lister {
     QueueId queue = 0;
     TypeId type = 0;
     uint8_t rank = 0;
-    TaskState state = TaskState::kReady;
+    std::optional<TaskState> state;  // not set: to be seen
   };
   // One ordered run of ids: what `statement` selects with these leading values, newest first.
   struct Source {
     Statement* statement = nullptr;
     std::vector<int64_t> key;
+    std::optional<std::string> text;  // after them
     std::deque<Candidate> batch;
     int64_t before = 0;  // where the next batch begins
     int64_t batch_size = 1;
@@ -55,15 +61,22 @@ class Lister {
   };
 
   Result<std::optional<Filter>> Resolve(const TaskQuery& query);
-  Status FindSources(const Filter& filter);
+  Status FindSources(const TaskQuery& query, const Filter& filter);
   Status FindLanes(const Filter& filter);
   Status FindNotReadyLanes(const Filter& filter, TaskState state);
   void AddEndedSources(const Filter& filter);
-  void AddSource(Statement* statement, std::vector<int64_t> key);
+  void AddSource(Statement* statement, std::vector<int64_t> key,
+                 std::optional<std::string> text = {});
   /// Makes the source's batch hold its newest id, unless there is none.
   Status Refill(Source* source);
   Status Merge(const TaskQuery& query, const Filter& filter, TaskPage* page);
-  Status Show(const Candidate& candidate, bool with_result, std::vector<TaskView>* out);
+  /// Whether it matches; then `view` is it.
+  Result<bool> Show(const Candidate& candidate, const TaskQuery& query, TaskView* view);
+  /// Whether it is there. `out` must be empty.
+  Result<bool> ReadDone(TaskId id, bool with_result, TaskView* out);
+  Result<bool> ReadLive(const Candidate& candidate, TaskView* out);
+  /// As Matches() takes it.
+  Result<std::string> PayloadTextOf(const Candidate& candidate, const TaskView& view);
 
   Connection* db_;
   Statement queue_id_;
@@ -76,9 +89,12 @@ class Lister {
   Statement done_by_state_;
   Statement done_by_queue_;
   Statement done_by_type_;
+  Statement found_;
   Statement live_view_;
   Statement done_view_;
   Statement done_view_with_result_;
+  Statement live_payload_;
+  Statement done_payload_;
   std::vector<Source> sources_;
 };
 

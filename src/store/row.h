@@ -33,8 +33,14 @@ Status ReadTerms(const Rows& row, std::shared_ptr<const TaskTerms>* terms);
 /// or the result, stays null. DATA_LOSS like ReadImage. `record` must be empty.
 Status ReadRecord(const Rows& row, Parts parts, TaskRecord* record);
 
-/// Bits of the column `flags`. On disk.
-enum RowFlag : uint8_t { kRowReported = 1, kRowCancelRequested = 2, kRowHasTerms = 4 };
+/// Bits of the column `flags`. On disk. kRowSearched is the store's own: the words of the payload
+/// are to be found; it stays until another payload is written.
+enum RowFlag : uint8_t {
+  kRowReported = 1,
+  kRowCancelRequested = 2,
+  kRowHasTerms = 4,
+  kRowSearched = 8,
+};
 constexpr uint8_t FlagsOf(const TaskImage& image) {
   return static_cast<uint8_t>((image.reported ? kRowReported : 0) |
                               (image.cancel_requested ? kRowCancelRequested : 0) |

@@ -163,6 +163,10 @@ CREATE TABLE saved (
   value BLOB NOT NULL,
   PRIMARY KEY (task, name)
 ) STRICT, WITHOUT ROWID;
+
+CREATE VIRTUAL TABLE found USING fts5(
+  queue UNINDEXED, type UNINDEXED, lane_rank UNINDEXED, body, error,
+  detail = none, columnsize = 0, tokenize = 'ascii');
 )sql";
 
 // For people with the sqlite3 shell; Treadle itself reads none of them.

@@ -72,10 +72,13 @@ int Statement::Prepare() {
                             SQLITE_PREPARE_PERSISTENT, &statement_, nullptr);
 }
 
-Rows Statement::QueryNumbers(std::span<const int64_t> values) {
+Rows Statement::QueryNumbers(std::span<const int64_t> values,
+                             const std::optional<std::string>& text) {
   int result = Prepare();
-  for (int place = 1; const int64_t value : values)
-    if (result == SQLITE_OK) result = Bind(place++, value);
+  int place = 0;
+  for (const int64_t value : values)
+    if (result == SQLITE_OK) result = Bind(++place, value);
+  if (result == SQLITE_OK && text) result = Bind(++place, std::string_view(*text));
   return Rows(db_, statement_, result);
 }
 

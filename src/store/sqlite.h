@@ -113,8 +113,8 @@ class Statement {
     return Rows(db_, statement_, result);
   }
 
-  /// Query() with as many numbers as there are.
-  Rows QueryNumbers(std::span<const int64_t> values);
+  /// Query() with as many numbers as there are, and then `text` if there is one.
+  Rows QueryNumbers(std::span<const int64_t> values, const std::optional<std::string>& text = {});
 
   /// Query() for a statement without rows.
   template <class... Values>

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "model/fingerprint.h"
 #include "store/schema.h"
 
 namespace treadle {
@@ -171,6 +172,47 @@ TEST_F(SqliteStoreTest, AListThatMatchesLittleEndsItsPageEarlyAndGoesOn) {
   ASSERT_EQ(second->tasks.size(), 1u);
   EXPECT_EQ(second->tasks[0].task.image.id, TaskId::Of(1, 1));
   EXPECT_EQ(second->next.packed, 0u);
+}
+
+TEST_F(SqliteStoreTest, ARareThingAmongManyIsFoundOnOnePage) {
+  auto store = Open();
+  StoreChanges changes = Names();
+  changes.queues[0].policy.search_payloads = true;
+  for (uint64_t n = 1; n <= 20'000; ++n) {
+    changes.tasks.push_back(NewTask(n, n % 2 ? TaskState::kReady : TaskState::kDead));
+    TaskRecord& now = changes.tasks.back().now;
+    auto body = std::make_shared<TaskBody>(*now.body);
+    body->tags = {n == 2 ? "rare" : "common"};
+    if (n == 2) body->idempotency_key = "order-1";
+    now.body = body;
+    if (n % 2 == 0)
+      now.error = std::make_shared<TaskError>(n == 2 ? TaskError{"rare", "no disk"}
+                                                     : TaskError{"common", "no luck"});
+  }
+  ASSERT_TRUE((*store)->Write(changes).ok());
+  std::vector<TaskQuery> queries(7);
+  queries[0].tag = "rare";
+  queries[1].idempotency_key = "order-1";
+  queries[2].error_code = "rare";
+  queries[3].fingerprint = ErrorFingerprint("send", "rare", "no disk");
+  queries[4].words = {"no", "disk"};
+  queries[5].payload_words = {"n", "2"};
+  queries[6].error_code = "rare", queries[6].state = TaskState::kDead, queries[6].queue = "mail";
+  for (const TaskQuery& query : queries) {
+    const Result<TaskPage> page = (*store)->List(query);
+    ASSERT_TRUE(page.ok()) << page.status().ToString();
+    ASSERT_EQ(page->tasks.size(), 1u) << "query " << &query - queries.data();
+    EXPECT_EQ(page->tasks[0].task.image.id, TaskId::Of(1, 2));
+    EXPECT_EQ(page->next.packed, 0u);
+  }
+}
+
+TEST_F(SqliteStoreTest, ATaskThatHasNothingRareIsInNoIndexOfRareThings) {
+  auto store = Open();
+  StoreChanges changes = Names();
+  for (uint64_t n = 1; n <= 100; ++n) changes.tasks.push_back(NewTask(n, TaskState::kReady));
+  ASSERT_TRUE((*store)->Write(changes).ok());
+  EXPECT_EQ(Ask("SELECT count(*) FROM found"), "0");
 }
 
 TEST_F(SqliteStoreTest, ARowThatMakesNoSenseIsDataLoss) {

@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/status.h"
@@ -91,9 +92,10 @@ struct TaskQuery {
   std::optional<std::string> idempotency_key;
   std::optional<std::string> worker;  // that runs it, or ran the last attempt of an ended one
   std::optional<std::string> error_code;
-  std::optional<uint64_t> fingerprint;  // of its error; see model/fingerprint.h
-  std::vector<std::string> words;       // all of them in its error's code or message, whatever case
-  WallTime enqueued_from;               // these four: 0 is no bound; `from` counts, `to` does not
+  std::optional<uint64_t> fingerprint;     // of its error; see model/fingerprint.h
+  std::vector<std::string> words;          // all of them in its error's code or message
+  std::vector<std::string> payload_words;  // all of them in its payload; see model/search_text.h
+  WallTime enqueued_from;  // these four: 0 is no bound; `from` counts, `to` does not
   WallTime enqueued_to;
   WallTime finished_from;
   WallTime finished_to;
@@ -104,8 +106,11 @@ struct TaskQuery {
 };
 
 /// Whether a task is one that the query asks for, as far as what it looks like goes: everything but
-/// cursor and limit. Every Store answers as if it had asked this of each task.
-bool Matches(const TaskQuery& query, const TaskView& task);
+/// cursor and limit. Every Store answers as if it had asked this of each task. `payload_text`: in
+/// which payload_words are sought, PayloadText() of a payload that is searched; empty: it is not.
+/// A payload is searched if its queue's policy said so when the store learnt of it: with the task,
+/// or by an edit or a move.
+bool Matches(const TaskQuery& query, const TaskView& task, std::string_view payload_text = "");
 
 struct TaskPage {
   std::vector<TaskView> tasks;  // newest id first

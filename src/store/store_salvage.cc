@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "engine/effects.h"
+#include "store/find_index.h"
 #include "store/row_copier.h"
 #include "store/schema.h"
 #include "store/sqlite_store.h"
@@ -194,6 +195,7 @@ class Mending {
     TREADLE_RETURN_IF_ERROR(DropSenseless());
     TREADLE_RETURN_IF_ERROR(MendCounters());
     TREADLE_RETURN_IF_ERROR(CountMissing());
+    TREADLE_RETURN_IF_ERROR(RebuildIndex());
     return std::move(told_);
   }
 
@@ -273,6 +275,14 @@ class Mending {
           Drop(table, "task NOT IN (SELECT id FROM live UNION ALL SELECT id FROM done)",
                std::string("rows of ") + table + " belong to no task and are dropped"));
     return {};
+  }
+
+  // Of the damaged file nothing was taken over: all of it follows from the rows.
+  Status RebuildIndex() {
+    Transaction transaction(db_);
+    TREADLE_RETURN_IF_ERROR(transaction.Begin(Transaction::Kind::kWrite));
+    TREADLE_RETURN_IF_ERROR(FindIndex(db_).Rebuild());
+    return transaction.Commit();
   }
 
   // A queue whose counters are lost gets those that its tasks speak of.

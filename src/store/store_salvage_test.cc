@@ -11,6 +11,7 @@
 #include <set>
 
 #include "base/random.h"
+#include "model/fingerprint.h"
 #include "store/sqlite_store.h"
 #include "store/store_inspection.h"
 
@@ -114,6 +115,51 @@ TEST_F(StoreSalvageTest, AWholeStoreComesOutAsItIs) {
   EXPECT_EQ(seen.ended, kEnded);
   EXPECT_EQ(seen.keys, 100u);
   EXPECT_THAT(seen.damaged_payloads, testing::IsEmpty());
+}
+
+TEST_F(StoreSalvageTest, WhatIsLeftIsFoundByWhatItHas) {
+  {
+    const auto store = *SqliteStore::Open({from(), 7, ""});
+    StoreChanges changes;
+    changes.queues.push_back({1, "mail", {.search_payloads = true}});
+    for (uint64_t n = 1; n <= kWaiting + kEnded; n += 10) {
+      TaskChange change =
+          NewTask(n, n <= kWaiting ? TaskState::kReady : TaskState::kCompleted, 500);
+      change.is_new = false;
+      TaskBody body = *change.now.body;
+      body.tags = {"tagged"};
+      body.content_type = "text/plain";
+      change.now.body = std::make_shared<TaskBody>(body);
+      change.now.error =
+          std::make_shared<TaskError>(TaskError{"io", "no disk " + std::to_string(n)});
+      changes.tasks.push_back(change);
+    }
+    ASSERT_TRUE(store->Write(changes).ok());
+  }
+  SpoilPageOf("#151#");
+  Run();
+  const StoreInspection seen = Inspect();
+  EXPECT_LT(seen.waiting, kWaiting);
+  const auto store = *SqliteStore::Open({to(), 7, ""});
+  std::vector<TaskId> expected;
+  const Result<TaskPage> all = store->List({.limit = 1000});
+  for (const TaskView& view : all->tasks)
+    if (view.task.error) expected.push_back(view.task.image.id);
+  EXPECT_GT(expected.size(), 50u);
+  EXPECT_LT(expected.size(), 60u);
+  std::vector<TaskQuery> queries(5, {.limit = 1000});
+  queries[0].tag = "tagged";
+  queries[1].error_code = "io";
+  queries[2].fingerprint = ErrorFingerprint("send", "io", "no disk 1");
+  queries[3].words = {"disk"};
+  queries[4].payload_words = {std::string(500, 'x')};
+  for (const TaskQuery& query : queries) {
+    std::vector<TaskId> found;
+    const Result<TaskPage> page = store->List(query);
+    ASSERT_TRUE(page.ok()) << page.status().ToString();
+    for (const TaskView& view : page->tasks) found.push_back(view.task.image.id);
+    EXPECT_EQ(found, expected) << "query " << &query - queries.data();
+  }
 }
 
 TEST_F(StoreSalvageTest, ADamagedPageOfWaitingTasksCostsThoseOnIt) {

@@ -3,21 +3,28 @@
 #include <algorithm>
 
 #include "model/fingerprint.h"
+#include "model/search_text.h"
 #include "store/store.h"
 
 namespace treadle {
 namespace {
 
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool Holds(std::string_view text, std::string_view word) {
-  const auto same = [](char a, char b) { return Lower(a) == Lower(b); };
-  return !std::ranges::search(text, word, same).empty() || word.empty();
+// Each word of each of `asked` is one of `words`.
+bool HasAll(const std::vector<std::string>& words, const std::vector<std::string>& asked) {
+  return std::ranges::all_of(asked, [&](const std::string& text) {
+    return std::ranges::all_of(WordsOf(text), [&](const std::string& word) {
+      return std::ranges::find(words, word) != words.end();
+    });
+  });
 }
 
 bool IsWithin(WallTime time, WallTime from, WallTime to) {
   if (from.ms == 0 && to.ms == 0) return true;
   return time.ms != 0 && time >= from && (to.ms == 0 || time < to);
+}
+
+bool IsHidden(const TaskView& view) {
+  return view.task.terms != nullptr && view.task.terms->sensitive;
 }
 
 bool MatchesError(const TaskQuery& query, const TaskView& view) {
@@ -27,11 +34,10 @@ bool MatchesError(const TaskQuery& query, const TaskView& view) {
   if (query.fingerprint &&
       ErrorFingerprint(view.type, error->code, error->message) != *query.fingerprint)
     return false;
+  if (query.words.empty()) return true;
   // What a sensitive task says is not to be guessed by its words either.
-  const bool is_hidden = view.task.terms != nullptr && view.task.terms->sensitive;
-  return std::ranges::all_of(query.words, [&](const std::string& word) {
-    return (!is_hidden && Holds(error->message, word)) || Holds(error->code, word);
-  });
+  return HasAll(WordsOf(IsHidden(view) ? error->code : error->code + " " + error->message),
+                query.words);
 }
 
 bool MatchesBody(const TaskQuery& query, const TaskBody* body) {
@@ -43,7 +49,7 @@ bool MatchesBody(const TaskQuery& query, const TaskBody* body) {
 
 }  // namespace
 
-bool Matches(const TaskQuery& query, const TaskView& view) {
+bool Matches(const TaskQuery& query, const TaskView& view, std::string_view payload_text) {
   const TaskImage& image = view.task.image;
   if (query.queue && view.queue != *query.queue) return false;
   if (query.type && view.type != *query.type) return false;
@@ -52,7 +58,8 @@ bool Matches(const TaskQuery& query, const TaskView& view) {
     return false;
   return IsWithin(image.enqueued_at, query.enqueued_from, query.enqueued_to) &&
          IsWithin(image.finished_at, query.finished_from, query.finished_to) &&
-         MatchesBody(query, view.task.body.get()) && MatchesError(query, view);
+         MatchesBody(query, view.task.body.get()) && MatchesError(query, view) &&
+         (query.payload_words.empty() || HasAll(WordsOf(payload_text), query.payload_words));
 }
 
 }  // namespace treadle

@@ -13,11 +13,11 @@ namespace {
 using Text = std::optional<std::string_view>;
 
 // Parameters of all statements on tasks: ?1..?4 are the place, ?5..?16 the rest of the image,
-// ?17..?19 the holder, ?20 and ?21 the error.
+// ?17..?19 the holder, ?20 and ?21 the error. Of the flags, kRowSearched (8) stays with the payload.
 constexpr char kPlace[] = " WHERE queue = ?1 AND type = ?2 AND rank = ?3 AND id = ?4";
 constexpr char kSetImage[] =
-    " SET state = ?5, flags = ?6, max_attempts = ?7, unspent = ?8, attempt = ?9, term = ?10,"
-    " exchange = ?11, when_ms = ?12, enqueued_at_ms = ?13, started_at_ms = ?14,"
+    " SET state = ?5, flags = ?6 | (flags & 8), max_attempts = ?7, unspent = ?8, attempt = ?9,"
+    " term = ?10, exchange = ?11, when_ms = ?12, enqueued_at_ms = ?13, started_at_ms = ?14,"
     " worker_losses = ?15, terms = iif(?6 & 4, coalesce(?16, terms), NULL),";
 
 // A live row from parameters.
@@ -46,7 +46,7 @@ constexpr char kInsertDone[] =
 
 // An ended row from the live one.
 constexpr char kMove[] =
-    "INSERT OR REPLACE INTO done SELECT id, queue, type, rank, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
+    "INSERT OR REPLACE INTO done SELECT id, queue, type, rank, ?5, ?6 | (flags & 8), ?7, ?8, ?9, ?10, ?11, ?12,"
     " ?13, ?14, ?15, iif(?6 & 4, coalesce(?16, terms), NULL), ?22, ?23, length(payload) + "
     "ifnull(length(?26), 0)"
     " + ifnull(length(CAST(coalesce(?21, error_message) AS BLOB)), 0),"
@@ -76,10 +76,10 @@ auto PlaceValues(const TaskImage& image) {
 }
 
 // ?1..?16; `terms`, the bytes of which are to be written, may be empty and must outlive the values.
-auto ImageValues(const TaskImage& image, const std::string& terms) {
+auto ImageValues(const TaskImage& image, const std::string& terms, uint8_t own_flags) {
   return std::tuple_cat(
       PlaceValues(image),
-      std::tuple(static_cast<uint8_t>(image.state), FlagsOf(image), image.max_attempts,
+      std::tuple(static_cast<uint8_t>(image.state), FlagsOf(image) | own_flags, image.max_attempts,
                  image.unspent, image.attempt, image.term, image.exchange, image.when_ms,
                  image.enqueued_at.ms, OrNull(image.started_at), image.worker_losses,
                  terms.empty() ? std::optional<Blob>() : std::optional(Blob{terms})));
@@ -97,9 +97,9 @@ auto ErrorValues(const TaskError* error) {
 }
 
 // ?1..?21 of every row: the image, who runs it or did last, the error.
-auto RowValues(const TaskRecord& now, const std::string& terms) {
+auto RowValues(const TaskRecord& now, const std::string& terms, uint8_t own_flags = 0) {
   const LeaseHolder* holder = now.holder ? &*now.holder : nullptr;
-  return std::tuple_cat(ImageValues(now.image, terms),
+  return std::tuple_cat(ImageValues(now.image, terms, own_flags),
                         std::tuple(holder ? Text(holder->worker) : Text(),
                                    holder ? std::optional(holder->incarnation) : std::nullopt,
                                    holder ? OrNull(holder->build) : Text()),
@@ -107,10 +107,10 @@ auto RowValues(const TaskRecord& now, const std::string& terms) {
 }
 
 // ?1..?26 of an ended row.
-auto DoneValues(const TaskRecord& now, const std::string& terms) {
+auto DoneValues(const TaskRecord& now, const std::string& terms, uint8_t own_flags = 0) {
   const TaskResult* result = now.result.get();
   using MaybeBlob = std::optional<Blob>;
-  return std::tuple_cat(RowValues(now, terms),
+  return std::tuple_cat(RowValues(now, terms, own_flags),
                         std::tuple(now.image.ordinal, OrNull(now.image.finished_at)),
                         std::tuple(result ? OrNull(result->content_type) : Text(),
                                    result ? MaybeBlob(Blob{result->sha256.view()}) : MaybeBlob(),
@@ -144,6 +144,7 @@ auto FileOrder(const TaskImage& image) {
 
 Writer::Writer(Connection* db)
     : db_(db),
+      find_(db),
       queue_(db,
              "INSERT OR REPLACE INTO queue VALUES"
              " (?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
@@ -173,6 +174,7 @@ Status Writer::Write(const StoreChanges& changes) {
 }
 
 Status Writer::WriteAll(const StoreChanges& changes) {
+  TREADLE_RETURN_IF_ERROR(find_.Begin());
   for (const QueueIsNow& queue : changes.queues) TREADLE_RETURN_IF_ERROR(WriteQueue(queue));
   for (const TypeIsNow& type : changes.types) TREADLE_RETURN_IF_ERROR(WriteType(type));
 
@@ -189,10 +191,12 @@ Status Writer::WriteAll(const StoreChanges& changes) {
     TREADLE_RETURN_IF_ERROR(key_gone_.Run(Blob{KeyBytes(id)}));
   for (const CountersAreNow& counters : changes.counters)
     TREADLE_RETURN_IF_ERROR(WriteCounters(counters));
+  TREADLE_RETURN_IF_ERROR(find_.Flush());
   return changes.meta ? WriteMeta(*changes.meta) : Status();
 }
 
 Status Writer::WriteQueue(const QueueIsNow& queue) {
+  find_.Learn(queue);
   const QueuePolicy& policy = queue.policy;
   std::string bytes;
   ByteWriter out(&bytes);
@@ -202,6 +206,7 @@ Status Writer::WriteQueue(const QueueIsNow& queue) {
 }
 
 Status Writer::WriteType(const TypeIsNow& type) {
+  find_.Learn(type);
   std::string bytes;
   ByteWriter out(&bytes);
   EncodeTypePolicy(type.policy, &out);
@@ -217,6 +222,7 @@ Status Writer::WriteCounters(const CountersAreNow& now) {
   for (size_t i = 0; i < kEndedStates; ++i) {
     const auto state = static_cast<TaskState>(kFirstEnded + i);
     TREADLE_RETURN_IF_ERROR(trail_.Retire(now.queue, state, now.ended[i].from));
+    TREADLE_RETURN_IF_ERROR(find_.OnRetire(now.queue, kFirstEnded + i, now.ended[i].from));
     TREADLE_RETURN_IF_ERROR(retire_.Run(now.queue, kFirstEnded + i, now.ended[i].from));
   }
   return {};
@@ -240,13 +246,16 @@ Status Writer::WriteTask(const TaskChange& change) {
   if (change.is_gone) return change.is_new ? Status() : RemoveTask(change);
   TREADLE_ASSIGN_OR_RETURN(const bool is_there,
                            IsTerminal(image.state) ? WriteDone(change) : WriteLive(change));
-  if (change.trail && is_there) TREADLE_RETURN_IF_ERROR(trail_.Add(image.id, *change.trail));
+  if (!is_there) return {};
+  find_.OnWritten(change, OwnFlags(change.now) != 0);
+  if (change.trail) TREADLE_RETURN_IF_ERROR(trail_.Add(image.id, *change.trail));
   if (image.state != TaskState::kCompleted || !image.has_terms) return {};
   return trail_.RemoveSaved(image.id);
 }
 
 Status Writer::RemoveTask(const TaskChange& change) {
   const TaskImage& image = change.now.image;
+  find_.OnGone(image.id);
   TREADLE_RETURN_IF_ERROR(DeleteLeft(change));
   TREADLE_RETURN_IF_ERROR(DeleteLive(image));
   TREADLE_RETURN_IF_ERROR(trail_.Remove(image.id));
@@ -268,7 +277,7 @@ Result<bool> Writer::WriteLive(const TaskChange& change) {
       TREADLE_RETURN_IF_ERROR(delete_done_.Run(now.image.id.packed));
     }
     TREADLE_RETURN_IF_ERROR(
-        Run(&insert_live_, std::tuple_cat(RowValues(now, TermsBytes(now)),
+        Run(&insert_live_, std::tuple_cat(RowValues(now, TermsBytes(now), OwnFlags(now)),
                                           BodyValues(*now.body, TagLines(*now.body)))));
     return true;
   }
@@ -293,7 +302,7 @@ Result<bool> Writer::WriteDone(const TaskChange& change) {
     TREADLE_RETURN_IF_ERROR(DeleteLive(now.image));
   }
   TREADLE_RETURN_IF_ERROR(
-      Run(&insert_done_, std::tuple_cat(DoneValues(now, TermsBytes(now)),
+      Run(&insert_done_, std::tuple_cat(DoneValues(now, TermsBytes(now), OwnFlags(now)),
                                         BodyValues(*now.body, TagLines(*now.body)))));
   return true;
 }
@@ -307,6 +316,11 @@ Result<bool> Writer::MoveToDone(const TaskRecord& now) {
   }
   TREADLE_RETURN_IF_ERROR(Run(&update_done_, DoneValues(now, terms)));
   return db_->changes() > 0;
+}
+
+uint8_t Writer::OwnFlags(const TaskRecord& now) const {
+  const bool is_hidden = now.terms != nullptr && now.terms->sensitive;
+  return find_.Searches(now.image.queue) && !is_hidden ? kRowSearched : 0;
 }
 
 Status Writer::DeleteLive(const TaskImage& image) { return Run(&delete_live_, PlaceValues(image)); }

@@ -6,6 +6,7 @@
 // written and later frames settle it.
 #pragma once
 
+#include "store/find_index.h"
 #include "store/sqlite.h"
 #include "store/store.h"
 #include "store/trail_rows.h"
@@ -38,7 +39,11 @@ class Writer {
   /// Its rows where it waited before it moved.
   Status DeleteLeft(const TaskChange& change);
 
+  /// Of a row whose body is written now.
+  uint8_t OwnFlags(const TaskRecord& now) const;
+
   Connection* db_;
+  FindIndex find_;
   Statement queue_;
   Statement type_;
   Statement counters_;

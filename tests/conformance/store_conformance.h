@@ -31,6 +31,9 @@ class StoreHome {
   /// be open.
   virtual void DamagePayload(TaskId id) = 0;
   virtual void DamageResult(TaskId id) = 0;
+  /// What is wrong between things that the store keeps twice, such as rows and an index of its own;
+  /// empty: nothing.
+  virtual std::string Inconsistency() = 0;
 };
 
 struct StoreKind {

@@ -68,6 +68,9 @@ class StoreAfterCrashes : public testing::TestWithParam<uint64_t> {
       EXPECT_EQ(task.image.term, present_);
       EXPECT_NE(task.body, nullptr);
     }
+    const Result<TaskPage> found = store->List({.tag = "a tag", .limit = 1000});
+    EXPECT_TRUE(found.ok() || disk_.dead()) << found.status().ToString();
+    EXPECT_TRUE(!found.ok() || found->tasks.size() == places.size());
   }
 
   sim::SimDisk disk_{GetParam()};

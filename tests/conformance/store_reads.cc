@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "base/random.h"
-#include "model/fingerprint.h"
 #include "tests/conformance/store_conformance.h"
 
 namespace treadle {
@@ -124,76 +123,6 @@ TEST_P(StoreConformance, AVisitorsErrorStopsTheReadingAndTheStoreStaysUsable) {
   EXPECT_EQ(store_->ReadAll(visitor).code(), Code::kAborted);
   Write({NewChange(MakeTask(21, TaskState::kReady))});
   EXPECT_EQ(ReadAll().live.size() + ReadAll().ended.size(), 21u);
-}
-
-// All pages of `query`, as ids.
-std::vector<TaskId> Ids(Store* store, TaskQuery query) {
-  std::vector<TaskId> ids;
-  do {
-    const Result<TaskPage> page = store->List(query);
-    EXPECT_TRUE(page.ok()) << page.status().ToString();
-    if (!page.ok()) return ids;
-    for (const TaskView& view : page->tasks) ids.push_back(view.task.image.id);
-    query.before = page->next;
-  } while (query.before.packed != 0);
-  return ids;
-}
-
-// Tasks that differ in all that a query may ask for.
-std::vector<TaskRecord> Assorted(uint64_t n) {
-  SeededRandom random(n);
-  std::vector<TaskRecord> tasks = Mixture(n);
-  for (TaskRecord& task : tasks) {
-    TaskBody body = *task.body;
-    body.tags = random.OneIn(2) ? std::vector<std::string>{"red", "small"}
-                                : std::vector<std::string>{"blue"};
-    if (random.OneIn(3)) body.tags.clear();
-    body.idempotency_key = random.OneIn(4) ? "" : "key-" + std::to_string(random.Below(5));
-    task.body = std::make_shared<TaskBody>(body);
-    if (task.error && random.OneIn(2))
-      task.error = std::make_shared<TaskError>(
-          TaskError{"exit_" + std::to_string(random.Below(2)),
-                    "Order " + std::to_string(random.Below(100)) + " NOT found"});
-    if (task.holder && random.OneIn(2)) task.holder->worker = "other";
-  }
-  return tasks;
-}
-
-std::vector<TaskQuery> Questions(const std::vector<TaskRecord>& tasks) {
-  std::vector<TaskQuery> questions(11);
-  questions[0].tag = "red";
-  questions[1].idempotency_key = "key-3";
-  questions[2].worker = "other";
-  questions[3].error_code = "exit_1";
-  questions[4].words = {"order", "not"};
-  questions[5].words = {"order", "absent"};
-  questions[6].fingerprint = ErrorFingerprint("type-2", "exit_1", "Order 5 NOT found");
-  questions[7].enqueued_from = tasks[50].image.enqueued_at;
-  questions[7].enqueued_to = tasks[90].image.enqueued_at;
-  questions[8].finished_from = {1'764'000'200'000 + 100};
-  questions[9].tag = "small", questions[9].state = TaskState::kDead, questions[9].queue = "queue-1";
-  questions[10].tag = "red", questions[10].error_code = "exit_0", questions[10].type = "type-1";
-  return questions;
-}
-
-TEST_P(StoreConformance, WhateverAQueryAsksForItFindsAllThatMatchAndNothingElse) {
-  WriteNames();
-  const std::vector<TaskRecord> tasks = Assorted(900);
-  Write(AllNew(tasks));
-  const std::vector<TaskQuery> questions = Questions(tasks);
-  for (size_t i = 0; i < questions.size(); ++i) {
-    std::vector<TaskId> expected;
-    for (auto task = tasks.rbegin(); task != tasks.rend(); ++task)
-      if (Matches(questions[i], {*task, "queue-" + std::to_string(task->image.queue),
-                                 "type-" + std::to_string(task->image.type)}))
-        expected.push_back(task->image.id);
-    EXPECT_EQ(expected.empty(), i == 5) << "a question that finds nothing shows nothing: " << i;
-    for (const size_t limit : {1, 7, 1000}) {
-      TaskQuery query = questions[i];
-      query.limit = limit;
-      EXPECT_EQ(Ids(store_.get(), query), expected) << "question " << i << ", limit " << limit;
-    }
-  }
 }
 
 TEST_P(StoreConformance, EveryFilterAndCursorShowsWhatMatchesNewestFirst) {

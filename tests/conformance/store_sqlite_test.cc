@@ -15,6 +15,28 @@ namespace {
 
 constexpr uint64_t kIdentity = 0x7ead1e;
 
+// Between the rows of tasks and the table `found`.
+std::string InconsistencyOf(Connection* db) {
+  const Status index = db->Execute("INSERT INTO found (found) VALUES ('integrity-check')");
+  if (!index.ok()) return index.ToString();
+  Statement statement(
+      db,
+      "WITH task AS (SELECT id, queue, type, rank, flags, tags, idempotency_key AS key, error_code"
+      "                FROM live UNION ALL"
+      "              SELECT id, queue, type, rank, flags, tags, idempotency_key, error_code"
+      "                FROM done)"
+      "SELECT 'a task is not found', id FROM task WHERE coalesce(tags, key, error_code) IS NOT NULL"
+      "   AND id NOT IN (SELECT rowid FROM found) UNION ALL "
+      "SELECT 'a task that has nothing is found', id FROM task"
+      " WHERE coalesce(tags, key, error_code) IS NULL AND flags & 8 = 0"
+      "   AND id IN (SELECT rowid FROM found) UNION ALL "
+      "SELECT 'what is found is not there', rowid FROM found"
+      " WHERE (rowid, queue, type, lane_rank) NOT IN (SELECT id, queue, type, rank FROM task)");
+  Rows rows = statement.Query();
+  if (rows.Next()) return rows.String(0) + ": " + TaskId{rows.As<uint64_t>(1)}.ToString();
+  return rows.status().ok() ? "" : rows.status().ToString();
+}
+
 // A name that no other test of this process uses, nor of another one that runs now.
 std::string FreshName() {
   static std::atomic<int> next = 0;
@@ -34,6 +56,10 @@ class SqliteHome : public StoreHome {
     for (const char* table : {"live", "done"}) Zero(table, "payload", id);
   }
   void DamageResult(TaskId id) override { Zero("done", "result", id); }
+  std::string Inconsistency() override {
+    const auto db = *Connection::Open(path_, vfs_);
+    return InconsistencyOf(db.get());
+  }
 
  private:
   void Zero(const std::string& table, const std::string& column, TaskId id) {

@@ -68,6 +68,49 @@ def test_what_was_found_is_what_a_bulk_action_acts_on(server, tasks):
     assert server.task(tasks["third"])["state"] == "dead"
 
 
+@pytest.fixture
+def names(server):
+    """Tasks of a queue whose payloads are searched, one of which came before that."""
+    ids = {"early": server.enqueue(queue="names", payload={"name": "Ada King"})}
+    until(lambda: found(server, queue="names") == [ids["early"]])  # the store knows it
+    assert server.call("PUT", "/v1/queues/names", {"search_payloads": True}).json["policy"]["search_payloads"] is True
+    for name in ("Ada Lovelace", "Grace Hopper", "Größer"):
+        ids[name] = server.enqueue(queue="names", payload={"name": name})
+    ids["elsewhere"] = server.enqueue(payload={"name": "Ada"})
+    return ids
+
+
+def test_payloads_are_found_by_words_in_queues_that_say_so(server, names):
+    assert found(server, payload_text="ada") == [names["Ada Lovelace"]]
+    assert found(server, payload_text="NAME hopper") == [names["Grace Hopper"]]
+    assert found(server, payload_text="größer", queue="names") == [names["Größer"]]
+    assert found(server, payload_text="love") == []  # whole words only
+    assert len(server.worker(queues=("names",)).lease(want=4)) == 4
+    assert found(server, payload_text="name", state="running") == \
+        [names["Größer"], names["Grace Hopper"], names["Ada Lovelace"]]
+
+
+def test_edits_moves_and_deletions_change_what_is_found(server, names):
+    lovelace, hopper = names["Ada Lovelace"], names["Grace Hopper"]
+    assert server.run("task", "edit", lovelace, '{"name":"Byron"}').stdout
+    assert found(server, payload_text="ada") == [] and found(server, payload_text="byron") == [lovelace]
+    server.run("task", "move", hopper, "default")
+    assert found(server, payload_text="hopper") == []
+    server.run("task", "move", names["elsewhere"], "names")
+    assert found(server, payload_text="ada") == [names["elsewhere"]]
+    server.run("bulk", "delete", "--payload-text", "ada", "--yes")
+    assert found(server, payload_text="ada") == []
+    assert "no task matches" in server.run("task", "list", "--payload-text", "ada").stderr
+
+
+def test_what_was_found_is_found_after_a_restart(server, names):
+    server.stop()
+    server.restart()
+    assert found(server, payload_text="ada") == [names["Ada Lovelace"]]
+    later = server.enqueue(queue="names", payload="ada", tags=["after"])
+    assert found(server, payload_text="ada", tag="after") == [later]
+
+
 def test_the_list_command_has_the_same_filters(server, tasks):
     until(lambda: len(server.get("/v1/tasks").json["tasks"]) == 5)
     assert server.run("task", "list", "--tag", "live", "--key", "order-1", "-o", "jsonl").stdout.count("\n") == 1
@@ -76,6 +119,6 @@ def test_the_list_command_has_the_same_filters(server, tasks):
 
 def test_bad_filters_are_named(server):
     for query, what in (("fingerprint=xyz", "fingerprint"), ("enqueued_from=yesterday", "enqueued_from"),
-                        ("text=%20", "text"), ("tag=", "tag"), ("worker=a%20b", "worker"), ("color=red", "color")):
+                        ("text=%20", "text"), ("payload_text=--", "payload_text"), ("tag=", "tag"), ("worker=a%20b", "worker"), ("color=red", "color")):
         answer = server.get(f"/v1/tasks?{query}")
         assert answer.status == 400 and what in answer.detail, (query, answer)
