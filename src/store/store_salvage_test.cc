@@ -162,6 +162,27 @@ TEST_F(StoreSalvageTest, WhatIsLeftIsFoundByWhatItHas) {
   }
 }
 
+TEST_F(StoreSalvageTest, ADamagedIndexOfRareThingsIsNoticedAndMadeAnew) {
+  {
+    const auto store = *SqliteStore::Open({from(), 7, ""});
+    TaskChange change = NewTask(601, TaskState::kReady, 10);
+    TaskBody body = *change.now.body;
+    body.tags = {"tagged"};
+    change.now.body = std::make_shared<TaskBody>(body);
+    ASSERT_TRUE(store->Write({.tasks = {change}}).ok());
+  }
+  EXPECT_THAT(InspectStore(from(), 7)->problems, testing::IsEmpty());
+  // As no page tells: a segment of the index that speaks of less than it should.
+  ASSERT_TRUE((*Connection::Open(from(), ""))
+                  ->Execute("DELETE FROM found_data WHERE id > 10; DELETE FROM found_idx")
+                  .ok());
+  EXPECT_THAT(InspectStore(from(), 7)->problems, testing::SizeIs(1));
+  Run();
+  Inspect();
+  const auto store = *SqliteStore::Open({to(), 7, ""});
+  EXPECT_EQ(store->List({.tag = "tagged"})->tasks.size(), 1u);
+}
+
 TEST_F(StoreSalvageTest, ADamagedPageOfWaitingTasksCostsThoseOnIt) {
   SpoilPageOf("#150#");
   const std::vector<std::string> told = Run();
