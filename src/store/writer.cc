@@ -13,7 +13,8 @@ namespace {
 using Text = std::optional<std::string_view>;
 
 // Parameters of all statements on tasks: ?1..?4 are the place, ?5..?16 the rest of the image,
-// ?17..?19 the holder, ?20 and ?21 the error. Of the flags, kRowSearched (8) stays with the payload.
+// ?17..?19 the holder, ?20 and ?21 the error. Of the flags, kRowSearched (8) stays with the
+// payload.
 constexpr char kPlace[] = " WHERE queue = ?1 AND type = ?2 AND rank = ?3 AND id = ?4";
 constexpr char kSetImage[] =
     " SET state = ?5, flags = ?6 | (flags & 8), max_attempts = ?7, unspent = ?8, attempt = ?9,"
@@ -46,7 +47,8 @@ constexpr char kInsertDone[] =
 
 // An ended row from the live one.
 constexpr char kMove[] =
-    "INSERT OR REPLACE INTO done SELECT id, queue, type, rank, ?5, ?6 | (flags & 8), ?7, ?8, ?9, ?10, ?11, ?12,"
+    "INSERT OR REPLACE INTO done SELECT id, queue, type, rank, ?5, ?6 | (flags & 8), ?7, ?8, ?9, "
+    "?10, ?11, ?12,"
     " ?13, ?14, ?15, iif(?6 & 4, coalesce(?16, terms), NULL), ?22, ?23, length(payload) + "
     "ifnull(length(?26), 0)"
     " + ifnull(length(CAST(coalesce(?21, error_message) AS BLOB)), 0),"
