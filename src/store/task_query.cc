@@ -59,7 +59,8 @@ bool Matches(const TaskQuery& query, const TaskView& view, std::string_view payl
   return IsWithin(image.enqueued_at, query.enqueued_from, query.enqueued_to) &&
          IsWithin(image.finished_at, query.finished_from, query.finished_to) &&
          MatchesBody(query, view.task.body.get()) && MatchesError(query, view) &&
-         (query.payload_words.empty() || HasAll(WordsOf(payload_text), query.payload_words));
+         (query.payload_words.empty() ||
+          (!IsHidden(view) && HasAll(WordsOf(payload_text), query.payload_words)));
 }
 
 }  // namespace treadle

@@ -111,7 +111,7 @@ TaskRecord MakeTask(uint64_t sequence, TaskState state) {
                                                      .attempt_timeout_ms = 9,
                                                      .retry = RetryPolicy{},
                                                      .contract = 2,
-                                                     .sensitive = sequence % 2 == 0,
+                                                     .sensitive = sequence % 5 == 0,
                                                      .has_trail = true,
                                                      .has_saved = true,
                                                      .log_attempt = 7,

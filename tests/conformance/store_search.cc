@@ -92,6 +92,11 @@ class Shelf {
     bool searched = false;
   };
 
+  // Payloads of sensitive tasks are searched nowhere.
+  bool Searches(const TaskRecord& now) const {
+    return searches_[now.image.queue] && !(now.terms && now.terms->sensitive);
+  }
+
   QueueIsNow Toggle(uint32_t queue) {
     searches_[queue] = !searches_[queue];
     return {queue, "queue-" + std::to_string(queue), {.search_payloads = searches_[queue]}};
@@ -144,7 +149,7 @@ class Shelf {
     now.image.priority = static_cast<uint8_t>(random_.Below(3) * 4);
     now.body = Body();
     Become(AnyState(), &now);
-    tasks_[now.image.id] = {now, searches_[now.image.queue]};
+    tasks_[now.image.id] = {now, Searches(now)};
     touched_.insert(now.image.id);
     return NewChange(now);
   }
@@ -184,7 +189,7 @@ class Shelf {
     if (waits && random_.OneIn(2)) now.image.queue = 1 + now.image.queue % 3;
     if (waits && random_.OneIn(2)) now.image.priority = 9;
     now.body = Body();
-    kept->searched = searches_[now.image.queue];
+    kept->searched = Searches(now);
     TaskChange change = Change(now);
     if (waits) change.left.push_back(left);
     return change;
