@@ -220,7 +220,7 @@ TEST_P(StoreConformance, WhateverAQueryAsksForItFindsAllThatMatchAndNothingElse)
   WriteNames();
   const std::vector<TaskQuery> questions = Questions();
   std::vector<size_t> found(questions.size());
-  Shelf shelf(7);
+  Shelf shelf(9);
   for (int round = 1; round <= 60; ++round) {
     Write(shelf.Next());
     if (round % 20 == 0) Reopen();
