@@ -53,6 +53,7 @@ void Fold::Note(const TaskIsNew& effect) {
 void Fold::Note(const TaskIsNow& effect) {
   TaskChange& change = tasks_[effect.image.id.packed];
   TaskRecord& now = change.now;
+  NotePlace(effect.image, &change);
   now.image = effect.image;
   // The store keeps who ran the last attempt of a task that ended.
   if (effect.holder || !IsTerminal(effect.image.state)) now.holder = effect.holder;
@@ -73,6 +74,13 @@ void Fold::Note(const TaskTrail& trail, TaskChange* change) {
   if (trail.log) added.log.push_back(*trail.log);
   for (const auto& [name, saved] : trail.saved.steps) added.saved.steps[name] = saved;
   if (trail.saved.checkpoint) added.saved.checkpoint = trail.saved.checkpoint;
+}
+
+// Where the store may still have it: an ended task that gets another priority says nothing of the
+// place in which it waited.
+void Fold::NotePlace(const TaskImage& next, TaskChange* change) {
+  const TaskPlace before = TaskPlace::Of(change->now.image);
+  if (before.id != TaskId{} && before != TaskPlace::Of(next)) change->left.push_back(before);
 }
 
 void Fold::Note(const TaskIsGone& effect) {

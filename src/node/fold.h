@@ -53,6 +53,7 @@ class Fold {
     bool gone = false;
   };
 
+  static void NotePlace(const TaskImage& next, TaskChange* change);
   bool IsBeyondRetention(const TaskImage& image) const;
 
   ShardId shard_;

@@ -81,6 +81,16 @@ TEST_F(FoldTest, ATaskThatTheStoreMayKnowIsTakenOutOfIt) {
   EXPECT_FALSE(parts[0].tasks[0].is_new);
 }
 
+TEST_F(FoldTest, AnEndedTaskThatGetsAnotherPriorityIsTakenFromWhereItWaited) {
+  Add(TaskIsNow{.image = Image(1, TaskState::kCancelled, 4)});
+  TaskImage image = Image(1, TaskState::kCancelled, 4);
+  image.priority += 1;
+  Add(TaskIsNow{.image = image, .body = Body()});
+  const auto parts = fold_.Take(1 << 20);
+  ASSERT_THAT(parts[0].tasks[0].left, SizeIs(1));
+  EXPECT_EQ(parts[0].tasks[0].left[0].priority, Image(1, TaskState::kCancelled).priority);
+}
+
 TEST_F(FoldTest, ChangesAreCutIntoTransactionsAndCountersComeLast) {
   for (uint64_t i = 1; i <= 10; ++i)
     Add(TaskIsNew{Image(i, TaskState::kReady), Body(std::string(1'000, 'x'))},

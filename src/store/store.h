@@ -47,6 +47,7 @@ struct TaskPlace {
   static TaskPlace Of(const TaskImage& image) {
     return {image.id, image.queue, image.type, image.priority};
   }
+  bool operator==(const TaskPlace&) const = default;
 };
 
 /// What was added to a task's trail. A piece of log that is there already, by attempt and offset,
