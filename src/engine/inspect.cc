@@ -38,7 +38,9 @@ Outcome<TaskRecord> Engine::Record(TaskId id, const TaskRecord* loaded, bool was
                        "there is no task " + id.ToString() + ", or it is no longer kept");
   if (id.shard() != state_.shard() || id >= state_.next_task()) return missing;
   const TaskSlot* task = state_.Find(id);
-  const bool is_here = task != nullptr && (task->HasBody() || !needs_body);
+  const auto terms = task == nullptr ? nullptr : state_.SharedTermsOf(id);
+  const bool is_here = task != nullptr && (task->HasBody() || !needs_body) &&
+                       (terms != nullptr || !task->image.has_terms);
   if (!was_loaded && !is_here) return Outcome<TaskRecord>::Need({id});
 
   TaskRecord record;
@@ -48,7 +50,7 @@ Outcome<TaskRecord> Engine::Record(TaskId id, const TaskRecord* loaded, bool was
     record.holder.reset();
     if (task->image.state == TaskState::kRunning) record.holder = state_.HolderOf(*task);
     if (task->parts != nullptr) Overlay(*task->parts, &record);
-    if (task->image.has_terms) record.terms = state_.SharedTermsOf(id);
+    if (task->image.has_terms && terms != nullptr) record.terms = terms;
   } else if (loaded == nullptr || !IsKept(record.image)) {
     return missing;  // whatever is not in memory has ended
   }
