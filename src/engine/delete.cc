@@ -13,6 +13,8 @@ Result<TaskStanding> Engine::Delete(const TaskRecord& task) {
     const KeyIsNow* key = state_.keys().Find(id);
     if (key != nullptr && key->task == image.id) Emit(KeyIsGone{id});
   }
+  // Of a task that was moved, the key is one of the queue that it came from.
+  if (image.has_terms) ReleaseKey(image, Unique::kDone);
   if (!IsTerminal(image.state)) ended_.push_back(image.id);  // for those who wait for its end
   Emit(TaskIsGone{.id = image.id, .place = QueuePlace::Of(image)});
   return Standing(image, true);

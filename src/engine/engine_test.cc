@@ -219,6 +219,23 @@ TEST_F(EngineTest, AKeyIsFreeAgainAfterItsWindow) {
   EXPECT_EQ(engine_.state().keys().size(), 1U);
 }
 
+TEST_F(EngineTest, ADeletedTaskLetsGoOfItsUniqueKeyAlsoIfItWasMoved) {
+  NewTask task{.type = "hello", .unique = Unique::kDone};
+  auto body = std::make_shared<TaskBody>();
+  body->payload = "null";
+  body->idempotency_key = "key";
+  task.body = body;
+  const auto command = *EnqueueCommand::Make({task});
+  const auto enqueue = [&] { return InBatch([&] { return engine_.Enqueue(command); })->tasks[0]; };
+  const TaskId id = enqueue().id;
+  TaskCommand move{.kind = TaskCommand::Kind::kEdit, .id = id, .edit = {.queue = "other"}};
+  EXPECT_TRUE(InBatch([&] { return engine_.Do(move, nullptr, false); }).reply.ok());
+  EXPECT_TRUE(enqueue().duplicate);
+  TaskCommand away{.kind = TaskCommand::Kind::kDelete, .id = id};
+  EXPECT_TRUE(InBatch([&] { return engine_.Do(away, nullptr, false); }).reply.ok());
+  EXPECT_FALSE(enqueue().duplicate);
+}
+
 TEST_F(EngineTest, OldKeysLeaveAsFastAsTickIsCalled) {
   for (int i = 0; i < 10; ++i) Enqueue("key" + std::to_string(i));
   now_ms_ += QueuePolicy{}.idempotency_window_ms;
