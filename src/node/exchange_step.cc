@@ -130,10 +130,9 @@ void Shard::Abandon(uint64_t ticket) {
 void Shard::Undelivered(const LeaseHolder& holder, const ExchangeReply& reply) {
   if (failed_) return;
   const auto session = sessions_.find(holder);
-  // The worker has asked the same again and was given the same leases: they are in its hands.
-  if (session != sessions_.end() && session->second.sequence == reply.sequence &&
-      session->second.delivery != reply.delivery)
-    return;
+  // The worker has asked again, for the same and was given the same leases, or for more, which it
+  // does only with the answer to this: they are in its hands.
+  if (session != sessions_.end() && session->second.delivery != reply.delivery) return;
   for (const Leased& lease : reply.leases) {
     Report report;
     report.token = lease.token;
