@@ -65,7 +65,8 @@ Status MakeDurable(Disk* disk, const std::string& path, uint64_t last_sequence) 
   for (uint64_t next = reader->header().first_sequence; next <= last_sequence; ++next) {
     unproven[next] = reader->offset();
     TREADLE_ASSIGN_OR_RETURN(const auto parsed, reader->Next(next));
-    if (parsed) unproven.erase(unproven.begin(), unproven.upper_bound(parsed->synced_through));
+    if (!parsed) return Damaged(path, reader->offset(), next);  // it was there a moment ago
+    unproven.erase(unproven.begin(), unproven.upper_bound(parsed->synced_through));
   }
   return reader->MakeDurable(unproven.empty() ? reader->offset() : unproven.begin()->second);
 }
