@@ -305,11 +305,11 @@ Status PrepareSchema(Connection* db, uint64_t identity) {
 }
 
 Status Configure(Connection* db, int cache_kib) {
+  db->KeepLogBelow(kLogBytes / kPageBytes);
   return db->Execute(
       "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;"
       "PRAGMA secure_delete = FAST; PRAGMA trusted_schema = OFF;"
-      "PRAGMA wal_autocheckpoint = " +
-      std::to_string(kLogBytes / kPageBytes) + "; PRAGMA journal_size_limit = " +
+      "PRAGMA journal_size_limit = " +
       std::to_string(kLogBytes) + "; PRAGMA cache_size = -" + std::to_string(cache_kib));
 }
 

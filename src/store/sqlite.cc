@@ -52,6 +52,25 @@ Status Connection::Execute(const std::string& sql) {
   return result == SQLITE_OK ? Status() : Error(result);
 }
 
+void Connection::KeepLogBelow(int pages) {
+  log_pages_max_ = pages;
+  const auto note = [](void* self, sqlite3*, const char*, int log_pages) {
+    static_cast<Connection*>(self)->log_pages_ = log_pages;
+    return SQLITE_OK;
+  };
+  sqlite3_wal_hook(db_, note, this);
+}
+
+Status Connection::TidyLog() {
+  if (log_pages_max_ == 0 || log_pages_ < log_pages_max_) return {};
+  log_pages_ = 0;
+  const int result =
+      sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  if (result == SQLITE_OK || result == SQLITE_BUSY || result == SQLITE_LOCKED) return {};
+  Status error = Error(result);
+  return error.code() == Code::kResourceExhausted ? Status() : error;
+}
+
 void Connection::set_tidy_on_close(bool tidy) {
   sqlite3_db_config(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, tidy ? 0 : 1, nullptr);
 }
@@ -102,6 +121,9 @@ Status Transaction::Begin(Kind kind) {
   return db_->Execute(kind == Kind::kRead ? "BEGIN" : "BEGIN IMMEDIATE");
 }
 
-Status Transaction::Commit() { return db_->Execute("COMMIT"); }
+Status Transaction::Commit() {
+  TREADLE_RETURN_IF_ERROR(db_->Execute("COMMIT"));
+  return db_->TidyLog();
+}
 
 }  // namespace treadle

@@ -34,6 +34,12 @@ class Connection {
   /// Rows that the last statement inserted, changed or deleted.
   int64_t changes() const { return sqlite3_changes64(db_); }
   bool in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
+  /// From now on whoever commits moves the write-ahead log into the database once it is longer than
+  /// so many pages; an error of that, a failed sync above all, is an error of the commit. (What
+  /// SQLite does by itself for this keeps its errors to itself.)
+  void KeepLogBelow(int pages);
+  /// After a commit. UNAVAILABLE: a sync failed. A full disk, or a reader in the way, is no error.
+  Status TidyLog();
   /// False: closing leaves the write-ahead log where it is, and the file as it was found.
   void set_tidy_on_close(bool tidy);
 
@@ -47,6 +53,8 @@ class Connection {
 
   sqlite3* db_;
   std::string path_;
+  int log_pages_ = 0;  // after the last commit
+  int log_pages_max_ = 0;
 };
 
 /// Bytes for a BLOB column; a plain string_view is bound as TEXT.
