@@ -40,8 +40,11 @@ void Shard::Checkpoint() {
 void Shard::RunCheckpoint(uint64_t to) {
   env_.checkpoint->Post([this, to, as_of = env_.clock->Wall()] {
     Result<uint64_t> applied = checkpointer_->Run(to);
-    if (applied.status().code() == Code::kResourceExhausted && space_->GiveUpBallast())
-      applied = checkpointer_->Run(to);
+    if (applied.status().code() == Code::kResourceExhausted) {
+      const Result<bool> gained = space_->GiveUpBallast();
+      if (!gained.ok()) applied = gained.status();
+      if (gained.ok() && *gained) applied = checkpointer_->Run(to);
+    }
     env_.shard->Post(
         [this, applied = std::move(applied), as_of] { OnCheckpointed(applied, as_of); });
   });

@@ -20,7 +20,10 @@ SpaceGuard::SpaceGuard(Disk* disk, Journal* journal, std::string directory, uint
 Status SpaceGuard::Check() {
   MutexLock lock(mutex_);
   Status room = journal_->MakeRoom();
-  if (room.code() == Code::kResourceExhausted && RemoveBallast()) room = journal_->MakeRoom();
+  if (room.code() == Code::kResourceExhausted) {
+    TREADLE_ASSIGN_OR_RETURN(const bool gained, RemoveBallast());
+    if (gained) room = journal_->MakeRoom();
+  }
   if (!room.ok() && room.code() != Code::kResourceExhausted) return room;
   TREADLE_ASSIGN_OR_RETURN(const uint64_t free, disk_->FreeBytes(directory_));
   bool enough = room.ok() && free >= reserve_bytes_ + (has_ballast_ ? 0 : ballast_bytes_);
@@ -37,14 +40,16 @@ Status SpaceGuard::Check() {
   return {};
 }
 
-bool SpaceGuard::GiveUpBallast() {
+Result<bool> SpaceGuard::GiveUpBallast() {
   MutexLock lock(mutex_);
   return RemoveBallast();
 }
 
-bool SpaceGuard::RemoveBallast() {
+Result<bool> SpaceGuard::RemoveBallast() {
   if (!std::exchange(has_ballast_, false)) return false;
-  return disk_->Remove(BallastPath(directory_)).ok() && disk_->SyncDirectory(directory_).ok();
+  if (!disk_->Remove(BallastPath(directory_)).ok()) return false;
+  TREADLE_RETURN_IF_ERROR(disk_->SyncDirectory(directory_));
+  return true;
 }
 
 Status SpaceGuard::MakeBallast() {
@@ -60,7 +65,7 @@ Status SpaceGuard::MakeBallast() {
   }
   if (status.ok()) status = file->Sync();
   has_ballast_ = true;  // also if it is only a part: RemoveBallast() takes it away
-  if (!status.ok()) RemoveBallast();
+  if (status.code() == Code::kResourceExhausted) TREADLE_RETURN_IF_ERROR(RemoveBallast().status());
   return status;
 }
 

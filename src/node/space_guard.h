@@ -32,8 +32,9 @@ class SpaceGuard {
 
   static std::string BallastPath(const std::string& directory) { return directory + "/ballast"; }
 
-  /// Gives up the ballast so that a checkpoint may fit. True if there was one.
-  bool GiveUpBallast();
+  /// Gives up the ballast so that a checkpoint may fit. True if there was one. An error is one that
+  /// the node must stop for: a sync has failed.
+  Result<bool> GiveUpBallast();
 
   bool refuses() const { return refuses_.load(std::memory_order_relaxed); }
   /// What may be written before the next Check() without touching the reserve, as of the last one.
@@ -41,7 +42,7 @@ class SpaceGuard {
 
  private:
   Status MakeBallast() TREADLE_REQUIRES(mutex_);
-  bool RemoveBallast() TREADLE_REQUIRES(mutex_);
+  Result<bool> RemoveBallast() TREADLE_REQUIRES(mutex_);
 
   Disk* disk_;
   Journal* journal_;
