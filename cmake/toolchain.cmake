@@ -17,6 +17,12 @@ if(TREADLE_SANITIZE)
     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-tsan>)
 endif()
 
+# Bugs that the simulation must find (src/base/canary.h); never in a build that anyone is given.
+option(TREADLE_CANARIES "bugs can be switched on" OFF)
+if(TREADLE_CANARIES)
+  add_compile_definitions(TREADLE_CANARIES)
+endif()
+
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/canary.h"
 #include "engine/text_list.h"
 #include "engine/trail_effects.h"
 
@@ -53,10 +54,10 @@ void EncodeImage(const TaskImage& image, ByteWriter* out) {
   out->Varint(image.queue);
   out->Varint(image.type);
   out->U8(static_cast<uint8_t>(image.state));
-  out->U8(static_cast<uint8_t>(image.priority | (image.reported ? kReported : 0) |
-                               (image.cancel_requested ? kCancelRequested : 0) |
-                               (image.has_terms ? kHasTerms : 0) |
-                               (image.worker_losses > 0 ? kHasLosses : 0)));
+  out->U8(static_cast<uint8_t>(
+      image.priority | (image.reported ? kReported : 0) |
+      (image.cancel_requested && !CanaryIs("forget_cancel_request") ? kCancelRequested : 0) |
+      (image.has_terms ? kHasTerms : 0) | (image.worker_losses > 0 ? kHasLosses : 0)));
   out->Varint(image.max_attempts);
   out->Varint(image.unspent);
   out->Varint(image.attempt);

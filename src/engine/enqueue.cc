@@ -4,6 +4,7 @@
 #include <limits>
 #include <string>
 
+#include "base/canary.h"
 #include "engine/engine.h"
 #include "engine/text_list.h"
 #include "model/limits.h"
@@ -117,7 +118,7 @@ TaskId Engine::EnqueueOne(const NewTask& task, const EnqueueCommand::Key& key, c
   image.max_attempts =
       task.max_attempts != 0 ? task.max_attempts : RetryOf(image, terms.get()).max_attempts;
   const WallTime due = task.delay_ms > 0 ? time_.wall + task.delay_ms : task.run_at;
-  if (due > time_.wall) {
+  if (due > time_.wall && !CanaryIs("run_before_time")) {
     image.state = TaskState::kScheduled;
     image.when_ms = due.ms;
   }
@@ -129,6 +130,7 @@ TaskId Engine::EnqueueOne(const NewTask& task, const EnqueueCommand::Key& key, c
 
 // A key that holds as long as its task does is let go of with the task, never by a timer.
 ShardTime Engine::KeyEnd(const NewTask& task, const Queue& queue) const {
+  if (CanaryIs("forget_keys_early")) return state_.now() + 100;
   if (task.unique != Unique::kNo) return {std::numeric_limits<int64_t>::max()};
   return state_.now() + (task.idempotency_window_ms != 0 ? task.idempotency_window_ms
                                                          : queue.policy.idempotency_window_ms);
@@ -136,7 +138,8 @@ ShardTime Engine::KeyEnd(const NewTask& task, const Queue& queue) const {
 
 void Engine::ReleaseKey(const TaskImage& image, Unique by_now) {
   const TaskTerms* const terms = state_.TermsOf(image);
-  if (terms == nullptr || terms->unique == Unique::kNo || terms->unique > by_now) return;
+  if (terms == nullptr || terms->unique == Unique::kNo) return;
+  if (terms->unique > by_now && !CanaryIs("let_go_of_unique_keys")) return;
   const KeyIsNow* key = state_.keys().Find(terms->unique_key);
   if (key != nullptr && key->task == image.id) Emit(KeyIsGone{terms->unique_key});
 }

@@ -1,5 +1,6 @@
 // Fail: an attempt did not work. Is there another, and when?
 
+#include "base/canary.h"
 #include "engine/engine.h"
 
 namespace treadle {
@@ -38,9 +39,12 @@ void Engine::Fail(TaskImage image, AttemptOutcome outcome, std::shared_ptr<const
   const TaskTerms* const terms = state_.TermsOf(image);
   const RetryPolicy& policy = RetryOf(image, terms);
   const uint64_t random = Mix64(time_.random ^ Mix64(image.id.packed));
-  const int64_t wait_ms = delay_ms ? *delay_ms : BackoffMs(policy, image.spent(), random);
+  const int64_t wait_ms = CanaryIs("no_backoff") ? 0
+                          : delay_ms             ? *delay_ms
+                                                 : BackoffMs(policy, image.spent(), random);
   TaskIsNow failed{.image = image, .error = error};
-  if (!MayRetryAfter(image, terms, error->code, may_retry) || image.spent() >= image.max_attempts ||
+  if (!MayRetryAfter(image, terms, error->code, may_retry) ||
+      image.spent() >= image.max_attempts + (CanaryIs("one_attempt_too_many") ? 1U : 0U) ||
       !BoundRetryTime(policy.total_ms, wait_ms, &failed))
     return End(image, TaskState::kDead, outcome, std::move(error));
   failed.image.exchange = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/canary.h"
 #include "base/check.h"
 
 namespace treadle {
@@ -82,7 +83,7 @@ void State::Apply(const TaskIsGone& effect) {
   }
   if (IsTerminal(effect.place.state))
     queue.ended_in(effect.place.state).Remove(effect.place.ordinal, effect.id);
-  ++queue.counters.removed_by(effect.why);
+  if (!CanaryIs("count_no_removals")) ++queue.counters.removed_by(effect.why);
   Touch(effect.place.queue);
 }
 
@@ -121,7 +122,8 @@ const TaskSlot* State::EarliestByWallTime() const {
 }
 
 int64_t State::LeaseEndMs(const TaskImage& image) const {
-  const int64_t end = (now_ + queue(image.queue).policy.lease_ms).ms;
+  const int64_t lease_ms = queue(image.queue).policy.lease_ms;
+  const int64_t end = (now_ + lease_ms / (CanaryIs("half_a_lease") ? 2 : 1)).ms;
   return image.when_ms == 0 ? end : std::min(end, image.when_ms);
 }
 
@@ -142,6 +144,7 @@ void State::RenewAllLeases() {
   // Backoffs go back where they were; they were taken out with the leases above.
   for (uint32_t slot = 0; slot < tasks_.slots(); ++slot) {
     const TaskImage& image = tasks_[slot].image;
+    if (CanaryIs("forget_backoff_at_recovery")) break;
     if (image.state == TaskState::kRetrying && image.id.packed != 0)
       by_shard_time_.Push(image.when_ms, slot);
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/canary.h"
 #include "base/check.h"
 #include "journal/segment_reader.h"
 
@@ -62,7 +63,7 @@ Status FileJournal::Start(const Scan& scan) {
   }
   const SegmentHeader& last = scan.segments.back();
   identity_ = last.identity;
-  term_ = std::max(last.term, options_.min_term) + 1;
+  term_ = std::max(last.term, options_.min_term) + (CanaryIs("reuse_term") ? 0 : 1);
   // Never go on in an old segment: frames behind the cut may still be there, and would match. One
   // without a frame is replaced, so that a server that is started in vain does not fill the disk.
   const bool is_empty = last.first_sequence == next_sequence_;
@@ -89,7 +90,8 @@ Status FileJournal::BeginSegment(uint64_t number, uint64_t first_sequence) {
   TREADLE_RETURN_IF_ERROR(file->Write(0, EncodeSegmentHeader(header)));
   TREADLE_RETURN_IF_ERROR(file->Sync());
   TREADLE_RETURN_IF_ERROR(disk_->Rename(spare, Path(SegmentName(number))));
-  TREADLE_RETURN_IF_ERROR(disk_->SyncDirectory(options_.directory));
+  if (!CanaryIs("segment_without_directory_sync"))
+    TREADLE_RETURN_IF_ERROR(disk_->SyncDirectory(options_.directory));
   file_ = std::move(file);
   active_ = header;
   offset_ = kSegmentHeaderBytes;
@@ -134,7 +136,8 @@ Status FileJournal::Sync() {
 
 Status FileJournal::SyncFrames() {
   if (synced_through_ + 1 == next_sequence_) return {};
-  TREADLE_RETURN_IF_ERROR(file_->Sync());
+  const Status synced = CanaryIs("ack_before_sync") ? Status() : file_->Sync();
+  if (!synced.ok() && !CanaryIs("ignore_failed_sync")) return synced;
   synced_through_ = next_sequence_ - 1;
   return {};
 }

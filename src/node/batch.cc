@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/canary.h"
 #include "node/shard.h"
 
 namespace treadle {
@@ -43,6 +44,8 @@ void Shard::SealIfRoom() {
 }
 
 void Shard::Seal() {
+  if (CanaryIs("reply_ahead_of_frame"))
+    for (const auto& reply : std::exchange(replies_, {})) reply();
   engine_->EndBatch();
   batch_open_ = false;
   std::vector<std::function<void()>> replies = std::exchange(replies_, {});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/canary.h"
 #include "node/fold.h"
 
 namespace treadle {
@@ -27,7 +28,8 @@ Result<uint64_t> Checkpointer::Run(uint64_t to) {
   Fold fold(shard_, recovered_ + 1);
   size_t bytes = 0;
   const Status enough(Code::kOutOfRange, "enough for one fold");
-  const Status read = journal_->Read(meta_.applied + 1, to, [&](const Frame& frame) -> Status {
+  const uint64_t from = meta_.applied + (CanaryIs("checkpoint_skips_a_frame") ? 2 : 1);
+  const Status read = journal_->Read(std::min(from, to), to, [&](const Frame& frame) -> Status {
     if (bytes > kFoldBytesMax) return enough;
     bytes += frame.effects.size();
     return fold.Add(frame);
@@ -38,8 +40,10 @@ Result<uint64_t> Checkpointer::Run(uint64_t to) {
   meta.applied = fold.last_frame();
   meta.time = fold.last_time();
   meta.wall = clock_->Wall();
-  meta.next_sequence = std::max(meta.next_sequence, fold.next_sequence());
+  if (!CanaryIs("reuse_ids"))
+    meta.next_sequence = std::max(meta.next_sequence, fold.next_sequence());
   meta.term = journal_->term();
+  if (CanaryIs("trim_too_early")) TREADLE_RETURN_IF_ERROR(journal_->Trim(meta.applied));
   const Status written = Write(fold.Take(transaction_bytes_), meta);
   if (!written.ok()) {
     // A part of it is in the store now: what begins in these frames may be there.

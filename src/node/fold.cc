@@ -5,6 +5,8 @@
 #include <utility>
 #include <variant>
 
+#include "base/canary.h"
+
 namespace treadle {
 namespace {
 
@@ -53,13 +55,13 @@ void Fold::Note(const TaskIsNew& effect) {
 void Fold::Note(const TaskIsNow& effect) {
   TaskChange& change = tasks_[effect.image.id.packed];
   TaskRecord& now = change.now;
-  NotePlace(effect.image, &change);
+  if (!CanaryIs("old_place_left_behind")) NotePlace(effect.image, &change);
   now.image = effect.image;
   // The store keeps who ran the last attempt of a task that ended.
   if (effect.holder || !IsTerminal(effect.image.state)) now.holder = effect.holder;
   if (effect.error) now.error = effect.error;
   if (effect.result) now.result = effect.result;
-  if (effect.body) now.body = effect.body;
+  if (effect.body && !CanaryIs("edit_lost_at_checkpoint")) now.body = effect.body;
   if (effect.terms) now.terms = effect.terms;
   if (effect.trail) Note(*effect.trail, &change);
   if (effect.left && !IsTerminal(effect.left->state))
@@ -92,10 +94,13 @@ void Fold::Note(const TaskIsGone& effect) {
   image.priority = effect.place.priority;
   image.state = effect.place.state;
   image.ordinal = effect.place.ordinal;
-  change.is_gone = true;
+  change.is_gone = !CanaryIs("deleted_comes_back");
 }
 
-void Fold::Note(const KeyIsNow& effect) { keys_[effect.id] = {effect, false}; }
+void Fold::Note(const KeyIsNow& effect) {
+  if (CanaryIs("drop_keys_at_checkpoint")) return;
+  keys_[effect.id] = {effect, false};
+}
 
 void Fold::Note(const KeyIsGone& effect) { keys_[effect.id].gone = true; }
 

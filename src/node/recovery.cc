@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "base/canary.h"
+
 namespace treadle {
 namespace {
 
@@ -79,7 +81,9 @@ Result<Recovered> Recover(ShardId shard, Journal* journal, Store* store, WallTim
   ShardTime time = meta.time;
   if (journal->recovered_sequence() > meta.applied) {
     TREADLE_RETURN_IF_ERROR(journal->Read(
-        meta.applied + 1, journal->recovered_sequence(), [&](const Frame& frame) -> Status {
+        meta.applied + 1,
+        journal->recovered_sequence() - (CanaryIs("forget_last_frame_at_recovery") ? 1 : 0),
+        [&](const Frame& frame) -> Status {
           if (frame.time < time)
             return {Code::kDataLoss,
                     "shard time goes backward in frame " + std::to_string(frame.sequence)};
@@ -87,6 +91,11 @@ Result<Recovered> Recover(ShardId shard, Journal* journal, Store* store, WallTim
           ++recovered.replayed;
           return recovered.engine->Replay(frame.sequence, frame.time, frame.effects);
         }));
+    if (CanaryIs("replay_twice"))
+      TREADLE_RETURN_IF_ERROR(
+          journal->Read(meta.applied + 1, meta.applied + 1, [&](const Frame& f) {
+            return recovered.engine->Replay(journal->recovered_sequence(), time, f.effects);
+          }));
   }
   // The store's wall time belongs to its shard time; a store that was never written has none.
   if (meta.wall.ms != 0) {
@@ -95,7 +104,7 @@ Result<Recovered> Recover(ShardId shard, Journal* journal, Store* store, WallTim
   }
   recovered.now = time;
   state->BeginFrame(state->frame(), time);
-  state->RenewAllLeases();
+  if (!CanaryIs("forget_lease_at_recovery")) state->RenewAllLeases();
   state->TakeTouchedQueues();
   return recovered;
 }

@@ -3,6 +3,7 @@
 #include <iterator>
 #include <string_view>
 
+#include "base/canary.h"
 #include "base/hash.h"
 
 namespace treadle {
@@ -307,7 +308,9 @@ Status PrepareSchema(Connection* db, uint64_t identity) {
 Status Configure(Connection* db, int cache_kib) {
   db->KeepLogBelow(kLogBytes / kPageBytes);
   return db->Execute(
-      "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;"
+      std::string(CanaryIs("checkpoint_without_sync") ? "PRAGMA synchronous = OFF;"
+                                                      : "PRAGMA synchronous = FULL;") +
+      "PRAGMA temp_store = MEMORY;"
       "PRAGMA secure_delete = FAST; PRAGMA trusted_schema = OFF;"
       "PRAGMA journal_size_limit = " +
       std::to_string(kLogBytes) + "; PRAGMA cache_size = -" + std::to_string(cache_kib));

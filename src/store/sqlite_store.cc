@@ -1,5 +1,6 @@
 #include "store/sqlite_store.h"
 
+#include "base/canary.h"
 #include "store/log_durability.h"
 #include "store/scanner.h"
 #include "store/schema.h"
@@ -29,7 +30,8 @@ Result<StoreMeta> ReadMetaOf(Connection* db) {
 }
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::Open(const SqliteStoreOptions& options) {
-  TREADLE_RETURN_IF_ERROR(MakeLogDurable(options.path, options.vfs));
+  if (!CanaryIs("log_not_rewritten_on_open"))
+    TREADLE_RETURN_IF_ERROR(MakeLogDurable(options.path, options.vfs));
   TREADLE_ASSIGN_OR_RETURN(auto writing, Connection::Open(options.path, options.vfs));
   TREADLE_RETURN_IF_ERROR(PrepareSchema(writing.get(), options.identity));
   TREADLE_RETURN_IF_ERROR(Configure(writing.get(), kWriterCacheKib));
