@@ -1,104 +1,309 @@
 #include "sim/history.h"
 
-namespace treadle::sim {
+#include <algorithm>
+#include <numeric>
 
+namespace treadle::sim {
 namespace {
 
-// Shard time stands still from the last frame that a checkpoint took to the checkpoint's end, if
-// the server dies then; a run has a dozen deaths.
-constexpr int64_t kStandsStillMs = 5'000;
+using Kind = TaskCommand::Kind;
+
 // A lease whose answer was lost is given again to the same exchange, as long as it lasts.
-constexpr int64_t kGivenAgainMs = 30'000;
+constexpr int64_t kGivenAgainMs = 60'000;
+// Timers run late by this much at most, stalls of the disk among it.
+constexpr int64_t kLateMs = 30'000;
+constexpr size_t kViolationsMax = 20;  // of a run; more say nothing new
 
 }  // namespace
 
-void History::Accepted(const NewTask& task, TaskId id, int64_t now_ms) {
+void History::Violation(const std::string& what) {
+  scheduler_->Trace("violation: " + what);
+  if (violations_.size() < kViolationsMax) violations_.push_back(what);
+}
+
+History::Moment History::Now() const {
+  return {scheduler_->MonotonicMs(), forward_ms_, lag_ms_, scheduler_->wall_steps(),
+          scheduler_->Wall()};
+}
+
+void History::ShardTimeMoved(int64_t by_ms) {
+  forward_ms_ += std::max<int64_t>(by_ms, 0);
+  lag_ms_ += std::max<int64_t>(-by_ms, 0);
+}
+
+void History::Accepted(const NewTask& task, const EnqueueReply::Task& answer, const Moment& asked) {
+  const TaskId id = answer.id;
   const std::string& key = task.body->idempotency_key;
-  const auto [it, is_new] = accepted_.emplace(key, id);
-  if (!is_new && it->second != id)
-    Violation("key " + key + " admitted two tasks: " + it->second.ToString() + " and " +
-              id.ToString());
-  payloads_[id].insert(task.body->payload);
+  const Moment now = Now();
+  if (task.unique == Unique::kNo && task.on_duplicate == OnDuplicate::kReturn) {
+    const auto [it, is_first] = keys_.try_emplace(key, Key{id, asked, task.idempotency_window_ms});
+    Key& before = it->second;
+    const bool is_within =
+        before.window_ms == 0 ||
+        now.ms + now.forward_ms < before.asked.ms + before.asked.forward_ms + before.window_ms;
+    if (!is_first && before.task != id && is_within && !tasks_[before.task].may_be_deleted)
+      Violation("key " + key + " admitted two tasks: " + before.task.ToString() + " and " +
+                id.ToString());
+    if (before.task != id) before = {id, asked, task.idempotency_window_ms};
+    const auto [owner, is_new] = key_of_.emplace(id, key);
+    if (owner->second != key)
+      Violation("keys " + key + " and " + owner->second + " were both answered with " +
+                id.ToString());
+  }
+  Known& known = tasks_[id];
+  if (known.accepted) return;
+  known.accepted = true;
+  known.queue = task.queue;
+  known.accepted_at = now;
+  known.payloads.insert(task.body->payload);
+  known.all_payloads.insert(task.body->payload);
+  accepted_.push_back(id);
+  const QueueRules& rules = rules_[task.queue];
+  known.may_be_cancelled |= rules.sheds;
+  known.may_be_forgotten |= rules.forgets;
+  known.may_be_deleted |= task.on_duplicate == OnDuplicate::kReplace;
+  if (task.unique == Unique::kDone) {
+    known.unique_key = key;
+    by_unique_key_[key].insert(id);
+  }
   // It was accepted before this answer came, so it runs out of time no later than this.
-  if (task.expires_ms > 0) expires_ms_.emplace(id, now_ms + task.expires_ms + kGivenAgainMs);
-  if (task.deadline_ms > 0) deadline_ms_.emplace(id, now_ms + task.deadline_ms);
+  known.may_expire = task.expires_ms > 0;
+  if (task.expires_ms > 0) known.last_lease_ms = now.ms + task.expires_ms + kGivenAgainMs;
+  if (task.deadline_ms > 0)
+    known.last_lease_ms =
+        std::min(known.last_lease_ms.value_or(INT64_MAX), now.ms + task.deadline_ms);
+  if (answer.duplicate) return;  // it was asked for earlier than we may know
+  known.run_at = task.run_at;
+  if (task.delay_ms > 0) known.not_before = NotBefore{asked, task.delay_ms, true, 0};
 }
 
-void History::Leased(const treadle::Leased& lease, int64_t now_ms) {
-  ++leases_;
-  const TaskId id = lease.token.task;
-  for (const auto* limits : {&expires_ms_, &deadline_ms_})
-    if (const auto limit = limits->find(id); limit != limits->end() &&
-                                             now_ms > limit->second + kStandsStillMs &&
-                                             !may_be_redriven_.contains(id))
-      Violation(id.ToString() + " was leased after its time was over");
-  if (completed_.contains(id))
-    Violation(id.ToString() + " was leased again after its completion was acknowledged");
+bool History::IsStillValid(const Known::Lease& lease) const {
+  const int64_t ahead = forward_ms_ - lease.asked.forward_ms;
+  return scheduler_->MonotonicMs() < std::min(lease.valid_until_ms, lease.revoked_ms - ahead);
+}
+
+void History::CheckTime(const Token& token, const Known& task) {
+  const std::string id = token.task.ToString();
+  const int64_t now_ms = scheduler_->MonotonicMs();
+  if (task.last_lease_ms && !task.may_be_redriven &&
+      now_ms > *task.last_lease_ms + (lag_ms_ - task.accepted_at.lag_ms) + kLateMs)
+    Violation(id + " was leased after its time was over");
+  if (task.may_be_run_early || any_may_run_early_ || task.may_be_redriven) return;
+  if (scheduler_->LatestWall() < task.run_at) Violation(id + " was leased before its time");
+  const auto& wait = task.not_before;
+  if (!wait || token.attempt <= wait->attempt) return;
+  if (wait->by_wall && scheduler_->wall_steps() != wait->asked.wall_steps) return;
+  const int64_t ahead = wait->by_wall ? 0 : forward_ms_ - wait->asked.forward_ms;
+  const int64_t early_ms = wait->asked.ms + wait->delay_ms - ahead - now_ms;
+  if (early_ms > 0)
+    Violation(id + " was leased " + std::to_string(early_ms) + " ms before its time");
+}
+
+void History::CheckNobodyElseHolds(const Token& token, const Known& task, const Moment& asked) {
+  if (task.may_be_cancelled || task.may_be_redriven || task.may_be_deleted) return;
+  for (const auto& [held, lease] : task.leases)
+    if (held.attempt < token.attempt && IsStillValid(lease))
+      Violation(token.ToString() + " was leased while the lease " + held.ToString() + " is valid");
+  CheckUniqueKey(token.task, task, asked);
+}
+
+void History::CheckUniqueKey(TaskId id, const Known& task, const Moment& asked) {
+  if (task.unique_key.empty()) return;
+  for (const TaskId other : by_unique_key_[task.unique_key]) {
+    const Known& twin = tasks_[other];
+    if (other == id || twin.may_be_redriven || twin.may_be_cancelled) continue;
+    for (const auto& [held, lease] : twin.leases)
+      if (lease.told_ms < asked.ms && IsStillValid(lease))
+        Violation(id.ToString() + " and " + other.ToString() + " of the unique key " +
+                  task.unique_key + " run at once");
+  }
+}
+
+void History::CheckMayBeLeased(const treadle::Leased& lease, const Known& task,
+                               const Moment& asked) {
+  const std::string id = lease.token.task.ToString();
+  const auto was = [&](const std::optional<int64_t>& ms) { return ms && *ms < asked.ms; };
   if (lease.attempt > lease.max_attempts)
-    Violation(id.ToString() + " is in attempt " + std::to_string(lease.attempt) + " of " +
+    Violation(id + " is in attempt " + std::to_string(lease.attempt) + " of " +
               std::to_string(lease.max_attempts));
-  uint32_t& newest = newest_attempt_[id];
-  if (lease.token.attempt > newest) newest = lease.token.attempt;
-  if (cancelled_.contains(id)) Violation(id.ToString() + " was leased after it was cancelled");
-  if (deleted_.contains(id)) Violation(id.ToString() + " was leased after it was deleted");
-  if (const auto it = payloads_.find(id);
-      it != payloads_.end() && (lease.body == nullptr || !it->second.contains(lease.body->payload)))
-    Violation(id.ToString() + " was leased with another payload than it was given");
+  if (was(task.completed_ms))
+    Violation(id + " was leased again after its completion was acknowledged");
+  if (was(task.cancelled_ms)) Violation(id + " was leased after it was cancelled");
+  if (was(task.deleted_ms)) Violation(id + " was leased after it was deleted");
+  if (was(task.cancel_requested_ms) && !task.leases.contains(lease.token))
+    Violation(id + " was leased again, although it was to be cancelled");
+  const auto& payloads = task.payload_ms < asked.ms ? task.payloads : task.all_payloads;
+  if (task.accepted && (lease.body == nullptr || !payloads.contains(lease.body->payload)))
+    Violation(id + " was leased with another payload than it was given");
+  if (const auto paused = paused_.find(lease.queue);
+      paused != paused_.end() && asked.ms > paused->second.ms)
+    Violation(id + " was leased while its queue is paused");
 }
 
-void History::Reported(const Report& report, const Status& status) {
-  if (!status.ok() || report.kind != Report::Kind::kCompleted) return;
-  const auto [it, is_new] = completed_.emplace(report.token.task, report.token);
-  if (!is_new && it->second != report.token)
-    Violation(report.token.task.ToString() + " was completed by two tokens: " +
-              it->second.ToString() + " and " + report.token.ToString());
+void History::Leased(const treadle::Leased& lease, const Moment& asked) {
+  ++leases_;
+  Known& task = tasks_[lease.token.task];
+  CheckTime(lease.token, task);
+  CheckNobodyElseHolds(lease.token, task, asked);
+  CheckMayBeLeased(lease, task, asked);
+  task.newest_attempt = std::max(task.newest_attempt, lease.token.attempt);
+  task.leases[lease.token] = {asked, scheduler_->MonotonicMs(), lease.lease_ms,
+                              asked.ms + lease.lease_ms, asked.ms + lease.timeout_ms};
+}
+
+void History::Renewed(const Token& token, const Moment& asked) {
+  auto& leases = tasks_[token.task].leases;
+  const auto lease = leases.find(token);
+  if (lease == leases.end()) return;
+  lease->second.valid_until_ms =
+      std::max(lease->second.valid_until_ms, asked.ms + lease->second.lease_ms);
+}
+
+void History::Lost(const Token& token) { tasks_[token.task].leases.erase(token); }
+
+void History::Reporting(const Report& report) {
+  Known& task = tasks_[report.token.task];
+  if (report.kind == Report::Kind::kDiscarded) task.may_be_cancelled = true;
+  Lost(report.token);
+}
+
+void History::Reported(const Report& report, const Status& status, const Moment& asked) {
+  if (!status.ok()) return;
+  const TaskId id = report.token.task;
+  Known& task = tasks_[id];
+  // The same report again is taken for taken: what counts is when it came first.
+  const bool is_first = !task.not_before || task.not_before->attempt < report.token.attempt;
+  if (report.delay_ms && is_first)
+    task.not_before = NotBefore{asked, *report.delay_ms, report.kind == Report::Kind::kSnoozed,
+                                report.token.attempt};
+  if (report.kind != Report::Kind::kCompleted) return;
+  if (!task.completed) ++completions_;
+  if (task.completed && *task.completed != report.token)
+    Violation(id.ToString() + " was completed by two tokens: " + task.completed->ToString() +
+              " and " + report.token.ToString());
+  task.completed = report.token;
+  if (!task.completed_ms) task.completed_ms = scheduler_->MonotonicMs();
 }
 
 void History::Asked(const TaskCommand& command) {
-  if (command.kind == TaskCommand::Kind::kCancel) may_be_cancelled_.insert(command.id);
-  if (command.kind == TaskCommand::Kind::kDelete) may_be_deleted_.insert(command.id);
-  if (command.kind == TaskCommand::Kind::kRedrive) {
-    cancelled_.erase(command.id);
-    may_be_redriven_.insert(command.id);
+  Known& task = tasks_[command.id];
+  if (command.kind == Kind::kCancel) task.may_be_cancelled = true;
+  if (command.kind == Kind::kDelete) task.may_be_deleted = true;
+  if (command.kind == Kind::kRunNow || command.edit.has_time()) task.may_be_run_early = true;
+  if (command.kind == Kind::kRedrive) {
+    task.cancelled_ms.reset();
+    task.cancel_requested_ms.reset();
+    task.may_be_redriven = true;
+    task.ended.reset();
   }
-  if (command.edit.payload) payloads_[command.id].insert(command.edit.payload->payload);
+  if (!command.edit.payload) return;
+  task.payloads.insert(command.edit.payload->payload);
+  task.all_payloads.insert(command.edit.payload->payload);
 }
 
 void History::Answered(const TaskCommand& command, const Result<TaskStanding>& answer) {
+  const TaskId id = command.id;
+  Known& task = tasks_[id];
   if (!answer.ok()) {
-    if (answer.status().code() == Code::kNotFound && !may_be_deleted_.contains(command.id))
-      Violation(command.id.ToString() +
-                " was accepted and is not found: " + answer.status().message());
+    if (answer.status().code() == Code::kNotFound && !task.may_be_deleted && !task.may_be_forgotten)
+      Violation(id.ToString() + " was accepted and is not found: " + answer.status().message());
     return;
   }
-  if (deleted_.contains(command.id))
-    Violation(command.id.ToString() + " was deleted and answers to a command");
-  if (answer->state == TaskState::kCancelled && command.kind == TaskCommand::Kind::kCancel)
-    cancelled_.insert(command.id);
-  if (command.kind == TaskCommand::Kind::kDelete) deleted_.insert(command.id);
+  const int64_t now_ms = scheduler_->MonotonicMs();
+  if (task.deleted_ms) Violation(id.ToString() + " was deleted and answers to a command");
+  if (command.kind == Kind::kCancel && answer->state == TaskState::kCancelled)
+    task.cancelled_ms = now_ms;
+  if (command.kind == Kind::kCancel && answer->cancel_requested) task.cancel_requested_ms = now_ms;
+  if (command.kind == Kind::kDelete) task.deleted_ms = now_ms;
+  if (!command.edit.payload) return;
   // Whatever it was before, from now on it is this.
-  if (command.edit.payload) payloads_[command.id] = {command.edit.payload->payload};
+  task.payloads = {command.edit.payload->payload};
+  task.payload_ms = now_ms;
 }
 
-void History::Ended(const std::string& key, const Result<TaskView>& view) {
-  const TaskId id = accepted_.at(key);
-  if (view.ok() && deleted_.contains(id)) Violation(id.ToString() + " was deleted and is there");
-  if (view.status().code() == Code::kNotFound && may_be_deleted_.contains(id)) return;
-  if (!view.ok())
-    return Violation(id.ToString() + " was accepted and is lost: " + view.status().message());
+void History::PauseAsked(const std::string& queue, bool paused) {
+  if (!paused) paused_.erase(queue);
+}
+
+void History::PauseAnswered(const std::string& queue, bool paused) {
+  if (paused) paused_.emplace(queue, Now());
+}
+
+History::Told History::Asking(TaskId id) {
+  const Known& task = tasks_[id];
+  return {Now(), task.newest_attempt, task.ended};
+}
+
+void History::Seen(TaskId id, const Told& told, const Result<TaskView>& view) {
+  Known& task = tasks_[id];
+  if (view.status().code() == Code::kUnavailable) return;  // the server is stopping
+  if (!view.ok()) {
+    const bool may_be_gone = task.may_be_deleted || task.may_be_forgotten;
+    if (view.status().code() != Code::kNotFound || !may_be_gone)
+      Violation(id.ToString() + " was accepted and is lost: " + view.status().message());
+    return;
+  }
   const TaskImage& image = view->task.image;
-  if (!IsTerminal(image.state)) Violation(id.ToString() + " never ended");
-  if (completed_.contains(id) && image.state != TaskState::kCompleted)
-    Violation(id.ToString() + " was completed, acknowledged, and is not completed");
-  if (image.state == TaskState::kExpired && !expires_ms_.contains(id))
-    Violation(id.ToString() + " has expired, and never was to");
-  if (image.state == TaskState::kCancelled && !may_be_cancelled_.contains(id))
-    Violation(id.ToString() + " is cancelled, and nobody asked for that");
-  if (cancelled_.contains(id) && image.state != TaskState::kCancelled)
-    Violation(id.ToString() + " was cancelled, acknowledged, and is not cancelled");
-  if (view->task.body == nullptr || !payloads_.at(id).contains(view->task.body->payload))
+  CheckState(id, task, told, image);
+  const auto& payloads = task.payload_ms < told.asked.ms ? task.payloads : task.all_payloads;
+  if (view->task.body == nullptr || !payloads.contains(view->task.body->payload))
     Violation(id.ToString() + " has another payload than it was given");
-  if (image.spent() > image.max_attempts) Violation(id.ToString() + " had too many attempts");
+  task.newest_attempt = std::max(task.newest_attempt, image.attempt);
+  if (IsTerminal(image.state) && !task.may_be_redriven) task.ended = image.state;
+}
+
+void History::CheckState(TaskId id, const Known& task, const Told& told, const TaskImage& image) {
+  const std::string name = id.ToString();
+  const auto was = [&](const std::optional<int64_t>& ms) { return ms && *ms < told.asked.ms; };
+  if (was(task.deleted_ms)) Violation(name + " was deleted and is there");
+  if (was(task.completed_ms) && image.state != TaskState::kCompleted)
+    Violation(name + " was completed, acknowledged, and is not completed");
+  if (was(task.cancelled_ms) && image.state != TaskState::kCancelled)
+    Violation(name + " was cancelled, acknowledged, and is not cancelled");
+  if (image.state == TaskState::kExpired && !task.may_expire)
+    Violation(name + " has expired, and never was to");
+  if (image.state == TaskState::kCancelled && !task.may_be_cancelled)
+    Violation(name + " is cancelled, and nobody asked for that");
+  if (was(task.cancel_requested_ms) && image.state != TaskState::kCompleted &&
+      image.state != TaskState::kCancelled && !image.cancel_requested)
+    Violation(name + " was to be cancelled, acknowledged, and goes on");
+  if (image.spent() > image.max_attempts) Violation(name + " had too many attempts");
+  if (image.attempt < told.attempt)
+    Violation(name + " was told to be in attempt " + std::to_string(told.attempt) + " and is in " +
+              std::to_string(image.attempt));
+  if (told.ended && *told.ended != image.state && !task.may_be_redriven)
+    Violation(name + " was told to be " + std::string(*TaskStateName(*told.ended)) + " and is " +
+              std::string(*TaskStateName(image.state)));
+}
+
+void History::SeenQueues(const std::vector<QueueView>& queues) {
+  for (const QueueView& queue : queues) {
+    const CountersAreNow& counters = queue.counters;
+    const uint64_t there = std::accumulate(queue.tasks.begin(), queue.tasks.end(), uint64_t{0});
+    const uint64_t gone =
+        std::accumulate(counters.removed.begin(), counters.removed.end(), uint64_t{0});
+    if (counters.accepted != there + gone)
+      Violation("queue " + queue.name + " accepted " + std::to_string(counters.accepted) +
+                " tasks, " + std::to_string(there) + " are there and " + std::to_string(gone) +
+                " were removed");
+    uint64_t& most = queue_accepted_[queue.name];
+    if (counters.accepted < most)
+      Violation("queue " + queue.name + " had accepted " + std::to_string(most) +
+                " tasks, and now " + std::to_string(counters.accepted));
+    most = std::max(most, counters.accepted);
+    uint64_t live = 0;
+    for (const TaskState state : kTaskStates)
+      if (!IsTerminal(state)) live += queue.tasks[static_cast<size_t>(state)];
+    const int64_t capacity = rules_[queue.name].capacity;
+    if (capacity != 0 && live > static_cast<uint64_t>(capacity))
+      Violation("queue " + queue.name + " holds " + std::to_string(live) + " of " +
+                std::to_string(capacity) + " tasks");
+  }
+}
+
+void History::Ended(TaskId id, const Told& told, const Result<TaskView>& view) {
+  Seen(id, told, view);
+  if (view.ok() && !IsTerminal(view->task.image.state)) Violation(id.ToString() + " never ended");
 }
 
 }  // namespace treadle::sim

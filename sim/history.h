@@ -1,54 +1,164 @@
-// History: what producers and workers were told, and the promises that it breaks or keeps. It knows
-// nothing of the inside of a node.
+// History: what producers, workers and operators were told, and the promises that it breaks or
+// keeps. It knows nothing of the inside of a node, but for one thing: how far shard time is from
+// the time by which all live, so that it can tell early from late.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "node/exchange.h"
+#include "sim/scheduler.h"
 
 namespace treadle::sim {
 
 class History {
  public:
-  /// An enqueue was acknowledged. `now_ms` is the time by which all live.
-  void Accepted(const NewTask& task, TaskId id, int64_t now_ms);
-  /// A worker was given a lease.
-  void Leased(const treadle::Leased& lease, int64_t now_ms);
-  /// A worker is about to report that it discards a task.
-  void Discarding(TaskId id) { may_be_cancelled_.insert(id); }
-  /// A worker's report was acknowledged.
-  void Reported(const Report& report, const Status& status);
-  /// Someone is about to ask this of a task; from now on it may happen at any time.
-  void Asked(const TaskCommand& command);
-  /// And was answered.
-  void Answered(const TaskCommand& command, const Result<TaskStanding>& answer);
-  /// At the end, when all is quiet: what a task turned out to be.
-  void Ended(const std::string& key, const Result<TaskView>& view);
+  explicit History(Scheduler* scheduler) : scheduler_(scheduler) {}
 
-  const std::map<std::string, TaskId>& accepted() const { return accepted_; }
+  /// A moment, by all the clocks that matter. Of a request: when it was first sent.
+  struct Moment {
+    int64_t ms = 0;          // the time by which all live
+    int64_t forward_ms = 0;  // how far shard time has jumped ahead of it, in all, so far
+    int64_t lag_ms = 0;      // and how far it was left behind
+    uint64_t wall_steps = 0;
+    WallTime wall;
+  };
+  Moment Now() const;
+
+  /// What may become of the tasks of a queue by its policy alone.
+  struct QueueRules {
+    bool sheds = false;
+    bool forgets = false;  // ended tasks do not stay
+    int64_t capacity = 0;  // tasks; 0: no bound
+  };
+  void Queue(const std::string& name, const QueueRules& rules) { rules_[name] = rules; }
+
+  // Tasks.
+
+  /// An enqueue, `asked` for the first time then, was acknowledged.
+  void Accepted(const NewTask& task, const EnqueueReply::Task& answer, const Moment& asked);
+  /// A worker was given a lease by an exchange that it `asked` for.
+  void Leased(const treadle::Leased& lease, const Moment& asked);
+  /// A worker's renewal was answered, and the lease is not lost.
+  void Renewed(const Token& token, const Moment& asked);
+  /// A worker is about to report this; from now on it may happen at any time.
+  void Reporting(const Report& report);
+  /// The report was answered; it was `asked` when an exchange carried it for the first time.
+  void Reported(const Report& report, const Status& status, const Moment& asked);
+  /// The worker knows that the lease is over, or does not care.
+  void Lost(const Token& token);
+
+  // By hand.
+
+  void Asked(const TaskCommand& command);
+  void Answered(const TaskCommand& command, const Result<TaskStanding>& answer);
+  /// Any task may be run before its time from now on.
+  void AnyMayRunEarly() { any_may_run_early_ = true; }
+  void PauseAsked(const std::string& queue, bool paused);
+  void PauseAnswered(const std::string& queue, bool paused);
+
+  // Questions. What was told before they were asked must show in the answer.
+
+  /// What was told of a task so far, to anyone.
+  struct Told {
+    Moment asked;
+    uint32_t attempt = 0;
+    std::optional<TaskState> ended;
+  };
+  Told Asking(TaskId id);
+  void Seen(TaskId id, const Told& told, const Result<TaskView>& view);
+  void SeenQueues(const std::vector<QueueView>& queues);
+  /// At the end, when all is quiet: what a task turned out to be.
+  void Ended(TaskId id, const Told& told, const Result<TaskView>& view);
+
+  /// The shard has recovered, and its time has moved by so much against that of all.
+  void ShardTimeMoved(int64_t by_ms);
+
+  /// Whether it was enqueued where only so many fit.
+  bool IsBounded(TaskId id) { return rules_[tasks_[id].queue].capacity > 0; }
+
+  /// All tasks that were acknowledged.
+  const std::vector<TaskId>& accepted() const { return accepted_; }
   const std::vector<std::string>& violations() const { return violations_; }
   uint64_t leases() const { return leases_; }
-  uint64_t completions() const { return completed_.size(); }
+  uint64_t completions() const { return completions_; }
+  void Violation(const std::string& what);
 
  private:
-  void Violation(const std::string& what) { violations_.push_back(what); }
+  struct NotBefore {
+    Moment asked;
+    int64_t delay_ms = 0;
+    bool by_wall = false;  // the wait is by the wall clock, which must not have been set since
+    uint32_t attempt = 0;  // leases of later attempts are meant
+  };
+  // What is known of a task.
+  struct Known {
+    bool accepted = false;
+    std::string queue;
+    std::string unique_key;              // no two tasks of it run at once
+    std::set<std::string> payloads;      // that it may have
+    std::set<std::string> all_payloads;  // that it ever may have had
+    int64_t payload_ms = 0;              // when `payloads` became fewer
+    // What somebody has asked for, ever; or what its queue may do.
+    bool may_be_cancelled = false;
+    bool may_be_deleted = false;
+    bool may_be_redriven = false;
+    bool may_be_run_early = false;
+    bool may_be_forgotten = false;
+    bool may_expire = false;
+    // When it was acknowledged, and nobody asked to redrive it since.
+    std::optional<int64_t> cancelled_ms;
+    std::optional<int64_t> cancel_requested_ms;  // while it ran
+    std::optional<int64_t> deleted_ms;
+    std::optional<int64_t> completed_ms;
+    // The last moment, by shard time, at which a lease may be given or arrive.
+    std::optional<int64_t> last_lease_ms;
+    Moment accepted_at;
+    WallTime run_at;
+    std::optional<NotBefore> not_before;
+    uint32_t newest_attempt = 0;     // told to anyone
+    std::optional<Token> completed;  // acknowledged
+    std::optional<TaskState> ended;  // told to anyone, and nobody asked to redrive it
+    struct Lease {
+      Moment asked;
+      int64_t told_ms;
+      int64_t lease_ms;
+      int64_t valid_until_ms;
+      int64_t revoked_ms;  // not valid longer, however often it is renewed
+    };
+    std::map<Token, Lease> leases;  // that someone holds and may count on
+  };
+  struct Key {
+    TaskId task;
+    Moment asked;
+    int64_t window_ms = 0;  // 0: as long as a run
+  };
 
-  std::map<std::string, TaskId> accepted_;            // by idempotency key
-  std::map<TaskId, std::set<std::string>> payloads_;  // that it may have
-  std::set<TaskId> may_be_cancelled_;                 // someone asked for it, ever
-  std::set<TaskId> may_be_deleted_;
-  std::set<TaskId> may_be_redriven_;
-  std::map<TaskId, int64_t> expires_ms_;  // the last moment at which a lease may arrive
-  std::map<TaskId, int64_t> deadline_ms_;
-  std::set<TaskId> cancelled_;                 // acknowledged, and nobody asked to redrive it since
-  std::set<TaskId> deleted_;                   // acknowledged
-  std::map<TaskId, uint32_t> newest_attempt_;  // of the leases that were delivered
-  std::map<TaskId, Token> completed_;          // acknowledged
+  void CheckTime(const Token& token, const Known& task);
+  void CheckNobodyElseHolds(const Token& token, const Known& task, const Moment& asked);
+  void CheckUniqueKey(TaskId id, const Known& task, const Moment& asked);
+  void CheckMayBeLeased(const treadle::Leased& lease, const Known& task, const Moment& asked);
+  void CheckState(TaskId id, const Known& task, const Told& told, const TaskImage& image);
+  bool IsStillValid(const Known::Lease& lease) const;
+
+  Scheduler* scheduler_;
+  int64_t forward_ms_ = 0;
+  int64_t lag_ms_ = 0;
+  bool any_may_run_early_ = false;
+  std::map<std::string, QueueRules> rules_;
+  std::map<TaskId, Known> tasks_;
+  std::vector<TaskId> accepted_;
+  std::map<std::string, Key> keys_;
+  std::map<TaskId, std::string> key_of_;
+  std::map<std::string, std::set<TaskId>> by_unique_key_;
+  std::map<std::string, Moment> paused_;  // acknowledged, and nobody asked to resume since
+  std::map<std::string, uint64_t> queue_accepted_;  // the most that anyone was told
   uint64_t leases_ = 0;
+  uint64_t completions_ = 0;
   std::vector<std::string> violations_;
 };
 

@@ -79,6 +79,12 @@ class NodeTest : public testing::Test {
     return *Await(answer, 120'000);
   }
 
+  void Do(const TaskCommand& command) {
+    std::optional<Result<TaskStanding>> answer;
+    server_.node()->Do(command, [&](const Result<TaskStanding>& reply) { answer = reply; });
+    EXPECT_TRUE(Await(answer)->ok());
+  }
+
   Result<ListReply> List() {
     std::optional<Result<ListReply>> answer;
     server_.node()->List({}, [&](Result<ListReply> reply) { answer = std::move(reply); });
@@ -153,6 +159,29 @@ TEST_F(NodeTest, AnUndeliveredAnswerThatWasAskedForAgainKeepsItsLeases) {
   EXPECT_TRUE((*Exchange(Completing(again.leases.at(0).token)))->reports.at(0).second.ok());
 }
 
+TEST_F(NodeTest, AnUndeliveredAnswerIsForgottenOnceTheWorkerAsksForMore) {
+  const TaskId id = EnqueueOne();
+  const ExchangeRequest request = Asking(1);
+  const ExchangeReply lost = **Exchange(request);
+  const Token token = (*Exchange(request))->leases.at(0).token;
+  EXPECT_TRUE(Exchange(Asking(0))->ok());
+  server_.node()->Undelivered(request.holder, lost);
+  EXPECT_EQ(Get(id)->task.image.state, TaskState::kRunning);
+  EXPECT_TRUE((*Exchange(Completing(token)))->reports.at(0).second.ok());
+}
+
+TEST_F(NodeTest, ACancelledTaskThatGetsAnotherPriorityStaysCancelledAfterACrash) {
+  const TaskId id = EnqueueOne();
+  EXPECT_TRUE(List().ok());  // asks for a checkpoint: the task waits in the store
+  Do({.kind = TaskCommand::Kind::kCancel, .id = id});
+  Do({.kind = TaskCommand::Kind::kEdit, .id = id, .edit = {.priority = 7}});
+  EXPECT_TRUE(List().ok());
+  Restart();
+  EXPECT_EQ(Get(id)->task.image.state, TaskState::kCancelled);
+  EXPECT_THAT((*Exchange(Asking(1)))->leases, IsEmpty());
+  server_.node()->engine_for_tests().state().CheckInvariants();
+}
+
 TEST_F(NodeTest, AnOlderExchangeOfAWorkerIsRefusedAndANewerOneEndsTheParkedOne) {
   std::optional<Result<ExchangeReply>> parked;
   const ExchangeRequest first = Asking(1, 30'000);
@@ -171,7 +200,7 @@ TEST_F(NodeTest, AWallClockThatJumpsExpiresNothingEarly) {
   task.expires_at = scheduler_.Wall() + 60'000;
   const TaskId id = (*Enqueue({task}))->tasks.at(0).id;
   for (const int64_t jump : {kYearMs, -kYearMs - kHourMs}) {
-    scheduler_.wall_offset_ms += jump;
+    scheduler_.StepWall(jump);
     Await(std::optional<int>(), 20'000);
     EXPECT_EQ(Get(id)->task.image.state, TaskState::kReady);
     EXPECT_TRUE((*Enqueue({task}))->tasks.at(0).duplicate) << "its key is within its window";
@@ -188,12 +217,12 @@ TEST_F(NodeTest, AStopMovesShardTimeByAtMostADay) {
   const std::vector<EnqueueReply::Task> ids = (*Enqueue({early, late}))->tasks;
   Await(std::optional<int>(), 5'000);  // a checkpoint notes the time
   server_.Crash();
-  scheduler_.wall_offset_ms += kYearMs;
+  scheduler_.StepWall(kYearMs);
   ASSERT_TRUE(*server_.Start());
   Await(std::optional<int>(), 1'000);
   EXPECT_EQ(Get(ids[0].id)->task.image.state, TaskState::kExpired);
   EXPECT_EQ(Get(ids[1].id)->task.image.state, TaskState::kReady);
-  scheduler_.wall_offset_ms -= 2 * kYearMs;
+  scheduler_.StepWall(-2 * kYearMs);
   Await(std::optional<int>(), kHourMs);
   EXPECT_EQ(Get(ids[1].id)->task.image.state, TaskState::kExpired);
 }
@@ -239,13 +268,53 @@ TEST_F(NodeTest, AFullDiskRefusesEnqueuesAndStillTakesCompletions) {
   server_.disk().SetCapacity(UINT64_MAX);
   Await(never, 2'000);
   EXPECT_TRUE(Enqueue({Task()})->ok());
-  EXPECT_EQ(server_.wrongly_stopped(), "");
+  EXPECT_EQ(server_.stopped(), "");
 }
 
 TEST_F(NodeTest, AFailedSyncStopsTheNodeAndNothingMoreIsTold) {
   server_.disk().FailNextSync();
   EXPECT_FALSE(Enqueue({Task()}).has_value());
-  EXPECT_NE(server_.wrongly_stopped(), "");
+  EXPECT_NE(server_.stopped(), "");
+}
+
+// The parameter is how many syncs go well before one fails.
+class NodeWithAFailedSync : public NodeTest, public testing::WithParamInterface<uint64_t> {
+ protected:
+  /// What makes all kinds of syncs: batches, checkpoints, and a disk that is full for a while.
+  void Work() {
+    std::optional<int> never;
+    for (int round = 0; round < 3 && server_.stopped().empty(); ++round) {
+      Enqueue({Task()});
+      Await(never, 500);
+      server_.disk().SetCapacity(round == 1 ? 0 : UINT64_MAX);
+      Await(never, 2'000);
+    }
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Syncs, NodeWithAFailedSync, testing::Range<uint64_t>(0, 24));
+
+TEST_P(NodeWithAFailedSync, ItStopsWhicheverSyncItWas) {
+  server_.disk().FailNextSync(GetParam());
+  Work();
+  EXPECT_EQ(server_.stopped().empty(), server_.disk().failed_syncs() == 0);
+}
+
+TEST_P(NodeWithAFailedSync, WhatItWasToldBeforeOutlivesARestartAndThenALossOfPower) {
+  const TaskId id = EnqueueOne();
+  server_.disk().FailNextSync(GetParam());
+  Work();
+  server_.disk().Soothe();
+  server_.disk().SetCapacity(UINT64_MAX);
+  server_.Crash(SimulatedServer::Death::kProcess);
+  ASSERT_TRUE(*server_.Start());
+  const TaskId later = EnqueueOne();
+  EXPECT_TRUE(List().ok());
+  server_.Crash(SimulatedServer::Death::kPower);
+  const Result<bool> started = server_.Start();
+  ASSERT_TRUE(started.ok()) << started.status().ToString();
+  EXPECT_TRUE(Get(id).ok());
+  EXPECT_TRUE(Get(later).ok());
 }
 
 // The parameter is the room that is left, in bytes: somewhere on the way from none to enough it

@@ -1,6 +1,5 @@
 #include "sim/operator.h"
 
-#include <iterator>
 #include <utility>
 
 namespace treadle::sim {
@@ -28,7 +27,8 @@ TaskEdit RandomEdit(SeededRandom* random) {
 }  // namespace
 
 void Operator::Later() {
-  lane_->PostAfter(static_cast<int64_t>(scheduler_->random.Below(400)), [this] { Act(); });
+  stage_.lane->PostAfter(static_cast<int64_t>(stage_.scheduler->random.Below(200)),
+                         [this] { Act(); });
 }
 
 void Operator::MakePeace() {
@@ -39,68 +39,147 @@ void Operator::MakePeace() {
 
 void Operator::Act() {
   if (peace_) return;
-  SeededRandom& random = scheduler_->random;
+  SeededRandom& random = stage_.scheduler->random;
   if (random.OneIn(8)) return SendPause(kQueueNames[random.Below(2)], random.OneIn(2));
+  if (random.OneIn(400)) return RunAllNow();
   ActOnATask();
 }
 
 void Operator::ActOnATask() {
-  SeededRandom& random = scheduler_->random;
-  const auto& accepted = history_->accepted();
+  SeededRandom& random = stage_.scheduler->random;
+  const auto& accepted = stage_.history->accepted();
   if (accepted.empty()) return Later();
   TaskCommand command;
   command.kind = static_cast<Kind>(random.Below(5));
-  command.id =
-      std::next(accepted.begin(), static_cast<int64_t>(random.Below(accepted.size())))->second;
+  // Often the same again: what one command leaves behind, the next may trip over.
+  if (last_ == TaskId{} || random.OneIn(2)) last_ = accepted[random.Below(accepted.size())];
+  command.id = last_;
+  // A redriven task comes back, full or not.
+  if (command.kind == Kind::kRedrive && stage_.history->IsBounded(command.id))
+    command.kind = Kind::kDelete;
   if (command.kind == Kind::kEdit) command.edit = RandomEdit(&random);
-  history_->Asked(command);
-  scheduler_->Trace("by hand", static_cast<uint64_t>(command.kind), command.id.packed);
+  stage_.history->Asked(command);
+  stage_.scheduler->Trace("by hand", static_cast<uint64_t>(command.kind), command.id.packed);
   SendTask(command);
+}
+
+// A bulk action ends with the server that runs it, so nobody waits for it.
+void Operator::RunAllNow() {
+  stage_.history->AnyMayRunEarly();
+  stage_.network->Send([](Node* node) {
+    BulkRequest request;
+    request.command.kind = Kind::kRunNow;
+    node->StartBulk(std::move(request), [](const Result<BulkView>&) {});
+  });
+  Later();
 }
 
 void Operator::SendTask(const TaskCommand& command) {
   const uint64_t round = ++round_;
-  network_->Send([this, round, command](Node* node) {
-    node->Do(command, [this, round, command](const Result<TaskStanding>& answer) {
-      network_->Deliver([this, round, command, answer] {
-        if (round == round_) OnTask(command, answer);
-      });
-    });
-  });
+  stage_.network->Send(
+      [this, round, command](Node* node) {
+        node->Do(command, [this, round, command](const Result<TaskStanding>& answer) {
+          stage_.network->Deliver(
+              [this, round, command, answer] {
+                if (round == round_) OnTask(command, answer);
+              },
+              Network::Care::kInOrder);
+        });
+      },
+      Network::Care::kInOrder);
   Expect(round, [this, command] { SendTask(command); });
 }
 
 void Operator::OnTask(const TaskCommand& command, const Result<TaskStanding>& answer) {
   ++round_;
-  history_->Answered(command, answer);
+  stage_.history->Answered(command, answer);
   Later();
 }
 
 void Operator::SendPause(const std::string& queue, bool paused) {
   const uint64_t round = ++round_;
-  scheduler_->Trace(paused ? "pause" : "resume");
-  network_->Send([this, round, queue, paused](Node* node) {
-    node->Pause(queue, paused, [this, round](const Result<QueueView>& view) {
-      if (view.ok()) scheduler_->Trace("paused", view->policy.paused);
-      network_->Deliver([this, round] {
-        if (round == round_) OnPaused();
-      });
-    });
-  });
+  stage_.scheduler->Trace(paused ? "pause" : "resume");
+  stage_.history->PauseAsked(queue, paused);
+  stage_.network->Send(
+      [this, round, queue, paused](Node* node) {
+        node->Pause(queue, paused, [this, round, queue, paused](const Result<QueueView>& view) {
+          if (view.ok()) stage_.scheduler->Trace("paused", view->policy.paused);
+          const bool done = view.ok();
+          stage_.network->Deliver(
+              [this, round, queue, paused, done] {
+                if (round == round_) OnPaused(queue, paused && done);
+              },
+              Network::Care::kInOrder);
+        });
+      },
+      Network::Care::kInOrder);
   Expect(round, [this, queue, paused] { SendPause(queue, paused); });
 }
 
-void Operator::OnPaused() {
+void Operator::OnPaused(const std::string& queue, bool paused) {
   ++round_;
+  stage_.history->PauseAnswered(queue, paused);
   if (!peace_) return Later();
   ++resumed_;
   if (!done()) SendPause(kQueueNames[resumed_], false);
 }
 
 void Operator::Expect(uint64_t round, std::function<void()> send) {
-  lane_->PostAfter(kAnswerTimeoutMs, [this, round, send = std::move(send)] {
+  stage_.lane->PostAfter(kAnswerTimeoutMs, [this, round, send = std::move(send)] {
     if (round == round_) send();
   });
+}
+
+void Observer::Later() {
+  stage_.lane->PostAfter(static_cast<int64_t>(stage_.scheduler->random.Below(200)),
+                         [this] { Look(); });
+}
+
+void Observer::Look() {
+  const uint64_t round = ++round_;
+  stage_.scheduler->random.OneIn(4) ? LookAtQueues() : LookAtTask();
+  stage_.lane->PostAfter(kAnswerTimeoutMs, [this, round] {
+    if (round == round_) Look();
+  });
+}
+
+bool Observer::Heard(uint64_t round) {
+  if (round != round_) return false;
+  ++round_;
+  Later();
+  return true;
+}
+
+void Observer::LookAtTask() {
+  const auto& accepted = stage_.history->accepted();
+  if (accepted.empty()) return;
+  const TaskId id = accepted[stage_.scheduler->random.Below(accepted.size())];
+  const History::Told told = stage_.history->Asking(id);
+  stage_.network->Send(
+      [this, id, told, round = round_](Node* node) {
+        node->Get(id, 0, [this, id, told, round](const Result<TaskView>& view) {
+          stage_.network->Deliver(
+              [this, id, told, round, view] {
+                if (Heard(round)) stage_.history->Seen(id, told, view);
+              },
+              Network::Care::kInOrder);
+        });
+      },
+      Network::Care::kInOrder);
+}
+
+void Observer::LookAtQueues() {
+  stage_.network->Send(
+      [this, round = round_](Node* node) {
+        node->Queues([this, round](const Result<std::vector<QueueView>>& queues) {
+          stage_.network->Deliver(
+              [this, round, queues] {
+                if (Heard(round) && queues.ok()) stage_.history->SeenQueues(*queues);
+              },
+              Network::Care::kInOrder);
+        });
+      },
+      Network::Care::kInOrder);
 }
 
 }  // namespace treadle::sim

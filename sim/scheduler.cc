@@ -17,21 +17,36 @@ void Lane::PostAfter(int64_t delay_ms, std::function<void()> work) {
                                Scheduler::Delayed{this, std::move(work)});
 }
 
+void Lane::StallFor(int64_t ms) {
+  stalled_until_ms_ = std::max(stalled_until_ms_, scheduler_->now_ms_ + ms);
+  // Something must be due when the stall ends, or time would not move there.
+  scheduler_->delayed_.emplace(stalled_until_ms_, Scheduler::Delayed{this, [] {}});
+}
+
+void Scheduler::StepWall(int64_t by_ms) {
+  latest_wall_ = LatestWall();
+  ++wall_steps_;
+  wall_forward_ms_ += std::max<int64_t>(by_ms, 0);
+  wall_offset_ms_ += by_ms;
+}
+
 Lane* Scheduler::MakeLane() {
   lanes_.push_back(std::make_unique<Lane>(this, static_cast<uint32_t>(lanes_.size())));
   return lanes_.back().get();
 }
 
 bool Scheduler::Step() {
-  std::vector<Lane*> runnable;
+  runnable_.clear();
   for (const auto& lane : lanes_)
-    if (!lane->ready_.empty()) runnable.push_back(lane.get());
-  if (!runnable.empty()) {
-    Lane* lane = runnable[random.Below(runnable.size())];
+    if (!lane->ready_.empty() && lane->stalled_until_ms_ <= now_ms_)
+      runnable_.push_back(lane.get());
+  if (!runnable_.empty()) {
+    Lane* lane = runnable_[random.Below(runnable_.size())];
     const auto work = std::move(lane->ready_.front());
     lane->ready_.pop_front();
     ++steps_;
     Trace("run", lane->number_, static_cast<uint64_t>(now_ms_));
+    if (before_work) before_work(lane);
     work();
     return true;
   }

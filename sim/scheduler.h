@@ -5,6 +5,7 @@
 // Trace() folds every step into a hash.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -30,6 +31,8 @@ class Lane final : public Executor {
   void Post(std::function<void()> work) override;
   void PostAfter(int64_t delay_ms, std::function<void()> work) override;
   void Die() { dead_ = true, ready_.clear(); }
+  /// Nothing runs here for so long: what a slow disk does to whoever waits for it.
+  void StallFor(int64_t ms);
 
  private:
   friend class Scheduler;
@@ -37,6 +40,7 @@ class Lane final : public Executor {
   Scheduler* scheduler_;
   uint32_t number_;
   bool dead_ = false;
+  int64_t stalled_until_ms_ = 0;
   std::deque<std::function<void()>> ready_;
 };
 
@@ -51,16 +55,26 @@ class Scheduler final : public Clock {
   bool Step();
 
   // Clock.
-  WallTime Wall() override { return {1'700'000'000'000 + now_ms_ + wall_offset_ms}; }
+  WallTime Wall() override { return {1'700'000'000'000 + now_ms_ + wall_offset_ms_}; }
   int64_t MonotonicMs() override { return now_ms_; }
+
+  /// The wall clock is set to another time.
+  void StepWall(int64_t by_ms);
+  uint64_t wall_steps() const { return wall_steps_; }
+  /// By how much it was set forward in all.
+  int64_t wall_forward_ms() const { return wall_forward_ms_; }
+  /// The latest time that it ever showed.
+  WallTime LatestWall() { return std::max(latest_wall_, Wall()); }
 
   /// Folds something that happened into the trace.
   void Trace(std::string_view what, uint64_t a = 0, uint64_t b = 0);
   uint64_t trace_hash() const { return trace_; }
   uint64_t steps() const { return steps_; }
 
+  /// Before each piece of work: the lane on which it runs. May be empty.
+  std::function<void(const Lane*)> before_work;
+
   SeededRandom random;
-  int64_t wall_offset_ms = 0;
   bool print_trace = false;
 
  private:
@@ -71,9 +85,14 @@ class Scheduler final : public Clock {
   };
 
   int64_t now_ms_ = 0;
+  int64_t wall_offset_ms_ = 0;
+  WallTime latest_wall_;
+  uint64_t wall_steps_ = 0;
+  int64_t wall_forward_ms_ = 0;
   uint64_t steps_ = 0;
   uint64_t trace_ = 0;
   std::vector<std::unique_ptr<Lane>> lanes_;
+  std::vector<Lane*> runnable_;  // reused, so that a step does not allocate
   std::multimap<int64_t, Delayed> delayed_;
 };
 

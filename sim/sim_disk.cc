@@ -26,7 +26,10 @@ class SimFile final : public File {
     if (!alive()) return disk_->Dead(path_);
     const std::string& content = inode_->now;
     if (offset >= content.size()) return size_t{0};
-    return content.copy(out, size, offset);
+    const size_t got = content.copy(out, size, offset);
+    if (disk_->misread_in_ > 0 && path_.ends_with(".seg"))
+      disk_->Misread(*inode_, offset, out, got);
+    return got;
   }
 
   // As on a real disk, what still fits is written before a write fails.
@@ -35,6 +38,8 @@ class SimFile final : public File {
     if (size > 0 || data.empty())
       TREADLE_RETURN_IF_ERROR(Change({false, offset, std::string(data.substr(0, size))}));
     if (size == data.size()) return {};
+    ++disk_->insults_;
+    disk_->Count(Fault::kDiskFull);
     return {Code::kResourceExhausted, "cannot write " + path_ + ": No space left on device"};
   }
 
@@ -43,7 +48,7 @@ class SimFile final : public File {
   Status Sync() override {
     bool dies = false;
     TREADLE_RETURN_IF_ERROR(Begin(&dies));
-    if (std::exchange(disk_->fail_next_sync_, false)) {
+    if (disk_->FailsSync()) {
       disk_->Survive(inode_.get(), SimDisk::Fate::kByChance);
       return {Code::kUnavailable, "cannot sync " + path_ + ": Input/output error"};
     }
@@ -68,6 +73,8 @@ class SimFile final : public File {
     bool dies = false;
     TREADLE_RETURN_IF_ERROR(Begin(&dies));
     SimDisk::Apply(change, &inode_->now);
+    if (!change.truncates)
+      inode_->second_last_write = std::exchange(inode_->last_write, change.offset);
     inode_->pending.push_back(std::move(change));
     return dies ? disk_->Dead(path_) : Status();
   }
@@ -129,17 +136,44 @@ uint64_t SimDisk::Fitting(const Inode& inode, uint64_t offset, uint64_t size) co
 }
 
 void SimDisk::Survive(Inode* inode, Fate fate) {
+  bool one_is_missing = false;
   for (Change& change : inode->pending) {
-    if (fate == Fate::kNothing || (fate == Fate::kByChance && random_.OneIn(2))) continue;
+    if (fate == Fate::kNothing || (fate == Fate::kByChance && random_.OneIn(2))) {
+      one_is_missing = true;
+      continue;
+    }
+    if (fate == Fate::kByChance && one_is_missing) Count(Fault::kWriteReordered);
     if (fate == Fate::kByChance && random_.OneIn(3)) Tear(&change);
     Apply(change, &inode->durable);
   }
   inode->pending.clear();
 }
 
+void SimDisk::Count(Fault fault) {
+  if (faults_ != nullptr) faults_->Count(fault);
+}
+
+bool SimDisk::FailsSync() {
+  if (fail_sync_in_ == 0 || --fail_sync_in_ > 0) return false;
+  ++insults_;
+  ++failed_syncs_;
+  Count(Fault::kSyncFailure);
+  return true;
+}
+
+void SimDisk::Misread(const Inode& inode, uint64_t offset, char* out, size_t size) {
+  const uint64_t end = std::min({inode.last_write, inode.second_last_write, offset + size});
+  if (end <= offset || --misread_in_ > 0) return;
+  ++insults_;
+  Count(Fault::kBitFlip);
+  char& byte = out[random_.Below(end - offset)];
+  byte = static_cast<char>(byte ^ (1 << random_.Below(8)));
+}
+
 // Only what lies before some boundary of the disk's sectors arrives, perhaps nothing.
 void SimDisk::Tear(Change* change) {
   if (change->truncates) return;
+  Count(Fault::kWriteTorn);
   const uint64_t first = change->offset / kSectorBytes;
   const uint64_t last = (change->offset + change->data.size()) / kSectorBytes;
   const uint64_t end = (first + random_.Below(last - first + 1)) * kSectorBytes;
@@ -155,10 +189,12 @@ void SimDisk::Restart() {
   pending_.clear();
   names_ = durable_names_;
   for (auto& [name, inode] : names_) {
+    if (!inode->pending.empty() && fate != Fate::kByChance)
+      Count(fate == Fate::kAll ? Fault::kWriteKept : Fault::kWriteLost);
     Survive(inode.get(), fate);
     inode->now = inode->durable;
   }
-  fail_next_sync_ = false;
+  fail_sync_in_ = misread_in_ = 0;
   RestartProcess();
 }
 
@@ -237,7 +273,7 @@ Status SimDisk::Remove(const std::string& path) {
 Status SimDisk::SyncDirectory(const std::string& path) {
   bool dies = false;
   TREADLE_RETURN_IF_ERROR(Begin(path, &dies));
-  if (std::exchange(fail_next_sync_, false))
+  if (FailsSync())
     return {Code::kUnavailable, "cannot sync directory " + path + ": Input/output error"};
   if (dies && random_.OneIn(2)) return Dead(path);
   std::vector<DirectoryChange> others;

@@ -6,9 +6,9 @@
 // 512-byte sector of the file; of the directories a prefix of the changes survives, as with a file
 // system that journals them. Directories themselves are durable at once.
 //
-// It can die at any single operation, fill up, fail a sync and flip bits. The same seed and calls
-// give the same disk. One thread at a time. Locks and handles from before a crash stay harmless;
-// all must be gone before the disk.
+// It can die at any single operation, fill up, fail a sync, flip bits and misread them. The same
+// seed and calls give the same disk. One thread at a time. Locks and handles from before a crash
+// stay harmless; all must be gone before the disk.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,7 @@
 
 #include "base/disk.h"
 #include "base/random.h"
+#include "sim/faults.h"
 
 namespace treadle::sim {
 
@@ -32,6 +33,8 @@ class SimDisk final : public Disk {
   void CrashAt(uint64_t n) { crash_at_ = operations_ + n; }
   void CancelCrash() { crash_at_ = 0; }
   bool dead() const { return dead_; }
+  /// It dies now.
+  void Die() { dead_ = true; }
   /// The machine crashes, if it has not done so, and comes back: only what survived is there, and
   /// all locks are free.
   void Restart();
@@ -45,9 +48,22 @@ class SimDisk final : public Disk {
   void SetCapacity(uint64_t bytes) { capacity_ = bytes; }
   /// Bytes of all files.
   uint64_t used() const;
-  /// The next sync of a file or directory fails. What was pending in the file can still be read,
-  /// but no later sync will make it durable: it has reached the disk by now, or never will.
-  void FailNextSync() { fail_next_sync_ = true; }
+  /// The next sync of a file or directory fails, or the one that comes after so many. What was
+  /// pending in the file can still be read, but no later sync will make it durable: it has reached
+  /// the disk by now, or never will.
+  void FailNextSync(uint64_t after = 0) { fail_sync_in_ = after + 1; }
+  /// The next read of a segment of the journal that can hurt has one bit wrong, or the one that
+  /// comes after so many; what is on the disk is well. Spares the last two writes of each file: a
+  /// wrong bit in a frame that no later one speaks of cannot be told from a torn end.
+  void MisreadNext(uint64_t after = 0) { misread_in_ = after + 1; }
+  /// Nothing that was asked for and has not happened yet will.
+  void Soothe() { fail_sync_in_ = misread_in_ = 0, CancelCrash(); }
+  /// Counts what happens. Borrowed; null: nobody.
+  void CountIn(Faults* faults) { faults_ = faults; }
+  /// Syncs that failed, bits that were misread, and writes for which there was no room, so far:
+  /// reasons for a node to stop.
+  uint64_t insults() const { return insults_; }
+  uint64_t failed_syncs() const { return failed_syncs_; }
   /// Changes what is on disk, durably. The file must be there and hold that byte, synced.
   void FlipBit(const std::string& path, uint64_t byte, unsigned bit);
   /// The file ends at `size`, durably.
@@ -74,6 +90,8 @@ class SimDisk final : public Disk {
     std::string now;
     std::string durable;
     std::vector<Change> pending;
+    uint64_t last_write = 0;  // where the last one began, and the one before it
+    uint64_t second_last_write = 0;
   };
   using Names = std::map<std::string, std::shared_ptr<Inode>>;
   struct DirectoryChange {
@@ -92,6 +110,10 @@ class SimDisk final : public Disk {
   /// Decides what of a file's pending changes reaches the disk.
   void Survive(Inode* inode, Fate fate);
   void Tear(Change* change);
+  void Count(Fault fault);
+  /// Misreads one bit of what was read of `inode` at `offset`, if that is due and can hurt.
+  void Misread(const Inode& inode, uint64_t offset, char* out, size_t size);
+  bool FailsSync();
   /// How many of `size` bytes at `offset` there is room for.
   uint64_t Fitting(const Inode& inode, uint64_t offset, uint64_t size) const;
 
@@ -101,7 +123,11 @@ class SimDisk final : public Disk {
   uint64_t generation_ = 0;  // rises with each restart; older handles are dead
   uint64_t capacity_ = UINT64_MAX;
   bool dead_ = false;
-  bool fail_next_sync_ = false;
+  uint64_t fail_sync_in_ = 0;  // syncs; 0: none fails
+  uint64_t misread_in_ = 0;    // reads; 0: none is wrong
+  uint64_t insults_ = 0;
+  uint64_t failed_syncs_ = 0;
+  Faults* faults_ = nullptr;
   Names names_;
   Names durable_names_;
   std::vector<DirectoryChange> pending_;

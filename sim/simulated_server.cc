@@ -32,6 +32,9 @@ SimulatedServer::~SimulatedServer() { node_.reset(); }
 
 Result<bool> SimulatedServer::Start() {
   for (Lane*& lane : lanes_) lane = scheduler_->MakeLane();
+  stopped_.clear();
+  insults_at_start_ = disk_.insults();
+  ++incarnation_;
   const Status status = Open();
   if (status.ok()) return true;
   if (disk_.dead()) return false;
@@ -45,7 +48,7 @@ Status SimulatedServer::Open() {
       auto journal,
       FileJournal::Open(&disk_, &random_, {kDirectory + "/journal", uint64_t{128} << 10}));
   // Names of file systems are global to SQLite, and runs may follow each other in one process.
-  vfs_ = std::make_unique<SimVfs>(&disk_, "sim-" + std::to_string(++incarnation_), random_.Next());
+  vfs_ = std::make_unique<SimVfs>(&disk_, "sim-" + std::to_string(incarnation_), random_.Next());
   TREADLE_ASSIGN_OR_RETURN(storage.store, SqliteStore::Open({kDirectory + "/store.db",
                                                              journal->identity(), vfs_->name()}));
   TREADLE_RETURN_IF_ERROR(disk_.SyncDirectory(kDirectory));
@@ -59,7 +62,7 @@ Status SimulatedServer::Open() {
   environment.checkpoint = lanes_[2];
   environment.reader = lanes_[3];
   environment.on_fatal = [this](const Status& status) {
-    if (!disk_.dead()) wrongly_stopped_ = status.ToString();
+    if (!disk_.dead()) stopped_ = status.ToString();
   };
   environment.log = [this](const std::string& line) { scheduler_->Trace(line); };
   TREADLE_ASSIGN_OR_RETURN(node_, Node::Open(SmallNode(), environment, std::move(storage)));
@@ -67,12 +70,14 @@ Status SimulatedServer::Open() {
   return {};
 }
 
-void SimulatedServer::Crash() {
+void SimulatedServer::Crash(Death death) {
   for (Lane* lane : lanes_) lane->Die();
+  disk_.Die();  // what is torn down here would have had no time to write
   node_.reset();
   vfs_.reset();
-  // kill -9 leaves the page cache; a power failure does not.
-  random_.Next() % 2 == 0 ? disk_.RestartProcess() : disk_.Restart();
+  if (death == Death::kByChance) death = random_.OneIn(2) ? Death::kProcess : Death::kPower;
+  death == Death::kProcess ? disk_.RestartProcess() : disk_.Restart();
+  stopped_.clear();
   ++crashes_;
 }
 

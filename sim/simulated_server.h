@@ -8,6 +8,7 @@
 #include <string>
 
 #include "node/node.h"
+#include "sim/faults.h"
 #include "sim/scheduler.h"
 #include "sim/sim_disk.h"
 #include "sim/sim_vfs.h"
@@ -21,17 +22,30 @@ class SimulatedServer {
   ~SimulatedServer();
 
   /// Opens the data directory and serves. False if the disk died meanwhile: then Crash() follows.
-  /// Any other refusal to open is an error: no fault of this simulation excuses it.
+  /// Any other refusal to open is an error.
   Result<bool> Start();
-  /// The process dies now; what was not synced may be lost.
-  void Crash();
+
+  enum class Death {
+    kProcess,  // what it wrote is there: kill -9 leaves the page cache
+    kPower,    // what was not synced may be lost
+    kByChance,
+  };
+  /// It dies now.
+  void Crash(Death death = Death::kByChance);
 
   /// Null while down. Answers of a node that has crashed since never come.
   Node* node() { return node_.get(); }
   SimDisk& disk() { return disk_; }
+  /// Rises with each Start().
+  uint64_t incarnation() const { return incarnation_; }
   uint64_t crashes() const { return crashes_; }
-  /// Why the node stopped itself although its disk was well; empty: it did not.
-  const std::string& wrongly_stopped() const { return wrongly_stopped_; }
+  /// Why the node stopped itself although its disk lives; empty: it did not.
+  const std::string& stopped() const { return stopped_; }
+  /// Since it was started the disk has done something that a node may stop for, or refuse to start.
+  bool has_reason_to_stop() const { return disk_.insults() != insults_at_start_; }
+
+  enum LaneName { kShardLane, kJournalLane, kCheckpointLane, kReaderLane, kLanes };
+  Lane* lane(LaneName name) { return lanes_[name]; }
 
  private:
   Status Open();
@@ -41,10 +55,11 @@ class SimulatedServer {
   SimDisk disk_;
   std::unique_ptr<SimVfs> vfs_;
   std::unique_ptr<Node> node_;
-  Lane* lanes_[4] = {};
+  Lane* lanes_[kLanes] = {};
   uint64_t crashes_ = 0;
   uint64_t incarnation_ = 0;
-  std::string wrongly_stopped_;
+  uint64_t insults_at_start_ = 0;
+  std::string stopped_;
 };
 
 }  // namespace treadle::sim

@@ -1,54 +1,73 @@
 #include "sim/world.h"
 
 #include <memory>
+#include <utility>
 
 #include "engine/engine.h"
-#include "sim/actors.h"
+#include "sim/chaos.h"
 #include "sim/history.h"
+#include "sim/keeper.h"
 #include "sim/operator.h"
 #include "sim/scheduler.h"
 #include "sim/simulated_server.h"
+#include "sim/worker.h"
 
 namespace treadle::sim {
 namespace {
 
-constexpr int64_t kPeaceLimitMs = 3'600'000;  // of virtual time in which all must have ended
+constexpr int64_t kFaultsLimitMs = 60'000;    // of virtual time, if the producers are not done
+constexpr int64_t kPeaceLimitMs = 3'600'000;  // in which all must have ended
 constexpr uint64_t kStepsMax = 3'000'000;     // a run that needs more hangs
+constexpr uint64_t kCheckEvery = 512;         // steps between looks inside the engine
+constexpr uint64_t kProbes = 24;              // tasks that are enqueued in peace
 
 class World {
  public:
   explicit World(const RunOptions& options)
       : options_(options),
         scheduler_(options.seed),
+        faults_(Mix64(~options.seed)),
         outside_(scheduler_.MakeLane()),
         server_(&scheduler_, Mix64(options.seed)),
-        network_(&scheduler_, &server_, outside_) {
+        network_(&scheduler_, &server_, &faults_, outside_),
+        history_(&scheduler_),
+        stage_{&scheduler_, &network_, &history_, &faults_, outside_},
+        chaos_(&scheduler_, &server_, &faults_, outside_,
+               [this] {
+                 for (auto& producer : producers_) producer->Burst();
+               }),
+        keeper_(&scheduler_, &server_, &history_, &chaos_, outside_),
+        key_producer_(stage_),
+        operator_(stage_),
+        observer_(stage_) {
     scheduler_.print_trace = options.print_trace;
     SeededRandom& random = scheduler_.random;
     const uint64_t producers = 1 + random.Below(3);
     for (uint64_t i = 0; i < producers; ++i)
-      producers_.push_back(std::make_unique<Producer>(&scheduler_, &network_, &history_, outside_,
-                                                      "p" + std::to_string(i),
-                                                      20 + random.Below(150)));
+      producers_.push_back(
+          std::make_unique<Producer>(stage_, "p" + std::to_string(i), 20 + random.Below(80)));
     const uint64_t workers = 1 + random.Below(3);
     for (uint64_t i = 0; i < workers; ++i)
-      workers_.push_back(std::make_unique<Worker>(&scheduler_, &network_, &history_, outside_,
-                                                  "w" + std::to_string(i)));
-    operator_ = std::make_unique<Operator>(&scheduler_, &network_, &history_, outside_);
-    crash_mean_ = 10 + random.Below(150);  // disk operations between crashes
-    crashes_left_ = random.Below(12);
+      workers_.push_back(std::make_unique<Worker>(stage_, "w" + std::to_string(i)));
+    faults_last_ms_ = static_cast<int64_t>(2'000 + random.Below(20'000));
   }
 
   RunReport Run() {
-    network_.loss = 5 + scheduler_.random.Below(40);
-    BringUp();
+    keeper_.Start();
+    Configure();
+    chaos_.Start();
     for (auto& producer : producers_) producer->Start();
     for (auto& worker : workers_) worker->Start();
-    operator_->Start();
-    RunUntil([&] { return ProducersDone() && crashes_left_ == 0; }, 600'000);
+    key_producer_.Start();
+    operator_.Start();
+    observer_.Start();
+    RunUntil([&] { return ProducersDone() && scheduler_.MonotonicMs() > faults_last_ms_; },
+             kFaultsLimitMs);
     MakePeace();
-    RunUntil([&] { return ProducersDone() && operator_->done() && EverythingEnded(); },
+    RunUntil([&] { return ProducersDone() && operator_.done() && EverythingEnded(); },
              kPeaceLimitMs);
+    key_producer_.AskForAll();
+    RunUntil([&] { return key_producer_.done() && EverythingEnded(); }, kPeaceLimitMs);
     AskForAll();
     return Report();
   }
@@ -60,52 +79,51 @@ class World {
     return true;
   }
 
-  // Starts the server, again and again while its disk dies under it.
-  void BringUp() {
-    while (true) {
-      ArmCrash();
-      const Result<bool> started = server_.Start();
-      if (!started.ok()) return GiveUp("the server does not start: " + started.status().ToString());
-      if (*started) return;
-      scheduler_.Trace("crash while starting");
-      server_.Crash();
+  // Policies that make much happen in a short run. Before anything can go wrong.
+  void Configure() {
+    SeededRandom& random = scheduler_.random;
+    int waiting = 0;
+    for (const char* name : {"default", "billing", "bounded"}) {
+      QueuePolicy policy;
+      policy.lease_ms = static_cast<int64_t>(1'000 << random.Below(4));
+      policy.cancel_grace_ms = policy.lease_ms;
+      policy.max_worker_losses = static_cast<uint32_t>(1 + random.Below(20));
+      History::QueueRules rules;
+      if (std::string_view(name) == "bounded") {
+        policy.capacity.tasks = rules.capacity = static_cast<int64_t>(10 + random.Below(30));
+        policy.capacity.shed = rules.sheds = random.OneIn(2);
+        policy.retention.completed_tasks = static_cast<int64_t>(random.Below(20));
+        policy.retention.dead_ms = static_cast<int64_t>(1 + random.Below(10'000));
+        rules.forgets = true;
+      }
+      history_.Queue(name, rules);
+      ++waiting;
+      server_.node()->Configure(
+          name, [policy](QueuePolicy* now) { return *now = policy, Status(); },
+          [&waiting](const Result<QueueView>& view) { waiting -= view.ok(); });
     }
-  }
-
-  void GiveUp(const std::string& why) {
-    extra_.push_back(why);
-    gave_up_ = true;
-  }
-
-  void ArmCrash() {
-    if (crashes_left_ == 0) return;
-    --crashes_left_;
-    server_.disk().CrashAt(1 + scheduler_.random.Below(2 * crash_mean_));
+    RunUntil([&] { return waiting == 0; }, 10'000);
   }
 
   template <class Done>
   void RunUntil(Done done, int64_t limit_ms) {
     const int64_t deadline = scheduler_.MonotonicMs() + limit_ms;
-    while (!gave_up_ && !done() && scheduler_.MonotonicMs() < deadline &&
+    while (!keeper_.gave_up() && !done() && scheduler_.MonotonicMs() < deadline &&
            scheduler_.steps() < kStepsMax) {
       if (!scheduler_.Step()) break;
-      if (!server_.wrongly_stopped().empty())
-        return GiveUp("the server stopped itself: " + server_.wrongly_stopped());
-      if (server_.disk().dead()) {
-        scheduler_.Trace("crash");
-        server_.Crash();
-        BringUp();
-      }
+      keeper_.Look();
+      if (scheduler_.steps() % kCheckEvery == 0 && server_.node() != nullptr)
+        server_.node()->engine_for_tests().state().CheckInvariants();
     }
   }
 
   void MakePeace() {
     scheduler_.Trace("peace");
-    crashes_left_ = 0;
-    server_.disk().CancelCrash();
-    network_.loss = 0;
-    for (auto& worker : workers_) worker->faults = false;
-    operator_->MakePeace();
+    chaos_.MakePeace();
+    operator_.MakePeace();
+    key_producer_.MakePeace();
+    producers_.push_back(std::make_unique<Producer>(stage_, "probe", kProbes));
+    producers_.back()->Start();
   }
 
   bool EverythingEnded() {
@@ -120,48 +138,62 @@ class World {
   }
 
   void AskForAll() {
-    if (gave_up_) return;
+    if (keeper_.gave_up()) return;
+    if (server_.node() == nullptr) return history_.Violation("the server is down for good");
     server_.node()->engine_for_tests().state().CheckInvariants();
     uint64_t waiting = history_.accepted().size();
-    for (const auto& [key, id] : history_.accepted())
-      server_.node()->Get(id, 0, [this, &waiting, key = key](const Result<TaskView>& view) {
-        history_.Ended(key, view);
-        --waiting;
-      });
+    for (const TaskId id : history_.accepted())
+      server_.node()->Get(
+          id, 0, [this, &waiting, id, told = history_.Asking(id)](const Result<TaskView>& view) {
+            history_.Ended(id, told, view);
+            --waiting;
+          });
+    ++waiting;
+    server_.node()->Queues([this, &waiting](const Result<std::vector<QueueView>>& queues) {
+      history_.SeenQueues(*queues);
+      --waiting;
+    });
     RunUntil([&] { return waiting == 0; }, 60'000);
-    if (waiting > 0) extra_.push_back(std::to_string(waiting) + " questions were never answered");
-    if (!ProducersDone()) extra_.push_back("a producer was never done");
+    if (waiting > 0) history_.Violation(std::to_string(waiting) + " questions were not answered");
+    if (!ProducersDone()) history_.Violation("a producer was never done");
+    if (!key_producer_.done()) history_.Violation("the producer of keys was never done");
+    if (!operator_.done()) history_.Violation("the operator was never done");
   }
 
   RunReport Report() {
     RunReport report;
     report.seed = options_.seed;
     report.violations = history_.violations();
-    report.violations.insert(report.violations.end(), extra_.begin(), extra_.end());
     scheduler_.Trace("end", history_.leases(), history_.completions());
     report.trace_hash = scheduler_.trace_hash();
     report.steps = scheduler_.steps();
+    report.commands = network_.commands();
     report.virtual_ms = scheduler_.MonotonicMs();
     report.crashes = server_.crashes();
     report.accepted = history_.accepted().size();
     report.leases = history_.leases();
     report.completions = history_.completions();
+    report.states_compared = keeper_.states_compared();
+    report.faults = faults_.counts();
     return report;
   }
 
   RunOptions options_;
   Scheduler scheduler_;
+  Faults faults_;
   Lane* outside_;
   SimulatedServer server_;
   Network network_;
   History history_;
+  Stage stage_;
   std::vector<std::unique_ptr<Producer>> producers_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::unique_ptr<Operator> operator_;
-  std::vector<std::string> extra_;
-  bool gave_up_ = false;
-  uint64_t crash_mean_ = 0;
-  uint64_t crashes_left_ = 0;
+  Chaos chaos_;
+  Keeper keeper_;
+  KeyProducer key_producer_;
+  Operator operator_;
+  Observer observer_;
+  int64_t faults_last_ms_ = 0;
 };
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "sim/faults.h"
+
 namespace treadle::sim {
 
 struct RunOptions {
@@ -17,11 +19,14 @@ struct RunReport {
   uint64_t seed = 0;
   uint64_t trace_hash = 0;
   uint64_t steps = 0;
+  uint64_t commands = 0;  // calls that reached a server
   int64_t virtual_ms = 0;
   uint64_t crashes = 0;
   uint64_t accepted = 0;
   uint64_t leases = 0;
   uint64_t completions = 0;
+  uint64_t states_compared = 0;  // recoveries whose state could be compared with that before
+  FaultCounts faults{};
   std::vector<std::string> violations;
 };
 

@@ -199,5 +199,32 @@ TEST(JournalDiskTrouble, ASpareWhoseSyncFailedIsNeverUsed) {
   }
 }
 
+// A frame that only the page cache has, and a read of it that goes wrong while it is made durable.
+TEST(FileJournalDiskTrouble, AMisreadWhileFramesAreMadeDurableLosesNone) {
+  constexpr uint64_t kFew = 8;
+  uint64_t misread = 0;
+  for (uint64_t after = 0; after < 12; ++after) {
+    sim::SimDisk disk(after);
+    {
+      const Opening journal(&disk, 1);
+      for (uint64_t i = 1; i <= kFew; ++i)
+        ASSERT_TRUE(journal->Append({i, {}, "effects"}, Journal::Durability::kWritten).ok());
+    }
+    disk.RestartProcess();
+    disk.MisreadNext(after);
+    const uint64_t found = [&] {
+      const Opening journal(&disk, 2);
+      misread += disk.insults();
+      return journal.status().ok() ? journal->recovered_sequence() : 0;
+    }();
+    if (found < kFew) continue;  // refused, or cut: nothing in it was ever durable
+    disk.Restart();
+    const Opening journal(&disk, 3);
+    ASSERT_TRUE(journal.status().ok()) << after << ": " << journal.status().ToString();
+    EXPECT_EQ(journal->recovered_sequence(), kFew) << after;
+  }
+  EXPECT_GE(misread, 2U);
+}
+
 }  // namespace
 }  // namespace treadle

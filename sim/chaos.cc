@@ -1,0 +1,127 @@
+#include "sim/chaos.h"
+
+#include <utility>
+
+namespace treadle::sim {
+namespace {
+
+constexpr uint64_t kTickMs = 400;
+constexpr uint64_t kCrashWithin = 150;  // disk operations
+constexpr uint64_t kCheckpointCrashWithin = 30;
+constexpr uint64_t kStartCrashWithin = 20;
+constexpr uint64_t kMisreadWithin = 6;           // reads
+constexpr uint64_t kRoomOfAFullDisk = 64 << 10;  // bytes
+constexpr uint64_t kFullMs = 8'000;
+constexpr uint64_t kStallMs = 8'000;
+constexpr uint64_t kWallStepMs = 600'000;
+
+}  // namespace
+
+Chaos::Chaos(Scheduler* scheduler, SimulatedServer* server, Faults* faults, Lane* lane,
+             std::function<void()> burst)
+    : scheduler_(scheduler),
+      server_(server),
+      faults_(faults),
+      lane_(lane),
+      burst_(std::move(burst)) {
+  server_->disk().CountIn(faults);
+  scheduler_->before_work = [this](const Lane* working) { BeforeWork(working); };
+}
+
+void Chaos::Later() {
+  lane_->PostAfter(static_cast<int64_t>(scheduler_->random.Below(kTickMs)), [this] { Tick(); });
+}
+
+void Chaos::MakePeace() {
+  faults_->Stop();
+  kill_now_ = false;
+  server_->disk().Soothe();
+  EmptyDisk();
+  // What waits for the wall clock shall not wait for hours.
+  scheduler_->StepWall(scheduler_->LatestWall() - scheduler_->Wall());
+}
+
+void Chaos::Tick() {
+  if (faults_->Rolls(Fault::kPowerFailure)) ArmCrash(Fault::kPowerFailure, kCrashWithin);
+  if (faults_->Rolls(Fault::kProcessKill)) ArmKill();
+  if (faults_->Rolls(Fault::kBitFlip)) Misread();
+  if (faults_->Rolls(Fault::kSyncFailure)) server_->disk().FailNextSync();
+  if (faults_->Rolls(Fault::kDiskFull)) FillDisk();
+  if (faults_->Rolls(Fault::kSlowDisk)) SlowDown();
+  if (faults_->Happens(Fault::kWallStep)) StepWall();
+  if (faults_->Happens(Fault::kBurst)) burst_();
+  if (faults_->Rolls(Fault::kForcedCheckpoint)) ForceCheckpoint();
+  Later();
+}
+
+void Chaos::ArmCrash(Fault fault, uint64_t operations_max) {
+  armed_ = fault;
+  server_->disk().CrashAt(1 + scheduler_->random.Below(operations_max));
+}
+
+void Chaos::Misread() { server_->disk().MisreadNext(scheduler_->random.Below(kMisreadWithin)); }
+
+void Chaos::BeforeStart() {
+  if (faults_->Rolls(Fault::kPowerFailure)) ArmCrash(Fault::kPowerFailure, kStartCrashWithin);
+  if (faults_->Rolls(Fault::kBitFlip)) Misread();
+}
+
+void Chaos::ArmKill() {
+  ArmCrash(Fault::kProcessKill, kCrashWithin);
+  kill_now_ = scheduler_->random.OneIn(2);
+}
+
+void Chaos::BeforeWork(const Lane* lane) {
+  if (server_->node() == nullptr || lane != server_->lane(SimulatedServer::kCheckpointLane)) return;
+  if (faults_->Rolls(Fault::kCrashInCheckpoint))
+    ArmCrash(Fault::kCrashInCheckpoint, kCheckpointCrashWithin);
+}
+
+void Chaos::Crash(bool was_armed) {
+  using Death = SimulatedServer::Death;
+  const Fault fault = std::exchange(armed_, Fault::kPowerFailure);
+  if (was_armed) faults_->Count(fault);
+  scheduler_->Trace(was_armed ? FaultName(fault) : "it stopped itself");
+  if (!was_armed || fault == Fault::kCrashInCheckpoint) return server_->Crash(Death::kByChance);
+  server_->Crash(fault == Fault::kPowerFailure ? Death::kPower : Death::kProcess);
+}
+
+void Chaos::FillDisk() {
+  SimDisk& disk = server_->disk();
+  disk.SetCapacity(disk.used() + scheduler_->random.Below(kRoomOfAFullDisk));
+  scheduler_->Trace("the disk fills");
+  lane_->PostAfter(static_cast<int64_t>(scheduler_->random.Below(kFullMs)),
+                   [this, times = ++full_] {
+                     if (times == full_) EmptyDisk();
+                   });
+}
+
+void Chaos::EmptyDisk() {
+  scheduler_->Trace("the disk empties");
+  server_->disk().SetCapacity(UINT64_MAX);
+}
+
+void Chaos::SlowDown() {
+  if (server_->node() == nullptr) return;
+  constexpr SimulatedServer::LaneName kSlow[] = {SimulatedServer::kJournalLane,
+                                                 SimulatedServer::kCheckpointLane,
+                                                 SimulatedServer::kReaderLane};
+  faults_->Count(Fault::kSlowDisk);
+  const uint64_t most_ms = scheduler_->random.OneIn(2) ? 200 : kStallMs;
+  server_->lane(kSlow[scheduler_->random.Below(3)])
+      ->StallFor(static_cast<int64_t>(1 + scheduler_->random.Below(most_ms)));
+}
+
+void Chaos::StepWall() {
+  const auto by_ms = static_cast<int64_t>(scheduler_->random.Below(kWallStepMs));
+  scheduler_->StepWall(scheduler_->random.OneIn(2) ? by_ms : -by_ms);
+}
+
+// A list asks for a checkpoint.
+void Chaos::ForceCheckpoint() {
+  if (server_->node() == nullptr) return;
+  faults_->Count(Fault::kForcedCheckpoint);
+  server_->node()->List({}, [](const Result<ListReply>&) {});
+}
+
+}  // namespace treadle::sim

@@ -1,0 +1,101 @@
+#include "sim/keeper.h"
+
+#include "engine/engine.h"
+#include "sim/state_digest.h"
+
+namespace treadle::sim {
+namespace {
+
+constexpr uint64_t kDownMs = 1'000;
+constexpr int64_t kStopsWithinMs = 1'000;
+constexpr int64_t kRoundingMs = 10;
+
+}  // namespace
+
+void Keeper::BringUpLater() {
+  lane_->PostAfter(static_cast<int64_t>(scheduler_->random.Below(kDownMs)), [this] { BringUp(); });
+}
+
+void Keeper::BringUp() {
+  const uint64_t failed_syncs = server_->disk().failed_syncs();
+  chaos_->BeforeStart();
+  const Result<bool> started = server_->Start();
+  if (started.ok() && *started) return OnStarted(failed_syncs);
+  const std::string why = started.ok() ? "its disk died" : started.status().ToString();
+  scheduler_->Trace("does not start: " + why);
+  if (!started.ok() && !server_->has_reason_to_stop()) {
+    gave_up_ = true;
+    return history_->Violation("the server does not start: " + why);
+  }
+  chaos_->Crash(server_->disk().dead());
+  BringUpLater();
+}
+
+void Keeper::OnStarted(uint64_t failed_syncs_before) {
+  must_stop_ms_.reset();
+  failed_syncs_ = server_->disk().failed_syncs();
+  if (failed_syncs_ != failed_syncs_before)
+    history_->Violation("the server started although a sync had failed");
+  NoteTime();
+  CompareState();
+}
+
+// It may have gone on for the time that the server was down, as the wall clock tells it; no more.
+void Keeper::NoteTime() {
+  const Engine& engine = server_->node()->engine_for_tests();
+  const int64_t offset_ms = engine.state().now().ms - scheduler_->MonotonicMs();
+  const int64_t forward_ms = scheduler_->wall_forward_ms();
+  if (shard_offset_ms_) {
+    const int64_t moved_ms = offset_ms - *shard_offset_ms_;
+    if (moved_ms > forward_ms - wall_forward_ms_ + kRoundingMs)
+      history_->Violation("shard time jumped " + std::to_string(moved_ms) +
+                          " ms ahead: shard offset " + std::to_string(offset_ms) +
+                          ", wall forward " + std::to_string(forward_ms) + " of which seen " +
+                          std::to_string(wall_forward_ms_));
+    history_->ShardTimeMoved(moved_ms);
+  }
+  shard_offset_ms_ = offset_ms;
+  wall_forward_ms_ = forward_ms;
+}
+
+void Keeper::Look() {
+  if (server_->node() == nullptr) return;
+  const bool killed = chaos_->KillsNow();
+  const bool died = server_->disk().dead();
+  if (!died && !killed && server_->stopped().empty()) return LookForFailedSync();
+  if (!died && !server_->stopped().empty() && !server_->has_reason_to_stop()) {
+    gave_up_ = true;
+    return history_->Violation("the server stopped itself: " + server_->stopped());
+  }
+  NoteState();
+  chaos_->Crash(died || killed);
+  BringUpLater();
+}
+
+void Keeper::LookForFailedSync() {
+  if (server_->disk().failed_syncs() != failed_syncs_) {
+    failed_syncs_ = server_->disk().failed_syncs();
+    must_stop_ms_ = scheduler_->MonotonicMs() + kStopsWithinMs;
+  }
+  if (!must_stop_ms_ || scheduler_->MonotonicMs() < *must_stop_ms_) return;
+  history_->Violation("the server goes on although a sync has failed");
+  must_stop_ms_.reset();
+}
+
+void Keeper::NoteState() {
+  const Engine& engine = server_->node()->engine_for_tests();
+  frame_ = engine.state().frame();
+  digest_ = StateDigest(engine);
+}
+
+// Only if the last batch before the crash is the last frame that was recovered.
+void Keeper::CompareState() {
+  const Engine& engine = server_->node()->engine_for_tests();
+  if (frame_ == 0 || engine.state().frame() != frame_) return;
+  ++states_compared_;
+  if (StateDigest(engine) != digest_)
+    history_->Violation("the state after recovery differs from the state before, as of frame " +
+                        std::to_string(frame_));
+}
+
+}  // namespace treadle::sim

@@ -1,0 +1,60 @@
+// Keeper: whoever keeps the server running. Starts it again whenever it is down, tells a stop that
+// has a reason from one that has none, and compares what it knew before a crash with what it knows
+// after recovery.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "sim/chaos.h"
+#include "sim/history.h"
+#include "sim/scheduler.h"
+#include "sim/simulated_server.h"
+
+namespace treadle::sim {
+
+class Keeper {
+ public:
+  Keeper(Scheduler* scheduler, SimulatedServer* server, History* history, Chaos* chaos, Lane* lane)
+      : scheduler_(scheduler), server_(server), history_(history), chaos_(chaos), lane_(lane) {}
+
+  void Start() { BringUp(); }
+  /// After each step: is it still well?
+  void Look();
+  /// The server will not come up again.
+  bool gave_up() const { return gave_up_; }
+  uint64_t states_compared() const { return states_compared_; }
+
+ private:
+  void BringUp();
+  void BringUpLater();
+  void OnStarted(uint64_t failed_syncs_before);
+  void NoteTime();
+  void NoteState();
+  void CompareState();
+  void LookForFailedSync();
+
+  Scheduler* scheduler_;
+  SimulatedServer* server_;
+  History* history_;
+  Chaos* chaos_;
+  Lane* lane_;
+  bool gave_up_ = false;
+
+  // Shard time less that of all, at the last start; and how far the wall clock had been set forward
+  // by then.
+  std::optional<int64_t> shard_offset_ms_;
+  int64_t wall_forward_ms_ = 0;
+
+  // A sync has failed in this life of the server: when it must have stopped.
+  uint64_t failed_syncs_ = 0;
+  std::optional<int64_t> must_stop_ms_;
+
+  // Before the last crash.
+  uint64_t frame_ = 0;
+  uint64_t digest_ = 0;
+  uint64_t states_compared_ = 0;
+};
+
+}  // namespace treadle::sim

@@ -1,0 +1,48 @@
+#include "sim/network.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace treadle::sim {
+namespace {
+
+constexpr uint64_t kUsualDelayMs = 20;
+constexpr uint64_t kLongDelayMs = 15'000;
+
+}  // namespace
+
+int64_t Network::ArrivesAfter(Care care, int64_t* newest) {
+  auto delay = static_cast<int64_t>(scheduler_->random.Below(kUsualDelayMs));
+  if (care == Care::kAny && faults_->Happens(Fault::kDelayed))
+    delay += static_cast<int64_t>(scheduler_->random.Below(kLongDelayMs));
+  int64_t arrival = scheduler_->MonotonicMs() + delay;
+  if (care == Care::kInOrder) {
+    arrival = newest_in_order_ms_ = std::max(newest_in_order_ms_, arrival);
+    return arrival - scheduler_->MonotonicMs();
+  }
+  if (arrival < *newest) faults_->Count(Fault::kReordered);
+  *newest = std::max(*newest, arrival);
+  return delay;
+}
+
+int Network::Send(std::function<void(Node*)> call, Care care) {
+  if (faults_->Happens(Fault::kRequestLost)) return scheduler_->Trace("request lost"), 0;
+  const auto arrive = [this, call = std::move(call)] {
+    Node* const node = server_->node();
+    if (node == nullptr) return;
+    ++commands_;
+    call(node);
+  };
+  const int copies = care == Care::kAny && faults_->Happens(Fault::kDoubled) ? 2 : 1;
+  for (int i = 0; i < copies; ++i)
+    lane_->PostAfter(ArrivesAfter(care, &newest_request_ms_), arrive);
+  return copies;
+}
+
+bool Network::Deliver(std::function<void()> receive, Care care) {
+  if (faults_->Happens(Fault::kReplyLost)) return scheduler_->Trace("answer lost"), false;
+  lane_->PostAfter(ArrivesAfter(care, &newest_answer_ms_), std::move(receive));
+  return true;
+}
+
+}  // namespace treadle::sim

@@ -1,0 +1,45 @@
+// Network: between those who call and the server. It is late, loses, doubles and reorders.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "sim/faults.h"
+#include "sim/scheduler.h"
+#include "sim/simulated_server.h"
+
+namespace treadle::sim {
+
+class Network {
+ public:
+  Network(Scheduler* scheduler, SimulatedServer* server, Faults* faults, Lane* lane)
+      : scheduler_(scheduler), server_(server), faults_(faults), lane_(lane) {}
+
+  /// How a message may be treated: one that is never late or doubled comes before the next of the
+  /// same sender, or not at all.
+  enum class Care { kAny, kInOrder };
+
+  /// Runs `call(node)` after a while if the server is up then; unless lost. Returns how many times.
+  int Send(std::function<void(Node*)> call, Care care = Care::kAny);
+  /// Runs `receive` after a while, unless lost. False: it was lost.
+  bool Deliver(std::function<void()> receive, Care care = Care::kAny);
+
+  /// Of the server, if it is up.
+  Node* node() { return server_->node(); }
+  /// Calls that reached a server.
+  uint64_t commands() const { return commands_; }
+
+ private:
+  int64_t ArrivesAfter(Care care, int64_t* newest);
+
+  Scheduler* scheduler_;
+  SimulatedServer* server_;
+  Faults* faults_;
+  Lane* lane_;
+  int64_t newest_request_ms_ = 0;  // when the newest message arrives
+  int64_t newest_answer_ms_ = 0;
+  int64_t newest_in_order_ms_ = 0;
+  uint64_t commands_ = 0;
+};
+
+}  // namespace treadle::sim
