@@ -62,6 +62,7 @@ void Chaos::ArmCrash(Fault fault, uint64_t operations_max) {
 void Chaos::Misread() { server_->disk().MisreadNext(scheduler_->random.Below(kMisreadWithin)); }
 
 void Chaos::BeforeStart() {
+  if (!started_) return;
   if (faults_->Rolls(Fault::kPowerFailure)) ArmCrash(Fault::kPowerFailure, kStartCrashWithin);
   if (faults_->Rolls(Fault::kBitFlip)) Misread();
 }

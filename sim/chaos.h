@@ -17,7 +17,8 @@ class Chaos {
   /// `burst` is called when the load shall rise. Borrows all.
   Chaos(Scheduler* scheduler, SimulatedServer* server, Faults* faults, Lane* lane,
         std::function<void()> burst);
-  void Start() { Later(); }
+  /// Nothing goes wrong before.
+  void Start() { started_ = true, Later(); }
   /// The disk is well from now on; no fault that was armed happens.
   void MakePeace();
 
@@ -47,6 +48,7 @@ class Chaos {
   Lane* lane_;
   std::function<void()> burst_;
   Fault armed_ = Fault::kPowerFailure;  // what takes the server down when its disk dies
+  bool started_ = false;
   bool kill_now_ = false;
   uint64_t full_ = 0;  // times that the disk was filled
 };

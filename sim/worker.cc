@@ -55,7 +55,10 @@ void Worker::Answer(const Caller& caller, Node* node, Result<ExchangeReply> repl
   if (went_out || caller.was_doubled || !reply.ok() ||
       !stage_.faults->Happens(Fault::kConnectionGone))
     return;
-  const auto notices_after = static_cast<int64_t>(stage_.scheduler->random.Below(5'000));
+  // At once, or when the worker has asked again.
+  SeededRandom& random = stage_.scheduler->random;
+  const auto notices_after = static_cast<int64_t>(
+      random.OneIn(3) ? random.Below(100) : kAnswerTimeoutMs + random.Below(kAnswerTimeoutMs));
   stage_.lane->PostAfter(notices_after,
                          [this, node, term = node->term(), holder = caller.holder, reply] {
                            // Of this life of the server: a later one knows nothing of the
@@ -103,7 +106,7 @@ void Worker::Work(const Leased& lease) {
   stage_.history->Leased(lease, asked_);
   stage_.scheduler->Trace("leased", lease.token.task.packed, lease.token.attempt);
   held_[lease.token] = true;
-  const uint64_t most_ms = stage_.scheduler->random.OneIn(6) ? 6'000 : 200;
+  const uint64_t most_ms = stage_.scheduler->random.OneIn(4) ? 6'000 : 200;
   const auto work_ms = static_cast<int64_t>(stage_.scheduler->random.Below(most_ms));
   stage_.lane->PostAfter(work_ms, [this, token = lease.token, who = holder_.incarnation] {
     if (who == holder_.incarnation && held_.erase(token) > 0) EndWork(token);
