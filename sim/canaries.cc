@@ -23,8 +23,6 @@ constexpr Canary kCanaries[] = {
     {"reuse_term", "an opening does not raise the term"},
     {"segment_without_directory_sync", "a segment's name is not synced"},
     {"frames_not_rewritten_on_open", "frames that only the page cache has count as durable"},
-    {"recycle_without_sync",
-     "a segment's file is used again while a crash can still show its name"},
     {"trim_too_early", "the journal is trimmed before the checkpoint is written"},
     {"checkpoint_without_sync", "the store commits without a sync"},
     {"log_not_rewritten_on_open", "commits that only the page cache has count as durable"},

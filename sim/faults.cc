@@ -6,7 +6,7 @@ namespace {
 struct Kind {
   std::string_view name;
   // At the most often it happens one time in so many: messages, answers, ticks of Chaos. 0: it
-  // follows from other kinds.
+  // follows from other kinds; 1: it only may follow, and does so always or every other time.
   uint64_t often;
 };
 
@@ -29,7 +29,7 @@ std::string_view FaultName(Fault fault) { return kKinds[static_cast<size_t>(faul
 Faults::Faults(uint64_t seed) : random_(seed) {
   for (size_t i = 0; i < kFaults; ++i) {
     const bool never = random_.OneIn(4);
-    const uint64_t odds = kKinds[i].often << random_.Below(6);
+    const uint64_t odds = kKinds[i].often << random_.Below(kKinds[i].often == 1 ? 2 : 6);
     if (!never) odds_[i] = odds;
   }
 }

@@ -159,12 +159,19 @@ void History::Renewed(const Token& token, const Moment& asked) {
       std::max(lease->second.valid_until_ms, asked.ms + lease->second.lease_ms);
 }
 
-void History::Lost(const Token& token) { tasks_[token.task].leases.erase(token); }
+void History::Lost(const Token& token) {
+  Known& task = tasks_[token.task];
+  const auto lease = task.leases.find(token);
+  if (lease == task.leases.end()) return;
+  if (!task.may_be_cancelled && !task.may_be_redriven && IsStillValid(lease->second))
+    Violation("the lease " + token.ToString() + " was lost while it is valid");
+  task.leases.erase(lease);
+}
 
 void History::Reporting(const Report& report) {
   Known& task = tasks_[report.token.task];
   if (report.kind == Report::Kind::kDiscarded) task.may_be_cancelled = true;
-  Lost(report.token);
+  task.leases.erase(report.token);
 }
 
 void History::Reported(const Report& report, const Status& status, const Moment& asked) {

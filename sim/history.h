@@ -49,7 +49,7 @@ class History {
   void Reporting(const Report& report);
   /// The report was answered; it was `asked` when an exchange carried it for the first time.
   void Reported(const Report& report, const Status& status, const Moment& asked);
-  /// The worker knows that the lease is over, or does not care.
+  /// The worker was told that the lease is over.
   void Lost(const Token& token);
 
   // By hand.

@@ -8,8 +8,6 @@
 #include <string_view>
 #include <utility>
 
-#include "base/canary.h"
-
 namespace treadle {
 namespace {
 
@@ -102,7 +100,7 @@ Status SpareFiles::Recycle(const std::vector<OldSegment>& segments) {
     recycled.push_back(NewPath());
     TREADLE_RETURN_IF_ERROR(disk_->Rename(segment.path, recycled.back()));
   }
-  if (!CanaryIs("recycle_without_sync")) TREADLE_RETURN_IF_ERROR(disk_->SyncDirectory(directory_));
+  TREADLE_RETURN_IF_ERROR(disk_->SyncDirectory(directory_));
   MutexLock lock(mutex_);
   std::ranges::move(recycled, std::back_inserter(paths_));
   return {};
