@@ -9,7 +9,8 @@
 namespace treadle {
 namespace {
 
-constexpr sqlite3_int64 kChunkBytes = 1 << 20;
+// SQLite's own file system takes at most 128 KiB less a byte at once: what is more, it cuts off.
+constexpr sqlite3_int64 kChunkBytes = 64 << 10;
 
 // SQLite's own handle of a file, as its file system makes it.
 class RawFile {

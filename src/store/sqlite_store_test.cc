@@ -95,6 +95,32 @@ TEST_F(SqliteStoreTest, AFileThatIsNoDatabaseIsRefusedAndLeftAlone) {
   ExpectRefused("is no Treadle store");
 }
 
+// Killed, so that its log stays: the copies are what the next opening finds.
+TEST_F(SqliteStoreTest, ALogOfAnySizeIsMadeDurableWhenTheStoreIsOpened) {
+  for (const uint64_t tasks : {1U, 100U, 1'300U, 2'600U}) {
+    auto store = Open();
+    ASSERT_TRUE(store.ok());
+    StoreChanges changes = Names();
+    for (uint64_t i = 1; i <= tasks; ++i) {
+      changes.tasks.push_back(NewTask(i, TaskState::kReady));
+      auto body = std::make_shared<TaskBody>(*changes.tasks.back().now.body);
+      body->payload = std::string(800, 'x');
+      body->payload_sha256 = Sha256Of(body->payload);
+      changes.tasks.back().now.body = std::move(body);
+    }
+    ASSERT_TRUE((*store)->Write(changes).ok());
+    const std::string copy = path_ + ".copy";
+    for (const char* const file : {"", "-wal"})
+      std::filesystem::copy_file(path_ + file, copy + file,
+                                 std::filesystem::copy_options::overwrite_existing);
+    EXPECT_GT(std::filesystem::file_size(copy + "-wal"), tasks * 800);
+    const auto opened = SqliteStore::Open({.path = copy, .identity = 1});
+    ASSERT_TRUE(opened.ok()) << opened.status().ToString();
+    const TaskPlace last{TaskId::Of(1, tasks), 1, 1, 5};
+    EXPECT_EQ((*opened)->Load({last})->size(), 1U);
+  }
+}
+
 TEST_F(SqliteStoreTest, ADatabaseOfAnotherProgramIsRefusedAndLeftAlone) {
   Edit("PRAGMA journal_mode = WAL; CREATE TABLE bookmarks (url)");
   ExpectRefused("another program");
