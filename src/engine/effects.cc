@@ -42,6 +42,9 @@ enum Flag : uint8_t {
   kReported = 0x80
 };
 
+// The byte of the image that holds the state, and this.
+constexpr uint8_t kHasTrail = 0x80;
+
 // 0: not set; else the milliseconds from `base`, plus 1 unless that is negative.
 int64_t Distance(WallTime base, WallTime time) {
   if (time.ms == 0) return 0;
@@ -53,7 +56,8 @@ void EncodeImage(const TaskImage& image, ByteWriter* out) {
   out->Varint(image.id.sequence());
   out->Varint(image.queue);
   out->Varint(image.type);
-  out->U8(static_cast<uint8_t>(image.state));
+  out->U8(
+      static_cast<uint8_t>(static_cast<uint8_t>(image.state) | (image.has_trail ? kHasTrail : 0)));
   out->U8(static_cast<uint8_t>(
       image.priority | (image.reported ? kReported : 0) |
       (image.cancel_requested && !CanaryIs("forget_cancel_request") ? kCancelRequested : 0) |
@@ -82,7 +86,9 @@ TaskImage DecodeImage(ShardId shard, ByteReader* in) {
   image.id = TaskId::Of(shard, in->Varint());
   image.queue = static_cast<QueueId>(in->Varint());
   image.type = static_cast<TypeId>(in->Varint());
-  image.state = static_cast<TaskState>(in->U8());
+  const uint8_t state = in->U8();
+  image.state = static_cast<TaskState>(state & ~kHasTrail);
+  image.has_trail = (state & kHasTrail) != 0;
   const uint8_t bits = in->U8();
   image.priority = bits & kPriorityBits;
   image.reported = (bits & kReported) != 0;

@@ -14,6 +14,7 @@ TaskImage SomeImage() {
   image.priority = 9;
   image.reported = true;
   image.cancel_requested = true;
+  image.has_trail = true;
   image.worker_losses = 300;
   image.max_attempts = 1'000;
   image.unspent = 2;
@@ -106,7 +107,6 @@ TEST(Effects, EachPartOfAChangeIsThereOrNot) {
                                                            .unique_key = {7, 8},
                                                            .contract = 300,
                                                            .sensitive = true,
-                                                           .has_trail = true,
                                                            .has_saved = true,
                                                            .log_attempt = 400,
                                                            .log_bytes = 65'536,

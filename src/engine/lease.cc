@@ -11,6 +11,7 @@ namespace treadle {
 namespace {
 
 constexpr size_t kPayloadBytesPerLease = size_t{8} << 20;  // what one answer may carry
+constexpr size_t kLeasesAtOnce = 32;
 constexpr size_t kLookAheadBytes = size_t{8} << 20;
 constexpr size_t kLookAhead = 4096;  // tasks loaded at once when a lane's front is not in memory
 
@@ -106,6 +107,8 @@ Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
       if (!reply.leases.empty()) break;  // order holds: what comes next must wait for its payload
       return Outcome<LeaseReply>::Need(MissingInLane(state_, lanes.FrontLane()));
     }
+    if (reply.leases.empty())
+      reply.leases.reserve(std::min<size_t>(command.want, kLeasesAtOnce));  // few grow beyond
     reply.leases.push_back(LeaseOne(lanes.Front(), command));
     const Leased& leased = reply.leases.back();
     bytes += leased.body->payload.size() + (leased.saved ? leased.saved->bytes() : 0);

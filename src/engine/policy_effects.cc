@@ -18,7 +18,7 @@ enum PolicyFlag : uint8_t {
   kDeleted = 8,
   kSearchesPayloads = 16,
 };
-enum TermsFlag : uint8_t { kSensitive = 1, kHasTrail = 2, kHasSaved = 4 };
+enum TermsFlag : uint8_t { kSensitive = 1, kHasSaved = 2 };
 
 void CheckVersion(uint8_t version, ByteReader* in) {
   if (in->U8() != version) in->Raw(SIZE_MAX);  // fails the reader
@@ -168,9 +168,8 @@ void EncodeTerms(const TaskTerms& terms, ByteWriter* out) {
   EncodeOptionalRetry(terms.retry, out);
   out->Varint(terms.contract);
   out->Signed(terms.first_failure.ms);
-  out->U8(static_cast<uint8_t>((terms.sensitive ? kSensitive : 0) |
-                               (terms.has_trail ? kHasTrail : 0) |
-                               (terms.has_saved ? kHasSaved : 0)));
+  out->U8(
+      static_cast<uint8_t>((terms.sensitive ? kSensitive : 0) | (terms.has_saved ? kHasSaved : 0)));
   out->Varint(terms.log_attempt);
   out->Varint(terms.log_bytes);
   out->U8(static_cast<uint8_t>(terms.unique));
@@ -191,7 +190,6 @@ std::shared_ptr<const TaskTerms> DecodeTerms(ByteReader* in) {
   terms->first_failure = {in->Signed()};
   const uint8_t flags = in->U8();
   terms->sensitive = (flags & kSensitive) != 0;
-  terms->has_trail = (flags & kHasTrail) != 0;
   terms->has_saved = (flags & kHasSaved) != 0;
   terms->log_attempt = static_cast<uint32_t>(in->Varint());
   terms->log_bytes = static_cast<uint32_t>(in->Varint());

@@ -9,12 +9,6 @@
 namespace treadle {
 namespace {
 
-// Most tasks that failed have no other terms: they share what says that they left a trail.
-const std::shared_ptr<const TaskTerms>& TrailAlone() {
-  static const auto terms = std::make_shared<const TaskTerms>(TaskTerms{.has_trail = true});
-  return terms;
-}
-
 Status CheckSaved(const TaskSaved& saved) {
   if (saved.steps.size() > limits::kSteps)
     return {Code::kResourceExhausted,
@@ -50,27 +44,21 @@ void Engine::NoteEndOfAttempt(const TaskSlot& task, AttemptOutcome outcome, int6
                                .wait_ms = wait_ms,
                                .error = effect->error};
   effect->trail = std::move(trail);
-  NoteTrail(effect);
+  effect->image.has_trail = true;
 }
 
-// The task's terms say that it has one: so retention finds what else it must remove, and a lease
-// what else it must bring.
+// The task's image says that it has one, so retention finds what else it must remove; its terms say
+// what a lease must bring, and how much is logged.
 void Engine::NoteTrail(TaskIsNow* effect) const {
-  const TaskTerms* terms = effect->terms.get();
-  if (terms == nullptr) terms = state_.TermsOf(effect->image);
+  effect->image.has_trail = true;
   const bool saves = !effect->trail->saved.empty();
-  const LogPiece* const log = effect->trail->log ? &*effect->trail->log : nullptr;
-  if (terms == nullptr && !saves && log == nullptr) {
-    effect->image.has_terms = true;
-    effect->terms = TrailAlone();
-    return;
-  }
-  if (terms != nullptr && terms->has_trail && terms->has_saved >= saves && log == nullptr) return;
+  const std::optional<LogPiece>& log = effect->trail->log;
+  const TaskTerms* const terms = state_.TermsOf(effect->image);
+  if (!log && terms != nullptr && terms->has_saved) return;
   auto noted =
       terms == nullptr ? std::make_shared<TaskTerms>() : std::make_shared<TaskTerms>(*terms);
-  noted->has_trail = true;
   noted->has_saved |= saves;
-  if (log != nullptr) {
+  if (log) {
     noted->log_attempt = log->attempt;
     noted->log_bytes = log->offset + static_cast<uint32_t>(log->text.size());
   }

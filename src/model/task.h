@@ -61,6 +61,7 @@ struct TaskImage {
   bool reported : 1 = false;          // the last attempt ended by its worker's own report
   bool cancel_requested : 1 = false;  // running: it is to be cancelled, and its worker is told
   bool has_terms : 1 = false;         // there are TaskTerms of it
+  bool has_trail : 1 = false;         // its attempts left something behind; see model/trail.h
   uint16_t max_attempts = 20;         // spent attempts after which a failure is final
   uint16_t worker_losses = 0;         // leases lost by workers that died or stalled
   uint32_t unspent = 0;   // leases that do not count: given back, or from before a redrive
@@ -111,8 +112,7 @@ struct TaskTerms {
   std::array<uint64_t, 2> unique_key{};  // unless kNo: the identity of its key
   uint32_t contract = 0;     // the version of its type's contract that its payload fits; 0: none
   bool sensitive = false;    // what it carries is not shown in lists, pages and logs
-  bool has_trail = false;    // its attempts left something behind; see model/trail.h
-  bool has_saved = false;    // and some of it is for the attempts that follow
+  bool has_saved = false;    // its attempts saved something for those that follow
   uint32_t log_attempt = 0;  // the attempt that logged last, and how much
   uint32_t log_bytes = 0;
   ShardTime first_failure;  // set if its retry policy bounds the total time; 0: has not failed yet

@@ -144,6 +144,7 @@ Status ReadImage(const Rows& row, TaskImage* image) {
   image->started_at = {row.Int(kStartedAt)};
   image->worker_losses = row.As<uint16_t>(kWorkerLosses);
   image->has_terms = (flags & kRowHasTerms) != 0;
+  image->has_trail = (flags & kRowHasTrail) != 0;
   image->ordinal = row.As<uint64_t>(kOrdinal);
   image->finished_at = {row.Int(kFinishedAt)};
   if (TaskStateName(image->state)) return {};

@@ -40,11 +40,12 @@ enum RowFlag : uint8_t {
   kRowCancelRequested = 2,
   kRowHasTerms = 4,
   kRowSearched = 8,
+  kRowHasTrail = 16,
 };
 constexpr uint8_t FlagsOf(const TaskImage& image) {
-  return static_cast<uint8_t>((image.reported ? kRowReported : 0) |
-                              (image.cancel_requested ? kRowCancelRequested : 0) |
-                              (image.has_terms ? kRowHasTerms : 0));
+  return static_cast<uint8_t>(
+      (image.reported ? kRowReported : 0) | (image.cancel_requested ? kRowCancelRequested : 0) |
+      (image.has_terms ? kRowHasTerms : 0) | (image.has_trail ? kRowHasTrail : 0));
 }
 
 /// The place of a priority in lease order, which runs upwards.

@@ -133,7 +133,7 @@ CREATE INDEX done_retention ON done (queue, state, ordinal);
 CREATE INDEX done_state ON done (state);
 CREATE INDEX done_queue ON done (queue, state);
 CREATE INDEX done_type ON done (type, state);
-CREATE INDEX done_with_terms ON done (queue, state, ordinal) WHERE flags & 4 <> 0;
+CREATE INDEX done_with_trail ON done (queue, state, ordinal) WHERE flags & 16 <> 0;
 
 CREATE TABLE attempt (
   task INTEGER NOT NULL,

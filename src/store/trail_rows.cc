@@ -16,11 +16,11 @@ std::string RemoveFrom(const std::string& table) {
   return "DELETE FROM " + table + " WHERE task = ?1";
 }
 
-// The index has only those tasks that have terms; whoever left a trail does.
+// The index has only those tasks that left a trail.
 std::string RetireFrom(const std::string& table) {
   return "DELETE FROM " + table +
-         " WHERE task IN (SELECT id FROM done INDEXED BY done_with_terms"
-         " WHERE queue = ?1 AND state = ?2 AND ordinal < ?3 AND flags & 4 <> 0)";
+         " WHERE task IN (SELECT id FROM done INDEXED BY done_with_trail"
+         " WHERE queue = ?1 AND state = ?2 AND ordinal < ?3 AND flags & 16 <> 0)";
 }
 
 }  // namespace

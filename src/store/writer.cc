@@ -251,7 +251,7 @@ Status Writer::WriteTask(const TaskChange& change) {
   if (!is_there) return {};
   find_.OnWritten(change, OwnFlags(change.now) != 0);
   if (change.trail) TREADLE_RETURN_IF_ERROR(trail_.Add(image.id, *change.trail));
-  if (image.state != TaskState::kCompleted || !image.has_terms) return {};
+  if (image.state != TaskState::kCompleted || !image.has_trail) return {};
   return trail_.RemoveSaved(image.id);
 }
 

@@ -106,13 +106,13 @@ TaskRecord MakeTask(uint64_t sequence, TaskState state) {
   task.image.attempt = 7;
   task.image.worker_losses = 3;
   task.image.has_terms = true;
+  task.image.has_trail = true;
   task.terms = std::make_shared<TaskTerms>(TaskTerms{.expires_at = {7},
                                                      .expires = {8},
                                                      .attempt_timeout_ms = 9,
                                                      .retry = RetryPolicy{},
                                                      .contract = 2,
                                                      .sensitive = sequence % 5 == 0,
-                                                     .has_trail = true,
                                                      .has_saved = true,
                                                      .log_attempt = 7,
                                                      .log_bytes = 300});

@@ -138,7 +138,7 @@ class ModelRun {
       if (!*effect) return;
       const auto* now = std::get_if<TaskIsNow>(&**effect);
       if (now == nullptr || now->trail == nullptr) continue;
-      ASSERT_TRUE(now->image.has_terms);
+      ASSERT_TRUE(now->image.has_trail);
       if (now->trail->ended)
         histories_[now->image.id].emplace_back(now->trail->ended->attempt,
                                                now->trail->ended->outcome);
