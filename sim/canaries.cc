@@ -33,6 +33,7 @@ constexpr Canary kCanaries[] = {
     {"checkpoint_skips_a_frame", "a checkpoint does not fold its first frame"},
     {"drop_keys_at_checkpoint", "a checkpoint forgets idempotency keys"},
     {"edit_lost_at_checkpoint", "a checkpoint forgets payloads that were edited"},
+    {"steps_lost_at_checkpoint", "a checkpoint forgets the results of steps"},
     {"deleted_comes_back", "a checkpoint keeps deleted tasks"},
     {"old_place_left_behind",
      "a checkpoint leaves a task that has ended in the lane where it waited"},

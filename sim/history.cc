@@ -140,12 +140,44 @@ void History::CheckMayBeLeased(const treadle::Leased& lease, const Known& task,
     Violation(id + " was leased while its queue is paused");
 }
 
+void History::Saving(const Token& token, const std::string& step, const std::string& result) {
+  tasks_[token.task].steps[step].results[token.attempt].insert(result);
+}
+
+void History::Saved(const Token& token, const std::string& name, const std::string&) {
+  Step& step = tasks_[token.task].steps[name];
+  if (step.attempt > token.attempt) return;
+  step.attempt = token.attempt;
+  step.told_ms = scheduler_->MonotonicMs();
+}
+
+// A step whose result is kept comes with each later lease, with that result or a newer one.
+void History::CheckSteps(const treadle::Leased& lease, const Known& task, const Moment& asked) {
+  const std::string id = lease.token.task.ToString();
+  for (const auto& [name, step] : task.steps) {
+    const SavedBytes* kept = nullptr;
+    if (lease.saved != nullptr)
+      if (const auto found = lease.saved->steps.find(name); found != lease.saved->steps.end())
+        kept = &found->second;
+    const bool must = step.attempt != 0 && step.told_ms < asked.ms;
+    if (kept == nullptr && must)
+      Violation(id + " was leased without its step " + name + ", which was kept");
+    if (kept == nullptr) continue;
+    bool is_known = false;
+    for (auto it = step.results.lower_bound(must ? step.attempt : 0); it != step.results.end();
+         ++it)
+      is_known |= it->second.contains(kept->bytes);
+    if (!is_known) Violation(id + " was leased with an old result of its step " + name);
+  }
+}
+
 void History::Leased(const treadle::Leased& lease, const Moment& asked) {
   ++leases_;
   Known& task = tasks_[lease.token.task];
   CheckTime(lease.token, task);
   CheckNobodyElseHolds(lease.token, task, asked);
   CheckMayBeLeased(lease, task, asked);
+  CheckSteps(lease, task, asked);
   task.newest_attempt = std::max(task.newest_attempt, lease.token.attempt);
   task.leases[lease.token] = {asked, scheduler_->MonotonicMs(), lease.lease_ms,
                               asked.ms + lease.lease_ms, asked.ms + lease.timeout_ms};

@@ -43,6 +43,10 @@ class History {
   void Accepted(const NewTask& task, const EnqueueReply::Task& answer, const Moment& asked);
   /// A worker was given a lease by an exchange that it `asked` for.
   void Leased(const treadle::Leased& lease, const Moment& asked);
+  /// A worker is about to save what a step brought; from now on later leases may tell of it.
+  void Saving(const Token& token, const std::string& step, const std::string& result);
+  /// That was acknowledged: from now on they must.
+  void Saved(const Token& token, const std::string& step, const std::string& result);
   /// A worker's renewal was answered, and the lease is not lost.
   void Renewed(const Token& token, const Moment& asked);
   /// A worker is about to report this; from now on it may happen at any time.
@@ -95,6 +99,12 @@ class History {
     bool by_wall = false;  // the wait is by the wall clock, which must not have been set since
     uint32_t attempt = 0;  // leases of later attempts are meant
   };
+  /// A step of a task: each attempt sends a result at most once.
+  struct Step {
+    std::map<uint32_t, std::set<std::string>> results;  // that may be kept, by attempt
+    uint32_t attempt = 0;  // the newest that was told that its result is kept; 0: none was
+    int64_t told_ms = 0;
+  };
   // What is known of a task.
   struct Known {
     bool accepted = false;
@@ -122,6 +132,7 @@ class History {
     std::optional<NotBefore> not_before;
     uint32_t newest_attempt = 0;     // told to anyone
     std::optional<Token> completed;  // acknowledged
+    std::map<std::string, Step> steps;
     std::optional<TaskState> ended;  // told to anyone, and nobody asked to redrive it
     struct Lease {
       Moment asked;
@@ -142,6 +153,7 @@ class History {
   void CheckNobodyElseHolds(const Token& token, const Known& task, const Moment& asked);
   void CheckUniqueKey(TaskId id, const Known& task, const Moment& asked);
   void CheckMayBeLeased(const treadle::Leased& lease, const Known& task, const Moment& asked);
+  void CheckSteps(const treadle::Leased& lease, const Known& task, const Moment& asked);
   void CheckState(TaskId id, const Known& task, const Told& told, const TaskImage& image);
   bool IsStillValid(const Known::Lease& lease) const;
 

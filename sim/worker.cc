@@ -108,8 +108,29 @@ void Worker::Work(const Leased& lease) {
   held_[lease.token] = true;
   const uint64_t most_ms = stage_.scheduler->random.OneIn(4) ? 6'000 : 200;
   const auto work_ms = static_cast<int64_t>(stage_.scheduler->random.Below(most_ms));
+  if (stage_.scheduler->random.OneIn(5))
+    stage_.lane->PostAfter(work_ms / 2, [this, token = lease.token] {
+      if (held_.contains(token)) SaveStep(token);
+    });
   stage_.lane->PostAfter(work_ms, [this, token = lease.token, who = holder_.incarnation] {
     if (who == holder_.incarnation && held_.erase(token) > 0) EndWork(token);
+  });
+}
+
+void Worker::SaveStep(const Token& token) {
+  SeededRandom& random = stage_.scheduler->random;
+  const std::string name = "step-" + std::to_string(random.Below(3));
+  const std::string result = std::to_string(random.Next());
+  AttemptSave save{.token = token};
+  save.saved.steps[name] = {result, ""};
+  const History::Moment asked = stage_.history->Now();
+  stage_.history->Saving(token, name, result);
+  stage_.network->Send([this, save, name, result, asked](Node* node) {
+    node->Save(save, std::nullopt, [this, save, name, result, asked](const auto& standing) {
+      stage_.network->Deliver([this, save, name, result, asked, ok = standing.ok()] {
+        if (ok) stage_.history->Saved(save.token, name, result);
+      });
+    });
   });
 }
 

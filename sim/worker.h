@@ -31,6 +31,8 @@ class Worker {
   void OnReply(const Result<ExchangeReply>& reply);
   void TakeIn(const ExchangeReply& reply);
   void Work(const Leased& lease);
+  /// Half way, perhaps: a step is done.
+  void SaveStep(const Token& token);
   void EndWork(const Token& token);
   void ReportFailure(const Token& token);
   void Finish(Report report);
