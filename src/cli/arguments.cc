@@ -127,6 +127,12 @@ Command& Command::Words(std::string_view name, const std::vector<std::string>& w
   return *this;
 }
 
+Command& Command::Many(std::string_view name, std::vector<std::string>* target,
+                       std::string_view help) {
+  app_->add_option(std::string(name), *target, std::string(help))->option_text(" ")->required();
+  return *this;
+}
+
 Command& Command::Rest(std::string_view name, std::vector<std::string>* target,
                        std::string_view help) {
   app_->add_option(std::string(name), *target, std::string(help))->option_text(" ");

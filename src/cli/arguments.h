@@ -47,6 +47,8 @@ class Command {
   /// Any number of `words`.
   Command& Words(std::string_view name, const std::vector<std::string>& words,
                  std::vector<std::string>* target, std::string_view help);
+  /// At least one word of any kind.
+  Command& Many(std::string_view name, std::vector<std::string>* target, std::string_view help);
   /// Everything behind "--", as it is. A command with a Rest() needs at least one such word.
   Command& Rest(std::string_view name, std::vector<std::string>* target, std::string_view help);
   Command& Text(std::string_view flag, std::string_view placeholder, std::string* target,

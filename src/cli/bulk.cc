@@ -40,6 +40,9 @@ constexpr Action kActions[] = {
     {"move", "edit", "Move tasks that wait to another queue", "Move {}?"},
 };
 
+constexpr const Action& kPurge = kActions[3];
+static_assert(kPurge.wire == "delete");
+
 std::string Body(const Action& action, const BulkFlags& flags, bool count_only) {
   JsonObject body;
   body.Text("action", action.wire).Bool("count_only", count_only);
@@ -145,6 +148,18 @@ void AddAction(Command parent, Session& session, const Action& action) {
 }
 
 }  // namespace
+
+void AddQueuePurge(Command parent, Session& session) {
+  auto flags = std::make_shared<BulkFlags>();
+  parent.Sub("purge", "Delete the tasks of a queue: those that wait, and those that have ended")
+      .Positional("NAME", Need::kRequired, &flags->filter.queue, "The name of the queue")
+      .Text("--state", "STATE", &flags->filter.state, "Only those in this state, for example ready")
+      .Switch("--count", &flags->count, "Only count them")
+      .Switch("--yes", &flags->yes, "Do not count first and ask")
+      .Example("treadle queue purge emails --state ready --count")
+      .Footer("Tasks that run are passed over; cancel them first.\n")
+      .Run([flags, &session] { return Run(session, kPurge, *flags); });
+}
 
 void AddBulk(Command parent, Session& session) {
   Command bulk = parent.Sub("bulk", "Give one command to every task that matches");

@@ -39,6 +39,10 @@ void AddTypeGet(Command parent, Session& session);
 void AddTypeContract(Command parent, Session& session);
 void AddQueuePause(Command parent, Session& session);
 void AddQueueResume(Command parent, Session& session);
+/// queue set, drain, delete
+void AddQueueSet(Command parent, Session& session);
+void AddQueuePurge(Command parent, Session& session);
+void AddTypeSet(Command parent, Session& session);
 void AddWorkerExec(Command parent, Session& session);
 void AddWorkerDemo(Command parent, Session& session);
 void AddBench(Command parent, Session& session);

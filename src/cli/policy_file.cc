@@ -69,6 +69,24 @@ class PolicyFileReader {
     return policies;
   }
 
+  // `path` is the word.
+  Result<std::vector<WantedField>> ReadWord(bool of_type) const {
+    const size_t equals = path_.find('=');
+    const std::string name = path_.substr(0, equals);
+    constexpr std::string_view kOfNames = "abcdefghijklmnopqrstuvwxyz_.";
+    if (equals == std::string::npos || name.empty() ||
+        name.find_first_not_of(kOfNames) != std::string::npos)
+      return Status(Code::kInvalidArgument,
+                    fmt::format("\"{}\" is no FIELD=VALUE; write for example lease=45s", path_));
+    const std::string value = path_.substr(equals + 1);
+    Result<TomlNode> table = ReadToml(name + " = " + value, path_);
+    if (!table.ok()) table = ReadToml(name + " = " + QuoteToml(value), path_);
+    if (!table.ok()) return table.status();
+    WantedPolicy policy{.is_type = of_type, .name = "", .fields = {}};
+    TREADLE_RETURN_IF_ERROR(ReadFields(*table, "", &policy));
+    return std::move(policy.fields);
+  }
+
  private:
   Status Wrong(const TomlNode& node, std::string_view name, std::string_view what) const {
     return {Code::kInvalidArgument, fmt::format("{}:{}: {} {}", path_, node.line, name, what)};
@@ -203,6 +221,17 @@ std::string PolicyField::Text(std::string_view json) const {
 
 Result<std::vector<WantedPolicy>> ReadPolicyFile(const std::string& path) {
   return PolicyFileReader(path).Read();
+}
+
+Result<std::vector<WantedField>> ReadPolicyWords(const std::vector<std::string>& words,
+                                                 bool of_type) {
+  std::vector<WantedField> fields;
+  for (const std::string& word : words) {
+    TREADLE_ASSIGN_OR_RETURN(std::vector<WantedField> read,
+                             PolicyFileReader(word).ReadWord(of_type));
+    fields.insert(fields.end(), read.begin(), read.end());
+  }
+  return fields;
 }
 
 std::string PolicyChangeJson(const std::vector<WantedField>& fields) {

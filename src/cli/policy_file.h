@@ -47,6 +47,11 @@ struct WantedPolicy {
 /// of another type.
 Result<std::vector<WantedPolicy>> ReadPolicyFile(const std::string& path);
 
+/// Fields as words of a command line: "lease=45s", "retry.max_attempts=3". Texts, durations and
+/// sizes need no quotes. INVALID_ARGUMENT names the word.
+Result<std::vector<WantedField>> ReadPolicyWords(const std::vector<std::string>& words,
+                                                 bool of_type);
+
 /// The body of a PUT that sets `fields`.
 std::string PolicyChangeJson(const std::vector<WantedField>& fields);
 

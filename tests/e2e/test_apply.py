@@ -111,3 +111,34 @@ def test_every_field_of_queues_and_types_is_applied_and_then_nothing_differs(ser
     change = server.run("apply", "-f", file("[types.invoice]\nattempt_timeout = '20s'\n"), "-o", "jsonl").stdout
     assert json.loads(change) == {"type": "invoice", "new": False,
                                   "fields": [{"field": "attempt_timeout", "from": "10s", "to": "20s"}]}
+
+
+def test_a_queue_is_set_drained_purged_and_deleted_by_the_command_line(server):
+    said = server.run("queue", "set", "mails", "lease=45s", "retry.backoff=fixed", "retry.never=[\"bad\"]", "capacity.bytes=64MiB", "paused=true")
+    assert said.stdout == "queue mails is set\n"
+    policy = server.queue("mails")["policy"]
+    assert (policy["lease_ms"], policy["retry"]["backoff"], policy["retry"]["never"]) == (45_000, "fixed", ["bad"])
+    assert (policy["capacity"]["bytes"], policy["paused"]) == (64 << 20, True)
+
+    server.enqueue(queue="mails")
+    assert "takes no more tasks" in server.run("queue", "drain", "mails").stdout
+    assert server.enqueue(queue="mails", expect=409).code == "FAILED_PRECONDITION"
+    assert "takes tasks again" in server.run("queue", "drain", "mails", "--off").stdout
+    server.enqueue(queue="mails")
+    assert "1 found" not in server.run("queue", "purge", "mails", "--count").stdout
+    assert "2 changed" in server.run("queue", "purge", "mails", "--yes").stdout
+    assert server.queue("mails")["tasks"]["ready"] == 0
+    assert server.run("queue", "delete", "mails").stdout == "queue mails is deleted\n"
+    assert server.get("/v1/queues/mails").status == 404
+
+    assert server.run("type", "set", "resize", "attempt_timeout=10m").stdout == "type resize is set\n"
+    assert server.get("/v1/types/resize").json["policy"]["attempt_timeout_ms"] == 600_000
+
+
+@pytest.mark.parametrize(("word", "told"), [
+    ("lease", "is no FIELD=VALUE"), ("=1", "is no FIELD=VALUE"), ("lase=45s", 'did you mean "lease"'),
+    ("lease=soon", "is not a duration"), ("retry.max_attempts=x", "is not a whole number"), ("a\nb=1", "is no FIELD=VALUE")])
+def test_a_word_that_sets_nothing_is_told(server, word, told):
+    failed = server.run("queue", "set", "mails", word, expect=2)
+    assert told in failed.stderr
+    assert server.get("/v1/queues/mails").status == 404

@@ -1,0 +1,85 @@
+// treadle queue set|drain|delete, treadle type set
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/policy_file.h"
+#include "client/wire.h"
+
+namespace treadle::cli {
+namespace {
+
+struct SetFlags {
+  std::string name;
+  std::vector<std::string> fields;
+};
+
+ExitStatus Print(Session& session, const Result<JsonDocument>& answer, const std::string& said) {
+  if (!answer.ok()) return session.Fail(answer.status());
+  if (session.json() || session.jsonl()) return PrintJson(session, answer->root), ExitStatus::kOk;
+  session.console().OutLine(said);
+  return ExitStatus::kOk;
+}
+
+ExitStatus Set(Session& session, std::string_view kind, const SetFlags& flags) {
+  const auto fields = ReadPolicyWords(flags.fields, kind == "type");
+  if (!fields.ok()) return session.Fail(ExitStatus::kUsage, fields.status().message());
+  const std::string path = fmt::format("/v1/{}s/{}", kind, wire::PercentEncode(flags.name));
+  return Print(session, session.CallJson("PUT", path, PolicyChangeJson(*fields)),
+               fmt::format("{} {} is set", kind, Printable(flags.name)));
+}
+
+struct DrainFlags {
+  std::string name;
+  bool off = false;
+};
+
+ExitStatus Drain(Session& session, const DrainFlags& flags) {
+  const std::string body = JsonObject().Bool("draining", !flags.off).Done();
+  return Print(
+      session, session.CallJson("PUT", "/v1/queues/" + wire::PercentEncode(flags.name), body),
+      fmt::format("queue {} {}", Printable(flags.name),
+                  flags.off ? "takes tasks again" : "takes no more tasks; those it has go on"));
+}
+
+ExitStatus Delete(Session& session, const std::string& name) {
+  return Print(session, session.CallJson("DELETE", "/v1/queues/" + wire::PercentEncode(name)),
+               fmt::format("queue {} is deleted", Printable(name)));
+}
+
+void AddSet(Command parent, Session& session, const std::string& kind, std::string_view example) {
+  auto flags = std::make_shared<SetFlags>();
+  parent.Sub("set", fmt::format("Change the policy of a {}", kind))
+      .Positional("NAME", Need::kRequired, &flags->name, fmt::format("The name of the {}", kind))
+      .Many("FIELD=VALUE", &flags->fields,
+            "What to change, with the fields of a policy file (treadle apply): lease=45s")
+      .Example(example)
+      .Run([flags, kind, &session] { return Set(session, kind, *flags); });
+}
+
+}  // namespace
+
+void AddQueueSet(Command parent, Session& session) {
+  AddSet(parent, session, "queue",
+         "treadle queue set emails lease=45s retry.max_attempts=5\n"
+         "treadle queue set emails capacity.tasks=100000 retention.completed=2h");
+  auto drain = std::make_shared<DrainFlags>();
+  parent.Sub("drain", "Let a queue take no more tasks; those that it has go on")
+      .Positional("NAME", Need::kRequired, &drain->name, "The name of the queue")
+      .Switch("--off", &drain->off, "Let it take tasks again")
+      .Example("treadle queue drain emails")
+      .Run([drain, &session] { return Drain(session, *drain); });
+  auto name = std::make_shared<std::string>();
+  parent.Sub("delete", "Delete a queue in which there is no task, kept ones included")
+      .Positional("NAME", Need::kRequired, name.get(), "The name of the queue")
+      .Example("treadle queue delete emails")
+      .Run([name, &session] { return Delete(session, *name); });
+}
+
+void AddTypeSet(Command parent, Session& session) {
+  AddSet(parent, session, "type",
+         "treadle type set resize attempt_timeout=10m retry.preset=patient");
+}
+
+}  // namespace treadle::cli
