@@ -19,6 +19,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -51,12 +52,33 @@ struct WorkerOptions {
   LogFn log = {};                                // empty: standard error, "treadle worker: …"
 };
 
+/// What becomes of a task that fails with this code.
+struct ContractError {
+  std::string code = {};
+  std::string retry = "default";  // "default", "never" or "always"
+  std::string description = {};
+};
+
+/// What producers and workers of a task type have agreed upon: docs/contracts.md. What is absent is
+/// not agreed upon.
+struct Contract {
+  int64_t version = 1;
+  std::string description = {};
+  std::string input_schema = {};   // JSON Schema, draft 7, of payloads
+  std::string output_schema = {};  // of results
+  std::vector<ContractError> error_codes = {};
+  std::optional<int64_t> default_priority = {};
+};
+
 struct HandleOptions {
   std::string pool = {};  // of AddPool(); empty: the pool without a name
   /// After this, or earlier if the server says so, an attempt is cancelled; if the handler has not
   /// returned `cancel_wait` later, the attempt is reported as failed, code "timeout", without it.
   /// At least 1 ms.
   std::chrono::milliseconds timeout{std::chrono::minutes(30)};
+  /// Registered with the server before the worker asks for tasks; Task::contract_version says which
+  /// of them a task fits. Run() returns INVALID_ARGUMENT if the server refuses one.
+  std::vector<Contract> contracts = {};
 };
 
 class Worker {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "client/client_options.h"
+#include "worker/contracts.h"
 #include "worker/worker_impl.h"
 
 namespace treadle {
@@ -100,6 +101,9 @@ Result<Worker::Impl::Pools> Worker::Impl::MakePools() {
 // One pool's end is the end of all: a worker that does only half of its work would not be noticed.
 Status Worker::Impl::Run() {
   TREADLE_ASSIGN_OR_RETURN(pools_, MakePools());
+  TREADLE_ASSIGN_OR_RETURN(const ConnectionOptions connection, ConnectionOf(options_.client));
+  TREADLE_RETURN_IF_ERROR(
+      worker::RegisterContracts(connection, set, [this] { return stops_ == 0; }));
   const Pools& pools = pools_;
   running_ = &pools;
   StopPools(stops_);
