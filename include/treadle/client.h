@@ -61,6 +61,10 @@ class Client {
 
   /// The task as it is now. NOT_FOUND: there is none (any more).
   Result<TaskInfo> Get(const std::string& id);
+  /// Ends a task that waits, at once; asks the worker of one that runs to stop. `reason` is for
+  /// people, and may be empty. OK also if it was cancelled before. FAILED_PRECONDITION: it has
+  /// ended in another way. NOT_FOUND.
+  Status Cancel(const std::string& id, const std::string& reason = {});
   /// The task once it has ended. DEADLINE_EXCEEDED: it had not, by then.
   Result<TaskInfo> Wait(const std::string& id, std::chrono::milliseconds limit);
   /// The result of a completed task as T (json.h). FAILED_PRECONDITION: it ended in another way,

@@ -68,6 +68,16 @@ class Client::Impl {
     });
   }
 
+  // Cancelling a cancelled task changes nothing: it may be asked again.
+  Status Cancel(const std::string& id, const std::string& reason) {
+    return Repeated<bool>(Repeat::kSafe, Clock::now() + options_.timeout,
+                          [&](ServerConnection& server, int64_t) -> Result<bool> {
+                            TREADLE_RETURN_IF_ERROR(wire::CancelTask(server, id, reason));
+                            return true;
+                          })
+        .status();
+  }
+
  private:
   RequestSharer::Answers Send(const std::vector<const EncodedTask*>& tasks) {
     std::vector<std::string_view> texts;
@@ -145,6 +155,10 @@ Result<std::vector<Enqueued>> Client::EnqueueMany(const std::vector<TaskRequest>
 }
 
 Result<TaskInfo> Client::Get(const std::string& id) { return impl_->Get(id, milliseconds(0)); }
+
+Status Client::Cancel(const std::string& id, const std::string& reason) {
+  return impl_->Cancel(id, reason);
+}
 
 Result<TaskInfo> Client::Wait(const std::string& id, milliseconds limit) {
   const auto deadline = Clock::now() + limit;

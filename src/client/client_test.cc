@@ -200,6 +200,21 @@ TEST(SharedClient, WaitsUntilTheTaskHasEnded) {
   EXPECT_EQ(status.ToString(), "FAILED_PRECONDITION: task 1-2 is dead: exit_1, it broke");
 }
 
+TEST(SharedClient, ACancellationIsSentWithItsReasonAndItsRefusalComesBack) {
+  TestServer server;
+  Client client(To(server));
+  auto call = std::async(std::launch::async, [&] { return client.Cancel("1-1", "too late"); });
+  const TestRequest asked = server.Next();
+  EXPECT_THAT(asked.head, HasSubstr("POST /v1/tasks/1-1/cancel "));
+  EXPECT_EQ(asked.body, R"({"reason":"too late"})");
+  TestServer::Answer(asked, 200, R"({"id":"1-1","state":"cancelled"})");
+  EXPECT_TRUE(call.get().ok());
+  auto again = std::async(std::launch::async, [&] { return client.Cancel("1-2"); });
+  TestServer::Answer(server.Next(), 409,
+                     R"({"code":"FAILED_PRECONDITION","detail":"task 1-2 is completed"})");
+  EXPECT_EQ(again.get().code(), Code::kFailedPrecondition);
+}
+
 TEST(SharedClient, BadOptionsAreNamedByTheFirstCall) {
   Client none({.connections = 0});
   EXPECT_THAT(none.Enqueue({.type = "t"}).status().message(), HasSubstr("connections"));

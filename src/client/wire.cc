@@ -249,6 +249,15 @@ Result<TaskInfo> GetTask(ServerConnection& client, std::string_view id, int64_t 
   return ParseTask(json);
 }
 
+Status CancelTask(ServerConnection& client, std::string_view id, std::string_view reason) {
+  std::string body;
+  JsonWriter json(&body);
+  json.BeginObject();
+  if (!reason.empty()) json.Key("reason").String(reason);
+  json.EndObject();
+  return client.Call("POST", TaskTarget(id, "/cancel", 0), body, kCallTimeoutMs).status();
+}
+
 Result<ServerAnswer> GetResult(ServerConnection& client, std::string_view id, int64_t wait_ms) {
   return client.Call("GET", TaskTarget(id, "/result", wait_ms), "", kCallTimeoutMs + wait_ms);
 }

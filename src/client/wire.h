@@ -50,6 +50,8 @@ Result<TaskInfo> ParseTask(std::string_view json);
 /// The view as JSON text. `wait_ms` > 0: answers when the task has ended, or after that time.
 Result<std::string> GetTaskJson(ServerConnection& client, std::string_view id, int64_t wait_ms = 0);
 Result<TaskInfo> GetTask(ServerConnection& client, std::string_view id, int64_t wait_ms = 0);
+/// FAILED_PRECONDITION: it has ended in another way.
+Status CancelTask(ServerConnection& client, std::string_view id, std::string_view reason);
 /// The raw result in `body`. FAILED_PRECONDITION: the task has none (yet), and why.
 Result<ServerAnswer> GetResult(ServerConnection& client, std::string_view id, int64_t wait_ms = 0);
 
