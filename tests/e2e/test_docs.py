@@ -137,12 +137,26 @@ def test_every_page_is_reached_from_the_index():
     assert {page for page in pages if f"({page})" not in index} == set()
 
 
+def unknown_tests(named):
+    """Of names of tests, those that no source has."""
+    sources = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("tests/**/*.cc"), *ROOT.glob("src/**/*_test.cc"), *ROOT.glob("sim/*_test.cc"),
+               *ROOT.glob("sim/canaries.cc"), *ROOT.glob("tests/**/CMakeLists.txt")]
+    known = "\n".join(source.read_text() for source in sources)
+    return {name for name in named if not re.search(rf"def {name}\(|, {name}\) {{|\"{name}\"|\({name}\b", known)}
+
+
+def test_every_test_and_canary_that_a_promise_names_exists():
+    text = (ROOT / "docs/reliability.md").read_text()
+    table = text[text.index("## Promises"):text.index("## What it does not")]
+    named = {name for row in table.splitlines() if row.startswith("|") for name in re.findall(r"`(\w{10,})`", row)}
+    assert len(named) > 30
+    assert unknown_tests(named) == set()
+
+
 def test_every_test_that_the_semantics_name_exists():
     text = (ROOT / "docs/semantics.md").read_text()
     named = {name for block in re.findall(r"^Held by: (.*?)(?:\n\n|\Z)", text, re.M | re.S) for name in re.findall(r"`(\w+)`", block)}
     assert len(named) > 40
-    sources = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("tests/**/*.cc"), *ROOT.glob("src/**/*_test.cc"), *ROOT.glob("sim/*_test.cc")]
-    known = "\n".join(source.read_text() for source in sources)
-    assert {name for name in named if not re.search(rf"def {name}\(|, {name}\) {{", known)} == set()
+    assert unknown_tests(named) == set()
     sections = re.findall(r"^## (.+)$", text, re.M)
     assert len(sections) == text.count("Held by: "), "each section says which tests hold it"
