@@ -71,7 +71,9 @@ Status AttemptSession::Send(wire::AttemptUpdate update) {
   if (progress_) progress_sent_at_ = sent_at_;
   const Result<wire::AttemptAnswer> answer = send_(update);
   if (!answer.ok()) return answer.status();
-  log_bytes_ += log_.size();
+  // By the server's count: what is no UTF-8 has become longer on its way.
+  log_bytes_ = static_cast<size_t>(answer->log_bytes);
+  log_is_full_ = log_is_full_ || log_bytes_ >= kLogBytesMax;
   log_.clear();
   progress_.reset();
   return {};

@@ -16,11 +16,15 @@ class AttemptSessionTest : public ::testing::Test {
   Result<wire::AttemptAnswer> Take(const wire::AttemptUpdate& update) {
     if (!refusal_.ok()) return refusal_;
     sent_.push_back(update);
-    return wire::AttemptAnswer{};
+    if (update.log)
+      kept_ = update.log->offset + static_cast<int64_t>(update.log->text.size()) + grows_by_;
+    return wire::AttemptAnswer{.log_bytes = kept_};
   }
 
   wire::Lease lease_;
   Status refusal_;
+  int64_t kept_ = 0;      // of the log
+  int64_t grows_by_ = 0;  // each piece, on its way
   std::vector<wire::AttemptUpdate> sent_;
   AttemptSession session_{&lease_, [this](const auto& update) { return Take(update); }};
 };
@@ -72,6 +76,16 @@ TEST_F(AttemptSessionTest, LinesThatDidNotArriveAreSentAgainFromWhereTheyBegan) 
   const auto rest = session_.TakeLog();
   EXPECT_EQ(rest->offset, 0);
   EXPECT_EQ(rest->text, "one\ntwo\n");
+}
+
+// Bytes that are no UTF-8 travel as U+FFFD.
+TEST_F(AttemptSessionTest, WhatFollowsInTheLogBeginsWhereTheServerSaysThatItEnds) {
+  EXPECT_TRUE(session_.SaveStep("first", {}).ok());
+  grows_by_ = 2;
+  session_.AppendLog("\xff");
+  EXPECT_TRUE(session_.SaveStep("second", {}).ok());
+  session_.AppendLog("more");
+  EXPECT_EQ(session_.TakeLog()->offset, 4);
 }
 
 TEST_F(AttemptSessionTest, NoMoreThanTheServerKeepsIsSentOfALog) {
