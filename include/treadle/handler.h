@@ -149,8 +149,8 @@ class Context {
   ///   const std::string charge = context.Step("charge", [&] { return Charge(order); });
   ///
   /// What `fn` throws passes through, and nothing is kept. Throws Failure: "step_not_saved" if the
-  /// result could not be kept (the attempt is tried again); "step_invalid" if the kept result is no
-  /// such value (it is not).
+  /// result could not be kept (tried again, unless it is too large or no JSON); "step_invalid" if
+  /// the kept result is no such value (it is not).
   template <class Fn>
   auto Step(const std::string& name, Fn fn) const -> decltype(fn());
 

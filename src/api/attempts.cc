@@ -81,9 +81,9 @@ http::Response WholeHistory(const HistoryReply& reply) {
   const TaskRecord& task = reply.view.task;
   const bool is_hidden = task.terms != nullptr && task.terms->sensitive;
   // What the view has is newer than the store.
-  const auto saved = Over(task.saved, task.image.state == TaskState::kCompleted
-                                          ? nullptr
-                                          : std::make_shared<TaskSaved>(reply.history.saved));
+  const auto saved = task.image.state == TaskState::kCompleted
+                         ? nullptr
+                         : Over(task.saved, std::make_shared<TaskSaved>(reply.history.saved));
   std::string body;
   JsonOut out(&body);
   out.Open('{').Key("id").PlainText(task.image.id.ToString()).Key("attempts").Open('[');

@@ -108,6 +108,7 @@ TEST(Effects, EachPartOfAChangeIsThereOrNot) {
                                                            .contract = 300,
                                                            .sensitive = true,
                                                            .has_saved = true,
+                                                           .saved_bytes = 70'000,
                                                            .log_attempt = 400,
                                                            .log_bytes = 65'536,
                                                            .first_failure = {6}});

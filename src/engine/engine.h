@@ -188,7 +188,7 @@ class Engine {
 
   void NoteEndOfAttempt(const TaskSlot& task, AttemptOutcome outcome, int64_t wait_ms,
                         TaskIsNow* effect) const;
-  void NoteTrail(TaskIsNow* effect) const;
+  void NoteTrail(size_t saved_bytes, TaskIsNow* effect) const;
   Result<std::optional<LogPiece>> NewLog(const TaskSlot& task, const LogText& log) const;
 
   Result<TaskStanding> RunNow(const TaskRecord& task);

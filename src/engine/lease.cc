@@ -75,6 +75,7 @@ std::vector<TaskId> MissingInLane(const State& state, const Lane& lane) {
     if (task.HasBody()) return false;  // what was loaded before begins here
     missing.push_back(task.image.id);
     bytes += task.payload_bytes;
+    if (const TaskTerms* const terms = state.TermsOf(task.image)) bytes += terms->saved_bytes;
     return missing.size() < kLookAhead && bytes < kLookAheadBytes;
   });
   return missing;

@@ -170,6 +170,7 @@ void EncodeTerms(const TaskTerms& terms, ByteWriter* out) {
   out->Signed(terms.first_failure.ms);
   out->U8(
       static_cast<uint8_t>((terms.sensitive ? kSensitive : 0) | (terms.has_saved ? kHasSaved : 0)));
+  if (terms.has_saved) out->Varint(terms.saved_bytes);
   out->Varint(terms.log_attempt);
   out->Varint(terms.log_bytes);
   out->U8(static_cast<uint8_t>(terms.unique));
@@ -191,6 +192,7 @@ std::shared_ptr<const TaskTerms> DecodeTerms(ByteReader* in) {
   const uint8_t flags = in->U8();
   terms->sensitive = (flags & kSensitive) != 0;
   terms->has_saved = (flags & kHasSaved) != 0;
+  if (terms->has_saved) terms->saved_bytes = static_cast<uint32_t>(in->Varint());
   terms->log_attempt = static_cast<uint32_t>(in->Varint());
   terms->log_bytes = static_cast<uint32_t>(in->Varint());
   terms->unique = static_cast<Unique>(in->U8());

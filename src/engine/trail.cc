@@ -49,15 +49,17 @@ void Engine::NoteEndOfAttempt(const TaskSlot& task, AttemptOutcome outcome, int6
 
 // The task's image says that it has one, so retention finds what else it must remove; its terms say
 // what a lease must bring, and how much is logged.
-void Engine::NoteTrail(TaskIsNow* effect) const {
+void Engine::NoteTrail(size_t saved_bytes, TaskIsNow* effect) const {
   effect->image.has_trail = true;
   const bool saves = !effect->trail->saved.empty();
   const std::optional<LogPiece>& log = effect->trail->log;
   const TaskTerms* const terms = state_.TermsOf(effect->image);
-  if (!log && terms != nullptr && terms->has_saved) return;
   auto noted =
       terms == nullptr ? std::make_shared<TaskTerms>() : std::make_shared<TaskTerms>(*terms);
-  noted->has_saved |= saves;
+  if (saves) {
+    noted->has_saved = true;
+    noted->saved_bytes = static_cast<uint32_t>(saved_bytes);
+  }
   if (log) {
     noted->log_attempt = log->attempt;
     noted->log_bytes = log->offset + static_cast<uint32_t>(log->text.size());
@@ -87,11 +89,12 @@ Outcome<AttemptStanding> Engine::Save(const AttemptSave& save) {
       task->image.token() != save.token)
     return LeaseIsLost(save.token);
   auto trail = std::make_shared<TaskTrail>(TaskTrail{.saved = save.saved});
+  size_t saved_bytes = 0;
   if (!save.saved.empty()) {
     if (!task->HasBody()) return Outcome<AttemptStanding>::Need({save.token.task});
-    const auto added = std::make_shared<TaskSaved>(save.saved);
-    if (Status refusal = CheckSaved(*Over(added, task->parts->saved)); !refusal.ok())
-      return refusal;
+    const auto all = Over(std::make_shared<TaskSaved>(save.saved), task->parts->saved);
+    if (Status refusal = CheckSaved(*all); !refusal.ok()) return refusal;
+    saved_bytes = all->bytes();
   }
   if (save.log) {
     Result<std::optional<LogPiece>> piece = NewLog(*task, *save.log);
@@ -104,7 +107,7 @@ Outcome<AttemptStanding> Engine::Save(const AttemptSave& save) {
     // Its lease lasts anew: the worker is alive.
     TaskIsNow effect{
         .image = task->image, .holder = state_.HolderOf(*task), .trail = std::move(trail)};
-    NoteTrail(&effect);
+    NoteTrail(saved_bytes, &effect);
     Emit(effect);
   }
   return AttemptStanding{.log_bytes = LogBytes(state_.TermsOf(task->image), task->image.attempt),

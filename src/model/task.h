@@ -113,6 +113,7 @@ struct TaskTerms {
   uint32_t contract = 0;     // the version of its type's contract that its payload fits; 0: none
   bool sensitive = false;    // what it carries is not shown in lists, pages and logs
   bool has_saved = false;    // its attempts saved something for those that follow
+  uint32_t saved_bytes = 0;  // about how much
   uint32_t log_attempt = 0;  // the attempt that logged last, and how much
   uint32_t log_bytes = 0;
   ShardTime first_failure;  // set if its retry policy bounds the total time; 0: has not failed yet

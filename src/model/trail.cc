@@ -4,6 +4,12 @@
 
 namespace treadle {
 
+namespace {
+
+constexpr size_t kStepOverhead = 64;  // about what a step takes besides, in memory and on the wire
+
+}  // namespace
+
 std::string_view AttemptOutcomeName(AttemptOutcome outcome) {
   switch (outcome) {
     case AttemptOutcome::kFailed:
@@ -40,8 +46,9 @@ bool AttemptRecord::operator==(const AttemptRecord& other) const {
 }
 
 size_t TaskSaved::bytes() const {
-  size_t n = checkpoint ? checkpoint->bytes.size() : 0;
-  for (const auto& [name, saved] : steps) n += name.size() + saved.bytes.size();
+  size_t n = checkpoint ? checkpoint->bytes.size() + checkpoint->content_type.size() : 0;
+  for (const auto& [name, saved] : steps)
+    n += kStepOverhead + name.size() + saved.bytes.size() + saved.content_type.size();
   return n;
 }
 

@@ -60,7 +60,7 @@ struct TaskSaved {
   std::optional<SavedBytes> checkpoint;
 
   bool empty() const { return steps.empty() && !checkpoint; }
-  /// Names and bytes of all of it.
+  /// Names, content types and bytes of all of it, and 64 more for each step.
   size_t bytes() const;
   bool operator==(const TaskSaved&) const = default;
 };

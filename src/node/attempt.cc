@@ -31,6 +31,8 @@ Found ReadHistory(Store* store, TaskId id) {
 void Shard::Save(AttemptSave save, std::optional<Progress> progress,
                  Callback<AttemptStanding> done) {
   if (failed_) return;
+  if (Status refusal = save.empty() ? Status() : RefuseWrites(); !refusal.ok())
+    return Answer<AttemptStanding>(std::move(done), std::move(refusal));
   Outcome<AttemptStanding> outcome = Open().Save(save);
   if (!outcome.needs.empty())
     return Load(outcome.needs, [this, save = std::move(save), progress, done](const Loaded&) {

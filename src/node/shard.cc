@@ -48,16 +48,21 @@ bool Shard::IsDiskNearlyFull() {
   return true;
 }
 
-// What is refused before the engine is asked. Under pressure, low priority goes first: so the tasks
-// that matter find room for longer.
-Status Shard::RefuseEnqueue(const EnqueueCommand& command) {
-  if (closing_) return {Code::kUnavailable, "the server is stopping"};
+Status Shard::RefuseWrites() {
   if (IsDiskNearlyFull())
     return Status(Code::kResourceExhausted, "the server's disk is nearly full")
         .WithRetryAfter(kRetryFullDiskMs);
   if (backlog_bytes_ > options_.backlog_bytes_max)
     return Status(Code::kResourceExhausted, "the store is behind the journal")
         .WithRetryAfter(kRetryBacklogMs);
+  return {};
+}
+
+// What is refused before the engine is asked. Under pressure, low priority goes first: so the tasks
+// that matter find room for longer.
+Status Shard::RefuseEnqueue(const EnqueueCommand& command) {
+  if (closing_) return {Code::kUnavailable, "the server is stopping"};
+  TREADLE_RETURN_IF_ERROR(RefuseWrites());
   const bool pressed = space_->spendable_bytes() < options_.disk_reserve_bytes / 2 ||
                        backlog_bytes_ > options_.backlog_bytes_max - options_.backlog_bytes_max / 4;
   const auto is_low = [](const NewTask& task) { return task.priority < kNormalPriority; };

@@ -115,6 +115,8 @@ class Shard {
   void WakeForCancelRequests();
 
   bool IsDiskNearlyFull();
+  /// Why nothing may be added now: the disk is nearly full, or the store is far behind.
+  Status RefuseWrites();
   Status RefuseEnqueue(const EnqueueCommand& command);
   void AnswerEnqueue(uint64_t bytes, Callback<EnqueueReply> done, Result<EnqueueReply> reply);
 

@@ -38,8 +38,10 @@ Result<wire::AttemptAnswer> AttemptSender::Send(const std::string& token,
     Result<wire::AttemptAnswer> answer =
         wire::SaveAttempt(*connection, token, update, std::max<int64_t>(left.count(), 1));
     GiveBack(std::move(connection));
-    const bool is_away = !answer.ok() && answer.status().code() == Code::kUnavailable;
-    const std::chrono::milliseconds pause(backoff.NextMs());
+    const int64_t retry_after_ms = answer.ok() ? 0 : answer.status().retry_after_ms();
+    const bool is_away =
+        !answer.ok() && (answer.status().code() == Code::kUnavailable || retry_after_ms > 0);
+    const std::chrono::milliseconds pause(std::max(backoff.NextMs(), retry_after_ms));
     if (!is_away || Clock::now() + pause >= deadline || !Sleep(pause, cancelled)) return answer;
   }
 }

@@ -1,5 +1,6 @@
 #include "worker/attempt_session.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace treadle::worker {
@@ -7,8 +8,27 @@ namespace {
 
 constexpr size_t kLogBytesMax = size_t{64} << 10;  // the server keeps no more of an attempt
 constexpr size_t kLogSendBytes = size_t{8} << 10;
+constexpr size_t kMessageBytesMax = 256;
 constexpr std::chrono::milliseconds kProgressEvery(500);
 constexpr std::chrono::seconds kLogEvery(2);
+
+// One line, as the server takes it.
+std::string OneLine(std::string_view message) {
+  if (message.size() > kMessageBytesMax) {
+    size_t end = kMessageBytesMax;
+    while (end > 0 && (static_cast<uint8_t>(message[end]) & 0xc0) == 0x80) --end;
+    message = message.substr(0, end);
+  }
+  std::string line(message);
+  std::ranges::replace_if(
+      line, [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; }, ' ');
+  return line;
+}
+
+Status CheckJson(const Bytes& bytes) {
+  if (bytes.content_type != wire::kJson || wire::IsJson(bytes.data)) return {};
+  return {Code::kInvalidArgument, "what is to be kept is not the JSON that its content type says"};
+}
 
 }  // namespace
 
@@ -20,6 +40,7 @@ std::optional<Bytes> AttemptSession::FindStep(std::string_view name) {
 }
 
 Status AttemptSession::SaveStep(const std::string& name, const Bytes& result) {
+  TREADLE_RETURN_IF_ERROR(CheckJson(result));
   MutexLock lock(mutex_);
   wire::AttemptUpdate update;
   update.steps.emplace_back(name, result);
@@ -34,6 +55,7 @@ std::optional<Bytes> AttemptSession::FindCheckpoint() {
 }
 
 Status AttemptSession::SaveCheckpoint(const Bytes& data) {
+  TREADLE_RETURN_IF_ERROR(CheckJson(data));
   MutexLock lock(mutex_);
   wire::AttemptUpdate update;
   update.checkpoint = data;
@@ -45,7 +67,7 @@ Status AttemptSession::SaveCheckpoint(const Bytes& data) {
 // Handlers may tell it in a loop; nobody reads that fast.
 void AttemptSession::TellProgress(double fraction, std::string_view message) {
   MutexLock lock(mutex_);
-  progress_ = wire::AttemptProgress{fraction, std::string(message)};
+  progress_ = wire::AttemptProgress{fraction, OneLine(message)};
   if (fraction < 1 && Clock::now() < progress_sent_at_ + kProgressEvery) return;
   static_cast<void>(Send({}));  // what cannot be sent now goes with what comes next
 }
@@ -53,26 +75,38 @@ void AttemptSession::TellProgress(double fraction, std::string_view message) {
 void AttemptSession::AppendLog(std::string_view text) {
   MutexLock lock(mutex_);
   if (log_is_full_ || text.empty()) return;
-  log_.append(text);
-  if (text.back() != '\n') log_.push_back('\n');
-  if (log_bytes_ + log_.size() >= kLogBytesMax) {
-    log_.resize(kLogBytesMax - log_bytes_);
-    log_is_full_ = true;
-  }
+  const size_t room = kLogBytesMax - log_bytes_ - log_.size();
+  log_is_full_ = text.size() >= room;
+  const size_t begin = log_.size();
+  log_.append(text.substr(0, room));
+  std::replace(log_.begin() + static_cast<ptrdiff_t>(begin), log_.end(), '\0', ' ');
+  if (!log_is_full_ && text.back() != '\n') log_.push_back('\n');
   const bool is_late = Clock::now() >= sent_at_ + kLogEvery;
   // What cannot be sent now goes with what comes next.
   if (log_.size() >= kLogSendBytes || is_late) static_cast<void>(Send({}));
 }
 
+// Log and progress ride along. They are not worth waiting for long, and what is durable does not
+// fail because of them.
 Status AttemptSession::Send(wire::AttemptUpdate update) {
+  const bool is_durable = !update.steps.empty() || update.checkpoint.has_value();
+  if (is_lost_) return {Code::kLeaseLost, "another worker has the task"};
   if (!log_.empty()) update.log = wire::LogText{static_cast<int64_t>(log_bytes_), log_};
   update.progress = progress_;
+  Result<wire::AttemptAnswer> answer = send_(update, is_durable);
+  if (!answer.ok() && answer.status().code() == Code::kInvalidArgument) {
+    log_.clear();
+    progress_.reset();
+    update.log.reset();
+    update.progress.reset();
+    if (is_durable) answer = send_(update, is_durable);
+  }
   sent_at_ = Clock::now();
-  if (progress_) progress_sent_at_ = sent_at_;
-  const Result<wire::AttemptAnswer> answer = send_(update);
+  if (update.progress) progress_sent_at_ = sent_at_;
+  is_lost_ = !answer.ok() && answer.status().code() == Code::kLeaseLost;
   if (!answer.ok()) return answer.status();
   // By the server's count: what is no UTF-8 has become longer on its way.
-  log_bytes_ = static_cast<size_t>(answer->log_bytes);
+  log_bytes_ = static_cast<size_t>(std::clamp<int64_t>(answer->log_bytes, 0, kLogBytesMax));
   log_is_full_ = log_is_full_ || log_bytes_ >= kLogBytesMax;
   log_.clear();
   progress_.reset();

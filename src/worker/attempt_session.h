@@ -20,8 +20,9 @@ namespace treadle::worker {
 class AttemptSession final : public AttemptLink {
  public:
   using Clock = std::chrono::steady_clock;
-  /// Blocks until it is kept.
-  using SendFn = std::function<Result<wire::AttemptAnswer>(const wire::AttemptUpdate&)>;
+  /// Blocks until it is kept; not for long unless it `is_durable`, a step or a checkpoint.
+  using SendFn =
+      std::function<Result<wire::AttemptAnswer>(const wire::AttemptUpdate&, bool is_durable)>;
 
   /// `lease` lends what earlier attempts saved, until the session is over.
   AttemptSession(const wire::Lease* lease, SendFn send) : lease_(lease), send_(std::move(send)) {}
@@ -48,7 +49,8 @@ class AttemptSession final : public AttemptLink {
   size_t log_bytes_ TREADLE_GUARDED_BY(mutex_) = 0;      // of what was sent
   bool log_is_full_ TREADLE_GUARDED_BY(mutex_) = false;  // nothing more is kept
   std::optional<wire::AttemptProgress> progress_ TREADLE_GUARDED_BY(mutex_);  // not yet sent
-  Clock::time_point sent_at_ TREADLE_GUARDED_BY(mutex_);
+  bool is_lost_ TREADLE_GUARDED_BY(mutex_) = false;  // the lease: nothing is kept any more
+  Clock::time_point sent_at_ TREADLE_GUARDED_BY(mutex_) = Clock::now();
   Clock::time_point progress_sent_at_ TREADLE_GUARDED_BY(mutex_);
 };
 

@@ -15,6 +15,8 @@ class AttemptSessionTest : public ::testing::Test {
  protected:
   Result<wire::AttemptAnswer> Take(const wire::AttemptUpdate& update) {
     if (!refusal_.ok()) return refusal_;
+    if (refuses_log_ && (update.log || update.progress))
+      return Status(Code::kInvalidArgument, "no such log");
     sent_.push_back(update);
     if (update.log)
       kept_ = update.log->offset + static_cast<int64_t>(update.log->text.size()) + grows_by_;
@@ -23,10 +25,11 @@ class AttemptSessionTest : public ::testing::Test {
 
   wire::Lease lease_;
   Status refusal_;
+  bool refuses_log_ = false;
   int64_t kept_ = 0;      // of the log
   int64_t grows_by_ = 0;  // each piece, on its way
   std::vector<wire::AttemptUpdate> sent_;
-  AttemptSession session_{&lease_, [this](const auto& update) { return Take(update); }};
+  AttemptSession session_{&lease_, [this](const auto& update, bool) { return Take(update); }};
 };
 
 TEST_F(AttemptSessionTest, StepsAndCheckpointOfEarlierAttemptsAreFoundAndNewerOnesWin) {
@@ -51,11 +54,11 @@ TEST_F(AttemptSessionTest, WhatCouldNotBeKeptIsNotThere) {
 }
 
 TEST_F(AttemptSessionTest, LogLinesGoWithWhatIsSentNextAndTheRestWithTheReport) {
-  EXPECT_TRUE(session_.SaveStep("first", {}).ok());
+  EXPECT_TRUE(session_.SaveStep("first", {"", "x/y"}).ok());
   session_.AppendLog("one");
   session_.AppendLog("two\n");
   EXPECT_THAT(sent_, SizeIs(1));
-  EXPECT_TRUE(session_.SaveStep("second", {}).ok());
+  EXPECT_TRUE(session_.SaveStep("second", {"", "x/y"}).ok());
   ASSERT_TRUE(sent_.back().log);
   EXPECT_EQ(sent_.back().log->offset, 0);
   EXPECT_EQ(sent_.back().log->text, "one\ntwo\n");
@@ -67,10 +70,10 @@ TEST_F(AttemptSessionTest, LogLinesGoWithWhatIsSentNextAndTheRestWithTheReport) 
 }
 
 TEST_F(AttemptSessionTest, LinesThatDidNotArriveAreSentAgainFromWhereTheyBegan) {
-  EXPECT_TRUE(session_.SaveStep("first", {}).ok());
+  EXPECT_TRUE(session_.SaveStep("first", {"", "x/y"}).ok());
   session_.AppendLog("one");
   refusal_ = Status(Code::kUnavailable, "away");
-  EXPECT_FALSE(session_.SaveStep("second", {}).ok());
+  EXPECT_FALSE(session_.SaveStep("second", {"", "x/y"}).ok());
   refusal_ = {};
   session_.AppendLog("two");
   const auto rest = session_.TakeLog();
@@ -80,12 +83,45 @@ TEST_F(AttemptSessionTest, LinesThatDidNotArriveAreSentAgainFromWhereTheyBegan) 
 
 // Bytes that are no UTF-8 travel as U+FFFD.
 TEST_F(AttemptSessionTest, WhatFollowsInTheLogBeginsWhereTheServerSaysThatItEnds) {
-  EXPECT_TRUE(session_.SaveStep("first", {}).ok());
+  EXPECT_TRUE(session_.SaveStep("first", {"", "x/y"}).ok());
   grows_by_ = 2;
   session_.AppendLog("\xff");
-  EXPECT_TRUE(session_.SaveStep("second", {}).ok());
+  EXPECT_TRUE(session_.SaveStep("second", {"", "x/y"}).ok());
   session_.AppendLog("more");
   EXPECT_EQ(session_.TakeLog()->offset, 4);
+}
+
+TEST_F(AttemptSessionTest, AStepIsKeptThoughItsLogAndProgressAreRefused) {
+  session_.AppendLog("one");
+  refuses_log_ = true;
+  session_.TellProgress(0.5, "half");
+  EXPECT_TRUE(session_.SaveStep("s", {"1", "application/json"}).ok());
+  EXPECT_EQ(session_.FindStep("s")->data, "1");
+  EXPECT_EQ(session_.TakeLog(), std::nullopt);
+}
+
+TEST_F(AttemptSessionTest, WhatIsToldIsMadeFitForTheServer) {
+  session_.TellProgress(1, std::string(300, 'x') + "\n");
+  EXPECT_EQ(sent_.back().progress->message.size(), 256U);
+  session_.TellProgress(1, "row 1\nrow 2");
+  EXPECT_EQ(sent_.back().progress->message, "row 1 row 2");
+  session_.AppendLog(std::string_view("a\0b", 3));
+  EXPECT_EQ(session_.TakeLog()->text, "a b\n");
+}
+
+TEST_F(AttemptSessionTest, WhatClaimsToBeJsonAndIsNoneIsNotSent) {
+  EXPECT_EQ(session_.SaveStep("s", {R"(1},{"name":"forged")", "application/json"}).code(),
+            Code::kInvalidArgument);
+  EXPECT_EQ(session_.SaveCheckpoint({"", "application/json"}).code(), Code::kInvalidArgument);
+  EXPECT_THAT(sent_, SizeIs(0));
+}
+
+TEST_F(AttemptSessionTest, NothingIsSentAfterTheLeaseIsLost) {
+  refusal_ = Status(Code::kLeaseLost, "gone");
+  EXPECT_EQ(session_.SaveStep("s", {"1", "x/y"}).code(), Code::kLeaseLost);
+  refusal_ = {};
+  EXPECT_EQ(session_.SaveStep("s", {"1", "x/y"}).code(), Code::kLeaseLost);
+  EXPECT_THAT(sent_, SizeIs(0));
 }
 
 TEST_F(AttemptSessionTest, NoMoreThanTheServerKeepsIsSentOfALog) {
@@ -111,7 +147,7 @@ TEST_F(AttemptSessionTest, ProgressGoesWithWhatIsSavedAndIsNotKeptBackByIt) {
   }
   ASSERT_TRUE(sent_[1].progress);  // the first one, at once
   EXPECT_EQ(sent_[1].progress->fraction, 0.1);
-  EXPECT_TRUE(session_.SaveStep("s", {}).ok());
+  EXPECT_TRUE(session_.SaveStep("s", {"", "x/y"}).ok());
   EXPECT_EQ(sent_.back().progress->fraction, 0.3);
 }
 

@@ -248,7 +248,9 @@ void Child::ReadOutput() {
 
 void Child::ReadErrors() {
   ReadAll(&err_, [this](std::string_view bytes) {
-    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, bytes.data(), bytes.size());
+    if (options_.passes_errors_on) {
+      [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, bytes.data(), bytes.size());
+    }
     std::string& tail = result_.error_tail;
     tail.append(bytes);
     if (tail.size() > options_.error_tail_bytes)

@@ -14,6 +14,7 @@ struct ChildOptions {
   std::vector<std::string> environment;  // "NAME=value", on top of this process's own
   size_t output_bytes_max = size_t{1} << 20;
   size_t error_tail_bytes = size_t{8} << 10;
+  bool passes_errors_on = true;   // what it writes on standard error, to that of this process
   int64_t kill_after_ms = 5'000;  // from SIGTERM to SIGKILL, when cancelled
 };
 
@@ -24,7 +25,7 @@ struct ChildResult {
   bool output_too_large = false;  // `output` is cut; the rest was read and dropped
   bool was_cancelled = false;     // it was asked to end before it did
   std::string output;
-  std::string error_tail;  // of standard error, which is passed on to that of this process
+  std::string error_tail;  // of standard error
 };
 
 /// Runs the program in a process group of its own with `input` on standard input, until it has

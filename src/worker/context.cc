@@ -25,7 +25,11 @@ std::optional<Bytes> Context::FindStep(const std::string& name) const {
 void Context::KeepStep(const std::string& name, const Bytes& result) const {
   if (link_ == nullptr) return;
   const Status status = link_->SaveStep(name, result);
-  if (!status.ok()) throw Failure("step_not_saved", "step " + name + ": " + status.message());
+  if (status.ok()) return;
+  // Another attempt would bring the same.
+  const bool is_final =
+      status.code() == Code::kInvalidArgument || status.code() == Code::kResourceExhausted;
+  throw Failure("step_not_saved", "step " + name + ": " + status.message(), !is_final);
 }
 
 std::optional<Bytes> Context::FindCheckpoint() const {

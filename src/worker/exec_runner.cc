@@ -112,6 +112,7 @@ Handler MakeExecHandler(ExecOptions options) {
     ChildResult child = RunChild({.argv = options.argv,
                                   .environment = Environment(task, context),
                                   .error_tail_bytes = kLogBytesMax,
+                                  .passes_errors_on = !task.sensitive,
                                   .kill_after_ms = options.kill_after_ms},
                                  task.payload, context.stop_token());
     context.AppendLog(WholeCharacters(child.error_tail));

@@ -16,8 +16,9 @@
 namespace treadle::worker {
 namespace {
 
-constexpr std::chrono::seconds kSaveLimit(30);
-constexpr int64_t kDeliverMs = 5'000;  // for the last reports, once nothing runs any more
+constexpr std::chrono::seconds kSaveLimit(30);  // for the server to take a step
+constexpr std::chrono::seconds kTellLimit(2);   // log lines, progress: a handler waits no longer
+constexpr int64_t kDeliverMs = 5'000;           // for the last reports, once nothing runs any more
 
 void LogToStandardError(std::string_view line) {
   const std::string text = "treadle worker: " + std::string(line) + "\n";
@@ -61,9 +62,9 @@ Pool::Pool(PoolSettings options, int wake_fd)
       sender_(options_.client),
       runner_(
           {.log = options_.log, .enqueue = options_.enqueue},
-          [this](const std::string& token, const wire::AttemptUpdate& update,
+          [this](const std::string& token, const wire::AttemptUpdate& update, bool is_durable,
                  const std::stop_token& cancelled) {
-            return sender_.Send(token, update, kSaveLimit, cancelled);
+            return sender_.Send(token, update, is_durable ? kSaveLimit : kTellLimit, cancelled);
           },
           [this](std::string reason) { StopBecause(std::move(reason)); }),
       pool_(

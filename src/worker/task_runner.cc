@@ -118,8 +118,8 @@ std::chrono::milliseconds TaskRunner::TimeoutOf(const std::string& type) const {
 }
 
 std::string TaskRunner::Run(wire::Lease* lease, const HandlerPool::Attempt& attempt) const {
-  AttemptSession session(lease, [&](const wire::AttemptUpdate& update) {
-    return save_(lease->token, update, attempt.cancelled);
+  AttemptSession session(lease, [&](const wire::AttemptUpdate& update, bool is_durable) {
+    return save_(lease->token, update, is_durable, attempt.cancelled);
   });
   std::string report = Report(lease->token, RunLease(lease, attempt, &session));
   const std::optional<wire::LogText> log = session.TakeLog();

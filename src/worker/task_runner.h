@@ -24,7 +24,8 @@ class TaskRunner {
   /// that runs tasks.
   /// `save`, too; it brings to the server what an attempt with this token saves.
   using SaveFn = std::function<Result<wire::AttemptAnswer>(
-      const std::string& token, const wire::AttemptUpdate&, const std::stop_token&)>;
+      const std::string& token, const wire::AttemptUpdate&, bool is_durable,
+      const std::stop_token&)>;
   TaskRunner(Context::Services services, SaveFn save,
              std::function<void(std::string reason)> stop_worker);
 

@@ -281,3 +281,31 @@ def test_what_a_program_writes_on_standard_error_is_its_log(server, tmp_path):
         worker.wait()
     assert log_of(server, id) == "working\n"
     assert attempts(server, id)[0]["build"] == "v9"
+
+
+def test_a_program_that_writes_zero_bytes_fails_alone_and_its_worker_goes_on(server):
+    bad = server.enqueue("x", payload=1, max_attempts=1)
+    worker = subprocess.Popen([BINARY, "worker", "exec", "x", "--server", server.url, "--", "sh", "-c", "printf 'a\\0b' >&2; test $(cat) = 2"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        assert server.task(bad, wait="30s")["state"] == "dead"
+        good = server.enqueue("x", payload=2)
+        assert server.task(good, wait="30s")["state"] == "completed"
+    finally:
+        worker.terminate()
+        worker.wait()
+    assert log_of(server, bad) == "a b\n"
+
+
+def test_what_a_sensitive_tasks_program_writes_is_not_passed_on(server, tmp_path):
+    id = server.enqueue("x", sensitive=True)
+    with open(tmp_path / "log", "wb") as out:
+        worker = subprocess.Popen([BINARY, "worker", "exec", "x", "--server", server.url, "--", "sh", "-c", "echo secret >&2"],
+                                  stdout=out, stderr=out)
+        try:
+            assert server.task(id, wait="30s")["state"] == "completed"
+        finally:
+            worker.terminate()
+            worker.wait()
+    assert log_of(server, id) == "secret\n"
+    assert b"secret" not in (tmp_path / "log").read_bytes()

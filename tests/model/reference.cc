@@ -257,7 +257,8 @@ Code Reference::Save(const AttemptSave& save) {
   for (const auto& [name, step] : save.saved.steps) saved[name] = step.bytes;
   if (save.saved.checkpoint) saved[""] = save.saved.checkpoint->bytes;
   size_t bytes = 0;
-  for (const auto& [name, value] : saved) bytes += name.size() + value.size();
+  for (const auto& [name, value] : saved)
+    bytes += (name.empty() ? 0 : 64) + name.size() + value.size();
   if (bytes > limits::kSavedBytes) return Code::kResourceExhausted;
   if (save.log && save.log->offset > task.log.size()) return Code::kInvalidArgument;
   task.saved = std::move(saved);
