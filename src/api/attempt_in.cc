@@ -4,10 +4,7 @@
 #include <utility>
 
 #include "api/blob.h"
-#include "base/utf8.h"
 #include "model/limits.h"
-#include "model/range.h"
-#include "model/validate.h"
 
 namespace treadle::api {
 namespace {
@@ -17,16 +14,9 @@ struct StepIn {
   BlobIn result;
 };
 
-Status ReadStepName(JsonValue value, StepIn* in) {
-  TREADLE_RETURN_IF_ERROR(ReadText(value, &in->name));
-  if (!in->name.empty() && in->name.size() <= limits::kStepNameBytes && IsPrintableUtf8(in->name))
-    return {};
-  return value.Wrong("must be printable and have from 1 to " +
-                     std::to_string(limits::kStepNameBytes) + " bytes");
-}
-
 constexpr JsonField<StepIn> kStepFields[] = {
-    {"name", ReadStepName},
+    {"name", [](JsonValue v,
+                StepIn* in) { return ReadPrintable(v, 1, limits::kStepNameBytes, &in->name); }},
     {"result", [](JsonValue v, StepIn* in) { return ReadBlobJson(v, &in->result); }},
     {"result_base64", [](JsonValue v, StepIn* in) { return ReadBlobBase64(v, &in->result); }},
     {"content_type", [](JsonValue v, StepIn* in) { return ReadBlobType(v, &in->result); }},
@@ -40,10 +30,7 @@ constexpr JsonField<BlobIn> kCheckpointFields[] = {
 
 Result<SavedBytes> Keep(BlobIn in, std::string_view name, const JsonPath& path) {
   TREADLE_ASSIGN_OR_RETURN(Blob blob, Finish(std::move(in), name, path));
-  if (blob.content_type.size() > limits::kContentTypeBytes || !IsPrintableUtf8(blob.content_type))
-    return WrongField(path, "content_type",
-                      "must be printable and have at most " +
-                          std::to_string(limits::kContentTypeBytes) + " bytes");
+  TREADLE_RETURN_IF_ERROR(CheckContentType(blob, path));
   return SavedBytes{std::move(blob.bytes), std::move(blob.content_type)};
 }
 
@@ -74,12 +61,7 @@ constexpr JsonField<Progress> kProgressFields[] = {
      }},
     {"message",
      [](JsonValue v, Progress* progress) {
-       TREADLE_RETURN_IF_ERROR(ReadText(v, &progress->message));
-       if (progress->message.size() <= limits::kProgressMessageBytes &&
-           IsPrintableUtf8(progress->message))
-         return Status::Ok();
-       return v.Wrong("must be printable and have at most " +
-                      std::to_string(limits::kProgressMessageBytes) + " bytes");
+       return ReadPrintable(v, 0, limits::kProgressMessageBytes, &progress->message);
      }},
 };
 

@@ -1,6 +1,8 @@
 #include "api/blob.h"
 
 #include "api/text_in.h"
+#include "model/limits.h"
+#include "model/validate.h"
 
 namespace treadle::api {
 
@@ -54,6 +56,14 @@ Result<Blob> Finish(BlobIn in, std::string_view name, const JsonPath& object) {
         object, std::string(name) + "_sha256",
         "is not that of the bytes that arrived, which is " + ToHex(blob.sha256.view()));
   return blob;
+}
+
+Status CheckContentType(const Blob& blob, const JsonPath& object) {
+  if (blob.content_type.size() <= limits::kContentTypeBytes && IsPrintableUtf8(blob.content_type))
+    return {};
+  return WrongField(
+      object, "content_type",
+      "must be printable and have at most " + std::to_string(limits::kContentTypeBytes) + " bytes");
 }
 
 void WriteBlob(std::string_view name, std::string_view bytes, std::string_view kept_content_type,

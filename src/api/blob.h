@@ -46,6 +46,9 @@ struct Blob {
 /// not that of the bytes, or bytes called application/json are none.
 Result<Blob> Finish(BlobIn in, std::string_view name, const JsonPath& object);
 
+/// INVALID_ARGUMENT: its content type is too long, or not printable.
+Status CheckContentType(const Blob& blob, const JsonPath& object);
+
 /// INVALID_ARGUMENT "<object>.<field> <rest>".
 Status WrongField(const JsonPath& object, std::string_view field, std::string_view rest);
 

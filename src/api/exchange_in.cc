@@ -7,9 +7,9 @@
 #include "api/attempt_in.h"
 #include "api/blob.h"
 #include "api/json_in.h"
+#include "base/utf8.h"
 #include "model/limits.h"
 #include "model/range.h"
-#include "model/validate.h"
 
 namespace treadle::api {
 namespace {
@@ -33,28 +33,16 @@ Status ReadToken(JsonValue value, Token* out) {
   return {};
 }
 
-// Keeps the end, where errors say what matters, from the first whole character on.
-void KeepTail(size_t size_max, std::string* text) {
-  if (text->size() <= size_max) return;
-  size_t cut = text->size() - size_max;
-  while (cut < text->size() && (static_cast<uint8_t>((*text)[cut]) & 0xc0) == 0x80) ++cut;
-  text->erase(0, cut);
-}
-
 constexpr JsonField<TaskError> kErrorFields[] = {
     {"code",
      [](JsonValue v, TaskError* error) {
-       TREADLE_RETURN_IF_ERROR(ReadText(v, &error->code));
-       if (error->code.empty() || error->code.size() > limits::kErrorCodeBytes ||
-           !IsPrintableUtf8(error->code))
-         return v.Wrong("must be printable and have from 1 to " +
-                        std::to_string(limits::kErrorCodeBytes) + " bytes");
-       return Status::Ok();
+       return ReadPrintable(v, 1, limits::kErrorCodeBytes, &error->code);
      }},
     {"message",
      [](JsonValue v, TaskError* error) {
        TREADLE_RETURN_IF_ERROR(ReadText(v, &error->message));
-       KeepTail(limits::kErrorMessageBytes, &error->message);
+       // The end, where errors say what matters.
+       error->message = Utf8Tail(error->message, limits::kErrorMessageBytes);
        return Status::Ok();
      }},
 };
@@ -127,10 +115,7 @@ Result<std::shared_ptr<const TaskResult>> MakeResult(BlobIn in, const JsonPath& 
   if (blob.bytes.size() > limits::kPayloadBytes)
     return WrongField(path, "result",
                       "must have at most " + std::to_string(limits::kPayloadBytes) + " bytes");
-  if (blob.content_type.size() > limits::kContentTypeBytes || !IsPrintableUtf8(blob.content_type))
-    return WrongField(path, "content_type",
-                      "must be printable and have at most " +
-                          std::to_string(limits::kContentTypeBytes) + " bytes");
+  TREADLE_RETURN_IF_ERROR(CheckContentType(blob, path));
   auto result = std::make_shared<TaskResult>();
   result->bytes = std::move(blob.bytes);
   result->content_type = std::move(blob.content_type);
@@ -167,21 +152,16 @@ Status ReadIncarnation(JsonValue value, uint64_t* out) {
   return value.Wrong("must be 16 hexadecimal digits, not all zero");
 }
 
-Status ReadBuild(JsonValue value, ExchangeIn* in) {
-  std::string* const build = &in->request.holder.build;
-  TREADLE_RETURN_IF_ERROR(ReadText(value, build));
-  if (build->size() <= limits::kBuildBytes && IsPrintableUtf8(*build)) return {};
-  return value.Wrong("must be printable and have at most " + std::to_string(limits::kBuildBytes) +
-                     " bytes");
-}
-
 constexpr JsonField<ExchangeIn> kExchangeFields[] = {
     {"worker", [](JsonValue v, ExchangeIn* in) { return ReadText(v, &in->request.holder.worker); }},
     {"incarnation",
      [](JsonValue v, ExchangeIn* in) {
        return ReadIncarnation(v, &in->request.holder.incarnation);
      }},
-    {"build", ReadBuild},
+    {"build",
+     [](JsonValue v, ExchangeIn* in) {
+       return ReadPrintable(v, 0, limits::kBuildBytes, &in->request.holder.build);
+     }},
     {"sequence", [](JsonValue v,
                     ExchangeIn* in) { return ReadWhole(v, 1, UINT32_MAX, &in->request.sequence); }},
     {"queues",

@@ -6,6 +6,8 @@
 #include <charconv>
 #include <memory>
 
+#include "model/validate.h"
+
 namespace treadle::api {
 
 namespace od = simdjson::ondemand;
@@ -401,6 +403,13 @@ Status ReadText(JsonValue value, std::string* out) {
   TREADLE_ASSIGN_OR_RETURN(const std::string_view text, value.Text());
   out->assign(text);
   return {};
+}
+
+Status ReadPrintable(JsonValue value, size_t min, size_t max, std::string* out) {
+  TREADLE_RETURN_IF_ERROR(ReadText(value, out));
+  if (out->size() >= min && out->size() <= max && IsPrintableUtf8(*out)) return {};
+  return value.Wrong(std::string("must be printable and have ") +
+                     (min == 0 ? "at most " : "from 1 to ") + std::to_string(max) + " bytes");
 }
 
 Status ReadTexts(JsonValue value, size_t max, std::vector<std::string>* out) {

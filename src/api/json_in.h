@@ -105,6 +105,8 @@ Status ReadObject(JsonValue value, const JsonField<T> (&fields)[N], T* out) {
 
 /// Readers of single fields, for such tables.
 Status ReadText(JsonValue value, std::string* out);
+/// Text for people, without control characters, of `min` (0 or 1) to `max` bytes.
+Status ReadPrintable(JsonValue value, size_t min, size_t max, std::string* out);
 Status ReadTexts(JsonValue value, size_t max, std::vector<std::string>* out);
 template <class T>
 Status ReadWhole(JsonValue value, int64_t min, int64_t max, T* out) {

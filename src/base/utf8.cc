@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace treadle {
+namespace {
+
+bool IsWithinCharacter(char c) { return (static_cast<uint8_t>(c) & 0xc0) == 0x80; }
+
+}  // namespace
+
 // The bounds of the second byte keep out overlong forms, surrogates and what lies beyond U+10FFFF
 // (Unicode 15, table 3-7).
 Utf8Sequence Utf8SequenceAt(std::string_view text) {
@@ -38,6 +44,18 @@ size_t CountCharacters(std::string_view text) {
   size_t count = 0;
   for (; !text.empty(); ++count) text.remove_prefix(std::max<size_t>(Utf8Length(text), 1));
   return count;
+}
+
+std::string_view Utf8Head(std::string_view text, size_t size) {
+  if (text.size() <= size) return text;
+  while (size > 0 && IsWithinCharacter(text[size])) --size;
+  return text.substr(0, size);
+}
+
+std::string_view Utf8Tail(std::string_view text, size_t size) {
+  if (text.size() > size) text.remove_prefix(text.size() - size);
+  while (!text.empty() && IsWithinCharacter(text.front())) text.remove_prefix(1);
+  return text;
 }
 
 void AppendUtf8(uint32_t code_point, std::string* out) {

@@ -25,6 +25,11 @@ bool IsUtf8(std::string_view text);
 /// Number of characters; a byte that belongs to none counts as one.
 size_t CountCharacters(std::string_view text);
 
+/// The first `size` bytes, less the rest of a character that is cut.
+std::string_view Utf8Head(std::string_view text, size_t size);
+/// The last `size` bytes, from the first whole character on.
+std::string_view Utf8Tail(std::string_view text, size_t size);
+
 /// Appends `code_point`, which must be a Unicode scalar value.
 void AppendUtf8(uint32_t code_point, std::string* out);
 

@@ -37,5 +37,18 @@ TEST(Utf8, CharactersAreCountedAndStrayBytesToo) {
   EXPECT_EQ(CountCharacters("a\xffz"), 3u);
 }
 
+TEST(Utf8, HeadAndTailKeepWholeCharacters) {
+  const std::string_view text = "a\u00e9\u20acz";  // 1, 2, 3 and 1 bytes
+  EXPECT_EQ(Utf8Head(text, 7), text);
+  EXPECT_EQ(Utf8Head(text, 6), "a\u00e9\u20ac");
+  EXPECT_EQ(Utf8Head(text, 5), "a\u00e9");
+  EXPECT_EQ(Utf8Head(text, 2), "a");
+  EXPECT_EQ(Utf8Head(text, 0), "");
+  EXPECT_EQ(Utf8Tail(text, 7), text);
+  EXPECT_EQ(Utf8Tail(text, 4), "\u20acz");
+  EXPECT_EQ(Utf8Tail(text, 3), "z");
+  EXPECT_EQ(Utf8Tail("\x82\xacz", 3), "z") << "what another has cut";
+}
+
 }  // namespace
 }  // namespace treadle

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "client/blob_writer.h"
 #include "client/json_reader.h"
 #include "client/json_writer.h"
 #include "client/wire.h"
@@ -149,15 +150,6 @@ void WriteError(JsonWriter& json, std::string_view code, std::string_view messag
   json.Key("code").String(code).Key("message").String(message).EndObject();
 }
 
-void WriteBlob(JsonWriter& json, const std::string& name, const Bytes& blob) {
-  if (blob.content_type == kJson) {
-    json.Key(name).Raw(TrimJson(blob.data));
-  } else {
-    json.Key(name + "_base64").String(ToBase64(blob.data));
-    json.Key("content_type").String(blob.content_type);
-  }
-}
-
 void WriteLog(JsonWriter& json, const LogText& log) {
   json.Key("log").BeginObject().Key("offset").Int(log.offset);
   json.Key("text").String(log.text).EndObject();
@@ -224,16 +216,9 @@ std::string EncodeCompleted(std::string_view token, std::string_view result,
                             std::string_view content_type) {
   std::string out;
   JsonWriter json = BeginReport(&out, token, "completed");
-  const bool is_json = content_type == kJson;
-  if (is_json) {
-    result = TrimJson(result);
-    json.Key("result").Raw(result);
-  } else {
-    json.Key("result_base64").String(ToBase64(result));
-    json.Key("content_type").String(content_type);
-  }
-  if (!is_json || result != "null")
-    json.Key("result_sha256").String(ToHex(Sha256Of(result).view()));
+  const std::string_view sent = WriteBlob(json, "result", result, content_type);
+  if (content_type != kJson || sent != "null")
+    json.Key("result_sha256").String(ToHex(Sha256Of(sent).view()));
   json.EndObject();
   return out;
 }
@@ -285,13 +270,13 @@ std::string EncodeUpdate(const AttemptUpdate& update) {
   if (!update.steps.empty()) json.Key("steps").BeginArray();
   for (const auto& [name, result] : update.steps) {
     json.BeginObject().Key("name").String(name);
-    WriteBlob(json, "result", result);
+    WriteBlob(json, "result", result.data, result.content_type);
     json.EndObject();
   }
   if (!update.steps.empty()) json.EndArray();
   if (update.checkpoint) {
     json.Key("checkpoint").BeginObject();
-    WriteBlob(json, "data", *update.checkpoint);
+    WriteBlob(json, "data", update.checkpoint->data, update.checkpoint->content_type);
     json.EndObject();
   }
   if (update.progress) {

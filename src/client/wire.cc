@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "client/blob_writer.h"
 #include "client/json_reader.h"
 #include "client/json_writer.h"
 
@@ -105,15 +106,8 @@ std::string TaskTarget(std::string_view id, std::string_view part, int64_t wait_
 }
 
 void WritePayload(JsonWriter& json, const TaskRequest& task) {
-  std::string_view payload = task.payload;
-  if (task.content_type == kJson) {
-    payload = TrimJson(payload);
-    json.Key("payload").Raw(payload);
-  } else {
-    json.Key("payload_base64").String(ToBase64(payload));
-    json.Key("content_type").String(task.content_type);
-  }
-  json.Key("payload_sha256").String(ToHex(Sha256Of(payload).view()));
+  const std::string_view sent = WriteBlob(json, "payload", task.payload, task.content_type);
+  json.Key("payload_sha256").String(ToHex(Sha256Of(sent).view()));
 }
 
 void WriteTexts(JsonWriter& json, std::string_view key, const std::vector<std::string>& texts) {

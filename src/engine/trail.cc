@@ -9,23 +9,16 @@
 namespace treadle {
 namespace {
 
-Status CheckSaved(const TaskSaved& saved) {
-  if (saved.steps.size() > limits::kSteps)
+Status CheckSaved(const SavedSize& saved) {
+  if (saved.steps > limits::kSteps)
     return {Code::kResourceExhausted,
             "a task may have at most " + std::to_string(limits::kSteps) + " steps"};
-  if (const size_t bytes = saved.bytes(); bytes > limits::kSavedBytes)
+  if (saved.bytes > limits::kSavedBytes)
     return {Code::kResourceExhausted, "the steps and the checkpoint of a task may have at most " +
                                           std::to_string(limits::kSavedBytes) +
                                           " bytes together, with this they would have " +
-                                          std::to_string(bytes)};
+                                          std::to_string(saved.bytes)};
   return {};
-}
-
-// Ends before `size`, after a whole character.
-std::string_view HeadOf(std::string_view text, size_t size) {
-  if (text.size() <= size) return text;
-  while (size > 0 && (static_cast<uint8_t>(text[size]) & 0xc0) == 0x80) --size;
-  return text.substr(0, size);
 }
 
 }  // namespace
@@ -78,7 +71,7 @@ Result<std::optional<LogPiece>> Engine::NewLog(const TaskSlot& task, const LogTe
                                               ", which is what is kept of this attempt's log");
   const size_t known = std::min<size_t>(kept - log.offset, log.text.size());
   const std::string_view fresh =
-      HeadOf(std::string_view(log.text).substr(known), limits::kLogBytes - kept);
+      Utf8Head(std::string_view(log.text).substr(known), limits::kLogBytes - kept);
   if (fresh.empty()) return std::optional<LogPiece>();
   return std::optional(LogPiece{task.image.attempt, kept, std::string(fresh)});
 }
@@ -92,9 +85,9 @@ Outcome<AttemptStanding> Engine::Save(const AttemptSave& save) {
   size_t saved_bytes = 0;
   if (!save.saved.empty()) {
     if (!task->HasBody()) return Outcome<AttemptStanding>::Need({save.token.task});
-    const auto all = Over(std::make_shared<TaskSaved>(save.saved), task->parts->saved);
-    if (Status refusal = CheckSaved(*all); !refusal.ok()) return refusal;
-    saved_bytes = all->bytes();
+    const SavedSize all = SizeOver(save.saved, task->parts->saved.get());
+    if (Status refusal = CheckSaved(all); !refusal.ok()) return refusal;
+    saved_bytes = all.bytes;
   }
   if (save.log) {
     Result<std::optional<LogPiece>> piece = NewLog(*task, *save.log);

@@ -8,6 +8,12 @@ namespace {
 
 constexpr size_t kStepOverhead = 64;  // about what a step takes besides, in memory and on the wire
 
+size_t SizeOf(const SavedBytes& saved) { return saved.bytes.size() + saved.content_type.size(); }
+
+size_t SizeOf(const std::string& name, const SavedBytes& result) {
+  return kStepOverhead + name.size() + SizeOf(result);
+}
+
 }  // namespace
 
 std::string_view AttemptOutcomeName(AttemptOutcome outcome) {
@@ -45,11 +51,20 @@ bool AttemptRecord::operator==(const AttemptRecord& other) const {
          ended_at == other.ended_at && wait_ms == other.wait_ms;
 }
 
-size_t TaskSaved::bytes() const {
-  size_t n = checkpoint ? checkpoint->bytes.size() + checkpoint->content_type.size() : 0;
-  for (const auto& [name, saved] : steps)
-    n += kStepOverhead + name.size() + saved.bytes.size() + saved.content_type.size();
-  return n;
+size_t TaskSaved::bytes() const { return SizeOver(*this, nullptr).bytes; }
+
+SavedSize SizeOver(const TaskSaved& newer, const TaskSaved* older) {
+  SavedSize size{.steps = newer.steps.size()};
+  for (const auto& [name, result] : newer.steps) size.bytes += SizeOf(name, result);
+  if (newer.checkpoint) size.bytes += SizeOf(*newer.checkpoint);
+  if (older == nullptr) return size;
+  for (const auto& [name, result] : older->steps) {
+    if (newer.steps.contains(name)) continue;
+    ++size.steps;
+    size.bytes += SizeOf(name, result);
+  }
+  if (older->checkpoint && !newer.checkpoint) size.bytes += SizeOf(*older->checkpoint);
+  return size;
 }
 
 std::shared_ptr<const TaskSaved> Over(std::shared_ptr<const TaskSaved> newer,

@@ -65,6 +65,13 @@ struct TaskSaved {
   bool operator==(const TaskSaved&) const = default;
 };
 
+/// Of `newer` over `older`, without making it. `older` may be null.
+struct SavedSize {
+  size_t steps = 0;
+  size_t bytes = 0;  // as TaskSaved::bytes()
+};
+SavedSize SizeOver(const TaskSaved& newer, const TaskSaved* older);
+
 /// `newer` over `older`: a step of the same name, and the checkpoint, are replaced. Both may be
 /// null.
 std::shared_ptr<const TaskSaved> Over(std::shared_ptr<const TaskSaved> newer,

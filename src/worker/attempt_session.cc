@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/utf8.h"
+
 namespace treadle::worker {
 namespace {
 
@@ -14,12 +16,7 @@ constexpr std::chrono::seconds kLogEvery(2);
 
 // One line, as the server takes it.
 std::string OneLine(std::string_view message) {
-  if (message.size() > kMessageBytesMax) {
-    size_t end = kMessageBytesMax;
-    while (end > 0 && (static_cast<uint8_t>(message[end]) & 0xc0) == 0x80) --end;
-    message = message.substr(0, end);
-  }
-  std::string line(message);
+  std::string line(Utf8Head(message, kMessageBytesMax));
   std::ranges::replace_if(
       line, [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; }, ' ');
   return line;

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/duration.h"
 #include "base/time.h"
+#include "base/utf8.h"
 #include "worker/child_process.h"
 
 namespace treadle::worker {
@@ -41,16 +42,8 @@ std::vector<std::string> Environment(const Task& task, const Context& context) {
           "TREADLE_CONTENT_TYPE=" + task.content_type};
 }
 
-// The tail without the rest of a character that was cut.
-std::string_view WholeCharacters(std::string_view tail) {
-  while (!tail.empty() && (static_cast<uint8_t>(tail.front()) & 0xc0) == 0x80)
-    tail.remove_prefix(1);
-  return tail;
-}
-
-// And without white space at its end.
+// Without white space at its end.
 std::string_view Text(std::string_view tail) {
-  tail = WholeCharacters(tail);
   while (!tail.empty() && (tail.back() == '\n' || tail.back() == '\r' || tail.back() == ' '))
     tail.remove_suffix(1);
   return tail;
@@ -115,9 +108,8 @@ Handler MakeExecHandler(ExecOptions options) {
                                   .passes_errors_on = !task.sensitive,
                                   .kill_after_ms = options.kill_after_ms},
                                  task.payload, context.stop_token());
-    context.AppendLog(WholeCharacters(child.error_tail));
-    const size_t cut = child.error_tail.size() - std::min(child.error_tail.size(), kErrorBytesMax);
-    const std::string_view text = Text(std::string_view(child.error_tail).substr(cut));
+    context.AppendLog(Utf8Tail(child.error_tail, kLogBytesMax));
+    const std::string_view text = Text(Utf8Tail(child.error_tail, kErrorBytesMax));
     if (child.spawn_errno != 0) return OutcomeOfSpawnFailure(program, child.spawn_errno);
     if (child.was_cancelled && (child.signal != 0 || child.exit_status != 0)) return Released{};
     if (child.signal != 0) return OutcomeOfSignal(child.signal, text);

@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/utf8.h"
+
 namespace treadle::worker {
 namespace {
 
@@ -48,11 +50,7 @@ Outcome Checked(Outcome outcome) {
   return outcome;
 }
 
-std::string_view Tail(std::string_view message) {
-  if (message.size() > kErrorMessageBytesMax)
-    message.remove_prefix(message.size() - kErrorMessageBytesMax);
-  return message;
-}
+std::string_view Tail(std::string_view message) { return Utf8Tail(message, kErrorMessageBytesMax); }
 
 std::string_view CodeOf(std::string_view code, std::string_view unnamed) {
   return code.empty() ? unnamed : code.substr(0, kErrorCodeBytesMax);

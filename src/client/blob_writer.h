@@ -1,0 +1,27 @@
+// Bytes in a request: JSON as it is, everything else as base64.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/hash.h"
+#include "client/json_writer.h"
+#include "client/wire.h"
+
+namespace treadle::wire {
+
+/// The field `name`, or `name`_base64 and content_type. Returns the bytes that the server keeps and
+/// hashes. What is called application/json must be JSON.
+inline std::string_view WriteBlob(JsonWriter& json, std::string_view name, std::string_view bytes,
+                                  std::string_view content_type) {
+  if (content_type == kJson) {
+    bytes = TrimJson(bytes);
+    json.Key(name).Raw(bytes);
+  } else {
+    json.Key(std::string(name) + "_base64").String(ToBase64(bytes));
+    json.Key("content_type").String(content_type);
+  }
+  return bytes;
+}
+
+}  // namespace treadle::wire
