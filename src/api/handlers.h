@@ -47,6 +47,10 @@ void StartBulk(const Api& api, http::RequestContext& context, http::Responder re
 void ListBulk(const Api& api, http::RequestContext& context, http::Responder responder);
 void GetBulk(const Api& api, http::RequestContext& context, http::Responder responder);
 void StopBulk(const Api& api, http::RequestContext& context, http::Responder responder);
+// backups.cc
+void StartBackup(const Api& api, http::RequestContext& context, http::Responder responder);
+void ListBackups(const Api& api, http::RequestContext& context, http::Responder responder);
+void GetBackup(const Api& api, http::RequestContext& context, http::Responder responder);
 // task_list.cc
 void ListTasks(const Api& api, http::RequestContext& context, http::Responder responder);
 // queues.cc

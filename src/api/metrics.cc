@@ -94,6 +94,12 @@ void AddNode(const NodeStats& stats, Metrics* out) {
              static_cast<double>(stats.payload_memory_bytes));
   out->Gauge("treadle_enqueue_refused", "1 while the disk is too full for new tasks",
              stats.enqueue_refused ? 1 : 0);
+  out->Counter("treadle_backups_total", "Backups made since start", stats.backups.made);
+  out->Counter("treadle_backups_failed_total", "Backups that failed since start",
+               stats.backups.failed);
+  out->Gauge("treadle_backup_last_timestamp_seconds",
+             "When the newest backup was taken, in seconds since 1970; 0: there is none",
+             static_cast<double>(stats.backups.last_taken_at.ms) / 1000);
   out->Gauge("treadle_uptime_seconds", "Since the start of the node",
              static_cast<double>(stats.uptime_ms) / 1000);
 }

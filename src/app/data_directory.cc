@@ -109,8 +109,20 @@ Result<DataDirectory> DataDirectory::Open(Disk* disk, const std::string& path) {
   }
   TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<DiskLock> lock, LockAndSign(disk, absolute));
   if (is_new) TREADLE_RETURN_IF_ERROR(WriteMarker(disk, absolute));
-  return DataDirectory(absolute, std::move(lock));
+  return DataDirectory(disk, absolute, std::move(lock));
 }
+
+Result<DataDirectory> DataDirectory::BeginNew(Disk* disk, const std::string& path) {
+  TREADLE_ASSIGN_OR_RETURN(const std::string absolute, MakeDirectory(disk, path));
+  TREADLE_ASSIGN_OR_RETURN(const std::vector<std::string> names, disk->List(absolute));
+  if (!CheckIsNotForeign(absolute, names).ok())
+    return Status(Code::kFailedPrecondition,
+                  absolute + " is not empty; name another directory, or a new one");
+  TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<DiskLock> lock, LockAndSign(disk, absolute));
+  return DataDirectory(disk, absolute, std::move(lock));
+}
+
+Status DataDirectory::Seal() { return WriteMarker(disk_, path_); }
 
 Result<DataDirectory> DataDirectory::OpenToLook(Disk* disk, const std::string& path) {
   std::error_code error;
@@ -122,7 +134,7 @@ Result<DataDirectory> DataDirectory::OpenToLook(Disk* disk, const std::string& p
     return Status(Code::kNotFound, "there is no Treadle data directory at " + absolute.string());
   TREADLE_RETURN_IF_ERROR(CheckMarker(absolute, text));
   TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<DiskLock> lock, TakeLock(disk, absolute));
-  return DataDirectory(absolute, std::move(lock));
+  return DataDirectory(disk, absolute, std::move(lock));
 }
 
 }  // namespace treadle::app

@@ -4,6 +4,7 @@
 //   LOCK           locked while a server uses the directory; holds the number of its process
 //   journal/       journal/file_journal.h
 //   store.db       store/sqlite_store.h
+//   backups/       node/backups.h, if the configuration names no other place
 #pragma once
 
 #include <memory>
@@ -24,15 +25,25 @@ class DataDirectory {
   /// The same for one that is there, and without writing to it. NOT_FOUND: it is not.
   static Result<DataDirectory> OpenToLook(Disk* disk, const std::string& path);
 
+  /// A new one for whoever fills it before it may be used: until Seal() it is none, and no server
+  /// opens it. Makes the directory if it is missing, and locks it. FAILED_PRECONDITION: it holds
+  /// something.
+  static Result<DataDirectory> BeginNew(Disk* disk, const std::string& path);
+  /// What BeginNew() began is a data directory from now on, durably.
+  Status Seal();
+
   /// Absolute.
   const std::string& path() const { return path_; }
   std::string journal() const { return path_ + "/journal"; }
   std::string store() const { return path_ + "/store.db"; }
+  /// Where backups go unless the configuration says otherwise.
+  std::string backups() const { return path_ + "/backups"; }
 
  private:
-  DataDirectory(std::string path, std::unique_ptr<DiskLock> lock)
-      : path_(std::move(path)), lock_(std::move(lock)) {}
+  DataDirectory(Disk* disk, std::string path, std::unique_ptr<DiskLock> lock)
+      : disk_(disk), path_(std::move(path)), lock_(std::move(lock)) {}
 
+  Disk* disk_;
   std::string path_;
   std::unique_ptr<DiskLock> lock_;
 };

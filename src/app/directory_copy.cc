@@ -39,7 +39,7 @@ Result<Contents> ListAll(const std::string& from) {
     const fs::file_status status = each->symlink_status(error);
     if (error) break;
     if (fs::is_directory(status)) {
-      if (name == "lost+found") {
+      if (name == "lost+found" || name == "backups") {
         each.disable_recursion_pending();
       } else {
         contents.directories.push_back(name);

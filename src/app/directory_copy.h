@@ -8,10 +8,11 @@
 
 namespace treadle::app {
 
-/// Copies the directory `from` to `to`, which must not be there, with owners if this process may
-/// give them. All of it is durable on return. On an error what was copied is removed again.
-/// FAILED_PRECONDITION: `to` is there, or `from` holds something that is neither file nor
-/// directory. RESOURCE_EXHAUSTED: no room, found out before the first byte where possible.
+/// Copies the data directory `from` to `to`, which must not be there, with owners if this process
+/// may give them; its backups stay where they are. All of it is durable on return. On an error what
+/// was copied is removed again. FAILED_PRECONDITION: `to` is there, or `from` holds something that
+/// is neither file nor directory. RESOURCE_EXHAUSTED: no room, found out before the first byte
+/// where possible.
 Status CopyDirectory(Disk* disk, const std::string& from, const std::string& to);
 
 /// If this process is root's: gives everything in `directory` to the directory's own owner, so that

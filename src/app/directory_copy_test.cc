@@ -41,6 +41,14 @@ class DirectoryCopyTest : public testing::Test {
   fs::path base_;
 };
 
+TEST_F(DirectoryCopyTest, BackupsStayWhereTheyAre) {
+  fs::create_directories(base_ / "data" / "backups");
+  Put("backups/1.backup", "large");
+  ASSERT_TRUE(Copy().ok());
+  EXPECT_TRUE(fs::exists(base_ / "copy" / "journal"));
+  EXPECT_FALSE(fs::exists(base_ / "copy" / "backups"));
+}
+
 TEST_F(DirectoryCopyTest, EveryByteIsThere) {
   ASSERT_TRUE(Copy().ok());
   size_t files = 0;

@@ -1,3 +1,5 @@
+#include "app/backup_file.h"
+#include "app/backup_restore.h"
 #include "app/data_check.h"
 #include "app/data_repair.h"
 #include "app/serve.h"
@@ -12,7 +14,9 @@ const char* malloc_conf = "background_thread:true,dirty_decay_ms:1000,muzzy_deca
 }
 
 int main(int argc, char** argv) {
-  return treadle::cli::RunCli(
-      argc, argv, treadle::app::Serve,
-      {.check = treadle::app::CheckData, .repair = treadle::app::RepairData});
+  return treadle::cli::RunCli(argc, argv, treadle::app::Serve,
+                              {.check = treadle::app::CheckData,
+                               .repair = treadle::app::RepairData,
+                               .verify_backup = treadle::app::VerifyBackup,
+                               .restore_backup = treadle::app::RestoreBackup});
 }

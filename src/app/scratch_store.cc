@@ -7,12 +7,17 @@ namespace treadle::app {
 
 namespace fs = std::filesystem;
 
-Result<ScratchStore> ScratchStore::CopyOf(const std::string& store) {
+Result<ScratchStore> ScratchStore::Make() {
   std::error_code error;
   std::string directory = (fs::temp_directory_path(error) / "treadle-check-XXXXXX").string();
   if (error || mkdtemp(directory.data()) == nullptr)
     return Status(Code::kUnavailable, "cannot make a directory for temporary files in $TMPDIR");
-  ScratchStore scratch(std::move(directory));
+  return ScratchStore(std::move(directory));
+}
+
+Result<ScratchStore> ScratchStore::CopyOf(const std::string& store) {
+  TREADLE_ASSIGN_OR_RETURN(ScratchStore scratch, Make());
+  std::error_code error;
   for (const char* const suffix : {"", "-wal"}) {
     if (!fs::exists(store + suffix, error)) continue;
     fs::copy_file(store + suffix, scratch.path() + suffix, error);

@@ -11,6 +11,8 @@ namespace treadle::app {
 
 class ScratchStore {
  public:
+  /// A place for a store that is not there yet. UNAVAILABLE: no place.
+  static Result<ScratchStore> Make();
   /// Copies the file and its log. RESOURCE_EXHAUSTED: no room. UNAVAILABLE: no place.
   static Result<ScratchStore> CopyOf(const std::string& store);
 

@@ -26,6 +26,7 @@
 #include "journal/file_journal.h"
 #include "node/node.h"
 #include "node/space_guard.h"
+#include "store/schema.h"
 #include "store/sqlite_store.h"
 
 namespace treadle::app {
@@ -175,6 +176,8 @@ Result<std::unique_ptr<FileJournal>> ServerProcess::OpenJournal() {
 }
 
 Result<NodeStorage> ServerProcess::OpenStorage() {
+  // Opening the journal writes to it.
+  TREADLE_RETURN_IF_ERROR(CheckIsNotNewer(&disk_, data_->store()));
   TREADLE_RETURN_IF_ERROR(CheckJournalIsThere());
   TREADLE_ASSIGN_OR_RETURN(auto journal, OpenJournal());
   TREADLE_ASSIGN_OR_RETURN(
@@ -209,6 +212,10 @@ Status ServerProcess::OpenNode() {
   options.backlog_bytes_max = options_.backlog_bytes_max;
   options.payload_memory_bytes = options_.payload_memory_bytes;
   options.strict_queues = options_.strict_queues;
+  options.backup_directory =
+      options_.backup_directory.empty() ? data_->backups() : options_.backup_directory;
+  options.backup_every_ms = options_.backup_every_ms;
+  options.backups_kept = options_.backups_kept;
   if (is_interval()) {
     options.durability = NodeOptions::Durability::kInterval;
     log_->Warn(

@@ -15,13 +15,19 @@ struct ContextDeleter {
   void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
 };
 
-// Fetching the algorithm costs more than hashing a small payload: once per process, one context per
-// thread.
-EVP_MD_CTX* StartSha256() {
+using ContextPtr = std::unique_ptr<EVP_MD_CTX, ContextDeleter>;
+
+// Fetching the algorithm costs more than hashing a small payload: once per process.
+void Start(EVP_MD_CTX* context) {
   static const EVP_MD* const kAlgorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  thread_local const std::unique_ptr<EVP_MD_CTX, ContextDeleter> context(EVP_MD_CTX_new());
   TREADLE_CHECK(kAlgorithm != nullptr && context != nullptr);
-  TREADLE_CHECK(EVP_DigestInit_ex2(context.get(), kAlgorithm, nullptr) == 1);
+  TREADLE_CHECK(EVP_DigestInit_ex2(context, kAlgorithm, nullptr) == 1);
+}
+
+// One context per thread.
+EVP_MD_CTX* StartSha256() {
+  thread_local const ContextPtr context(EVP_MD_CTX_new());
+  Start(context.get());
   return context.get();
 }
 
@@ -66,6 +72,21 @@ Sha256 Sha256OfParts(std::initializer_list<std::string_view> parts) {
   }
   return FinishSha256(context);
 }
+
+struct Sha256Stream::Context {
+  ContextPtr digest{EVP_MD_CTX_new()};
+};
+
+Sha256Stream::Sha256Stream() : context_(std::make_unique<Context>()) {
+  Start(context_->digest.get());
+}
+Sha256Stream::~Sha256Stream() = default;
+
+void Sha256Stream::Update(std::string_view piece) {
+  TREADLE_CHECK(EVP_DigestUpdate(context_->digest.get(), piece.data(), piece.size()) == 1);
+}
+
+Sha256 Sha256Stream::Finish() { return FinishSha256(context_->digest.get()); }
 
 std::optional<Sha256> Sha256FromRaw(std::string_view raw) {
   Sha256 digest;

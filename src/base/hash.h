@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +25,22 @@ Sha256 Sha256Of(std::string_view data);
 /// SHA-256 of the parts one after another, each preceded by its length as 64 bits, so that no two
 /// lists collide.
 Sha256 Sha256OfParts(std::initializer_list<std::string_view> parts);
+/// SHA-256 of what comes piece by piece. One thread.
+class Sha256Stream {
+ public:
+  Sha256Stream();
+  ~Sha256Stream();
+  Sha256Stream(const Sha256Stream&) = delete;
+  Sha256Stream& operator=(const Sha256Stream&) = delete;
+
+  void Update(std::string_view piece);
+  /// Of all pieces. Once.
+  Sha256 Finish();
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
 /// The digest in `raw`, which must hold 32 bytes; nothing otherwise.
 std::optional<Sha256> Sha256FromRaw(std::string_view raw);
 

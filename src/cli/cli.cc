@@ -92,6 +92,7 @@ void AddCommands(CommandLine& line, Session& session, const ServeFn& serve,
   Command data = root.Sub("data", "Look after a data directory");
   AddDataCheck(data, session, data_tools);
   data.Example("treadle data check ./treadle-data");
+  AddBackup(root, session, data_tools);
   AddContext(root, session);
   AddInfo(root, session);
   AddCompletion(root, session, line);

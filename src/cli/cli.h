@@ -45,7 +45,10 @@ struct ServerOptions {
   uint64_t backlog_bytes_max = 512 << 20;
   uint64_t payload_memory_bytes = 32 << 20;
   bool strict_queues = false;
-  ReloadFn reload;  // for SIGHUP; empty: SIGHUP ends the process
+  std::string backup_directory;  // empty: `backups` in the data directory
+  int64_t backup_every_ms = 0;   // 0: only when asked for
+  uint64_t backups_kept = 7;     // 0: all
+  ReloadFn reload;               // for SIGHUP; empty: SIGHUP ends the process
 };
 
 /// What a server says once it answers requests.
@@ -119,10 +122,45 @@ struct RepairReport {
 using RepairDataFn = std::function<Result<RepairReport>(
     const std::string& directory, const std::function<void(const std::string&)>& say)>;
 
-/// What the program can do to a data directory that no server uses.
+/// What a backup file holds.
+struct BackupReport {
+  std::string taken_at;  // RFC 3339
+  uint64_t frame = 0;    // of the journal, up to which everything is in it
+  uint32_t term = 0;     // in which it was made
+  uint64_t bytes = 0;    // of the file
+  uint64_t queues = 0;
+  uint64_t waiting = 0;               // tasks that wait or run
+  uint64_t ended = 0;                 // ended ones that are kept
+  std::vector<std::string> problems;  // of the store that was copied, one sentence each
+};
+
+/// Reads a backup whole and holds it against its checksums, without changing it. DATA_LOSS: it is
+/// damaged, unfinished, or none. FAILED_PRECONDITION: a newer Treadle made it. NOT_FOUND,
+/// PERMISSION_DENIED, RESOURCE_EXHAUSTED (no room for its store in the system's directory for
+/// temporary files).
+using VerifyBackupFn = std::function<Result<BackupReport>(const std::string& file)>;
+
+/// What was made of a backup.
+struct RestoreReport {
+  BackupReport backup;
+  std::string directory;   // absolute
+  std::string next_task;   // new tasks get ids from here on
+  uint32_t term_from = 0;  // terms of the restored server are greater than this
+};
+
+/// Makes `directory`, which must be missing or empty, the data directory that was backed up.
+/// Errors as of VerifyBackupFn, and FAILED_PRECONDITION: something is there. After an error the
+/// directory is none that a server opens.
+using RestoreBackupFn =
+    std::function<Result<RestoreReport>(const std::string& file, const std::string& directory,
+                                        const std::function<void(const std::string&)>& say)>;
+
+/// What the program can do to files that no server uses.
 struct DataTools {
   CheckDataFn check;
   RepairDataFn repair;
+  VerifyBackupFn verify_backup;
+  RestoreBackupFn restore_backup;
 };
 
 /// Does what the words of `argv` say, and returns the exit status of the process (see `treadle

@@ -48,6 +48,7 @@ void AddWorkerDemo(Command parent, Session& session);
 void AddBench(Command parent, Session& session);
 void AddDemo(Command parent, Session& session);
 void AddDataCheck(Command parent, Session& session, const DataTools& tools);
+void AddBackup(Command parent, Session& session, const DataTools& tools);
 void AddInfo(Command parent, Session& session);
 void AddVersion(Command parent, Session& session);
 

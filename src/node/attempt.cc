@@ -68,7 +68,7 @@ void Shard::ForgetProgress() {
 void Shard::History(TaskId id, Callback<HistoryReply> done) {
   Get(id, 0, [this, id, done = std::move(done)](Result<TaskView> view) {
     if (!view.ok()) return done(view.status());
-    WhenStored(kHistoryWaitMs, [this, id, done, view = *std::move(view)] {
+    WhenStored(kHistoryWaitMs, [this, id, done, view = *std::move(view)](bool) {
       env_.reader->Post([this, id, done, view] {
         Found found = ReadHistory(storage_->store.get(), id);
         env_.shard->Post([this, done, view, found = std::move(found)]() mutable {
@@ -87,7 +87,7 @@ void Shard::Log(TaskId id, uint32_t attempt, Callback<LogReply> done) {
   Get(id, 0, [this, id, attempt, done = std::move(done)](const Result<TaskView>& view) {
     if (!view.ok()) return done(view.status());
     const uint32_t wanted = attempt != 0 ? attempt : view->task.image.attempt;
-    WhenStored(kHistoryWaitMs, [this, id, wanted, done] {
+    WhenStored(kHistoryWaitMs, [this, id, wanted, done](bool) {
       env_.reader->Post([this, id, wanted, done] {
         Result<std::string> text = storage_->store->Log(id, wanted);
         env_.shard->Post([this, wanted, done, text = std::move(text)]() mutable {

@@ -82,7 +82,7 @@ void Shard::RunAfterCheckpoint() {
     if (each.frame > stored_frame_ && !is_current) {
       if (*each.run) wait_for_store_.push_back(std::move(each));
     } else if (const auto run = std::exchange(*each.run, nullptr)) {
-      run();
+      run(true);
     }
   }
   if (!wait_for_store_.empty()) Checkpoint();

@@ -27,6 +27,9 @@ class Checkpointer {
   /// lost. Any other error: the node must stop.
   Result<uint64_t> Run(uint64_t to);
 
+  /// The store holds frames up to some one, and nothing of later ones: no checkpoint was cut short.
+  bool store_is_even() const { return meta_.applied >= recovered_; }
+
  private:
   Status Write(std::vector<StoreChanges> parts, const StoreMeta& meta);
 

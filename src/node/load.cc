@@ -80,19 +80,19 @@ void Shard::TakeIn(TaskId id, const TaskRecord* record) {
 
 void Shard::List(TaskQuery query, Callback<ListReply> done, int64_t wait_ms) {
   if (failed_) return;
-  WhenStored(wait_ms,
-             [this, query = std::move(query), done = std::move(done)] { ReadList(query, done); });
+  WhenStored(wait_ms, [this, query = std::move(query), done = std::move(done)](bool) {
+    ReadList(query, done);
+  });
 }
 
-// Runs when the store has what was acknowledged before, or after so long.
-void Shard::WhenStored(int64_t wait_ms, std::function<void()> run) {
+void Shard::WhenStored(int64_t wait_ms, std::function<void(bool)> run) {
   const uint64_t wanted = next_frame_ - (effects_.empty() ? 1 : 0);
-  if (stored_frame_ >= wanted || wait_ms == 0) return run();
-  auto once = std::make_shared<std::function<void()>>(std::move(run));
+  if (stored_frame_ >= wanted || wait_ms == 0) return run(stored_frame_ >= wanted);
+  auto once = std::make_shared<std::function<void(bool)>>(std::move(run));
   wait_for_store_.push_back({wanted, once});
   Checkpoint();
   env_.shard->PostAfter(wait_ms, [once] {
-    if (const auto late = std::exchange(*once, nullptr)) late();
+    if (const auto late = std::exchange(*once, nullptr)) late(false);
   });
 }
 

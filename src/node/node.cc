@@ -47,7 +47,19 @@ Result<std::unique_ptr<Node>> Node::Open(NodeOptions options, NodeEnvironment en
                               node->space_.get(), std::move(recovered));
   node->bulk_ =
       std::make_unique<BulkActions>(node->shard_.get(), environment.shard, environment.clock);
-  environment.shard->Post([shard = node->shard_.get()] { shard->Start(); });
+  node->environment_ = std::make_unique<NodeEnvironment>(environment);
+  node->backups_ =
+      std::make_unique<Backups>(options, *node->environment_, node->shard_.get(),
+                                BackupMaker::Tools{.disk = environment.disk,
+                                                   .clock = environment.clock,
+                                                   .store = store,
+                                                   .checkpointer = node->checkpointer_.get(),
+                                                   .term = journal->term(),
+                                                   .reserve_bytes = options.disk_reserve_bytes});
+  environment.shard->Post([node = node.get()] {
+    node->shard_->Start();
+    node->backups_->Begin();
+  });
   return node;
 }
 
@@ -199,8 +211,27 @@ void Node::Undelivered(LeaseHolder holder, ExchangeReply reply) {
   });
 }
 
+void Node::StartBackup(Callback<BackupView> done) {
+  executor_->Post([this, done = std::move(done)]() mutable { backups_->Start(std::move(done)); });
+}
+
+void Node::GetBackup(std::string name, Callback<BackupView> done) {
+  executor_->Post([this, name = std::move(name), done = std::move(done)]() mutable {
+    backups_->Get(name, std::move(done));
+  });
+}
+
+void Node::ListBackups(Callback<BackupList> done) {
+  executor_->Post([this, done = std::move(done)]() mutable { backups_->List(std::move(done)); });
+}
+
 void Node::Stats(Callback<NodeStats> done) {
-  executor_->Post([this, done = std::move(done)]() mutable { shard_->Stats(std::move(done)); });
+  executor_->Post([this, done = std::move(done)]() mutable {
+    shard_->Stats([this, done = std::move(done)](Result<NodeStats> stats) {
+      if (stats.ok()) stats->backups = backups_->stats();
+      done(std::move(stats));
+    });
+  });
 }
 
 uint32_t Node::term() const { return storage_->journal->term(); }
@@ -214,6 +245,7 @@ Status Node::Readiness() const {
 void Node::Close(std::function<void()> closed) {
   executor_->Post([this, closed = std::move(closed)]() mutable {
     bulk_->StopAll();
+    backups_->Stop();
     shard_->Close(std::move(closed));
   });
 }

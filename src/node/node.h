@@ -20,6 +20,7 @@
 #include "base/time.h"
 #include "engine/commands.h"
 #include "journal/journal.h"
+#include "node/backups.h"
 #include "node/bulk.h"
 #include "node/exchange.h"
 #include "store/store.h"
@@ -47,6 +48,12 @@ struct NodeOptions {
   bool strict_queues = false;
   /// Payloads that the store has stay in memory up to about this much.
   uint64_t payload_memory_bytes = uint64_t{32} << 20;
+  /// Where backups go; made when the first one is.
+  std::string backup_directory;
+  /// One is made when the last is this old; 0: only when asked for.
+  int64_t backup_every_ms = 0;
+  /// So many of the newest are kept; 0: all.
+  size_t backups_kept = 7;
 };
 
 /// What a node stands on. Everything is borrowed and must outlive the node.
@@ -84,6 +91,7 @@ struct NodeStats {
   uint64_t exchanges_parked = 0;
   bool enqueue_refused = false;  // disk nearly full
   int64_t uptime_ms = 0;
+  BackupStats backups;
 };
 
 /// Why a task stands where it stands.
@@ -148,6 +156,11 @@ class Node {
   void ListBulk(Callback<std::vector<BulkView>> done);
   void StopBulk(uint64_t id, Callback<BulkView> done);
 
+  /// Backups; see node/backups.h.
+  void StartBackup(Callback<BackupView> done);
+  void GetBackup(std::string name, Callback<BackupView> done);
+  void ListBackups(Callback<BackupList> done);
+
   void Queues(Callback<std::vector<QueueView>> done);
   void GetQueue(std::string name, Callback<QueueView> done);
   /// `edit` changes the policy in force (or the default one, for a queue that is not there yet);
@@ -192,12 +205,14 @@ class Node {
  private:
   Node();
   Executor* executor_ = nullptr;
+  std::unique_ptr<NodeEnvironment> environment_;
   std::atomic<uint64_t> next_ticket_ = 1;
   std::unique_ptr<NodeStorage> storage_;
   std::unique_ptr<Checkpointer> checkpointer_;
   std::unique_ptr<SpaceGuard> space_;
   std::unique_ptr<Shard> shard_;
   std::unique_ptr<BulkActions> bulk_;
+  std::unique_ptr<Backups> backups_;
 };
 
 }  // namespace treadle

@@ -69,6 +69,8 @@ class Shard {
   void Abandon(uint64_t ticket);
   void Undelivered(const LeaseHolder& holder, const ExchangeReply& reply);
   void Stats(Callback<NodeStats> done);
+  /// Runs `run` when the store has all that was applied before, or with false after so long.
+  void WhenStored(int64_t wait_ms, std::function<void(bool is_stored)> run);
   void Close(std::function<void()> closed);
 
   /// Bytes of enqueues that were accepted into the mailbox and are not durable yet. Any thread.
@@ -143,7 +145,6 @@ class Shard {
               Result<std::vector<TaskRecord>> records);
   bool IsStale(TaskId id, const TaskRecord* record, uint64_t stored) const;
   void TakeIn(TaskId id, const TaskRecord* record);
-  void WhenStored(int64_t wait_ms, std::function<void()> run);
   void ReadList(TaskQuery query, Callback<ListReply> done);
 
   // exchange_step.cc
@@ -207,8 +208,8 @@ class Shard {
   bool checkpoint_pauses_ = false;  // the disk was too full for the last one
   bool forget_posted_ = false;
   struct WaitingForStore {
-    uint64_t frame;                              // that the store must have reached
-    std::shared_ptr<std::function<void()>> run;  // empty once it has run
+    uint64_t frame;                                  // that the store must have reached
+    std::shared_ptr<std::function<void(bool)>> run;  // empty once it has run
   };
   std::vector<WaitingForStore> wait_for_store_;
   bool space_check_posted_ = false;

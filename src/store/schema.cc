@@ -13,6 +13,9 @@ namespace {
 // flatter tree; still wider ones cost more log for each row changed.
 constexpr int kPageBytes = 8192;
 constexpr int kLogBytes = 4 << 20;
+// In the header of a SQLite file (https://www.sqlite.org/fileformat.html).
+constexpr size_t kUserVersionOffset = 60;
+constexpr size_t kApplicationIdOffset = 68;
 
 // The tables of version 2. An entry of an index ends with the row's id, so that lists, newest
 // first, need no sorting.
@@ -244,6 +247,18 @@ Status Refused(Connection* db, std::string_view why) {
   return {Code::kFailedPrecondition, db->path() + ": " + std::string(why)};
 }
 
+Status IsNewer(const std::string& path, int64_t version) {
+  return {Code::kFailedPrecondition, path + ": was written by a newer Treadle (format " +
+                                         std::to_string(version) + ", this one knows " +
+                                         std::to_string(kStoreVersion) + "); run that one"};
+}
+
+int64_t BigEndian32(const char* bytes) {
+  int64_t number = 0;
+  for (int i = 0; i < 4; ++i) number = number << 8 | static_cast<uint8_t>(bytes[i]);
+  return number;
+}
+
 // All steps after `version`, and what identifies the file, or nothing of it.
 Status Migrate(Connection* db, int64_t version, uint64_t identity) {
   Transaction transaction(db);
@@ -273,9 +288,7 @@ Result<int64_t> Inspect(Connection* db, uint64_t identity) {
   if (*application == 0 && version == 0 && tables == 0) return 0;
   if (*application != kStoreApplicationId)
     return Refused(db, "is a SQLite file of another program; move it away to begin anew");
-  if (version > kStoreVersion)
-    return Refused(db, "was written by a newer Treadle (format " + std::to_string(version) +
-                           ", this one knows " + std::to_string(kStoreVersion) + "); run that one");
+  if (version > kStoreVersion) return IsNewer(db->path(), version);
   if (version < kStoreVersionOldest)
     return Refused(db, "was written by a Treadle from before its first release (format " +
                            std::to_string(version) + "); only that one can read it");
@@ -288,6 +301,18 @@ Result<int64_t> Inspect(Connection* db, uint64_t identity) {
 }
 
 }  // namespace
+
+Status CheckIsNotNewer(Disk* disk, const std::string& path) {
+  const auto file = disk->Open(path, Disk::Mode::kRead);
+  if (file.status().code() == Code::kNotFound) return {};
+  if (!file.ok()) return file.status();
+  char head[100] = {};
+  TREADLE_ASSIGN_OR_RETURN(const size_t read, (*file)->Read(0, head, sizeof head));
+  const int64_t version = BigEndian32(head + kUserVersionOffset);
+  const bool is_ours = BigEndian32(head + kApplicationIdOffset) == kStoreApplicationId;
+  if (read < sizeof head || !is_ours || version <= kStoreVersion) return {};
+  return IsNewer(path, version);
+}
 
 Status PrepareSchema(Connection* db, uint64_t identity) {
   db->set_tidy_on_close(false);
@@ -314,6 +339,13 @@ Status Configure(Connection* db, int cache_kib) {
       "PRAGMA secure_delete = FAST; PRAGMA trusted_schema = OFF;"
       "PRAGMA journal_size_limit = " +
       std::to_string(kLogBytes) + "; PRAGMA cache_size = -" + std::to_string(cache_kib));
+}
+
+Status ChangeIdentity(const std::string& path, uint64_t identity) {
+  TREADLE_ASSIGN_OR_RETURN(const auto db, Connection::Open(path, ""));
+  TREADLE_RETURN_IF_ERROR(db->Execute("PRAGMA synchronous = FULL"));
+  Statement update(db.get(), "UPDATE meta SET value = ?1 WHERE key = 'identity'");
+  return update.Run(std::string_view(IdentityText(identity)));
 }
 
 }  // namespace treadle

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/disk.h"
 #include "base/status.h"
 #include "store/sqlite.h"
 
@@ -17,11 +18,20 @@ inline constexpr int64_t kStoreVersion = 2;
 /// Older ones were written by no release.
 inline constexpr int64_t kStoreVersionOldest = 2;
 
+/// FAILED_PRECONDITION: a newer Treadle wrote the store at `path`. Reads the file's header and
+/// nothing more, so that such a directory is refused before anything in it changes. Any other file,
+/// or none, is fine here: PrepareSchema() looks closer.
+Status CheckIsNotNewer(Disk* disk, const std::string& path);
+
 /// Makes an empty file a store of this identity, or brings an older store forward, in one
 /// transaction; then switches it to a write-ahead log. FAILED_PRECONDITION, and the file is as it
 /// was: it is no SQLite file, or one of another program, of a newer Treadle, or of another data
 /// directory.
 Status PrepareSchema(Connection* db, uint64_t identity);
+
+/// Makes the store at `path` that of another journal, from which nothing has been written yet. For
+/// a file that nobody else has open, and that is one of this version; durable on return.
+Status ChangeIdentity(const std::string& path, uint64_t identity);
 
 /// How every connection to a store is set: synced commits, a small log, and a cache of `cache_kib`.
 Status Configure(Connection* db, int cache_kib);

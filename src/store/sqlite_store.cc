@@ -4,6 +4,7 @@
 #include "store/log_durability.h"
 #include "store/scanner.h"
 #include "store/schema.h"
+#include "store/sqlite_copy.h"
 
 namespace treadle {
 namespace {
@@ -37,11 +38,14 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::Open(const SqliteStoreOptions&
   TREADLE_RETURN_IF_ERROR(Configure(writing.get(), kWriterCacheKib));
   TREADLE_ASSIGN_OR_RETURN(auto reading, Connection::Open(options.path, options.vfs));
   TREADLE_RETURN_IF_ERROR(Configure(reading.get(), kReaderCacheKib));
-  return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(writing), std::move(reading)));
+  return std::unique_ptr<SqliteStore>(
+      new SqliteStore(std::move(writing), std::move(reading), options.vfs));
 }
 
-SqliteStore::SqliteStore(std::unique_ptr<Connection> writing, std::unique_ptr<Connection> reading)
-    : writing_(std::move(writing)),
+SqliteStore::SqliteStore(std::unique_ptr<Connection> writing, std::unique_ptr<Connection> reading,
+                         std::string vfs)
+    : vfs_(std::move(vfs)),
+      writing_(std::move(writing)),
       writer_(writing_.get()),
       reading_(std::move(reading)),
       loader_(reading_.get()),
@@ -73,6 +77,10 @@ Result<TaskHistory> SqliteStore::History(TaskId task) {
 Result<std::string> SqliteStore::Log(TaskId task, uint32_t attempt) {
   MutexLock lock(reading_mutex_);
   return trail_.Log(task, attempt);
+}
+
+Result<std::unique_ptr<StoreCopy>> SqliteStore::BeginCopy(const std::string& path) {
+  return SqliteCopy::Begin(writing_.get(), path, vfs_);
 }
 
 Result<TaskPage> SqliteStore::List(const TaskQuery& query) {

@@ -41,10 +41,13 @@ class SqliteStore final : public Store {
   Result<TaskPage> List(const TaskQuery& query) override;
   Result<TaskHistory> History(TaskId task) override;
   Result<std::string> Log(TaskId task, uint32_t attempt) override;
+  Result<std::unique_ptr<StoreCopy>> BeginCopy(const std::string& path) override;
 
  private:
-  SqliteStore(std::unique_ptr<Connection> writing, std::unique_ptr<Connection> reading);
+  SqliteStore(std::unique_ptr<Connection> writing, std::unique_ptr<Connection> reading,
+              std::string vfs);
 
+  const std::string vfs_;
   std::unique_ptr<Connection> writing_;
   Writer writer_;
 

@@ -182,6 +182,65 @@ TEST_F(SqliteStoreTest, TheLogStaysSmallHoweverMuchIsWritten) {
   EXPECT_LT(std::filesystem::file_size(path_ + "-wal"), 6u << 20);
 }
 
+// All that the store at `path` has, in words.
+std::string Everything(Store* store) {
+  std::string all;
+  Store::Visitor visit;
+  visit.queue = [&](const QueueIsNow& queue) { return all += queue.name + " ", Status(); };
+  visit.type = [&](const TypeIsNow& type) { return all += type.name + " ", Status(); };
+  visit.counters = [](const CountersAreNow&) { return Status(); };
+  visit.key = [](const KeyIsNow&) { return Status(); };
+  visit.task = [&](const TaskRecord& task, uint32_t bytes) {
+    all += task.image.id.ToString() + ":" + std::to_string(bytes) + " ";
+    return Status();
+  };
+  visit.ended = [&](const TaskImage& image, uint32_t) {
+    return all += image.id.ToString() + " ", Status();
+  };
+  EXPECT_TRUE(store->ReadAll(visit).ok());
+  return all + std::to_string(store->ReadMeta()->applied);
+}
+
+TEST_F(SqliteStoreTest, ACopyThatIsMadeWhileTheStoreIsWrittenIsTheStoreAsOfItsEnd) {
+  auto store = Open();
+  ASSERT_TRUE((*store)->Write(Names()).ok());
+  uint64_t n = 0;
+  const auto write = [&](size_t tasks) {
+    StoreChanges changes;
+    for (size_t i = 0; i < tasks; ++i) changes.tasks.push_back(NewTask(++n, TaskState::kReady));
+    changes.meta = StoreMeta{.applied = n};
+    ASSERT_TRUE((*store)->Write(changes).ok());
+  };
+  write(5'000);
+  auto copy = (*store)->BeginCopy(path_ + ".copy");
+  ASSERT_TRUE(copy.ok()) << copy.status().ToString();
+  size_t steps = 0;
+  for (bool done = false; !done; ++steps) {
+    const Result<bool> step = (*copy)->Advance(16 << 10);
+    ASSERT_TRUE(step.ok()) << step.status().ToString();
+    done = *step;
+    if (!done) write(50);  // changes pages that are copied already, and adds some
+  }
+  // It never began anew: as many steps as there is to copy at its end.
+  EXPECT_LE(steps, (*copy)->bytes_total() / (16 << 10) + 2);
+  EXPECT_GT(steps, 20U);
+  const std::string expected = Everything(store->get());
+  write(1);
+  const auto copied = SqliteStore::Open({.path = path_ + ".copy", .identity = 1});
+  ASSERT_TRUE(copied.ok()) << copied.status().ToString();
+  EXPECT_EQ(Everything(copied->get()), expected);
+}
+
+TEST_F(SqliteStoreTest, ACopyThatIsGivenUpLeavesTheStoreAsItWas) {
+  auto store = Open();
+  ASSERT_TRUE((*store)->Write(Names()).ok());
+  auto copy = (*store)->BeginCopy(path_ + ".copy");
+  ASSERT_TRUE((*copy)->Advance(1).ok());
+  copy->reset();
+  EXPECT_TRUE((*store)->Write({.meta = StoreMeta{.applied = 9}}).ok());
+  EXPECT_EQ((*store)->ReadMeta()->applied, 9U);
+}
+
 TEST_F(SqliteStoreTest, AListThatMatchesLittleEndsItsPageEarlyAndGoesOn) {
   auto store = Open();
   StoreChanges changes = Names();

@@ -118,6 +118,21 @@ struct TaskPage {
   TaskId next;                  // pass as `before` for the next page; 0: there is none
 };
 
+/// A copy of a store that is being made while the store goes on. It ends as the store is at its
+/// end: what Write() changes meanwhile, changes in the copy too. On the thread of Write(); must not
+/// outlive the store.
+class StoreCopy {
+ public:
+  virtual ~StoreCopy() = default;
+
+  /// Copies about `bytes` more. True: the copy is whole, and closed. RESOURCE_EXHAUSTED,
+  /// UNAVAILABLE: it is worth nothing; the store is as it was.
+  virtual Result<bool> Advance(uint64_t bytes) = 0;
+  /// How much there is to copy, as far as it is known.
+  virtual uint64_t bytes_total() const = 0;
+  virtual uint64_t bytes_done() const = 0;
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -153,6 +168,9 @@ class Store {
   virtual Result<TaskHistory> History(TaskId task) = 0;
   /// What is kept of an attempt's log.
   virtual Result<std::string> Log(TaskId task, uint32_t attempt) = 0;
+
+  /// Begins a copy in a new file at `path`, without a sync: that is for whoever has the disk.
+  virtual Result<std::unique_ptr<StoreCopy>> BeginCopy(const std::string& path) = 0;
 };
 
 }  // namespace treadle

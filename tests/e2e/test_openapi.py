@@ -177,6 +177,12 @@ def calls():
     yield "getBulk", "/v1/bulk/x", None, 400
     yield "stopBulk", "/v1/bulk/1/stop", None, 200
     yield "stopBulk", "/v1/bulk/99/stop", None, 404
+    yield "startBackup", "/v1/backups", None, 202
+    yield "startBackup", "/v1/backups?a=1", None, 400
+    yield "listBackups", "/v1/backups", None, 200
+    yield "listBackups", "/v1/backups?a=1", None, 400
+    yield "getBackup", "/v1/backups/none", None, 404
+    yield "getBackup", "/v1/backups/none?a=1", None, 400
     yield "listTypes", "/v1/types", None, 200
     yield "listTypes", "/v1/types?a=1", None, 400
     yield "putType", "/v1/types/t", {"attempt_timeout_ms": 60_000, "retry": {"preset": "patient"}}, 200

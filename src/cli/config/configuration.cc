@@ -13,6 +13,7 @@ namespace treadle::cli {
 namespace {
 
 constexpr size_t kTokenCharactersMin = 16;
+constexpr int64_t kBackupEveryMsMin = 1'000;
 
 Status Invalid(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
 
@@ -121,6 +122,8 @@ class Layers {
       return Invalid(
           "security.token has fewer than 16 characters; make one with: openssl rand -hex 32");
     }
+    if (options.backup_every_ms > 0 && options.backup_every_ms < kBackupEveryMsMin)
+      return Invalid("backup.every must be 0s or at least 1s");
     if (options.backlog_bytes_max <= options.checkpoint_bytes) {
       return Invalid("storage.backlog_max must be larger than storage.checkpoint_after");
     }
@@ -145,8 +148,9 @@ class Layers {
     }
     const bool counts =
         setting.kind == Setting::Kind::kSize || setting.kind == Setting::Kind::kDuration;
-    const bool fits = setting.kind == Setting::Kind::kSwitch
-                          ? value.kind == kBoolean
+    const bool fits = setting.kind == Setting::Kind::kSwitch ? value.kind == kBoolean
+                      : setting.kind == Setting::Kind::kNumber
+                          ? value.kind == kInteger
                           : value.kind == kText || (counts && value.kind == kInteger);
     if (!fits) return refuse();
     return value.text;

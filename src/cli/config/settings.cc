@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 
 #include "cli/config/toml_node.h"
 #include "cli/units.h"
@@ -35,6 +36,13 @@ void PutSize(const std::string& text, ServerOptions* options) {
 template <std::string ServerOptions::* member>
 void PutText(const std::string& text, ServerOptions* options) {
   options->*member = text;
+}
+
+std::optional<uint64_t> ParseNumber(std::string_view text) {
+  uint64_t number = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || stop != text.data() + text.size()) return std::nullopt;
+  return number;
 }
 
 constexpr Setting kSettings[] = {
@@ -141,6 +149,28 @@ constexpr Setting kSettings[] = {
      .min = kMiB,
      .max = 64 * kGiB,
      .put = PutSize<&ServerOptions::payload_memory_bytes>},
+    {.key = "backup.directory",
+     .flag = "--backup-directory",
+     .kind = Kind::kDirectory,
+     .default_text = "",
+     .help = "Where backups go; without it, to backups in the data directory",
+     .put = PutText<&ServerOptions::backup_directory>},
+    {.key = "backup.every",
+     .flag = "--backup-every",
+     .kind = Kind::kDuration,
+     .default_text = "0s",
+     .help = "Make a backup when the last one is this old; 0s: only when asked for",
+     .max = 366 * uint64_t{86'400'000},
+     .put = [](const std::string& text,
+               ServerOptions* options) { options->backup_every_ms = *ParseDuration(text); }},
+    {.key = "backup.keep",
+     .flag = "--backup-keep",
+     .kind = Kind::kNumber,
+     .default_text = "7",
+     .help = "How many backups are kept, the newest; 0: all",
+     .max = 100'000,
+     .put = [](const std::string& text,
+               ServerOptions* options) { options->backups_kept = *ParseNumber(text); }},
 };
 
 Status CheckNumber(const Setting& setting, std::string_view text, std::optional<uint64_t> number,
@@ -180,6 +210,8 @@ std::string Setting::Placeholder() const {
       return "SIZE";
     case Kind::kDuration:
       return "TIME";
+    case Kind::kNumber:
+      return "N";
     case Kind::kList:
       return "NAME,...";
     case Kind::kText:
@@ -206,6 +238,8 @@ std::string Setting::Range() const {
       return fmt::format("a size from {} to {}", ExactSize(min), ExactSize(max));
     case Kind::kDuration:
       return fmt::format("a duration from {} to {}", ExactDuration(min), ExactDuration(max));
+    case Kind::kNumber:
+      return fmt::format("a number from {} to {}", min, max);
     case Kind::kText:
       return "a text";
     case Kind::kList:
@@ -221,7 +255,7 @@ std::vector<std::string> Setting::Choices() const {
 }
 
 std::string Setting::AsToml(std::string_view text) const {
-  if (kind == Kind::kSwitch) return std::string(text);
+  if (kind == Kind::kSwitch || kind == Kind::kNumber) return std::string(text);
   if (kind != Kind::kList) return QuoteToml(text);
   std::vector<std::string> items = SplitList(text);
   for (std::string& item : items) item = QuoteToml(item);
@@ -254,8 +288,11 @@ Status CheckSetting(const Setting& setting, std::string_view text) {
     case Kind::kDuration:
       return CheckNumber(setting, text, ParseDuration(text),
                          "a duration; write for example 500ms, 30s or 2m");
+    case Kind::kNumber:
+      return CheckNumber(setting, text, ParseNumber(text), "a whole number");
     case Kind::kDirectory:
-      return text.empty() ? refuse("the path of a directory") : Status();
+      return text.empty() && !setting.default_text.empty() ? refuse("the path of a directory")
+                                                           : Status();
     default:
       return {};
   }

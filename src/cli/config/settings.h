@@ -17,7 +17,18 @@
 namespace treadle::cli {
 
 struct Setting {
-  enum class Kind { kFile, kDirectory, kAddress, kChoice, kSwitch, kSize, kDuration, kText, kList };
+  enum class Kind {
+    kFile,
+    kDirectory,
+    kAddress,
+    kChoice,
+    kSwitch,
+    kSize,
+    kDuration,
+    kNumber,
+    kText,
+    kList
+  };
 
   std::string_view key;   // "SECTION.NAME"
   std::string_view flag;  // empty: a secret, which must not stand in a command line
@@ -25,7 +36,7 @@ struct Setting {
   std::string_view default_text;  // as in a variable
   std::string_view help;          // one sentence without its full stop
   std::string_view choices = {};  // kChoice: "a|b"
-  uint64_t min = 0;               // kSize: bytes, kDuration: milliseconds
+  uint64_t min = 0;               // kSize: bytes, kDuration: milliseconds, kNumber
   uint64_t max = 0;
   bool reloadable = false;  // SIGHUP takes a new value over
   /// Puts a text that CheckSetting() accepts into the options.

@@ -1,0 +1,89 @@
+// Backups: make one, and see which there are. They are files on the server's machine.
+
+#include <string>
+#include <utility>
+
+#include "api/handlers.h"
+#include "api/json_out.h"
+#include "api/text_in.h"
+
+namespace treadle::api {
+namespace {
+
+using http::ProblemResponse;
+using http::RequestContext;
+using http::Responder;
+
+std::string_view StateName(BackupView::State state) {
+  switch (state) {
+    case BackupView::State::kRunning:
+      return "running";
+    case BackupView::State::kDone:
+      return "done";
+    case BackupView::State::kFailed:
+      return "failed";
+  }
+  return "";
+}
+
+void WriteBackup(const BackupView& backup, JsonOut* out) {
+  out->Open('{').Key("name").Text(backup.name);
+  out->Key("state").PlainText(StateName(backup.state));
+  out->Key("bytes_done").Number(backup.bytes_done);
+  out->Key("bytes_total").Number(backup.bytes_total);
+  if (backup.frame != 0) out->Key("frame").Number(backup.frame);
+  if (backup.taken_at.ms != 0) out->Key("taken_at").Time(backup.taken_at);
+  if (!backup.error.empty()) out->Key("error").Text(backup.error);
+  out->Close('}');
+}
+
+http::Response OneBackup(const Result<BackupView>& view, int status = 200) {
+  if (!view.ok()) return ProblemResponse(view.status());
+  std::string body;
+  JsonOut out(&body);
+  WriteBackup(*view, &out);
+  return JsonResponse(status, std::move(body));
+}
+
+http::Response AllBackups(const Result<BackupList>& list) {
+  if (!list.ok()) return ProblemResponse(list.status());
+  std::string body;
+  JsonOut out(&body);
+  out.Open('{').Key("directory").Text(list->directory).Key("backups").Open('[');
+  for (const BackupView& view : list->backups) WriteBackup(view, &out);
+  out.Close(']').Close('}');
+  return JsonResponse(200, std::move(body));
+}
+
+// False, with the answer sent, if the request has a query.
+bool HasNoQuery(const RequestContext& context, Responder* responder) {
+  const auto query = ReadQuery(context.request, {});
+  if (!query.ok()) responder->Send(ProblemResponse(query.status()));
+  return query.ok();
+}
+
+}  // namespace
+
+void StartBackup(const Api& api, RequestContext& context, Responder responder) {
+  if (!HasNoQuery(context, &responder)) return;
+  api.node->StartBackup([to = Shared(std::move(responder))](const Result<BackupView>& view) {
+    to->Send(OneBackup(view, 202));
+  });
+}
+
+void ListBackups(const Api& api, RequestContext& context, Responder responder) {
+  if (!HasNoQuery(context, &responder)) return;
+  api.node->ListBackups([to = Shared(std::move(responder))](const Result<BackupList>& list) {
+    to->Send(AllBackups(list));
+  });
+}
+
+void GetBackup(const Api& api, RequestContext& context, Responder responder) {
+  if (!HasNoQuery(context, &responder)) return;
+  api.node->GetBackup(context.PathParameter("backup"),
+                      [to = Shared(std::move(responder))](const Result<BackupView>& view) {
+                        to->Send(OneBackup(view));
+                      });
+}
+
+}  // namespace treadle::api

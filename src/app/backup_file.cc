@@ -1,0 +1,85 @@
+#include "app/backup_file.h"
+
+#include <algorithm>
+
+#include "app/scratch_store.h"
+#include "base/posix_disk.h"
+#include "store/store_inspection.h"
+#include "store/store_salvage.h"
+
+namespace treadle::app {
+namespace {
+
+constexpr uint64_t kChunkBytes = uint64_t{1} << 20;
+
+}  // namespace
+
+Result<BackupFile> BackupFile::Open(Disk* disk, const std::string& path) {
+  TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<File> file, disk->Open(path, Disk::Mode::kRead));
+  BackupFile backup(disk, path, std::move(file));
+  if (const Status status = backup.ReadLabel(); !status.ok())
+    return Status(status.code(), path + ": " + status.message());
+  return backup;
+}
+
+Status BackupFile::ReadLabel() {
+  TREADLE_ASSIGN_OR_RETURN(const uint64_t size, file_->Size());
+  std::string tail(kBackupLabelBytes, '\0');
+  if (size < tail.size()) return DecodeBackupLabel("").status();
+  TREADLE_ASSIGN_OR_RETURN(const size_t read,
+                           file_->Read(size - tail.size(), tail.data(), tail.size()));
+  tail.resize(read);
+  TREADLE_ASSIGN_OR_RETURN(label_, DecodeBackupLabel(tail));
+  if (label_.store_bytes == size - tail.size()) return {};
+  return {Code::kDataLoss, "it has " + std::to_string(size) + " bytes where its label speaks of " +
+                               std::to_string(bytes())};
+}
+
+Status BackupFile::Unpack(const std::string& to) {
+  TREADLE_ASSIGN_OR_RETURN(const auto out, disk_->Open(to, Disk::Mode::kCreate));
+  TREADLE_RETURN_IF_ERROR(out->Truncate(0));
+  Sha256Stream digest;
+  std::string chunk;
+  for (uint64_t at = 0; at < label_.store_bytes; at += chunk.size()) {
+    chunk.resize(std::min(kChunkBytes, label_.store_bytes - at));
+    TREADLE_ASSIGN_OR_RETURN(const size_t read, file_->Read(at, chunk.data(), chunk.size()));
+    if (read != chunk.size()) return {Code::kDataLoss, path_ + " became shorter"};
+    digest.Update(chunk);
+    TREADLE_RETURN_IF_ERROR(out->Write(at, chunk));
+  }
+  if (digest.Finish() != label_.store_sha256)
+    return {Code::kDataLoss, path_ + " is damaged: its bytes do not match their SHA-256"};
+  return out->Sync();
+}
+
+Result<cli::BackupReport> InspectBackup(const BackupFile& backup, const std::string& store) {
+  TREADLE_ASSIGN_OR_RETURN(const StoreMarks marks, ReadStoreMarks(store));
+  TREADLE_ASSIGN_OR_RETURN(StoreInspection seen, InspectStore(store, marks.identity));
+  cli::BackupReport report{.taken_at = FormatWallTime(backup.label().taken_at),
+                           .frame = backup.label().frame,
+                           .term = backup.label().term,
+                           .bytes = backup.bytes(),
+                           .queues = seen.queues,
+                           .waiting = seen.waiting,
+                           .ended = seen.ended,
+                           .problems = std::move(seen.problems)};
+  for (const TaskPlace& place : seen.damaged_payloads)
+    report.problems.push_back("the payload of task " + place.id.ToString() + " is damaged");
+  if (marks.meta.applied != report.frame)
+    report.problems.push_back("its label speaks of frame " + std::to_string(report.frame) +
+                              ", its store of " + std::to_string(marks.meta.applied));
+  return report;
+}
+
+Result<cli::BackupReport> VerifyBackup(const std::string& path) {
+  PosixDisk disk;
+  TREADLE_ASSIGN_OR_RETURN(BackupFile backup, BackupFile::Open(&disk, path));
+  TREADLE_ASSIGN_OR_RETURN(const ScratchStore scratch, ScratchStore::Make());
+  const Status unpacked = backup.Unpack(scratch.path());
+  if (unpacked.code() == Code::kResourceExhausted)
+    return Status(unpacked.code(), unpacked.message() + "; name a roomier place by TMPDIR");
+  TREADLE_RETURN_IF_ERROR(unpacked);
+  return InspectBackup(backup, scratch.path());
+}
+
+}  // namespace treadle::app

@@ -1,0 +1,202 @@
+// treadle backup create|list|verify|restore
+#include <fmt/format.h>
+
+#include <chrono>
+#include <memory>
+#include <thread>
+
+#include "base/json_text.h"
+#include "cli/commands.h"
+#include "cli/table.h"
+#include "cli/units.h"
+#include "client/wire.h"
+
+namespace treadle::cli {
+namespace {
+
+constexpr auto kWatchEvery = std::chrono::milliseconds(100);
+
+uint64_t SizeOf(const JsonValue& backup, std::string_view name) {
+  return static_cast<uint64_t>(std::max<int64_t>(0, backup.Integer(name)));
+}
+
+/// Has one made and waits for its end, with its progress on a terminal.
+Result<JsonDocument> MakeOne(Session& session) {
+  TREADLE_ASSIGN_OR_RETURN(JsonDocument backup, session.CallJson("POST", "/v1/backups"));
+  const std::string target = "/v1/backups/" + wire::PercentEncode(backup.root.Text("name"));
+  const bool shows = session.console().err_is_terminal();
+  while (backup.root.Text("state") == "running") {
+    if (shows)
+      session.console().Err(fmt::format("\r{} of {}\x1b[K",
+                                        SizeInWords(SizeOf(backup.root, "bytes_done")),
+                                        SizeInWords(SizeOf(backup.root, "bytes_total"))));
+    std::this_thread::sleep_for(kWatchEvery);
+    TREADLE_ASSIGN_OR_RETURN(backup, session.CallJson("GET", target));
+  }
+  if (shows) session.console().Err("\r\x1b[K");
+  return backup;
+}
+
+ExitStatus Create(Session& session) {
+  const Result<JsonDocument> backup = MakeOne(session);
+  if (!backup.ok()) return session.Fail(backup.status());
+  if (session.json() || session.jsonl()) PrintJson(session, backup->root);
+  if (backup->root.Text("state") != "done")
+    return session.Fail(ExitStatus::kFailure, backup->root.Text("error"));
+  if (session.json() || session.jsonl()) return ExitStatus::kOk;
+  const Result<JsonDocument> list = session.CallJson("GET", "/v1/backups");
+  if (!list.ok()) return session.Fail(list.status());
+  session.console().OutLine(
+      fmt::format("{}/{}", list->root.Text("directory"), backup->root.Text("name")));
+  session.console().Message(fmt::format("{}, up to frame {}; on the server's machine",
+                                        SizeInWords(SizeOf(backup->root, "bytes_total")),
+                                        backup->root.Integer("frame")));
+  return ExitStatus::kOk;
+}
+
+ExitStatus List(Session& session) {
+  const Result<JsonDocument> answer = session.CallJson("GET", "/v1/backups");
+  if (!answer.ok()) return session.Fail(answer.status());
+  if (session.json()) return PrintJson(session, answer->root), ExitStatus::kOk;
+  Table table({{"NAME"}, {"STATE"}, {"SIZE", Table::Align::kRight}, {"TAKEN"}, {"ERROR"}});
+  for (const JsonValue& backup : answer->root.Find("backups")->items) {
+    if (session.jsonl()) {
+      PrintJson(session, backup);
+    } else {
+      table.Row({backup.Text("name"), backup.Text("state"),
+                 SizeInWords(SizeOf(backup, "bytes_total")), backup.Text("taken_at"),
+                 backup.Text("error")});
+    }
+  }
+  if (session.jsonl()) return ExitStatus::kOk;
+  session.console().Out(table.ToString(session.console()));
+  session.console().Message("in " + Printable(answer->root.Text("directory")) +
+                            " on the server's machine");
+  return ExitStatus::kOk;
+}
+
+ExitStatus Fail(Session& session, const Status& status) {
+  if (status.code() == Code::kFailedPrecondition)
+    return session.Fail(ExitStatus::kRefused, status.message());
+  return session.Fail(status);
+}
+
+// The members of a report, without brackets.
+std::string Members(const BackupReport& report) {
+  std::string problems;
+  for (const std::string& problem : report.problems) {
+    problems += problems.empty() ? "" : ",";
+    AppendJsonString(problem, &problems);
+  }
+  return fmt::format(
+      R"("taken_at":"{}","frame":{},"term":{},"bytes":{},"queues":{},"waiting":{},"ended":{},)"
+      R"("problems":[{}])",
+      report.taken_at, report.frame, report.term, report.bytes, report.queues, report.waiting,
+      report.ended, problems);
+}
+
+std::string InWords(const BackupReport& report) {
+  return fmt::format("taken {}: {} that wait or run, {} that ended, in {}", report.taken_at,
+                     Counted(static_cast<int64_t>(report.waiting), "task"),
+                     WithCommas(static_cast<int64_t>(report.ended)),
+                     Counted(static_cast<int64_t>(report.queues), "queue"));
+}
+
+void TellProblems(Session& session, const BackupReport& report) {
+  for (const std::string& problem : report.problems)
+    session.console().Message("damaged before it was backed up: " + Printable(problem));
+}
+
+ExitStatus Verify(Session& session, const std::string& file, const DataTools& tools) {
+  const Result<BackupReport> report = tools.verify_backup(file);
+  if (!report.ok()) return Fail(session, report.status());
+  if (session.json() || session.jsonl()) {
+    session.console().OutLine("{" + Members(*report) + "}");
+  } else {
+    session.console().OutLine("whole, " + InWords(*report));
+    TellProblems(session, *report);
+  }
+  return report->problems.empty() ? ExitStatus::kOk : ExitStatus::kFailure;
+}
+
+struct RestoreFlags {
+  std::string file;
+  std::string directory = "./treadle-data";
+};
+
+ExitStatus Restore(Session& session, const RestoreFlags& flags, const DataTools& tools) {
+  const Result<RestoreReport> report = tools.restore_backup(
+      flags.file, flags.directory,
+      [&](const std::string& sentence) { session.console().Message(Printable(sentence)); });
+  if (!report.ok()) return Fail(session, report.status());
+  if (session.json() || session.jsonl()) {
+    std::string directory;
+    AppendJsonString(report->directory, &directory);
+    session.console().OutLine(
+        fmt::format(R"({{"directory":{},"next_task":"{}","term_from":{},{}}})", directory,
+                    report->next_task, report->term_from, Members(report->backup)));
+    return ExitStatus::kOk;
+  }
+  session.console().OutLine(Printable(report->directory) + " is restored, " +
+                            InWords(report->backup));
+  TellProblems(session, report->backup);
+  session.console().Message(fmt::format(
+      "new tasks get ids from {} on, and leases given after the backup are worth nothing",
+      report->next_task));
+  session.Hint(fmt::format("  treadle start --data {}", Printable(flags.directory)));
+  return ExitStatus::kOk;
+}
+
+void AddCreate(Command parent, Session& session) {
+  parent.Sub("create", "Have a running server make a backup, and wait for it")
+      .Example("treadle backup create")
+      .Footer(
+          "All that was acknowledged before is in it. The server goes on meanwhile. The backup is "
+          "a file on\n"
+          "the server's machine, in the directory of its setting backup.directory: copy it to "
+          "another machine.\n")
+      .Run([&session] { return Create(session); });
+}
+
+void AddVerify(Command parent, Session& session, const DataTools& tools) {
+  auto file = std::make_shared<std::string>();
+  parent.Sub("verify", "Read a backup whole, and hold it against its checksums")
+      .Positional("FILE", Need::kRequired, file.get(), "The backup")
+      .Example("treadle backup verify treadle-20261124T030000.000Z.backup")
+      .Footer(
+          "The store in it is unpacked in $TMPDIR, which must have room for it, and every page and "
+          "task is\n"
+          "looked at. Exit status 1 means damage. It needs no server.\n")
+      .Run([file, &session, tools] { return Verify(session, *file, tools); });
+}
+
+void AddRestore(Command parent, Session& session, const DataTools& tools) {
+  auto flags = std::make_shared<RestoreFlags>();
+  parent.Sub("restore", "Make a data directory of a backup")
+      .Positional("FILE", Need::kRequired, &flags->file, "The backup")
+      .Text("--data", "DIR", &flags->directory,
+            "The data directory to make; missing or empty (default ./treadle-data)")
+      .Example("treadle backup restore treadle-20261124T030000.000Z.backup --data /var/lib/treadle")
+      .Footer(
+          "Do not let the old server run beside the restored one: both would hand out the same "
+          "tasks.\n"
+          "What ran when the backup was made runs again when its lease is over; what was "
+          "acknowledged\n"
+          "after the backup is not in it.\n")
+      .Run([flags, &session, tools] { return Restore(session, *flags, tools); });
+}
+
+}  // namespace
+
+void AddBackup(Command parent, Session& session, const DataTools& tools) {
+  Command backup = parent.Sub("backup", "Make backups, look at them, restore them");
+  AddCreate(backup, session);
+  backup.Sub("list", "List the backups of a running server")
+      .Example("treadle backup list")
+      .Run([&session] { return List(session); });
+  AddVerify(backup, session, tools);
+  AddRestore(backup, session, tools);
+  backup.Example("treadle backup create");
+}
+
+}  // namespace treadle::cli

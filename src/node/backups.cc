@@ -1,0 +1,213 @@
+#include "node/backups.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "node/node.h"
+#include "node/shard.h"
+
+namespace treadle {
+namespace {
+
+constexpr int64_t kStoreWaitMs = 60'000;  // for the store to have what was acknowledged
+constexpr int64_t kUnevenRetryMs = 100;   // while a checkpoint that was cut short is to be mended
+constexpr int64_t kRetryMs = 600'000;     // after a scheduled one that failed
+constexpr int64_t kSettleMs = 1'000;      // after a start, before one that is due
+
+// "treadle-20261124T175148.123Z.backup": names are in the order of time.
+std::string NameAt(WallTime time) {
+  std::string stamp = FormatWallTime(time);
+  std::erase_if(stamp, [](char c) { return c == '-' || c == ':'; });
+  return "treadle-" + stamp + std::string(kBackupSuffix);
+}
+
+BackupView ViewOf(const std::string& name, const BackupLabel& label) {
+  const uint64_t bytes = label.store_bytes + kBackupLabelBytes;
+  return {.name = name,
+          .state = BackupView::State::kDone,
+          .bytes_total = bytes,
+          .bytes_done = bytes,
+          .frame = label.frame,
+          .taken_at = label.taken_at,
+          .error = ""};
+}
+
+// By its label alone: `treadle backup verify` reads the rest.
+Result<BackupLabel> ReadLabel(Disk* disk, const std::string& path) {
+  TREADLE_ASSIGN_OR_RETURN(const auto file, disk->Open(path, Disk::Mode::kRead));
+  TREADLE_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
+  std::string tail(kBackupLabelBytes, '\0');
+  if (size < tail.size()) return DecodeBackupLabel("");
+  TREADLE_ASSIGN_OR_RETURN(const size_t read,
+                           file->Read(size - tail.size(), tail.data(), tail.size()));
+  tail.resize(read);
+  TREADLE_ASSIGN_OR_RETURN(const BackupLabel label, DecodeBackupLabel(tail));
+  if (label.store_bytes + kBackupLabelBytes != size) return DecodeBackupLabel("");
+  return label;
+}
+
+// Newest first. What cannot be read as a backup is told of as such.
+Result<std::vector<BackupView>> ReadDirectory(Disk* disk, const std::string& directory) {
+  const auto names = disk->List(directory);
+  if (names.status().code() == Code::kNotFound) return std::vector<BackupView>();
+  if (!names.ok()) return names.status();
+  std::vector<BackupView> views;
+  for (const std::string& name : *names) {
+    if (!name.ends_with(kBackupSuffix)) continue;
+    const Result<BackupLabel> label = ReadLabel(disk, directory + "/" + name);
+    views.push_back(label.ok() ? ViewOf(name, *label)
+                               : BackupView{.name = name,
+                                            .state = BackupView::State::kFailed,
+                                            .error = label.status().message()});
+  }
+  std::ranges::stable_sort(views, std::greater(), &BackupView::taken_at);
+  return views;
+}
+
+void RemoveDrafts(Disk* disk, const std::string& directory) {
+  const auto names = disk->List(directory);
+  if (!names.ok()) return;
+  const std::string ending = std::string(kBackupSuffix) + std::string(BackupMaker::kDraftSuffix);
+  for (const std::string& name : *names)
+    if (name.ends_with(ending)) (void)disk->Remove(directory + "/" + name);
+}
+
+// All but the `keep` newest of those that are whole.
+void RemoveOldest(Disk* disk, const std::string& directory, size_t keep) {
+  const auto views = ReadDirectory(disk, directory);
+  if (!views.ok()) return;
+  size_t whole = 0;
+  for (const BackupView& view : *views)
+    if (view.state == BackupView::State::kDone && ++whole > keep)
+      (void)disk->Remove(directory + "/" + view.name);
+}
+
+}  // namespace
+
+Backups::Backups(const NodeOptions& options, const NodeEnvironment& environment, Shard* shard,
+                 const BackupMaker::Tools& tools)
+    : directory_(options.backup_directory),
+      every_ms_(options.backup_every_ms),
+      keep_(options.backups_kept),
+      env_(environment),
+      shard_(shard),
+      tools_(tools) {}
+
+Backups::~Backups() = default;
+
+void Backups::Begin() {
+  if (directory_.empty()) return;
+  env_.reader->Post([this] {
+    RemoveDrafts(env_.disk, directory_);
+    const auto views = ReadDirectory(env_.disk, directory_);
+    WallTime last;
+    if (views.ok())
+      for (const BackupView& view : *views)
+        if (view.state == BackupView::State::kDone) last = std::max(last, view.taken_at);
+    env_.shard->Post([this, last] {
+      stats_.last_taken_at = last;
+      PlanNext();
+    });
+  });
+}
+
+void Backups::PlanNext() {
+  const int64_t due_in = stats_.last_taken_at + every_ms_ - env_.clock->Wall();
+  Plan(std::clamp(due_in, kSettleMs, std::max(every_ms_, kSettleMs)));
+}
+
+void Backups::Plan(int64_t delay_ms) {
+  if (every_ms_ == 0 || stopped_) return;
+  env_.shard->PostAfter(delay_ms, [this, plan = ++plan_] {
+    if (plan == plan_) Start([](const Result<BackupView>&) {});
+  });
+}
+
+void Backups::Start(Callback<BackupView> done) {
+  if (stopped_) return done(Status(Code::kUnavailable, "the server is stopping"));
+  if (directory_.empty())
+    return done(Status(Code::kFailedPrecondition, "this node has no directory for backups"));
+  if (current_.state == BackupView::State::kRunning && !current_.name.empty())
+    return done(Status(Code::kFailedPrecondition, "backup " + current_.name + " is being made"));
+  ++plan_;  // one that is planned comes after this one
+  current_ = {.name = NameAt(env_.clock->Wall()), .taken_at = env_.clock->Wall()};
+  done(current_);
+  shard_->WhenStored(kStoreWaitMs, [this](bool is_stored) {
+    if (!is_stored)
+      return OnFailed({Code::kUnavailable, "no checkpoint ended within a minute before it"});
+    env_.checkpoint->Post([this, name = current_.name] { Make(name); });
+  });
+}
+
+void Backups::Make(const std::string& name) {
+  Status status = env_.disk->CreateDirectory(directory_);
+  if (status.ok() && env_.disk->Open(directory_ + "/" + name, Disk::Mode::kRead).ok())
+    status = {Code::kAlreadyExists, directory_ + "/" + name + " is there already"};
+  if (!status.ok()) return env_.shard->Post([this, status] { OnFailed(status); });
+  maker_ = std::make_unique<BackupMaker>(tools_, directory_, name);
+  Step();
+}
+
+void Backups::Step() {
+  if (stopped_) return maker_.reset();
+  const Result<BackupMaker::Next> next = maker_->Advance();
+  if (!next.ok()) {
+    maker_.reset();
+    return env_.shard->Post([this, status = next.status()] { OnFailed(status); });
+  }
+  if (*next == BackupMaker::Next::kLater)
+    return env_.checkpoint->PostAfter(kUnevenRetryMs, [this] { Step(); });
+  if (*next == BackupMaker::Next::kDone)
+    return env_.shard->Post([this, label = maker_->label()] { OnDone(label); });
+  env_.shard->Post([this, done = maker_->bytes_done(), total = maker_->bytes_total()] {
+    current_.bytes_done = done;
+    current_.bytes_total = total;
+  });
+  env_.checkpoint->Post([this] { Step(); });
+}
+
+void Backups::OnDone(const BackupLabel& label) {
+  current_ = ViewOf(current_.name, label);
+  ++stats_.made;
+  stats_.last_taken_at = label.taken_at;
+  env_.log("backup " + directory_ + "/" + current_.name +
+           " is made: " + std::to_string(current_.bytes_total >> 10) + " KiB, up to frame " +
+           std::to_string(label.frame));
+  if (keep_ > 0) env_.reader->Post([this] { RemoveOldest(env_.disk, directory_, keep_); });
+  PlanNext();
+}
+
+void Backups::OnFailed(const Status& status) {
+  current_.state = BackupView::State::kFailed;
+  current_.error = status.message();
+  ++stats_.failed;
+  env_.log("backup " + current_.name + " failed: " + status.message());
+  Plan(std::min(every_ms_, kRetryMs));
+}
+
+void Backups::List(Callback<BackupList> done) {
+  env_.reader->Post([this, done = std::move(done)]() mutable {
+    auto views = ReadDirectory(env_.disk, directory_);
+    env_.shard->Post([this, views = std::move(views), done = std::move(done)]() mutable {
+      if (!views.ok()) return done(views.status());
+      const auto is_current = [this](const BackupView& view) { return view.name == current_.name; };
+      if (!current_.name.empty() && std::ranges::none_of(*views, is_current))
+        views->insert(views->begin(), current_);
+      done(BackupList{directory_, *std::move(views)});
+    });
+  });
+}
+
+void Backups::Get(const std::string& name, Callback<BackupView> done) {
+  if (name == current_.name) return done(current_);
+  List([name, done = std::move(done)](const Result<BackupList>& list) {
+    if (!list.ok()) return done(list.status());
+    for (const BackupView& view : list->backups)
+      if (view.name == name) return done(view);
+    done(Status(Code::kNotFound, "there is no backup " + name));
+  });
+}
+
+void Backups::Stop() { stopped_ = true; }
+
+}  // namespace treadle

@@ -1,0 +1,93 @@
+// Backups: copies of the store that are made while the node serves, when someone asks and by a
+// schedule, in files of one directory; the oldest leave when there are too many.
+//
+// On the shard's lane, but for the constructor and the destructor. Answers rest on what is durable.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "base/time.h"
+#include "node/backup_maker.h"
+
+namespace treadle {
+
+class Shard;
+struct NodeEnvironment;
+struct NodeOptions;
+
+struct BackupView {
+  enum class State : uint8_t { kRunning, kDone, kFailed };
+
+  std::string name;
+  State state = State::kRunning;
+  uint64_t bytes_total = 0;  // as far as it is known while it runs
+  uint64_t bytes_done = 0;
+  uint64_t frame = 0;  // kDone: everything up to this frame of the journal is in it
+  WallTime taken_at;   // kDone: as of when; else when it began
+  std::string error;   // kFailed: why
+};
+
+struct BackupList {
+  std::string directory;
+  std::vector<BackupView> backups;  // newest first; the one under way, or that failed last, too
+};
+
+struct BackupStats {
+  uint64_t made = 0;  // since start
+  uint64_t failed = 0;
+  WallTime last_taken_at;  // 0: there is none
+};
+
+class Backups {
+ public:
+  template <class T>
+  using Callback = std::function<void(Result<T>)>;
+
+  /// Borrows all but the options.
+  Backups(const NodeOptions& options, const NodeEnvironment& environment, Shard* shard,
+          const BackupMaker::Tools& tools);
+  ~Backups();
+
+  /// Removes what an earlier process left unfinished, and begins the schedule.
+  void Begin();
+  /// Answers when the backup is under way. It will hold all that was acknowledged before.
+  /// FAILED_PRECONDITION: another one is under way, or there is no directory for it.
+  void Start(Callback<BackupView> done);
+  void List(Callback<BackupList> done);
+  /// NOT_FOUND.
+  void Get(const std::string& name, Callback<BackupView> done);
+  const BackupStats& stats() const { return stats_; }
+  /// Gives up the one under way, and makes no other.
+  void Stop();
+
+ private:
+  void Make(const std::string& name);
+  void Step();
+  void OnDone(const BackupLabel& label);
+  void OnFailed(const Status& status);
+  void Plan(int64_t delay_ms);
+  void PlanNext();
+
+  const std::string directory_;
+  const int64_t every_ms_;
+  const size_t keep_;
+  const NodeEnvironment& env_;
+  Shard* const shard_;
+  const BackupMaker::Tools tools_;
+
+  // Of the shard's lane.
+  BackupView current_;  // the last that was begun; no name: there was none
+  uint64_t plan_ = 0;   // counts plans: an older one does not run any more
+  BackupStats stats_;
+
+  std::atomic<bool> stopped_{false};
+  std::unique_ptr<BackupMaker> maker_;  // of the checkpoint lane
+};
+
+}  // namespace treadle

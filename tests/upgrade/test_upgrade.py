@@ -1,0 +1,125 @@
+"""Data directories that earlier versions wrote, opened by this one; and those of later versions, refused (a newer
+journal: tests/conformance, ANewerVersionIsRefusedAndUntouched).
+
+written/ has one for each version, with something of everything and what its clients were told (write.py). A change of a
+format that these tests do not bear needs code that reads the old one, not another fixture.
+"""
+
+import base64
+import json
+import re
+import struct
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "e2e"))
+from treadle import BINARY, Server, run  # noqa: E402
+
+VERSIONS = sorted(path.name.removesuffix(".tar.xz") for path in (HERE / "written").glob("*.tar.xz"))
+# What an answer may say that is no part of what was told before: it depends on when it is asked.
+OF_THE_MOMENT = {"lease_expires_at", "next_attempt_at", "progress"}
+
+
+def unpack(version, directory):
+    with tarfile.open(HERE / "written" / f"{version}.tar.xz") as archive:
+        archive.extractall(directory)
+    return directory / "data", json.loads((directory / "expected.json").read_text())
+
+
+@pytest.fixture
+def start(tmp_path):
+    servers = []
+
+    def start(directory, *flags):
+        servers.append(Server(directory, *flags, log=tmp_path / "server.log"))
+        return servers[-1].start()
+
+    yield start
+    for server in servers:
+        server.kill()
+
+
+def standing(task):
+    return {key: value for key, value in task.items() if key not in OF_THE_MOMENT}
+
+
+def test_the_version_before_this_one_is_among_those_that_are_tried():
+    assert len(VERSIONS) >= 2, "write.py makes what is missing"
+    now = run("version").stdout
+    assert re.search(r"\d+\.\d+\.\d+", now).group() in VERSIONS, f"{now} has no data directory in written/"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_an_earlier_version_wrote_is_read_as_it_was_told(version, tmp_path, start):
+    directory, expected = unpack(version, tmp_path)
+    sound = run("data", "check", str(directory), "-o", "json", expect=None)
+    assert sound.returncode == 0, sound
+    server = start(directory)
+    queue = server.queue()
+    assert queue["tasks"] == expected["tasks_by_state"] and queue["accepted"] == expected["accepted"]
+    assert server.queue("aside")["policy"]["paused"]
+    for life in expected["lives"]:
+        for name, task in life["tasks"].items():
+            now = server.task(task["id"])
+            for key, value in standing(task).items():
+                assert now.get(key) == value, f"{version}: {key} of {name}"
+            payload = server.get(f"/v1/tasks/{task['id']}/payload").body
+            assert base64.b64encode(payload).decode() == life["payloads"][name]
+        steps = life["told"]["steps"]
+        assert server.get(f"/v1/tasks/{steps}/log").body.decode() == life["log"] == "half way\n"
+        history = server.get(f"/v1/tasks/{steps}/attempts").json
+        assert history["steps"] == life["attempts"]["steps"] == [{"name": "charge", "result": {"id": 7}}]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_work_that_an_earlier_version_handed_out_goes_on(version, tmp_path, start):
+    directory, expected = unpack(version, tmp_path)
+    server = start(directory)
+    worker = server.worker("waits", "saves", name="later")
+    for life in expected["lives"]:
+        told = life["told"]
+        # Tokens of leases that were running are still good, keys still admit nothing, and what was saved comes back.
+        assert worker.complete({"token": told["token of running"]}) == "OK"
+        again = server.post("/v1/tasks", {"type": "saves", "idempotency_key": f"one{1 + expected['lives'].index(life)}",
+                                          "unique_while": "done"})
+        assert again.status == 200 and again.json["id"] == told["steps"], again
+        assert worker.release({"token": told["token of steps"]}) == "OK"
+        lease = server.worker("saves").lease()[0]
+        assert lease["id"] == told["steps"] and lease["steps"] == [{"name": "charge", "result": {"id": 7}}]
+        assert lease["checkpoint"]["data"] == {"at": 3}
+    broken = server.post("/v1/tasks", {"type": "checked", "payload": {}})
+    assert broken.status == 400, "its contract is forgotten"
+    ids = [int(task["id"].split("-")[1]) for life in expected["lives"] for task in life["tasks"].values()]
+    assert int(server.enqueue("new").split("-")[1]) > max(ids)
+    assert server.stop() == 0
+    assert run("data", "check", str(directory), expect=None).returncode == 0
+
+
+def newer_directory(directory):
+    (directory / "treadle.data").write_text("treadle-data 99\n")
+
+
+def newer_store(directory):
+    with open(directory / "store.db", "r+b") as file:
+        file.seek(60)  # user_version in the header of a SQLite file
+        file.write(struct.pack(">I", 99))
+    (directory / "store.db-wal").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("make_newer", [newer_directory, newer_store])
+def test_what_a_newer_version_wrote_is_refused_and_stays_as_it_is(make_newer, tmp_path):
+    directory, _ = unpack(VERSIONS[-1], tmp_path)
+    make_newer(directory)
+    before = {path: path.read_bytes() for path in directory.rglob("*") if path.is_file() and path.name != "LOCK"}
+    refused = subprocess.run([BINARY, "server", "--data", str(directory), "--listen", "127.0.0.1:0"], text=True,
+                             capture_output=True, timeout=60)
+    assert refused.returncode not in (0, -6, -11), refused
+    assert "newer Treadle" in refused.stderr, refused
+    after = {path: path.read_bytes() for path in directory.rglob("*") if path.is_file() and path.name != "LOCK"}
+    assert sorted(after) == sorted(before)
+    assert [path for path in after if after[path] != before[path]] == []
