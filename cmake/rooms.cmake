@@ -10,7 +10,7 @@
 #   treadle_script_test(name COMMAND words... [LABEL e2e] [TIMEOUT 300] [SERIAL])
 #       One ctest test that runs a command; the binary's path is in $TREADLE, the preset's directory in $TREADLE_BUILD.
 #
-# LABEL is one of unit, model, conformance, simulation, e2e (run in sanitizer builds too), or crash, cost, package (not there).
+# LABEL is one of unit, model, conformance, simulation, e2e (run in sanitizer builds too), or crash, ends, cost, package (not there).
 
 # Everything that a test run needs to be built, and nothing else: sanitizer builds make only this.
 add_custom_target(treadle_tests)
@@ -72,7 +72,7 @@ macro(treadle_test_defaults label)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
-  if(NOT ARG_LABEL MATCHES "^(unit|model|conformance|simulation|e2e|crash|cost|package)$")
+  if(NOT ARG_LABEL MATCHES "^(unit|model|conformance|simulation|e2e|crash|ends|cost|package)$")
     message(FATAL_ERROR "${name}: LABEL ${ARG_LABEL} is not one of those in cmake/rooms.cmake")
   endif()
 endmacro()

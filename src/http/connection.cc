@@ -12,8 +12,8 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr size_t kRestBytes = 4 * 1024;      // read at once between requests
-constexpr size_t kReadBytes = 32 * 1024;     // read at once within a request
+constexpr size_t kRestBytes = 4 * 1024;      // read at once between requests, and during one
+constexpr size_t kReadBytes = 32 * 1024;     // read at once while a request arrives
 constexpr size_t kReadAheadMax = 64 * 1024;  // kept while a handler has a request
 constexpr int64_t kLingerMs = 2'000;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -68,8 +68,9 @@ void Connection::OnDeadline() {
 void Connection::Read() {
   if (reading_) return;
   reading_ = true;
-  const bool resting = state_ == State::kReceiving && !request_started_;
-  const size_t size_max = received_.Space(resting ? kRestBytes : kReadBytes);
+  const bool arriving =
+      state_ != State::kHandling && (state_ != State::kReceiving || request_started_);
+  const size_t size_max = received_.Space(arriving ? kReadBytes : kRestBytes);
   const auto space = asio::buffer(received_.SpaceBegin(), size_max);
   socket_.async_read_some(space, [self = shared_from_this()](const Error& error, size_t size) {
     self->OnRead(error, size);
@@ -176,6 +177,7 @@ void Connection::Handle() {
   deadline_ms_ = kNoDeadline;
   answered_ = false;
   ++serial_;
+  if (!reading_ && received_.size() == 0) received_.Shrink(kRestBytes);
   loop_->core().router->Dispatch(std::move(parser_.request()), Responder(self, serial_));
   if (state_ == State::kHandling && received_.size() < kReadAheadMax) Read();
 }

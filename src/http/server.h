@@ -6,9 +6,9 @@
 // strictly in order: the next one, even if it was already received (pipelining), is looked at when
 // the answer before it was handed to the operating system.
 //
-// Bounds: a connection at rest holds 4 KiB of buffer; one with a request, at most about 100 KiB and
-// the body as far as it arrived. The listener survives running out of descriptors: it tries again
-// every 50 ms.
+// Bounds: a connection that rests, or waits for its answer, holds 4 KiB of buffer; one whose
+// request arrives, at most about 100 KiB and the body as far as it arrived. The listener survives
+// running out of descriptors: it tries again every 50 ms.
 #pragma once
 
 #include <array>

@@ -1,0 +1,31 @@
+"""Fixtures of the tests at the ends of resources; what speaks to servers is that of tests/e2e."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
+
+from treadle import Server  # noqa: E402
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def start_server(tmp_path):
+    """Starts servers: start_server(data_dir, *flags, limits=("--nofile=128",)), where limits are words of prlimit(1).
+    All of them are ended with the test."""
+    servers = []
+
+    def start(data_dir, *flags, limits=()):
+        command = ("prlimit", *limits) if limits else ()
+        servers.append(Server(data_dir, *flags, log=tmp_path / f"server-{len(servers)}.log", command=command))
+        return servers[-1].start()
+
+    yield start
+    for each in servers:
+        each.kill()
