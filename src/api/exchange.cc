@@ -38,6 +38,7 @@ struct Call {
     auto reply = std::make_shared<ExchangeReply>(*std::move(result));
     MergeRefused(&in, reply.get());
     http::Response answer = JsonResponse(200, WriteExchange(*reply));
+    answer.can_be_had_again = true;  // its leases return unspent, and are given again
     if (reply->leases.empty()) return responder.Send(std::move(answer));
     responder.Send(std::move(answer), [reply, n = node, who = std::move(holder)](bool written) {
       if (!written) n->Undelivered(who, std::move(*reply));

@@ -112,6 +112,16 @@ void AddServer(const http::ServerStats& stats, Metrics* out) {
              static_cast<double>(stats.connections_open));
   out->Counter("treadle_http_connections_total", "Connections accepted since start",
                stats.connections_accepted);
+  out->Counter("treadle_http_connections_refused_total",
+               "Connections refused, for there were too many", stats.connections_refused);
+  out->Counter("treadle_http_accept_failures_total",
+               "Times that no descriptor was left for a connection", stats.accept_failures);
+  out->Gauge("treadle_http_bodies_bytes",
+             "Memory of the bodies of requests and answers under way, small ones apart",
+             static_cast<double>(stats.bodies_bytes));
+  out->Counter("treadle_http_bodies_refused_total",
+               "Requests and answers refused, for others held all the memory for bodies",
+               stats.bodies_refused);
   out->Counter("treadle_http_received_bytes_total", "Bytes received", stats.bytes_in);
   out->Counter("treadle_http_sent_bytes_total", "Bytes sent", stats.bytes_out);
 }

@@ -16,7 +16,16 @@ constexpr size_t kRestBytes = 4 * 1024;      // read at once between requests, a
 constexpr size_t kReadBytes = 32 * 1024;     // read at once while a request arrives
 constexpr size_t kReadAheadMax = 64 * 1024;  // kept while a handler has a request
 constexpr int64_t kLingerMs = 2'000;
+constexpr int64_t kRetryMemoryMs = 1'000;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+Response OutOfMemory(const char* what) {
+  return ProblemResponse(
+      Status(Code::kUnavailable, std::string("other requests and answers hold all the memory that "
+                                             "there is for them; ") +
+                                     what)
+          .WithRetryAfter(kRetryMemoryMs));
+}
 
 }  // namespace
 
@@ -24,7 +33,8 @@ Connection::Connection(std::shared_ptr<Loop> loop, asio::ip::tcp::socket socket)
     : loop_(std::move(loop)),
       socket_(std::move(socket)),
       parser_({.header_bytes_max = loop_->core().options.header_bytes_max,
-               .body_bytes_max = loop_->core().options.body_bytes_max}) {}
+               .body_bytes_max = loop_->core().options.body_bytes_max}),
+      body_(loop_->bodies()) {}
 
 void Connection::Start() {
   Error error;
@@ -128,6 +138,7 @@ void Connection::Parse() {
     size_t consumed = 0;
     const auto progress = parser_.Feed(received_.view(), &consumed);
     received_.Consume(consumed);
+    if (!HoldRequest()) return Refuse(OutOfMemory("this request was not taken"));
     switch (progress) {
       case RequestParser::Progress::kNeedMore:
         return Read();
@@ -142,12 +153,33 @@ void Connection::Parse() {
   }
 }
 
+bool Connection::HoldRequest() {
+  if (body_.Resize(parser_.request().body.capacity())) return true;
+  LoopCounters::Add(&loop_->counters().bodies_refused, 1);
+  return false;
+}
+
+// An answer that cannot be had again is held whatever it costs: what was asked for is done, and its
+// client must learn of it.
+bool Connection::HoldAnswer(const Response& response) {
+  const size_t size = response.body.size();
+  if (!response.can_be_had_again && !is_read_) {
+    body_.ResizeAnyway(size);
+    return true;
+  }
+  if (body_.Resize(size)) return true;
+  LoopCounters::Add(&loop_->counters().bodies_refused, 1);
+  body_.Resize(0);
+  return false;
+}
+
 // False if the request goes no further for now: it was refused, or its body is asked for.
 bool Connection::Admit() {
   Request& request = parser_.request();
   request.peer_is_loopback = peer_is_loopback_;
   keep_alive_ = parser_.keep_alive();
   is_head_ = request.method == Method::kHead;
+  is_read_ = is_head_ || request.method == Method::kGet;
   if (const GuardFn& guard = loop_->core().guard) {
     if (auto refusal = guard(request)) {
       keep_alive_ = keep_alive_ && !parser_.has_body();
@@ -199,17 +231,24 @@ void Connection::WatchDisconnect(uint64_t serial, std::function<void()> gone) {
 
 void Connection::Answer(uint64_t serial, Response response, Done done) {
   if (state_ != State::kHandling || serial != serial_) {
+    if (state_ == State::kClosed) body_.Resize(0);
     if (done) done(false);
     return;
   }
   answered_ = true;
   gone_ = nullptr;
+  if (!HoldAnswer(response)) {
+    if (done) done(false);
+    return Write(OutOfMemory("ask again for this answer"));
+  }
   done_ = std::move(done);
   Write(std::move(response));
 }
 
 void Connection::Refuse(Response response) {
   keep_alive_ = false;
+  parser_.request().body = std::string();
+  body_.Resize(0);
   Write(std::move(response));
 }
 
@@ -235,6 +274,7 @@ void Connection::Write(Response response) {
 void Connection::OnWritten(const Error& error, size_t size) {
   LoopCounters::Add(&loop_->counters().bytes_out, size);
   response_ = Response();
+  body_.Resize(0);
   if (const Done done = std::exchange(done_, nullptr)) done(!error);
   if (state_ == State::kClosed) return;
   if (error || peer_ended_) return Close();

@@ -60,6 +60,8 @@ class Connection final : public ResponderSink, public std::enable_shared_from_th
   void Answer(uint64_t serial, Response response, Done done);
   void Refuse(Response response);
   void Write(Response response);
+  bool HoldRequest();
+  bool HoldAnswer(const Response& response);
   void OnWritten(const Error& error, size_t size);
   void Linger();
   void SetDeadlineIn(int64_t ms) { deadline_ms_ = loop_->NowMs() + ms; }
@@ -78,6 +80,7 @@ class Connection final : public ResponderSink, public std::enable_shared_from_th
   bool peer_ended_ = false;  // while writing: the peer sends no more
   bool keep_alive_ = false;  // after the answer in hand
   bool is_head_ = false;     // of the request in hand
+  bool is_read_ = false;     // the same: it changes nothing
 
   uint64_t serial_ = 0;  // of the request in hand
   bool answered_ = false;
@@ -85,6 +88,7 @@ class Connection final : public ResponderSink, public std::enable_shared_from_th
   Done done_;
   std::string head_;
   Response response_;
+  MemoryBudget::Share body_;  // of the request, then of the answer
 };
 
 }  // namespace treadle::http

@@ -10,9 +10,6 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 
 constexpr auto kRetry = std::chrono::milliseconds(50);
-// Connections over the limit that are answered at the same time; any more are closed without a
-// word.
-constexpr size_t kRefusedMax = 64;
 
 Status ListenError(const ServerOptions& options, const boost::system::error_code& error) {
   const bool is_ipv6 = options.host.find(':') != std::string::npos && options.host[0] != '[';
@@ -85,7 +82,8 @@ void Listener::OnAccepted(const Error& error, Socket socket, Loop* loop) {
 void Listener::HandOn(Socket socket, Loop* loop) {
   const size_t open = core_->connections_open.load(std::memory_order_relaxed);
   const size_t max = core_->options.connections_max;
-  if (open >= max + kRefusedMax) return LoopCounters::Add(&loop->counters().refused, 1);
+  if (open >= max + core_->options.refusals_max)
+    return LoopCounters::Add(&loop->counters().refused, 1);
   core_->connections_open.fetch_add(1, std::memory_order_relaxed);
   loop->Execute([loop, refuse = open >= max, socket = std::move(socket)]() mutable {
     loop->Adopt(std::move(socket), refuse);

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "base/thread_annotations.h"
+#include "http/memory_budget.h"
 #include "http/server.h"
 
 namespace treadle::http {
@@ -27,6 +28,7 @@ struct ServerCore {
   const ServerOptions options;
   const std::shared_ptr<const Router> router;
   const GuardFn guard;
+  MemoryBudget bodies{options.bodies_bytes_max};
   std::atomic<size_t> connections_open{0};
 };
 
@@ -35,6 +37,7 @@ struct alignas(64) LoopCounters {
   std::atomic<uint64_t> accepted{0};
   std::atomic<uint64_t> refused{0};
   std::atomic<uint64_t> accept_failures{0};
+  std::atomic<uint64_t> bodies_refused{0};
   std::array<std::atomic<uint64_t>, 6> answers{};
   std::atomic<uint64_t> bytes_in{0};
   std::atomic<uint64_t> bytes_out{0};
@@ -71,6 +74,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   std::string_view Date();
 
   const ServerCore& core() const { return *core_; }
+  MemoryBudget* bodies() { return &core_->bodies; }
   LoopCounters& counters() { return counters_; }
   boost::asio::io_context& context() { return context_; }
 

@@ -71,6 +71,9 @@ struct Response {
   std::string body = {};
   /// Beyond Content-Type, Content-Length, Connection and Date, which the server writes itself.
   std::vector<Header> headers = {};
+  /// Asking again gives it again, so that a server short of memory may refuse to hold it. Answers
+  /// to GET are like that without saying so.
+  bool can_be_had_again = false;
 };
 
 /// "Not Found" for 404; "Unknown" for a status without a name here.

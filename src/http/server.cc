@@ -51,6 +51,7 @@ class Server::Impl {
   ServerStats Stats() const {
     ServerStats sum;
     sum.connections_open = core_->connections_open.load(std::memory_order_relaxed);
+    sum.bodies_bytes = core_->bodies.bytes();
     for (const auto& loop : loops_) AddCounters(loop->counters(), &sum);
     return sum;
   }
@@ -69,6 +70,7 @@ class Server::Impl {
     sum->connections_accepted += read(counters.accepted);
     sum->connections_refused += read(counters.refused);
     sum->accept_failures += read(counters.accept_failures);
+    sum->bodies_refused += read(counters.bodies_refused);
     for (size_t i = 0; i < sum->answers.size(); ++i) sum->answers[i] += read(counters.answers[i]);
     sum->bytes_in += read(counters.bytes_in);
     sum->bytes_out += read(counters.bytes_out);

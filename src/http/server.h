@@ -7,8 +7,11 @@
 // the answer before it was handed to the operating system.
 //
 // Bounds: a connection that rests, or waits for its answer, holds 4 KiB of buffer; one whose
-// request arrives, at most about 100 KiB and the body as far as it arrived. The listener survives
-// running out of descriptors: it tries again every 50 ms.
+// request arrives, at most about 100 KiB and the body as far as it arrived. The bodies of all
+// requests that arrive or are not answered yet, and of all answers that are not written yet, have a
+// bound together. Beyond it requests are refused, and so are answers that can be had again; the
+// client is to come again a second later. The listener survives running out of descriptors: it
+// tries again every 50 ms.
 #pragma once
 
 #include <array>
@@ -34,6 +37,8 @@ struct ServerOptions {
   int64_t read_timeout_ms = 30'000;   // from the first byte of a request to its last
   int64_t write_timeout_ms = 30'000;  // of one answer, from its first byte to its last
   size_t connections_max = 10'000;    // those beyond it are answered 503 and closed
+  size_t refusals_max = 64;  // that are under way at once; any more are closed without a word
+  size_t bodies_bytes_max = 256 * 1024 * 1024;  // of requests and answers under way, together
 };
 
 /// Looks at a request whose body has not been read yet; the answer if it is to be refused, nothing
@@ -45,6 +50,8 @@ struct ServerStats {
   uint64_t connections_open = 0;  // now
   uint64_t connections_accepted = 0;
   uint64_t connections_refused = 0;  // for connections_max
+  uint64_t bodies_refused = 0;       // requests and answers, for bodies_bytes_max
+  uint64_t bodies_bytes = 0;         // that count for it now
   uint64_t accept_failures = 0;      // out of descriptors or memory
   std::array<uint64_t, 6>
       answers{};  // by class of status: answers[2] are the 2xx; [0] and [1] stay 0
