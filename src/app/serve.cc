@@ -1,6 +1,5 @@
 #include "app/serve.h"
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include "api/routes.h"
 #include "app/data_check.h"
 #include "app/data_directory.h"
+#include "app/descriptors.h"
 #include "app/server_log.h"
 #include "app/service_manager.h"
 #include "app/stop_signal.h"
@@ -76,7 +76,8 @@ class ServerProcess {
   Result<std::unique_ptr<FileJournal>> OpenJournal();
   Result<NodeStorage> OpenStorage();
   Status OpenNode();
-  Status StartHttp();
+  Result<http::ServerOptions> HttpOptions();
+  Status StartHttp(const http::ServerOptions& http_options);
   NodeEnvironment Environment();
   bool is_interval() const { return options_.durability == Durability::kInterval; }
 
@@ -97,14 +98,6 @@ class ServerProcess {
   std::unique_ptr<Heartbeat> heartbeat_;
 };
 
-// Connections are descriptors, and the soft limit of many systems is 1024.
-void RaiseDescriptorLimit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 ServerProcess::~ServerProcess() {
   if (server_) server_->Stop(0);
   lanes_.Stop();
@@ -112,9 +105,10 @@ ServerProcess::~ServerProcess() {
 
 Status ServerProcess::Start() {
   TREADLE_RETURN_IF_ERROR(Apply(options_));
+  TREADLE_ASSIGN_OR_RETURN(const http::ServerOptions http_options, HttpOptions());
   TREADLE_ASSIGN_OR_RETURN(data_, DataDirectory::Open(&disk_, options_.data_dir));
   if (const Status status = OpenNode(); !status.ok()) return WithDataCheck(status, data_->path());
-  return StartHttp();
+  return StartHttp(http_options);
 }
 
 Result<std::string> ServerProcess::ReadToken(const cli::ServerOptions& options) {
@@ -227,7 +221,28 @@ Status ServerProcess::OpenNode() {
   return {};
 }
 
-Status ServerProcess::StartHttp() {
+// Before anything is opened: a server without room for connections is not to begin.
+Result<http::ServerOptions> ServerProcess::HttpOptions() {
+  TREADLE_ASSIGN_OR_RETURN(const DescriptorShares shares,
+                           ShareDescriptors(RaiseDescriptorLimit(), options_.connections_max));
+  if (shares.connections_max < options_.connections_max)
+    log_->Warn("the limit of open files allows " + std::to_string(shares.connections_max) +
+               " connections, not the " + std::to_string(options_.connections_max) +
+               " of server.connections_max");
+  http::ServerOptions options;
+  options.host = options_.host;
+  options.port = options_.port;
+  options.threads = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 2U, 8U));
+  options.connections_max = shares.connections_max;
+  options.refusals_max = shares.refusals_max;
+  options.bodies_bytes_max = options_.bodies_bytes_max;
+  options.idle_timeout_ms = options_.idle_timeout_ms;
+  options.read_timeout_ms = options_.read_timeout_ms;
+  options.write_timeout_ms = options_.write_timeout_ms;
+  return options;
+}
+
+Status ServerProcess::StartHttp(const http::ServerOptions& http_options) {
   api::ApiInfo info{.version = TREADLE_VERSION,
                     .durability = is_interval() ? NodeOptions::Durability::kInterval
                                                 : NodeOptions::Durability::kFsync,
@@ -238,10 +253,6 @@ Status ServerProcess::StartHttp() {
     return server ? server->Stats() : http::ServerStats();
   };
   router_ = api::MakeRouter(node_.get(), std::move(info));
-  http::ServerOptions http_options;
-  http_options.host = options_.host;
-  http_options.port = options_.port;
-  http_options.threads = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 2U, 8U));
   TREADLE_ASSIGN_OR_RETURN(
       server_, http::Server::Start(http_options, router_, [this](const http::Request& request) {
         return guard_.Check(request);
@@ -282,7 +293,6 @@ int Serve(const cli::ServerOptions& options,
           const std::function<void(const cli::ServerReady&)>& on_ready) {
   ServerLog log(options.log_level);
   StopSignal stop(options.reload ? StopSignal::Hangup::kReloads : StopSignal::Hangup::kEnds);
-  RaiseDescriptorLimit();
   umask(S_IRWXG |
         S_IRWXO);  // what lies in the data directory is nobody else's, SQLite's files included
   ServerProcess process(options, &log);

@@ -48,7 +48,12 @@ struct ServerOptions {
   std::string backup_directory;  // empty: `backups` in the data directory
   int64_t backup_every_ms = 0;   // 0: only when asked for
   uint64_t backups_kept = 7;     // 0: all
-  ReloadFn reload;               // for SIGHUP; empty: SIGHUP ends the process
+  uint64_t connections_max = 10'000;  // these five: see http::ServerOptions
+  uint64_t bodies_bytes_max = 256 << 20;
+  int64_t idle_timeout_ms = 75'000;
+  int64_t read_timeout_ms = 30'000;
+  int64_t write_timeout_ms = 30'000;
+  ReloadFn reload;  // for SIGHUP; empty: SIGHUP ends the process
 };
 
 /// What a server says once it answers requests.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from treadle import until
 
+OWN_FILES = 8  # that a server may open for itself meanwhile: a segment, the store's log
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 

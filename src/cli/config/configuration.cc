@@ -146,11 +146,11 @@ class Layers {
       if (value.kind != kArray) return refuse();
       return fmt::format("{}", fmt::join(items, ","));
     }
-    const bool counts =
-        setting.kind == Setting::Kind::kSize || setting.kind == Setting::Kind::kDuration;
-    const bool fits = setting.kind == Setting::Kind::kSwitch ? value.kind == kBoolean
-                      : setting.kind == Setting::Kind::kNumber
-                          ? value.kind == kInteger
+    const bool counts = setting.kind == Setting::Kind::kSize ||
+                        setting.kind == Setting::Kind::kCount ||
+                        setting.kind == Setting::Kind::kDuration;
+    const bool fits = setting.kind == Setting::Kind::kSwitch
+                          ? value.kind == kBoolean
                           : value.kind == kText || (counts && value.kind == kInteger);
     if (!fits) return refuse();
     return value.text;

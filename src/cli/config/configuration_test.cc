@@ -66,7 +66,8 @@ TEST_F(ConfigurationTest, TheNearerSourceWinsAndIsNamed) {
 
 TEST_F(ConfigurationTest, EachKindOfValueReachesTheServer) {
   Write(
-      "[server]\ndata = \"/d\"\nlog_level = \"error\"\n"
+      "[server]\ndata = \"/d\"\nlog_level = \"error\"\nconnections_max = 500\n"
+      "read_timeout = \"1m\"\n"
       "[security]\nallow_unauthenticated = true\nallowed_hosts = [\"a.example\", \"b\"]\n"
       "[storage]\ndurability = \"interval\"\ndisk_reserve = 4096\ncheckpoint_interval = \"30s\"\n");
   const ServerOptions options = LoadConfiguration(sources_)->options;
@@ -77,6 +78,8 @@ TEST_F(ConfigurationTest, EachKindOfValueReachesTheServer) {
   EXPECT_EQ(options.durability, ServerOptions::Durability::kInterval);
   EXPECT_EQ(options.disk_reserve_bytes, 4096U);
   EXPECT_EQ(options.checkpoint_ms, 30'000);
+  EXPECT_EQ(options.connections_max, 500U);
+  EXPECT_EQ(options.read_timeout_ms, 60'000);
 }
 
 TEST_F(ConfigurationTest, TheDefaultsOfTheTableAreThoseOfTheProgram) {
@@ -92,6 +95,11 @@ TEST_F(ConfigurationTest, TheDefaultsOfTheTableAreThoseOfTheProgram) {
   EXPECT_EQ(table.checkpoint_ms, program.checkpoint_ms);
   EXPECT_EQ(table.backlog_bytes_max, program.backlog_bytes_max);
   EXPECT_EQ(table.payload_memory_bytes, program.payload_memory_bytes);
+  EXPECT_EQ(table.connections_max, program.connections_max);
+  EXPECT_EQ(table.bodies_bytes_max, program.bodies_bytes_max);
+  EXPECT_EQ(table.idle_timeout_ms, program.idle_timeout_ms);
+  EXPECT_EQ(table.read_timeout_ms, program.read_timeout_ms);
+  EXPECT_EQ(table.write_timeout_ms, program.write_timeout_ms);
 }
 
 TEST_F(ConfigurationTest, AnUnknownNameIsRefusedWithItsPlaceAndTheNearestOne) {
@@ -115,6 +123,10 @@ TEST_F(ConfigurationTest, AWrongValueIsRefusedWithItsPlaceAndItsRange) {
               EndsWith(":2: server.listen: a whole number is not HOST:PORT"));
   EXPECT_THAT(WrongFile("[storage]\ncheckpoint_after = \"1KiB\"\n"),
               EndsWith("\"1KiB\" is out of range; it is a size from 1MiB to 1GiB"));
+  EXPECT_THAT(WrongFile("[server]\nconnections_max = \"10K\"\n"),
+              EndsWith("\"10K\" is not a whole number"));
+  EXPECT_THAT(WrongFile("[server]\nconnections_max = 0\n"),
+              EndsWith("\"0\" is out of range; it is a whole number from 1 to 1000000"));
   EXPECT_THAT(WrongFile("[security]\nallow_unauthenticated = \"yes\"\n"),
               EndsWith("a text is not true or false"));
   EXPECT_THAT(WrongFile("[security]\nallowed_hosts = [1]\n"), EndsWith("is not a list of names"));

@@ -28,21 +28,31 @@ void PutDurability(const std::string& text, ServerOptions* options) {
   options->durability = text == "interval" ? kInterval : kFsync;
 }
 
+std::optional<uint64_t> ParseCount(std::string_view text) {
+  uint64_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return count;
+}
+
 template <uint64_t ServerOptions::* member>
 void PutSize(const std::string& text, ServerOptions* options) {
   options->*member = *ParseSize(text);
 }
 
+template <uint64_t ServerOptions::* member>
+void PutCount(const std::string& text, ServerOptions* options) {
+  options->*member = *ParseCount(text);
+}
+
+template <int64_t ServerOptions::* member>
+void PutDuration(const std::string& text, ServerOptions* options) {
+  options->*member = *ParseDuration(text);
+}
+
 template <std::string ServerOptions::* member>
 void PutText(const std::string& text, ServerOptions* options) {
   options->*member = text;
-}
-
-std::optional<uint64_t> ParseNumber(std::string_view text) {
-  uint64_t number = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || stop != text.data() + text.size()) return std::nullopt;
-  return number;
 }
 
 constexpr Setting kSettings[] = {
@@ -65,6 +75,46 @@ constexpr Setting kSettings[] = {
      .help = "Queues are made by their policies alone, not by their first task",
      .put = [](const std::string& text,
                ServerOptions* options) { options->strict_queues = text == "true"; }},
+    {.key = "server.connections_max",
+     .flag = "--connections-max",
+     .kind = Kind::kCount,
+     .default_text = "10000",
+     .help = "Refuse connections beyond so many, or beyond what the limit of open files allows",
+     .min = 1,
+     .max = 1'000'000,
+     .put = PutCount<&ServerOptions::connections_max>},
+    {.key = "server.bodies_memory",
+     .flag = "--bodies-memory",
+     .kind = Kind::kSize,
+     .default_text = "256MiB",
+     .help = "Bodies of requests and answers under way hold at most this much together",
+     .min = 32 * kMiB,
+     .max = 64 * kGiB,
+     .put = PutSize<&ServerOptions::bodies_bytes_max>},
+    {.key = "server.idle_timeout",
+     .flag = "--idle-timeout",
+     .kind = Kind::kDuration,
+     .default_text = "75s",
+     .help = "Close a connection that sends no request for so long",
+     .min = 10,
+     .max = 86'400'000,
+     .put = PutDuration<&ServerOptions::idle_timeout_ms>},
+    {.key = "server.read_timeout",
+     .flag = "--read-timeout",
+     .kind = Kind::kDuration,
+     .default_text = "30s",
+     .help = "A request must have arrived whole within this time",
+     .min = 10,
+     .max = 86'400'000,
+     .put = PutDuration<&ServerOptions::read_timeout_ms>},
+    {.key = "server.write_timeout",
+     .flag = "--write-timeout",
+     .kind = Kind::kDuration,
+     .default_text = "30s",
+     .help = "An answer must have been taken whole within this time",
+     .min = 10,
+     .max = 86'400'000,
+     .put = PutDuration<&ServerOptions::write_timeout_ms>},
     {.key = "server.log_level",
      .flag = "--log-level",
      .kind = Kind::kChoice,
@@ -131,8 +181,7 @@ constexpr Setting kSettings[] = {
      .help = "A checkpoint begins at most this long after a change",
      .min = 100,
      .max = 600'000,
-     .put = [](const std::string& text,
-               ServerOptions* options) { options->checkpoint_ms = *ParseDuration(text); }},
+     .put = PutDuration<&ServerOptions::checkpoint_ms>},
     {.key = "storage.backlog_max",
      .flag = "--backlog-max",
      .kind = Kind::kSize,
@@ -161,16 +210,14 @@ constexpr Setting kSettings[] = {
      .default_text = "0s",
      .help = "Make a backup when the last one is this old; 0s: only when asked for",
      .max = 366 * uint64_t{86'400'000},
-     .put = [](const std::string& text,
-               ServerOptions* options) { options->backup_every_ms = *ParseDuration(text); }},
+     .put = PutDuration<&ServerOptions::backup_every_ms>},
     {.key = "backup.keep",
      .flag = "--backup-keep",
-     .kind = Kind::kNumber,
+     .kind = Kind::kCount,
      .default_text = "7",
      .help = "How many backups are kept, the newest; 0: all",
      .max = 100'000,
-     .put = [](const std::string& text,
-               ServerOptions* options) { options->backups_kept = *ParseNumber(text); }},
+     .put = PutCount<&ServerOptions::backups_kept>},
 };
 
 Status CheckNumber(const Setting& setting, std::string_view text, std::optional<uint64_t> number,
@@ -208,10 +255,10 @@ std::string Setting::Placeholder() const {
       return std::string(choices);
     case Kind::kSize:
       return "SIZE";
+    case Kind::kCount:
+      return "N";
     case Kind::kDuration:
       return "TIME";
-    case Kind::kNumber:
-      return "N";
     case Kind::kList:
       return "NAME,...";
     case Kind::kText:
@@ -236,10 +283,10 @@ std::string Setting::Range() const {
       return "true or false";
     case Kind::kSize:
       return fmt::format("a size from {} to {}", ExactSize(min), ExactSize(max));
+    case Kind::kCount:
+      return fmt::format("a whole number from {} to {}", min, max);
     case Kind::kDuration:
       return fmt::format("a duration from {} to {}", ExactDuration(min), ExactDuration(max));
-    case Kind::kNumber:
-      return fmt::format("a number from {} to {}", min, max);
     case Kind::kText:
       return "a text";
     case Kind::kList:
@@ -255,7 +302,7 @@ std::vector<std::string> Setting::Choices() const {
 }
 
 std::string Setting::AsToml(std::string_view text) const {
-  if (kind == Kind::kSwitch || kind == Kind::kNumber) return std::string(text);
+  if (kind == Kind::kSwitch || kind == Kind::kCount) return std::string(text);
   if (kind != Kind::kList) return QuoteToml(text);
   std::vector<std::string> items = SplitList(text);
   for (std::string& item : items) item = QuoteToml(item);
@@ -285,11 +332,11 @@ Status CheckSetting(const Setting& setting, std::string_view text) {
       return text == "true" || text == "false" ? Status() : refuse("true or false");
     case Kind::kSize:
       return CheckNumber(setting, text, ParseSize(text), "a size; write for example 64MiB or 2GiB");
+    case Kind::kCount:
+      return CheckNumber(setting, text, ParseCount(text), "a whole number");
     case Kind::kDuration:
       return CheckNumber(setting, text, ParseDuration(text),
                          "a duration; write for example 500ms, 30s or 2m");
-    case Kind::kNumber:
-      return CheckNumber(setting, text, ParseNumber(text), "a whole number");
     case Kind::kDirectory:
       return text.empty() && !setting.default_text.empty() ? refuse("the path of a directory")
                                                            : Status();

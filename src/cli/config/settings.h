@@ -24,8 +24,8 @@ struct Setting {
     kChoice,
     kSwitch,
     kSize,
+    kCount,
     kDuration,
-    kNumber,
     kText,
     kList
   };
@@ -36,7 +36,7 @@ struct Setting {
   std::string_view default_text;  // as in a variable
   std::string_view help;          // one sentence without its full stop
   std::string_view choices = {};  // kChoice: "a|b"
-  uint64_t min = 0;               // kSize: bytes, kDuration: milliseconds, kNumber
+  uint64_t min = 0;               // kSize: bytes, kCount: itself, kDuration: milliseconds
   uint64_t max = 0;
   bool reloadable = false;  // SIGHUP takes a new value over
   /// Puts a text that CheckSetting() accepts into the options.
