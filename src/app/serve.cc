@@ -13,6 +13,7 @@
 #include "app/data_check.h"
 #include "app/data_directory.h"
 #include "app/descriptors.h"
+#include "app/out_of_memory.h"
 #include "app/server_log.h"
 #include "app/service_manager.h"
 #include "app/stop_signal.h"
@@ -293,6 +294,7 @@ int Serve(const cli::ServerOptions& options,
           const std::function<void(const cli::ServerReady&)>& on_ready) {
   ServerLog log(options.log_level);
   StopSignal stop(options.reload ? StopSignal::Hangup::kReloads : StopSignal::Hangup::kEnds);
+  StopWhenMemoryEnds();
   umask(S_IRWXG |
         S_IRWXO);  // what lies in the data directory is nobody else's, SQLite's files included
   ServerProcess process(options, &log);

@@ -1,0 +1,92 @@
+"""A limit of memory: what clients send and leave unread is bounded; and a server that gets no more loses nothing."""
+
+import json
+import random
+import resource
+
+from load import a_seed
+from outside import Line, Process, connect, read_answer, request
+
+MIB = 1 << 20
+
+
+def limit_memory(process, more_bytes):
+    """What the process has now, and so much more (RLIMIT_DATA counts what it may write to, used or not)."""
+    limit = process.memory_kib("VmData") * 1024 + more_bytes
+    resource.prlimit(process.pid, resource.RLIMIT_DATA, (limit, limit))
+
+
+def test_large_bodies_on_many_connections_are_refused_beyond_what_they_may_hold(start_server, data_dir):
+    server = start_server(data_dir, "--bodies-memory", "64MiB", "--read-timeout", "5s")
+    process, operator = Process(server), Line(server)
+    before_kib = process.memory_kib()
+    crowd, piece = [connect(server) for _ in range(100)], b"[" * (64 << 10)
+    for each in crowd:
+        each.setblocking(False)
+        assert each.send(request("POST", "/v1/tasks/batch", b"[", length=16 * MIB))
+    sent, open = dict.fromkeys(crowd, 0), list(crowd)
+    while open:  # all but the last byte of each, in step, as far as the server takes it
+        for each in list(open):
+            try:
+                sent[each] += each.send(piece[:15 * MIB - sent[each]])
+            except BlockingIOError:
+                continue
+            except ConnectionError:
+                open.remove(each)
+                continue
+            if sent[each] >= 15 * MIB or is_answered(each):
+                open.remove(each)
+    held = operator.metric("treadle_http_bodies_bytes")
+    assert held <= 64 * MIB
+    assert server.enqueue()  # the others are served
+    answers = []
+    for each in crowd:
+        each.settimeout(30)
+        answers.append(read_answer(each.makefile("rb"))[0])
+    grown_kib = process.memory_kib("VmHWM") - before_kib
+    print(f"{sum(sent.values()) // MIB} MiB sent, answered with {sorted(set(map(str, answers)))}, at most "
+          f"{grown_kib // 1024} MiB more in memory")
+    assert grown_kib < 400 * 1024  # what was given back counts for a second more
+    assert answers.count(503) > 50
+    assert set(answers) <= {503, 408, None}
+    operator.until_metric("treadle_http_bodies_bytes", lambda held: held == 0)
+    assert server.enqueue()
+
+
+def is_answered(connection):
+    try:
+        return bool(connection.recv(1, 2))  # a look: MSG_PEEK
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
+def ask(operator, batch):
+    """None once nobody answers."""
+    try:
+        status, body = operator.call("POST", "/v1/tasks/batch", batch)
+    except ConnectionError:
+        return None
+    assert status in (201, None), body
+    return status and json.loads(body)
+
+
+def test_a_server_whose_memory_ends_stops_with_a_word_and_loses_nothing(start_server, data_dir):
+    rng = random.Random(a_seed())
+    server = start_server(data_dir)
+    assert server.call("PUT", "/v1/queues/default", {"paused": True}).status == 200
+    limit_memory(Process(server), 48 * MIB)
+    operator, ids = Line(server), []
+    batch = {"tasks": [{"type": f"type-{i % 10}", "tags": ["tag"]} for i in range(1_000)]}
+    while (answer := ask(operator, batch)) is not None:  # a backlog without end
+        ids += [each["id"] for each in answer["tasks"]]
+    status = server.process.wait(30)
+    print(f"{len(ids)} acknowledged, then status {status}: {server.log.splitlines()[-1]}")
+    assert status == 70
+    assert "Treadle stops" in server.log and "memory" in server.log
+    server.restart()
+    queue = server.queue()
+    assert queue["tasks"]["ready"] >= len(ids) > 10_000
+    for id in rng.sample(ids, 300) + [ids[0], ids[-1]]:
+        assert server.task(id)["state"] == "ready"
