@@ -1,0 +1,104 @@
+"""A disk that fills up under load, and is given room again: refused, completed, gone on, nothing lost."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from load import KEPT, Load, a_seed
+from treadle import until
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    path = tmp_path / "disk"
+    path.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512m", "none", path], capture_output=True, check=False).returncode:
+        pytest.skip("nobody may mount a small disk here; the test beside this one does without")
+    yield path
+    subprocess.run(["umount", "-l", path], check=True)
+
+
+def fill(file, directory, leave_bytes):
+    """Takes what is free there, all but so much. Less may be left when others write there too."""
+    while (free := shutil.disk_usage(directory).free) > leave_bytes:
+        take = min(free - leave_bytes, 64 * MIB)
+        try:
+            os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, take)
+        except OSError:
+            assert leave_bytes == 0
+            return
+
+
+def ready(server):
+    return server.get("/readyz").status
+
+
+def fills_up_and_recovers(server, hog, fill_up, **load_options):
+    """Under load: enqueues are refused while the disk is full, completions are taken, then all goes on."""
+    assert server.call("PUT", "/v1/queues/default", KEPT).status == 200
+    with Load(server.port, a_seed(), **load_options) as load:
+        until(load.counts, lambda counts: min(counts) > 200)
+        with open(hog, "wb") as file:
+            fill_up(file)
+            until(lambda: load.refusals["/v1/tasks/batch", "RESOURCE_EXHAUSTED"], lambda count: count > 20)
+            assert ready(server) == 503
+            completed = load.counts()[1]
+            until(load.counts, lambda counts: counts[1] > completed or counts[1] == counts[0])
+        hog.unlink()
+        until(lambda: ready(server), lambda status: status == 200)
+        accepted = load.counts()[0]
+        until(load.counts, lambda counts: counts[0] > accepted + 200)
+    assert server.process.poll() is None
+    server.kill()
+    server.restart()
+    print(f"{len(load.accepted)} acknowledged, {len(load.completed)} completed, refused: {dict(load.refusals)}")
+    load.check(server)
+
+
+def test_a_small_disk_that_fills_up_under_load_recovers_with_the_space(small_disk, start_server):
+    server = start_server(small_disk / "data", "--disk-reserve", "128MiB")
+    fills_up_and_recovers(server, small_disk / "hog", lambda file: fill(file, small_disk, 100 * MIB))
+
+
+def test_a_disk_below_its_reserve_under_load_recovers_with_the_space(start_server, tmp_path):
+    """The same where nothing can be mounted: on the disk that is there, with a reserve that is nearly all of it."""
+    margin = 1 << 30  # others may write meanwhile
+    free = shutil.disk_usage(tmp_path).free
+    if free < 4 * margin:
+        pytest.skip("less than 4 GiB are free")
+    server = start_server(tmp_path / "data", "--disk-reserve", str(free - margin))
+    fills_up_and_recovers(server, tmp_path / "hog", lambda file: fill(file, tmp_path, free - margin - 100 * MIB),
+                          priority_min=5)  # the others are refused: to so large a reserve, the disk is short of room
+
+
+def test_a_disk_full_to_the_last_block_under_load_stops_the_server_at_most(small_disk, start_server):
+    server = start_server(small_disk / "data", "--disk-reserve", "64MiB")
+    hog = small_disk / "hog"
+    assert server.call("PUT", "/v1/queues/default", KEPT).status == 200
+    with Load(server.port, a_seed()) as load:
+        until(load.counts, lambda counts: min(counts) > 200)
+        with open(hog, "wb") as file:
+
+            def full():
+                fill(file, small_disk, 0)  # also what the server gives up of its own
+                if server.process.poll() is not None:
+                    return True
+                accepted, completed = load.counts()
+                return shutil.disk_usage(small_disk).free < MIB and accepted == completed and sum(load.refusals.values()) > 50
+
+            until(full)
+        status = server.process.poll()
+        print(f"the server {'goes on' if status is None else f'has ended with {status}'}")
+        if status is not None:
+            assert status == 70 and "Treadle stops, for it cannot keep its promises" in server.log
+        hog.unlink()
+        if status is not None:
+            server.restart()
+        until(lambda: ready(server), lambda status: status == 200)
+        accepted = load.counts()[0]
+        until(load.counts, lambda counts: counts[0] > accepted + 200)
+    load.check(server)
