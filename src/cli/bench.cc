@@ -190,6 +190,7 @@ class Bench {
     Load load = base_;
     load.batch = flags_.batch.value_or(100);
     load.callers = flags_.callers.value_or(2);
+    load.rate = flags_.rate.value_or(0);
     Progress("cycle", load);
     return Take(bench::MeasureCycle(target_, load));
   }

@@ -33,6 +33,11 @@ def test_every_workload_says_what_it_measured(tmp_path):
     assert list(tmp_path.iterdir()) == [], "the server's data is removed"
 
 
+def test_a_cycle_at_a_rate_enqueues_what_the_rate_says(tmp_path):
+    (line,) = bench("cycle", "--serve", "--data", str(tmp_path), "--duration", "1s", "--batch", "10", "--rate", "20")
+    assert (line["rate"], line["tasks"]) == (20, 200)
+
+
 def test_workloads_are_named_as_words_and_run_in_their_own_order(tmp_path):
     lines = bench("recovery", "drain", "--serve", "latency", "--data", str(tmp_path), "--duration", "200ms", "--rate", "200",
                   "--tasks", "1500", "--payload", "1000", "--workload", "checkpoint")

@@ -234,6 +234,7 @@ Result<Measurement> MeasureCycle(Target& target, const Load& load) {
   m.batch = load.batch;
   m.callers = load.callers;
   m.payload_bytes = load.payload_bytes;
+  if (load.rate > 0) m.rate = load.rate;
   Shared shared;
   std::atomic<int64_t> done = 0;
   const auto cpu = target.CpuUs();

@@ -34,7 +34,8 @@ Result<int64_t> EnqueueBacklog(Target& target, const Load& load, int64_t tasks);
 /// A worker that does nothing with `backlog` tasks, which wait in the queue: lease, run, report.
 Result<Measurement> MeasureDrain(Target& target, const Load& load, int64_t backlog);
 
-/// Callers and a worker at once; until all that was enqueued has been completed.
+/// Callers, as fast as they go or at a rate, and a worker at once; until all that was enqueued has
+/// been completed.
 Result<Measurement> MeasureCycle(Target& target, const Load& load);
 
 /// From the intended moment of the enqueue to the start of the handler, at `rate` tasks a second.
