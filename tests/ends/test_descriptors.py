@@ -36,7 +36,7 @@ def test_at_a_small_limit_connections_are_refused_and_the_journal_goes_on(start_
     assert own < 48  # of the 64 that it keeps
     for each in crowd:
         each.close()
-    operator.until_metric("treadle_http_connections", lambda open: open == 1)
+    operator.until_metric("treadle_http_connections", lambda now: now == 1)
     server.kill()
     server.restart()
     for id in ids:

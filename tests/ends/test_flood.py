@@ -12,11 +12,11 @@ PLACES = 200
 
 
 def test_connections_beyond_the_limit_are_refused_and_served_when_there_is_room(start_server, data_dir):
-    raise_descriptor_limit(FLOOD + 200)
+    flood_size = min(FLOOD, raise_descriptor_limit(FLOOD + 200) - 200)
     server = start_server(data_dir, "--connections-max", str(PLACES))
     operator, process = Line(server), Process(server)
     descriptors = process.descriptors()
-    flood = [connect(server) for _ in range(FLOOD)]
+    flood = [connect(server) for _ in range(flood_size)]
     answers = {503: 0, None: 0, 201: 0}
     refused = []
     for each in flood[PLACES - 1:]:  # one place is the operator's
@@ -31,16 +31,16 @@ def test_connections_beyond_the_limit_are_refused_and_served_when_there_is_room(
     for each in flood[:PLACES - 1]:
         each.sendall(request("POST", "/v1/tasks", {"type": "t"}))
         assert read_answer(each.makefile("rb"))[0] == 201
-    assert operator.metric("treadle_http_connections_refused_total") == FLOOD - PLACES + 1
+    assert operator.metric("treadle_http_connections_refused_total") == flood_size - PLACES + 1
     for each in flood:
         each.close()
-    operator.until_metric("treadle_http_connections", lambda open: open == 1)
+    operator.until_metric("treadle_http_connections", lambda now: now == 1)
     assert process.descriptors() <= descriptors + OWN_FILES
     assert server.enqueue()
 
 
 def test_half_open_connections_give_their_places_up_in_time(start_server, data_dir):
-    server = start_server(data_dir, "--connections-max", str(PLACES), "--idle-timeout", "1s", "--read-timeout", "1s")
+    server = start_server(data_dir, "--connections-max", str(PLACES), "--idle-timeout", "3s", "--read-timeout", "3s")
     half_open = [connect(server) for _ in range(PLACES)]
     for each in half_open[::2]:
         each.sendall(b"GET /livez HT")
@@ -71,7 +71,7 @@ def test_clients_that_come_and_go_leave_nothing_behind(start_server, data_dir):
             if rng.random() < 0.5:  # with a reset
                 each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             each.close()
-        operator.until_metric("treadle_http_connections", lambda open: open == 1)
+        operator.until_metric("treadle_http_connections", lambda now: now == 1)
         operator.until_metric("treadle_exchanges_parked", lambda parked: parked == 0)
         memory_kib.append(process.memory_kib())
     print(f"resident after each quarter: {memory_kib} KiB")

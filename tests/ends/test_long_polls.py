@@ -53,5 +53,5 @@ def test_ten_thousand_idle_long_polls_cost_little_and_a_task_wakes_one(start_ser
         for each in polls:
             each.close()
         operator.until_metric("treadle_exchanges_parked", lambda parked: parked == 0)
-        operator.until_metric("treadle_http_connections", lambda open: open <= 2)
+        operator.until_metric("treadle_http_connections", lambda now: now <= 2)
         assert process.descriptors() <= before_descriptors + OWN_FILES

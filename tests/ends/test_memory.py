@@ -24,18 +24,18 @@ def test_large_bodies_on_many_connections_are_refused_beyond_what_they_may_hold(
     for each in crowd:
         each.setblocking(False)
         assert each.send(request("POST", "/v1/tasks/batch", b"[", length=16 * MIB))
-    sent, open = dict.fromkeys(crowd, 0), list(crowd)
-    while open:  # all but the last byte of each, in step, as far as the server takes it
-        for each in list(open):
+    sent, sending = dict.fromkeys(crowd, 0), list(crowd)
+    while sending:  # all but the last byte of each, in step, as far as the server takes it
+        for each in list(sending):
             try:
                 sent[each] += each.send(piece[:15 * MIB - sent[each]])
             except BlockingIOError:
                 continue
             except ConnectionError:
-                open.remove(each)
+                sending.remove(each)
                 continue
             if sent[each] >= 15 * MIB or is_answered(each):
-                open.remove(each)
+                sending.remove(each)
     held = operator.metric("treadle_http_bodies_bytes")
     assert held <= 64 * MIB
     assert server.enqueue()  # the others are served
@@ -46,7 +46,7 @@ def test_large_bodies_on_many_connections_are_refused_beyond_what_they_may_hold(
     grown_kib = process.memory_kib("VmHWM") - before_kib
     print(f"{sum(sent.values()) // MIB} MiB sent, answered with {sorted(set(map(str, answers)))}, at most "
           f"{grown_kib // 1024} MiB more in memory")
-    assert grown_kib < 400 * 1024  # what was given back counts for a second more
+    assert grown_kib < 640 * 1024  # of 1500 that they wanted to hold; what was given back counts for a second more
     assert answers.count(503) > 50
     assert set(answers) <= {503, 408, None}
     operator.until_metric("treadle_http_bodies_bytes", lambda held: held == 0)
