@@ -1,0 +1,51 @@
+"""How the crash tests speak to a server: one kept-alive connection, and no opinion about answers that never came."""
+
+import http.client
+import json
+import socket
+import time
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def now():
+    """Seconds of CLOCK_MONOTONIC, which all processes of a machine share."""
+    return time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
+class Api:
+    """One connection. Every call may stay without an answer; whether it is repeated, the caller decides."""
+
+    def __init__(self, port, timeout_s=10):
+        self.port, self.timeout_s, self.connection = port, timeout_s, None
+
+    def call(self, method, path, body=None):
+        """The status and the JSON of the answer, or None when there was none."""
+        try:
+            if self.connection is None:
+                self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout_s)
+            data = None if body is None else json.dumps(body)
+            self.connection.request(method, path, data, {"content-type": "application/json"} if data else {})
+            answer = self.connection.getresponse()
+            return answer.status, json.loads(answer.read() or b"null")
+        except (OSError, http.client.HTTPException, ValueError):
+            self.close()
+            return None
+
+    def close(self):
+        if self.connection is not None:
+            self.connection.close()
+        self.connection = None
+
+    def until_answered(self, method, path, body=None, goes_on=lambda: True):
+        """The same again until there is an answer, or None when `goes_on()` says no."""
+        while goes_on():
+            answer = self.call(method, path, body)
+            if answer is not None:
+                return answer
+            time.sleep(0.01)
+        return None

@@ -1,0 +1,51 @@
+"""The end of a run: nothing fails any more, all that waits must come to its end, and what is there is written down."""
+
+import time
+
+import notebook
+from api import Api, now
+from producer import QUEUES
+from worker import Worker
+
+WAITING = ("scheduled", "ready", "running", "retrying")
+
+
+def queues_of(api):
+    answer = api.until_answered("GET", "/v1/queues")
+    assert answer[0] == 200, answer
+    return answer[1]["queues"]
+
+
+def drain(port, path, rng, seconds):
+    """Works until no task waits any more. False if that does not happen in time."""
+    end, api = time.monotonic() + seconds, Api(port)
+    book = notebook.Notebook(path)
+    for queue in QUEUES:
+        book.write("pausing", action="resume", queue=queue)
+        assert api.until_answered("POST", f"/v1/queues/{queue}/resume")[0] in (200, 404)
+    worker = Worker(port, path, "peace", rng.getrandbits(32), lambda: time.monotonic() < end, busy_s=(0,))
+    while time.monotonic() < end:
+        worker.exchange(0 if worker.reports else 100)
+        worker.work()
+        if not worker.held and not any(queue["tasks"][state] for queue in queues_of(api) for state in WAITING):
+            return True
+    return False
+
+
+def look_at_everything(port, path, accepted):
+    """Writes down every task that is listed, and each accepted one that is not as the server tells of it by its id."""
+    api, book, listed, cursor = Api(port, timeout_s=60), notebook.Notebook(path), set(), ""
+    while cursor is not None:
+        asked = now()
+        answer = api.until_answered("GET", f"/v1/tasks?limit=1000{cursor and '&cursor=' + cursor}")
+        assert answer[0] == 200, answer
+        for task in answer[1]["tasks"]:
+            listed.add(task["id"])
+            book.write("ended", asked=asked, task=task["id"], told=task)
+        cursor = answer[1].get("next_cursor")
+    for task in sorted(accepted - listed):
+        asked = now()
+        answer = api.until_answered("GET", f"/v1/tasks/{task}")
+        book.write("ended", asked=asked, task=task, told=answer[1] if answer[0] == 200 else None)
+    book.write("ended_queues", queues=queues_of(api))
+    return listed
