@@ -42,7 +42,7 @@ class Operator:
         self.tasks = self.tasks[-RECENT:]
 
     def choose(self):
-        """Mostly one that may still wait; often the same again: what one command leaves behind, the next may trip over."""
+        """Mostly one that may still wait; often the same again: what one command leaves, the next may trip over."""
         if self.last is None or self.rng.randrange(3):
             self.last = self.rng.choice(self.tasks[-NEW:] if self.rng.randrange(4) else self.tasks)
         return self.last

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""The crash test: the real server under load, kill -9 at random moments, and a checker that knows only what clients saw.
+"""The crash test: the real server under load, kill -9 at random moments, and a checker that knows what clients saw.
 
 Producers, workers and an operator are processes of their own. They use all that the API has: batches with idempotency
 and unique keys, priorities, delays, expiry, deadlines, renewals, steps, checkpoints, retries, releases, snoozes,
 cancellations, edits, moves, redrives, deletions, pauses. Each round the server is killed, under load, while it recovers
 or while it checkpoints; now and then a client is killed too and begins anew, or is stopped for longer than a lease and
-comes back with old tokens. In the end all must come to its end in peace, and the checker reads what everybody wrote down
+comes back with old tokens. At last all must come to its end in peace, and the checker reads what everybody wrote down
 (checker.py has the rules).
 
 Prints the seed; --seed repeats the same choices (the timing of processes stays the machine's).
@@ -14,9 +14,11 @@ Example: crash.py --treadle build/release/treadle --rounds 30 --json
 
 import argparse
 import json
+import os
 import random
 import sys
 
+from disk import LossyDisk
 from rounds import Rounds
 
 
@@ -25,11 +27,22 @@ def run_rounds(arguments):
         if not arguments.json:
             print(text, file=sys.stderr)
 
-    run = Rounds(arguments.treadle, arguments.seed, progress=progress)
-    report, breaches = run.run(arguments.rounds)
-    run.clean_up(breaches, arguments.keep)
+    disk = None
+    if arguments.lossy or arguments.lies:
+        disk = LossyDisk(layer_of(arguments.treadle), takes_all=arguments.lies)
+    run = Rounds(arguments.treadle, arguments.seed, disk, progress)
+    report, breaches = run.run(arguments.rounds, lies=arguments.lies)
+    lost = breaches.pop("no_acknowledged_task_is_lost", []) if arguments.lies else []
+    run.clean_up({} if arguments.lies else breaches, arguments.keep)
     tell(report, arguments.json)
+    if arguments.lies:
+        return 0 if lost else 1
     return 0 if not breaches and report["acknowledged"] and report["completed"] else 1
+
+
+def layer_of(treadle):
+    """The layer that was built beside the server."""
+    return os.path.join(os.path.dirname(os.path.realpath(treadle)), "treadle_lossy_disk.so")
 
 
 def tell(report, as_json):
@@ -40,6 +53,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--treadle", required=True, help="the server's binary")
     parser.add_argument("--rounds", type=int, default=30, help="how many times the server is killed (30)")
+    parser.add_argument("--lossy", action="store_true",
+                        help="with the server dies what it had not synced, or a part of it")
+    parser.add_argument("--lies", action="store_true",
+                        help="syncs succeed and do nothing: exit status 0 only if tasks are found to be lost")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--keep", action="store_true", help="keep the data, the histories and the server's log")

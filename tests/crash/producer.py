@@ -46,18 +46,20 @@ class Producer:
                 unanswered = None
         return unanswered
 
-    def ask(self, tasks, is_first=True):
-        """Until it is answered, also when it is time to stop: an idempotent batch may be repeated at will."""
+    def ask(self, tasks, is_first=True, goes_on=lambda: True):
+        """Until it is accepted, also when it is time to stop: an idempotent batch may be repeated at will."""
         if is_first:
             self.book.write("asking", tasks=tasks, wall=time.time())
         asked = now()
-        while True:
-            answer = self.api.until_answered("POST", "/v1/tasks/batch", {"tasks": tasks})
-            if answer[0] in ACCEPTED:
+        while goes_on():
+            answer = self.api.until_answered("POST", "/v1/tasks/batch", {"tasks": tasks}, goes_on)
+            if answer and answer[0] in ACCEPTED:
                 self.old = (self.old + tasks)[-50:]
                 return self.book.write("accepted", asked=asked, tasks=tasks, answers=answer[1]["tasks"])
-            self.book.write("refused", status=answer[0], problem=answer[1])
-            time.sleep(0.05)
+            if answer:
+                self.book.write("refused", status=answer[0], problem=answer[1])
+                time.sleep(0.05)
+        return None
 
     def ask_unique(self):
         """Of a unique key, one task lives at a time. Each asking may bring another, so it is not repeated blindly."""

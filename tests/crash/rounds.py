@@ -53,14 +53,15 @@ class Rounds:
         self.crash()
         self.clients.start()
 
-    def rounds(self, count):
+    def rounds(self, count, lies):
+        environment = {"TREADLE_DISK_LIES": "1"} if lies else {}
         for number in range(count):
-            self.server.start()
+            self.server.start(**environment)
             if number % 4 == 3:  # while it recovers
                 time.sleep(self.rng.uniform(0, 0.05))
             else:
                 self.server.wait_ready()
-                time.sleep(self.rng.uniform(0.05, 1.2))  # long enough for checkpoints to be under way
+                time.sleep(self.rng.uniform(0.05, 1.2))  # long enough for checkpoints
             self.clients.trouble(LEASE_MS / 1000)
             self.crash()
             self.progress(f"round {number + 1}")
@@ -74,12 +75,12 @@ class Rounds:
         look_at_everything(self.port, os.path.join(self.books, "end.history"), accepted)
         return healthy, drained, self.server.stop()
 
-    def run(self, count):
+    def run(self, count, lies=False):
         """The report, and the breaches by rule."""
         began = time.monotonic()
         try:
             self.begin()
-            self.rounds(count)
+            self.rounds(count, lies)
             healthy, drained, status = self.end_in_peace()
         finally:
             self.clients.kill()
