@@ -92,7 +92,8 @@ Status FileJournal::BeginSegment(uint64_t number, uint64_t first_sequence) {
   TREADLE_RETURN_IF_ERROR(disk_->Rename(spare, Path(SegmentName(number))));
   if (!CanaryIs("segment_without_directory_sync"))
     TREADLE_RETURN_IF_ERROR(disk_->SyncDirectory(options_.directory));
-  file_ = std::move(file);
+  // Once more, by the name that it has now: errors tell of that.
+  TREADLE_ASSIGN_OR_RETURN(file_, disk_->Open(Path(SegmentName(number)), Disk::Mode::kReadWrite));
   active_ = header;
   offset_ = kSegmentHeaderBytes;
   room_ = options_.segment_bytes - offset_;

@@ -199,6 +199,17 @@ TEST(JournalDiskTrouble, ASpareWhoseSyncFailedIsNeverUsed) {
   }
 }
 
+// The file was a spare when it was opened; a person who looks for that finds none, or another one.
+TEST(JournalDiskTrouble, AFailureNamesTheSegmentAsItIsCalledNow) {
+  sim::SimDisk disk(1);
+  const Opening journal(&disk, 1);
+  ASSERT_TRUE(AppendFrames(journal.get(), 1, 3).ok());
+  disk.FailNextSync();
+  const Status failed = AppendFrames(journal.get(), 4, 4);
+  EXPECT_NE(failed.message().find("/00000000000000000001.seg"), std::string::npos)
+      << failed.ToString();
+}
+
 // A frame that only the page cache has, and a read of it that goes wrong while it is made durable.
 TEST(FileJournalDiskTrouble, AMisreadWhileFramesAreMadeDurableLosesNone) {
   constexpr uint64_t kFew = 8;
