@@ -227,6 +227,26 @@ TEST_F(NodeTest, AStopMovesShardTimeByAtMostADay) {
   EXPECT_EQ(Get(ids[1].id)->task.image.state, TaskState::kExpired);
 }
 
+// Each opening begins shard time anew, from the same note in the store. One that takes long must
+// not leave its node behind, for the next one would make up for it in one leap.
+TEST_F(NodeTest, ASlowOpeningEndsNoBackoffEarlyAfterTheNextOne) {
+  EnqueueOne();
+  Await(std::optional<int>(), 5'000);  // a checkpoint notes the time
+  server_.disk().while_it_looks = [this] { scheduler_.Pass(500); };
+  Restart();
+  server_.disk().while_it_looks = nullptr;
+  const Token token = (*Exchange(Asking(1)))->leases.at(0).token;
+  ExchangeRequest failing = Asking(0);
+  Report report{.token = token, .kind = Report::Kind::kFailed, .delay_ms = 2'000};
+  report.error = std::make_shared<TaskError>();
+  failing.reports = {report};
+  const int64_t failed_ms = scheduler_.MonotonicMs();
+  Exchange(failing);
+  Restart();
+  EXPECT_THAT((*Exchange(Asking(1, 60'000)))->leases, SizeIs(1));
+  EXPECT_GE(scheduler_.MonotonicMs() - failed_ms, 2'000);
+}
+
 TEST_F(NodeTest, AParkedWorkerHearsOfALostLease) {
   EnqueueOne();
   const Token token = (*Exchange(Asking(1)))->leases.at(0).token;

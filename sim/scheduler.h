@@ -58,6 +58,8 @@ class Scheduler final : public Clock {
   WallTime Wall() override { return {1'700'000'000'000 + now_ms_ + wall_offset_ms_}; }
   int64_t MonotonicMs() override { return now_ms_; }
 
+  /// Time goes on while whoever calls this is at work and all others wait.
+  void Pass(int64_t ms) { now_ms_ += ms; }
   /// The wall clock is set to another time.
   void StepWall(int64_t by_ms);
   uint64_t wall_steps() const { return wall_steps_; }

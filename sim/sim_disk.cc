@@ -290,6 +290,7 @@ Status SimDisk::SyncDirectory(const std::string& path) {
 
 Result<uint64_t> SimDisk::FreeBytes(const std::string& path) {
   if (dead_) return Dead(path);
+  if (while_it_looks) while_it_looks();
   const uint64_t taken = used();
   return taken > capacity_ ? 0 : capacity_ - taken;
 }

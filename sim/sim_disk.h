@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -64,6 +65,8 @@ class SimDisk final : public Disk {
   /// reasons for a node to stop.
   uint64_t insults() const { return insults_; }
   uint64_t failed_syncs() const { return failed_syncs_; }
+  /// Called by FreeBytes(): what happens meanwhile, for example time that passes. May be empty.
+  std::function<void()> while_it_looks;
   /// Changes what is on disk, durably. The file must be there and hold that byte, synced.
   void FlipBit(const std::string& path, uint64_t byte, unsigned bit);
   /// The file ends at `size`, durably.

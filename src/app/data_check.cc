@@ -88,8 +88,7 @@ class DataCheck {
     const auto store =
         SqliteStore::Open({.path = copy, .identity = journal_->identity(), .vfs = ""});
     if (!store.ok()) return Damage("recovery", store.status());
-    const Result<Recovered> recovered =
-        Recover(/*shard=*/1, &*journal_, store->get(), SystemClock().Wall());
+    const Result<Recovered> recovered = Recover(/*shard=*/1, &*journal_, store->get());
     if (!recovered.ok()) return Damage("recovery", recovered.status());
     Note("recovery", "works: " + std::to_string(recovered->replayed) +
                          " frames replayed, the next task is " +

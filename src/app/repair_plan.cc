@@ -105,7 +105,7 @@ class Planner {
     if (!Fits()) return false;
     const auto store =
         SqliteStore::Open({.path = copy_->path(), .identity = plan_.identity, .vfs = ""});
-    return !store.ok() || !Recover(kShard, &*sound_, store->get(), SystemClock().Wall()).ok();
+    return !store.ok() || !Recover(kShard, &*sound_, store->get()).ok();
   }
 
   Status ChooseFrames() {

@@ -30,8 +30,7 @@ Result<std::unique_ptr<Node>> Node::Open(NodeOptions options, NodeEnvironment en
   node->storage_ = std::make_unique<NodeStorage>(std::move(storage));
   Journal* journal = node->storage_->journal.get();
   Store* store = node->storage_->store.get();
-  TREADLE_ASSIGN_OR_RETURN(Recovered recovered,
-                           Recover(options.shard, journal, store, environment.clock->Wall()));
+  TREADLE_ASSIGN_OR_RETURN(Recovered recovered, Recover(options.shard, journal, store));
   node->checkpointer_ = std::make_unique<Checkpointer>(
       options.shard, journal, store, environment.clock, recovered.meta,
       journal->recovered_sequence(), options.checkpoint_transaction_bytes);
@@ -40,6 +39,7 @@ Result<std::unique_ptr<Node>> Node::Open(NodeOptions options, NodeEnvironment en
                                               environment.log);
   // Before the first enqueue: what the disk can hold must be known by then.
   TREADLE_RETURN_IF_ERROR(node->space_->Check());
+  ResumeTime(&recovered, environment.clock->Wall());
   node->executor_ = environment.shard;
   node->next_ticket_ = 1;
   node->shard_ =

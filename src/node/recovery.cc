@@ -65,7 +65,7 @@ Status LoadStore(Store* store, State* state) {
 
 }  // namespace
 
-Result<Recovered> Recover(ShardId shard, Journal* journal, Store* store, WallTime wall_now) {
+Result<Recovered> Recover(ShardId shard, Journal* journal, Store* store) {
   Recovered recovered;
   TREADLE_ASSIGN_OR_RETURN(recovered.meta, store->ReadMeta());
   const StoreMeta& meta = recovered.meta;
@@ -97,16 +97,21 @@ Result<Recovered> Recover(ShardId shard, Journal* journal, Store* store, WallTim
             return recovered.engine->Replay(journal->recovered_sequence(), time, f.effects);
           }));
   }
+  recovered.now = time;
+  return recovered;
+}
+
+void ResumeTime(Recovered* recovered, WallTime wall_now) {
+  const StoreMeta& meta = recovered->meta;
   // The store's wall time belongs to its shard time; a store that was never written has none.
   if (meta.wall.ms != 0) {
     const int64_t down = std::clamp<int64_t>(wall_now - meta.wall, 0, kDownTimeMaxMs);
-    time = std::max(time, meta.time + down);
+    recovered->now = std::max(recovered->now, meta.time + down);
   }
-  recovered.now = time;
-  state->BeginFrame(state->frame(), time);
+  State* const state = recovered->engine->mutable_state();
+  state->BeginFrame(state->frame(), recovered->now);
   if (!CanaryIs("forget_lease_at_recovery")) state->RenewAllLeases();
   state->TakeTouchedQueues();
-  return recovered;
 }
 
 }  // namespace treadle

@@ -13,13 +13,18 @@ namespace treadle {
 struct Recovered {
   std::unique_ptr<Engine> engine;
   StoreMeta meta;         // of the store
-  ShardTime now;          // where shard time goes on
+  ShardTime now;          // of the last frame; after ResumeTime(), where shard time goes on
   uint64_t replayed = 0;  // frames
 };
 
-/// Loads what the engine keeps at hand, replays the journal after the store's last frame, and gives
-/// every running task a full lease. Changes nothing on disk. DATA_LOSS: store and journal do not
-/// fit together, or hold damage.
-Result<Recovered> Recover(ShardId shard, Journal* journal, Store* store, WallTime wall_now);
+/// Loads what the engine keeps at hand, and replays the journal after the store's last frame.
+/// Changes nothing on disk. DATA_LOSS: store and journal do not fit together, or hold damage.
+Result<Recovered> Recover(ShardId shard, Journal* journal, Store* store);
+
+/// Moves shard time by what has passed since the store was written, and gives every running task a
+/// full lease. To be called when the node is about to run: time that passes between this and the
+/// node's first look at its clock is lost to shard time, and comes back at once with the next
+/// opening, which would end waits early.
+void ResumeTime(Recovered* recovered, WallTime wall_now);
 
 }  // namespace treadle
