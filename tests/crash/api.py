@@ -17,11 +17,16 @@ def now():
     return time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
+class Gone(Exception):
+    """The server has ended, and was not meant to."""
+
+
 class Api:
     """One connection. Every call may stay without an answer; whether it is repeated, the caller decides."""
 
     def __init__(self, port, timeout_s=10):
         self.port, self.timeout_s, self.connection = port, timeout_s, None
+        self.is_there = lambda: True  # whether an answer may still come
 
     def call(self, method, path, body=None):
         """The status and the JSON of the answer, or None when there was none."""
@@ -47,5 +52,7 @@ class Api:
             answer = self.call(method, path, body)
             if answer is not None:
                 return answer
+            if not self.is_there():
+                raise Gone
             time.sleep(0.01)
         return None

@@ -18,6 +18,8 @@ import os
 import random
 import sys
 
+import damage
+import every_write
 from disk import LossyDisk
 from rounds import Rounds
 
@@ -57,11 +59,22 @@ def main():
                         help="with the server dies what it had not synced, or a part of it")
     parser.add_argument("--lies", action="store_true",
                         help="syncs succeed and do nothing: exit status 0 only if tasks are found to be lost")
+    parser.add_argument("--every-write", action="store_true",
+                        help="instead of rounds: each disk operation of a short workload goes wrong (every_write.py)")
+    parser.add_argument("--flips", action="store_true",
+                        help="instead of rounds: the files of a stopped server are damaged (damage.py)")
+    parser.add_argument("--cases", type=int, default=60, help="of these two, spread over all (60)")
+    parser.add_argument("--every", action="store_true", help="all of them, which takes hours")
+    parser.add_argument("--jobs", type=int, default=2, help="of these two, so many at once (2)")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--keep", action="store_true", help="keep the data, the histories and the server's log")
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", file=sys.stderr)
+    if arguments.every_write:
+        return every_write.main_of(arguments, layer_of(arguments.treadle))
+    if arguments.flips:
+        return damage.main_of(arguments)
     return run_rounds(arguments)
 
 

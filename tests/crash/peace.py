@@ -1,10 +1,11 @@
 """The end of a run: nothing fails any more, all that waits must come to its end, and what is there is written down."""
 
+import datetime
 import time
 
 import notebook
 from api import Api, now
-from producer import QUEUES
+from producer import QUEUES, TYPES
 from worker import Worker
 
 WAITING = ("scheduled", "ready", "running", "retrying")
@@ -16,14 +17,16 @@ def queues_of(api):
     return answer[1]["queues"]
 
 
-def drain(port, path, rng, seconds):
+def drain(port, path, rng, seconds, types=TYPES, is_there=lambda: True):
     """Works until no task waits any more. False if that does not happen in time."""
     end, api = time.monotonic() + seconds, Api(port)
     book = notebook.Notebook(path)
+    worker = Worker(port, path, "peace", rng.getrandbits(32), lambda: time.monotonic() < end, busy_s=(0,))
+    worker.types = types
+    api.is_there = worker.api.is_there = is_there
     for queue in QUEUES:
         book.write("pausing", action="resume", queue=queue)
         assert api.until_answered("POST", f"/v1/queues/{queue}/resume")[0] in (200, 404)
-    worker = Worker(port, path, "peace", rng.getrandbits(32), lambda: time.monotonic() < end, busy_s=(0,))
     while time.monotonic() < end:
         worker.exchange(0 if worker.reports else 100)
         worker.work()
@@ -32,9 +35,23 @@ def drain(port, path, rng, seconds):
     return False
 
 
-def look_at_everything(port, path, accepted):
+def wait_for_the_store(api, seconds=60):
+    """Lists come from the store, which follows; until it has all that was acknowledged by now."""
+    since = datetime.datetime.now(datetime.timezone.utc)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        answer = api.until_answered("GET", "/v1/tasks?limit=1")
+        if datetime.datetime.fromisoformat(answer[1]["as_of"].replace("Z", "+00:00")) > since:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"the store did not follow for {seconds} s")
+
+
+def look_at_everything(port, path, accepted, is_there=lambda: True):
     """Writes down every task that is listed, and each accepted one that is not as the server tells of it by its id."""
     api, book, listed, cursor = Api(port, timeout_s=60), notebook.Notebook(path), set(), ""
+    api.is_there = is_there
+    wait_for_the_store(api)
     while cursor is not None:
         asked = now()
         answer = api.until_answered("GET", f"/v1/tasks?limit=1000{cursor and '&cursor=' + cursor}")

@@ -19,6 +19,7 @@ class Producer:
     def __init__(self, port, path, name, seed, goes_on):
         self.api, self.book, self.goes_on = Api(port), notebook.Notebook(path), goes_on
         self.name, self.rng, self.number = name, random.Random(seed), 0
+        self.slowness = 1  # of what it asks for: how long times last
         self.old = []  # tasks that were answered: asked for again now and then
 
     def run(self):
@@ -81,15 +82,18 @@ class Producer:
                 "max_attempts": rng.choice((2, 5, 30, 100)), "idempotency_key": key}
         draw = rng.randrange(12)
         if draw == 0:
-            task["delay_ms"] = rng.randrange(1, 3000)
+            task["delay_ms"] = self.ms(1, 3000)
         elif draw == 1:
-            task["expires_ms"] = rng.randrange(100, 4000)
+            task["expires_ms"] = self.ms(100, 4000)
         elif draw == 2:
             task["sensitive"] = True
         elif draw == 3:
-            task["deadline_ms"] = rng.randrange(1000, 8000)
-        elif draw == 4:
+            task["deadline_ms"] = self.ms(1000, 8000)
+        elif draw == 4 and self.slowness == 1:
             task["run_at"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + rng.randrange(1, 4)))
         elif draw == 5:
-            task["retry"] = {"backoff": "fixed", "jitter": "none", "backoff_base_ms": rng.randrange(0, 300)}
+            task["retry"] = {"backoff": "fixed", "jitter": "none", "backoff_base_ms": self.ms(0, 300)}
         return task
+
+    def ms(self, least, most):
+        return int(self.slowness * self.rng.randrange(least, most)) or 1

@@ -48,10 +48,7 @@ class Server:
             time.sleep(0.01)
         raise Unready(f"the server did not become ready in {seconds} s; see {self.log_path}")
 
-    def log_size(self):
-        return os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
-
-    def log_from(self, offset):
-        with open(self.log_path, "rb") as log:
-            log.seek(offset)
-            return log.read().decode(errors="replace")
+    def last_words(self):
+        """The last line that it logged."""
+        with open(self.log_path, encoding="utf-8", errors="replace") as log:
+            return (log.read().strip().splitlines() or [""])[-1]

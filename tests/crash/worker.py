@@ -18,7 +18,8 @@ BUSY_S = (0, 0, 0, 0, 0.02, 0.1, 0.5)
 class Worker:
     def __init__(self, port, path, name, seed, goes_on, busy_s=BUSY_S):
         self.api, self.book, self.goes_on = Api(port), notebook.Notebook(path), goes_on
-        self.name, self.rng, self.busy_s = name, random.Random(seed), busy_s
+        self.name, self.rng, self.busy_s, self.types = name, random.Random(seed), busy_s, TYPES
+        self.capacity = HELD_MAX
         self.begin_life()
         self.held = {}  # token -> when its work is done
         self.reports = []
@@ -32,7 +33,7 @@ class Worker:
             self.exchange(self.rng.choice((0, 50, 200)))
             self.work()
 
-    def take_up_old_tokens(self):
+    def take_up_old_tokens(self, share=0.5):
         """What an earlier life held and never reported. Most have run out; whatever comes of it must be harmless."""
         open_tokens = set()
         for line in notebook.read(self.book.path):
@@ -40,7 +41,7 @@ class Worker:
                 open_tokens.add(line["token"])
             elif line["kind"] == "reporting":
                 open_tokens -= {report["token"] for report in line["reports"]}
-        self.reports = [self.outcome(token) for token in sorted(open_tokens) if self.rng.randrange(2) == 0]
+        self.reports = [self.outcome(token) for token in sorted(open_tokens) if self.rng.random() < share]
 
     def exchange(self, wait_ms):
         """One exchange, repeated until it is answered. True if there was anything to do."""
@@ -48,7 +49,7 @@ class Worker:
         reports, self.reports = self.reports, []
         renew = list(self.held)
         body = {"worker": self.name, "incarnation": self.incarnation, "sequence": self.sequence, "queues": QUEUES,
-                "types": TYPES, "want": HELD_MAX - len(self.held), "wait_ms": wait_ms, "renew": renew,
+                "types": self.types, "want": max(self.capacity - len(self.held), 0), "wait_ms": wait_ms, "renew": renew,
                 "reports": reports}
         if reports:
             self.book.write("reporting", reports=reports)

@@ -1,0 +1,216 @@
+"""The files of a stopped server are damaged, one bit or one cut at a time, and the server starts on them.
+
+It must refuse with another status than 0 and a message that names the file, or open and have kept all that was
+acknowledged. Never may it hang, or die of it. Two things are otherwise, and tested as such:
+
+  the last frame   of the journal cannot be told from a torn end once it is damaged: what it alone told of may be gone
+  the store        SQLite's pages carry no checksums: a flipped bit in a row may go unnoticed; only what the store
+                   promises (payloads and results carry their own digests) is asked for
+"""
+
+import json
+import os
+import random
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from api import Gone, free_port
+from every_write import OPTIONS, ENDS_WITHIN_S, set_policies, spread
+from facts import Facts
+from server import Server, Unready
+from workload import Workload, work_in_peace
+
+FRAME = struct.Struct("<4sIQQQQq")
+HEADER_BYTES, FRAME_HEADER_BYTES = 4096, 56
+LAST_TASKS = 6  # enqueued one by one at the end: each is a frame
+
+
+class Damage:
+    """`change(path)` is done to the file `name`. `is_last`: it concerns the last frame alone."""
+
+    def __init__(self, what, name, change, is_last=False):
+        self.what, self.name, self.change, self.is_last = what, name, change, is_last
+
+    def __str__(self):
+        return f"{self.name}: {self.what}"
+
+
+def flip(name, byte, bit, is_last=False):
+    def change(path):
+        with open(path, "r+b") as file:
+            file.seek(byte)
+            old = file.read(1)[0]
+            file.seek(byte)
+            file.write(bytes([old ^ (1 << bit)]))
+    return Damage(f"bit {bit} of byte {byte} flips", name, change, is_last)
+
+
+def cut(name, size):
+    return Damage(f"ends at byte {size}", name, lambda path: os.truncate(path, size))
+
+
+def never_written(name, begin, end):
+    """A write of [begin, end) of which only the beginning arrived."""
+    def change(path):
+        with open(path, "r+b") as file:
+            file.seek(begin)
+            file.write(bytes(end - begin))
+    return Damage(f"bytes {begin} to {end} were never written", name, change, is_last=True)
+
+
+def remove(name):
+    return Damage("is gone", name, os.unlink)
+
+
+class Data:
+    """A data directory after some work and kill -9: a store, and a journal with frames that it does not have."""
+
+    def __init__(self, treadle, directory):
+        self.data, self.books = os.path.join(directory, "data"), os.path.join(directory, "books")
+        os.makedirs(self.books)
+        server = Server(treadle, self.data, free_port(), OPTIONS)
+        server.start()
+        server.wait_ready()
+        set_policies(server)
+        assert Workload(server, self.books).run()
+        server.kill()
+        quiet = Server(treadle, self.data, free_port(), ("--checkpoint-interval", "10m", "--disk-reserve", "0"))
+        quiet.start()
+        quiet.wait_ready()
+        work = Workload(quiet, self.books)
+        for _ in range(LAST_TASKS):
+            task = {"type": "hello", "payload": {"key": f"last-{work.producer.number}"}, "max_attempts": 9,
+                    "idempotency_key": f"last-{work.producer.number}"}
+            work.producer.number += 1
+            work.producer.ask([task])
+        quiet.kill()
+        self.last = max(Facts(self.books).acknowledged(), key=lambda task: int(task.split("-")[1]))
+        self.segments = sorted(name for name in os.listdir(os.path.join(self.data, "journal")) if name.endswith(".seg"))
+
+    def size(self, name):
+        return os.path.getsize(os.path.join(self.data, name))
+
+    def frames(self, segment):
+        """Where each frame of a segment begins and ends."""
+        with open(os.path.join(self.data, "journal", segment), "rb") as file:
+            content = file.read()
+        incarnation, at, found = content[24:32], HEADER_BYTES, []
+        while content[at:at + 4] == b"TFRM" and content[at + 16:at + 24] == incarnation:
+            length = FRAME.unpack_from(content, at)[1]
+            found.append((at, at + FRAME_HEADER_BYTES + length))
+            at += -(-(FRAME_HEADER_BYTES + length) // 8) * 8
+        return found
+
+    def damages(self, rng):
+        """By kind of damage; each list in the order of places."""
+        segment = "journal/" + self.segments[-1]
+        frames = self.frames(self.segments[-1])
+        assert len(frames) >= LAST_TASKS, frames
+        begin, end = frames[-1]
+        earlier = range(frames[0][0], frames[-2][1])
+        kinds = {
+            "header of a segment": [flip(segment, byte, rng.randrange(8)) for byte in range(HEADER_BYTES)],
+            "frames": [flip(segment, byte, rng.randrange(8)) for byte in earlier if not self.is_padding(frames, byte)],
+            "the last frame": [flip(segment, byte, rng.randrange(8), is_last=True) for byte in range(begin, end)],
+            "a torn end": [never_written(segment, byte, end) for byte in range(begin, end - 1)],
+            "a journal that ends early": [cut(segment, size) for size in range(frames[-3][0], end)],
+            "a store that is gone": [remove("store.db")],
+            "the marker": [flip("treadle.data", byte, rng.randrange(8)) for byte in range(self.size("treadle.data"))],
+            "store": [flip("store.db", rng.randrange(self.size("store.db")), rng.randrange(8)) for _ in range(3000)],
+            "a store that ends early": [cut("store.db", size) for size in range(0, self.size("store.db"), 512)],
+        }
+        if os.path.exists(os.path.join(self.data, "store.db-wal")) and self.size("store.db-wal"):
+            size = self.size("store.db-wal")
+            kinds["log of the store"] = [flip("store.db-wal", rng.randrange(size), rng.randrange(8))
+                                         for _ in range(1000)]
+        return kinds
+
+    @staticmethod
+    def is_padding(frames, byte):
+        """Neither looked at nor covered by the checksum."""
+        return not any(begin <= byte < end for begin, end in frames)
+
+
+class DamageRun:
+    def __init__(self, treadle, seed, jobs=2, keep=False):
+        self.treadle, self.seed, self.jobs, self.keep = treadle, seed, jobs, keep
+        self.directory = tempfile.mkdtemp(prefix="treadle-damage-")
+        self.failures, self.lock = [], threading.Lock()
+
+    def run(self, count):
+        """About `count` cases of all kinds, or with 0 all. The report."""
+        data, rng = Data(self.treadle, os.path.join(self.directory, "template")), random.Random(self.seed)
+        kinds = data.damages(rng)
+        cases = [(kind, damage) for kind, damages in kinds.items()
+                 for damage in (spread(damages, -(-count // len(kinds))) if count else damages)]
+        with ThreadPoolExecutor(self.jobs) as pool:
+            ends = list(pool.map(lambda case: self.one(data, *case), cases))
+        report = {kind: {end: sum(1 for (other, _), e in zip(cases, ends) if other == kind and e == end)
+                         for end in sorted(set(ends))} for kind in kinds}
+        if not self.failures and not self.keep:
+            shutil.rmtree(self.directory)
+        return {"cases": len(cases), "wrong": len(self.failures), "kinds": report, "seed": self.seed}
+
+    def one(self, data, kind, damage):
+        """What came of it, in a word."""
+        place = tempfile.mkdtemp(dir=self.directory, prefix="case-")
+        for path in (data.data, data.books):
+            subprocess.run(["cp", "-r", "--sparse=always", path, place], check=True)
+        damage.change(os.path.join(place, "data", damage.name))
+        server = Server(self.treadle, os.path.join(place, "data"), free_port(), OPTIONS)
+        end, wrong = self.start(server, os.path.join(place, "books"), data, damage)
+        if wrong:
+            with self.lock:
+                self.failures.append((damage, wrong))
+            print(f"{kind}: {damage}: {'; '.join(wrong)}; kept in {place}", file=sys.stderr)
+        else:
+            shutil.rmtree(place)
+        return end
+
+    def start(self, server, books, data, damage):
+        server.start()
+        try:
+            server.wait_ready(ENDS_WITHIN_S)
+            found = work_in_peace(server, books)
+            status = server.stop()
+            wrong = self.judge(found, data, damage) + ([f"in peace it ended with {status}"] if status else [])
+            return "wrong" if wrong else "opened", wrong
+        except Unready:
+            wrong = self.judge_refusal(server, damage)
+            return "wrong" if wrong else "refused", wrong
+        except Gone:
+            wrong = self.judge_refusal(server, damage)
+            return "wrong" if wrong else "stopped", wrong
+        finally:
+            if not server.has_ended():
+                server.kill()
+
+    @staticmethod
+    def judge_refusal(server, damage):
+        if not server.has_ended():
+            return [f"it was not ready in {ENDS_WITHIN_S} s, and did not end"]
+        if server.process.returncode <= 0:
+            return [f"it ended with {server.process.returncode}: {server.last_words()}"]
+        if os.path.basename(damage.name) not in server.last_words() and "data check" not in server.last_words():
+            return [f"its refusal does not name the file: {server.last_words()}"]
+        return ["it refused what looks like a torn end: " + server.last_words()] if damage.is_last else []
+
+    @staticmethod
+    def judge(found, data, damage):
+        lost = found.pop("no_acknowledged_task_is_lost", [])
+        if damage.is_last:  # the exception: what that frame alone told of
+            lost = [what for what in lost if not what.startswith(data.last + " ")]
+            found.pop("the_numbers_are_those_of_the_outside", None)
+        return lost[:3] + [f"{rule}: {what}" for rule, breaches in found.items() for what in breaches[:3]]
+
+
+def main_of(arguments):
+    run = DamageRun(arguments.treadle, arguments.seed, arguments.jobs, arguments.keep)
+    report = run.run(0 if arguments.every else arguments.cases)
+    print(json.dumps(report) if arguments.json else "\n".join(f"{name:10} {value}" for name, value in report.items()))
+    return 1 if report["wrong"] else 0
