@@ -21,6 +21,10 @@ class Gone(Exception):
     """The server has ended, and was not meant to."""
 
 
+class Damaged(Exception):
+    """The server says that its data are."""
+
+
 class Api:
     """One connection. Every call may stay without an answer; whether it is repeated, the caller decides."""
 
@@ -51,6 +55,8 @@ class Api:
         while goes_on():
             answer = self.call(method, path, body)
             if answer is not None:
+                if answer[0] == 500 and answer[1].get("code") == "DATA_LOSS":
+                    raise Damaged(answer[1]["detail"])
                 return answer
             if not self.is_there():
                 raise Gone

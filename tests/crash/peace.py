@@ -41,7 +41,8 @@ def wait_for_the_store(api, seconds=60):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         answer = api.until_answered("GET", "/v1/tasks?limit=1")
-        if datetime.datetime.fromisoformat(answer[1]["as_of"].replace("Z", "+00:00")) > since:
+        as_of = answer[1].get("as_of", "1970-01-01T00:00:00Z")  # none in a refusal
+        if datetime.datetime.fromisoformat(as_of.replace("Z", "+00:00")) > since:
             return
         time.sleep(0.02)
     raise AssertionError(f"the store did not follow for {seconds} s")

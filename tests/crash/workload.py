@@ -126,7 +126,7 @@ class BigWorkload(Workload):
 
 
 def work_in_peace(server, books, seed=1):
-    """After a restart: what was under way is asked again, all comes to its end, and the checker judges. The breaches."""
+    """After a restart: what was under way is asked again, all comes to its end, the checker judges. The breaches."""
     def is_there():
         return not server.has_ended()
 
