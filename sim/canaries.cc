@@ -53,6 +53,7 @@ constexpr Canary kCanaries[] = {
     {"count_no_removals", "tasks that are removed are not counted"},
     {"take_more_than_fits", "queues take more tasks than their capacity"},
     {"forget_backoff_at_recovery", "recovery forgets that retrying tasks wait"},
+    {"stop_without_checkpoint", "an orderly stop makes no last checkpoint"},
 };
 
 constexpr unsigned kHangsAfterSeconds = 20;

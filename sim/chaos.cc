@@ -34,7 +34,7 @@ void Chaos::Later() {
 
 void Chaos::MakePeace() {
   faults_->Stop();
-  kill_now_ = false;
+  kill_now_ = stop_now_ = false;
   server_->disk().Soothe();
   EmptyDisk();
   // What waits for the wall clock shall not wait for hours.
@@ -44,6 +44,7 @@ void Chaos::MakePeace() {
 void Chaos::Tick() {
   if (faults_->Rolls(Fault::kPowerFailure)) ArmCrash(Fault::kPowerFailure, kCrashWithin);
   if (faults_->Rolls(Fault::kProcessKill)) ArmKill();
+  if (faults_->Rolls(Fault::kOrderlyStop)) stop_now_ = true;
   if (faults_->Rolls(Fault::kBitFlip)) Misread();
   if (faults_->Rolls(Fault::kSyncFailure)) server_->disk().FailNextSync();
   if (faults_->Rolls(Fault::kDiskFull)) FillDisk();

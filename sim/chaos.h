@@ -28,6 +28,8 @@ class Chaos {
   void Crash(bool was_armed);
   /// True once, when the process is to be killed now, without a word from its disk.
   bool KillsNow() { return std::exchange(kill_now_, false); }
+  /// True once, when the server is to be stopped in an orderly way.
+  bool StopsNow() { return std::exchange(stop_now_, false); }
 
  private:
   void Later();
@@ -50,6 +52,7 @@ class Chaos {
   Fault armed_ = Fault::kPowerFailure;  // what takes the server down when its disk dies
   bool started_ = false;
   bool kill_now_ = false;
+  bool stop_now_ = false;
   uint64_t full_ = 0;  // times that the disk was filled
 };
 

@@ -11,15 +11,13 @@ struct Kind {
 };
 
 constexpr Kind kKinds[kFaults] = {
-    {"power_failure", 8},   {"process_kill", 8},      {"crash_in_checkpoint", 6},
-    {"write_lost", 0},      {"write_kept", 0},        {"write_torn", 0},
-    {"write_reordered", 0}, {"bit_flip", 8},          {"sync_failure", 16},
-    {"disk_full", 16},      {"slow_disk", 4},         {"request_lost", 6},
-    {"reply_lost", 6},      {"renewal_lost", 0},      {"doubled", 6},
-    {"delayed", 8},         {"reordered", 0},         {"connection_gone", 1},
-    {"worker_stall", 12},   {"worker_death", 16},     {"old_token", 1},
-    {"double_report", 4},   {"blind_retry", 0},       {"wall_step", 8},
-    {"burst", 32},          {"forced_checkpoint", 4},
+    {"power_failure", 8}, {"process_kill", 8},  {"crash_in_checkpoint", 6}, {"orderly_stop", 8},
+    {"write_lost", 0},    {"write_kept", 0},    {"write_torn", 0},          {"write_reordered", 0},
+    {"bit_flip", 8},      {"sync_failure", 16}, {"disk_full", 16},          {"slow_disk", 4},
+    {"request_lost", 6},  {"reply_lost", 6},    {"renewal_lost", 0},        {"doubled", 6},
+    {"delayed", 8},       {"reordered", 0},     {"connection_gone", 1},     {"worker_stall", 12},
+    {"worker_death", 16}, {"old_token", 1},     {"double_report", 4},       {"blind_retry", 0},
+    {"wall_step", 8},     {"burst", 32},        {"forced_checkpoint", 4},
 };
 
 }  // namespace

@@ -18,6 +18,7 @@ enum class Fault : uint8_t {
   kPowerFailure,
   kProcessKill,
   kCrashInCheckpoint,
+  kOrderlyStop,
   // What a power failure does to writes that were not synced.
   kWriteLost,
   kWriteKept,

@@ -1,5 +1,7 @@
 #include "sim/keeper.h"
 
+#include <utility>
+
 #include "engine/engine.h"
 #include "sim/state_digest.h"
 
@@ -9,6 +11,8 @@ namespace {
 constexpr uint64_t kDownMs = 1'000;
 constexpr int64_t kStopsWithinMs = 1'000;
 constexpr int64_t kRoundingMs = 10;
+// A checkpoint may wait for a stalled lane, for room on the disk, and for another checkpoint.
+constexpr int64_t kClosesWithinMs = 30'000;
 
 }  // namespace
 
@@ -37,7 +41,42 @@ void Keeper::OnStarted(uint64_t failed_syncs_before) {
   if (failed_syncs_ != failed_syncs_before)
     history_->Violation("the server started although a sync had failed");
   NoteTime();
+  CheckStop();
   CompareState();
+}
+
+// All that it had begun was durable when it left: it comes back as it was, whatever the machine
+// did.
+void Keeper::CheckStop() {
+  if (!left_orderly_) return;
+  if (server_->replayed() > 0)
+    history_->Violation("an orderly stop left " + std::to_string(server_->replayed()) +
+                        " frames that the store does not have");
+}
+
+// True if the server is down now.
+bool Keeper::LookAtStop() {
+  if (!server_->is_stopping()) {
+    if (chaos_->StopsNow()) {
+      scheduler_->Trace("it is to stop");
+      must_close_ms_ = scheduler_->MonotonicMs() + kClosesWithinMs;
+      server_->BeginStop();
+    }
+    return false;
+  }
+  if (!server_->has_closed()) {
+    if (scheduler_->MonotonicMs() < must_close_ms_) return false;
+    gave_up_ = true;
+    return history_->Violation("the server does not stop"), true;
+  }
+  faults_->Count(Fault::kOrderlyStop);
+  scheduler_->Trace("it has stopped");
+  NoteState();
+  // A disk that was too full for the last checkpoint is an excuse.
+  left_orderly_ = !server_->has_reason_to_stop();
+  server_->Leave(SimulatedServer::Death::kByChance);
+  BringUpLater();
+  return true;
 }
 
 // It may have gone on for the time that the server was down, as the wall clock tells it; no more.
@@ -62,7 +101,10 @@ void Keeper::Look() {
   if (server_->node() == nullptr) return;
   const bool killed = chaos_->KillsNow();
   const bool died = server_->disk().dead();
-  if (!died && !killed && server_->stopped().empty()) return LookForFailedSync();
+  if (!died && !killed && server_->stopped().empty()) {
+    if (!LookAtStop()) LookForFailedSync();
+    return;
+  }
   if (!died && !server_->stopped().empty() && !server_->has_reason_to_stop()) {
     gave_up_ = true;
     return history_->Violation("the server stopped itself: " + server_->stopped());
@@ -88,10 +130,11 @@ void Keeper::NoteState() {
   digest_ = StateDigest(engine);
 }
 
-// Only if the last batch before the crash is the last frame that was recovered.
+// After a crash, only if the last batch before it is the last frame that was recovered.
 void Keeper::CompareState() {
   const Engine& engine = server_->node()->engine_for_tests();
-  if (frame_ == 0 || engine.state().frame() != frame_) return;
+  const bool is_same_frame = frame_ != 0 && engine.state().frame() == frame_;
+  if (!std::exchange(left_orderly_, false) && !is_same_frame) return;
   ++states_compared_;
   if (StateDigest(engine) != digest_)
     history_->Violation("the state after recovery differs from the state before, as of frame " +

@@ -16,8 +16,22 @@ namespace treadle::sim {
 
 class Keeper {
  public:
-  Keeper(Scheduler* scheduler, SimulatedServer* server, History* history, Chaos* chaos, Lane* lane)
-      : scheduler_(scheduler), server_(server), history_(history), chaos_(chaos), lane_(lane) {}
+  struct Parts {
+    Scheduler* scheduler;
+    SimulatedServer* server;
+    History* history;
+    Chaos* chaos;
+    Faults* faults;
+    Lane* lane;
+  };
+  /// Borrows all.
+  explicit Keeper(const Parts& parts)
+      : scheduler_(parts.scheduler),
+        server_(parts.server),
+        history_(parts.history),
+        chaos_(parts.chaos),
+        faults_(parts.faults),
+        lane_(parts.lane) {}
 
   void Start() { BringUp(); }
   /// After each step: is it still well?
@@ -34,11 +48,14 @@ class Keeper {
   void NoteState();
   void CompareState();
   void LookForFailedSync();
+  bool LookAtStop();
+  void CheckStop();
 
   Scheduler* scheduler_;
   SimulatedServer* server_;
   History* history_;
   Chaos* chaos_;
+  Faults* faults_;
   Lane* lane_;
   bool gave_up_ = false;
 
@@ -51,7 +68,11 @@ class Keeper {
   uint64_t failed_syncs_ = 0;
   std::optional<int64_t> must_stop_ms_;
 
-  // Before the last crash.
+  // It was asked to stop: by when it must have. And it has: whether the store must have it all.
+  int64_t must_close_ms_ = 0;
+  bool left_orderly_ = false;
+
+  // Before the last crash or stop.
   uint64_t frame_ = 0;
   uint64_t digest_ = 0;
   uint64_t states_compared_ = 0;

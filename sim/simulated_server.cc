@@ -1,5 +1,6 @@
 #include "sim/simulated_server.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "journal/file_journal.h"
@@ -33,6 +34,7 @@ SimulatedServer::~SimulatedServer() { node_.reset(); }
 Result<bool> SimulatedServer::Start() {
   for (Lane*& lane : lanes_) lane = scheduler_->MakeLane();
   stopped_.clear();
+  is_stopping_ = has_closed_ = false;
   insults_at_start_ = disk_.insults();
   ++incarnation_;
   const Status status = Open();
@@ -52,6 +54,8 @@ Status SimulatedServer::Open() {
   TREADLE_ASSIGN_OR_RETURN(storage.store, SqliteStore::Open({kDirectory + "/store.db",
                                                              journal->identity(), vfs_->name()}));
   TREADLE_RETURN_IF_ERROR(disk_.SyncDirectory(kDirectory));
+  TREADLE_ASSIGN_OR_RETURN(const StoreMeta meta, storage.store->ReadMeta());
+  replayed_ = journal->recovered_sequence() - std::min(meta.applied, journal->recovered_sequence());
   storage.journal = std::move(journal);
   NodeEnvironment environment;
   environment.disk = &disk_;
@@ -75,10 +79,28 @@ void SimulatedServer::Crash(Death death) {
   disk_.Die();  // what is torn down here would have had no time to write
   node_.reset();
   vfs_.reset();
+  ++crashes_;
+  ComeBack(death);
+}
+
+void SimulatedServer::BeginStop() {
+  is_stopping_ = true;
+  node_->Close([this] { has_closed_ = true; });
+}
+
+// In the order of the real one: its threads end, then what they worked on is closed.
+void SimulatedServer::Leave(Death death) {
+  for (Lane* lane : lanes_) lane->Die();
+  node_.reset();
+  vfs_.reset();
+  ComeBack(death);
+}
+
+void SimulatedServer::ComeBack(Death death) {
   if (death == Death::kByChance) death = random_.OneIn(2) ? Death::kProcess : Death::kPower;
   death == Death::kProcess ? disk_.RestartProcess() : disk_.Restart();
   stopped_.clear();
-  ++crashes_;
+  is_stopping_ = has_closed_ = false;
 }
 
 }  // namespace treadle::sim

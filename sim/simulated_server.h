@@ -33,12 +33,21 @@ class SimulatedServer {
   /// It dies now.
   void Crash(Death death = Death::kByChance);
 
+  /// It is asked to stop, as by SIGTERM: goes on until has_closed(), then Leave() follows.
+  void BeginStop();
+  bool is_stopping() const { return is_stopping_; }
+  bool has_closed() const { return has_closed_; }
+  /// The process ends, and with kPower the machine right behind it.
+  void Leave(Death death);
+
   /// Null while down. Answers of a node that has crashed since never come.
   Node* node() { return node_.get(); }
   SimDisk& disk() { return disk_; }
   /// Rises with each Start().
   uint64_t incarnation() const { return incarnation_; }
   uint64_t crashes() const { return crashes_; }
+  /// Frames that the store did not have when the server was started.
+  uint64_t replayed() const { return replayed_; }
   /// Why the node stopped itself although its disk lives; empty: it did not.
   const std::string& stopped() const { return stopped_; }
   /// Since it was started the disk has done something that a node may stop for, or refuse to start.
@@ -49,6 +58,7 @@ class SimulatedServer {
 
  private:
   Status Open();
+  void ComeBack(Death death);
 
   Scheduler* scheduler_;
   SeededRandom random_;
@@ -60,6 +70,9 @@ class SimulatedServer {
   uint64_t incarnation_ = 0;
   uint64_t insults_at_start_ = 0;
   std::string stopped_;
+  bool is_stopping_ = false;
+  bool has_closed_ = false;
+  uint64_t replayed_ = 0;
 };
 
 }  // namespace treadle::sim

@@ -36,7 +36,7 @@ class World {
                [this] {
                  for (auto& producer : producers_) producer->Burst();
                }),
-        keeper_(&scheduler_, &server_, &history_, &chaos_, outside_),
+        keeper_({&scheduler_, &server_, &history_, &chaos_, &faults_, outside_}),
         key_producer_(stage_),
         operator_(stage_),
         observer_(stage_) {
