@@ -53,6 +53,12 @@ constexpr Canary kCanaries[] = {
     {"count_no_removals", "tasks that are removed are not counted"},
     {"take_more_than_fits", "queues take more tasks than their capacity"},
     {"forget_backoff_at_recovery", "recovery forgets that retrying tasks wait"},
+    {"attempts_lost_at_checkpoint", "a checkpoint forgets how attempts ended"},
+    {"log_lost_at_checkpoint", "a checkpoint forgets what attempts logged"},
+    {"saved_checkpoint_lost", "a checkpoint forgets the checkpoints of tasks"},
+    {"result_lost_at_checkpoint", "a checkpoint forgets results"},
+    {"answer_from_an_old_store", "histories and logs do not wait for the store"},
+    {"log_kept_twice", "what a worker logs again is kept again"},
     {"stop_without_checkpoint", "an orderly stop makes no last checkpoint"},
 };
 

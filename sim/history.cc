@@ -14,6 +14,13 @@ constexpr int64_t kGivenAgainMs = 60'000;
 constexpr int64_t kLateMs = 30'000;
 constexpr size_t kViolationsMax = 20;  // of a run; more say nothing new
 
+// The checkpoint has no name.
+const SavedBytes* FindSaved(const TaskSaved& saved, const std::string& name) {
+  if (name.empty()) return saved.checkpoint ? &*saved.checkpoint : nullptr;
+  const auto found = saved.steps.find(name);
+  return found == saved.steps.end() ? nullptr : &found->second;
+}
+
 }  // namespace
 
 void History::Violation(const std::string& what) {
@@ -156,9 +163,7 @@ void History::CheckSteps(const treadle::Leased& lease, const Known& task, const 
   const std::string id = lease.token.task.ToString();
   for (const auto& [name, step] : task.steps) {
     const SavedBytes* kept = nullptr;
-    if (lease.saved != nullptr)
-      if (const auto found = lease.saved->steps.find(name); found != lease.saved->steps.end())
-        kept = &found->second;
+    if (lease.saved != nullptr) kept = FindSaved(*lease.saved, name);
     const bool must = step.attempt != 0 && step.told_ms < asked.ms;
     if (kept == nullptr && must)
       Violation(id + " was leased without its step " + name + ", which was kept");
@@ -192,6 +197,7 @@ void History::Renewed(const Token& token, const Moment& asked) {
 }
 
 void History::Lost(const Token& token) {
+  trails_.Lost(token);
   Known& task = tasks_[token.task];
   const auto lease = task.leases.find(token);
   if (lease == task.leases.end()) return;
@@ -201,6 +207,7 @@ void History::Lost(const Token& token) {
 }
 
 void History::Reporting(const Report& report) {
+  trails_.Reporting(report);
   Known& task = tasks_[report.token.task];
   if (report.kind == Report::Kind::kDiscarded) task.may_be_cancelled = true;
   task.leases.erase(report.token);
@@ -208,6 +215,7 @@ void History::Reporting(const Report& report) {
 
 void History::Reported(const Report& report, const Status& status, const Moment& asked) {
   if (!status.ok()) return;
+  trails_.Reported(report);
   const TaskId id = report.token.task;
   Known& task = tasks_[id];
   // The same report again is taken for taken: what counts is when it came first.
@@ -283,6 +291,7 @@ void History::Seen(TaskId id, const Told& told, const Result<TaskView>& view) {
     return;
   }
   const TaskImage& image = view->task.image;
+  trails_.SeenResult(*view);
   CheckState(id, task, told, image);
   const auto& payloads = task.payload_ms < told.asked.ms ? task.payloads : task.all_payloads;
   if (view->task.body == nullptr || !payloads.contains(view->task.body->payload))

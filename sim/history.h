@@ -12,12 +12,17 @@
 
 #include "node/exchange.h"
 #include "sim/scheduler.h"
+#include "sim/trail_history.h"
 
 namespace treadle::sim {
 
 class History {
  public:
-  explicit History(Scheduler* scheduler) : scheduler_(scheduler) {}
+  explicit History(Scheduler* scheduler)
+      : scheduler_(scheduler), trails_([this](const std::string& what) { Violation(what); }) {}
+
+  /// What attempts leave behind. Reports, lost leases and results come to it through History.
+  TrailHistory& trails() { return trails_; }
 
   /// A moment, by all the clocks that matter. Of a request: when it was first sent.
   struct Moment {
@@ -82,6 +87,9 @@ class History {
   /// The shard has recovered, and its time has moved by so much against that of all.
   void ShardTimeMoved(int64_t by_ms);
 
+  /// Whether it may be there no longer, or may have been cancelled, without anything being wrong.
+  bool MayBeGone(TaskId id) { return tasks_[id].may_be_deleted || tasks_[id].may_be_forgotten; }
+  bool MayBeCancelled(TaskId id) { return tasks_[id].may_be_cancelled; }
   /// Whether it was enqueued where only so many fit.
   bool IsBounded(TaskId id) { return rules_[tasks_[id].queue].capacity > 0; }
 
@@ -158,6 +166,7 @@ class History {
   bool IsStillValid(const Known::Lease& lease) const;
 
   Scheduler* scheduler_;
+  TrailHistory trails_;
   int64_t forward_ms_ = 0;
   int64_t lag_ms_ = 0;
   bool any_may_run_early_ = false;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "sim/trail_question.h"
+
 namespace treadle::sim {
 namespace {
 
@@ -137,7 +139,11 @@ void Observer::Later() {
 
 void Observer::Look() {
   const uint64_t round = ++round_;
-  stage_.scheduler->random.OneIn(4) ? LookAtQueues() : LookAtTask();
+  const uint64_t draw = stage_.scheduler->random.Below(8);
+  if (draw < 2)
+    LookAtQueues();
+  else
+    draw < 5 ? LookAtTrail() : LookAtTask();
   stage_.lane->PostAfter(kAnswerTimeoutMs, [this, round] {
     if (round == round_) Look();
   });
@@ -161,6 +167,26 @@ void Observer::LookAtTask() {
           stage_.network->Deliver(
               [this, id, told, round, view] {
                 if (Heard(round)) stage_.history->Seen(id, told, view);
+              },
+              Network::Care::kInOrder);
+        });
+      },
+      Network::Care::kInOrder);
+}
+
+void Observer::LookAtTrail() {
+  const auto& accepted = stage_.history->accepted();
+  if (accepted.empty()) return;
+  const TaskId id = accepted[stage_.scheduler->random.Below(accepted.size())];
+  const TrailQuestion question(stage_.scheduler, stage_.history, id,
+                               stage_.scheduler->random.OneIn(2) ? TrailQuestion::About::kLog
+                                                                 : TrailQuestion::About::kAttempts);
+  stage_.network->Send(
+      [this, question, round = round_](Node* node) {
+        question.Ask(node, [this, round](std::function<void()> check) {
+          stage_.network->Deliver(
+              [this, round, check = std::move(check)] {
+                if (Heard(round)) check();
               },
               Network::Care::kInOrder);
         });

@@ -50,6 +50,7 @@ class Observer {
   void Later();
   void Look();
   void LookAtTask();
+  void LookAtTrail();
   void LookAtQueues();
   /// Looks again soon, if the answer to `round` is the one that was waited for.
   bool Heard(uint64_t round);

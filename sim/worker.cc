@@ -21,7 +21,7 @@ void Worker::Exchange() {
   request_.want =
       kConcurrency - std::min<uint32_t>(kConcurrency, static_cast<uint32_t>(held_.size()));
   request_.wait_ms = 1'000;
-  for (const auto& [token, unused] : held_) request_.renew.push_back(token);
+  for (const auto& [token, attempt] : held_) request_.renew.push_back(token);
   while (!finished_.empty() && request_.reports.size() < 100) {
     request_.reports.push_back(std::move(finished_.front()));
     finished_.pop_front();
@@ -98,47 +98,91 @@ void Worker::TakeIn(const ExchangeReply& reply) {
     held_.erase(token);
   }
   for (const Token& token : reply.cancelled)
-    if (stage_.scheduler->random.OneIn(2) && held_.erase(token) > 0) ReportFailure(token);
+    if (stage_.scheduler->random.OneIn(2) && held_.erase(token) > 0)
+      Finish(Failure(token), std::nullopt);
   for (const Leased& lease : reply.leases) Work(lease);
 }
 
 void Worker::Work(const Leased& lease) {
   stage_.history->Leased(lease, asked_);
   stage_.scheduler->Trace("leased", lease.token.task.packed, lease.token.attempt);
-  held_[lease.token] = true;
+  held_[lease.token] = {};
   const uint64_t most_ms = stage_.scheduler->random.OneIn(4) ? 6'000 : 200;
   const auto work_ms = static_cast<int64_t>(stage_.scheduler->random.Below(most_ms));
   if (stage_.scheduler->random.OneIn(5))
     stage_.lane->PostAfter(work_ms / 2, [this, token = lease.token] {
       if (held_.contains(token)) SaveStep(token);
     });
+  if (stage_.scheduler->random.OneIn(4))
+    for (const int64_t part : {3, 2})
+      stage_.lane->PostAfter(work_ms / part, [this, token = lease.token] {
+        if (held_.contains(token)) SaveLog(token);
+      });
   stage_.lane->PostAfter(work_ms, [this, token = lease.token, who = holder_.incarnation] {
-    if (who == holder_.incarnation && held_.erase(token) > 0) EndWork(token);
+    if (who == holder_.incarnation) EndAttempt(token);
   });
 }
 
+// The step without a name is the checkpoint.
 void Worker::SaveStep(const Token& token) {
   SeededRandom& random = stage_.scheduler->random;
-  const std::string name = "step-" + std::to_string(random.Below(3));
+  const uint64_t number = random.Below(4);
+  const std::string name = number == 3 ? "" : "step-" + std::to_string(number);
   const std::string result = std::to_string(random.Next());
   AttemptSave save{.token = token};
-  save.saved.steps[name] = {result, ""};
-  const History::Moment asked = stage_.history->Now();
+  if (name.empty())
+    save.saved.checkpoint = {result, ""};
+  else
+    save.saved.steps[name] = {result, ""};
   stage_.history->Saving(token, name, result);
-  stage_.network->Send([this, save, name, result, asked](Node* node) {
-    node->Save(save, std::nullopt, [this, save, name, result, asked](const auto& standing) {
-      stage_.network->Deliver([this, save, name, result, asked, ok = standing.ok()] {
-        if (ok) stage_.history->Saved(save.token, name, result);
+  SendSave(save, [this, token, name, result](const AttemptStanding&) {
+    stage_.history->Saved(token, name, result);
+  });
+}
+
+void Worker::SaveLog(const Token& token) {
+  AttemptSave save{.token = token};
+  save.log = MoreLog(token, &held_[token]);
+  SendSave(save, [this, token](const AttemptStanding& standing) {
+    stage_.history->trails().Logged(token, standing.log_bytes);
+    if (const auto held = held_.find(token); held != held_.end())
+      held->second.kept = std::max(held->second.kept, standing.log_bytes);
+  });
+}
+
+LogText Worker::MoreLog(const Token& token, Attempt* attempt) {
+  SeededRandom& random = stage_.scheduler->random;
+  attempt->log +=
+      "line " + std::to_string(random.Next()) + std::string(random.Below(60), '-') + '\n';
+  stage_.history->trails().Logging(token, attempt->log);
+  return {attempt->kept, attempt->log.substr(attempt->kept)};
+}
+
+void Worker::SendSave(const AttemptSave& save, std::function<void(const AttemptStanding&)> kept) {
+  stage_.network->Send([this, save, kept = std::move(kept)](Node* node) {
+    node->Save(save, Progress{.fraction = 0.5}, [this, kept](const auto& standing) {
+      stage_.network->Deliver([kept, standing] {
+        if (standing.ok()) kept(*standing);
       });
     });
   });
 }
 
-void Worker::EndWork(const Token& token) {
+void Worker::EndAttempt(const Token& token) {
+  const auto held = held_.find(token);
+  if (held == held_.end()) return;
+  Attempt attempt = std::move(held->second);
+  held_.erase(held);
+  std::optional<LogText> last;
+  if (!attempt.log.empty()) last = MoreLog(token, &attempt);
+  Finish(EndOf(token), std::move(last));
+}
+
+Report Worker::EndOf(const Token& token) {
   SeededRandom& random = stage_.scheduler->random;
   Report report{.token = token};
   const uint64_t draw = random.Below(20);
-  if (draw >= 2 && draw <= 4) return ReportFailure(token);
+  if (draw >= 2 && draw <= 4) return Failure(token);
   if (draw == 0) {
     report.kind = Report::Kind::kReleased;
   } else if (draw == 1) {
@@ -148,31 +192,33 @@ void Worker::EndWork(const Token& token) {
     report.kind = Report::Kind::kDiscarded;
     report.error = std::make_shared<TaskError>(TaskError{"discarded", "not wanted"});
   } else {
-    report.result = std::make_shared<TaskResult>(
-        TaskResult{.bytes = "\"done\"", .sha256 = Sha256Of("\"done\"")});
+    const std::string result = '"' + std::to_string(random.Next()) + '"';
+    report.result =
+        std::make_shared<TaskResult>(TaskResult{.bytes = result, .sha256 = Sha256Of(result)});
   }
-  Finish(std::move(report));
+  return report;
 }
 
-void Worker::ReportFailure(const Token& token) {
+Report Worker::Failure(const Token& token) {
   Report report{.token = token, .kind = Report::Kind::kFailed};
   report.error = std::make_shared<TaskError>(TaskError{"simulated", "it failed"});
   SeededRandom& random = stage_.scheduler->random;
   if (random.OneIn(2)) report.delay_ms = static_cast<int64_t>(random.Below(5'000));
-  Finish(std::move(report));
+  return report;
 }
 
-void Worker::Finish(Report report) {
+void Worker::Finish(Report report, std::optional<LogText> last) {
+  report.log = std::move(last);
   stage_.history->Reporting(report);
   finished_.push_back(std::move(report));
 }
 
 void Worker::Restart() {
   stage_.scheduler->Trace("worker restarts");
-  const std::map<Token, bool> before = std::exchange(held_, {});
+  const std::map<Token, Attempt> before = std::exchange(held_, {});
   finished_.clear();
-  for (const auto& [token, unused] : before)
-    if (stage_.faults->Happens(Fault::kOldToken)) EndWork(token);
+  for (const auto& [token, attempt] : before)
+    if (stage_.faults->Happens(Fault::kOldToken)) Finish(EndOf(token), std::nullopt);
   holder_.incarnation = stage_.scheduler->random.Next();
   sequence_ = 0;
   const uint64_t round = ++round_;

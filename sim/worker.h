@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,11 +33,16 @@ class Worker {
   void OnReply(const Result<ExchangeReply>& reply);
   void TakeIn(const ExchangeReply& reply);
   void Work(const Leased& lease);
-  /// Half way, perhaps: a step is done.
+  /// Half way, perhaps: a step is done, or a checkpoint is due.
   void SaveStep(const Token& token);
-  void EndWork(const Token& token);
-  void ReportFailure(const Token& token);
-  void Finish(Report report);
+  /// Now and then: some lines for its log.
+  void SaveLog(const Token& token);
+  void SendSave(const AttemptSave& save, std::function<void(const AttemptStanding&)> kept);
+  void EndAttempt(const Token& token);
+  /// How it ends, by chance.
+  Report EndOf(const Token& token);
+  Report Failure(const Token& token);
+  void Finish(Report report, std::optional<LogText> last);
   void Restart();
 
   Stage stage_;
@@ -43,9 +50,17 @@ class Worker {
   uint64_t round_ = 0;
   uint32_t sequence_ = 0;
   ExchangeRequest request_;
-  History::Moment asked_;        // when the exchange was sent for the first time
-  std::map<Token, bool> held_;   // running; the value is unused
-  std::deque<Report> finished_;  // to be reported
+  History::Moment asked_;  // when the exchange was sent for the first time
+  /// What is at hand of an attempt that runs.
+  struct Attempt {
+    std::string log;
+    uint32_t kept = 0;  // bytes of the log that the server has
+  };
+  /// More of the attempt's log, from where the server has none.
+  LogText MoreLog(const Token& token, Attempt* attempt);
+
+  std::map<Token, Attempt> held_;  // running
+  std::deque<Report> finished_;    // to be reported
 };
 
 }  // namespace treadle::sim

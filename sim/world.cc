@@ -10,6 +10,7 @@
 #include "sim/operator.h"
 #include "sim/scheduler.h"
 #include "sim/simulated_server.h"
+#include "sim/trail_question.h"
 #include "sim/worker.h"
 
 namespace treadle::sim {
@@ -148,6 +149,15 @@ class World {
             history_.Ended(id, told, view);
             --waiting;
           });
+    for (const TaskId id : history_.accepted())
+      for (const auto about : {TrailQuestion::About::kLog, TrailQuestion::About::kAttempts}) {
+        ++waiting;
+        TrailQuestion(&scheduler_, &history_, id, about)
+            .Ask(server_.node(), [&waiting](const std::function<void()>& compare) {
+              compare();
+              --waiting;
+            });
+      }
     ++waiting;
     server_.node()->Queues([this, &waiting](const Result<std::vector<QueueView>>& queues) {
       history_.SeenQueues(*queues);

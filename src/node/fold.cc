@@ -60,7 +60,7 @@ void Fold::Note(const TaskIsNow& effect) {
   // The store keeps who ran the last attempt of a task that ended.
   if (effect.holder || !IsTerminal(effect.image.state)) now.holder = effect.holder;
   if (effect.error) now.error = effect.error;
-  if (effect.result) now.result = effect.result;
+  if (effect.result && !CanaryIs("result_lost_at_checkpoint")) now.result = effect.result;
   if (effect.body && !CanaryIs("edit_lost_at_checkpoint")) now.body = effect.body;
   if (effect.terms) now.terms = effect.terms;
   if (effect.trail) Note(*effect.trail, &change);
@@ -72,11 +72,12 @@ void Fold::Note(const TaskIsNow& effect) {
 void Fold::Note(const TaskTrail& trail, TaskChange* change) {
   if (change->trail == nullptr) change->trail = std::make_shared<TrailChange>();
   TrailChange& added = *change->trail;
-  if (trail.ended) added.ended.push_back(*trail.ended);
-  if (trail.log) added.log.push_back(*trail.log);
+  if (trail.ended && !CanaryIs("attempts_lost_at_checkpoint")) added.ended.push_back(*trail.ended);
+  if (trail.log && !CanaryIs("log_lost_at_checkpoint")) added.log.push_back(*trail.log);
   if (CanaryIs("steps_lost_at_checkpoint")) return;
   for (const auto& [name, saved] : trail.saved.steps) added.saved.steps[name] = saved;
-  if (trail.saved.checkpoint) added.saved.checkpoint = trail.saved.checkpoint;
+  if (trail.saved.checkpoint && !CanaryIs("saved_checkpoint_lost"))
+    added.saved.checkpoint = trail.saved.checkpoint;
 }
 
 // Where the store may still have it: an ended task that gets another priority says nothing of the

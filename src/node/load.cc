@@ -87,7 +87,8 @@ void Shard::List(TaskQuery query, Callback<ListReply> done, int64_t wait_ms) {
 
 void Shard::WhenStored(int64_t wait_ms, std::function<void(bool)> run) {
   const uint64_t wanted = next_frame_ - (effects_.empty() ? 1 : 0);
-  if (stored_frame_ >= wanted || wait_ms == 0) return run(stored_frame_ >= wanted);
+  if (stored_frame_ >= wanted || wait_ms == 0 || CanaryIs("answer_from_an_old_store"))
+    return run(stored_frame_ >= wanted);
   auto once = std::make_shared<std::function<void(bool)>>(std::move(run));
   wait_for_store_.push_back({wanted, once});
   Checkpoint();
