@@ -59,6 +59,12 @@ constexpr Canary kCanaries[] = {
     {"result_lost_at_checkpoint", "a checkpoint forgets results"},
     {"answer_from_an_old_store", "histories and logs do not wait for the store"},
     {"log_kept_twice", "what a worker logs again is kept again"},
+    {"accept_any_payload", "payloads are not held against their contract"},
+    {"accept_any_result", "results are not held against their contract"},
+    {"contract_of_the_task_before", "a task is given the contract of the one before"},
+    {"ignore_error_codes", "what a contract says of error codes does not count"},
+    {"ignore_type_policy", "the retry policy of a type does not count"},
+    {"type_policy_lost_at_checkpoint", "a checkpoint forgets policies and contracts of types"},
     {"stop_without_checkpoint", "an orderly stop makes no last checkpoint"},
 };
 

@@ -38,6 +38,15 @@ void History::ShardTimeMoved(int64_t by_ms) {
   lag_ms_ += std::max<int64_t>(-by_ms, 0);
 }
 
+TypeHistory::Span History::Since(const Moment& asked) const {
+  return {asked.ms, scheduler_->MonotonicMs()};
+}
+
+void History::Refused(const std::vector<NewTask>& batch, const Status& status,
+                      const Moment& asked) {
+  if (status.code() == Code::kInvalidArgument) types_.Refused(batch, Since(asked));
+}
+
 void History::Accepted(const NewTask& task, const EnqueueReply::Task& answer, const Moment& asked) {
   const TaskId id = answer.id;
   const std::string& key = task.body->idempotency_key;
@@ -57,6 +66,7 @@ void History::Accepted(const NewTask& task, const EnqueueReply::Task& answer, co
       Violation("keys " + key + " and " + owner->second + " were both answered with " +
                 id.ToString());
   }
+  types_.Accepted(task, id, Since(asked));
   Known& known = tasks_[id];
   if (known.accepted) return;
   known.accepted = true;
@@ -183,6 +193,7 @@ void History::Leased(const treadle::Leased& lease, const Moment& asked) {
   CheckNobodyElseHolds(lease.token, task, asked);
   CheckMayBeLeased(lease, task, asked);
   CheckSteps(lease, task, asked);
+  types_.Leased(lease, Since(asked));
   task.newest_attempt = std::max(task.newest_attempt, lease.token.attempt);
   task.leases[lease.token] = {asked, scheduler_->MonotonicMs(), lease.lease_ms,
                               asked.ms + lease.lease_ms, asked.ms + lease.timeout_ms};
@@ -214,6 +225,7 @@ void History::Reporting(const Report& report) {
 }
 
 void History::Reported(const Report& report, const Status& status, const Moment& asked) {
+  types_.Reported(report, status, Since(asked));
   if (!status.ok()) return;
   trails_.Reported(report);
   const TaskId id = report.token.task;
@@ -238,6 +250,7 @@ void History::Asked(const TaskCommand& command) {
   if (command.kind == Kind::kDelete) task.may_be_deleted = true;
   if (command.kind == Kind::kRunNow || command.edit.has_time()) task.may_be_run_early = true;
   if (command.kind == Kind::kRedrive) {
+    types_.Redriven(command.id);
     task.cancelled_ms.reset();
     task.cancel_requested_ms.reset();
     task.may_be_redriven = true;
@@ -248,7 +261,8 @@ void History::Asked(const TaskCommand& command) {
   task.all_payloads.insert(command.edit.payload->payload);
 }
 
-void History::Answered(const TaskCommand& command, const Result<TaskStanding>& answer) {
+void History::Answered(const TaskCommand& command, const Result<TaskStanding>& answer,
+                       const Moment& asked) {
   const TaskId id = command.id;
   Known& task = tasks_[id];
   if (!answer.ok()) {
@@ -263,6 +277,7 @@ void History::Answered(const TaskCommand& command, const Result<TaskStanding>& a
   if (command.kind == Kind::kCancel && answer->cancel_requested) task.cancel_requested_ms = now_ms;
   if (command.kind == Kind::kDelete) task.deleted_ms = now_ms;
   if (!command.edit.payload) return;
+  types_.Edited(id, *command.edit.payload, Since(asked));
   // Whatever it was before, from now on it is this.
   task.payloads = {command.edit.payload->payload};
   task.payload_ms = now_ms;

@@ -13,16 +13,21 @@
 #include "node/exchange.h"
 #include "sim/scheduler.h"
 #include "sim/trail_history.h"
+#include "sim/type_history.h"
 
 namespace treadle::sim {
 
 class History {
  public:
   explicit History(Scheduler* scheduler)
-      : scheduler_(scheduler), trails_([this](const std::string& what) { Violation(what); }) {}
+      : scheduler_(scheduler),
+        trails_([this](const std::string& what) { Violation(what); }),
+        types_([this](const std::string& what) { Violation(what); }) {}
 
   /// What attempts leave behind. Reports, lost leases and results come to it through History.
   TrailHistory& trails() { return trails_; }
+  /// What was agreed upon types. Tasks, leases, reports and commands come to it through History.
+  TypeHistory& types() { return types_; }
 
   /// A moment, by all the clocks that matter. Of a request: when it was first sent.
   struct Moment {
@@ -46,6 +51,8 @@ class History {
 
   /// An enqueue, `asked` for the first time then, was acknowledged.
   void Accepted(const NewTask& task, const EnqueueReply::Task& answer, const Moment& asked);
+  /// An enqueue was refused, for good.
+  void Refused(const std::vector<NewTask>& batch, const Status& status, const Moment& asked);
   /// A worker was given a lease by an exchange that it `asked` for.
   void Leased(const treadle::Leased& lease, const Moment& asked);
   /// A worker is about to save what a step brought; from now on later leases may tell of it.
@@ -64,7 +71,8 @@ class History {
   // By hand.
 
   void Asked(const TaskCommand& command);
-  void Answered(const TaskCommand& command, const Result<TaskStanding>& answer);
+  void Answered(const TaskCommand& command, const Result<TaskStanding>& answer,
+                const Moment& asked);
   /// Any task may be run before its time from now on.
   void AnyMayRunEarly() { any_may_run_early_ = true; }
   void PauseAsked(const std::string& queue, bool paused);
@@ -157,6 +165,7 @@ class History {
     int64_t window_ms = 0;  // 0: as long as a run
   };
 
+  TypeHistory::Span Since(const Moment& asked) const;
   void CheckTime(const Token& token, const Known& task);
   void CheckNobodyElseHolds(const Token& token, const Known& task, const Moment& asked);
   void CheckUniqueKey(TaskId id, const Known& task, const Moment& asked);
@@ -167,6 +176,7 @@ class History {
 
   Scheduler* scheduler_;
   TrailHistory trails_;
+  TypeHistory types_;
   int64_t forward_ms_ = 0;
   int64_t lag_ms_ = 0;
   bool any_may_run_early_ = false;

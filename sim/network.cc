@@ -29,7 +29,7 @@ int Network::Send(std::function<void(Node*)> call, Care care) {
   if (faults_->Happens(Fault::kRequestLost)) return scheduler_->Trace("request lost"), 0;
   const auto arrive = [this, call = std::move(call)] {
     Node* const node = server_->node();
-    if (node == nullptr) return;
+    if (node == nullptr || !server_->border()->is_open()) return;
     ++commands_;
     call(node);
   };

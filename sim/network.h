@@ -26,6 +26,7 @@ class Network {
 
   /// Of the server, if it is up.
   Node* node() { return server_->node(); }
+  Border* border() { return server_->border(); }
   /// Calls that reached a server.
   uint64_t commands() const { return commands_; }
 

@@ -1,5 +1,6 @@
 #include "sim/operator.h"
 
+#include <set>
 #include <utility>
 
 #include "sim/trail_question.h"
@@ -19,7 +20,10 @@ TaskEdit RandomEdit(SeededRandom* random) {
   if (random->OneIn(3)) edit.delay_ms = static_cast<int64_t>(random->Below(3'000));
   if (random->OneIn(2)) {
     auto body = std::make_shared<TaskBody>();
-    body->payload = "\"edited " + std::to_string(random->Next()) + '"';
+    std::set<uint32_t> fits;
+    for (uint32_t version = 1; version <= kContractVersions; ++version)
+      if (random->OneIn(2)) fits.insert(version);
+    body->payload = FittingJson(fits, "edited " + std::to_string(random->Next()));
     body->payload_sha256 = Sha256Of(body->payload);
     edit.payload = body;
   }
@@ -60,6 +64,7 @@ void Operator::ActOnATask() {
   if (command.kind == Kind::kRedrive && stage_.history->IsBounded(command.id))
     command.kind = Kind::kDelete;
   if (command.kind == Kind::kEdit) command.edit = RandomEdit(&random);
+  asked_ = stage_.history->Now();
   stage_.history->Asked(command);
   stage_.scheduler->Trace("by hand", static_cast<uint64_t>(command.kind), command.id.packed);
   SendTask(command);
@@ -79,14 +84,15 @@ void Operator::RunAllNow() {
 void Operator::SendTask(const TaskCommand& command) {
   const uint64_t round = ++round_;
   stage_.network->Send(
-      [this, round, command](Node* node) {
-        node->Do(command, [this, round, command](const Result<TaskStanding>& answer) {
-          stage_.network->Deliver(
-              [this, round, command, answer] {
-                if (round == round_) OnTask(command, answer);
-              },
-              Network::Care::kInOrder);
-        });
+      [this, round, command](Node*) {
+        stage_.network->border()->Do(command,
+                                     [this, round, command](const Result<TaskStanding>& answer) {
+                                       stage_.network->Deliver(
+                                           [this, round, command, answer] {
+                                             if (round == round_) OnTask(command, answer);
+                                           },
+                                           Network::Care::kInOrder);
+                                     });
       },
       Network::Care::kInOrder);
   Expect(round, [this, command] { SendTask(command); });
@@ -94,7 +100,7 @@ void Operator::SendTask(const TaskCommand& command) {
 
 void Operator::OnTask(const TaskCommand& command, const Result<TaskStanding>& answer) {
   ++round_;
-  stage_.history->Answered(command, answer);
+  stage_.history->Answered(command, answer, asked_);
   Later();
 }
 
@@ -140,8 +146,10 @@ void Observer::Later() {
 void Observer::Look() {
   const uint64_t round = ++round_;
   const uint64_t draw = stage_.scheduler->random.Below(8);
-  if (draw < 2)
+  if (draw == 0)
     LookAtQueues();
+  else if (draw == 1)
+    LookAtType();
   else
     draw < 5 ? LookAtTrail() : LookAtTask();
   stage_.lane->PostAfter(kAnswerTimeoutMs, [this, round] {
@@ -187,6 +195,22 @@ void Observer::LookAtTrail() {
           stage_.network->Deliver(
               [this, round, check = std::move(check)] {
                 if (Heard(round)) check();
+              },
+              Network::Care::kInOrder);
+        });
+      },
+      Network::Care::kInOrder);
+}
+
+void Observer::LookAtType() {
+  stage_.network->Send(
+      [this, asked_ms = stage_.scheduler->MonotonicMs(), round = round_](Node* node) {
+        node->GetType(kAgreedType, [this, asked_ms, round](const Result<TypeView>& view) {
+          stage_.network->Deliver(
+              [this, asked_ms, round, view] {
+                if (Heard(round))
+                  stage_.history->types().SeenType(view,
+                                                   {asked_ms, stage_.scheduler->MonotonicMs()});
               },
               Network::Care::kInOrder);
         });

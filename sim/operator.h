@@ -36,8 +36,9 @@ class Operator {
   Stage stage_;
   uint64_t round_ = 0;  // of requests; an answer to an older one is not listened to
   bool peace_ = false;
-  TaskId last_;         // the task that was acted on
-  size_t resumed_ = 0;  // queues, in peace
+  History::Moment asked_;  // when the command was sent for the first time
+  TaskId last_;            // the task that was acted on
+  size_t resumed_ = 0;     // queues, in peace
 };
 
 /// Someone who looks: at tasks, lists and queues, all the time; and compares with what was told.
@@ -52,6 +53,7 @@ class Observer {
   void LookAtTask();
   void LookAtTrail();
   void LookAtQueues();
+  void LookAtType();
   /// Looks again soon, if the answer to `round` is the one that was waited for.
   bool Heard(uint64_t round);
 

@@ -1,6 +1,7 @@
 #include "sim/producer.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace treadle::sim {
@@ -18,6 +19,13 @@ std::shared_ptr<const TaskBody> BodyOf(std::string payload, std::string key) {
   body->idempotency_key = std::move(key);
   body->payload_sha256 = Sha256Of(body->payload);
   return body;
+}
+
+std::set<uint32_t> SomeVersions(SeededRandom* random) {
+  std::set<uint32_t> versions;
+  for (uint32_t version = 1; version <= kContractVersions; ++version)
+    if (!random->OneIn(10)) versions.insert(version);
+  return versions;
 }
 
 }  // namespace
@@ -54,7 +62,8 @@ NewTask Producer::MakeTask(const std::string& key, size_t queues) {
   SeededRandom& random = stage_.scheduler->random;
   NewTask task;
   task.queue = kQueueNames[random.Below(queues)];
-  task.type = random.OneIn(3) ? "resize" : "hello";
+  const uint64_t type = random.Below(4);
+  task.type = type == 0 ? "resize" : type == 1 ? kAgreedType : "hello";
   task.priority = static_cast<uint8_t>(random.Below(10));
   task.max_attempts = static_cast<uint16_t>(1 + random.Below(12));
   if (random.OneIn(5))
@@ -65,8 +74,23 @@ NewTask Producer::MakeTask(const std::string& key, size_t queues) {
     task.idempotency_window_ms = static_cast<int64_t>(1'000 + random.Below(60'000));
   SetTerms(&task);
   const size_t bytes = random.OneIn(20) ? random.Below(20'000) : random.Below(100);
-  task.body = BodyOf("\"" + key + std::string(bytes, '.') + "\"", key);
+  const std::string text = key + std::string(bytes, '.');
+  if (task.type != kAgreedType) {
+    task.body = BodyOf('"' + text + '"', key);
+  } else {
+    task.body = BodyOf(FittingJson(SomeVersions(&random), text), key);
+    SetAgreed(&task);
+  }
   return task;
+}
+
+// It may name the version that it is made for, and leave its attempts to its type.
+void Producer::SetAgreed(NewTask* task) {
+  SeededRandom& random = stage_.scheduler->random;
+  if (random.OneIn(2)) task->max_attempts = 0;
+  task->contract_was_asked_for = random.OneIn(16);
+  if (task->contract_was_asked_for)
+    task->contract = static_cast<uint32_t>(1 + random.Below(kContractVersions));
 }
 
 // What only some tasks have.
@@ -87,12 +111,13 @@ void Producer::SetTerms(NewTask* task) {
 void Producer::SendNow() {
   const uint64_t round = ++round_;
   stage_.scheduler->Trace("enqueue", sent_, batch_.size());
-  stage_.network->Send([this, round, batch = batch_](Node* node) {
-    node->Enqueue(*EnqueueCommand::Make(batch), [this, round](Result<EnqueueReply> reply) {
-      stage_.network->Deliver([this, round, reply = std::move(reply)] {
-        if (round == round_) OnReply(reply);
-      });
-    });
+  stage_.network->Send([this, round, batch = batch_](Node*) {
+    stage_.network->border()->Enqueue(
+        *EnqueueCommand::Make(batch), [this, round](Result<EnqueueReply> reply) {
+          stage_.network->Deliver([this, round, reply = std::move(reply)] {
+            if (round == round_) OnReply(reply);
+          });
+        });
   });
   stage_.lane->PostAfter(kAnswerTimeoutMs, [this, round] {
     if (round != round_) return;
@@ -104,8 +129,10 @@ void Producer::SendNow() {
 void Producer::OnReply(const Result<EnqueueReply>& reply) {
   ++round_;
   SeededRandom& random = stage_.scheduler->random;
+  if (!reply.ok()) stage_.history->Refused(batch_, reply.status(), asked_);
+  const bool is_final = reply.status().code() == Code::kInvalidArgument;
   // A time or a key that was good for the first asking need not be for a later one.
-  if (!reply.ok() && !is_old_) {
+  if (!reply.ok() && !is_old_ && !is_final) {
     stage_.scheduler->Trace("refused", static_cast<uint64_t>(reply.status().code()));
     stage_.lane->PostAfter(200, [this] { SendNow(); });
     return;

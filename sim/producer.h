@@ -33,6 +33,7 @@ class Producer {
   /// In one of the first `queues` queues.
   NewTask MakeTask(const std::string& key, size_t queues);
   void SetTerms(NewTask* task);
+  void SetAgreed(NewTask* task);
   void SendNow();
   void OnReply(const Result<EnqueueReply>& reply);
 

@@ -70,6 +70,8 @@ Status SimulatedServer::Open() {
   };
   environment.log = [this](const std::string& line) { scheduler_->Trace(line); };
   TREADLE_ASSIGN_OR_RETURN(node_, Node::Open(SmallNode(), environment, std::move(storage)));
+  border_ = std::make_unique<Border>(node_.get());
+  border_->Open();
   scheduler_->Trace("started", node_->term());
   return {};
 }
@@ -77,6 +79,7 @@ Status SimulatedServer::Open() {
 void SimulatedServer::Crash(Death death) {
   for (Lane* lane : lanes_) lane->Die();
   disk_.Die();  // what is torn down here would have had no time to write
+  border_.reset();
   node_.reset();
   vfs_.reset();
   ++crashes_;
@@ -91,6 +94,7 @@ void SimulatedServer::BeginStop() {
 // In the order of the real one: its threads end, then what they worked on is closed.
 void SimulatedServer::Leave(Death death) {
   for (Lane* lane : lanes_) lane->Die();
+  border_.reset();
   node_.reset();
   vfs_.reset();
   ComeBack(death);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "node/node.h"
+#include "sim/border.h"
 #include "sim/faults.h"
 #include "sim/scheduler.h"
 #include "sim/sim_disk.h"
@@ -42,6 +43,8 @@ class SimulatedServer {
 
   /// Null while down. Answers of a node that has crashed since never come.
   Node* node() { return node_.get(); }
+  /// Of that node; where requests come in once it is open.
+  Border* border() { return border_.get(); }
   SimDisk& disk() { return disk_; }
   /// Rises with each Start().
   uint64_t incarnation() const { return incarnation_; }
@@ -65,6 +68,7 @@ class SimulatedServer {
   SimDisk disk_;
   std::unique_ptr<SimVfs> vfs_;
   std::unique_ptr<Node> node_;
+  std::unique_ptr<Border> border_;
   Lane* lanes_[kLanes] = {};
   uint64_t crashes_ = 0;
   uint64_t incarnation_ = 0;

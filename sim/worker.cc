@@ -1,6 +1,7 @@
 #include "sim/worker.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace treadle::sim {
@@ -17,7 +18,7 @@ Worker::Worker(const Stage& stage, std::string name)
 void Worker::Exchange() {
   request_ = {.holder = holder_, .sequence = ++sequence_};
   request_.queues = {"default", "billing", "bounded"};
-  request_.types = {"hello", "resize"};
+  request_.types = {"hello", "resize", kAgreedType};
   request_.want =
       kConcurrency - std::min<uint32_t>(kConcurrency, static_cast<uint32_t>(held_.size()));
   request_.wait_ms = 1'000;
@@ -34,7 +35,7 @@ void Worker::SendNow() {
   const uint64_t round = ++round_;
   auto copies = std::make_shared<int>(1);
   *copies = stage_.network->Send([this, round, copies, request = request_](Node* node) {
-    node->Exchange(
+    stage_.network->border()->Exchange(
         request, [this, round, copies, node, holder = request.holder](Result<ExchangeReply> reply) {
           Answer({holder, round, *copies > 1}, node, std::move(reply));
         });
@@ -89,6 +90,12 @@ void Worker::TakeIn(const ExchangeReply& reply) {
   for (size_t i = 0; i < request_.reports.size(); ++i) {
     stage_.history->Reported(request_.reports[i], reply.reports[i].second, asked_);
     if (stage_.faults->Happens(Fault::kDoubleReport)) finished_.push_back(request_.reports[i]);
+    if (reply.reports[i].second.code() == Code::kInvalidArgument) {
+      Report invalid = Failure(request_.reports[i].token);
+      invalid.error = std::make_shared<TaskError>(TaskError{"result_invalid", "it fits no schema"});
+      invalid.retry = false;
+      Finish(std::move(invalid), std::nullopt);
+    }
   }
   for (const Token& token : request_.renew)
     if (std::ranges::find(reply.lost, token) == reply.lost.end())
@@ -192,7 +199,10 @@ Report Worker::EndOf(const Token& token) {
     report.kind = Report::Kind::kDiscarded;
     report.error = std::make_shared<TaskError>(TaskError{"discarded", "not wanted"});
   } else {
-    const std::string result = '"' + std::to_string(random.Next()) + '"';
+    std::set<uint32_t> fits;
+    for (uint32_t version = 1; version <= kContractVersions; ++version)
+      if (!random.OneIn(8)) fits.insert(version);
+    const std::string result = FittingJson(fits, std::to_string(random.Next()));
     report.result =
         std::make_shared<TaskResult>(TaskResult{.bytes = result, .sha256 = Sha256Of(result)});
   }
@@ -201,8 +211,9 @@ Report Worker::EndOf(const Token& token) {
 
 Report Worker::Failure(const Token& token) {
   Report report{.token = token, .kind = Report::Kind::kFailed};
-  report.error = std::make_shared<TaskError>(TaskError{"simulated", "it failed"});
   SeededRandom& random = stage_.scheduler->random;
+  const char* const codes[] = {"simulated", kHopelessCode, "busy"};
+  report.error = std::make_shared<TaskError>(TaskError{codes[random.Below(3)], "it failed"});
   if (random.OneIn(2)) report.delay_ms = static_cast<int64_t>(random.Below(5'000));
   return report;
 }

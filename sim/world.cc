@@ -5,6 +5,7 @@
 
 #include "engine/engine.h"
 #include "sim/chaos.h"
+#include "sim/deployer.h"
 #include "sim/history.h"
 #include "sim/keeper.h"
 #include "sim/operator.h"
@@ -40,6 +41,7 @@ class World {
         keeper_({&scheduler_, &server_, &history_, &chaos_, &faults_, outside_}),
         key_producer_(stage_),
         operator_(stage_),
+        deployer_(stage_),
         observer_(stage_) {
     scheduler_.print_trace = options.print_trace;
     SeededRandom& random = scheduler_.random;
@@ -61,12 +63,16 @@ class World {
     for (auto& worker : workers_) worker->Start();
     key_producer_.Start();
     operator_.Start();
+    deployer_.Start();
     observer_.Start();
     RunUntil([&] { return ProducersDone() && scheduler_.MonotonicMs() > faults_last_ms_; },
              kFaultsLimitMs);
     MakePeace();
-    RunUntil([&] { return ProducersDone() && operator_.done() && EverythingEnded(); },
-             kPeaceLimitMs);
+    RunUntil(
+        [&] {
+          return ProducersDone() && operator_.done() && deployer_.done() && EverythingEnded();
+        },
+        kPeaceLimitMs);
     key_producer_.AskForAll();
     RunUntil([&] { return key_producer_.done() && EverythingEnded(); }, kPeaceLimitMs);
     AskForAll();
@@ -122,6 +128,7 @@ class World {
     scheduler_.Trace("peace");
     chaos_.MakePeace();
     operator_.MakePeace();
+    deployer_.MakePeace();
     key_producer_.MakePeace();
     producers_.push_back(std::make_unique<Producer>(stage_, "probe", kProbes));
     producers_.back()->Start();
@@ -168,6 +175,7 @@ class World {
     if (!ProducersDone()) history_.Violation("a producer was never done");
     if (!key_producer_.done()) history_.Violation("the producer of keys was never done");
     if (!operator_.done()) history_.Violation("the operator was never done");
+    if (!deployer_.done()) history_.Violation("the deployer was never done");
   }
 
   RunReport Report() {
@@ -202,6 +210,7 @@ class World {
   Keeper keeper_;
   KeyProducer key_producer_;
   Operator operator_;
+  Deployer deployer_;
   Observer observer_;
   int64_t faults_last_ms_ = 0;
 };

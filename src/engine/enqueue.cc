@@ -163,7 +163,8 @@ std::shared_ptr<const TaskTerms> Engine::TermsFor(const NewTask& task, const Ide
   terms->sensitive = task.sensitive;
   // Most tasks of a contract have nothing else: they share what says so.
   if (task.asks_for_terms()) return terms;
-  if (contract_alone_ == nullptr || contract_alone_->contract != task.contract)
+  if (contract_alone_ == nullptr ||
+      (contract_alone_->contract != task.contract && !CanaryIs("contract_of_the_task_before")))
     contract_alone_ = std::move(terms);
   return contract_alone_;
 }

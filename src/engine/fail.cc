@@ -8,7 +8,8 @@ namespace treadle {
 const RetryPolicy& Engine::RetryOf(const TaskImage& image, const TaskTerms* terms) const {
   if (terms != nullptr && terms->retry) return *terms->retry;
   const TypePolicy& type = state_.type_policy(image.type);
-  return type.retry ? *type.retry : state_.queue(image.queue).policy.retry;
+  return type.retry && !CanaryIs("ignore_type_policy") ? *type.retry
+                                                       : state_.queue(image.queue).policy.retry;
 }
 
 int64_t Engine::AttemptTimeoutMs(const TaskImage& image, const TaskTerms* terms) const {
@@ -22,7 +23,7 @@ int64_t Engine::AttemptTimeoutMs(const TaskImage& image, const TaskTerms* terms)
 bool Engine::MayRetryAfter(const TaskImage& image, const TaskTerms* terms,
                            std::string_view error_code, bool worker_asks) const {
   auto said = CodeRetry::kDefault;
-  if (terms != nullptr && terms->contract != 0) {
+  if (terms != nullptr && terms->contract != 0 && !CanaryIs("ignore_error_codes")) {
     const TypeContracts& contracts = state_.type_policy(image.type).contracts;
     if (const TypeContract* const contract = FindContract(contracts, terms->contract))
       said = contract->RetryAfter(error_code);

@@ -45,6 +45,11 @@ Status Fold::Add(const Frame& frame) {
   }
 }
 
+void Fold::Note(const TypeIsNow& effect) {
+  types_.push_back(effect);
+  if (CanaryIs("type_policy_lost_at_checkpoint")) types_.back().policy = {};
+}
+
 void Fold::Note(const TaskIsNew& effect) {
   TaskChange& change = tasks_[effect.image.id.packed];
   change.now = {.image = effect.image, .body = effect.body, .terms = effect.terms};

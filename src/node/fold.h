@@ -36,7 +36,7 @@ class Fold {
 
  private:
   void Note(const QueueIsNow& effect) { queues_[effect.id] = effect; }
-  void Note(const TypeIsNow& effect) { types_.push_back(effect); }
+  void Note(const TypeIsNow& effect);
   void Note(const TaskIsNew& effect);
   void Note(const TaskIsNow& effect);
   static void Note(const TaskTrail& trail, TaskChange* change);

@@ -1,0 +1,91 @@
+#include "sim/border.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "api/contract_in.h"
+#include "model/validate.h"
+
+namespace treadle::sim {
+
+void Border::Open() {
+  node_->Types([this](const Result<std::vector<TypeView>>& types) {
+    for (const TypeView& type : *types)
+      if (!type.policy.contracts.empty()) book_->Put(type.name, type.policy.contracts);
+    is_open_ = true;
+  });
+}
+
+void Border::Enqueue(EnqueueCommand command, Node::Callback<EnqueueReply> done) {
+  const Status status = api::FitContracts(book_->Page().get(), &command);
+  if (!status.ok()) return done(status);
+  node_->Enqueue(std::move(command), std::move(done));
+}
+
+void Border::Exchange(const ExchangeRequest& request, Node::Callback<ExchangeReply> done) {
+  const auto page = book_->Page();
+  auto in = std::make_shared<api::ExchangeIn>(api::ExchangeIn{.request = request, .refused = {}});
+  std::vector<TaskId> tasks = api::ResultsToCheck(page.get(), *in);
+  if (tasks.empty()) {
+    node_->Exchange(request, std::move(done));
+    return;
+  }
+  node_->Contracts(std::move(tasks), [this, page, in, done = std::move(done)](
+                                         const std::vector<std::optional<ContractName>>& names) {
+    api::RefuseResults(*page, names, in.get());
+    node_->Exchange(in->request, [in, done](Result<ExchangeReply> reply) {
+      if (reply.ok()) api::MergeRefused(in.get(), &*reply);
+      done(std::move(reply));
+    });
+  });
+}
+
+// A payload that is put in the place of another must fit the same contract.
+void Border::Do(const TaskCommand& command, Node::Callback<TaskStanding> done) {
+  const auto page = book_->Page();
+  if (page == nullptr || command.edit.payload == nullptr)
+    return node_->Do(command, std::move(done));
+  node_->Get(command.id, 0, [this, page, command, done](const Result<TaskView>& view) {
+    if (!view.ok()) return done(view.status());
+    const uint32_t version = view->task.terms ? view->task.terms->contract : 0;
+    const TaskBody& body = *command.edit.payload;
+    if (Status status = page->CheckInput(view->type, version, {body.payload, body.content_type});
+        version != 0 && !status.ok())
+      return done(std::move(status));
+    node_->Do(command, done);
+  });
+}
+
+Node::Callback<TypeView> Border::TakeOver(Node::Callback<TypeView> done) {
+  return [book = book_, done = std::move(done)](Result<TypeView> view) {
+    if (view.ok()) book->Put(view->name, view->policy.contracts);
+    done(std::move(view));
+  };
+}
+
+void Border::PutContract(const std::string& type,
+                         const std::shared_ptr<const TypeContract>& contract,
+                         Node::Callback<TypeView> done) {
+  node_->ConfigureType(
+      type,
+      [contract](TypePolicy* policy) {
+        treadle::PutContract(&policy->contracts, contract);
+        return Validate(*policy);
+      },
+      TakeOver(std::move(done)));
+}
+
+void Border::DeleteContract(const std::string& type, uint32_t version,
+                            Node::Callback<TypeView> done) {
+  node_->ConfigureType(
+      type,
+      [version](TypePolicy* policy) {
+        const size_t gone = std::erase_if(
+            policy->contracts, [&](const auto& contract) { return contract->version == version; });
+        return gone > 0 ? Status() : Status(Code::kNotFound, "there is no such contract");
+      },
+      TakeOver(std::move(done)));
+}
+
+}  // namespace treadle::sim

@@ -1,0 +1,86 @@
+// TypeHistory: what was agreed upon the task type "order", when, and whether its tasks were treated
+// so. The part of History that is about contracts and policies of types.
+//
+// A payload or a result names the versions of the contract that it fits: {"fits":[1,3], …}.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/commands.h"
+#include "sim/timeline.h"
+
+namespace treadle::sim {
+
+/// The type that is agreed upon.
+inline constexpr const char* kAgreedType = "order";
+inline constexpr uint32_t kContractVersions = 4;
+/// An error code after which, by every version, there is no other attempt.
+inline constexpr const char* kHopelessCode = "hopeless";
+
+/// The contract of that version. One of them says nothing of results.
+std::shared_ptr<const TypeContract> ContractOf(uint32_t version);
+/// JSON that fits these versions.
+std::string FittingJson(const std::set<uint32_t>& versions, const std::string& text);
+
+/// What may be agreed upon it.
+struct Agreement {
+  std::set<uint32_t> contracts;
+  std::optional<uint16_t> max_attempts;  // by its retry policy; nothing: it has none
+
+  bool operator==(const Agreement&) const = default;
+};
+
+class TypeHistory {
+ public:
+  /// `violation` is called with what is wrong.
+  explicit TypeHistory(std::function<void(const std::string&)> violation)
+      : violation_(std::move(violation)) {}
+
+  /// Somebody asks for a change; that was done. Times are those by which all live.
+  void Asked(const Agreement& agreement, int64_t now_ms) { agreed_.Asked(agreement, now_ms); }
+  void Answered(int64_t now_ms) { agreed_.Answered(now_ms); }
+  const Agreement& newest() const { return agreed_.newest(); }
+
+  /// A span from when something was asked until it was answered.
+  struct Span {
+    int64_t asked_ms;
+    int64_t answered_ms;
+  };
+  void Accepted(const NewTask& task, TaskId id, const Span& span);
+  /// The whole batch was, as one of its tasks fits no contract.
+  void Refused(const std::vector<NewTask>& batch, const Span& span);
+  void Leased(const treadle::Leased& lease, const Span& span);
+  void Reported(const Report& report, const Status& status, const Span& span);
+  void Edited(TaskId id, const TaskBody& payload, const Span& span);
+  /// Whatever was final may not be.
+  void Redriven(TaskId id) { tasks_[id].final.reset(); }
+  void SeenType(const Result<TypeView>& view, const Span& span);
+
+ private:
+  struct Known {
+    std::set<uint32_t> versions;      // of which it may have one; empty: nobody can tell
+    std::set<uint16_t> max_attempts;  // the same
+    std::optional<uint32_t> told;     // by a lease: the version that it has
+    bool is_completed = false;        // acknowledged
+    struct Final {
+      uint32_t attempt;
+      int64_t told_ms;
+    };
+    std::optional<Final> final;  // an attempt after which there is no other
+  };
+
+  void CheckVersion(TaskId id, const Known& task);
+
+  std::function<void(const std::string&)> violation_;
+  Timeline<Agreement> agreed_{Agreement{}};
+  std::map<TaskId, Known> tasks_;
+};
+
+}  // namespace treadle::sim
