@@ -65,6 +65,9 @@ constexpr Canary kCanaries[] = {
     {"ignore_error_codes", "what a contract says of error codes does not count"},
     {"ignore_type_policy", "the retry policy of a type does not count"},
     {"type_policy_lost_at_checkpoint", "a checkpoint forgets policies and contracts of types"},
+    {"delete_a_full_queue", "queues are deleted whatever they hold"},
+    {"deleted_queue_comes_back", "a checkpoint forgets that a queue was deleted"},
+    {"deleted_queue_keeps_its_policy", "a queue that is made again has its policy of before"},
     {"stop_without_checkpoint", "an orderly stop makes no last checkpoint"},
 };
 

@@ -248,6 +248,7 @@ void History::Asked(const TaskCommand& command) {
   Known& task = tasks_[command.id];
   if (command.kind == Kind::kCancel) task.may_be_cancelled = true;
   if (command.kind == Kind::kDelete) task.may_be_deleted = true;
+  task.may_be_moved |= command.edit.queue.has_value();
   if (command.kind == Kind::kRunNow || command.edit.has_time()) task.may_be_run_early = true;
   if (command.kind == Kind::kRedrive) {
     types_.Redriven(command.id);
@@ -281,6 +282,25 @@ void History::Answered(const TaskCommand& command, const Result<TaskStanding>& a
   // Whatever it was before, from now on it is this.
   task.payloads = {command.edit.payload->payload};
   task.payload_ms = now_ms;
+}
+
+bool History::IsUntouched(TaskId id) {
+  const Known& task = tasks_[id];
+  return !task.may_be_deleted && !task.may_be_cancelled && !task.may_be_redriven &&
+         !task.may_be_moved;
+}
+
+void History::QueueDeleted(const std::string& queue, const Moment& asked) {
+  for (const TaskId id : accepted_) {
+    Known& task = tasks_[id];
+    if (task.queue != queue || task.may_be_moved || task.deleted_ms) continue;
+    for (const auto& [held, lease] : task.leases)
+      if (lease.told_ms < asked.ms && IsStillValid(lease) && IsUntouched(id))
+        Violation("queue " + queue + " was deleted while the lease " + held.ToString() +
+                  " is valid");
+    task.may_be_deleted = true;
+    task.deleted_ms = scheduler_->MonotonicMs();
+  }
 }
 
 void History::PauseAsked(const std::string& queue, bool paused) {

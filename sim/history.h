@@ -75,6 +75,9 @@ class History {
                 const Moment& asked);
   /// Any task may be run before its time from now on.
   void AnyMayRunEarly() { any_may_run_early_ = true; }
+  /// A queue was deleted, which was asked for then: what was accepted there before must have ended,
+  /// and is gone.
+  void QueueDeleted(const std::string& queue, const Moment& asked);
   void PauseAsked(const std::string& queue, bool paused);
   void PauseAnswered(const std::string& queue, bool paused);
 
@@ -98,6 +101,8 @@ class History {
   /// Whether it may be there no longer, or may have been cancelled, without anything being wrong.
   bool MayBeGone(TaskId id) { return tasks_[id].may_be_deleted || tasks_[id].may_be_forgotten; }
   bool MayBeCancelled(TaskId id) { return tasks_[id].may_be_cancelled; }
+  /// Whether nobody has asked for anything that may have ended it or taken it away.
+  bool IsUntouched(TaskId id);
   /// Whether it was enqueued where only so many fit.
   bool IsBounded(TaskId id) { return rules_[tasks_[id].queue].capacity > 0; }
 
@@ -134,6 +139,7 @@ class History {
     bool may_be_deleted = false;
     bool may_be_redriven = false;
     bool may_be_run_early = false;
+    bool may_be_moved = false;
     bool may_be_forgotten = false;
     bool may_expire = false;
     // When it was acknowledged, and nobody asked to redrive it since.

@@ -4,6 +4,8 @@
 #include <set>
 #include <utility>
 
+#include "sim/tenant.h"
+
 namespace treadle::sim {
 namespace {
 
@@ -17,7 +19,7 @@ Worker::Worker(const Stage& stage, std::string name)
 
 void Worker::Exchange() {
   request_ = {.holder = holder_, .sequence = ++sequence_};
-  request_.queues = {"default", "billing", "bounded"};
+  request_.queues = {"default", "billing", "bounded", kTenantQueue};
   request_.types = {"hello", "resize", kAgreedType};
   request_.want =
       kConcurrency - std::min<uint32_t>(kConcurrency, static_cast<uint32_t>(held_.size()));

@@ -11,6 +11,7 @@
 #include "sim/operator.h"
 #include "sim/scheduler.h"
 #include "sim/simulated_server.h"
+#include "sim/tenant.h"
 #include "sim/trail_question.h"
 #include "sim/worker.h"
 
@@ -42,6 +43,7 @@ class World {
         key_producer_(stage_),
         operator_(stage_),
         deployer_(stage_),
+        tenant_(stage_),
         observer_(stage_) {
     scheduler_.print_trace = options.print_trace;
     SeededRandom& random = scheduler_.random;
@@ -64,15 +66,12 @@ class World {
     key_producer_.Start();
     operator_.Start();
     deployer_.Start();
+    tenant_.Start();
     observer_.Start();
     RunUntil([&] { return ProducersDone() && scheduler_.MonotonicMs() > faults_last_ms_; },
              kFaultsLimitMs);
     MakePeace();
-    RunUntil(
-        [&] {
-          return ProducersDone() && operator_.done() && deployer_.done() && EverythingEnded();
-        },
-        kPeaceLimitMs);
+    RunUntil([&] { return ActorsDone() && EverythingEnded(); }, kPeaceLimitMs);
     key_producer_.AskForAll();
     RunUntil([&] { return key_producer_.done() && EverythingEnded(); }, kPeaceLimitMs);
     AskForAll();
@@ -84,6 +83,10 @@ class World {
     for (const auto& producer : producers_)
       if (!producer->done()) return false;
     return true;
+  }
+
+  bool ActorsDone() const {
+    return ProducersDone() && operator_.done() && deployer_.done() && tenant_.done();
   }
 
   // Policies that make much happen in a short run. Before anything can go wrong.
@@ -109,6 +112,7 @@ class World {
           name, [policy](QueuePolicy* now) { return *now = policy, Status(); },
           [&waiting](const Result<QueueView>& view) { waiting -= view.ok(); });
     }
+    history_.Queue(kTenantQueue, {.forgets = true});
     RunUntil([&] { return waiting == 0; }, 10'000);
   }
 
@@ -129,6 +133,7 @@ class World {
     chaos_.MakePeace();
     operator_.MakePeace();
     deployer_.MakePeace();
+    tenant_.MakePeace();
     key_producer_.MakePeace();
     producers_.push_back(std::make_unique<Producer>(stage_, "probe", kProbes));
     producers_.back()->Start();
@@ -176,6 +181,7 @@ class World {
     if (!key_producer_.done()) history_.Violation("the producer of keys was never done");
     if (!operator_.done()) history_.Violation("the operator was never done");
     if (!deployer_.done()) history_.Violation("the deployer was never done");
+    if (!tenant_.done()) history_.Violation("the tenant was never done");
   }
 
   RunReport Report() {
@@ -211,6 +217,7 @@ class World {
   KeyProducer key_producer_;
   Operator operator_;
   Deployer deployer_;
+  Tenant tenant_;
   Observer observer_;
   int64_t faults_last_ms_ = 0;
 };

@@ -1,5 +1,6 @@
 // Configure: the policy of a queue, or of a task type, that is there or not yet.
 
+#include "base/canary.h"
 #include "engine/engine.h"
 #include "model/limits.h"
 #include "model/validate.h"
@@ -17,12 +18,13 @@ Result<QueueView> Engine::Configure(const std::string& name, const QueuePolicy& 
 Result<QueueView> Engine::DeleteQueue(const std::string& name) {
   TREADLE_ASSIGN_OR_RETURN(QueueView view, GetQueue(name));
   const Queue& queue = *state_.FindQueue(name);
-  if (!queue.is_empty())
+  if (!queue.is_empty() && !CanaryIs("delete_a_full_queue"))
     return Status(Code::kFailedPrecondition,
                   "queue " + name +
                       " has tasks, ended ones that are kept among them: delete them "
                       "first, or let it drain");
   QueuePolicy policy;
+  if (CanaryIs("deleted_queue_keeps_its_policy")) policy = queue.policy;
   policy.deleted = true;
   Emit(QueueIsNow{.id = queue.id, .name = name, .policy = policy});
   return view;

@@ -178,7 +178,10 @@ uint8_t Engine::PriorityOf(const NewTask& task, TypeId type) const {
 
 Result<const Queue*> Engine::QueueFor(const std::string& name) {
   if (const Queue* queue = state_.FindQueue(name)) {
-    if (queue->policy.deleted) Emit(QueueIsNow{.id = queue->id, .name = name, .policy = {}});
+    if (!queue->policy.deleted) return queue;
+    QueuePolicy policy;
+    if (CanaryIs("deleted_queue_keeps_its_policy")) policy = queue->policy, policy.deleted = false;
+    Emit(QueueIsNow{.id = queue->id, .name = name, .policy = policy});
     return queue;
   }
   if (state_.queues() >= limits::kQueues)

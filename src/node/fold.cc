@@ -45,6 +45,11 @@ Status Fold::Add(const Frame& frame) {
   }
 }
 
+void Fold::Note(const QueueIsNow& effect) {
+  if (effect.policy.deleted && CanaryIs("deleted_queue_comes_back")) return;
+  queues_[effect.id] = effect;
+}
+
 void Fold::Note(const TypeIsNow& effect) {
   types_.push_back(effect);
   if (CanaryIs("type_policy_lost_at_checkpoint")) types_.back().policy = {};

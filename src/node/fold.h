@@ -35,7 +35,7 @@ class Fold {
   uint64_t next_sequence() const { return next_sequence_; }
 
  private:
-  void Note(const QueueIsNow& effect) { queues_[effect.id] = effect; }
+  void Note(const QueueIsNow& effect);
   void Note(const TypeIsNow& effect);
   void Note(const TaskIsNew& effect);
   void Note(const TaskIsNow& effect);
