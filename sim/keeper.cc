@@ -11,8 +11,8 @@ namespace {
 constexpr uint64_t kDownMs = 1'000;
 constexpr int64_t kStopsWithinMs = 1'000;
 constexpr int64_t kRoundingMs = 10;
-// A checkpoint may wait for a stalled lane, for room on the disk, and for another checkpoint.
-constexpr int64_t kClosesWithinMs = 30'000;
+// Journal and checkpoint may wait for lanes that stall, again and again, and for room on the disk.
+constexpr int64_t kClosesWithinMs = 90'000;
 
 }  // namespace
 

@@ -1,5 +1,4 @@
-// The node on the simulated disk, one situation at a time: what the seeds of treadle_sim meet only
-// by chance.
+// The node on the simulated disk, one situation at a time.
 
 #include "node/node.h"
 
@@ -9,97 +8,13 @@
 #include <optional>
 
 #include "engine/engine.h"
-#include "sim/scheduler.h"
-#include "sim/simulated_server.h"
+#include "sim/node_fixture.h"
 
 namespace treadle::sim {
 namespace {
 
 using testing::IsEmpty;
 using testing::SizeIs;
-
-class NodeTest : public testing::Test {
- protected:
-  NodeTest() : server_(&scheduler_, 1) { EXPECT_TRUE(*server_.Start()); }
-
-  NewTask Task(std::string key = "") {
-    auto body = std::make_shared<TaskBody>();
-    body->payload = "\"payload\"";
-    body->payload_sha256 = Sha256Of(body->payload);
-    body->idempotency_key = std::move(key);
-    NewTask task;
-    task.type = "hello";
-    task.body = body;
-    return task;
-  }
-
-  /// Runs the world until `answer` is there; nothing if that does not happen within `ms`.
-  template <class T>
-  std::optional<T> Await(const std::optional<T>& answer, int64_t ms = 10'000) {
-    const int64_t deadline = scheduler_.MonotonicMs() + ms;
-    while (!answer && scheduler_.MonotonicMs() < deadline && !server_.disk().dead() &&
-           scheduler_.Step()) {
-    }
-    return answer;
-  }
-
-  std::optional<Result<EnqueueReply>> Enqueue(std::vector<NewTask> tasks) {
-    std::optional<Result<EnqueueReply>> answer;
-    server_.node()->Enqueue(*EnqueueCommand::Make(std::move(tasks)),
-                            [&](Result<EnqueueReply> reply) { answer = std::move(reply); });
-    return Await(answer);
-  }
-  TaskId EnqueueOne() { return (*Enqueue({Task()}))->tasks.at(0).id; }
-
-  ExchangeRequest Asking(uint32_t want, int64_t wait_ms = 0) {
-    return {.holder = {"worker", 1},
-            .sequence = ++sequence_,
-            .queues = {"default"},
-            .types = {"hello"},
-            .want = want,
-            .wait_ms = wait_ms};
-  }
-  std::optional<Result<ExchangeReply>> Exchange(ExchangeRequest request) {
-    std::optional<Result<ExchangeReply>> answer;
-    server_.node()->Exchange(std::move(request),
-                             [&](Result<ExchangeReply> reply) { answer = std::move(reply); });
-    return Await(answer, 120'000);
-  }
-  ExchangeRequest Completing(const Token& token) {
-    ExchangeRequest request = Asking(0);
-    Report report{.token = token};
-    report.result = std::make_shared<TaskResult>();
-    request.reports = {report};
-    return request;
-  }
-
-  Result<TaskView> Get(TaskId id, int64_t wait_ms = 0) {
-    std::optional<Result<TaskView>> answer;
-    server_.node()->Get(id, wait_ms, [&](Result<TaskView> view) { answer = std::move(view); });
-    return *Await(answer, 120'000);
-  }
-
-  void Do(const TaskCommand& command) {
-    std::optional<Result<TaskStanding>> answer;
-    server_.node()->Do(command, [&](const Result<TaskStanding>& reply) { answer = reply; });
-    EXPECT_TRUE(Await(answer)->ok());
-  }
-
-  Result<ListReply> List() {
-    std::optional<Result<ListReply>> answer;
-    server_.node()->List({}, [&](Result<ListReply> reply) { answer = std::move(reply); });
-    return *Await(answer);
-  }
-
-  void Restart() {
-    server_.Crash();
-    ASSERT_TRUE(*server_.Start());
-  }
-
-  Scheduler scheduler_{7};
-  SimulatedServer server_;
-  uint32_t sequence_ = 0;
-};
 
 TEST_F(NodeTest, AnAnswerLeavesOnlyWhenItsFrameIsDurable) {
   server_.disk().CrashAt(1);  // the write of the frame

@@ -27,7 +27,7 @@ NodeOptions SmallNode() {
 }  // namespace
 
 SimulatedServer::SimulatedServer(Scheduler* scheduler, uint64_t seed)
-    : scheduler_(scheduler), random_(seed), disk_(random_.Next()) {}
+    : scheduler_(scheduler), random_(seed), options_(SmallNode()), disk_(random_.Next()) {}
 
 SimulatedServer::~SimulatedServer() { node_.reset(); }
 
@@ -69,7 +69,7 @@ Status SimulatedServer::Open() {
     if (!disk_.dead()) stopped_ = status.ToString();
   };
   environment.log = [this](const std::string& line) { scheduler_->Trace(line); };
-  TREADLE_ASSIGN_OR_RETURN(node_, Node::Open(SmallNode(), environment, std::move(storage)));
+  TREADLE_ASSIGN_OR_RETURN(node_, Node::Open(options_, environment, std::move(storage)));
   border_ = std::make_unique<Border>(node_.get());
   border_->Open();
   scheduler_->Trace("started", node_->term());

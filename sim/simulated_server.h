@@ -22,6 +22,8 @@ class SimulatedServer {
   SimulatedServer(Scheduler* scheduler, uint64_t seed);
   ~SimulatedServer();
 
+  /// From the next Start() on.
+  NodeOptions& options() { return options_; }
   /// Opens the data directory and serves. False if the disk died meanwhile: then Crash() follows.
   /// Any other refusal to open is an error.
   Result<bool> Start();
@@ -65,6 +67,7 @@ class SimulatedServer {
 
   Scheduler* scheduler_;
   SeededRandom random_;
+  NodeOptions options_;
   SimDisk disk_;
   std::unique_ptr<SimVfs> vfs_;
   std::unique_ptr<Node> node_;
