@@ -23,6 +23,13 @@ if(TREADLE_CANARIES)
   add_compile_definitions(TREADLE_CANARIES)
 endif()
 
+# Which lines run (./dev coverage). Counted in every room, as an inline function may be taken from any of them.
+option(TREADLE_COVERAGE "counts which lines run" OFF)
+if(TREADLE_COVERAGE)
+  add_compile_options(--coverage -fprofile-update=prefer-atomic)
+  add_link_options(--coverage)
+endif()
+
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
