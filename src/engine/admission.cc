@@ -153,7 +153,8 @@ Status Engine::CheckNames(const EnqueueCommand& command) const {
   if (!strict_queues && !may_be_many) return {};
   for (const NewTask& task : command.tasks) {
     const Queue* queue = state_.FindQueue(task.queue);
-    if (strict_queues) TREADLE_RETURN_IF_ERROR(CheckQueue(task.queue));
+    // One that drains still answers for the tasks that it has.
+    if (strict_queues && (queue == nullptr || queue->policy.deleted)) return CheckQueue(task.queue);
     if (may_be_many && (queue == nullptr || state_.FindType(task.type) == 0))
       return {Code::kResourceExhausted, "too many queues or task types: cannot add queue " +
                                             task.queue + " with type " + task.type};
