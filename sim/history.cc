@@ -51,9 +51,11 @@ void History::Accepted(const NewTask& task, const EnqueueReply::Task& answer, co
   const TaskId id = answer.id;
   const std::string& key = task.body->idempotency_key;
   const Moment now = Now();
+  bool is_first_of_key = true;
   if (task.unique == Unique::kNo && task.on_duplicate == OnDuplicate::kReturn) {
     const auto [it, is_first] = keys_.try_emplace(key, Key{id, asked, task.idempotency_window_ms});
     Key& before = it->second;
+    is_first_of_key = is_first;
     const bool is_within =
         before.window_ms == 0 ||
         now.ms + now.forward_ms < before.asked.ms + before.asked.forward_ms + before.window_ms;
@@ -66,7 +68,8 @@ void History::Accepted(const NewTask& task, const EnqueueReply::Task& answer, co
       Violation("keys " + key + " and " + owner->second + " were both answered with " +
                 id.ToString());
   }
-  types_.Accepted(task, id, Since(asked));
+  // Else it may come from an asking before this one, whose answer nobody has heard.
+  if (is_first_of_key || !answer.duplicate) types_.Accepted(task, id, Since(asked));
   Known& known = tasks_[id];
   if (known.accepted) return;
   known.accepted = true;
