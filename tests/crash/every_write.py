@@ -92,6 +92,7 @@ class Bench:
         server = self.set_up(scenario, settings)
         server.log_path = self.faults_log = self.data + ".faults.log"
         wrong, stopped = run_with_faults(server, scenario, self.books, "FAIL_EVERY" not in settings)
+        wrong += end_with_faults(server, self)
         operations = self.operations()
         if os.path.exists(os.path.join(self.undo, "log")):
             power_cut.cut(self.data, self.undo, seed, takes_all=seed % 3 == 0)
@@ -119,7 +120,7 @@ def set_policies(server):
 
 def run_with_faults(server, scenario, books, goes_well_again):
     """What was wrong, and the exit status if the server ended before it was asked to."""
-    wrong, ended = [], None
+    wrong = []
     server.start()
     try:
         server.wait_ready(ENDS_WITHIN_S)
@@ -132,15 +133,19 @@ def run_with_faults(server, scenario, books, goes_well_again):
             wrong.append(f"it was not ready in {ENDS_WITHIN_S} s, and did not end")
     except Stuck as stuck:
         wrong.append(str(stuck))
-    if server.has_ended():
-        ended = server.process.returncode
-    else:
-        try:
+    return wrong, server.process.returncode if server.has_ended() else None
+
+
+def end_with_faults(server, bench):
+    """An orderly stop, if it still runs. What was wrong."""
+    bench.operations_at_work = len(bench.operations())
+    try:
+        if not server.has_ended():
             server.stop(ENDS_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            wrong.append(f"it did not end in {ENDS_WITHIN_S} s when asked to")
-            server.kill()
-    return wrong, ended
+        return []
+    except subprocess.TimeoutExpired:
+        server.kill()
+        return [f"it did not end in {ENDS_WITHIN_S} s when asked to"]
 
 
 def run_in_peace(server, books):
@@ -159,7 +164,10 @@ def run_in_peace(server, books):
 
 
 def judge_end(case, last, operations, stopped):
-    """Of a run with a failure: how the server ended, if it ended by itself."""
+    """Of a run with a failure: how the server ended, if it ended by itself.
+
+    `operations`: those before it was asked to end. Then SQLite still tidies up its log; nothing that was acknowledged
+    rests on that, and the log stays if it fails."""
     if case.mode in DEATHS:
         return [] if stopped in (None, -9) else [f"it ended with {stopped}"]
     failed = operations[case.number - 1] if case.number <= len(operations) else None
@@ -229,7 +237,7 @@ class EveryWrite:
     def run_case(self, case):
         bench = self.bench()
         wrong, operations, stopped = bench.run(case.scenario, case.settings(), case.seed)
-        wrong += judge_end(case, bench.last_words(), operations, stopped)
+        wrong += judge_end(case, bench.last_words(), operations[:bench.operations_at_work], stopped)
         if wrong:
             kept = os.path.join(self.directory, f"failed-{len(self.failures)}")
             shutil.move(bench.directory, kept)
