@@ -44,6 +44,7 @@ constexpr Canary kCanaries[] = {
     {"one_attempt_too_many", "a failure never is the last one"},
     {"no_backoff", "a failed task is retried at once"},
     {"forget_renewal", "renewals do not extend leases"},
+    {"shorten_leases_that_are_out", "a queue's shorter lease holds for leases that are out, too"},
     {"half_a_lease", "leases last half as long as was said"},
     {"run_before_time", "tasks do not wait for their time"},
     {"forget_keys_early", "idempotency keys do not last for their window"},

@@ -65,6 +65,7 @@ void Tenant::Configure(bool paused, void (Tenant::*next)()) {
   QueuePolicy policy;
   policy.paused = paused;
   policy.cancel_grace_ms = 1'000;
+  policy.lease_ms = static_cast<int64_t>(1'000 << stage_.scheduler->random.Below(6));
   policy.retention.completed_tasks = 0;
   policy.retention.dead_ms = 1;
   Ask(

@@ -45,9 +45,9 @@ struct ServerOptions {
   uint64_t backlog_bytes_max = 512 << 20;
   uint64_t payload_memory_bytes = 32 << 20;
   bool strict_queues = false;
-  std::string backup_directory;  // empty: `backups` in the data directory
-  int64_t backup_every_ms = 0;   // 0: only when asked for
-  uint64_t backups_kept = 7;     // 0: all
+  std::string backup_directory;       // empty: `backups` in the data directory
+  int64_t backup_every_ms = 0;        // 0: only when asked for
+  uint64_t backups_kept = 7;          // 0: all
   uint64_t connections_max = 10'000;  // these five: see http::ServerOptions
   uint64_t bodies_bytes_max = 256 << 20;
   int64_t idle_timeout_ms = 75'000;

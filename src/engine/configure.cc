@@ -11,8 +11,22 @@ Result<QueueView> Engine::Configure(const std::string& name, const QueuePolicy& 
   TREADLE_RETURN_IF_ERROR(ValidateName("queue", name));
   TREADLE_RETURN_IF_ERROR(Validate(policy));
   TREADLE_ASSIGN_OR_RETURN(const Queue* const queue, QueueFor(name));
-  Emit(QueueIsNow{.id = queue->id, .name = name, .policy = policy});
+  QueuePolicy next = policy;
+  KeepLeasesThatAreOut(*queue, &next);
+  Emit(QueueIsNow{.id = queue->id, .name = name, .policy = next});
   return GetQueue(name);
+}
+
+// A lease lasts as long as its worker was told, over renewals and restarts.
+void Engine::KeepLeasesThatAreOut(const Queue& queue, QueuePolicy* next) const {
+  next->lease_before_ms = 0;
+  next->lease_before_until = {};
+  const int64_t before_ms = queue.policy.LeaseMsAt(state_.now());
+  if (next->lease_ms >= before_ms || CanaryIs("shorten_leases_that_are_out")) return;
+  const ShardTime until = state_.LastRevocation(queue.id);
+  if (until <= state_.now()) return;
+  next->lease_before_ms = before_ms;
+  next->lease_before_until = until;
 }
 
 Result<QueueView> Engine::DeleteQueue(const std::string& name) {

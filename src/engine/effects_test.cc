@@ -170,6 +170,8 @@ TEST(Effects, QueuesKeysAndCountersComeBackWhole) {
   queue.policy.cancel_grace_ms = 4;
   queue.policy.paused = true;
   queue.policy.search_payloads = true;
+  queue.policy.lease_before_ms = 30'000;
+  queue.policy.lease_before_until = {77};
   const QueueIsNow queue_again = RoundTrip(queue);
   EXPECT_EQ(queue_again.name, "billing");
   EXPECT_EQ(queue_again.policy, queue.policy);

@@ -127,6 +127,7 @@ class Engine {
 
   Result<const Queue*> QueueFor(const std::string& name);
   Result<TypeId> TypeFor(const std::string& name);
+  void KeepLeasesThatAreOut(const Queue& queue, QueuePolicy* next) const;
   Status CheckContracts(const std::string& type, size_t contracts) const;
 
   /// How a batch is taken in.

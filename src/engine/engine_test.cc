@@ -203,6 +203,43 @@ TEST_F(EngineTest, ARenewedLeaseLastsFromTheRenewal) {
   EXPECT_THAT(engine_.TakeLostLeases(), SizeIs(1));
 }
 
+TEST_F(EngineTest, AShorterLeaseLeavesThoseThatAreOutAsLongAsTheirWorkersWereTold) {
+  Enqueue();
+  LeaseOne();
+  QueuePolicy policy;
+  policy.lease_ms = 2'000;
+  now_ms_ = 1'000;
+  for (int i = 0; i < 2; ++i)  // a second change does not forget the first
+    EXPECT_TRUE(InBatch([&] { return engine_.Configure("default", policy); }).ok());
+  now_ms_ = 20'000;
+  engine_.mutable_state()->BeginFrame(frame_, {now_ms_});
+  engine_.mutable_state()->RenewAllLeases();  // as a restart does
+  now_ms_ = 49'999;
+  InBatch([&] { return engine_.Tick(10); });
+  EXPECT_THAT(engine_.TakeLostLeases(), IsEmpty());
+  now_ms_ = 50'000;
+  InBatch([&] { return engine_.Tick(10); });
+  EXPECT_THAT(engine_.TakeLostLeases(), SizeIs(1));
+}
+
+TEST_F(EngineTest, AShorterLeaseHoldsOnceNoneOfBeforeCanBeOut) {
+  Enqueue();
+  LeaseOne();
+  QueuePolicy policy;
+  policy.lease_ms = 2'000;
+  policy.attempt_timeout_ms = 60'000;
+  EXPECT_TRUE(InBatch([&] { return engine_.Configure("default", policy); }).ok());
+  now_ms_ = 30 * 60'000;  // the attempt that ran then is revoked by now
+  InBatch([&] { return engine_.Tick(10); });
+  engine_.TakeLostLeases();
+  now_ms_ += 60'000;  // its backoff
+  InBatch([&] { return engine_.Tick(10); });
+  EXPECT_EQ(Lease(Wanting(1)).reply->leases.at(0).lease_ms, 2'000);
+  now_ms_ += 2'000;
+  InBatch([&] { return engine_.Tick(10); });
+  EXPECT_THAT(engine_.TakeLostLeases(), SizeIs(1));
+}
+
 TEST_F(EngineTest, TickDoesABoundedAmountAndSaysThatThereIsMore) {
   for (int i = 0; i < 5; ++i) Enqueue();
   Lease(Wanting(5));

@@ -7,7 +7,8 @@ namespace treadle {
 namespace {
 
 // On disk: a list that changes gets another number.
-constexpr uint8_t kPolicyVersion = 2;
+constexpr uint8_t kPolicyVersion = 3;
+constexpr uint8_t kPolicyVersionOldest = 2;  // without kHasLeaseBefore
 constexpr uint8_t kTypePolicyVersion = 1;
 constexpr uint8_t kTermsVersion = 1;
 
@@ -17,6 +18,7 @@ enum PolicyFlag : uint8_t {
   kSheds = 4,
   kDeleted = 8,
   kSearchesPayloads = 16,
+  kHasLeaseBefore = 32,
 };
 enum TermsFlag : uint8_t { kSensitive = 1, kHasSaved = 2 };
 
@@ -111,13 +113,18 @@ void EncodePolicy(const QueuePolicy& policy, ByteWriter* out) {
   out->U8(static_cast<uint8_t>((policy.paused ? kPaused : 0) | (policy.draining ? kDraining : 0) |
                                (policy.capacity.shed ? kSheds : 0) |
                                (policy.deleted ? kDeleted : 0) |
-                               (policy.search_payloads ? kSearchesPayloads : 0)));
+                               (policy.search_payloads ? kSearchesPayloads : 0) |
+                               (policy.lease_before_ms != 0 ? kHasLeaseBefore : 0)));
   out->Signed(policy.capacity.tasks);
   out->Signed(policy.capacity.bytes);
+  if (policy.lease_before_ms == 0) return;
+  out->Signed(policy.lease_before_ms);
+  out->Signed(policy.lease_before_until.ms);
 }
 
 QueuePolicy DecodePolicy(ByteReader* in) {
-  CheckVersion(kPolicyVersion, in);
+  if (const uint8_t version = in->U8(); version < kPolicyVersionOldest || version > kPolicyVersion)
+    in->Raw(SIZE_MAX);  // fails the reader
   QueuePolicy policy;
   policy.retry = DecodeRetry(in);
   policy.retention.completed_tasks = in->Signed();
@@ -137,6 +144,9 @@ QueuePolicy DecodePolicy(ByteReader* in) {
   policy.search_payloads = (flags & kSearchesPayloads) != 0;
   policy.capacity.tasks = in->Signed();
   policy.capacity.bytes = in->Signed();
+  if ((flags & kHasLeaseBefore) == 0) return policy;
+  policy.lease_before_ms = in->Signed();
+  policy.lease_before_until.ms = in->Signed();
   return policy;
 }
 

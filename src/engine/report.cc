@@ -147,7 +147,7 @@ void Engine::LoseLease(const TaskSlot& task) {
   const QueuePolicy& policy = state_.queue(image.queue).policy;
   if (image.worker_losses < UINT16_MAX) image.worker_losses += 1;
   const std::string said = "the worker " + holder.worker + " did not renew its lease within " +
-                           std::to_string(policy.lease_ms) + " ms";
+                           std::to_string(policy.LeaseMsAt(state_.now())) + " ms";
   if (image.worker_losses < policy.max_worker_losses)
     return Fail(image, AttemptOutcome::kLost,
                 std::make_shared<TaskError>(TaskError{"lease_expired", said}), true, std::nullopt);

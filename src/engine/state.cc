@@ -122,9 +122,18 @@ const TaskSlot* State::EarliestByWallTime() const {
 }
 
 int64_t State::LeaseEndMs(const TaskImage& image) const {
-  const int64_t lease_ms = queue(image.queue).policy.lease_ms;
+  const int64_t lease_ms = queue(image.queue).policy.LeaseMsAt(now_);
   const int64_t end = (now_ + lease_ms / (CanaryIs("half_a_lease") ? 2 : 1)).ms;
   return image.when_ms == 0 ? end : std::min(end, image.when_ms);
+}
+
+ShardTime State::LastRevocation(QueueId queue) const {
+  ShardTime last;
+  workers_.ForEachLease(tasks_, [&](const TaskSlot& task) {
+    const int64_t when_ms = task.image.when_ms == 0 ? INT64_MAX : task.image.when_ms;
+    if (task.image.queue == queue) last.ms = std::max(last.ms, when_ms);
+  });
+  return last;
 }
 
 void State::RenewLease(TaskId id) {

@@ -68,6 +68,9 @@ class State {
   std::shared_ptr<const TaskTerms> SharedTermsOf(TaskId id) const;
   const LeaseHolder& HolderOf(const TaskSlot& task) const { return workers_.HolderOf(task); }
   uint32_t LeasesOf(const LeaseHolder& holder) const { return workers_.LeasesOf(holder); }
+  /// When the last of the queue's running tasks is revoked, if it has not ended by then; 0: none
+  /// runs. Looks at every running task.
+  ShardTime LastRevocation(QueueId queue) const;
   /// Running tasks that are to be cancelled.
   size_t cancel_requests() const { return cancel_requests_; }
   /// The task whose lease or backoff ends first, or null; and that which becomes due first by the

@@ -19,6 +19,14 @@ class WorkerTable {
 
   const LeaseHolder& HolderOf(const TaskSlot& task) const { return holders_[task.worker].who; }
 
+  /// `visit` is given the slot of every running task.
+  template <class Visit>
+  void ForEachLease(const SlabTable<TaskSlot>& tasks, Visit visit) const {
+    for (const Holder& holder : holders_)
+      for (uint32_t slot = holder.head; slot != kNoSlot; slot = tasks[slot].next)
+        visit(tasks[slot]);
+  }
+
   /// The first of the holder's leases (follow TaskSlot::next), or kNoSlot.
   uint32_t LeasesOf(const LeaseHolder& holder) const;
 

@@ -2,10 +2,12 @@
 // defaults are those of docs/architecture.md.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
 #include "base/status.h"
+#include "base/time.h"
 #include "model/retry_policy.h"
 #include "model/type_contract.h"
 
@@ -56,7 +58,15 @@ struct QueuePolicy {
   bool search_payloads = false;
   /// The queue was deleted when it was empty. It is back with its next task, or its next policy.
   bool deleted = false;
+  /// The engine's own: `lease_ms` became shorter while tasks ran whose workers were told of this
+  /// much. Until they have all ended, or are revoked, leases of the queue last so long.
+  int64_t lease_before_ms = 0;
+  ShardTime lease_before_until;
 
+  /// How long a lease lasts that begins, or is renewed, at `now`.
+  int64_t LeaseMsAt(ShardTime now) const {
+    return now < lease_before_until ? std::max(lease_ms, lease_before_ms) : lease_ms;
+  }
   bool operator==(const QueuePolicy&) const = default;
 };
 
