@@ -131,6 +131,9 @@ TEST_F(ConfigurationTest, AWrongValueIsRefusedWithItsPlaceAndItsRange) {
               EndsWith("a text is not true or false"));
   EXPECT_THAT(WrongFile("[security]\nallowed_hosts = [1]\n"), EndsWith("is not a list of names"));
   EXPECT_THAT(WrongFile("[server\n"), HasSubstr("treadle.toml:1:"));
+  for (const std::string header : {"[.server]", "[server.]", "[server..a]", "[[]]", "[", "[["})
+    EXPECT_THAT(WrongFile("# one\n" + header + "\nx = 1\n"), HasSubstr("treadle.toml:2:"))
+        << header;
   EXPECT_THAT(WrongFile("[storage]\nbacklog_max = \"64MiB\"\ncheckpoint_after = \"64MiB\"\n"),
               HasSubstr("storage.backlog_max must be larger"));
   sources_.file = directory_ + "/none.toml";

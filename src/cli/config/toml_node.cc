@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "cli/config/toml_assertion.h"
+// Behind it.
 #include <toml++/toml.h>
 #include <algorithm>
 #include <cerrno>
@@ -10,6 +12,9 @@
 #include <sstream>
 
 namespace treadle::cli {
+
+void ThrowTomlAssertion() { throw TomlAssertion(); }
+
 namespace {
 
 TomlNode Convert(const toml::node& node);
@@ -51,6 +56,23 @@ TomlNode Convert(const toml::node& node) {
   return result;
 }
 
+// The line on which an assertion of the parser does not hold: that with which the text before it no
+// longer ends well.
+size_t LineOfAssertion(std::string_view text) {
+  size_t line = 1;
+  for (size_t end = text.find('\n'); end != std::string_view::npos;
+       end = text.find('\n', end + 1)) {
+    try {
+      (void)toml::parse(text.substr(0, end + 1));
+    } catch (const toml::parse_error&) {  // it is cut short
+    } catch (const TomlAssertion&) {
+      return line;
+    }
+    ++line;
+  }
+  return line;
+}
+
 }  // namespace
 
 const TomlNode* TomlNode::Find(std::string_view name) const {
@@ -83,6 +105,10 @@ std::string_view TomlNode::KindInWords() const {
 Result<TomlNode> ReadToml(std::string_view text, std::string_view name) {
   try {
     return Convert(toml::parse(text));
+  } catch (const TomlAssertion&) {
+    return Status(Code::kInvalidArgument, fmt::format("{}:{}: this is not TOML: a key is missing, "
+                                                      "or begins with a sign that no key has",
+                                                      name, LineOfAssertion(text)));
   } catch (const toml::parse_error& error) {
     const toml::source_position at = error.source().begin;
     return Status(Code::kInvalidArgument,
