@@ -22,7 +22,7 @@ struct JsonValue {
 
   Kind kind = Kind::kNull;
   std::string_view raw;             // as written; borrows from the text that was parsed
-  std::string text;                 // kString: decoded
+  std::string text;                 // kString: decoded; half a surrogate pair is U+FFFD
   std::vector<JsonValue> items;     // kArray
   std::vector<JsonMember> members;  // kObject, in order
 

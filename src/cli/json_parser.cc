@@ -167,19 +167,23 @@ class Parser {
     return true;
   }
 
+  // Half of a surrogate pair is no character, and yet JSON: the server keeps it, so it must be
+  // shown.
   bool UnicodeEscape(std::string* out) {
     uint32_t unit = 0;
     if (!FourHex(&unit)) return false;
     if (unit >= 0xD800 && unit <= 0xDBFF) {
+      const size_t behind = at_;
       uint32_t low = 0;
-      if (!Take('\\') || !Take('u')) return Fail("half of a surrogate pair");
-      if (!FourHex(&low)) return false;
-      if (low < 0xDC00 || low > 0xDFFF) return Fail("half of a surrogate pair");
-      unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
-    } else if (unit >= 0xDC00 && unit <= 0xDFFF) {
-      return Fail("half of a surrogate pair");
+      if (Take('\\') && Take('u') && !FourHex(&low)) return false;
+      if (low >= 0xDC00 && low <= 0xDFFF) {
+        unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
+      } else {
+        at_ = behind;
+      }
     }
-    AppendUtf8(unit, out);
+    const bool is_half = unit >= 0xD800 && unit <= 0xDFFF;
+    AppendUtf8(is_half ? 0xFFFD : unit, out);
     return true;
   }
 

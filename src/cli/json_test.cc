@@ -40,7 +40,7 @@ TEST(JsonTest, EveryKindOfMistakeIsNamed) {
   EXPECT_THAT(ErrorOf("\"\x01\""), HasSubstr("control character"));
   EXPECT_THAT(ErrorOf("\"\xff\""), HasSubstr("not UTF-8"));
   EXPECT_THAT(ErrorOf(R"("\q")"), HasSubstr("unknown escape"));
-  EXPECT_THAT(ErrorOf(R"("\ud800")"), HasSubstr("surrogate"));
+  EXPECT_THAT(ErrorOf(R"("\ud800\u12x4")"), HasSubstr("hexadecimal"));
   EXPECT_THAT(ErrorOf(R"("\u12x4")"), HasSubstr("hexadecimal"));
   EXPECT_THAT(ErrorOf(std::string(100'000, '[')), HasSubstr("nested too deeply"));
 }
@@ -55,6 +55,17 @@ TEST(JsonTest, ReadsMembersAndKeepsTheTextOfEveryValue) {
   EXPECT_EQ(document->root.Integer("i"), -7);
   EXPECT_EQ(document->root.Integer("none", 5), 5);
   EXPECT_EQ(document->root.Find("none"), nullptr);
+}
+
+TEST(JsonTest, HalfASurrogatePairIsReadAsTheServerKeepsIt) {
+  const auto document = ReadJson(R"(["\ud83d", "\ude00x", "\ud83d\u0041", "\ud83d\n"])");
+  ASSERT_TRUE(document.ok()) << document.status().ToString();
+  const auto& items = document->root.items;
+  EXPECT_EQ(items[0].text, "\ufffd");
+  EXPECT_EQ(items[0].raw, R"("\ud83d")");
+  EXPECT_EQ(items[1].text, "\ufffdx");
+  EXPECT_EQ(items[2].text, "\ufffdA");
+  EXPECT_EQ(items[3].text, "\ufffd\n");
 }
 
 TEST(JsonTest, PrettyKeepsNumbersAndOrder) {
