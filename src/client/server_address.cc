@@ -46,9 +46,12 @@ Result<ServerAddress> ServerAddress::Parse(std::string_view text) {
   if (bracketed && end == rest.npos) return Unreadable(text, "its '[' is not closed");
   if (!All(address.host, bracketed ? IsAddressCharacter : IsHostCharacter))
     return Unreadable(text, "it names no host");
+  if (bracketed && address.host.substr(0, address.host.find('%')).find(':') == std::string::npos)
+    return Unreadable(text, "what is in brackets is no IPv6 address");
 
   rest = end == rest.npos ? "" : rest.substr(bracketed ? end + 1 : end);
   if (rest.empty()) return address;
+  if (!rest.starts_with(':')) return Unreadable(text, "behind its ']' there is no port");
   rest.remove_prefix(1);
   const auto [stop, error] = std::from_chars(rest.data(), rest.data() + rest.size(), address.port);
   if (error != std::errc() || stop != rest.data() + rest.size() || address.port == 0)
