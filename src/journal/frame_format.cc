@@ -14,6 +14,17 @@ constexpr uint32_t kFrameMagic = 0x4d524654;                   // "TFRM"
 constexpr size_t kHeaderChecksumAt = kSegmentHeaderBytes - 8;  // the same in every version
 constexpr size_t kChecksumEnd = 16;  // of the frame header: magic, length, checksum
 
+// What is counted from 1, and would take centuries to come near this.
+bool IsCounted(uint64_t number) { return number > 0 && number < uint64_t{1} << 62; }
+
+// A checksum that holds says nothing of who wrote the header: whoever reads a segment relies on
+// these.
+bool MakesSense(const SegmentHeader& header) {
+  return IsCounted(header.number) && IsCounted(header.first_sequence) && header.term > 0 &&
+         header.term < kTermMax && header.segment_bytes >= 2 * kSegmentHeaderBytes &&
+         header.segment_bytes <= uint64_t{1} << 30;
+}
+
 }  // namespace
 
 std::string EncodeSegmentHeader(const SegmentHeader& header) {
@@ -58,6 +69,8 @@ Result<SegmentHeader> DecodeSegmentHeader(std::string_view bytes) {
   header.first_sequence = in.U64();
   header.synced_through = in.U64();
   header.segment_bytes = in.U64();
+  if (!MakesSense(header))
+    return Status(Code::kDataLoss, "has a header whose numbers make no sense");
   return header;
 }
 

@@ -63,6 +63,23 @@ TEST(SegmentHeader, WithAnyBitFlippedOrCutShortIsDamaged) {
     EXPECT_EQ(DecodeSegmentHeader(page.substr(0, size)).status().code(), Code::kDataLoss);
 }
 
+TEST(SegmentHeader, WhoseNumbersMakeNoSenseIsDamagedAlthoughItsChecksumHolds) {
+  const auto code_with = [](auto change) {
+    SegmentHeader header = SomeHeader();
+    change(&header);
+    return DecodeSegmentHeader(EncodeSegmentHeader(header)).status().code();
+  };
+  EXPECT_EQ(code_with([](SegmentHeader*) {}), Code::kOk);
+  EXPECT_EQ(code_with([](SegmentHeader* h) { h->number = 0; }), Code::kDataLoss);
+  EXPECT_EQ(code_with([](SegmentHeader* h) { h->number = UINT64_MAX; }), Code::kDataLoss);
+  EXPECT_EQ(code_with([](SegmentHeader* h) { h->term = 0; }), Code::kDataLoss);
+  EXPECT_EQ(code_with([](SegmentHeader* h) { h->term = UINT32_MAX; }), Code::kDataLoss);
+  EXPECT_EQ(code_with([](SegmentHeader* h) { h->first_sequence = 0; }), Code::kDataLoss);
+  EXPECT_EQ(code_with([](SegmentHeader* h) { h->first_sequence = UINT64_MAX; }), Code::kDataLoss);
+  EXPECT_EQ(code_with([](SegmentHeader* h) { h->segment_bytes = 0; }), Code::kDataLoss);
+  EXPECT_EQ(code_with([](SegmentHeader* h) { h->segment_bytes = UINT64_MAX; }), Code::kDataLoss);
+}
+
 TEST(SegmentHeader, OfANewerVersionIsRefusedAsSuch) {
   std::string page = EncodeSegmentHeader(SomeHeader());
   page[8] = static_cast<char>(kJournalFormat + 1);
