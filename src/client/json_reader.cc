@@ -1,5 +1,6 @@
 #include "client/json_reader.h"
 
+#include "client/json_grammar.h"
 #include "client/wire.h"
 
 namespace treadle::wire {
@@ -21,7 +22,8 @@ std::string ReadString(simdjson::ondemand::value value) {
 
 bool IsJson(std::string_view text) {
   thread_local simdjson::dom::parser parser;
-  return parser.parse(text.data(), text.size()).error() == simdjson::SUCCESS;
+  if (parser.parse(text.data(), text.size()).error() == simdjson::SUCCESS) return true;
+  return FollowsJsonGrammar(text);
 }
 
 std::string_view TrimJson(std::string_view text) {

@@ -1,0 +1,114 @@
+#include "client/json_grammar.h"
+
+#include <algorithm>
+
+#include "base/utf8.h"
+
+namespace treadle::wire {
+namespace {
+
+constexpr int kDepthMax = 64;  // the server's
+
+class Grammar {
+ public:
+  explicit Grammar(std::string_view text) : rest_(text) {}
+
+  bool IsText() {
+    SkipSpace();
+    if (!Value(1)) return false;
+    SkipSpace();
+    return rest_.empty();
+  }
+
+ private:
+  bool Take(std::string_view token) {
+    if (!rest_.starts_with(token)) return false;
+    rest_.remove_prefix(token.size());
+    return true;
+  }
+  void SkipSpace() {
+    rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t\r\n"), rest_.size()));
+  }
+  bool Digits() {
+    const size_t size = std::min(rest_.find_first_not_of("0123456789"), rest_.size());
+    rest_.remove_prefix(size);
+    return size > 0;
+  }
+
+  bool Value(int depth) {
+    if (Take("{")) return depth <= kDepthMax && Members(depth);
+    if (Take("[")) return depth <= kDepthMax && Items(depth);
+    if (Take("\"")) return String();
+    return Take("null") || Take("true") || Take("false") || Number();
+  }
+
+  // Behind the bracket.
+  bool Items(int depth) {
+    SkipSpace();
+    if (Take("]")) return true;
+    while (true) {
+      SkipSpace();
+      if (!Value(depth + 1)) return false;
+      SkipSpace();
+      if (Take("]")) return true;
+      if (!Take(",")) return false;
+    }
+  }
+  bool Members(int depth) {
+    SkipSpace();
+    if (Take("}")) return true;
+    while (true) {
+      SkipSpace();
+      if (!Take("\"") || !String()) return false;
+      SkipSpace();
+      if (!Take(":")) return false;
+      SkipSpace();
+      if (!Value(depth + 1)) return false;
+      SkipSpace();
+      if (Take("}")) return true;
+      if (!Take(",")) return false;
+    }
+  }
+
+  bool Number() {
+    (void)Take("-");
+    if (!Take("0") && !Digits()) return false;
+    if (Take(".") && !Digits()) return false;
+    if (!Take("e") && !Take("E")) return true;
+    if (!Take("+")) (void)Take("-");
+    return Digits();
+  }
+
+  // Behind the quote.
+  bool String() {
+    while (!rest_.empty()) {
+      if (Take("\"")) return true;
+      if (Take("\\")) {
+        if (!Escape()) return false;
+        continue;
+      }
+      if (static_cast<unsigned char>(rest_[0]) < 0x20) return false;
+      rest_.remove_prefix(1);
+    }
+    return false;
+  }
+  bool Escape() {
+    const char kind = rest_.empty() ? '\0' : rest_[0];
+    if (kind == '\0' || std::string_view(R"("\/bfnrtu)").find(kind) == std::string_view::npos)
+      return false;
+    rest_.remove_prefix(1);
+    if (kind != 'u') return true;
+    const std::string_view digits = rest_.substr(0, 4);
+    rest_.remove_prefix(digits.size());
+    return digits.size() == 4 &&
+           digits.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
+  }
+
+  std::string_view rest_;
+};
+
+}  // namespace
+
+bool FollowsJsonGrammar(std::string_view text) { return IsUtf8(text) && Grammar(text).IsText(); }
+
+}  // namespace treadle::wire
