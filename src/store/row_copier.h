@@ -47,8 +47,10 @@ class RowCopier {
   };
   using Prepared = std::unique_ptr<sqlite3_stmt, Finalize>;
 
-  /// Copies the rows of `sql`, whose last column is the key. `low` and `high` are ?1 and ?2.
-  Result<Walk> CopyRows(const std::string& sql, int64_t low, int64_t high);
+  /// Null: what would have to be known of the table cannot be read.
+  Prepared Prepare(const std::string& sql);
+  /// Copies `rows`, whose last column is the key. `low` and `high` are ?1 and ?2. May be null.
+  Result<Walk> CopyRows(sqlite3_stmt* rows, int64_t low, int64_t high);
   Status InsertRow(sqlite3_stmt* row, int columns);
   Status CopyWithoutPayload(const std::string& where, const std::string& key, int64_t value);
 
