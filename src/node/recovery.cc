@@ -29,6 +29,17 @@ Status CheckFit(const StoreMeta& meta, const Journal& journal) {
   return {};
 }
 
+// The engine has an entry for each ordinal between the two: more than this no memory holds.
+constexpr uint64_t kEndedMax = uint64_t{1} << 30;
+
+bool MakesSense(const EndedRange& range) {
+  return range.from > 0 && range.from <= range.next && range.next - range.from <= kEndedMax;
+}
+
+bool IsOf(const State& state, TaskId id) {
+  return id.shard() == state.shard() && id.sequence() > 0;
+}
+
 Status LoadStore(Store* store, State* state) {
   Store::Visitor visit;
   const Status gap(Code::kDataLoss,
@@ -43,11 +54,16 @@ Status LoadStore(Store* store, State* state) {
   };
   visit.counters = [=](const CountersAreNow& counters) {
     if (counters.queue == 0 || counters.queue > state->queues()) return gap;
+    if (!std::ranges::all_of(counters.ended, MakesSense))
+      return Status(Code::kDataLoss, "the store's counters of queue " +
+                                         state->queue(counters.queue).name +
+                                         " make no sense; run treadle data check");
     return state->Apply(counters), Status();
   };
   visit.key = [=](const KeyIsNow& key) { return state->Apply(key), Status(); };
   visit.task = [=](const TaskRecord& task, uint32_t payload_bytes) -> Status {
-    if (task.image.queue == 0 || task.image.queue > state->queues() || task.image.type == 0 ||
+    if (!IsOf(*state, task.image.id) || task.image.queue == 0 ||
+        task.image.queue > state->queues() || task.image.type == 0 ||
         task.image.type > state->types() || IsTerminal(task.image.state) ||
         (task.image.state == TaskState::kRunning && !task.holder))
       return {Code::kDataLoss, "the store's row of task " + task.image.id.ToString() +
@@ -55,7 +71,8 @@ Status LoadStore(Store* store, State* state) {
     return state->LoadTask(task, payload_bytes), Status();
   };
   visit.ended = [=](const TaskImage& image, uint32_t bytes) -> Status {
-    if (image.queue == 0 || image.queue > state->queues() || !IsTerminal(image.state))
+    if (!IsOf(*state, image.id) || image.queue == 0 || image.queue > state->queues() ||
+        image.type == 0 || image.type > state->types() || !IsTerminal(image.state))
       return {Code::kDataLoss, "the store's row of ended task " + image.id.ToString() +
                                    " makes no sense; run treadle data check"};
     return state->LoadEnded(image, bytes), Status();

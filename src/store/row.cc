@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/effects.h"
+#include "model/limits.h"
 
 namespace treadle {
 namespace {
@@ -129,7 +130,8 @@ Status ReadImage(const Rows& row, TaskImage* image) {
   image->id = {row.As<uint64_t>(kId)};
   image->queue = row.As<QueueId>(kQueue);
   image->type = row.As<TypeId>(kType);
-  image->priority = RankOf(row.As<uint8_t>(kRank));
+  const int64_t rank = row.Int(kRank);
+  image->priority = RankOf(static_cast<uint8_t>(rank));
   image->state = row.As<TaskState>(kState);
   const auto flags = row.As<uint8_t>(kFlags);
   image->reported = (flags & kRowReported) != 0;
@@ -147,8 +149,11 @@ Status ReadImage(const Rows& row, TaskImage* image) {
   image->has_trail = (flags & kRowHasTrail) != 0;
   image->ordinal = row.As<uint64_t>(kOrdinal);
   image->finished_at = {row.Int(kFinishedAt)};
-  if (TaskStateName(image->state)) return {};
-  return {Code::kDataLoss, "the store holds task " + image->id.ToString() + " in no known state"};
+  if (!TaskStateName(image->state))
+    return {Code::kDataLoss, "the store holds task " + image->id.ToString() + " in no known state"};
+  if (rank < 0 || rank > limits::kPriorityMax || image->unspent > image->attempt)
+    return {Code::kDataLoss, "the store's row of task " + image->id.ToString() + " makes no sense"};
+  return {};
 }
 
 std::optional<LeaseHolder> ReadHolder(const Rows& row) {

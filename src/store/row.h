@@ -23,7 +23,7 @@ std::string DoneColumns(Parts parts);
 /// How many columns those are, for what a query selects after them.
 int ColumnCount(Parts parts);
 
-/// The image of the current row. DATA_LOSS: its state is none.
+/// The image of the current row. DATA_LOSS: its values are none of a task.
 Status ReadImage(const Rows& row, TaskImage* image);
 /// Who holds it, if anyone.
 std::optional<LeaseHolder> ReadHolder(const Rows& row);

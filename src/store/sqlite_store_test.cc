@@ -313,6 +313,23 @@ TEST_F(SqliteStoreTest, ARowThatMakesNoSenseIsDataLoss) {
   EXPECT_EQ(loaded.status().code(), Code::kDataLoss);
 }
 
+TEST_F(SqliteStoreTest, ARankThatNoPriorityHasIsDataLossInAScan) {
+  {
+    auto store = Open();
+    StoreChanges changes = Names();
+    changes.tasks.push_back(NewTask(1, TaskState::kReady));
+    ASSERT_TRUE((*store)->Write(changes).ok());
+  }
+  const auto ok = [](const auto&...) { return Status(); };
+  for (const char* const damage :
+       {"rank = 10", "rank = 200", "rank = -1", "rank = 4, unspent = 1"}) {
+    Edit(std::string("UPDATE live SET ") + damage);
+    auto store = Open();
+    const Status read = (*store)->ReadAll({ok, ok, ok, ok, ok, ok});
+    EXPECT_EQ(read.code(), Code::kDataLoss) << damage;
+  }
+}
+
 TEST_F(SqliteStoreTest, ADamagedPageIsDataLoss) {
   {
     auto store = Open();

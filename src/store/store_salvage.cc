@@ -201,8 +201,10 @@ class Mending {
   Result<std::vector<std::string>> Run() {
     TREADLE_RETURN_IF_ERROR(FillIn("queue", salvage_.has_all_queues, salvage_.queue_names));
     TREADLE_RETURN_IF_ERROR(FillIn("type", salvage_.has_all_types, salvage_.type_names));
-    TREADLE_RETURN_IF_ERROR(MendPolicies());
+    TREADLE_RETURN_IF_ERROR(MendPolicies("queue"));
+    TREADLE_RETURN_IF_ERROR(MendPolicies("type"));
     TREADLE_RETURN_IF_ERROR(store_->Write(changes_));
+    for (const char* const table : {"live", "done"}) TREADLE_RETURN_IF_ERROR(MendTerms(table));
     TREADLE_RETURN_IF_ERROR(DropSenseless());
     TREADLE_RETURN_IF_ERROR(MendCounters());
     TREADLE_RETURN_IF_ERROR(CountMissing());
@@ -241,19 +243,44 @@ class Mending {
     } else {
       if (name.starts_with("lost-type-"))
         told_.push_back("the name of task type " + std::to_string(id) + " is lost; it is " + name);
+      else
+        told_.push_back("the policy of task type " + name + " is lost; it has none of its own");
       changes_.types.push_back({.id = id, .name = std::move(name)});
     }
   }
 
-  Status MendPolicies() {
-    Statement statement(db_, "SELECT id, name, policy FROM queue");
+  Status MendPolicies(const std::string& table) {
+    Statement statement(db_, "SELECT id, name, policy FROM " + table);
     Rows rows = statement.Query();
     while (rows.Next()) {
       ByteReader policy(rows.Bytes(2));
-      (void)DecodePolicy(&policy);
-      if (policy.failed()) AddPlaceholder("queue", rows.As<uint32_t>(0), rows.String(1));
+      table == "queue" ? (void)DecodePolicy(&policy) : (void)DecodeTypePolicy(&policy);
+      if (policy.failed()) AddPlaceholder(table, rows.As<uint32_t>(0), rows.String(1));
     }
     return rows.status();
+  }
+
+  // A task whose terms are lost goes on without; if it has none, it does not say that it had.
+  Status MendTerms(const std::string& table) {
+    std::string damaged;
+    size_t count = 0;
+    {
+      Statement statement(db_, "SELECT id, terms FROM " + table + " WHERE flags & 4 <> 0");
+      Rows rows = statement.Query();
+      while (rows.Next()) {
+        ByteReader terms(rows.Bytes(1));
+        (void)DecodeTerms(&terms);
+        if (!terms.failed()) continue;
+        damaged += (damaged.empty() ? "" : ", ") + std::to_string(rows.Int(0));
+        ++count;
+      }
+      TREADLE_RETURN_IF_ERROR(rows.status());
+    }
+    if (count == 0) return {};
+    told_.push_back("the terms of " + std::to_string(count) +
+                    " tasks are lost (their deadlines, times to live, retry policies)");
+    return db_->Execute("UPDATE " + table + " SET terms = NULL, flags = flags & ~4 WHERE id IN (" +
+                        damaged + ")");
   }
 
   Status Drop(const std::string& table, const std::string& where, const std::string& what) {
@@ -268,11 +295,17 @@ class Mending {
     const std::string place =
         "queue NOT IN (SELECT id FROM queue) OR type NOT IN (SELECT id FROM type)"
         " OR rank NOT BETWEEN 0 AND 9 OR id < (1 << 48) OR id >= (2 << 48)"
-        " OR max_attempts NOT BETWEEN 1 AND 65535 OR unspent NOT BETWEEN 0 AND 4294967295"
+        " OR max_attempts NOT BETWEEN 1 AND 65535 OR unspent NOT BETWEEN 0 AND attempt"
         " OR attempt NOT BETWEEN 0 AND 4294967295 OR length(payload_sha256) <> 32";
     const std::string senseless = " make no sense and are dropped";
-    TREADLE_RETURN_IF_ERROR(
-        Drop("counters", "queue NOT IN (SELECT id FROM queue)", "counters of queues" + senseless));
+    std::string counters = "queue NOT IN (SELECT id FROM queue)";
+    for (const TaskState state : kTaskStates) {
+      if (!IsTerminal(state)) continue;
+      const std::string name(*TaskStateName(state));
+      counters += " OR NOT (" + name + "_from > 0 AND " + name + "_next - " + name +
+                  "_from BETWEEN 0 AND 1 << 30)";
+    }
+    TREADLE_RETURN_IF_ERROR(Drop("counters", counters, "counters of queues" + senseless));
     TREADLE_RETURN_IF_ERROR(Drop(
         "live", place + " OR state NOT IN " + States(false) + " OR (state = 3 AND worker IS NULL)",
         "waiting tasks" + senseless));

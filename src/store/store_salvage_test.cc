@@ -236,6 +236,37 @@ TEST_F(StoreSalvageTest, RowsThatMakeNoSenseAreDropped) {
   EXPECT_EQ(seen.ended, kEnded - 3);
 }
 
+TEST_F(StoreSalvageTest, APolicyOfATypeThatCannotBeReadIsLostAlone) {
+  {
+    const auto db = *Connection::Open(from(), "");
+    ASSERT_TRUE(db->Execute("UPDATE type SET policy = x'0900'").ok());
+  }
+  EXPECT_THAT(Run(), Contains(HasSubstr("the policy of task type send is lost")));
+  EXPECT_EQ(Inspect().waiting, kWaiting);
+}
+
+TEST_F(StoreSalvageTest, TermsThatCannotBeReadAreLostWithoutTheirTasks) {
+  {
+    const auto db = *Connection::Open(from(), "");
+    ASSERT_TRUE(db->Execute("UPDATE live SET terms = x'0900', flags = flags | 4 WHERE id % 100 = 0;"
+                            "UPDATE done SET terms = x'', flags = flags | 4 WHERE id % 100 = 0")
+                    .ok());
+  }
+  EXPECT_THAT(Run(), Contains(HasSubstr("the terms of 3 tasks are lost")).Times(2));
+  const StoreInspection seen = Inspect();
+  EXPECT_EQ(seen.waiting, kWaiting);
+  EXPECT_EQ(seen.ended, kEnded);
+}
+
+TEST_F(StoreSalvageTest, CountersThatMakeNoSenseAreCountedAnew) {
+  {
+    const auto db = *Connection::Open(from(), "");
+    ASSERT_TRUE(db->Execute("UPDATE counters SET completed_next = 1 << 40").ok());
+  }
+  EXPECT_THAT(Run(), Contains(HasSubstr("the counters of 1 queues are lost")));
+  EXPECT_EQ(Inspect().ended, kEnded);
+}
+
 TEST_F(StoreSalvageTest, LostCountersAreCountedAnew) {
   ASSERT_TRUE((*Connection::Open(from(), ""))->Execute("DELETE FROM counters").ok());
   EXPECT_THAT(Run(), Contains(HasSubstr("the counters of 1 queues are lost")));

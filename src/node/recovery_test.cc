@@ -1,0 +1,84 @@
+// Recovery from stores whose rows are damaged in ways that SQLite does not see.
+#include "node/recovery.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+
+#include "base/hash.h"
+#include "base/posix_disk.h"
+#include "base/random.h"
+#include "journal/file_journal.h"
+#include "journal/journal_salvage.h"
+#include "store/sqlite_store.h"
+
+namespace treadle {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr uint64_t kApplied = 77;
+
+class RecoveryTest : public testing::Test {
+ public:
+  ~RecoveryTest() override { fs::remove_all(directory_); }
+
+ protected:
+  RecoveryTest() {
+    fs::create_directories(directory_);
+    const auto store = *SqliteStore::Open({StorePath(), /*identity=*/7, ""});
+    StoreChanges changes;
+    changes.queues = {{1, "mail", {}}};
+    changes.types = {{1, "send"}};
+    auto body = std::make_shared<TaskBody>();
+    body->payload = "1";
+    body->payload_sha256 = Sha256Of("1");
+    TaskChange task{.is_new = true};
+    task.now.image = {.id = TaskId::Of(1, 1), .queue = 1, .type = 1};
+    task.now.body = body;
+    changes.tasks = {task};
+    changes.counters = {{.queue = 1, .accepted = 1}};
+    changes.meta = StoreMeta{.applied = kApplied, .next_sequence = 2, .term = 3};
+    EXPECT_TRUE(store->Write(changes).ok());
+    EXPECT_TRUE(
+        WriteEmptyJournal(&disk_, Path("journal"),
+                          {.number = 1, .identity = 7, .term = 10, .first_sequence = kApplied + 1})
+            .ok());
+  }
+  // What recovery says after `sql`.
+  Status After(const std::string& sql) {
+    EXPECT_TRUE((*Connection::Open(StorePath(), ""))->Execute(sql).ok()) << sql;
+    const auto store = *SqliteStore::Open({StorePath(), 7, ""});
+    SeededRandom random(1);
+    const auto journal = *FileJournal::Open(&disk_, &random, {Path("journal"), 8192});
+    return Recover(1, journal.get(), store.get(), {0}).status();
+  }
+
+ private:
+  std::string Path(const char* name) const { return directory_ / name; }
+  std::string StorePath() const { return Path("store.db"); }
+
+  fs::path directory_ =
+      fs::temp_directory_path() / ("treadle-recovery-test-" + std::to_string(getpid()));
+  PosixDisk disk_;
+};
+
+TEST_F(RecoveryTest, CountersThatWouldTakeAllMemoryAreDataLoss) {
+  EXPECT_TRUE(After("SELECT 1").ok());
+  EXPECT_EQ(After("UPDATE counters SET dead_next = 1 << 40").code(), Code::kDataLoss);
+  EXPECT_EQ(After("UPDATE counters SET dead_next = 1, dead_from = 2").code(), Code::kDataLoss);
+  EXPECT_EQ(After("UPDATE counters SET dead_from = 0").code(), Code::kDataLoss);
+  EXPECT_TRUE(After("UPDATE counters SET dead_from = 1").ok());
+}
+
+TEST_F(RecoveryTest, ATaskOfAnotherShardOrNoPlaceInALaneIsDataLoss) {
+  EXPECT_EQ(After("UPDATE live SET rank = 200").code(), Code::kDataLoss);
+  EXPECT_EQ(After("UPDATE live SET rank = 4, id = (2 << 48) | 1").code(), Code::kDataLoss);
+  EXPECT_EQ(After("UPDATE live SET id = 1 << 48").code(), Code::kDataLoss);
+  EXPECT_TRUE(After("UPDATE live SET id = (1 << 48) | 1").ok());
+}
+
+}  // namespace
+}  // namespace treadle
