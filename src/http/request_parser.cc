@@ -18,6 +18,8 @@ std::string_view View(Text text) { return {text.data(), text.size()}; }
 // Memory that a request may claim by its Content-Length alone, before it sends anything.
 constexpr size_t kBodyReserveMax = 64 * 1024;
 
+constexpr std::string_view kLastChunk = "0\r\n\r\n";
+
 // Writes straight into a Request, without Beast's own field containers.
 class BeastParser final : public beast::http::basic_parser<true> {
  public:
@@ -120,6 +122,11 @@ RequestParser::Progress RequestParser::Feed(std::string_view bytes, size_t* cons
   *consumed = 0;
   BeastParser& parser = *impl_->parser;
   if (parser.is_done()) return Progress::kComplete;
+  // Beast ends the process if it is shown the last chunk's "0" and line end, and then a byte more
+  // of it alone. What is left of a chunked body is never less than the last chunk.
+  if (header_told_ && parser.chunked() && bytes.size() < kLastChunk.size() &&
+      bytes.starts_with(kLastChunk[0]))
+    return Progress::kNeedMore;
   beast::error_code failure;
   if (!bytes.empty()) *consumed = parser.put({bytes.data(), bytes.size()}, failure);
   if (!header_told_) header_bytes_ += *consumed;

@@ -53,6 +53,17 @@ TEST(RequestParser, PiecesOfAnySizeGiveTheSameRequests) {
   }
 }
 
+TEST(RequestParser, AnEmptyChunkedBodyMayComeInPiecesOfAnySize) {
+  const std::string bytes =
+      "POST /a HTTP/1.1\r\nHost: b\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+      "POST /c HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n0;x\r\ne: f\r\n\r\n"
+      "GET /g HTTP/1.1\r\nHost: h\r\n\r\n";
+  const std::vector<std::string> expected = {"POST /a b ", "POST /c d ", "GET /g h "};
+  for (size_t piece = 1; piece <= bytes.size(); ++piece) {
+    EXPECT_EQ(Requests(bytes, piece), expected) << "in pieces of " << piece;
+  }
+}
+
 TEST(RequestParser, LimitsHoldForPiecesOfAnySize) {
   const std::string headers = "GET / HTTP/1.1\r\nHost: a\r\n" + std::string(200, 'x') + ": 1\r\n";
   const std::string chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
