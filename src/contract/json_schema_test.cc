@@ -100,6 +100,9 @@ TEST(JsonSchema, RefersOnlyToItself) {
               "looked up");
   EXPECT_EQ(Refusal(R"({"items":{"$ref":"#/definitions/a"}})"),
             "input_schema.items.$ref points to nothing in this schema");
+  for (const char* ref : {"#/%de", "#/%", "#/%4", "#/a%zz"})
+    EXPECT_EQ(Refusal(R"({"items":{"$ref":")" + std::string(ref) + "\"}}"),
+              "input_schema.items.$ref points to nothing in this schema");
   EXPECT_EQ(Refusal(R"({"items":{"$ref":"#a"}})"),
             "input_schema.items.$ref must be a JSON pointer such as #/definitions/address");
   EXPECT_EQ(Refusal(R"({"$ref":"#/x","x":{"type":7}})").substr(0, 23), "input_schema.$ref.type ");
