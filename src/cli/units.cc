@@ -93,7 +93,9 @@ std::optional<WallTime> ParseWallTime(std::string_view text) {
   }
   const int64_t days = DaysFromCivil(Field(text, 0, 4), Field(text, 5, 2), Field(text, 8, 2));
   const int64_t seconds = Field(text, 11, 2) * 3600 + Field(text, 14, 2) * 60 + Field(text, 17, 2);
-  return WallTime{(days * 86'400 + seconds) * 1000 + Field(text, 20, 3)};
+  const WallTime time{(days * 86'400 + seconds) * 1000 + Field(text, 20, 3)};
+  if (FormatWallTime(time) != text) return std::nullopt;  // 30 February, 25:00
+  return time;
 }
 
 std::string ExactSize(uint64_t bytes) {

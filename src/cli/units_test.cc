@@ -31,6 +31,9 @@ TEST(UnitsTest, TimesAreReadAsTheyAreWritten) {
   }
   EXPECT_EQ(ParseWallTime("2026-11-23 20:53:01.250Z"), std::nullopt);
   EXPECT_EQ(ParseWallTime(""), std::nullopt);
+  for (const char* none : {"2026-11-23T20:53:81.250Z", "2026-11-23T24:00:00.000Z",
+                           "2026-02-30T00:00:00.000Z", "2026-13-01T00:00:00.000Z"})
+    EXPECT_EQ(ParseWallTime(none), std::nullopt) << none;
 }
 
 TEST(UnitsTest, WordsForPeople) {
