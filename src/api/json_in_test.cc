@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+
 namespace treadle::api {
 namespace {
 
@@ -55,6 +57,28 @@ TEST(JsonIn, ReadsWhatATableNames) {
   EXPECT_EQ(pet->legs, 4);
   EXPECT_TRUE(pet->tame);
   EXPECT_EQ(pet->tags, (std::vector<std::string>{"a", "b"}));
+}
+
+TEST(JsonIn, KeysThatAreOnlyPassedOnFollowTheSameRulesAsTexts) {
+  for (const char* good : {R"({"\ud83d":1})", R"({"":{"\"\\":[{"\u00e9":2}]}})"})
+    EXPECT_TRUE(CheckJson(good, "payload").ok()) << good;
+  for (const char* bad : {R"({"\q":1})", R"({"\u12x4":1})", R"({"\u12":1})", R"([{"a\x":1}])"})
+    EXPECT_EQ(CheckJson(bad, "payload").code(), Code::kInvalidArgument) << bad;
+}
+
+// simdjson takes a string with a colon behind it for a key, wherever it skips one.
+TEST(JsonIn, AStringWithAColonBehindItIsNoValue) {
+  for (const std::string text :
+       {R"({"b":"x":null,"e":true}})", R"({"b":"x":null,"e":1})", R"({"b":"x":1})", R"(["x":1])",
+        R"({"a":[0],"b":"":null,"e":tnull,"e":true}})", R"([["x":null],1]])", R"({"b":"x":{}})"}) {
+    EXPECT_EQ(CheckJson(text, "payload").code(), Code::kInvalidArgument) << text;
+    std::string body = R"({"payload":)" + text + "}";
+    const Status status = ParseJson(&body, "the request body", [](JsonValue value) {
+      return value.Fields(std::array<std::string_view, 1>{"payload"},
+                          [](size_t, JsonValue each) { return each.Raw().status(); });
+    });
+    EXPECT_EQ(status.code(), Code::kInvalidArgument) << body;
+  }
 }
 
 TEST(JsonIn, RawValuesKeepTheirBytes) {
