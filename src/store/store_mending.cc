@@ -1,0 +1,247 @@
+// MendStore(): a salvaged store file made one that opens.
+
+#include <algorithm>
+#include <utility>
+
+#include "base/bytes.h"
+#include "engine/effects.h"
+#include "store/find_index.h"
+#include "store/salvage_sql.h"
+#include "store/sqlite_store.h"
+#include "store/store_salvage.h"
+
+namespace treadle {
+namespace {
+
+// The numbers of the states that are, or are not, terminal: "(1, 2)".
+std::string States(bool terminal) {
+  std::string list;
+  for (const TaskState state : kTaskStates)
+    if (IsTerminal(state) == terminal)
+      list += (list.empty() ? "(" : ", ") + std::to_string(static_cast<int>(state));
+  return list + ")";
+}
+
+/// One mending of a whole file with holes in what it holds.
+class Mending {
+ public:
+  Mending(SqliteStore* store, Connection* db, const StoreSalvage& salvage)
+      : store_(store), db_(db), salvage_(salvage) {}
+
+  Result<std::vector<std::string>> Run() {
+    TREADLE_RETURN_IF_ERROR(FillIn("queue", salvage_.has_all_queues, salvage_.queue_names));
+    TREADLE_RETURN_IF_ERROR(FillIn("type", salvage_.has_all_types, salvage_.type_names));
+    TREADLE_RETURN_IF_ERROR(MendPolicies("queue"));
+    TREADLE_RETURN_IF_ERROR(MendPolicies("type"));
+    TREADLE_RETURN_IF_ERROR(store_->Write(changes_));
+    for (const char* const table : {"live", "done"}) TREADLE_RETURN_IF_ERROR(MendTerms(table));
+    TREADLE_RETURN_IF_ERROR(DropSenseless());
+    TREADLE_RETURN_IF_ERROR(MendCounters());
+    TREADLE_RETURN_IF_ERROR(CountMissing());
+    TREADLE_RETURN_IF_ERROR(RebuildIndex());
+    return std::move(told_);
+  }
+
+ private:
+  // Every number up to the highest has a row; tasks speak of more only if rows are lost.
+  Status FillIn(const std::string& table, bool has_all,
+                const std::map<uint32_t, std::string>& names) {
+    const std::string bound = " BETWEEN 1 AND " + std::to_string(kNumberedMax);
+    std::string numbers = "SELECT id AS n FROM " + table + " WHERE id" + bound;
+    for (const char* const tasks : {"live", "done"})
+      if (!has_all)
+        numbers += " UNION SELECT " + table + " FROM " + tasks + " WHERE " + table + bound;
+    TREADLE_ASSIGN_OR_RETURN(int64_t highest,
+                             SelectNumber(db_, "SELECT max(n) FROM (" + numbers + ")"));
+    if (!names.empty()) highest = std::max<int64_t>(highest, names.rbegin()->first);
+    Statement has(db_, "SELECT count(*) FROM " + table + " WHERE id = ?1");
+    for (uint32_t id = 1; id <= std::min(highest, kNumberedMax); ++id) {
+      Rows rows = has.Query(id);
+      if (rows.Next() && rows.Int(0) == 1) continue;
+      TREADLE_RETURN_IF_ERROR(rows.status());
+      const auto known = names.find(id);
+      AddPlaceholder(
+          table, id,
+          known != names.end() ? known->second : "lost-" + table + "-" + std::to_string(id));
+    }
+    return {};
+  }
+
+  void AddPlaceholder(const std::string& table, uint32_t id, std::string name) {
+    if (table == "queue") {
+      told_.push_back("the policy of queue " + name + " is lost; it has the default one");
+      changes_.queues.push_back({.id = id, .name = std::move(name)});
+    } else {
+      if (name.starts_with("lost-type-"))
+        told_.push_back("the name of task type " + std::to_string(id) + " is lost; it is " + name);
+      else
+        told_.push_back("the policy of task type " + name + " is lost; it has none of its own");
+      changes_.types.push_back({.id = id, .name = std::move(name)});
+    }
+  }
+
+  Status MendPolicies(const std::string& table) {
+    Statement statement(db_, "SELECT id, name, policy FROM " + table);
+    Rows rows = statement.Query();
+    while (rows.Next()) {
+      ByteReader policy(rows.Bytes(2));
+      table == "queue" ? (void)DecodePolicy(&policy) : (void)DecodeTypePolicy(&policy);
+      if (policy.failed()) AddPlaceholder(table, rows.As<uint32_t>(0), rows.String(1));
+    }
+    return rows.status();
+  }
+
+  // A task whose terms are lost goes on without; if it has none, it does not say that it had.
+  Status MendTerms(const std::string& table) {
+    std::string damaged;
+    size_t count = 0;
+    {
+      Statement statement(db_, "SELECT id, terms FROM " + table + " WHERE flags & 4 <> 0");
+      Rows rows = statement.Query();
+      while (rows.Next()) {
+        ByteReader terms(rows.Bytes(1));
+        (void)DecodeTerms(&terms);
+        if (!terms.failed()) continue;
+        damaged += (damaged.empty() ? "" : ", ") + std::to_string(rows.Int(0));
+        ++count;
+      }
+      TREADLE_RETURN_IF_ERROR(rows.status());
+    }
+    if (count == 0) return {};
+    told_.push_back("the terms of " + std::to_string(count) +
+                    " tasks are lost (their deadlines, times to live, retry policies)");
+    return db_->Execute("UPDATE " + table + " SET terms = NULL, flags = flags & ~4 WHERE id IN (" +
+                        damaged + ")");
+  }
+
+  Status Drop(const std::string& table, const std::string& where, const std::string& what) {
+    TREADLE_RETURN_IF_ERROR(db_->Execute("DELETE FROM " + table + " WHERE " + where));
+    if (const int64_t dropped = db_->changes(); dropped > 0)
+      told_.push_back(std::to_string(dropped) + " " + what);
+    return {};
+  }
+
+  // What recovery, or the engine, could make nothing of.
+  Status DropSenseless() {
+    const std::string place =
+        "queue NOT IN (SELECT id FROM queue) OR type NOT IN (SELECT id FROM type)"
+        " OR rank NOT BETWEEN 0 AND 9 OR id < (1 << 48) OR id >= (2 << 48)"
+        " OR max_attempts NOT BETWEEN 1 AND 65535 OR unspent NOT BETWEEN 0 AND attempt"
+        " OR attempt NOT BETWEEN 0 AND 4294967295 OR length(payload_sha256) <> 32";
+    const std::string senseless = " make no sense and are dropped";
+    std::string counters = "queue NOT IN (SELECT id FROM queue)";
+    for (const TaskState state : kTaskStates) {
+      if (!IsTerminal(state)) continue;
+      const std::string name(*TaskStateName(state));
+      counters += " OR NOT (" + name + "_from > 0 AND " + name + "_next - " + name +
+                  "_from BETWEEN 0 AND 1 << 30)";
+    }
+    TREADLE_RETURN_IF_ERROR(Drop("counters", counters, "counters of queues" + senseless));
+    TREADLE_RETURN_IF_ERROR(Drop(
+        "live", place + " OR state NOT IN " + States(false) + " OR (state = 3 AND worker IS NULL)",
+        "waiting tasks" + senseless));
+    TREADLE_RETURN_IF_ERROR(Drop("done",
+                                 place + " OR state NOT IN " + States(true) + " OR ordinal < 1",
+                                 "ended tasks" + senseless));
+    TREADLE_RETURN_IF_ERROR(Drop("live", "id IN (SELECT id FROM done)",
+                                 "tasks were both waiting and ended; they have ended"));
+    for (const char* const table : {"attempt", "saved", "log"})
+      TREADLE_RETURN_IF_ERROR(
+          Drop(table, "task NOT IN (SELECT id FROM live UNION ALL SELECT id FROM done)",
+               std::string("rows of ") + table + " belong to no task and are dropped"));
+    return {};
+  }
+
+  // Of the damaged file nothing was taken over: all of it follows from the rows.
+  Status RebuildIndex() {
+    Transaction transaction(db_);
+    TREADLE_RETURN_IF_ERROR(transaction.Begin(Transaction::Kind::kWrite));
+    TREADLE_RETURN_IF_ERROR(FindIndex(db_).Rebuild());
+    return transaction.Commit();
+  }
+
+  // A queue whose counters are lost gets those that its tasks speak of.
+  Status MendCounters() {
+    Statement statement(db_,
+                        "SELECT id, (SELECT count(*) FROM live WHERE queue = q.id)"
+                        " + (SELECT count(*) FROM done WHERE queue = q.id) AS tasks"
+                        " FROM queue q WHERE id NOT IN (SELECT queue FROM counters) AND tasks > 0");
+    StoreChanges changes;
+    {
+      Rows rows = statement.Query();
+      while (rows.Next())
+        changes.counters.push_back(
+            {.queue = rows.As<QueueId>(0), .accepted = rows.As<uint64_t>(1)});
+      TREADLE_RETURN_IF_ERROR(rows.status());
+    }
+    for (CountersAreNow& counters : changes.counters) {
+      for (const TaskState state : kTaskStates)
+        if (IsTerminal(state))
+          TREADLE_RETURN_IF_ERROR(ReadOrdinals(counters.queue, state, &counters.of(state)));
+    }
+    if (const size_t made = changes.counters.size(); made > 0)
+      told_.push_back("the counters of " + std::to_string(made) +
+                      " queues are lost; they count anew from what is there");
+    TREADLE_RETURN_IF_ERROR(store_->Write(changes));
+    std::string outside = "0";
+    for (const TaskState state : kTaskStates)
+      if (IsTerminal(state)) outside += " OR " + OutsideItsCounters(state);
+    return Drop("done", outside, "ended tasks make no sense and are dropped");
+  }
+
+  static std::string OutsideItsCounters(TaskState state) {
+    const std::string name(*TaskStateName(state));  // that of its columns, too
+    const std::string counters = " FROM counters c WHERE c.queue = done.queue)";
+    return "(state = " + std::to_string(static_cast<int>(state)) +
+           " AND ordinal NOT BETWEEN (SELECT " + name + "_from" + counters + " AND (SELECT " +
+           name + "_next - 1" + counters + ")";
+  }
+
+  // From the oldest to one behind the newest of what is kept.
+  Status ReadOrdinals(QueueId queue, TaskState state, EndedRange* range) {
+    Statement statement(db_,
+                        "SELECT ifnull(min(ordinal), 1), ifnull(max(ordinal), 0) + 1 FROM done"
+                        " WHERE queue = ?1 AND state = ?2");
+    Rows rows = statement.Query(queue, static_cast<uint8_t>(state));
+    if (rows.Next()) {
+      range->from = rows.As<uint64_t>(0);
+      range->next = rows.As<uint64_t>(1);
+    }
+    return rows.status();
+  }
+
+  // The counters say how many there were: accepted, less those that were removed.
+  Status CountMissing() {
+    Statement statement(db_,
+                        "SELECT q.name, c.accepted - c.removed_retention - c.removed_deleted"
+                        " - c.removed_moved - c.removed_replaced"
+                        " - (SELECT count(*) FROM live WHERE queue = q.id)"
+                        " - (SELECT count(*) FROM done WHERE queue = q.id)"
+                        " FROM counters c JOIN queue q ON q.id = c.queue");
+    Rows rows = statement.Query();
+    while (rows.Next()) {
+      if (rows.Int(1) > 0)
+        told_.push_back(std::to_string(rows.Int(1)) + " tasks of queue " + rows.String(0) +
+                        " are lost: its counters speak of so many more than there are");
+    }
+    return rows.status();
+  }
+
+  SqliteStore* store_;
+  Connection* db_;
+  const StoreSalvage& salvage_;
+  StoreChanges changes_;
+  std::vector<std::string> told_;
+};
+
+}  // namespace
+
+Result<std::vector<std::string>> MendStore(const std::string& path, uint64_t identity,
+                                           const StoreSalvage& salvage) {
+  TREADLE_ASSIGN_OR_RETURN(const auto store,
+                           SqliteStore::Open({.path = path, .identity = identity, .vfs = ""}));
+  TREADLE_ASSIGN_OR_RETURN(const auto db, Connection::Open(path, ""));
+  return Mending(store.get(), db.get(), salvage).Run();
+}
+
+}  // namespace treadle
