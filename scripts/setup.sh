@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Installs what is missing of the named groups of scripts/packages.txt (build, test, lint, package; all of them by default).
+# Installs what is missing of the named groups of scripts/packages.txt (build, test, lint, fuzz, package; all of them by
+# default).
 # Quick when nothing is missing: one dpkg-query and no network. Called by ./dev; messages go to stderr.
 set -euo pipefail
 
 say() { printf '%s\n' "$*" >&2; }
 
 groups=" $* "
-[[ $# -gt 0 && $groups != *" all "* ]] || groups=" build test lint package "
+[[ $# -gt 0 && $groups != *" all "* ]] || groups=" build test lint fuzz package "
 
 packages=()
 while read -r group package _; do

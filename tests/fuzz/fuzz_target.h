@@ -1,0 +1,67 @@
+// What every fuzz target is made of: TREADLE_FUZZ_TARGET(name) { …`input`… }, one in a file of its
+// name.
+//
+// Built by clang for `./dev fuzz`, it is the entry of libFuzzer. Built by g++ for the tests, it is
+// the function treadle::fuzz::name, which corpora_test.cc calls with every input of corpus/name/. A
+// target that finds something wrong aborts: by a sanitizer, or by TREADLE_CHECK where a promise is
+// broken. It keeps nothing between two inputs, so that one input repeats what it found.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace treadle::fuzz {
+
+/// Takes an input apart from its front. Never fails: what is not there is zero, or empty.
+class Input {
+ public:
+  explicit Input(std::string_view bytes) : rest_(bytes) {}
+
+  /// One of `n` choices, by a byte of which '0' is the first, so that seeds can be read.
+  size_t Choice(size_t n) { return static_cast<uint8_t>(U8() - '0') % n; }
+  uint8_t U8() { return static_cast<uint8_t>(Number(1)); }
+  uint16_t U16() { return static_cast<uint16_t>(Number(2)); }
+  uint64_t U64() { return Number(8); }
+  /// Up to the next line end, which is dropped.
+  std::string_view Line() { return Take(rest_.find('\n'), 1); }
+  /// So many bytes, or all that there are.
+  std::string_view Bytes(size_t size) { return Take(size, 0); }
+  std::string_view Rest() { return Take(rest_.size(), 0); }
+  bool empty() const { return rest_.empty(); }
+
+ private:
+  std::string_view Take(size_t size, size_t dropped) {
+    const std::string_view taken = rest_.substr(0, size);
+    rest_.remove_prefix(taken.size());
+    if (!rest_.empty()) rest_.remove_prefix(dropped);
+    return taken;
+  }
+  uint64_t Number(size_t bytes) {
+    uint64_t number = 0;
+    size_t shift = 0;
+    for (const char c : Bytes(bytes)) {
+      number |= uint64_t{static_cast<uint8_t>(c)} << shift;
+      shift += 8;
+    }
+    return number;
+  }
+
+  std::string_view rest_;
+};
+
+}  // namespace treadle::fuzz
+
+#ifdef TREADLE_LIBFUZZER
+#define TREADLE_FUZZ_TARGET(name)                                           \
+  static void name(std::string_view input);                                 \
+  extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) { \
+    ::treadle::fuzz::name({reinterpret_cast<const char*>(data), size});     \
+    return 0;                                                               \
+  }                                                                         \
+  static void name(std::string_view input)
+#else
+#define TREADLE_FUZZ_TARGET(name)    \
+  void name(std::string_view input); \
+  void name(std::string_view input)
+#endif

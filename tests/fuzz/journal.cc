@@ -1,0 +1,230 @@
+// Journals on disk. An input is a script: frames are appended and the journal opened again, its
+// segments are changed by a bit, cut, removed, put in each other's place, overwritten by what the
+// script brings, and given checksums that hold again. Whatever comes of it, an opening is refused
+// in clear words or gives frames without a gap, goes on behind them, and the salvage gives runs
+// that can be read.
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/random.h"
+#include "journal/file_journal.h"
+#include "journal/journal_salvage.h"
+#include "journal/journal_snapshot.h"
+#include "sim/sim_disk.h"
+#include "tests/fuzz/fuzz_target.h"
+
+namespace treadle::fuzz {
+namespace {
+
+constexpr uint64_t kSegmentBytes = 8192;
+constexpr size_t kFramesMax = 200;
+const std::string kDirectory = "/journal";
+
+using Frames = std::vector<std::pair<uint64_t, std::string>>;  // sequence, effects
+
+class Files {
+ public:
+  Files() { TREADLE_CHECK(disk_.CreateDirectory(kDirectory).ok()); }
+
+  Disk* disk() { return &disk_; }
+
+  std::vector<std::string> Segments() {
+    std::vector<std::string> names = *disk_.List(kDirectory);
+    std::erase_if(names, [](const std::string& name) { return !name.ends_with(".seg"); });
+    return names;
+  }
+  std::string Read(const std::string& name) {
+    const auto file = *disk_.Open(Path(name), Disk::Mode::kRead);
+    std::string bytes(*file->Size(), '\0');
+    TREADLE_CHECK(*file->Read(0, bytes.data(), bytes.size()) == bytes.size());
+    return bytes;
+  }
+  void Write(const std::string& name, const std::string& bytes) {
+    const auto file = *disk_.Open(Path(name), Disk::Mode::kCreate);
+    TREADLE_CHECK(file->Truncate(bytes.size()).ok() && file->Write(0, bytes).ok());
+    TREADLE_CHECK(file->Sync().ok());
+  }
+  void Remove(const std::string& name) { TREADLE_CHECK(disk_.Remove(Path(name)).ok()); }
+
+ private:
+  static std::string Path(const std::string& name) { return kDirectory + "/" + name; }
+
+  sim::SimDisk disk_{1};
+};
+
+void PutU64(uint64_t number, size_t at, std::string* bytes) {
+  if (at + sizeof number <= bytes->size()) std::memcpy(bytes->data() + at, &number, sizeof number);
+}
+
+// Makes the checksums of the header, and of what looks like frames of that segment, hold.
+void RestoreChecksums(std::string* bytes) {
+  if (bytes->size() < kSegmentHeaderBytes) return;
+  const size_t header_end = kSegmentHeaderBytes - 8;
+  PutU64(Xxh3(std::string_view(*bytes).substr(0, header_end)), header_end, bytes);
+  const auto header = DecodeSegmentHeader(*bytes);
+  if (!header.ok()) return;
+  for (size_t at = kSegmentHeaderBytes; at + kFrameHeaderBytes <= bytes->size();) {
+    const std::string_view rest = std::string_view(*bytes).substr(at);
+    const auto length = ClaimedEffectsBytes(rest, header->incarnation);
+    const bool fits = length && kFrameHeaderBytes + *length <= rest.size();
+    if (fits) PutU64(Xxh3(rest.substr(16, kFrameHeaderBytes - 16 + *length)), at + 8, bytes);
+    at += fits ? FrameBytes(*length) : kFrameAlignment;
+  }
+}
+
+class Script {
+ public:
+  Script(Files* files, Input* in) : files_(files), in_(in) {}
+
+  void Run() {
+    constexpr void (Script::* kSteps[])() = {&Script::Append,    &Script::Reopen, &Script::Flip,
+                                             &Script::Cut,       &Script::Remove, &Script::Restore,
+                                             &Script::Overwrite, &Script::Move,   &Script::Bring};
+    for (int i = 0; i < 24 && !in_->empty(); ++i) (this->*kSteps[in_->Choice(std::size(kSteps))])();
+    journal_.reset();
+  }
+
+ private:
+  void Reopen() {
+    journal_.reset();
+    auto opened = FileJournal::Open(files_->disk(), &random_, {kDirectory, kSegmentBytes});
+    if (opened.ok()) journal_ = *std::move(opened);
+    if (journal_ != nullptr) next_ = journal_->recovered_sequence() + 1;
+  }
+  void Append() {
+    const size_t frames = 1 + in_->Choice(8);
+    const auto durability =
+        in_->Choice(2) == 0 ? Journal::Durability::kSynced : Journal::Durability::kWritten;
+    const std::string effects(in_->U8() * size_t{8}, 'e');
+    if (journal_ == nullptr) Reopen();
+    for (size_t i = 0; i < frames && journal_ != nullptr && appended_ < kFramesMax; ++i) {
+      ++appended_;
+      const Frame frame{next_++, {1}, effects};
+      if (!journal_->Append(frame, durability).ok()) journal_.reset();
+    }
+  }
+
+  // Those below change what is on disk, and so close the journal.
+  template <class Edit>
+  void EditSegment(Edit edit) {
+    journal_.reset();
+    const std::vector<std::string> names = files_->Segments();
+    const size_t place = in_->Choice(8);
+    if (names.empty()) return;
+    std::string bytes = files_->Read(names[place % names.size()]);
+    edit(&bytes);
+    files_->Write(names[place % names.size()], bytes);
+  }
+  void Flip() {
+    EditSegment([&](std::string* bytes) {
+      const size_t at = in_->U16();
+      const uint8_t bits = in_->U8();
+      if (at < bytes->size()) (*bytes)[at] = static_cast<char>((*bytes)[at] ^ bits);
+    });
+  }
+  void Overwrite() {
+    EditSegment([&](std::string* bytes) {
+      const size_t at = in_->U16();
+      PutU64(in_->U64(), at, bytes);
+    });
+  }
+  void Bring() {
+    EditSegment([&](std::string* bytes) {
+      const size_t at = in_->U16();
+      const std::string_view brought = in_->Bytes(in_->U16());
+      if (at < bytes->size()) bytes->replace(at, brought.size(), brought);
+    });
+  }
+  void Cut() {
+    EditSegment([&](std::string* bytes) { bytes->resize(in_->U16() % (2 * kSegmentBytes)); });
+  }
+  void Restore() { EditSegment(RestoreChecksums); }
+  void Move() {
+    EditSegment([&](std::string* bytes) {
+      files_->Write(SegmentName(in_->Choice(2) == 0 ? in_->U8() : in_->U64()), *bytes);
+    });
+  }
+  void Remove() {
+    journal_.reset();
+    const std::vector<std::string> names = files_->Segments();
+    const size_t place = in_->Choice(8);
+    if (!names.empty()) files_->Remove(names[place % names.size()]);
+  }
+
+  Files* files_;
+  Input* in_;
+  SeededRandom random_{1};
+  std::unique_ptr<FileJournal> journal_;
+  uint64_t next_ = 1;
+  size_t appended_ = 0;
+};
+
+Frames ReadAll(Journal* journal, uint64_t from, uint64_t to) {
+  Frames frames;
+  if (from > to) return frames;
+  const Status read = journal->Read(from, to, [&](const Frame& frame) {
+    TREADLE_CHECK(frame.sequence == from + frames.size());
+    frames.emplace_back(frame.sequence, frame.effects);
+    return Status();
+  });
+  TREADLE_CHECK(read.ok() && frames.size() == to - from + 1);
+  return frames;
+}
+
+void CheckSalvage(Disk* disk) {
+  auto salvage = JournalSalvage::Survey(disk, kDirectory);
+  if (!salvage.ok()) {
+    TREADLE_CHECK(salvage.status().code() == Code::kFailedPrecondition);
+    return;
+  }
+  uint64_t last = 0;
+  for (const JournalSalvage::Run& run : salvage->runs()) {
+    TREADLE_CHECK(run.first <= run.last && (last == 0 || run.first > last + 1));
+    (void)ReadAll(&*salvage, run.first, run.last);
+    last = run.last;
+  }
+  TREADLE_CHECK(last <= salvage->last_known_sequence());
+}
+
+// Opens, appends, and opens again.
+void CheckGoingOn(Disk* disk, uint64_t last, uint32_t term, Frames frames) {
+  SeededRandom random(2);
+  for (const uint64_t more : {1, 0}) {
+    const auto opened = FileJournal::Open(disk, &random, {kDirectory, kSegmentBytes});
+    TREADLE_CHECK(opened.ok());
+    Journal* const journal = opened->get();
+    TREADLE_CHECK(journal->term() > term && journal->recovered_sequence() == last);
+    term = journal->term();
+    TREADLE_CHECK(ReadAll(journal, journal->first_sequence(), last) == frames);
+    if (more == 0) return;
+    TREADLE_CHECK(journal->Append({++last, {1}, "more"}, Journal::Durability::kSynced).ok());
+    frames.emplace_back(last, "more");
+  }
+}
+
+}  // namespace
+
+TREADLE_FUZZ_TARGET(journal) {
+  Input in(input);
+  Files files;
+  Script(&files, &in).Run();
+  CheckSalvage(files.disk());
+  const Result<Scan> scan = FollowJournal(files.disk(), kDirectory);
+  if (!scan.ok()) {
+    const Code code = scan.status().code();
+    TREADLE_CHECK(code == Code::kDataLoss || code == Code::kFailedPrecondition);
+    return;
+  }
+  JournalSnapshot snapshot(files.disk(), kDirectory, *scan);
+  Frames frames = ReadAll(&snapshot, snapshot.first_sequence(), scan->last_sequence);
+  const uint32_t term = scan->segments.empty() ? 0 : scan->segments.back().term;
+  CheckGoingOn(files.disk(), scan->last_sequence, term, std::move(frames));
+}
+
+}  // namespace treadle::fuzz

@@ -1,0 +1,102 @@
+// A whole node in memory, on one thread and without a clock of its own: for targets that speak to
+// it as HTTP handlers do. What is posted to its lanes runs at once, in order; time moves when it is
+// told to.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "base/check.h"
+#include "base/executor.h"
+#include "base/random.h"
+#include "base/time.h"
+#include "journal/file_journal.h"
+#include "node/node.h"
+#include "store/sqlite_store.h"
+#include "tests/fuzz/store_files.h"
+
+namespace treadle::fuzz {
+
+/// One lane for everything, and the clock.
+class Lane final : public Executor, public Clock {
+ public:
+  explicit Lane(int64_t now_ms) : now_ms_(now_ms) {}
+
+  void Post(std::function<void()> work) override {
+    ready_.push_back(std::move(work));
+    if (std::exchange(running_, true)) return;
+    while (!ready_.empty()) {
+      const std::function<void()> next = std::move(ready_.front());
+      ready_.pop_front();
+      next();
+    }
+    running_ = false;
+  }
+  void PostAfter(int64_t delay_ms, std::function<void()> work) override {
+    delayed_.emplace(SaturatingAdd(now_ms_, delay_ms), std::move(work));
+  }
+  /// Does what is due within the next `ms`, at its time.
+  void Advance(int64_t ms) {
+    const int64_t end = now_ms_ + ms;
+    while (!delayed_.empty() && delayed_.begin()->first <= end) {
+      auto due = delayed_.extract(delayed_.begin());
+      now_ms_ = due.key();
+      Post(std::move(due.mapped()));
+    }
+    now_ms_ = end;
+  }
+
+  WallTime Wall() override { return {1'700'000'000'000 + now_ms_}; }
+  int64_t MonotonicMs() override { return now_ms_; }
+
+ private:
+  std::deque<std::function<void()>> ready_;
+  std::multimap<int64_t, std::function<void()>> delayed_;
+  int64_t now_ms_;
+  bool running_ = false;
+};
+
+class NodeFixture {
+ public:
+  NodeFixture() { Open(); }
+
+  /// It ends as by kill -9, and is there again.
+  void Restart() {
+    node_.reset();
+    lane_ = std::make_unique<Lane>(lane_->MonotonicMs());
+    Open();
+  }
+
+  Node* node() { return node_.get(); }
+  Lane* lane() { return lane_.get(); }
+
+ private:
+  void Open() {
+    NodeStorage storage;
+    auto journal = *FileJournal::Open(files_.disk(), &random_,
+                                      {.directory = "/data/journal", .segment_bytes = 256 << 10});
+    storage.store = *SqliteStore::Open({"/data/store.db", journal->identity(), ""});
+    storage.journal = std::move(journal);
+    NodeEnvironment environment{.disk = files_.disk(), .clock = lane_.get(), .random = &random_};
+    environment.shard = environment.journal = environment.checkpoint = environment.reader =
+        lane_.get();
+    environment.on_fatal = [](const Status& status) { TREADLE_CHECK(status.ok()); };
+    environment.log = [](const std::string&) {};
+    NodeOptions options{.directory = "/data", .disk_reserve_bytes = 0, .ballast_bytes = 4096};
+    options.checkpoint_bytes = 16 << 10;
+    options.payload_memory_bytes = 4 << 10;
+    auto node = Node::Open(options, environment, std::move(storage));
+    TREADLE_CHECK(node.ok());
+    node_ = *std::move(node);
+  }
+
+  StoreFiles files_;
+  SeededRandom random_{1};
+  std::unique_ptr<Lane> lane_ = std::make_unique<Lane>(0);
+  std::unique_ptr<Node> node_;
+};
+
+}  // namespace treadle::fuzz
