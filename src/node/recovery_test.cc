@@ -53,7 +53,7 @@ class RecoveryTest : public testing::Test {
     const auto store = *SqliteStore::Open({StorePath(), 7, ""});
     SeededRandom random(1);
     const auto journal = *FileJournal::Open(&disk_, &random, {Path("journal"), 8192});
-    return Recover(1, journal.get(), store.get(), {0}).status();
+    return Recover(1, journal.get(), store.get()).status();
   }
 
  private:

@@ -151,7 +151,7 @@ Status ReadImage(const Rows& row, TaskImage* image) {
   image->finished_at = {row.Int(kFinishedAt)};
   if (!TaskStateName(image->state))
     return {Code::kDataLoss, "the store holds task " + image->id.ToString() + " in no known state"};
-  if (rank < 0 || rank > limits::kPriorityMax || image->unspent > image->attempt)
+  if (rank < 0 || rank > limits::kPriorityMax)
     return {Code::kDataLoss, "the store's row of task " + image->id.ToString() + " makes no sense"};
   return {};
 }

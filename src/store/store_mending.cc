@@ -126,7 +126,7 @@ class Mending {
     const std::string place =
         "queue NOT IN (SELECT id FROM queue) OR type NOT IN (SELECT id FROM type)"
         " OR rank NOT BETWEEN 0 AND 9 OR id < (1 << 48) OR id >= (2 << 48)"
-        " OR max_attempts NOT BETWEEN 1 AND 65535 OR unspent NOT BETWEEN 0 AND attempt"
+        " OR max_attempts NOT BETWEEN 1 AND 65535 OR unspent NOT BETWEEN 0 AND 4294967295"
         " OR attempt NOT BETWEEN 0 AND 4294967295 OR length(payload_sha256) <> 32";
     const std::string senseless = " make no sense and are dropped";
     std::string counters = "queue NOT IN (SELECT id FROM queue)";

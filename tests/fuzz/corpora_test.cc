@@ -29,6 +29,9 @@ struct Target {
   const char* name;
   void (*run)(std::string_view input);
 };
+// For names of tests that stay the same.
+void PrintTo(const Target& target, std::ostream* out) { *out << target.name; }
+
 #define TREADLE_ENTRY(name) {#name, name},
 constexpr Target kTargets[] = {TREADLE_FUZZ_TARGETS(TREADLE_ENTRY)};
 #undef TREADLE_ENTRY

@@ -180,7 +180,7 @@ void Work(Recovered recovered) {
 }
 
 Status TryRecovery(Journal* journal, Store* store) {
-  Result<Recovered> recovered = Recover(1, journal, store, {1'700'000'050'000});
+  Result<Recovered> recovered = Recover(1, journal, store);
   CheckFailure(recovered.status());
   if (!recovered.ok()) return recovered.status();
   Work(*std::move(recovered));
