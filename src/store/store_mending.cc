@@ -47,6 +47,10 @@ class Mending {
   Status FillIn(const std::string& table, bool has_all,
                 const std::map<uint32_t, std::string>& names) {
     const std::string bound = " BETWEEN 1 AND " + std::to_string(kNumberedMax);
+    const size_t told = told_.size();
+    TREADLE_RETURN_IF_ERROR(
+        Drop(table, "id NOT" + bound, table + "s have numbers that make no sense and are dropped"));
+    has_all = has_all && told_.size() == told;
     std::string numbers = "SELECT id AS n FROM " + table + " WHERE id" + bound;
     for (const char* const tasks : {"live", "done"})
       if (!has_all)

@@ -236,6 +236,22 @@ TEST_F(StoreSalvageTest, RowsThatMakeNoSenseAreDropped) {
   EXPECT_EQ(seen.ended, kEnded - 3);
 }
 
+TEST_F(StoreSalvageTest, AQueueOrTypeWhoseNumberMakesNoSenseLeavesItsTasks) {
+  {
+    const auto db = *Connection::Open(from(), "");
+    ASSERT_TRUE(db->Execute("UPDATE queue SET id = -7; UPDATE type SET id = 1 << 40").ok());
+  }
+  const std::vector<std::string> told = Run();
+  EXPECT_THAT(told, Contains(HasSubstr("1 queues have numbers that make no sense")));
+  EXPECT_THAT(told, Contains(HasSubstr("1 types have numbers that make no sense")));
+  EXPECT_THAT(told, Contains(HasSubstr("it is lost-type-1")));
+  const StoreInspection seen = Inspect();
+  EXPECT_EQ(seen.queues, 1u);
+  EXPECT_EQ(seen.types, 1u);
+  EXPECT_EQ(seen.waiting, kWaiting);
+  EXPECT_EQ(seen.ended, kEnded);
+}
+
 TEST_F(StoreSalvageTest, APolicyOfATypeThatCannotBeReadIsLostAlone) {
   {
     const auto db = *Connection::Open(from(), "");
