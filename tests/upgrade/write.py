@@ -34,7 +34,7 @@ TASKS = {
     "steps": {"type": "saves", "unique_while": "done", "idempotency_key": "one"},
 }
 POLICIES = {
-    "/v1/queues/default": {"lease_ms": 3_600_000, "retention": {"completed_ms": MONTH_MS}},
+    "/v1/queues/default": {"lease_ms": 3_600_000, "attempt_timeout_ms": MONTH_MS, "retention": {"completed_ms": MONTH_MS}},
     "/v1/queues/aside": {"capacity": {"tasks": 5}, "paused": True},
     "/v1/types/fails": {"retry": {"max_attempts": 9}},
     "/v1/types/checked/contracts/1": {"input_schema": {"type": "object", "required": ["n"]}},
