@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <future>
 #include <optional>
 #include <thread>
@@ -208,7 +209,9 @@ Status ServerProcess::OpenNode() {
   options.payload_memory_bytes = options_.payload_memory_bytes;
   options.strict_queues = options_.strict_queues;
   options.backup_directory =
-      options_.backup_directory.empty() ? data_->backups() : options_.backup_directory;
+      options_.backup_directory.empty()
+          ? data_->backups()
+          : std::filesystem::absolute(options_.backup_directory).lexically_normal().string();
   options.backup_every_ms = options_.backup_every_ms;
   options.backups_kept = options_.backups_kept;
   if (is_interval()) {

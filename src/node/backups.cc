@@ -157,8 +157,10 @@ void Backups::Step() {
   }
   if (*next == BackupMaker::Next::kLater)
     return env_.checkpoint->PostAfter(kUnevenRetryMs, [this] { Step(); });
-  if (*next == BackupMaker::Next::kDone)
-    return env_.shard->Post([this, label = maker_->label()] { OnDone(label); });
+  if (*next == BackupMaker::Next::kDone) {
+    env_.shard->Post([this, label = maker_->label()] { OnDone(label); });
+    return maker_.reset();  // its file stays open no longer than that
+  }
   env_.shard->Post([this, done = maker_->bytes_done(), total = maker_->bytes_total()] {
     current_.bytes_done = done;
     current_.bytes_total = total;
