@@ -13,6 +13,8 @@ constexpr int64_t kStoreWaitMs = 60'000;  // for the store to have what was ackn
 constexpr int64_t kUnevenRetryMs = 100;   // while a checkpoint that was cut short is to be mended
 constexpr int64_t kRetryMs = 600'000;     // after a scheduled one that failed
 constexpr int64_t kSettleMs = 1'000;      // after a start, before one that is due
+constexpr int64_t kTurnMsMin = 20;        // how long a turn on the checkpoint's lane takes
+constexpr int64_t kTurnMsMax = 250;
 
 // "treadle-20261124T175148.123Z.backup": names are in the order of time.
 std::string NameAt(WallTime time) {
@@ -148,9 +150,22 @@ void Backups::Make(const std::string& name) {
   Step();
 }
 
+// Half as long as all else has taken since the last turn: under full load, when checkpoints follow
+// each other, a third of the lane is left to the backup, and it keeps up with a store that grows.
+Result<BackupMaker::Next> Backups::TakeTurn() {
+  const int64_t begun_ms = env_.clock->MonotonicMs();
+  const int64_t turn_ms = std::clamp((begun_ms - turn_ended_ms_) / 2, kTurnMsMin, kTurnMsMax);
+  Result<BackupMaker::Next> next = maker_->Advance();
+  while (next.ok() && *next == BackupMaker::Next::kAgain && !stopped_ &&
+         env_.clock->MonotonicMs() - begun_ms < turn_ms)
+    next = maker_->Advance();
+  turn_ended_ms_ = env_.clock->MonotonicMs();
+  return next;
+}
+
 void Backups::Step() {
   if (stopped_) return maker_.reset();
-  const Result<BackupMaker::Next> next = maker_->Advance();
+  const Result<BackupMaker::Next> next = TakeTurn();
   if (!next.ok()) {
     maker_.reset();
     return env_.shard->Post([this, status = next.status()] { OnFailed(status); });

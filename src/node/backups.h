@@ -68,6 +68,7 @@ class Backups {
 
  private:
   void Make(const std::string& name);
+  Result<BackupMaker::Next> TakeTurn();
   void Step();
   void OnDone(const BackupLabel& label);
   void OnFailed(const Status& status);
@@ -87,7 +88,10 @@ class Backups {
   BackupStats stats_;
 
   std::atomic<bool> stopped_{false};
-  std::unique_ptr<BackupMaker> maker_;  // of the checkpoint lane
+
+  // Of the checkpoint lane.
+  std::unique_ptr<BackupMaker> maker_;
+  int64_t turn_ended_ms_ = 0;
 };
 
 }  // namespace treadle
