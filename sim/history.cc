@@ -254,7 +254,7 @@ void History::Asked(const TaskCommand& command) {
   task.may_be_moved |= command.edit.queue.has_value();
   if (command.kind == Kind::kRunNow || command.edit.has_time()) task.may_be_run_early = true;
   if (command.kind == Kind::kRedrive) {
-    types_.Redriven(command.id);
+    types_.MayBeRedriven(command.id);
     task.cancelled_ms.reset();
     task.cancel_requested_ms.reset();
     task.may_be_redriven = true;

@@ -101,7 +101,7 @@ void TypeHistory::Leased(const treadle::Leased& lease, const Span& span) {
   if (!task.max_attempts.empty() && !task.max_attempts.contains(lease.max_attempts))
     violation_(id.ToString() + " may have " + std::to_string(lease.max_attempts) +
                " attempts, which its type never said");
-  if (task.final && task.final->told_ms < span.asked_ms &&
+  if (task.final && !task.may_be_redriven && task.final->told_ms < span.asked_ms &&
       lease.token.attempt > task.final->attempt)
     violation_(id.ToString() + " was leased again after an error that its contract calls final");
 }

@@ -59,8 +59,9 @@ class TypeHistory {
   void Leased(const treadle::Leased& lease, const Span& span);
   void Reported(const Report& report, const Status& status, const Span& span);
   void Edited(TaskId id, const TaskBody& payload, const Span& span);
-  /// Whatever was final may not be.
-  void Redriven(TaskId id) { tasks_[id].final.reset(); }
+  /// Somebody asks for that. It may be done long after, so no attempt of the task is final from now
+  /// on.
+  void MayBeRedriven(TaskId id) { tasks_[id].may_be_redriven = true; }
   void SeenType(const Result<TypeView>& view, const Span& span);
 
  private:
@@ -69,6 +70,7 @@ class TypeHistory {
     std::set<uint16_t> max_attempts;  // the same
     std::optional<uint32_t> told;     // by a lease: the version that it has
     bool is_completed = false;        // acknowledged
+    bool may_be_redriven = false;
     struct Final {
       uint32_t attempt;
       int64_t told_ms;
