@@ -5,7 +5,6 @@
 
 #include "api/handlers.h"
 #include "api/json_out.h"
-#include "api/text_in.h"
 
 namespace treadle::api {
 namespace {
@@ -53,13 +52,6 @@ http::Response AllBackups(const Result<BackupList>& list) {
   for (const BackupView& view : list->backups) WriteBackup(view, &out);
   out.Close(']').Close('}');
   return JsonResponse(200, std::move(body));
-}
-
-// False, with the answer sent, if the request has a query.
-bool HasNoQuery(const RequestContext& context, Responder* responder) {
-  const auto query = ReadQuery(context.request, {});
-  if (!query.ok()) responder->Send(ProblemResponse(query.status()));
-  return query.ok();
 }
 
 }  // namespace

@@ -90,6 +90,9 @@ inline http::Response JsonResponse(int status, std::string body) {
 /// The refusal of a request whose body is not said to be JSON: 415. Nothing if it is.
 std::optional<http::Response> RefuseOtherThanJson(const http::Request& request);
 
+/// False, with the answer sent, if the request has a query.
+bool HasNoQuery(const http::RequestContext& context, http::Responder* responder);
+
 /// Which tasks a request is about, by the parameters of its query; task_list.cc.
 Result<TaskQuery> ReadTaskQuery(const http::Request& request);
 

@@ -1,6 +1,7 @@
 #include "api/routes.h"
 
 #include "api/handlers.h"
+#include "api/text_in.h"
 
 namespace treadle::api {
 namespace {
@@ -80,6 +81,12 @@ std::optional<http::Response> RefuseOtherThanJson(const http::Request& request) 
   return http::ProblemResponse(
       415, Status(Code::kInvalidArgument,
                   "the request body must be JSON: send the header Content-Type: application/json"));
+}
+
+bool HasNoQuery(const http::RequestContext& context, http::Responder* responder) {
+  const auto query = ReadQuery(context.request, {});
+  if (!query.ok()) responder->Send(http::ProblemResponse(query.status()));
+  return query.ok();
 }
 
 Result<TaskId> TaskIdOf(const http::RequestContext& context) {

@@ -2,7 +2,6 @@
 
 #include "api/handlers.h"
 #include "api/json_out.h"
-#include "api/text_in.h"
 
 namespace treadle::api {
 namespace {
@@ -28,13 +27,6 @@ std::string Info(const Api& api) {
   out.Key("started_at").Time(api.info.started_at);
   out.Key("shards").Number(1).Close('}');
   return body;
-}
-
-// False, with the answer sent, if the request has a query.
-bool HasNoQuery(const RequestContext& context, Responder* responder) {
-  const auto query = ReadQuery(context.request, {});
-  if (!query.ok()) responder->Send(http::ProblemResponse(query.status()));
-  return query.ok();
 }
 
 http::Response Fine() { return {.content_type = "text/plain; charset=utf-8", .body = "ok\n"}; }

@@ -16,23 +16,10 @@ constexpr uint64_t kChunkBytes = uint64_t{1} << 20;
 
 Result<BackupFile> BackupFile::Open(Disk* disk, const std::string& path) {
   TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<File> file, disk->Open(path, Disk::Mode::kRead));
-  BackupFile backup(disk, path, std::move(file));
-  if (const Status status = backup.ReadLabel(); !status.ok())
-    return Status(status.code(), path + ": " + status.message());
-  return backup;
-}
-
-Status BackupFile::ReadLabel() {
-  TREADLE_ASSIGN_OR_RETURN(const uint64_t size, file_->Size());
-  std::string tail(kBackupLabelBytes, '\0');
-  if (size < tail.size()) return DecodeBackupLabel("").status();
-  TREADLE_ASSIGN_OR_RETURN(const size_t read,
-                           file_->Read(size - tail.size(), tail.data(), tail.size()));
-  tail.resize(read);
-  TREADLE_ASSIGN_OR_RETURN(label_, DecodeBackupLabel(tail));
-  if (label_.store_bytes == size - tail.size()) return {};
-  return {Code::kDataLoss, "it has " + std::to_string(size) + " bytes where its label speaks of " +
-                               std::to_string(bytes())};
+  const Result<BackupLabel> label = ReadBackupLabel(file.get());
+  if (label.ok()) return BackupFile(disk, path, std::move(file), *label);
+  if (label.status().code() == Code::kUnavailable) return label.status();  // names the file
+  return Status(label.status().code(), path + ": " + label.status().message());
 }
 
 Status BackupFile::Unpack(const std::string& to) {

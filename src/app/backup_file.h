@@ -24,10 +24,8 @@ class BackupFile {
   Status Unpack(const std::string& to);
 
  private:
-  BackupFile(Disk* disk, std::string path, std::unique_ptr<File> file)
-      : disk_(disk), path_(std::move(path)), file_(std::move(file)) {}
-
-  Status ReadLabel();
+  BackupFile(Disk* disk, std::string path, std::unique_ptr<File> file, const BackupLabel& label)
+      : disk_(disk), path_(std::move(path)), file_(std::move(file)), label_(label) {}
 
   Disk* disk_;
   std::string path_;

@@ -75,12 +75,6 @@ ExitStatus List(Session& session) {
   return ExitStatus::kOk;
 }
 
-ExitStatus Fail(Session& session, const Status& status) {
-  if (status.code() == Code::kFailedPrecondition)
-    return session.Fail(ExitStatus::kRefused, status.message());
-  return session.Fail(status);
-}
-
 // The members of a report, without brackets.
 std::string Members(const BackupReport& report) {
   std::string problems;
@@ -109,7 +103,7 @@ void TellProblems(Session& session, const BackupReport& report) {
 
 ExitStatus Verify(Session& session, const std::string& file, const DataTools& tools) {
   const Result<BackupReport> report = tools.verify_backup(file);
-  if (!report.ok()) return Fail(session, report.status());
+  if (!report.ok()) return session.FailOnFiles(report.status());
   if (session.json() || session.jsonl()) {
     session.console().OutLine("{" + Members(*report) + "}");
   } else {
@@ -128,7 +122,7 @@ ExitStatus Restore(Session& session, const RestoreFlags& flags, const DataTools&
   const Result<RestoreReport> report = tools.restore_backup(
       flags.file, flags.directory,
       [&](const std::string& sentence) { session.console().Message(Printable(sentence)); });
-  if (!report.ok()) return Fail(session, report.status());
+  if (!report.ok()) return session.FailOnFiles(report.status());
   if (session.json() || session.jsonl()) {
     std::string directory;
     AppendJsonString(report->directory, &directory);

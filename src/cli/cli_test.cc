@@ -99,6 +99,13 @@ TEST_F(CliTest, EveryCommandHasHelpWithAnExample) {
                                                           {"worker", "exec"},
                                                           {"worker", "demo"},
                                                           {"demo"},
+                                                          {"data"},
+                                                          {"data", "check"},
+                                                          {"backup"},
+                                                          {"backup", "create"},
+                                                          {"backup", "list"},
+                                                          {"backup", "verify"},
+                                                          {"backup", "restore"},
                                                           {"info"},
                                                           {"version"}};
   for (std::vector<std::string> words : commands) {
@@ -307,6 +314,25 @@ TEST_F(CliTest, AClosedPipeIsQuiet) {
   EXPECT_EQ(RunCommand({"--server", server_.url(), "task", "payload", "1-7"}, console, serve_),
             ExitStatus::kOk);
   EXPECT_THAT(err, IsEmpty());
+}
+
+// Nobody's token opens a file.
+TEST(BackupTest, AFileThatMayNotBeReadIsSaidSoWithoutAdviceAboutTokens) {
+  const Status denied(Code::kPermissionDenied, "cannot open f.backup: Permission denied");
+  const DataTools tools{.check = [&](const std::string&) { return denied; },
+                        .verify_backup = [&](const std::string&) { return denied; },
+                        .restore_backup = [&](const std::string&, const std::string&,
+                                              const auto&) { return denied; }};
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"backup", "verify", "f.backup"},
+        {"backup", "restore", "f.backup"},
+        {"data", "check", "d"}}) {
+    std::string err;
+    Console console({.write = [](std::string_view) { return true; }},
+                    {.write = [&](std::string_view t) { return err += t, true; }});
+    EXPECT_EQ(RunCommand(words, console, {}, tools), ExitStatus::kPermission);
+    EXPECT_EQ(err, "treadle: cannot open f.backup: Permission denied\n");
+  }
 }
 
 class DataCheckTest : public ::testing::Test {

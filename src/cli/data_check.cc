@@ -117,12 +117,6 @@ void PrintRepair(Session& session, const RepairReport& report) {
   PrintLines(session, EntriesOf(report.after));
 }
 
-ExitStatus Fail(Session& session, const Status& status) {
-  if (status.code() == Code::kFailedPrecondition)
-    return session.Fail(ExitStatus::kRefused, status.message());
-  return session.Fail(status);
-}
-
 // What a person may do next.
 std::string NextStep(const DataReport& report, const std::string& directory) {
   if (report.is_not_understood)
@@ -136,7 +130,7 @@ std::string NextStep(const DataReport& report, const std::string& directory) {
 
 ExitStatus Check(Session& session, const CheckFlags& flags, const DataTools& tools) {
   const Result<DataReport> report = tools.check(flags.directory);
-  if (!report.ok()) return Fail(session, report.status());
+  if (!report.ok()) return session.FailOnFiles(report.status());
   PrintReport(session, *report);
   if (report->is_sound()) return ExitStatus::kOk;
   session.Hint(NextStep(*report, flags.directory));
@@ -151,7 +145,7 @@ std::optional<ExitStatus> AskFirst(Session& session, const CheckFlags& flags,
     return session.Fail(ExitStatus::kUsage,
                         "--repair changes the directory; without a terminal to ask on, add --yes");
   const Result<DataReport> report = tools.check(flags.directory);
-  if (!report.ok()) return Fail(session, report.status());
+  if (!report.ok()) return session.FailOnFiles(report.status());
   if (report->is_sound()) return std::nullopt;
   Table table = NewTable();
   AddRows(*report, table);
@@ -182,7 +176,7 @@ ExitStatus Repair(Session& session, const CheckFlags& flags, const DataTools& to
   const Result<RepairReport> report = tools.repair(
       flags.directory,
       [&](const std::string& sentence) { session.console().Message(Printable(sentence)); });
-  if (!report.ok()) return Fail(session, report.status());
+  if (!report.ok()) return session.FailOnFiles(report.status());
   PrintRepair(session, *report);
   TellOutcome(session, *report);
   return report->after.is_in_order() ? ExitStatus::kOk : ExitStatus::kFailure;

@@ -46,6 +46,11 @@ ExitStatus Session::Fail(ExitStatus exit, std::string_view sentence) {
   return exit;
 }
 
+ExitStatus Session::FailOnFiles(const Status& status) {
+  const bool is_refused = status.code() == Code::kFailedPrecondition;
+  return Fail(is_refused ? ExitStatus::kRefused : ExitStatusFor(status), status.message());
+}
+
 void Session::Hint(std::string_view text) {
   if (console_->err_is_terminal()) console_->Message(console_->PaintErr(text, Color::kDim));
 }

@@ -54,6 +54,8 @@ class Session {
   /// Prints `status` as one sentence to standard error; what to return from the command.
   ExitStatus Fail(const Status& status);
   ExitStatus Fail(ExitStatus exit, std::string_view sentence);
+  /// Fail() for what has to do with files and no server: without advice about servers and tokens.
+  ExitStatus FailOnFiles(const Status& status);
 
   /// What to try next, for a person: only if standard error is a terminal.
   void Hint(std::string_view text);

@@ -37,15 +37,7 @@ BackupView ViewOf(const std::string& name, const BackupLabel& label) {
 // By its label alone: `treadle backup verify` reads the rest.
 Result<BackupLabel> ReadLabel(Disk* disk, const std::string& path) {
   TREADLE_ASSIGN_OR_RETURN(const auto file, disk->Open(path, Disk::Mode::kRead));
-  TREADLE_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
-  std::string tail(kBackupLabelBytes, '\0');
-  if (size < tail.size()) return DecodeBackupLabel("");
-  TREADLE_ASSIGN_OR_RETURN(const size_t read,
-                           file->Read(size - tail.size(), tail.data(), tail.size()));
-  tail.resize(read);
-  TREADLE_ASSIGN_OR_RETURN(const BackupLabel label, DecodeBackupLabel(tail));
-  if (label.store_bytes + kBackupLabelBytes != size) return DecodeBackupLabel("");
-  return label;
+  return ReadBackupLabel(file.get());
 }
 
 // Newest first. What cannot be read as a backup is told of as such.

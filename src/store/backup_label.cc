@@ -107,4 +107,17 @@ Result<BackupLabel> DecodeBackupLabel(std::string_view tail) {
                      .store_sha256 = *digest};
 }
 
+Result<BackupLabel> ReadBackupLabel(File* file) {
+  TREADLE_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
+  std::string tail(kBackupLabelBytes, '\0');
+  if (size < tail.size()) return Damaged();
+  TREADLE_ASSIGN_OR_RETURN(const size_t read,
+                           file->Read(size - tail.size(), tail.data(), tail.size()));
+  tail.resize(read);
+  TREADLE_ASSIGN_OR_RETURN(const BackupLabel label, DecodeBackupLabel(tail));
+  if (label.store_bytes == size - kBackupLabelBytes) return label;
+  return Status(Code::kDataLoss, "it is damaged: it has " + std::to_string(size) +
+                                     " bytes, and its label speaks of another length");
+}
+
 }  // namespace treadle

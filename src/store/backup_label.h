@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/disk.h"
 #include "base/hash.h"
 #include "base/status.h"
 #include "base/time.h"
@@ -32,5 +33,7 @@ std::string EncodeBackupLabel(const BackupLabel& label);
 /// `tail`: the last kBackupLabelBytes of a file. DATA_LOSS: it is no backup, or a damaged or
 /// unfinished one. FAILED_PRECONDITION: a newer Treadle made it.
 Result<BackupLabel> DecodeBackupLabel(std::string_view tail);
+/// The label of a whole file, which is as long as it says. The same errors, and those of the disk.
+Result<BackupLabel> ReadBackupLabel(File* file);
 
 }  // namespace treadle

@@ -18,14 +18,6 @@
 namespace treadle::fuzz {
 namespace {
 
-template <class T>
-bool IsRead(const Result<T>& result) {
-  if (result.ok()) return true;
-  TREADLE_CHECK(result.status().code() == Code::kInvalidArgument);
-  TREADLE_CHECK(!result.status().message().empty());
-  return false;
-}
-
 // What is kept as JSON goes out as it is.
 void CheckKept(std::string_view bytes, std::string_view content_type) {
   if (content_type.empty()) TREADLE_CHECK(api::CheckJson(bytes, "kept").ok());

@@ -42,14 +42,6 @@ class MemoryFile {
   int file_;
 };
 
-template <class T>
-bool IsRead(const Result<T>& result) {
-  if (result.ok()) return true;
-  TREADLE_CHECK(result.status().code() == Code::kInvalidArgument);
-  TREADLE_CHECK(!result.status().message().empty());
-  return false;
-}
-
 // The values in force, as a file says them.
 std::string AsToml(const cli::Configuration& configuration) {
   std::string text;

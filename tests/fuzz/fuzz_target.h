@@ -11,6 +11,9 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/check.h"
+#include "base/status.h"
+
 namespace treadle::fuzz {
 
 /// Takes an input apart from its front. Never fails: what is not there is zero, or empty.
@@ -49,6 +52,16 @@ class Input {
 
   std::string_view rest_;
 };
+
+/// Whether something was read; if not, it must have been refused as what it is: INVALID_ARGUMENT,
+/// with a message.
+template <class T>
+bool IsRead(const Result<T>& result) {
+  if (result.ok()) return true;
+  TREADLE_CHECK(result.status().code() == Code::kInvalidArgument);
+  TREADLE_CHECK(!result.status().message().empty());
+  return false;
+}
 
 }  // namespace treadle::fuzz
 
