@@ -50,6 +50,11 @@ class ConfigurationTest : public ::testing::Test {
   ConfigurationSources sources_;
 };
 
+TEST_F(ConfigurationTest, AVariableThatIsNotUtf8IsRefusedWithoutItsBytes) {
+  sources_.environment = {{"TREADLE_SERVER__LISTEN", "\x95:45"}};
+  EXPECT_EQ(Wrong(), "TREADLE_SERVER__LISTEN: the value is not UTF-8 text");
+}
+
 TEST_F(ConfigurationTest, TheNearerSourceWinsAndIsNamed) {
   EXPECT_EQ(Of("server.listen").origin, "default");
   Write("# mine\n[server]\nlisten = \":1\"\n");

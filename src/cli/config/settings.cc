@@ -6,6 +6,7 @@
 #include <cctype>
 #include <charconv>
 
+#include "base/utf8.h"
 #include "cli/config/toml_node.h"
 #include "cli/units.h"
 
@@ -320,6 +321,8 @@ Status CheckSetting(const Setting& setting, std::string_view text) {
   const auto refuse = [&](std::string_view what) {
     return Status(Code::kInvalidArgument, fmt::format("\"{}\" is not {}", text, what));
   };
+  // The environment and the command line take any bytes; a file, a log and an answer do not.
+  if (!IsUtf8(text)) return {Code::kInvalidArgument, "the value is not UTF-8 text"};
   switch (setting.kind) {
     case Kind::kAddress:
       if (!ParseAddress(text)) {
