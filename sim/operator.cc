@@ -48,6 +48,7 @@ void Operator::Act() {
   SeededRandom& random = stage_.scheduler->random;
   if (random.OneIn(8)) return SendPause(kQueueNames[random.Below(2)], random.OneIn(2));
   if (random.OneIn(400)) return RunAllNow();
+  if (random.OneIn(20)) return ChangeLease();
   ActOnATask();
 }
 
@@ -77,6 +78,21 @@ void Operator::RunAllNow() {
     BulkRequest request;
     request.command.kind = Kind::kRunNow;
     node->StartBulk(std::move(request), [](const Result<BulkView>&) {});
+  });
+  Later();
+}
+
+// Nobody waits for the answer: a lease that is out lasts as long as was said, whatever the policy
+// has become.
+void Operator::ChangeLease() {
+  SeededRandom& random = stage_.scheduler->random;
+  const std::string queue = kQueueNames[random.Below(2)];
+  const auto lease_ms = static_cast<int64_t>(1'000 << random.Below(4));
+  stage_.scheduler->Trace("lease time", static_cast<uint64_t>(lease_ms));
+  stage_.network->Send([queue, lease_ms](Node* node) {
+    node->Configure(
+        queue, [lease_ms](QueuePolicy* policy) { return policy->lease_ms = lease_ms, Status(); },
+        [](const Result<QueueView>&) {});
   });
   Later();
 }

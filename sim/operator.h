@@ -26,6 +26,7 @@ class Operator {
   void Act();
   void ActOnATask();
   void RunAllNow();
+  void ChangeLease();
   void SendTask(const TaskCommand& command);
   void OnTask(const TaskCommand& command, const Result<TaskStanding>& answer);
   void SendPause(const std::string& queue, bool paused);
