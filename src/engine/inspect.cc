@@ -51,10 +51,12 @@ Outcome<TaskRecord> Engine::Record(TaskId id, const TaskRecord* loaded, bool was
     if (task->image.state == TaskState::kRunning) record.holder = state_.HolderOf(*task);
     if (task->parts != nullptr) Overlay(*task->parts, &record);
     if (task->image.has_terms && terms != nullptr) record.terms = terms;
-  } else if (loaded == nullptr || !IsKept(record.image)) {
-    return missing;  // whatever is not in memory has ended
   }
-  if (needs_body && record.body == nullptr)
+  const bool is_damaged = needs_body && record.body == nullptr;
+  // Whatever is not in memory has ended.
+  if (task == nullptr && (loaded == nullptr || (!is_damaged && !IsKept(record.image))))
+    return missing;
+  if (is_damaged)
     return Status(Code::kDataLoss, "the payload of task " + id.ToString() + " is not in the store");
   return record;
 }

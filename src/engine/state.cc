@@ -403,13 +403,19 @@ void State::CheckInvariants() const {
         return tasks_[slot].image.state == TaskState::kReady;
       });
     TREADLE_CHECK(ready == queue->live[static_cast<size_t>(TaskState::kReady)]);
-    const CountersAreNow& counters = queue->counters;
+  }
+  TREADLE_CHECK(FindWrongAccount() == nullptr);
+}
+
+const Queue* State::FindWrongAccount() const {
+  for (const auto& queue : queues_) {
     uint64_t known = 0;
     for (const EndedTasks& ended : queue->ended) known += ended.tasks();
     for (const uint64_t n : queue->live) known += n;
-    for (const uint64_t n : counters.removed) known += n;
-    TREADLE_CHECK(counters.accepted == known);
+    for (const uint64_t n : queue->counters.removed) known += n;
+    if (queue->counters.accepted != known) return queue.get();
   }
+  return nullptr;
 }
 
 }  // namespace treadle

@@ -111,6 +111,9 @@ class State {
   void LoadEnded(const TaskImage& image, uint32_t bytes);
   void LoadNextSequence(uint64_t next) { next_sequence_ = std::max(next_sequence_, next); }
 
+  /// A queue that says that more tasks came, or fewer, than it has and has let go; null: all
+  /// accounts are right. They are once all of store and journal has been applied.
+  const Queue* FindWrongAccount() const;
   /// Aborts unless lanes, timers, counts and slots agree. Slow; for tests and the simulation.
   void CheckInvariants() const;
 

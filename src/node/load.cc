@@ -74,8 +74,8 @@ void Shard::TakeIn(TaskId id, const TaskRecord* record) {
   const TaskSlot* task = engine.Peek(id);
   if (task == nullptr || task->HasBody() || IsTerminal(task->image.state)) return;
   if (record != nullptr && record->body != nullptr) return engine.mutable_state()->Supply(*record);
-  env_.log("the payload of task " + id.ToString() + " is damaged in the store: it goes dead");
-  engine.Bury(id, {"payload_damaged", "the payload in the store does not match its SHA-256"});
+  env_.log("task " + id.ToString() + " is damaged in the store: it goes dead");
+  engine.Bury(id, {"payload_damaged", "what the store has of it does not match its digests"});
 }
 
 void Shard::List(TaskQuery query, Callback<ListReply> done, int64_t wait_ms) {

@@ -114,6 +114,11 @@ Result<Recovered> Recover(ShardId shard, Journal* journal, Store* store) {
             return recovered.engine->Replay(journal->recovered_sequence(), time, f.effects);
           }));
   }
+  if (const Queue* const queue = state->FindWrongAccount())
+    return Status(Code::kDataLoss,
+                  "tasks of queue " + queue->name +
+                      " are missing in the store, or there are too many: it counts "
+                      "others; run treadle data check");
   recovered.now = time;
   return recovered;
 }

@@ -1,4 +1,4 @@
-// Recovery from stores whose rows are damaged in ways that SQLite does not see.
+// Recovery from stores whose rows are damaged in ways that no digest shows.
 #include "node/recovery.h"
 
 #include <gtest/gtest.h>
@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "journal/file_journal.h"
 #include "journal/journal_salvage.h"
+#include "store/row_digest.h"
 #include "store/sqlite_store.h"
 
 namespace treadle {
@@ -47,9 +48,13 @@ class RecoveryTest : public testing::Test {
                           {.number = 1, .identity = 7, .term = 10, .first_sequence = kApplied + 1})
             .ok());
   }
-  // What recovery says after `sql`.
+  // What recovery says after `sql`, of rows that match their digests all the same.
   Status After(const std::string& sql) {
-    EXPECT_TRUE((*Connection::Open(StorePath(), ""))->Execute(sql).ok()) << sql;
+    const auto db = *Connection::Open(StorePath(), "");
+    EXPECT_TRUE(AddRowDigest(db.get()).ok());
+    EXPECT_TRUE(db->Execute(sql).ok()) << sql;
+    for (const std::string_view table : DigestedTables())
+      EXPECT_TRUE(db->Execute(UpdateRow(table, {})).ok());
     const auto store = *SqliteStore::Open({StorePath(), 7, ""});
     SeededRandom random(1);
     const auto journal = *FileJournal::Open(&disk_, &random, {Path("journal"), 8192});
@@ -71,6 +76,12 @@ TEST_F(RecoveryTest, CountersThatWouldTakeAllMemoryAreDataLoss) {
   EXPECT_EQ(After("UPDATE counters SET dead_next = 1, dead_from = 2").code(), Code::kDataLoss);
   EXPECT_EQ(After("UPDATE counters SET dead_from = 0").code(), Code::kDataLoss);
   EXPECT_TRUE(After("UPDATE counters SET dead_from = 1").ok());
+}
+
+TEST_F(RecoveryTest, MoreOrFewerTasksThanItsQueueCountsAreDataLoss) {
+  EXPECT_EQ(After("UPDATE counters SET accepted = 0").code(), Code::kDataLoss);
+  EXPECT_TRUE(After("UPDATE counters SET accepted = 1").ok());
+  EXPECT_EQ(After("DELETE FROM live").code(), Code::kDataLoss);
 }
 
 TEST_F(RecoveryTest, ATaskOfAnotherShardOrNoPlaceInALaneIsDataLoss) {

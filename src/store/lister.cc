@@ -11,8 +11,10 @@
 namespace treadle {
 namespace {
 
-// What a source selects: the members of a Candidate. ?1 is the cursor and ?2 the size of a batch.
+// What a source selects: the members of a Candidate, of which an ended task needs no rank. ?1 is
+// the cursor and ?2 the size of a batch.
 constexpr char kCandidate[] = "SELECT id, queue, type, rank, state FROM ";
+constexpr char kEndedCandidate[] = "SELECT id, queue, type, 0, state FROM ";
 constexpr char kLivePlace[] = "queue = ?1 AND type = ?2 AND rank = ?3 AND id = ?4";
 constexpr char kNewest[] = " AND id < ?1 ORDER BY id DESC LIMIT ?2";
 
@@ -21,6 +23,9 @@ constexpr char kNewest[] = " AND id < ?1 ORDER BY id DESC LIMIT ?2";
 constexpr int64_t kLastId = std::numeric_limits<int64_t>::max();
 
 std::string Candidates(const char* from) { return std::string(kCandidate) + from + kNewest; }
+std::string EndedCandidates(const char* from) {
+  return std::string(kEndedCandidate) + from + kNewest;
+}
 
 std::string ViewOf(const char* table, const std::string& columns) {
   const std::string name = table;
@@ -67,6 +72,10 @@ Lister::Lister(Connection* db)
                  "SELECT queue, type, rank FROM live"
                  " WHERE (queue, type, rank, id) > (?1, ?2, ?3, ?4)"
                  " ORDER BY queue, type, rank, id LIMIT 1"),
+      next_ended_lane_(db,
+                       "SELECT queue, type, state FROM done INDEXED BY done_lane"
+                       " WHERE (queue, type, state, id) > (?1, ?2, ?3, ?4)"
+                       " ORDER BY queue, type, state, id LIMIT 1"),
       next_not_ready_lane_(db,
                            "SELECT queue, type FROM live INDEXED BY live_not_ready"
                            " WHERE state = ?1 AND state <> 2 AND (queue, type, id) > (?2, ?3, ?4)"
@@ -74,10 +83,9 @@ Lister::Lister(Connection* db)
       lane_(db, Candidates("live WHERE queue = ?3 AND type = ?4 AND rank = ?5")),
       not_ready_lane_(db, Candidates("live INDEXED BY live_not_ready WHERE state <> 2"
                                      " AND state = ?3 AND queue = ?4 AND type = ?5")),
-      done_all_(db, Candidates("done WHERE true")),
-      done_by_state_(db, Candidates("done INDEXED BY done_state WHERE state = ?3")),
-      done_by_queue_(db, Candidates("done INDEXED BY done_queue WHERE state = ?3 AND queue = ?4")),
-      done_by_type_(db, Candidates("done INDEXED BY done_type WHERE state = ?3 AND type = ?4")),
+      ended_(db, EndedCandidates("done WHERE true")),
+      ended_lane_(db, EndedCandidates("done INDEXED BY done_lane"
+                                      " WHERE queue = ?3 AND type = ?4 AND state = ?5")),
       found_(db,
              "SELECT rowid, queue, type, lane_rank, NULL FROM found"
              " WHERE found MATCH ?3 AND rowid < ?1 ORDER BY rowid DESC LIMIT ?2"),
@@ -127,29 +135,36 @@ Result<std::optional<Lister::Filter>> Lister::Resolve(const TaskQuery& query) {
 Status Lister::FindSources(const TaskQuery& query, const Filter& filter) {
   std::string expression = MatchExpression(query, filter.queue, filter.type);
   if (!expression.empty()) return AddSource(&found_, {}, std::move(expression)), Status();
-  if (!filter.state || IsTerminal(*filter.state)) AddEndedSources(filter);
-  if (!filter.state || *filter.state == TaskState::kReady) return FindLanes(filter);
+  if (!filter.queue && !filter.type && !filter.state)
+    AddSource(&ended_, {});
+  else if (!filter.state || IsTerminal(*filter.state))
+    TREADLE_RETURN_IF_ERROR(FindLanes(filter, &next_ended_lane_, &ended_lane_));
+  if (!filter.state || *filter.state == TaskState::kReady)
+    return FindLanes(filter, &next_lane_, &lane_);
   return IsTerminal(*filter.state) ? Status() : FindNotReadyLanes(filter, *filter.state);
 }
 
-Status Lister::FindLanes(const Filter& filter) {
+// `next` finds the lane behind one, in the order of queue, type and a third number: the rank of
+// those that wait, the state of those that have ended.
+Status Lister::FindLanes(const Filter& filter, Statement* next, Statement* lane) {
   int64_t queue = filter.queue.value_or(0);
   int64_t type = filter.queue ? filter.type.value_or(0) : 0;
-  int64_t rank = -1;
+  int64_t third = -1;
   while (true) {
-    Rows rows = next_lane_.Query(queue, type, rank, kLastId);
+    Rows rows = next->Query(queue, type, third, kLastId);
     if (!rows.Next()) return rows.status();
     queue = rows.Int(0);
     type = rows.Int(1);
-    rank = rows.Int(2);
+    third = rows.Int(2);
     if (filter.queue && queue != *filter.queue) return {};
     if (filter.type && type < *filter.type) {
       type = *filter.type;
-      rank = -1;
+      third = -1;
     } else if (filter.type && type > *filter.type) {
       type = std::numeric_limits<TypeId>::max();  // on to the next queue
-    } else {
-      AddSource(&lane_, {queue, type, rank});
+    } else if (lane != &ended_lane_ || !filter.state ||
+               third == static_cast<int64_t>(*filter.state)) {
+      AddSource(lane, {queue, type, third});
     }
   }
 }
@@ -165,20 +180,6 @@ Status Lister::FindNotReadyLanes(const Filter& filter, TaskState state) {
     type = rows.Int(1);
     if (filter.queue && queue != *filter.queue) return {};
     if (!filter.type || type == *filter.type) AddSource(&not_ready_lane_, {number, queue, type});
-  }
-}
-
-void Lister::AddEndedSources(const Filter& filter) {
-  if (!filter.queue && !filter.type && !filter.state) return AddSource(&done_all_, {});
-  for (const TaskState state : kTaskStates) {
-    if (!IsTerminal(state) || (filter.state && *filter.state != state)) continue;
-    const auto number = static_cast<int64_t>(state);
-    if (filter.queue)
-      AddSource(&done_by_queue_, {number, *filter.queue});
-    else if (filter.type)
-      AddSource(&done_by_type_, {number, *filter.type});
-    else
-      AddSource(&done_by_state_, {number});
   }
 }
 

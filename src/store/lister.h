@@ -62,9 +62,8 @@ class Lister {
 
   Result<std::optional<Filter>> Resolve(const TaskQuery& query);
   Status FindSources(const TaskQuery& query, const Filter& filter);
-  Status FindLanes(const Filter& filter);
+  Status FindLanes(const Filter& filter, Statement* next, Statement* lane);
   Status FindNotReadyLanes(const Filter& filter, TaskState state);
-  void AddEndedSources(const Filter& filter);
   void AddSource(Statement* statement, std::vector<int64_t> key,
                  std::optional<std::string> text = {});
   /// Makes the source's batch hold its newest id, unless there is none.
@@ -82,13 +81,12 @@ class Lister {
   Statement queue_id_;
   Statement type_id_;
   Statement next_lane_;
+  Statement next_ended_lane_;
   Statement next_not_ready_lane_;
   Statement lane_;
   Statement not_ready_lane_;
-  Statement done_all_;
-  Statement done_by_state_;
-  Statement done_by_queue_;
-  Statement done_by_type_;
+  Statement ended_;
+  Statement ended_lane_;
   Statement found_;
   Statement live_view_;
   Statement done_view_;

@@ -95,7 +95,11 @@ Status Loader::Read(const Rows& row, std::vector<TaskRecord>* records) {
   TaskRecord& record = records->emplace_back();
   TREADLE_RETURN_IF_ERROR(ReadRecord(row, Parts::kWhole, &record));
   if (record.terms == nullptr || !record.terms->has_saved) return {};
-  TREADLE_ASSIGN_OR_RETURN(record.saved, trail_.Saved(record.image.id));
+  TREADLE_ASSIGN_OR_RETURN(SavedRows saved, trail_.Saved(record.image.id));
+  // The next attempt would go on from it.
+  const bool is_lost = saved.saved == nullptr && !IsTerminal(record.image.state);
+  if (!saved.is_sound || is_lost) record.body = nullptr;
+  record.saved = std::move(saved.saved);
   return {};
 }
 

@@ -5,6 +5,7 @@
 
 #include "engine/effects.h"
 #include "model/limits.h"
+#include "store/row_digest.h"
 
 namespace treadle {
 namespace {
@@ -32,6 +33,7 @@ enum Column : int {
   kWorker,
   kIncarnation,
   kBuild,
+  kSound,
   kErrorCode,
   kErrorMessage,
   kContentType,
@@ -92,7 +94,7 @@ std::shared_ptr<const TaskResult> ReadResult(const Rows& row) {
   return result;
 }
 
-std::string Columns(Parts parts, const char* own, const char* result) {
+std::string Columns(Parts parts, const std::string& own, const char* result) {
   std::string columns = std::string(kImage) + own;
   if (parts == Parts::kImage) return columns;
   columns += kParts;
@@ -104,11 +106,12 @@ std::string Columns(Parts parts, const char* own, const char* result) {
 }  // namespace
 
 std::string LiveColumns(Parts parts) {
-  return Columns(parts, ", 0, NULL, worker, incarnation, build", ", NULL, NULL, NULL");
+  return Columns(parts, ", 0, NULL, worker, incarnation, build, " + IsSound("live"),
+                 ", NULL, NULL, NULL");
 }
 
 std::string DoneColumns(Parts parts) {
-  return Columns(parts, ", ordinal, finished_at_ms, worker, incarnation, build",
+  return Columns(parts, ", ordinal, finished_at_ms, worker, incarnation, build, " + IsSound("done"),
                  ", result_content_type, result_sha256, result");
 }
 
@@ -128,6 +131,9 @@ int ColumnCount(Parts parts) {
 
 Status ReadImage(const Rows& row, TaskImage* image) {
   image->id = {row.As<uint64_t>(kId)};
+  if (!row.As<bool>(kSound))
+    return {Code::kDataLoss,
+            "the store's row of task " + image->id.ToString() + " does not match its digest"};
   image->queue = row.As<QueueId>(kQueue);
   image->type = row.As<TypeId>(kType);
   const int64_t rank = row.Int(kRank);
@@ -174,6 +180,10 @@ Status ReadTerms(const Rows& row, std::shared_ptr<const TaskTerms>* terms) {
 }
 
 Status ReadRecord(const Rows& row, Parts parts, TaskRecord* record) {
+  if (parts == Parts::kWhole && !row.As<bool>(kSound)) {
+    record->image.id = {row.As<uint64_t>(kId)};
+    return {};
+  }
   TREADLE_RETURN_IF_ERROR(ReadImage(row, &record->image));
   TREADLE_RETURN_IF_ERROR(ReadTerms(row, &record->terms));
   record->holder = ReadHolder(row);

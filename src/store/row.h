@@ -11,7 +11,7 @@ namespace treadle {
 
 /// How much of a task a query reads. What comes later in a row is not even fetched from the file.
 enum class Parts {
-  kImage,           // and the holder
+  kImage,           // and the holder, and whether the row is sound
   kView,            // error and body too, without payload and result
   kViewWithResult,  // without payload
   kWhole,
@@ -23,14 +23,16 @@ std::string DoneColumns(Parts parts);
 /// How many columns those are, for what a query selects after them.
 int ColumnCount(Parts parts);
 
-/// The image of the current row. DATA_LOSS: its values are none of a task.
+/// The image of the current row. DATA_LOSS: the row does not match its digest, or its values are
+/// none of a task.
 Status ReadImage(const Rows& row, TaskImage* image);
 /// Who holds it, if anyone.
 std::optional<LeaseHolder> ReadHolder(const Rows& row);
 /// Its terms; null if it has none. DATA_LOSS: they cannot be read.
 Status ReadTerms(const Rows& row, std::shared_ptr<const TaskTerms>* terms);
 /// All that was selected. A payload or result that does not match its digest is damaged: the body,
-/// or the result, stays null. DATA_LOSS like ReadImage. `record` must be empty.
+/// or the result, stays null. DATA_LOSS like ReadImage; but of a whole row that does not match its
+/// digest only the id is read. `record` must be empty.
 Status ReadRecord(const Rows& row, Parts parts, TaskRecord* record);
 
 /// Bits of the column `flags`. On disk. kRowSearched is the store's own: the words of the payload

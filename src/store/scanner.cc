@@ -1,8 +1,12 @@
 #include "store/scanner.h"
 
+#include <tuple>
+#include <utility>
+
 #include "base/bytes.h"
 #include "store/key.h"
 #include "store/row.h"
+#include "store/row_digest.h"
 
 namespace treadle {
 namespace {
@@ -16,10 +20,19 @@ Status ForEachRow(Connection* db, const std::string& sql, Each each) {
   return rows.status();
 }
 
+// The first column of `row` says whether the row matches its digest.
+Status CheckSound(const Rows& row, const std::string& what) {
+  if (row.As<bool>(0)) return {};
+  return {Code::kDataLoss, "the store's row of " + what + " does not match its digest"};
+}
+
 Status ScanQueues(Connection* db, const Store::Visitor& visit) {
-  return ForEachRow(db, "SELECT id, name, policy FROM queue ORDER BY id", [&](const Rows& row) {
-    QueueIsNow queue{.id = row.As<QueueId>(0), .name = row.String(1)};
-    ByteReader policy(row.Bytes(2));
+  const std::string sql =
+      "SELECT " + IsSound("queue") + ", id, name, policy FROM queue ORDER BY id";
+  return ForEachRow(db, sql, [&](const Rows& row) {
+    QueueIsNow queue{.id = row.As<QueueId>(1), .name = row.String(2)};
+    TREADLE_RETURN_IF_ERROR(CheckSound(row, "queue " + queue.name));
+    ByteReader policy(row.Bytes(3));
     queue.policy = DecodePolicy(&policy);
     if (policy.failed())
       return Status(Code::kDataLoss, "the store's policy of queue " + queue.name + " is damaged");
@@ -28,9 +41,11 @@ Status ScanQueues(Connection* db, const Store::Visitor& visit) {
 }
 
 Status ScanTypes(Connection* db, const Store::Visitor& visit) {
-  return ForEachRow(db, "SELECT id, name, policy FROM type ORDER BY id", [&](const Rows& row) {
-    TypeIsNow type{.id = row.As<TypeId>(0), .name = row.String(1)};
-    ByteReader policy(row.Bytes(2));
+  const std::string sql = "SELECT " + IsSound("type") + ", id, name, policy FROM type ORDER BY id";
+  return ForEachRow(db, sql, [&](const Rows& row) {
+    TypeIsNow type{.id = row.As<TypeId>(1), .name = row.String(2)};
+    TREADLE_RETURN_IF_ERROR(CheckSound(row, "type " + type.name));
+    ByteReader policy(row.Bytes(3));
     type.policy = DecodeTypePolicy(&policy);
     if (policy.failed())
       return Status(Code::kDataLoss, "the store's policy of type " + type.name + " is damaged");
@@ -39,15 +54,18 @@ Status ScanTypes(Connection* db, const Store::Visitor& visit) {
 }
 
 Status ScanCounters(Connection* db, const Store::Visitor& visit) {
-  const char* sql =
-      "SELECT queue, accepted, completed_next, completed_from, dead_next, dead_from,"
+  const std::string sql =
+      "SELECT " + IsSound("counters") +
+      ", queue, accepted, completed_next, completed_from, dead_next, dead_from,"
       " cancelled_next, cancelled_from, expired_next, expired_from, removed_retention, "
       "removed_deleted, removed_moved,"
       " removed_replaced"
       " FROM counters ORDER BY queue";
   return ForEachRow(db, sql, [&](const Rows& row) {
-    CountersAreNow counters{.queue = row.As<QueueId>(0), .accepted = row.As<uint64_t>(1)};
-    int column = 2;
+    CountersAreNow counters{.queue = row.As<QueueId>(1), .accepted = row.As<uint64_t>(2)};
+    TREADLE_RETURN_IF_ERROR(
+        CheckSound(row, "the counters of queue " + std::to_string(counters.queue)));
+    int column = 3;
     for (EndedRange& range : counters.ended)
       range = {row.As<uint64_t>(column++), row.As<uint64_t>(column++)};
     for (uint64_t& count : counters.removed) count = row.As<uint64_t>(column++);
@@ -56,12 +74,14 @@ Status ScanCounters(Connection* db, const Store::Visitor& visit) {
 }
 
 Status ScanKeys(Connection* db, const Store::Visitor& visit) {
-  const char* sql = "SELECT key, request_hash, task, expires_ms FROM idempotency";
+  const std::string sql =
+      "SELECT " + IsSound("idempotency") + ", key, request_hash, task, expires_ms FROM idempotency";
   return ForEachRow(db, sql, [&](const Rows& row) {
-    return visit.key({.id = KeyFromBytes(row.Bytes(0)),
-                      .request_hash = row.As<uint64_t>(1),
-                      .task = {row.As<uint64_t>(2)},
-                      .expires = {row.Int(3)}});
+    TREADLE_RETURN_IF_ERROR(CheckSound(row, "an idempotency key"));
+    return visit.key({.id = KeyFromBytes(row.Bytes(1)),
+                      .request_hash = row.As<uint64_t>(2),
+                      .task = {row.As<uint64_t>(3)},
+                      .expires = {row.Int(4)}});
   });
 }
 
@@ -82,8 +102,14 @@ Status ScanDone(Connection* db, const Store::Visitor& visit) {
                           ", bytes FROM done INDEXED BY done_retention"
                           " ORDER BY queue, state, ordinal";
   TaskImage image;
+  std::tuple<QueueId, TaskState, uint64_t> last{};
   return ForEachRow(db, sql, [&](const Rows& row) {
     TREADLE_RETURN_IF_ERROR(ReadImage(row, &image));
+    // An entry of the index that names another row than its own brings that one twice.
+    const auto place = std::tuple(image.queue, image.state, image.ordinal);
+    if (place <= std::exchange(last, place))
+      return Status(Code::kDataLoss,
+                    "an index of the store leads to the wrong ended task, " + image.id.ToString());
     return visit.ended(image, row.As<uint32_t>(ColumnCount(Parts::kImage)));
   });
 }

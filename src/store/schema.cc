@@ -1,10 +1,9 @@
 #include "store/schema.h"
 
-#include <iterator>
 #include <string_view>
 
 #include "base/canary.h"
-#include "base/hash.h"
+#include "store/row_digest.h"
 
 namespace treadle {
 namespace {
@@ -17,12 +16,13 @@ constexpr int kLogBytes = 4 << 20;
 constexpr size_t kUserVersionOffset = 60;
 constexpr size_t kApplicationIdOffset = 68;
 
-// The tables of version 2. An entry of an index ends with the row's id, so that lists, newest
+// The tables of version 3. An entry of an index ends with the row's id, so that lists, newest
 // first, need no sorting.
 constexpr char kTables[] = R"sql(
 CREATE TABLE meta (
   key TEXT PRIMARY KEY NOT NULL,
-  value ANY NOT NULL
+  value ANY NOT NULL,
+  digest INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE queue (
@@ -32,7 +32,8 @@ CREATE TABLE queue (
   paused INTEGER NOT NULL,
   max_attempts INTEGER NOT NULL,
   lease_ms INTEGER NOT NULL,
-  attempt_timeout_ms INTEGER NOT NULL
+  attempt_timeout_ms INTEGER NOT NULL,
+  digest INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE counters (
@@ -49,20 +50,23 @@ CREATE TABLE counters (
   removed_retention INTEGER NOT NULL,
   removed_deleted INTEGER NOT NULL,
   removed_moved INTEGER NOT NULL,
-  removed_replaced INTEGER NOT NULL
+  removed_replaced INTEGER NOT NULL,
+  digest INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE type (
   id INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
-  policy BLOB NOT NULL
+  policy BLOB NOT NULL,
+  digest INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE idempotency (
   key BLOB PRIMARY KEY NOT NULL,
   request_hash INTEGER NOT NULL,
   task INTEGER NOT NULL,
-  expires_ms INTEGER NOT NULL
+  expires_ms INTEGER NOT NULL,
+  digest INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE live (
@@ -91,6 +95,7 @@ CREATE TABLE live (
   idempotency_key TEXT,
   tags TEXT,
   payload_sha256 BLOB NOT NULL,
+  digest INTEGER NOT NULL,
   payload BLOB NOT NULL,
   PRIMARY KEY (queue, type, rank, id)
 ) STRICT, WITHOUT ROWID;
@@ -128,14 +133,13 @@ CREATE TABLE done (
   payload_sha256 BLOB NOT NULL,
   result_content_type TEXT,
   result_sha256 BLOB,
+  digest INTEGER NOT NULL,
   result BLOB,
   payload BLOB NOT NULL
 ) STRICT;
 
 CREATE INDEX done_retention ON done (queue, state, ordinal);
-CREATE INDEX done_state ON done (state);
-CREATE INDEX done_queue ON done (queue, state);
-CREATE INDEX done_type ON done (type, state);
+CREATE INDEX done_lane ON done (queue, type, state);
 CREATE INDEX done_with_trail ON done (queue, state, ordinal) WHERE flags & 16 <> 0;
 
 CREATE TABLE attempt (
@@ -149,6 +153,7 @@ CREATE TABLE attempt (
   wait_ms INTEGER NOT NULL,
   error_code TEXT,
   error_message TEXT,
+  digest INTEGER NOT NULL,
   PRIMARY KEY (task, attempt)
 ) STRICT, WITHOUT ROWID;
 
@@ -157,6 +162,7 @@ CREATE TABLE log (
   attempt INTEGER NOT NULL,
   offset INTEGER NOT NULL,
   text TEXT NOT NULL,
+  digest INTEGER NOT NULL,
   PRIMARY KEY (task, attempt, offset)
 ) STRICT, WITHOUT ROWID;
 
@@ -165,9 +171,12 @@ CREATE TABLE saved (
   name TEXT NOT NULL,
   content_type TEXT,
   value BLOB NOT NULL,
+  digest INTEGER NOT NULL,
   PRIMARY KEY (task, name)
 ) STRICT, WITHOUT ROWID;
+)sql";
 
+constexpr char kFound[] = R"sql(
 CREATE VIRTUAL TABLE found USING fts5(
   queue UNINDEXED, type UNINDEXED, lane_rank UNINDEXED, body, error,
   detail = none, columnsize = 0, tokenize = 'ascii');
@@ -214,12 +223,10 @@ SELECT name, accepted, removed_retention, removed_deleted, removed_moved,
   FROM queue LEFT JOIN counters ON counters.queue = queue.id;
 )sql";
 
-struct Step {
-  int64_t to;  // the version that it leads to, from the one before
-  const char* sql[2];
-};
-constexpr Step kSteps[] = {{2, {kTables, kViews}}};
-static_assert(kSteps[std::size(kSteps) - 1].to == kStoreVersion);
+constexpr std::string_view kIndexes[] = {"live_not_ready", "done_retention", "done_lane",
+                                         "done_with_trail"};
+constexpr std::string_view kIndexesOfVersion2[] = {
+    "live_not_ready", "done_retention", "done_state", "done_queue", "done_type", "done_with_trail"};
 
 Result<int64_t> Number(Connection* db, std::string sql) {
   Statement statement(db, std::move(sql));
@@ -259,17 +266,59 @@ int64_t BigEndian32(const char* bytes) {
   return number;
 }
 
-// All steps after `version`, and what identifies the file, or nothing of it.
+// Where the trees of our tables and indexes begin. SQLite believes it, and from a wrong place would
+// read another table, or none.
+Result<int64_t> DigestOfRoots(Connection* db) {
+  std::string names;
+  for (const std::string_view index : kIndexes) names.append("'").append(index).append("', ");
+  for (const std::string_view table : DigestedTables())
+    names.append("'").append(table).append("', ");
+  names.resize(names.size() - 2);
+  return Number(db,
+                "SELECT row_digest(group_concat(name || ' ' || rootpage)) FROM"
+                " (SELECT name, rootpage FROM sqlite_schema WHERE name IN (" +
+                    names + ") ORDER BY name)");
+}
+
+Status PutRoots(Connection* db) {
+  TREADLE_ASSIGN_OR_RETURN(const int64_t digest, DigestOfRoots(db));
+  Statement put(db, InsertRow("meta"));
+  return put.Run("roots", digest);
+}
+
+Status PutIdentity(Connection* db, uint64_t identity) {
+  Statement put(db, InsertRow("meta"));
+  return put.Run("identity", std::string_view(IdentityText(identity)));
+}
+
+Status Create(Connection* db, uint64_t identity) {
+  for (const char* const sql : {kTables, kFound, kViews}) TREADLE_RETURN_IF_ERROR(db->Execute(sql));
+  return PutIdentity(db, identity);
+}
+
+// Version 2 had the same tables without digests. What its rows say is taken as it is.
+Status AddDigests(Connection* db) {
+  TREADLE_RETURN_IF_ERROR(db->Execute("DROP VIEW tasks; DROP VIEW queues"));
+  for (const std::string_view index : kIndexesOfVersion2)
+    TREADLE_RETURN_IF_ERROR(db->Execute("DROP INDEX " + std::string(index)));
+  for (const std::string_view table : DigestedTables()) {
+    const std::string name(table);
+    TREADLE_RETURN_IF_ERROR(db->Execute("ALTER TABLE " + name + " RENAME TO " + name + "_2"));
+  }
+  TREADLE_RETURN_IF_ERROR(db->Execute(kTables));
+  for (const std::string_view table : DigestedTables()) {
+    const std::string old = std::string(table) + "_2";
+    TREADLE_RETURN_IF_ERROR(db->Execute(CopyRows(table, old) + "; DROP TABLE " + old));
+  }
+  return db->Execute(kViews);
+}
+
+// Brings a store of `version`, 0 for an empty file, forward to this one, or leaves it alone.
 Status Migrate(Connection* db, int64_t version, uint64_t identity) {
   Transaction transaction(db);
   TREADLE_RETURN_IF_ERROR(transaction.Begin(Transaction::Kind::kWrite));
-  for (const Step& step : kSteps)
-    for (const char* sql : step.sql)
-      if (step.to > version) TREADLE_RETURN_IF_ERROR(db->Execute(sql));
-  if (version == 0) {
-    Statement insert(db, "INSERT INTO meta VALUES ('identity', ?1)");
-    TREADLE_RETURN_IF_ERROR(insert.Run(std::string_view(IdentityText(identity))));
-  }
+  TREADLE_RETURN_IF_ERROR(version == 0 ? Create(db, identity) : AddDigests(db));
+  TREADLE_RETURN_IF_ERROR(PutRoots(db));
   TREADLE_RETURN_IF_ERROR(
       db->Execute("PRAGMA application_id = " + std::to_string(kStoreApplicationId) +
                   "; PRAGMA user_version = " + std::to_string(kStoreVersion)));
@@ -297,6 +346,12 @@ Result<int64_t> Inspect(Connection* db, uint64_t identity) {
   if (found != IdentityText(identity))
     return Refused(db, "belongs to another data directory: its identity is " + found +
                            ", the journal's is " + IdentityText(identity));
+  if (version < kStoreVersion) return version;
+  TREADLE_ASSIGN_OR_RETURN(const int64_t roots, DigestOfRoots(db));
+  TREADLE_ASSIGN_OR_RETURN(const int64_t written,
+                           Number(db, "SELECT value FROM meta WHERE key = 'roots'"));
+  if (roots != written)
+    return Status(Code::kDataLoss, db->path() + ": its tables are not where they were made");
   return version;
 }
 
@@ -315,6 +370,7 @@ Status CheckIsNotNewer(Disk* disk, const std::string& path) {
 }
 
 Status PrepareSchema(Connection* db, uint64_t identity) {
+  TREADLE_RETURN_IF_ERROR(AddRowDigest(db));
   db->set_tidy_on_close(false);
   TREADLE_ASSIGN_OR_RETURN(const int64_t version, Inspect(db, identity));
   db->set_tidy_on_close(true);
@@ -344,8 +400,8 @@ Status Configure(Connection* db, int cache_kib) {
 Status ChangeIdentity(const std::string& path, uint64_t identity) {
   TREADLE_ASSIGN_OR_RETURN(const auto db, Connection::Open(path, ""));
   TREADLE_RETURN_IF_ERROR(db->Execute("PRAGMA synchronous = FULL"));
-  Statement update(db.get(), "UPDATE meta SET value = ?1 WHERE key = 'identity'");
-  return update.Run(std::string_view(IdentityText(identity)));
+  TREADLE_RETURN_IF_ERROR(AddRowDigest(db.get()));
+  return PutIdentity(db.get(), identity);
 }
 
 }  // namespace treadle

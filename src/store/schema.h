@@ -14,7 +14,7 @@ namespace treadle {
 /// In the file's header: tells a Treadle store from other SQLite files. "Trdl" in ASCII.
 inline constexpr int64_t kStoreApplicationId = 0x5472646c;
 /// The version of the schema that this build reads and writes, in the header's user_version.
-inline constexpr int64_t kStoreVersion = 2;
+inline constexpr int64_t kStoreVersion = 3;
 /// Older ones were written by no release.
 inline constexpr int64_t kStoreVersionOldest = 2;
 
@@ -23,10 +23,10 @@ inline constexpr int64_t kStoreVersionOldest = 2;
 /// or none, is fine here: PrepareSchema() looks closer.
 Status CheckIsNotNewer(Disk* disk, const std::string& path);
 
-/// Makes an empty file a store of this identity, or brings an older store forward, in one
-/// transaction; then switches it to a write-ahead log. FAILED_PRECONDITION, and the file is as it
-/// was: it is no SQLite file, or one of another program, of a newer Treadle, or of another data
-/// directory.
+/// Gives `db` row_digest(…); makes an empty file a store of this identity, or brings an older store
+/// forward, in one transaction; then switches it to a write-ahead log. FAILED_PRECONDITION, and the
+/// file is as it was: it is no SQLite file, or one of another program, of a newer Treadle, or of
+/// another data directory.
 Status PrepareSchema(Connection* db, uint64_t identity);
 
 /// Makes the store at `path` that of another journal, from which nothing has been written yet. For

@@ -2,6 +2,7 @@
 
 #include "base/canary.h"
 #include "store/log_durability.h"
+#include "store/row_digest.h"
 #include "store/scanner.h"
 #include "store/schema.h"
 #include "store/sqlite_copy.h"
@@ -11,15 +12,20 @@ namespace {
 
 constexpr int kWriterCacheKib = 8 << 10;
 constexpr int kReaderCacheKib = 4 << 10;
+constexpr int kMetaNumbers = 5;  // all, or none before the first checkpoint
 
 }  // namespace
 
 Result<StoreMeta> ReadMetaOf(Connection* db) {
-  Statement statement(db, "SELECT key, value FROM meta");
+  Statement statement(db, "SELECT key, value, " + IsSound("meta") + " FROM meta");
   StoreMeta meta;
+  int known = 0;
   Rows rows = statement.Query();
   while (rows.Next()) {
     const std::string_view key = rows.Bytes(0);
+    if (!rows.As<bool>(2))
+      return Status(Code::kDataLoss, "one of the store's own numbers does not match its digest");
+    known += key != "identity" && key != "roots";
     if (key == "applied") meta.applied = rows.As<uint64_t>(1);
     if (key == "time_ms") meta.time = {rows.Int(1)};
     if (key == "wall_ms") meta.wall = {rows.Int(1)};
@@ -27,6 +33,8 @@ Result<StoreMeta> ReadMetaOf(Connection* db) {
     if (key == "term") meta.term = rows.As<uint32_t>(1);
   }
   TREADLE_RETURN_IF_ERROR(rows.status());
+  if (known != 0 && known != kMetaNumbers)
+    return Status(Code::kDataLoss, "some of the store's own numbers are missing");
   return meta;
 }
 
@@ -37,6 +45,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::Open(const SqliteStoreOptions&
   TREADLE_RETURN_IF_ERROR(PrepareSchema(writing.get(), options.identity));
   TREADLE_RETURN_IF_ERROR(Configure(writing.get(), kWriterCacheKib));
   TREADLE_ASSIGN_OR_RETURN(auto reading, Connection::Open(options.path, options.vfs));
+  TREADLE_RETURN_IF_ERROR(AddRowDigest(reading.get()));
   TREADLE_RETURN_IF_ERROR(Configure(reading.get(), kReaderCacheKib));
   return std::unique_ptr<SqliteStore>(
       new SqliteStore(std::move(writing), std::move(reading), options.vfs));

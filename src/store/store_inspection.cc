@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "store/row_digest.h"
+#include "store/salvage_sql.h"
 #include "store/sqlite_store.h"
 
 namespace treadle {
@@ -20,6 +22,21 @@ Status CheckPages(const std::string& path, std::vector<std::string>* problems) {
     if (line != "ok") problems->push_back("SQLite: " + line);
   }
   return rows.status();
+}
+
+Status CheckRows(const std::string& path, std::vector<std::string>* problems) {
+  TREADLE_ASSIGN_OR_RETURN(const auto db, Connection::Open(path, ""));
+  TREADLE_RETURN_IF_ERROR(AddRowDigest(db.get()));
+  for (const std::string_view table : DigestedTables()) {
+    const std::string name(table);
+    TREADLE_ASSIGN_OR_RETURN(const int64_t damaged,
+                             SelectNumber(db.get(), "SELECT count(*) FROM " + name +
+                                                        " WHERE NOT (" + IsSound(table) + ")"));
+    if (damaged > 0)
+      problems->push_back("rows of table " + name +
+                          " that do not match their digests: " + std::to_string(damaged));
+  }
+  return {};
 }
 
 // What tasks are found by is in a table of FTS5, which SQLite's own check knows nothing of.
@@ -82,6 +99,7 @@ Result<StoreInspection> InspectStore(const std::string& path, uint64_t identity)
   TREADLE_ASSIGN_OR_RETURN(const auto store,
                            SqliteStore::Open({.path = path, .identity = identity, .vfs = ""}));
   TREADLE_RETURN_IF_ERROR(CheckFound(path, &seen.problems));
+  TREADLE_RETURN_IF_ERROR(CheckRows(path, &seen.problems));
   TREADLE_ASSIGN_OR_RETURN(seen.meta, store->ReadMeta());
   std::vector<TaskPlace> places;
   TREADLE_RETURN_IF_ERROR(Count(store.get(), &seen, &places));

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "engine/effects.h"
 #include "store/find_index.h"
+#include "store/row_digest.h"
 #include "store/salvage_sql.h"
 #include "store/sqlite_store.h"
 #include "store/store_salvage.h"
@@ -37,7 +38,7 @@ class Mending {
     for (const char* const table : {"live", "done"}) TREADLE_RETURN_IF_ERROR(MendTerms(table));
     TREADLE_RETURN_IF_ERROR(DropSenseless());
     TREADLE_RETURN_IF_ERROR(MendCounters());
-    TREADLE_RETURN_IF_ERROR(CountMissing());
+    TREADLE_RETURN_IF_ERROR(SettleAccounts());
     TREADLE_RETURN_IF_ERROR(RebuildIndex());
     return std::move(told_);
   }
@@ -114,8 +115,8 @@ class Mending {
     if (count == 0) return {};
     told_.push_back("the terms of " + std::to_string(count) +
                     " tasks are lost (their deadlines, times to live, retry policies)");
-    return db_->Execute("UPDATE " + table + " SET terms = NULL, flags = flags & ~4 WHERE id IN (" +
-                        damaged + ")");
+    return db_->Execute(UpdateRow(table, {{"terms", "NULL"}, {"flags", "flags & ~4"}}) +
+                        " WHERE id IN (" + damaged + ")");
   }
 
   Status Drop(const std::string& table, const std::string& where, const std::string& what) {
@@ -190,7 +191,18 @@ class Mending {
     std::string outside = "0";
     for (const TaskState state : kTaskStates)
       if (IsTerminal(state)) outside += " OR " + OutsideItsCounters(state);
-    return Drop("done", outside, "ended tasks make no sense and are dropped");
+    TREADLE_RETURN_IF_ERROR(Drop("done", outside, "ended tasks make no sense and are dropped"));
+    return DropUsurpers();
+  }
+
+  // Of those that claim the same place, the one that is whole stays, or the oldest.
+  Status DropUsurpers() {
+    const std::string is_damaged = ".payload_sha256 = zeroblob(32)";
+    return Drop("done",
+                "EXISTS (SELECT 1 FROM done d WHERE d.queue = done.queue AND d.state = done.state"
+                " AND d.ordinal = done.ordinal AND d.id <> done.id AND (done" +
+                    is_damaged + ", done.id) > (d" + is_damaged + ", d.id))",
+                "ended tasks stand in the place of others and are dropped");
   }
 
   static std::string OutsideItsCounters(TaskState state) {
@@ -214,21 +226,25 @@ class Mending {
     return rows.status();
   }
 
-  // The counters say how many there were: accepted, less those that were removed.
-  Status CountMissing() {
-    Statement statement(db_,
-                        "SELECT q.name, c.accepted - c.removed_retention - c.removed_deleted"
-                        " - c.removed_moved - c.removed_replaced"
-                        " - (SELECT count(*) FROM live WHERE queue = q.id)"
-                        " - (SELECT count(*) FROM done WHERE queue = q.id)"
-                        " FROM counters c JOIN queue q ON q.id = c.queue");
-    Rows rows = statement.Query();
-    while (rows.Next()) {
-      if (rows.Int(1) > 0)
-        told_.push_back(std::to_string(rows.Int(1)) + " tasks of queue " + rows.String(0) +
-                        " are lost: its counters speak of so many more than there are");
+  // The counters say how many there were: accepted, less those that were removed. From now on they
+  // speak of those that are left.
+  Status SettleAccounts() {
+    const std::string known =
+        "removed_retention + removed_deleted + removed_moved + removed_replaced"
+        " + (SELECT count(*) FROM live WHERE live.queue = counters.queue)"
+        " + (SELECT count(*) FROM done WHERE done.queue = counters.queue)";
+    {
+      Statement statement(db_, "SELECT name, accepted - (" + known +
+                                   ") FROM counters JOIN queue ON queue.id = counters.queue");
+      Rows rows = statement.Query();
+      while (rows.Next())
+        if (rows.Int(1) > 0)
+          told_.push_back(std::to_string(rows.Int(1)) + " tasks of queue " + rows.String(0) +
+                          " are lost: its counters speak of so many more than there are");
+      TREADLE_RETURN_IF_ERROR(rows.status());
     }
-    return rows.status();
+    return db_->Execute(UpdateRow("counters", {{"accepted", known}}) + " WHERE accepted <> " +
+                        known);
   }
 
   SqliteStore* store_;
@@ -245,6 +261,7 @@ Result<std::vector<std::string>> MendStore(const std::string& path, uint64_t ide
   TREADLE_ASSIGN_OR_RETURN(const auto store,
                            SqliteStore::Open({.path = path, .identity = identity, .vfs = ""}));
   TREADLE_ASSIGN_OR_RETURN(const auto db, Connection::Open(path, ""));
+  TREADLE_RETURN_IF_ERROR(AddRowDigest(db.get()));
   return Mending(store.get(), db.get(), salvage).Run();
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "store/row_copier.h"
+#include "store/row_digest.h"
 #include "store/salvage_sql.h"
 #include "store/schema.h"
 #include "store/sqlite_store.h"
@@ -14,6 +15,8 @@ namespace {
 
 constexpr int64_t kMin = std::numeric_limits<int64_t>::min();
 constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+constexpr int64_t kMetaKeys = 7;  // of a store that was written to
+
 Status CheckIsOurs(Connection* db) {
   TREADLE_ASSIGN_OR_RETURN(const int64_t application, SelectNumber(db, "PRAGMA application_id"));
   TREADLE_ASSIGN_OR_RETURN(const int64_t version, SelectNumber(db, "PRAGMA user_version"));
@@ -60,6 +63,7 @@ class Salvage {
     TREADLE_RETURN_IF_ERROR(CopyTrails("attempt", "attempts"));
     TREADLE_RETURN_IF_ERROR(CopyTrails("saved", "steps and checkpoints"));
     TREADLE_RETURN_IF_ERROR(CopyTrails("log", "lines of logs"));
+    TREADLE_RETURN_IF_ERROR(SettleDamagedRows());
     if (!said_.has_all_queues) said_.queue_names = NamesOf("queue");
     if (!said_.has_all_types) said_.type_names = NamesOf("type");
     TREADLE_RETURN_IF_ERROR(transaction.Commit());
@@ -71,8 +75,9 @@ class Salvage {
     RowCopier copier(from_, to_, "meta");
     TREADLE_ASSIGN_OR_RETURN(const bool complete, copier.CopyEnds("", "key"));
     TREADLE_ASSIGN_OR_RETURN(const int64_t keys, SelectNumber(to_, "SELECT count(*) FROM meta"));
-    if (!complete && keys < 6) said_.losses.emplace_back("the store's own numbers cannot be read");
-    if (complete || keys == 6) said_.meta.emplace();  // filled in by the caller
+    if (!complete && keys < kMetaKeys)
+      said_.losses.emplace_back("the store's own numbers cannot be read");
+    if (complete || keys == kMetaKeys) said_.meta.emplace();  // filled in by the caller
     return {};
   }
 
@@ -155,13 +160,36 @@ class Salvage {
                                  bound + ")");
   }
 
+  // Rows that could be read, and do not say what was written. Of a task it is worth to know that it
+  // was there; any other row is as good as lost.
+  Status SettleDamagedRows() {
+    for (const std::string_view table : DigestedTables()) {
+      const bool is_task = table == "live" || table == "done";
+      TREADLE_RETURN_IF_ERROR(to_->Execute(is_task ? MarkDamaged(table)
+                                                   : "DELETE FROM " + std::string(table) +
+                                                         " WHERE NOT (" + IsSound(table) + ")"));
+      const int64_t damaged = to_->changes();
+      if (damaged == 0) continue;
+      if (table == "queue") said_.has_all_queues = false;
+      if (table == "type") said_.has_all_types = false;
+      if (table == "meta") said_.meta.reset();
+      said_.losses.push_back(
+          std::to_string(damaged) + " rows of table " + std::string(table) +
+          (is_task ? " are damaged: their tasks are kept, but none of them can run again"
+                   : " are damaged and dropped"));
+    }
+    return {};
+  }
+
   // From the index over the names, which is a tree of its own.
   std::map<uint32_t, std::string> NamesOf(const std::string& table) {
     std::map<uint32_t, std::string> names;
     for (const char* const order : {"name", "name DESC"}) {
       Statement statement(from_, "SELECT id, name FROM " + table + " ORDER BY " + order);
       Rows rows = statement.Query();
-      while (rows.Next()) names.emplace(rows.As<uint32_t>(0), rows.String(1));
+      while (rows.Next())
+        if (rows.Int(0) >= 1 && rows.Int(0) <= kNumberedMax)
+          names.emplace(rows.As<uint32_t>(0), rows.String(1));
     }
     return names;
   }
@@ -177,7 +205,9 @@ Result<StoreMarks> ReadStoreMarks(const std::string& path) {
   StoreMarks marks;
   TREADLE_ASSIGN_OR_RETURN(const auto db, OpenDamaged(path));
   TREADLE_RETURN_IF_ERROR(CheckIsOurs(db.get()));
-  Statement statement(db.get(), "SELECT value FROM meta WHERE key = 'identity'");
+  TREADLE_RETURN_IF_ERROR(AddRowDigest(db.get()));
+  Statement statement(db.get(),
+                      "SELECT value FROM meta WHERE key = 'identity' AND " + IsSound("meta"));
   Rows rows = statement.Query();
   const std::string text = rows.Next() ? rows.String(0) : "";
   TREADLE_RETURN_IF_ERROR(rows.status());
@@ -199,6 +229,7 @@ Result<StoreSalvage> SalvageStore(const std::string& from, const std::string& to
   TREADLE_ASSIGN_OR_RETURN(const auto store,
                            SqliteStore::Open({.path = to, .identity = identity, .vfs = ""}));
   TREADLE_ASSIGN_OR_RETURN(const auto target, Connection::Open(to, ""));
+  TREADLE_RETURN_IF_ERROR(AddRowDigest(target.get()));
   TREADLE_ASSIGN_OR_RETURN(const auto source, OpenDamaged(from));
   TREADLE_RETURN_IF_ERROR(CheckIsOurs(source.get()));
   TREADLE_ASSIGN_OR_RETURN(StoreSalvage salvage, Salvage(source.get(), target.get()).Run());

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "model/limits.h"
+#include "store/row_digest.h"
 
 namespace treadle {
 namespace {
@@ -23,15 +24,19 @@ std::string RetireFrom(const std::string& table) {
          " WHERE queue = ?1 AND state = ?2 AND ordinal < ?3 AND flags & 16 <> 0)";
 }
 
+Status Damaged(const std::string& what, TaskId task) {
+  return {Code::kDataLoss, what + " of task " + task.ToString() +
+                               " is damaged in the store; run treadle data check"};
+}
+
 }  // namespace
 
 TrailWriter::TrailWriter(Connection* db)
-    : attempt_(db,
-               "INSERT OR REPLACE INTO attempt VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"),
+    : attempt_(db, InsertRow("attempt")),
       old_attempts_(db, "DELETE FROM attempt WHERE task = ?1 AND attempt <= ?2"),
-      log_(db, "INSERT OR REPLACE INTO log VALUES (?1, ?2, ?3, ?4)"),
+      log_(db, InsertRow("log")),
       old_logs_(db, "DELETE FROM log WHERE task = ?1 AND attempt <= ?2"),
-      saved_(db, "INSERT OR REPLACE INTO saved VALUES (?1, ?2, ?3, ?4)"),
+      saved_(db, InsertRow("saved")),
       remove_attempts_(db, RemoveFrom("attempt")),
       remove_log_(db, RemoveFrom("log")),
       remove_saved_(db, RemoveFrom("saved")),
@@ -82,51 +87,60 @@ Status TrailWriter::Retire(QueueId queue, TaskState state, uint64_t from) {
 }
 
 TrailReader::TrailReader(Connection* db)
-    : attempts_(db,
-                "SELECT attempt, outcome, worker, build, started_at_ms, ended_at_ms, wait_ms,"
-                " error_code, error_message FROM attempt WHERE task = ?1 ORDER BY attempt"),
-      saved_(db, "SELECT name, content_type, value FROM saved WHERE task = ?1"),
-      log_(db, "SELECT text FROM log WHERE task = ?1 AND attempt = ?2 ORDER BY offset") {}
+    : attempts_(db, "SELECT " + IsSound("attempt") +
+                        ", attempt, outcome, worker, build, started_at_ms, ended_at_ms, wait_ms,"
+                        " error_code, error_message FROM attempt WHERE task = ?1 ORDER BY attempt"),
+      saved_(db, "SELECT " + IsSound("saved") +
+                     ", name, content_type, value FROM saved WHERE task = ?1"),
+      log_(db, "SELECT " + IsSound("log") +
+                   ", text FROM log WHERE task = ?1 AND attempt = ?2 ORDER BY offset") {}
 
 Result<TaskHistory> TrailReader::History(TaskId task) {
   TaskHistory history;
   TREADLE_ASSIGN_OR_RETURN(const auto saved, Saved(task));
-  if (saved != nullptr) history.saved = *saved;
+  if (!saved.is_sound) return Damaged("what was saved", task);
+  if (saved.saved != nullptr) history.saved = *saved.saved;
   Rows rows = attempts_.Query(task.packed);
   while (rows.Next()) {
+    if (!rows.As<bool>(0)) return Damaged("an attempt", task);
     AttemptRecord& attempt = history.attempts.emplace_back();
-    attempt.attempt = rows.As<uint32_t>(0);
-    attempt.outcome = AttemptOutcomeFromName(rows.Bytes(1)).value_or(AttemptOutcome::kFailed);
-    attempt.worker = rows.Bytes(2);
-    attempt.build = rows.Bytes(3);
-    attempt.started_at = {rows.Int(4)};
-    attempt.ended_at = {rows.Int(5)};
-    attempt.wait_ms = rows.Int(6);
-    if (rows.IsNull(7)) continue;
-    attempt.error = std::make_shared<TaskError>(TaskError{rows.String(7), rows.String(8)});
+    attempt.attempt = rows.As<uint32_t>(1);
+    attempt.outcome = AttemptOutcomeFromName(rows.Bytes(2)).value_or(AttemptOutcome::kFailed);
+    attempt.worker = rows.Bytes(3);
+    attempt.build = rows.Bytes(4);
+    attempt.started_at = {rows.Int(5)};
+    attempt.ended_at = {rows.Int(6)};
+    attempt.wait_ms = rows.Int(7);
+    if (rows.IsNull(8)) continue;
+    attempt.error = std::make_shared<TaskError>(TaskError{rows.String(8), rows.String(9)});
   }
   TREADLE_RETURN_IF_ERROR(rows.status());
   return history;
 }
 
-Result<std::shared_ptr<const TaskSaved>> TrailReader::Saved(TaskId task) {
+Result<SavedRows> TrailReader::Saved(TaskId task) {
   auto saved = std::make_shared<TaskSaved>();
+  SavedRows found;
   Rows rows = saved_.Query(task.packed);
   while (rows.Next()) {
-    const std::string_view name = rows.Bytes(0);
+    found.is_sound = found.is_sound && rows.As<bool>(0);
+    const std::string_view name = rows.Bytes(1);
     SavedBytes& one = name.empty() ? saved->checkpoint.emplace() : saved->steps[std::string(name)];
-    one.content_type = rows.Bytes(1);
-    one.bytes = rows.Bytes(2);
+    one.content_type = rows.Bytes(2);
+    one.bytes = rows.Bytes(3);
   }
   TREADLE_RETURN_IF_ERROR(rows.status());
-  if (saved->empty()) return std::shared_ptr<const TaskSaved>();
-  return std::shared_ptr<const TaskSaved>(std::move(saved));
+  if (!saved->empty()) found.saved = std::move(saved);
+  return found;
 }
 
 Result<std::string> TrailReader::Log(TaskId task, uint32_t attempt) {
   std::string text;
   Rows rows = log_.Query(task.packed, attempt);
-  while (rows.Next()) text += rows.Bytes(0);
+  while (rows.Next()) {
+    if (!rows.As<bool>(0)) return Damaged("the log", task);
+    text += rows.Bytes(1);
+  }
   TREADLE_RETURN_IF_ERROR(rows.status());
   return text;
 }

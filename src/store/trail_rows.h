@@ -44,14 +44,19 @@ class TrailWriter {
   Statement retire_saved_;
 };
 
+struct SavedRows {
+  std::shared_ptr<const TaskSaved> saved;  // null if nothing is saved
+  bool is_sound = true;                    // all of it is as it was written
+};
+
+/// DATA_LOSS: a row is not as it was written, but for Saved(), which says so.
 class TrailReader {
  public:
   /// `db` must outlive the reader.
   explicit TrailReader(Connection* db);
 
   Result<TaskHistory> History(TaskId task);
-  /// Null if nothing is saved.
-  Result<std::shared_ptr<const TaskSaved>> Saved(TaskId task);
+  Result<SavedRows> Saved(TaskId task);
   Result<std::string> Log(TaskId task, uint32_t attempt);
 
  private:

@@ -6,6 +6,7 @@
 
 #include "store/key.h"
 #include "store/row.h"
+#include "store/row_digest.h"
 
 namespace treadle {
 namespace {
@@ -15,57 +16,154 @@ using Text = std::optional<std::string_view>;
 // Parameters of all statements on tasks: ?1..?4 are the place, ?5..?16 the rest of the image,
 // ?17..?19 the holder, ?20 and ?21 the error. Of the flags, kRowSearched (8) stays with the
 // payload.
-constexpr char kPlace[] = " WHERE queue = ?1 AND type = ?2 AND rank = ?3 AND id = ?4";
-constexpr char kSetImage[] =
-    " SET state = ?5, flags = ?6 | (flags & 8), max_attempts = ?7, unspent = ?8, attempt = ?9,"
-    " term = ?10, exchange = ?11, when_ms = ?12, enqueued_at_ms = ?13, started_at_ms = ?14,"
-    " worker_losses = ?15, terms = iif(?6 & 4, coalesce(?16, terms), NULL),";
+constexpr std::string_view kPlace = "queue = ?1 AND type = ?2 AND rank = ?3 AND id = ?4";
+
+const Cells kImage = {
+    {"max_attempts", "?7"},    {"unspent", "?8"},        {"attempt", "?9"},
+    {"term", "?10"},           {"exchange", "?11"},      {"when_ms", "?12"},
+    {"enqueued_at_ms", "?13"}, {"started_at_ms", "?14"}, {"worker_losses", "?15"},
+};
+// What an ended row has from the end on: its place among those that ended, its result.
+const Cells kEnd = {{"ordinal", "?22"}, {"finished_at_ms", "?23"}};
+
+Cells Join(std::initializer_list<Cells> parts) {
+  Cells all;
+  for (const Cells& part : parts) all.insert(all.end(), part.begin(), part.end());
+  return all;
+}
+
+// Of a row that is new as a whole.
+Cells NewImage() {
+  return Join({{{"queue", "?1"},
+                {"type", "?2"},
+                {"rank", "?3"},
+                {"id", "?4"},
+                {"state", "?5"},
+                {"flags", "?6"},
+                {"terms", "?16"},
+                {"worker", "?17"},
+                {"incarnation", "?18"},
+                {"build", "?19"},
+                {"error_code", "?20"},
+                {"error_message", "?21"}},
+               kImage});
+}
+
+// Of a row that keeps what it has and the change does not bring.
+Cells ChangedImage() {
+  return Join({{{"state", "?5"},
+                {"flags", "?6 | (flags & 8)"},
+                {"terms", "iif(?6 & 4, coalesce(?16, terms), NULL)"},
+                {"error_code", "coalesce(?20, error_code)"},
+                {"error_message", "coalesce(?21, error_message)"}},
+               kImage});
+}
 
 // A live row from parameters.
-constexpr char kInsertLive[] =
-    "INSERT OR REPLACE INTO live VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-    "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)";
+std::string InsertLiveSql() {
+  return InsertRow("live", Join({NewImage(),
+                                 {{"content_type", "?22"},
+                                  {"idempotency_key", "?23"},
+                                  {"tags", "?24"},
+                                  {"payload_sha256", "?25"},
+                                  {"payload", "?26"}}}));
+}
 
-constexpr char kUpdateLive[] =
-    " worker = ?17, incarnation = ?18, build = ?19, error_code = coalesce(?20, error_code),"
-    " error_message = coalesce(?21, error_message)";
+std::string UpdateLiveSql() {
+  const Cells holder = {{"worker", "?17"}, {"incarnation", "?18"}, {"build", "?19"}};
+  return UpdateRow("live", Join({ChangedImage(), holder})) + " WHERE " + std::string(kPlace) +
+         " AND " + IsSound("live");
+}
+
+// What a row is that only changed its table.
+Cells Same(std::initializer_list<std::string_view> columns) {
+  Cells cells;
+  for (const std::string_view column : columns) cells.push_back({column, column});
+  return cells;
+}
 
 // A live row from an ended one, to be updated next.
-constexpr char kRevive[] =
-    "INSERT OR REPLACE INTO live SELECT ?1, ?2, ?3, id, state, flags, max_attempts, unspent,"
-    " attempt, term, exchange, when_ms, enqueued_at_ms, started_at_ms, worker_losses, terms, NULL,"
-    " NULL, NULL, error_code, error_message, content_type, idempotency_key, tags, payload_sha256,"
-    " payload FROM done WHERE id = ?4";
+std::string ReviveSql() {
+  return InsertRow("live",
+                   Join({{{"queue", "?1"}, {"type", "?2"}, {"rank", "?3"}},
+                         {{"worker", "NULL"}, {"incarnation", "NULL"}, {"build", "NULL"}},
+                         Same({"id",
+                               "state",
+                               "flags",
+                               "max_attempts",
+                               "unspent",
+                               "attempt",
+                               "term",
+                               "exchange",
+                               "when_ms",
+                               "enqueued_at_ms",
+                               "started_at_ms",
+                               "worker_losses",
+                               "terms",
+                               "error_code",
+                               "error_message",
+                               "content_type",
+                               "idempotency_key",
+                               "tags",
+                               "payload_sha256",
+                               "payload"})}),
+                   "done WHERE id = ?4 AND " + IsSound("done"));
+}
 
 // An ended row from parameters: ?17..?19 say who ran it last, ?20 and ?21 its error, ?22 and ?23
 // its place, ?24..?26 its result, ?27..?31 its body.
-constexpr char kInsertDone[] =
-    "INSERT OR REPLACE INTO done VALUES (?4, ?1, ?2, ?3, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-    "?14, ?15, ?16, ?22, ?23,"
-    " length(?31) + ifnull(length(?26), 0) + ifnull(length(CAST(?21 AS BLOB)), 0),"
-    " ?17, ?18, ?19, ?20, ?21, ?27, ?28, ?29, ?30, ?24, ?25, ?26, ?31)";
+std::string InsertDoneSql() {
+  return InsertRow(
+      "done",
+      Join({NewImage(),
+            kEnd,
+            {{"bytes",
+              "length(?31) + ifnull(length(?26), 0) + ifnull(length(CAST(?21 AS BLOB)), 0)"},
+             {"content_type", "?27"},
+             {"idempotency_key", "?28"},
+             {"tags", "?29"},
+             {"payload_sha256", "?30"},
+             {"payload", "?31"},
+             {"result_content_type", "?24"},
+             {"result_sha256", "?25"},
+             {"result", "?26"}}}));
+}
+
+// Who ran an ended task last: as the change says, or as it was.
+const Cells kLastHolder = {{"worker", "coalesce(?17, worker)"},
+                           {"incarnation", "coalesce(?18, incarnation)"},
+                           {"build", "coalesce(?19, build)"}};
 
 // An ended row from the live one.
-constexpr char kMove[] =
-    "INSERT OR REPLACE INTO done SELECT id, queue, type, rank, ?5, ?6 | (flags & 8), ?7, ?8, ?9, "
-    "?10, ?11, ?12,"
-    " ?13, ?14, ?15, iif(?6 & 4, coalesce(?16, terms), NULL), ?22, ?23, length(payload) + "
-    "ifnull(length(?26), 0)"
-    " + ifnull(length(CAST(coalesce(?21, error_message) AS BLOB)), 0),"
-    " coalesce(?17, worker), coalesce(?18, incarnation), coalesce(?19, build),"
-    " coalesce(?20, error_code), coalesce(?21, error_message), content_type, idempotency_key, tags,"
-    " payload_sha256, ?24, ?25, ?26, payload FROM live";
+std::string MoveSql() {
+  return InsertRow("done",
+                   Join({ChangedImage(),
+                         kLastHolder,
+                         kEnd,
+                         Same({"id", "queue", "type", "rank", "content_type", "idempotency_key",
+                               "tags", "payload_sha256", "payload"}),
+                         {{"bytes",
+                           "length(payload) + ifnull(length(?26), 0)"
+                           " + ifnull(length(CAST(coalesce(?21, error_message) AS BLOB)), 0)"},
+                          {"result_content_type", "?24"},
+                          {"result_sha256", "?25"},
+                          {"result", "?26"}}}),
+                   "live WHERE " + std::string(kPlace) + " AND " + IsSound("live"));
+}
 
-constexpr char kUpdateDone[] =
-    " ordinal = ?22, finished_at_ms = ?23, bytes = length(payload)"
-    " + ifnull(length(coalesce(?26, result)), 0)"
-    " + ifnull(length(CAST(coalesce(?21, error_message) AS BLOB)), 0),"
-    " worker = coalesce(?17, worker), incarnation = coalesce(?18, incarnation),"
-    " build = coalesce(?19, build),"
-    " error_code = coalesce(?20, error_code), error_message = coalesce(?21, error_message),"
-    " result_content_type = iif(?25 IS NULL, result_content_type, ?24),"
-    " result_sha256 = coalesce(?25, result_sha256), result = coalesce(?26, result)"
-    " WHERE id = ?4";
+std::string UpdateDoneSql() {
+  return UpdateRow("done",
+                   Join({ChangedImage(),
+                         kLastHolder,
+                         kEnd,
+                         {{"bytes",
+                           "length(payload) + ifnull(length(coalesce(?26, result)), 0)"
+                           " + ifnull(length(CAST(coalesce(?21, error_message) AS BLOB)), 0)"},
+                          {"result_content_type", "iif(?25 IS NULL, result_content_type, ?24)"},
+                          {"result_sha256", "coalesce(?25, result_sha256)"},
+                          {"result", "coalesce(?26, result)"}}})) +
+         " WHERE id = ?4 AND " + IsSound("done");
+}
 
 std::optional<int64_t> OrNull(WallTime time) {
   return time.ms == 0 ? std::nullopt : std::optional(time.ms);
@@ -147,25 +245,23 @@ auto FileOrder(const TaskImage& image) {
 Writer::Writer(Connection* db)
     : db_(db),
       find_(db),
-      queue_(db,
-             "INSERT OR REPLACE INTO queue VALUES"
-             " (?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
-      type_(db, "INSERT OR REPLACE INTO type VALUES (?1, ?2, ?3)"),
-      counters_(db,
-                "INSERT OR REPLACE INTO counters VALUES"
-                " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"),
+      queue_(db, InsertRow("queue")),
+      type_(db, InsertRow("type")),
+      counters_(db, InsertRow("counters")),
       retire_(db, "DELETE FROM done WHERE queue = ?1 AND state = ?2 AND ordinal < ?3"),
-      key_(db, "INSERT OR REPLACE INTO idempotency VALUES (?1, ?2, ?3, ?4)"),
+      key_(db, InsertRow("idempotency")),
       key_gone_(db, "DELETE FROM idempotency WHERE key = ?1"),
-      meta_(db, "INSERT OR REPLACE INTO meta VALUES (?1, ?2)"),
-      insert_live_(db, kInsertLive),
-      update_live_(db, std::string("UPDATE live") + kSetImage + kUpdateLive + kPlace),
-      revive_(db, kRevive),
-      delete_live_(db, std::string("DELETE FROM live") + kPlace),
-      insert_done_(db, kInsertDone),
-      move_(db, std::string(kMove) + kPlace),
-      update_done_(db, std::string("UPDATE done") + kSetImage + kUpdateDone),
+      meta_(db, InsertRow("meta")),
+      insert_live_(db, InsertLiveSql()),
+      update_live_(db, UpdateLiveSql()),
+      revive_(db, ReviveSql()),
+      delete_live_(db, "DELETE FROM live WHERE " + std::string(kPlace)),
+      insert_done_(db, InsertDoneSql()),
+      move_(db, MoveSql()),
+      update_done_(db, UpdateDoneSql()),
       delete_done_(db, "DELETE FROM done WHERE id = ?1"),
+      mark_live_(db, MarkDamaged("live") + " AND " + std::string(kPlace)),
+      mark_done_(db, MarkDamaged("done") + " AND id = ?1"),
       trail_(db) {}
 
 Status Writer::Write(const StoreChanges& changes) {
@@ -283,6 +379,13 @@ Result<bool> Writer::WriteLive(const TaskChange& change) {
                                           BodyValues(*now.body, TagLines(*now.body)))));
     return true;
   }
+  TREADLE_ASSIGN_OR_RETURN(const bool is_there, UpdateOrRevive(now));
+  if (is_there) return true;
+  TREADLE_ASSIGN_OR_RETURN(const bool is_damaged, MarkIfDamaged(now.image));
+  return is_damaged ? UpdateOrRevive(now) : Result<bool>(false);
+}
+
+Result<bool> Writer::UpdateOrRevive(const TaskRecord& now) {
   TREADLE_RETURN_IF_ERROR(UpdateLive(now));
   if (db_->changes() > 0) return true;
   TREADLE_RETURN_IF_ERROR(Run(&revive_, PlaceValues(now.image)));
@@ -296,9 +399,21 @@ Status Writer::UpdateLive(const TaskRecord& now) {
   return Run(&update_live_, RowValues(now, TermsBytes(now)));
 }
 
+Result<bool> Writer::MarkIfDamaged(const TaskImage& image) {
+  TREADLE_RETURN_IF_ERROR(Run(&mark_live_, PlaceValues(image)));
+  if (db_->changes() > 0) return true;
+  TREADLE_RETURN_IF_ERROR(mark_done_.Run(image.id.packed));
+  return db_->changes() > 0;
+}
+
 Result<bool> Writer::WriteDone(const TaskChange& change) {
   const TaskRecord& now = change.now;
-  if (!now.body) return MoveToDone(now);
+  if (!now.body) {
+    TREADLE_ASSIGN_OR_RETURN(const bool is_there, MoveOrUpdate(now));
+    if (is_there) return true;
+    TREADLE_ASSIGN_OR_RETURN(const bool is_damaged, MarkIfDamaged(now.image));
+    return is_damaged ? MoveOrUpdate(now) : Result<bool>(false);
+  }
   if (!change.is_new) {
     TREADLE_RETURN_IF_ERROR(DeleteLeft(change));
     TREADLE_RETURN_IF_ERROR(DeleteLive(now.image));
@@ -309,7 +424,7 @@ Result<bool> Writer::WriteDone(const TaskChange& change) {
   return true;
 }
 
-Result<bool> Writer::MoveToDone(const TaskRecord& now) {
+Result<bool> Writer::MoveOrUpdate(const TaskRecord& now) {
   const std::string terms = TermsBytes(now);
   TREADLE_RETURN_IF_ERROR(Run(&move_, DoneValues(now, terms)));
   if (db_->changes() > 0) {

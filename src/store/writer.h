@@ -30,10 +30,15 @@ class Writer {
   Status WriteMeta(const StoreMeta& meta);
   Status WriteTask(const TaskChange& change);
   Status RemoveTask(const TaskChange& change);
-  // These three: false if the store has no such task any more.
+  // These four: false if the store has no such task any more, and the last two also if its row is
+  // damaged.
   Result<bool> WriteLive(const TaskChange& change);
   Result<bool> WriteDone(const TaskChange& change);
-  Result<bool> MoveToDone(const TaskRecord& now);
+  Result<bool> UpdateOrRevive(const TaskRecord& now);
+  Result<bool> MoveOrUpdate(const TaskRecord& now);
+  /// True: its row was damaged, and is now one whose payload is: what a change leaves as it is can
+  /// no longer be trusted.
+  Result<bool> MarkIfDamaged(const TaskImage& image);
   Status UpdateLive(const TaskRecord& now);
   Status DeleteLive(const TaskImage& image);
   /// Its rows where it waited before it moved.
@@ -59,6 +64,8 @@ class Writer {
   Statement move_;
   Statement update_done_;
   Statement delete_done_;
+  Statement mark_live_;
+  Statement mark_done_;
   TrailWriter trail_;
 };
 

@@ -113,8 +113,6 @@ TaskRecord MakeTask(uint64_t sequence, TaskState state) {
                                                      .retry = RetryPolicy{},
                                                      .contract = 2,
                                                      .sensitive = sequence % 5 == 0,
-                                                     .has_saved = true,
-                                                     .saved_bytes = 70'000,
                                                      .log_attempt = 7,
                                                      .log_bytes = 300});
   task.image.unspent = 2;

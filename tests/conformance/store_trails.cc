@@ -55,15 +55,29 @@ TEST_P(StoreConformance, ATrailComesBackWholeAndWhatComesLaterReplacesIt) {
   EXPECT_EQ(*store_->Log(id, 3), "");
 }
 
+// A task whose terms say that its attempts saved something.
+TaskRecord ThatSaved(TaskRecord task) {
+  auto terms = std::make_shared<TaskTerms>(*task.terms);
+  terms->has_saved = true;
+  terms->saved_bytes = 70'000;
+  task.terms = std::move(terms);
+  return task;
+}
+
 TEST_P(StoreConformance, WhatIsSavedIsLoadedWithItsTask) {
-  Write({WithTrail(NewChange(MakeTask(1, TaskState::kRunning))),
-         WithTrail(NewChange(MakeTask(2, TaskState::kDead)))});
+  Write({WithTrail(NewChange(ThatSaved(MakeTask(1, TaskState::kRunning)))),
+         WithTrail(NewChange(ThatSaved(MakeTask(2, TaskState::kDead))))});
   for (const TaskPlace& place :
        {TaskPlace::Of(MakeTask(1, TaskState::kRunning).image), TaskPlace{TaskId::Of(1, 2)}}) {
     const TaskRecord task = LoadOne(place);
     ASSERT_NE(task.saved, nullptr);
     EXPECT_EQ(*task.saved, SomeTrail()->saved);
   }
+}
+
+TEST_P(StoreConformance, ATaskThatSavedSomethingWhichIsNotThereHasNoBody) {
+  Write({NewChange(ThatSaved(MakeTask(1, TaskState::kRunning)))});
+  EXPECT_EQ(LoadOne(TaskPlace::Of(MakeTask(1, TaskState::kRunning).image)).body, nullptr);
 }
 
 TEST_P(StoreConformance, AMovedOrRedrivenTaskKeepsItsTrail) {

@@ -1,0 +1,189 @@
+#include "store/row_digest.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/hash.h"
+
+namespace treadle {
+namespace {
+
+using Columns = std::span<const std::string_view>;
+
+// What the digests cover, in the order in which they do. On disk.
+constexpr std::string_view kMeta[] = {"key", "value"};
+constexpr std::string_view kQueue[] = {
+    "id", "name", "policy", "paused", "max_attempts", "lease_ms", "attempt_timeout_ms"};
+constexpr std::string_view kCounters[] = {"queue",          "accepted",          "completed_next",
+                                          "completed_from", "dead_next",         "dead_from",
+                                          "cancelled_next", "cancelled_from",    "expired_next",
+                                          "expired_from",   "removed_retention", "removed_deleted",
+                                          "removed_moved",  "removed_replaced"};
+constexpr std::string_view kType[] = {"id", "name", "policy"};
+constexpr std::string_view kIdempotency[] = {"key", "request_hash", "task", "expires_ms"};
+constexpr std::string_view kLive[] = {"queue",
+                                      "type",
+                                      "rank",
+                                      "id",
+                                      "state",
+                                      "flags",
+                                      "max_attempts",
+                                      "unspent",
+                                      "attempt",
+                                      "term",
+                                      "exchange",
+                                      "when_ms",
+                                      "enqueued_at_ms",
+                                      "started_at_ms",
+                                      "worker_losses",
+                                      "terms",
+                                      "worker",
+                                      "incarnation",
+                                      "build",
+                                      "error_code",
+                                      "error_message",
+                                      "content_type",
+                                      "idempotency_key",
+                                      "tags",
+                                      "payload_sha256"};
+constexpr std::string_view kDone[] = {"id",
+                                      "queue",
+                                      "type",
+                                      "rank",
+                                      "state",
+                                      "flags",
+                                      "max_attempts",
+                                      "unspent",
+                                      "attempt",
+                                      "term",
+                                      "exchange",
+                                      "when_ms",
+                                      "enqueued_at_ms",
+                                      "started_at_ms",
+                                      "worker_losses",
+                                      "terms",
+                                      "ordinal",
+                                      "finished_at_ms",
+                                      "bytes",
+                                      "worker",
+                                      "incarnation",
+                                      "build",
+                                      "error_code",
+                                      "error_message",
+                                      "content_type",
+                                      "idempotency_key",
+                                      "tags",
+                                      "payload_sha256",
+                                      "result_content_type",
+                                      "result_sha256"};
+constexpr std::string_view kAttempt[] = {"task",       "attempt",       "outcome",     "worker",
+                                         "build",      "started_at_ms", "ended_at_ms", "wait_ms",
+                                         "error_code", "error_message"};
+constexpr std::string_view kLog[] = {"task", "attempt", "offset", "text"};
+constexpr std::string_view kSaved[] = {"task", "name", "content_type", "value"};
+
+constexpr std::string_view kTables[] = {"meta", "queue", "counters", "type", "idempotency",
+                                        "live", "done",  "attempt",  "log",  "saved"};
+constexpr Columns kColumns[] = {kMeta, kQueue, kCounters, kType, kIdempotency,
+                                kLive, kDone,  kAttempt,  kLog,  kSaved};
+static_assert(std::size(kTables) == std::size(kColumns));
+
+Columns ColumnsOf(std::string_view table) {
+  const auto* const at = std::ranges::find(kTables, table);
+  TREADLE_CHECK(at != std::end(kTables));
+  return kColumns[at - std::begin(kTables)];
+}
+
+std::string List(const Cells& cells, std::string_view Cell::* what) {
+  std::string list;
+  for (const Cell& cell : cells) list.append(cell.*what).append(", ");
+  return list;
+}
+
+// The digest of a row of which `cells` are new, and all other columns as they are.
+std::string DigestOf(std::string_view table, const Cells& cells) {
+  std::string list = "row_digest(";
+  for (const std::string_view column : ColumnsOf(table)) {
+    const auto cell = std::ranges::find(cells, column, &Cell::column);
+    if (list.back() != '(') list += ", ";
+    list += cell == cells.end() ? column : cell->value;
+  }
+  return list + ")";
+}
+
+// The kind of each value and its bytes, with their number, so that no two rows look alike.
+void AppendValue(sqlite3_value* value, std::string* bytes) {
+  const int kind = sqlite3_value_type(value);
+  bytes->push_back(static_cast<char>(kind));
+  const auto append_number = [bytes](uint64_t number) {
+    for (int shift = 0; shift < 64; shift += 8)
+      bytes->push_back(static_cast<char>(number >> shift));
+  };
+  if (kind == SQLITE_NULL) return;
+  if (kind == SQLITE_INTEGER)
+    return append_number(static_cast<uint64_t>(sqlite3_value_int64(value)));
+  const void* const data = sqlite3_value_blob(value);
+  const auto size = static_cast<size_t>(sqlite3_value_bytes(value));
+  append_number(size);
+  if (size > 0) bytes->append(static_cast<const char*>(data), size);
+}
+
+void RowDigest(sqlite3_context* context, int count, sqlite3_value** values) {
+  auto* const bytes = static_cast<std::string*>(sqlite3_user_data(context));
+  bytes->clear();
+  for (sqlite3_value* const value : std::span(values, static_cast<size_t>(count)))
+    AppendValue(value, bytes);
+  sqlite3_result_int64(context, static_cast<int64_t>(Xxh3(*bytes)));
+}
+
+}  // namespace
+
+Status AddRowDigest(Connection* db) {
+  const int result = sqlite3_create_function_v2(
+      db->handle(), "row_digest", -1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY,
+      new std::string, RowDigest, nullptr, nullptr,
+      [](void* bytes) { delete static_cast<std::string*>(bytes); });
+  return result == SQLITE_OK ? Status() : db->Error(result);
+}
+
+std::span<const std::string_view> DigestedTables() { return kTables; }
+
+std::string InsertRow(std::string_view table) {
+  std::string values;
+  for (size_t i = 1; i <= ColumnsOf(table).size(); ++i)
+    values += (i == 1 ? "?" : ", ?") + std::to_string(i);
+  return "INSERT OR REPLACE INTO " + std::string(table) + " VALUES (" + values + ", row_digest(" +
+         values + "))";
+}
+
+std::string InsertRow(std::string_view table, const Cells& cells, std::string_view from) {
+  const std::string values = List(cells, &Cell::value) + DigestOf(table, cells);
+  return "INSERT OR REPLACE INTO " + std::string(table) + " (" + List(cells, &Cell::column) +
+         "digest) " +
+         (from.empty() ? "VALUES (" + values + ")"
+                       : "SELECT " + values + " FROM " + std::string(from));
+}
+
+std::string UpdateRow(std::string_view table, const Cells& cells) {
+  std::string sql = "UPDATE " + std::string(table) + " SET ";
+  for (const Cell& cell : cells)
+    sql.append(cell.column).append(" = ").append(cell.value).append(", ");
+  return sql + "digest = " + DigestOf(table, cells);
+}
+
+std::string CopyRows(std::string_view table, std::string_view from) {
+  Cells cells;
+  for (const std::string_view column : ColumnsOf(table)) cells.push_back({column, column});
+  if (table == "done") cells.push_back({"result", "result"});
+  if (table == "done" || table == "live") cells.push_back({"payload", "payload"});
+  return InsertRow(table, cells, from);
+}
+
+std::string IsSound(std::string_view table) { return "digest IS " + DigestOf(table, {}); }
+
+std::string MarkDamaged(std::string_view table) {
+  return UpdateRow(table, {{"payload_sha256", "zeroblob(32)"}}) + " WHERE NOT (" + IsSound(table) +
+         ")";
+}
+
+}  // namespace treadle
