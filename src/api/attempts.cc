@@ -86,7 +86,7 @@ http::Response WholeHistory(const HistoryReply& reply) {
                          : Over(task.saved, std::make_shared<TaskSaved>(reply.history.saved));
   std::string body;
   JsonOut out(&body);
-  out.Open('{').Key("id").PlainText(task.image.id.ToString()).Key("attempts").Open('[');
+  out.Open('{').Key("id").PlainText(task.image.id.Text().view()).Key("attempts").Open('[');
   for (const AttemptRow& row : RowsOf(reply)) WriteAttempt(row, is_hidden, &out);
   out.Close(']');
   if (saved != nullptr) WriteSaved(*saved, is_hidden, &out);

@@ -8,8 +8,8 @@ namespace treadle::api {
 namespace {
 
 void WriteLease(const Leased& lease, JsonOut* out) {
-  out->Open('{').Key("token").PlainText(lease.token.ToString());
-  out->Key("id").PlainText(lease.token.task.ToString());
+  out->Open('{').Key("token").PlainText(lease.token.Text().view());
+  out->Key("id").PlainText(lease.token.task.Text().view());
   out->Key("queue").PlainText(lease.queue);
   out->Key("type").PlainText(lease.type);
   out->Key("attempt").Number(lease.attempt);
@@ -20,7 +20,7 @@ void WriteLease(const Leased& lease, JsonOut* out) {
   if (lease.deadline_at.ms != 0) out->Key("deadline_at").Time(lease.deadline_at);
   out->Key("enqueued_at").Time(lease.enqueued_at);
   out->Key("content_type").Text(ContentTypeOf(lease.body->content_type));
-  out->Key("payload_sha256").PlainText(ToHex(lease.body->payload_sha256.view()));
+  out->Key("payload_sha256").Digest(lease.body->payload_sha256);
   if (lease.sensitive) out->Key("sensitive").Flag(true);
   WriteBlob("payload", lease.body->payload, lease.body->content_type, out);
   if (lease.saved) WriteSaved(*lease.saved, false, out);
@@ -28,7 +28,7 @@ void WriteLease(const Leased& lease, JsonOut* out) {
 }
 
 void WriteReport(const std::pair<Token, Status>& report, JsonOut* out) {
-  out->Open('{').Key("token").PlainText(report.first.ToString());
+  out->Open('{').Key("token").PlainText(report.first.Text().view());
   out->Key("code").PlainText(CodeName(report.second.code()));
   if (!report.second.ok()) out->Key("detail").Text(report.second.message());
   out->Close('}');
@@ -52,9 +52,9 @@ std::string WriteExchange(const ExchangeReply& reply) {
   out.Close(']').Key("reports").Open('[');
   for (const auto& report : reply.reports) WriteReport(report, &out);
   out.Close(']').Key("lost").Open('[');
-  for (const Token& token : reply.lost) out.PlainText(token.ToString());
+  for (const Token& token : reply.lost) out.PlainText(token.Text().view());
   out.Close(']').Key("cancelled").Open('[');
-  for (const Token& token : reply.cancelled) out.PlainText(token.ToString());
+  for (const Token& token : reply.cancelled) out.PlainText(token.Text().view());
   out.Close(']').Close('}');
   return body;
 }

@@ -17,7 +17,7 @@ using http::Responder;
 http::Response WhereItStands(const TaskStanding& task) {
   std::string body;
   JsonOut out(&body);
-  out.Open('{').Key("id").PlainText(task.id.ToString());
+  out.Open('{').Key("id").PlainText(task.id.Text().view());
   out.Key("state").PlainText(*TaskStateName(task.state));
   out.Key("changed").Flag(task.changed);
   out.Key("cancel_requested").Flag(task.cancel_requested).Close('}');

@@ -119,7 +119,7 @@ http::Response Why(const Explanation& facts) {
   const TaskView& view = facts.reasons.view;
   std::string body;
   JsonOut out(&body);
-  out.Open('{').Key("id").PlainText(view.task.image.id.ToString());
+  out.Open('{').Key("id").PlainText(view.task.image.id.Text().view());
   out.Key("state").PlainText(*TaskStateName(view.task.image.state));
   out.Key("queue").PlainText(view.queue).Key("type").PlainText(view.type);
   out.Key("reason").PlainText(answer.reason).Key("summary").Text(answer.summary);

@@ -36,7 +36,7 @@ void WriteBody(const TaskBody& body, TaskDetail detail, JsonOut* out) {
   out->Key("content_type").Text(ContentTypeOf(body.content_type));
   if (detail != TaskDetail::kWhole) return;
   out->Key("payload_bytes").Number(body.payload.size());
-  out->Key("payload_sha256").PlainText(ToHex(body.payload_sha256.view()));
+  out->Key("payload_sha256").Digest(body.payload_sha256);
 }
 
 void WriteError(const TaskView& view, bool is_hidden, JsonOut* out) {
@@ -83,7 +83,7 @@ void WriteTask(const TaskView& view, TaskDetail detail, JsonOut* out) {
   const TaskRecord& task = view.task;
   const TaskImage& image = task.image;
   out->Open('{');
-  out->Key("id").PlainText(image.id.ToString());
+  out->Key("id").PlainText(image.id.Text().view());
   out->Key("type").PlainText(view.type);
   out->Key("queue").PlainText(view.queue);
   out->Key("state").PlainText(TaskStateName(image.state).value_or("unknown"));

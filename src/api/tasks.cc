@@ -38,7 +38,7 @@ Result<EnqueueCommand> ReadMany(http::Request* request) {
 }
 
 void WriteEnqueued(const EnqueueReply::Task& task, JsonOut* out) {
-  out->Open('{').Key("id").PlainText(task.id.ToString());
+  out->Open('{').Key("id").PlainText(task.id.Text().view());
   out->Key("duplicate").Flag(task.duplicate);
   if (task.state) out->Key("state").PlainText(*TaskStateName(*task.state));
   if (task.replaced != TaskId{}) out->Key("replaced").PlainText(task.replaced.ToString());

@@ -55,6 +55,15 @@ constexpr std::array<int8_t, 256> kBase64Values = [] {
   return values;
 }();
 
+// The two digits of each byte.
+constexpr auto kHexPairs = [] {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::array<std::array<char, 2>, 256> pairs{};
+  for (size_t byte = 0; byte < pairs.size(); ++byte)
+    pairs[byte] = {kDigits[byte >> 4], kDigits[byte & 15]};
+  return pairs;
+}();
+
 }  // namespace
 
 Sha256 Sha256Of(std::string_view data) {
@@ -95,15 +104,16 @@ std::optional<Sha256> Sha256FromRaw(std::string_view raw) {
   return digest;
 }
 
-std::string ToHex(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string hex;
-  hex.reserve(bytes.size() * 2);
+void WriteHex(std::string_view bytes, char* hex) {
   for (const char c : bytes) {
-    const auto byte = static_cast<uint8_t>(c);
-    hex.push_back(kDigits[byte >> 4]);
-    hex.push_back(kDigits[byte & 15]);
+    std::memcpy(hex, kHexPairs[static_cast<uint8_t>(c)].data(), 2);
+    hex += 2;
   }
+}
+
+std::string ToHex(std::string_view bytes) {
+  std::string hex(bytes.size() * 2, '\0');
+  WriteHex(bytes, hex.data());
   return hex;
 }
 

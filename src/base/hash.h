@@ -50,6 +50,8 @@ uint64_t Xxh3(std::string_view data, uint64_t seed);
 
 /// Lower-case hexadecimal.
 std::string ToHex(std::string_view bytes);
+/// The same, into `hex`, which has room for twice as many characters.
+void WriteHex(std::string_view bytes, char* hex);
 /// The bytes that `hex` (either case) stands for; nothing if it is not hexadecimal.
 std::optional<std::string> FromHex(std::string_view hex);
 

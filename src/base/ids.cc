@@ -27,12 +27,21 @@ std::optional<TaskId> TakeTask(std::string_view* text, char end) {
   return TaskId::Of(static_cast<ShardId>(*shard), *sequence);
 }
 
+template <size_t kMax>
+void Add(TaskId id, FixedText<kMax>* text) {
+  text->AddNumber(id.shard());
+  text->Add('-');
+  text->AddNumber(id.sequence());
+}
+
 }  // namespace
 
 std::optional<TaskId> TaskId::Parse(std::string_view text) { return TakeTask(&text, 0); }
 
-std::string TaskId::ToString() const {
-  return std::to_string(shard()) + "-" + std::to_string(sequence());
+FixedText<21> TaskId::Text() const {
+  FixedText<21> text;
+  Add(*this, &text);
+  return text;
 }
 
 std::optional<Token> Token::Parse(std::string_view text) {
@@ -45,8 +54,14 @@ std::optional<Token> Token::Parse(std::string_view text) {
   return Token{*task, static_cast<uint32_t>(*attempt), static_cast<uint32_t>(*term)};
 }
 
-std::string Token::ToString() const {
-  return task.ToString() + "." + std::to_string(attempt) + "." + std::to_string(term);
+FixedText<43> Token::Text() const {
+  FixedText<43> text;
+  Add(task, &text);
+  text.Add('.');
+  text.AddNumber(attempt);
+  text.Add('.');
+  text.AddNumber(term);
+  return text;
 }
 
 }  // namespace treadle

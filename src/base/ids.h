@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/fixed_text.h"
+
 namespace treadle {
 
 /// A shard's number, from 1.
@@ -28,7 +30,8 @@ struct TaskId {
   constexpr ShardId shard() const { return static_cast<ShardId>(packed >> 48); }
   constexpr uint64_t sequence() const { return packed & kMaxSequence; }
   constexpr auto operator<=>(const TaskId&) const = default;
-  std::string ToString() const;
+  FixedText<21> Text() const;
+  std::string ToString() const { return Text().ToString(); }
 };
 
 /// What every report of a worker carries: the right to speak for one attempt. `attempt` rises with
@@ -41,7 +44,8 @@ struct Token {
 
   static std::optional<Token> Parse(std::string_view text);
   constexpr auto operator<=>(const Token&) const = default;
-  std::string ToString() const;
+  FixedText<43> Text() const;
+  std::string ToString() const { return Text().ToString(); }
 };
 
 }  // namespace treadle

@@ -1,5 +1,7 @@
 #include "base/json_text.h"
 
+#include <algorithm>
+
 #include "base/utf8.h"
 
 namespace treadle {
@@ -7,7 +9,7 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
 
-bool IsPlain(char c) {
+constexpr bool IsPlain(char c) {
   const auto byte = static_cast<uint8_t>(c);
   return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
 }
@@ -36,6 +38,8 @@ void AppendEscape(char c, std::string* out) {
 }
 
 }  // namespace
+
+bool NeedsNoEscape(std::string_view text) { return std::ranges::all_of(text, IsPlain); }
 
 void AppendJsonString(std::string_view text, std::string* out) {
   out->push_back('"');

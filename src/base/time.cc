@@ -1,28 +1,42 @@
 #include "base/time.h"
 
-#include <array>
+#include <algorithm>
 #include <chrono>
-#include <cstdio>
-#include <ctime>
 
 namespace treadle {
+namespace {
 
-std::string FormatWallTime(WallTime time) {
-  int64_t seconds = time.ms / 1000;
-  int64_t millis = time.ms % 1000;
-  if (millis < 0) {
-    millis += 1000;
-    --seconds;
-  }
-  const std::time_t when = seconds;
-  std::tm parts{};
-  if (gmtime_r(&when, &parts) == nullptr) return "out-of-range";
-  std::array<char, 40> date{};
-  const size_t length = std::strftime(date.data(), date.size(), "%Y-%m-%dT%H:%M:%S", &parts);
-  std::array<char, 8> fraction{};
-  std::snprintf(fraction.data(), fraction.size(), ".%03dZ", static_cast<int>(millis));
-  return std::string(date.data(), length) + fraction.data();
+constexpr int64_t kYear0Ms = -62'167'219'200'000;
+constexpr int64_t kYear9999Ms = 253'402'300'799'999;
+
+}  // namespace
+
+FixedText<24> WallTimeText(WallTime time) {
+  using std::chrono::days;
+  using std::chrono::milliseconds;
+  const milliseconds since{std::clamp(time.ms, kYear0Ms, kYear9999Ms)};
+  const auto day = std::chrono::floor<days>(since);
+  const std::chrono::year_month_day date{std::chrono::sys_days(day)};
+  const auto ms = static_cast<unsigned>((since - day).count());
+  FixedText<24> text;
+  text.AddDigits(static_cast<unsigned>(static_cast<int>(date.year())), 4);
+  text.Add('-');
+  text.AddDigits(static_cast<unsigned>(date.month()), 2);
+  text.Add('-');
+  text.AddDigits(static_cast<unsigned>(date.day()), 2);
+  text.Add('T');
+  text.AddDigits(ms / 3'600'000, 2);
+  text.Add(':');
+  text.AddDigits(ms / 60'000 % 60, 2);
+  text.Add(':');
+  text.AddDigits(ms / 1'000 % 60, 2);
+  text.Add('.');
+  text.AddDigits(ms % 1'000, 3);
+  text.Add('Z');
+  return text;
 }
+
+std::string FormatWallTime(WallTime time) { return WallTimeText(time).ToString(); }
 
 WallTime SystemClock::Wall() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();

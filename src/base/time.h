@@ -10,6 +10,8 @@
 #include <limits>
 #include <string>
 
+#include "base/fixed_text.h"
+
 namespace treadle {
 
 constexpr int64_t SaturatingAdd(int64_t a, int64_t b) {
@@ -42,7 +44,9 @@ using ShardTime = Instant<struct ShardTimeTag>;
 /// Milliseconds since 1970-01-01 UTC; 0 stands for "not set" in records.
 using WallTime = Instant<struct WallTimeTag>;
 
-/// RFC 3339 in UTC with milliseconds, "2026-11-23T20:53:01.250Z".
+/// RFC 3339 in UTC with milliseconds, "2026-11-23T20:53:01.250Z". Of a year before 0 or after 9999,
+/// which has no such form, the nearest that has one.
+FixedText<24> WallTimeText(WallTime time);
 std::string FormatWallTime(WallTime time);
 
 /// Where a node reads time. Real: SystemClock. Simulated: sim/. Any thread may call it.

@@ -22,6 +22,13 @@ TEST(Time, WallTimeIsWrittenAsRfc3339) {
   EXPECT_EQ(FormatWallTime({1'700'000'000'123}), "2023-11-14T22:13:20.123Z");
   EXPECT_EQ(FormatWallTime({-1}), "1969-12-31T23:59:59.999Z");
   EXPECT_EQ(FormatWallTime({253'402'300'799'999}), "9999-12-31T23:59:59.999Z");
+  EXPECT_EQ(FormatWallTime({-62'167'219'200'000}), "0000-01-01T00:00:00.000Z");
+  EXPECT_EQ(FormatWallTime({951'827'696'789}), "2000-02-29T12:34:56.789Z");
+}
+
+TEST(Time, WallTimeBeyondFourDigitsOfYearsIsTheNearestWithin) {
+  EXPECT_EQ(FormatWallTime({kMax}), "9999-12-31T23:59:59.999Z");
+  EXPECT_EQ(FormatWallTime({kMin}), "0000-01-01T00:00:00.000Z");
 }
 
 }  // namespace

@@ -1,9 +1,7 @@
 #include "store/row_digest.h"
 
 #include <algorithm>
-#include <utility>
-
-#include "base/hash.h"
+#include <iterator>
 
 namespace treadle {
 namespace {
@@ -46,10 +44,10 @@ constexpr std::string_view kLive[] = {"queue",
                                       "idempotency_key",
                                       "tags",
                                       "payload_sha256"};
-constexpr std::string_view kDone[] = {"id",
-                                      "queue",
+constexpr std::string_view kDone[] = {"queue",
                                       "type",
                                       "rank",
+                                      "id",
                                       "state",
                                       "flags",
                                       "max_attempts",
@@ -62,9 +60,6 @@ constexpr std::string_view kDone[] = {"id",
                                       "started_at_ms",
                                       "worker_losses",
                                       "terms",
-                                      "ordinal",
-                                      "finished_at_ms",
-                                      "bytes",
                                       "worker",
                                       "incarnation",
                                       "build",
@@ -74,6 +69,9 @@ constexpr std::string_view kDone[] = {"id",
                                       "idempotency_key",
                                       "tags",
                                       "payload_sha256",
+                                      "ordinal",
+                                      "finished_at_ms",
+                                      "bytes",
                                       "result_content_type",
                                       "result_sha256"};
 constexpr std::string_view kAttempt[] = {"task",       "attempt",       "outcome",     "worker",
@@ -111,49 +109,63 @@ std::string DigestOf(std::string_view table, const Cells& cells) {
   return list + ")";
 }
 
-// The kind of each value and its bytes, with their number, so that no two rows look alike.
-void AppendValue(sqlite3_value* value, std::string* bytes) {
+void AddValue(sqlite3_value* value, RowDigest* digest) {
   const int kind = sqlite3_value_type(value);
-  bytes->push_back(static_cast<char>(kind));
-  const auto append_number = [bytes](uint64_t number) {
-    for (int shift = 0; shift < 64; shift += 8)
-      bytes->push_back(static_cast<char>(number >> shift));
-  };
-  if (kind == SQLITE_NULL) return;
-  if (kind == SQLITE_INTEGER)
-    return append_number(static_cast<uint64_t>(sqlite3_value_int64(value)));
+  if (kind == SQLITE_NULL) return digest->Add(nullptr);
+  if (kind == SQLITE_INTEGER) return digest->Add(int64_t{sqlite3_value_int64(value)});
   const void* const data = sqlite3_value_blob(value);
-  const auto size = static_cast<size_t>(sqlite3_value_bytes(value));
-  append_number(size);
-  if (size > 0) bytes->append(static_cast<const char*>(data), size);
+  const std::string_view bytes(static_cast<const char*>(data),
+                               static_cast<size_t>(sqlite3_value_bytes(value)));
+  kind == SQLITE_TEXT ? digest->Add(bytes) : digest->Add(Blob{bytes});
 }
 
-void RowDigest(sqlite3_context* context, int count, sqlite3_value** values) {
-  auto* const bytes = static_cast<std::string*>(sqlite3_user_data(context));
-  bytes->clear();
+void DigestValues(sqlite3_context* context, int count, sqlite3_value** values) {
+  auto* const digest = static_cast<RowDigest*>(sqlite3_user_data(context));
+  digest->Clear();
   for (sqlite3_value* const value : std::span(values, static_cast<size_t>(count)))
-    AppendValue(value, bytes);
-  sqlite3_result_int64(context, static_cast<int64_t>(Xxh3(*bytes)));
+    AddValue(value, digest);
+  sqlite3_result_int64(context, digest->Get());
+}
+
+// ?1, ?2 … ?count
+std::string Parameters(size_t count) {
+  std::string list;
+  for (size_t i = 1; i <= count; ++i) list += (i == 1 ? "?" : ", ?") + std::to_string(i);
+  return list;
 }
 
 }  // namespace
 
+void RowDigest::AddBytes(char kind, std::string_view bytes) {
+  const uint64_t size = bytes.size();
+  char* const at = Room(1 + sizeof size + size);
+  *at = kind;
+  std::memcpy(at + 1, &size, sizeof size);
+  if (size > 0) std::memcpy(at + 1 + sizeof size, bytes.data(), size);
+}
+
 Status AddRowDigest(Connection* db) {
   const int result = sqlite3_create_function_v2(
       db->handle(), "row_digest", -1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY,
-      new std::string, RowDigest, nullptr, nullptr,
-      [](void* bytes) { delete static_cast<std::string*>(bytes); });
+      new RowDigest, DigestValues, nullptr, nullptr,
+      [](void* digest) { delete static_cast<RowDigest*>(digest); });
   return result == SQLITE_OK ? Status() : db->Error(result);
 }
 
 std::span<const std::string_view> DigestedTables() { return kTables; }
 
 std::string InsertRow(std::string_view table) {
-  std::string values;
-  for (size_t i = 1; i <= ColumnsOf(table).size(); ++i)
-    values += (i == 1 ? "?" : ", ?") + std::to_string(i);
+  const std::string values = Parameters(ColumnsOf(table).size());
   return "INSERT OR REPLACE INTO " + std::string(table) + " VALUES (" + values + ", row_digest(" +
          values + "))";
+}
+
+std::string InsertTask(std::string_view conflict, std::string_view table) {
+  std::string sql = "INSERT OR " + std::string(conflict) + " INTO " + std::string(table) + " (";
+  for (const std::string_view column : ColumnsOf(table)) sql.append(column).append(", ");
+  const bool has_result = table == "done";
+  return sql + (has_result ? "digest, result, payload) VALUES (" : "digest, payload) VALUES (") +
+         Parameters(ColumnsOf(table).size() + (has_result ? 3 : 2)) + ")";
 }
 
 std::string InsertRow(std::string_view table, const Cells& cells, std::string_view from) {

@@ -4,19 +4,60 @@
 // Every table has a column `digest`: XXH3-64 over the kind and the bytes of its other columns, but
 // for payloads and results, whose own SHA-256 it covers. SQL statements write it and hold it
 // against the row with the function row_digest(…), which a connection has after AddRowDigest();
-// the texts below say it. What a reader does with a row that is not sound is its own affair.
+// the texts below say it. Whoever has all values at hand computes it (RowDigest), which is cheaper.
+// What a reader does with a row that is not sound is its own affair.
 //
 // Pure; any thread. A connection's function is its thread's.
 #pragma once
 
+#include <bit>
+#include <concepts>
+#include <cstdint>
+#include <cstring>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/hash.h"
 #include "store/sqlite.h"
 
 namespace treadle {
+
+/// The digest of the values that are added, in the order in which the table's digest covers them.
+class RowDigest {
+ public:
+  void Clear() { size_ = 0; }
+  void Add(std::nullptr_t) { *Room(1) = SQLITE_NULL; }
+  void Add(std::string_view text) { AddBytes(SQLITE_TEXT, text); }
+  void Add(Blob blob) { AddBytes(SQLITE_BLOB, blob.bytes); }
+  template <std::integral T>
+  void Add(T value) {
+    const auto number = static_cast<int64_t>(value);
+    char* const at = Room(1 + sizeof number);
+    *at = SQLITE_INTEGER;
+    std::memcpy(at + 1, &number, sizeof number);
+  }
+  template <class T>
+  void Add(const std::optional<T>& value) {
+    value ? Add(*value) : Add(nullptr);
+  }
+  int64_t Get() const { return static_cast<int64_t>(Xxh3({bytes_.data(), size_})); }
+
+ private:
+  // The number of bytes too, so that no two rows look alike.
+  void AddBytes(char kind, std::string_view bytes);
+  char* Room(size_t size) {
+    if (size > bytes_.size() - size_) bytes_.resize(2 * (size_ + size));
+    size_ += size;
+    return bytes_.data() + size_ - size;
+  }
+
+  std::string bytes_ = std::string(512, '\0');
+  size_t size_ = 0;  // of what was added
+};
+static_assert(std::endian::native == std::endian::little);
 
 Status AddRowDigest(Connection* db);
 
@@ -33,7 +74,10 @@ using Cells = std::vector<Cell>;
 /// "INSERT OR REPLACE INTO … VALUES (?1, …)" with the digest, for a table whose digest covers all
 /// its columns, in their order.
 std::string InsertRow(std::string_view table);
-/// The same for these cells, which must name every column; `from`, if there is one, is what their
+/// "INSERT OR `conflict` INTO …" for `live` and `done`, with a parameter for each column: those
+/// that the digest covers, in its order, the digest, the result of an ended task, the payload.
+std::string InsertTask(std::string_view conflict, std::string_view table);
+/// The first for these cells, which must name every column; `from`, if there is one, is what their
 /// expressions read: "live WHERE …".
 std::string InsertRow(std::string_view table, const Cells& cells, std::string_view from = "");
 /// "UPDATE … SET …" of these cells and of the digest, from what the row has. Goes on with a WHERE

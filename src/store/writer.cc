@@ -13,9 +13,9 @@ namespace {
 
 using Text = std::optional<std::string_view>;
 
-// Parameters of all statements on tasks: ?1..?4 are the place, ?5..?16 the rest of the image,
-// ?17..?19 the holder, ?20 and ?21 the error. Of the flags, kRowSearched (8) stays with the
-// payload.
+// Parameters of all statements that change a row or move it: ?1..?4 are the place, ?5..?16 the rest
+// of the image, ?17..?19 the holder, ?20 and ?21 the error; of an ended task ?22 and ?23 are its
+// place, ?24..?26 its result. Of the flags, kRowSearched (8) stays with the payload.
 constexpr std::string_view kPlace = "queue = ?1 AND type = ?2 AND rank = ?3 AND id = ?4";
 
 const Cells kImage = {
@@ -32,23 +32,6 @@ Cells Join(std::initializer_list<Cells> parts) {
   return all;
 }
 
-// Of a row that is new as a whole.
-Cells NewImage() {
-  return Join({{{"queue", "?1"},
-                {"type", "?2"},
-                {"rank", "?3"},
-                {"id", "?4"},
-                {"state", "?5"},
-                {"flags", "?6"},
-                {"terms", "?16"},
-                {"worker", "?17"},
-                {"incarnation", "?18"},
-                {"build", "?19"},
-                {"error_code", "?20"},
-                {"error_message", "?21"}},
-               kImage});
-}
-
 // Of a row that keeps what it has and the change does not bring.
 Cells ChangedImage() {
   return Join({{{"state", "?5"},
@@ -57,16 +40,6 @@ Cells ChangedImage() {
                 {"error_code", "coalesce(?20, error_code)"},
                 {"error_message", "coalesce(?21, error_message)"}},
                kImage});
-}
-
-// A live row from parameters.
-std::string InsertLiveSql() {
-  return InsertRow("live", Join({NewImage(),
-                                 {{"content_type", "?22"},
-                                  {"idempotency_key", "?23"},
-                                  {"tags", "?24"},
-                                  {"payload_sha256", "?25"},
-                                  {"payload", "?26"}}}));
 }
 
 std::string UpdateLiveSql() {
@@ -108,25 +81,6 @@ std::string ReviveSql() {
                                "payload_sha256",
                                "payload"})}),
                    "done WHERE id = ?4 AND " + IsSound("done"));
-}
-
-// An ended row from parameters: ?17..?19 say who ran it last, ?20 and ?21 its error, ?22 and ?23
-// its place, ?24..?26 its result, ?27..?31 its body.
-std::string InsertDoneSql() {
-  return InsertRow(
-      "done",
-      Join({NewImage(),
-            kEnd,
-            {{"bytes",
-              "length(?31) + ifnull(length(?26), 0) + ifnull(length(CAST(?21 AS BLOB)), 0)"},
-             {"content_type", "?27"},
-             {"idempotency_key", "?28"},
-             {"tags", "?29"},
-             {"payload_sha256", "?30"},
-             {"payload", "?31"},
-             {"result_content_type", "?24"},
-             {"result_sha256", "?25"},
-             {"result", "?26"}}}));
 }
 
 // Who ran an ended task last: as the change says, or as it was.
@@ -207,10 +161,10 @@ auto RowValues(const TaskRecord& now, const std::string& terms, uint8_t own_flag
 }
 
 // ?1..?26 of an ended row.
-auto DoneValues(const TaskRecord& now, const std::string& terms, uint8_t own_flags = 0) {
+auto DoneValues(const TaskRecord& now, const std::string& terms) {
   const TaskResult* result = now.result.get();
   using MaybeBlob = std::optional<Blob>;
-  return std::tuple_cat(RowValues(now, terms, own_flags),
+  return std::tuple_cat(RowValues(now, terms),
                         std::tuple(now.image.ordinal, OrNull(now.image.finished_at)),
                         std::tuple(result ? OrNull(result->content_type) : Text(),
                                    result ? MaybeBlob(Blob{result->sha256.view()}) : MaybeBlob(),
@@ -224,9 +178,20 @@ std::string TagLines(const TaskBody& body) {
   return lines;
 }
 
+// What the digest covers of the body.
 auto BodyValues(const TaskBody& body, const std::string& tags) {
   return std::tuple(OrNull(body.content_type), OrNull(body.idempotency_key), OrNull(tags),
-                    Blob{body.payload_sha256.view()}, Blob{body.payload});
+                    Blob{body.payload_sha256.view()});
+}
+
+// What the digest covers of the end.
+auto EndValues(const TaskRecord& now) {
+  const TaskResult* const result = now.result.get();
+  const size_t bytes = now.body->payload.size() + (result ? result->bytes.size() : 0) +
+                       (now.error ? now.error->message.size() : 0);
+  return std::tuple(now.image.ordinal, OrNull(now.image.finished_at), bytes,
+                    result ? OrNull(result->content_type) : Text(),
+                    result ? std::optional(Blob{result->sha256.view()}) : std::nullopt);
 }
 
 template <class... Values>
@@ -252,11 +217,13 @@ Writer::Writer(Connection* db)
       key_(db, InsertRow("idempotency")),
       key_gone_(db, "DELETE FROM idempotency WHERE key = ?1"),
       meta_(db, InsertRow("meta")),
-      insert_live_(db, InsertLiveSql()),
+      insert_live_(db, InsertTask("IGNORE", "live")),
+      replace_live_(db, InsertTask("REPLACE", "live")),
       update_live_(db, UpdateLiveSql()),
       revive_(db, ReviveSql()),
       delete_live_(db, "DELETE FROM live WHERE " + std::string(kPlace)),
-      insert_done_(db, InsertDoneSql()),
+      insert_done_(db, InsertTask("IGNORE", "done")),
+      replace_done_(db, InsertTask("REPLACE", "done")),
       move_(db, MoveSql()),
       update_done_(db, UpdateDoneSql()),
       delete_done_(db, "DELETE FROM done WHERE id = ?1"),
@@ -374,9 +341,7 @@ Result<bool> Writer::WriteLive(const TaskChange& change) {
       TREADLE_RETURN_IF_ERROR(DeleteLeft(change));
       TREADLE_RETURN_IF_ERROR(delete_done_.Run(now.image.id.packed));
     }
-    TREADLE_RETURN_IF_ERROR(
-        Run(&insert_live_, std::tuple_cat(RowValues(now, TermsBytes(now), OwnFlags(now)),
-                                          BodyValues(*now.body, TagLines(*now.body)))));
+    TREADLE_RETURN_IF_ERROR(InsertLive(change));
     return true;
   }
   TREADLE_ASSIGN_OR_RETURN(const bool is_there, UpdateOrRevive(now));
@@ -418,10 +383,47 @@ Result<bool> Writer::WriteDone(const TaskChange& change) {
     TREADLE_RETURN_IF_ERROR(DeleteLeft(change));
     TREADLE_RETURN_IF_ERROR(DeleteLive(now.image));
   }
-  TREADLE_RETURN_IF_ERROR(
-      Run(&insert_done_, std::tuple_cat(DoneValues(now, TermsBytes(now), OwnFlags(now)),
-                                        BodyValues(*now.body, TagLines(*now.body)))));
+  TREADLE_RETURN_IF_ERROR(InsertDone(change));
   return true;
+}
+
+Status Writer::InsertLive(const TaskChange& change) {
+  const TaskRecord& now = change.now;
+  const std::string terms = TermsBytes(now);
+  const std::string tags = TagLines(*now.body);
+  const auto values =
+      std::tuple_cat(RowValues(now, terms, OwnFlags(now)), BodyValues(*now.body, tags));
+  return Insert(change, &insert_live_, &replace_live_,
+                std::tuple_cat(values, std::tuple(DigestOf(values), Blob{now.body->payload})));
+}
+
+Status Writer::InsertDone(const TaskChange& change) {
+  const TaskRecord& now = change.now;
+  const std::string terms = TermsBytes(now);
+  const std::string tags = TagLines(*now.body);
+  const auto values = std::tuple_cat(RowValues(now, terms, OwnFlags(now)),
+                                     BodyValues(*now.body, tags), EndValues(now));
+  const auto result = now.result ? std::optional(Blob{now.result->bytes}) : std::nullopt;
+  return Insert(
+      change, &insert_done_, &replace_done_,
+      std::tuple_cat(values, std::tuple(DigestOf(values), result, Blob{now.body->payload})));
+}
+
+template <class... Values>
+int64_t Writer::DigestOf(const std::tuple<Values...>& values) {
+  digest_.Clear();
+  std::apply([this](const auto&... each) { (..., digest_.Add(each)); }, values);
+  return digest_.Get();
+}
+
+// SQLite keeps copies of pages for a statement that may have to replace rows. A new task has none,
+// but for what a checkpoint left behind that could not go on.
+template <class... Values>
+Status Writer::Insert(const TaskChange& change, Statement* insert, Statement* replace,
+                      const std::tuple<Values...>& values) {
+  if (!change.is_new) return Run(replace, values);
+  TREADLE_RETURN_IF_ERROR(Run(insert, values));
+  return db_->changes() > 0 ? Status() : Run(replace, values);
 }
 
 Result<bool> Writer::MoveOrUpdate(const TaskRecord& now) {

@@ -36,7 +36,7 @@ class Damage:
 
     def __init__(self, what, name, change, is_last=False):
         self.what, self.name, self.change, self.is_last = what, name, change, is_last
-        self.may_go_unnoticed = False
+        self.may_be_told_later = False
 
     def __str__(self):
         return f"{self.name}: {self.what}"
@@ -119,7 +119,7 @@ class Data:
             in_use = [at for at, byte in enumerate(file.read()) if byte]  # most of a small one is empty
         flips = [flip("store.db", byte, rng.randrange(8)) for byte in sorted(rng.sample(in_use, 3000))]
         for damage in flips:
-            damage.may_go_unnoticed = True
+            damage.may_be_told_later = True
         return {
             "store": flips,
             "a store that ends early": [cut("store.db", end) for end in range(0, size, 512)],
@@ -198,12 +198,15 @@ class DamageRun:
             found = work_in_peace(server, books)
             status = server.stop()
             wrong = self.judge(found, data, damage)
-            if wrong and damage.may_go_unnoticed:
-                return "told" if any("payload_damaged" in what for what in wrong) else "unnoticed", []
+            if wrong and damage.may_be_told_later and any("payload_damaged" in what for what in wrong):
+                return "told", []
+            # A row of a history whose key has flipped is nobody's, and only data check sees it (docs/reliability.md).
+            if damage.may_be_told_later and wrong and all(what.startswith("what_an_attempt_saved") for what in wrong):
+                return "a step is lost", []
             wrong += [f"in peace it ended with {status}"] if status else []
             return "wrong" if wrong else "opened", wrong
         except (Damaged, AssertionError) as told:
-            return ("told", []) if damage.may_go_unnoticed else ("wrong", [str(told)])
+            return ("told", []) if damage.may_be_told_later else ("wrong", [str(told)])
         except Unready:
             wrong = self.judge_refusal(server, damage)
             return "wrong" if wrong else "refused", wrong
