@@ -67,13 +67,13 @@ Status Loader::Scan(Places* places, std::vector<TaskRecord>* records) {
   while (!places->empty() && passed_over < kPassOver) {
     const bool found = rows.Next();
     TREADLE_RETURN_IF_ERROR(rows.status());
-    while (!places->empty() && (!found || RowId(places->front().id) < rows.Int(0))) {
+    while (!places->empty() && (!found || RowId(places->front().id) < RowId(ReadId(rows)))) {
       ended_.push_back(places->front().id);
       *places = places->subspan(1);
     }
     if (places->empty()) return {};
     ++passed_over;
-    if (RowId(places->front().id) != rows.Int(0)) continue;
+    if (RowId(places->front().id) != RowId(ReadId(rows))) continue;
     TREADLE_RETURN_IF_ERROR(Read(rows, records));
     *places = places->subspan(1);
     passed_over = 0;

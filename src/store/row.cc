@@ -10,12 +10,14 @@
 namespace treadle {
 namespace {
 
-// Column numbers of the selections, in their order.
+// Column numbers of the selections, in their order: what the digest covers, in the order in which
+// it does, and then the rest. A row of `live` has no more than the first up to kPayloadSha256; of
+// its kBytes the selection says NULL.
 enum Column : int {
-  kId,
   kQueue,
   kType,
   kRank,
+  kId,
   kState,
   kFlags,
   kMaxAttempts,
@@ -28,30 +30,29 @@ enum Column : int {
   kStartedAt,
   kWorkerLosses,
   kTerms,
-  kOrdinal,
-  kFinishedAt,
   kWorker,
   kIncarnation,
   kBuild,
-  kSound,
   kErrorCode,
   kErrorMessage,
   kContentType,
   kIdempotencyKey,
   kTags,
   kPayloadSha256,
+  kOrdinal,
+  kFinishedAt,
+  kBytes,
   kResultContentType,
   kResultSha256,
+  kDigest,
   kResult,
   kPayload,
   kColumns,
 };
 
-constexpr char kImage[] =
-    "id, queue, type, rank, state, flags, max_attempts, unspent, attempt, term, exchange, "
-    "when_ms, enqueued_at_ms, started_at_ms, worker_losses, terms";
-constexpr char kParts[] =
-    ", error_code, error_message, content_type, idempotency_key, tags, payload_sha256";
+bool IsSound(const Rows& row) {
+  return HasDigest(row, row.IsNull(kBytes) ? kOrdinal : kDigest, row.Int(kDigest));
+}
 
 std::shared_ptr<const TaskError> ReadError(const Rows& row) {
   if (row.IsNull(kErrorCode)) return nullptr;
@@ -94,10 +95,7 @@ std::shared_ptr<const TaskResult> ReadResult(const Rows& row) {
   return result;
 }
 
-std::string Columns(Parts parts, const std::string& own, const char* result) {
-  std::string columns = std::string(kImage) + own;
-  if (parts == Parts::kImage) return columns;
-  columns += kParts;
+std::string Columns(Parts parts, std::string columns, const char* result) {
   if (parts == Parts::kView) return columns;
   columns += result;
   return parts == Parts::kWhole ? columns + ", payload" : columns;
@@ -106,21 +104,17 @@ std::string Columns(Parts parts, const std::string& own, const char* result) {
 }  // namespace
 
 std::string LiveColumns(Parts parts) {
-  return Columns(parts, ", 0, NULL, worker, incarnation, build, " + IsSound("live"),
-                 ", NULL, NULL, NULL");
+  return Columns(parts, ColumnList("live") + ", 0, NULL, NULL, NULL, NULL, digest", ", NULL");
 }
 
 std::string DoneColumns(Parts parts) {
-  return Columns(parts, ", ordinal, finished_at_ms, worker, incarnation, build, " + IsSound("done"),
-                 ", result_content_type, result_sha256, result");
+  return Columns(parts, ColumnList("done") + ", digest", ", result");
 }
 
 int ColumnCount(Parts parts) {
   switch (parts) {
-    case Parts::kImage:
-      return kErrorCode;
     case Parts::kView:
-      return kResultContentType;
+      return kResult;
     case Parts::kViewWithResult:
       return kPayload;
     case Parts::kWhole:
@@ -129,9 +123,13 @@ int ColumnCount(Parts parts) {
   return 0;
 }
 
+TaskId ReadId(const Rows& row) { return {row.As<uint64_t>(kId)}; }
+
+uint32_t ReadBytes(const Rows& row) { return row.As<uint32_t>(kBytes); }
+
 Status ReadImage(const Rows& row, TaskImage* image) {
-  image->id = {row.As<uint64_t>(kId)};
-  if (!row.As<bool>(kSound))
+  image->id = ReadId(row);
+  if (!IsSound(row))
     return {Code::kDataLoss,
             "the store's row of task " + image->id.ToString() + " does not match its digest"};
   image->queue = row.As<QueueId>(kQueue);
@@ -180,14 +178,14 @@ Status ReadTerms(const Rows& row, std::shared_ptr<const TaskTerms>* terms) {
 }
 
 Status ReadRecord(const Rows& row, Parts parts, TaskRecord* record) {
-  if (parts == Parts::kWhole && !row.As<bool>(kSound)) {
-    record->image.id = {row.As<uint64_t>(kId)};
+  const Status status = ReadImage(row, &record->image);
+  if (!status.ok() && parts == Parts::kWhole && !IsSound(row)) {
+    record->image = {.id = ReadId(row)};
     return {};
   }
-  TREADLE_RETURN_IF_ERROR(ReadImage(row, &record->image));
+  TREADLE_RETURN_IF_ERROR(status);
   TREADLE_RETURN_IF_ERROR(ReadTerms(row, &record->terms));
   record->holder = ReadHolder(row);
-  if (parts == Parts::kImage) return {};
   record->error = ReadError(row);
   record->body = ReadBody(row, parts);
   if (parts != Parts::kView) record->result = ReadResult(row);

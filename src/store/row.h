@@ -11,8 +11,7 @@ namespace treadle {
 
 /// How much of a task a query reads. What comes later in a row is not even fetched from the file.
 enum class Parts {
-  kImage,           // and the holder, and whether the row is sound
-  kView,            // error and body too, without payload and result
+  kView,            // all that the digest covers: without payload and result
   kViewWithResult,  // without payload
   kWhole,
 };
@@ -23,6 +22,9 @@ std::string DoneColumns(Parts parts);
 /// How many columns those are, for what a query selects after them.
 int ColumnCount(Parts parts);
 
+TaskId ReadId(const Rows& row);
+/// The size of what is kept of an ended task.
+uint32_t ReadBytes(const Rows& row);
 /// The image of the current row. DATA_LOSS: the row does not match its digest, or its values are
 /// none of a task.
 Status ReadImage(const Rows& row, TaskImage* image);

@@ -109,21 +109,22 @@ std::string DigestOf(std::string_view table, const Cells& cells) {
   return list + ")";
 }
 
-void AddValue(sqlite3_value* value, RowDigest* digest) {
-  const int kind = sqlite3_value_type(value);
-  if (kind == SQLITE_NULL) return digest->Add(nullptr);
-  if (kind == SQLITE_INTEGER) return digest->Add(int64_t{sqlite3_value_int64(value)});
-  const void* const data = sqlite3_value_blob(value);
-  const std::string_view bytes(static_cast<const char*>(data),
-                               static_cast<size_t>(sqlite3_value_bytes(value)));
-  kind == SQLITE_TEXT ? digest->Add(bytes) : digest->Add(Blob{bytes});
-}
-
 void DigestValues(sqlite3_context* context, int count, sqlite3_value** values) {
   auto* const digest = static_cast<RowDigest*>(sqlite3_user_data(context));
   digest->Clear();
-  for (sqlite3_value* const value : std::span(values, static_cast<size_t>(count)))
-    AddValue(value, digest);
+  for (sqlite3_value* const value : std::span(values, static_cast<size_t>(count))) {
+    const int kind = sqlite3_value_type(value);
+    if (kind == SQLITE_INTEGER) {
+      digest->Add(int64_t{sqlite3_value_int64(value)});
+    } else if (kind == SQLITE_NULL) {
+      digest->Add(nullptr);
+    } else {
+      const void* const data = sqlite3_value_blob(value);
+      const std::string_view bytes(static_cast<const char*>(data),
+                                   static_cast<size_t>(sqlite3_value_bytes(value)));
+      kind == SQLITE_TEXT ? digest->Add(bytes) : digest->Add(Blob{bytes});
+    }
+  }
   sqlite3_result_int64(context, digest->Get());
 }
 
@@ -189,6 +190,34 @@ std::string CopyRows(std::string_view table, std::string_view from) {
   if (table == "done") cells.push_back({"result", "result"});
   if (table == "done" || table == "live") cells.push_back({"payload", "payload"});
   return InsertRow(table, cells, from);
+}
+
+std::string ColumnList(std::string_view table) {
+  std::string list;
+  for (const std::string_view column : ColumnsOf(table))
+    list.append(list.empty() ? "" : ", ").append(column);
+  return list;
+}
+
+bool HasDigest(const Rows& row, int count, int64_t digest) {
+  thread_local RowDigest found;
+  found.Clear();
+  for (int i = 0; i < count; ++i) {
+    switch (row.Kind(i)) {
+      case SQLITE_INTEGER:
+        found.Add(row.Int(i));
+        break;
+      case SQLITE_NULL:
+        found.Add(nullptr);
+        break;
+      case SQLITE_TEXT:
+        found.Add(row.Bytes(i));
+        break;
+      default:
+        found.Add(Blob{row.Bytes(i)});
+    }
+  }
+  return found.Get() == digest;
 }
 
 std::string IsSound(std::string_view table) { return "digest IS " + DigestOf(table, {}); }

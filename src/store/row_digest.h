@@ -88,6 +88,10 @@ std::string UpdateRow(std::string_view table, const Cells& cells);
 /// any order.
 std::string CopyRows(std::string_view table, std::string_view from);
 
+/// The columns that the digest covers, in its order: "a, b, c".
+std::string ColumnList(std::string_view table);
+/// Whether the first `count` columns of the row, in that order, have this digest.
+bool HasDigest(const Rows& row, int count, int64_t digest);
 /// A condition: the row is as it was written.
 std::string IsSound(std::string_view table);
 /// "UPDATE … WHERE …" for `live` and `done`: of the rows that are not sound, makes such whose

@@ -86,20 +86,20 @@ Status ScanKeys(Connection* db, const Store::Visitor& visit) {
 }
 
 Status ScanLive(Connection* db, const Store::Visitor& visit) {
-  const std::string sql = "SELECT " + LiveColumns(Parts::kImage) +
+  const std::string sql = "SELECT " + LiveColumns(Parts::kView) +
                           ", length(payload) FROM live ORDER BY queue, type, rank, id";
   TaskRecord record;
   return ForEachRow(db, sql, [&](const Rows& row) {
     TREADLE_RETURN_IF_ERROR(ReadImage(row, &record.image));
     record.holder = ReadHolder(row);
     TREADLE_RETURN_IF_ERROR(ReadTerms(row, &record.terms));
-    return visit.task(record, row.As<uint32_t>(ColumnCount(Parts::kImage)));
+    return visit.task(record, row.As<uint32_t>(ColumnCount(Parts::kView)));
   });
 }
 
 Status ScanDone(Connection* db, const Store::Visitor& visit) {
-  const std::string sql = "SELECT " + DoneColumns(Parts::kImage) +
-                          ", bytes FROM done INDEXED BY done_retention"
+  const std::string sql = "SELECT " + DoneColumns(Parts::kView) +
+                          " FROM done INDEXED BY done_retention"
                           " ORDER BY queue, state, ordinal";
   TaskImage image;
   std::tuple<QueueId, TaskState, uint64_t> last{};
@@ -110,7 +110,7 @@ Status ScanDone(Connection* db, const Store::Visitor& visit) {
     if (place <= std::exchange(last, place))
       return Status(Code::kDataLoss,
                     "an index of the store leads to the wrong ended task, " + image.id.ToString());
-    return visit.ended(image, row.As<uint32_t>(ColumnCount(Parts::kImage)));
+    return visit.ended(image, ReadBytes(row));
   });
 }
 

@@ -88,7 +88,9 @@ class Rows {
   T As(int column) const {
     return static_cast<T>(Int(column));
   }
-  bool IsNull(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
+  /// SQLITE_INTEGER, SQLITE_TEXT …
+  int Kind(int column) const { return sqlite3_column_type(statement_, column); }
+  bool IsNull(int column) const { return Kind(column) == SQLITE_NULL; }
   std::string_view Bytes(int column) const {
     const void* data = sqlite3_column_blob(statement_, column);
     if (data == nullptr) return {};
