@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing of the named groups of scripts/packages.txt (build, test, lint, fuzz, package; all of them by
-# default).
+# Installs what is missing of the named groups of scripts/packages.txt (build, test, lint, fuzz, package; all of these by
+# default; and peers-*, whose services it leaves off: `./dev peers` starts servers of its own).
 # Quick when nothing is missing: one dpkg-query and no network. Called by ./dev; messages go to stderr.
 set -euo pipefail
 
@@ -41,11 +41,28 @@ apt() {
     apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" < /dev/null >&2
 }
 
+# Until the end, packages may start no service; where systemd runs, none of theirs starts with the machine either.
+readonly POLICY=/usr/sbin/policy-rc.d # invoke-rc.d asks it; 101 is "not allowed"
+services_off() {
+  [[ ! -e $POLICY ]] || return 0
+  policy_is_ours=yes
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$POLICY" > /dev/null
+  "${as_root[@]}" chmod 755 "$POLICY"
+}
+disable_services() {
+  [[ -d /run/systemd/system ]] || return 0
+  dpkg -L "${missing[@]}" | sed -n 's|.*/systemd/system/\([^/@]*\.service\)$|\1|p' |
+    xargs -r "${as_root[@]}" systemctl disable --quiet
+}
+
 say "setup: installing ${missing[*]}"
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+policy_is_ours=''
+trap 'rm -f "$log"; [[ -z $policy_is_ours ]] || "${as_root[@]}" rm -f "$POLICY"' EXIT
+if [[ $groups == *" peers-"* ]]; then services_off; fi
 if ! { apt update && apt install --yes --no-install-recommends "${missing[@]}"; } > "$log" 2>&1; then
   tail -n 20 "$log" >&2
   say "setup: apt-get failed (its last lines are above); Treadle is built on Debian 12"
   exit 1
 fi
+if [[ $groups == *" peers-"* ]]; then disable_services; fi
