@@ -40,7 +40,7 @@ def processor():
 
 def file_system(directory):
     """Such as ext4."""
-    command = ["stat", "--file-system", "--format=%T", str(directory)]
+    command = ["findmnt", "--noheadings", "--output", "FSTYPE", "--target", str(directory)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 

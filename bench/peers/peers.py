@@ -30,7 +30,7 @@ import measure  # noqa: E402
 from chart import chart  # noqa: E402
 from contestants import CONTESTANTS  # noqa: E402
 from contestants.contestant import BUILT, ROOT  # noqa: E402
-from figures import medians  # noqa: E402
+from figures import FIGURES, medians  # noqa: E402
 from machine import describe, file_system  # noqa: E402
 from processes import Children, Failed  # noqa: E402
 from report import amount, page, placed, table  # noqa: E402
@@ -103,6 +103,7 @@ class Run:
                 "batch": measure.BATCH,
                 "payload_bytes": measure.PAYLOAD_BYTES,
             },
+            "figures": {key: {"unit": unit, "what": what} for key, (unit, what) in FIGURES.items()},
             "contestants": [
                 {
                     "name": each.name,

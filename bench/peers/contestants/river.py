@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import processes
@@ -67,7 +68,8 @@ class River(Contestant):
         }
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         process = children.start([program("postgres"), "-D", data, "-p", port, *words], log, **user)
-        processes.wait_until(lambda: processes.listens(port), process, "postgres")
+        ready = [program("pg_isready"), "--quiet", "--host", "127.0.0.1", "--port", str(port)]
+        processes.wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, process, "postgres")
         return Server(process, port, home)
 
 
