@@ -19,8 +19,8 @@ DOES_NOT_SAY = """\
 What it does not say:
 
 - These are different things. Redis lists and streams with a bare client have no retries, delays, results or dead
-  letters, beanstalkd and NATS have some of them; Celery and BullMQ do their clients' work in Python and JavaScript.
-  Faster is not better where something is missing.
+  letters; beanstalkd, gearmand and NATS have some of them. Celery and BullMQ do their clients' work in Python and
+  JavaScript. Faster is not better where something is missing.
 - Only peers whose acknowledgement waits for the disk promise what Treadle promises. The others may lose what they
   acknowledged when the machine fails: the last second of it with everysec, up to two minutes with NATS, all of it in
   memory only.
@@ -87,7 +87,7 @@ def measured_on(result):
         f"{machine['append_sync_p50_ms']:.2f} ms (p50); into blocks written before: "
         f"{machine['overwrite_sync_p50_ms']:.2f} ms. Medians of {plan['rounds']} rounds, each measurement "
         f"{plan['seconds']:g} s on a fresh server, contestants in turn; a backlog of {plan['backlog']:,} tasks, or "
-        f"what could be enqueued in {plan['seconds'] * LONGER:g} s. \"Holds only\": less than {HELD:.0%} of the rate "
+        f'what could be enqueued in {plan["seconds"] * LONGER:g} s. "Holds only": less than {HELD:.0%} of the rate '
         "came through."
     )
 

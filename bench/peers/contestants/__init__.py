@@ -2,7 +2,18 @@
 
 import importlib
 
-MODULES = ["treadle", "redis_streams", "redis_lists", "nats", "beanstalkd", "rabbitmq", "bullmq", "celery", "river"]
+MODULES = [
+    "treadle",
+    "redis_streams",
+    "redis_lists",
+    "nats",
+    "beanstalkd",
+    "gearmand",
+    "rabbitmq",
+    "bullmq",
+    "celery",
+    "river",
+]
 CONTESTANTS = {
     each.name: each for module in MODULES for each in importlib.import_module(f"contestants.{module}").CONTESTANTS
 }

@@ -78,7 +78,7 @@ def first_number(command):
 
 
 def build_native_client():
-    """Compiles the C++ client of Redis and beanstalkd, when its sources are newer."""
+    """Compiles the C++ client of Redis, beanstalkd and gearmand, when its sources are newer."""
     install_packages("peers-native")
     program, sources = BUILT / "native_client", sorted((CLIENTS / "native").glob("*"))
     if not program.exists() or any(each.stat().st_mtime > program.stat().st_mtime for each in sources):

@@ -40,6 +40,7 @@ using NewCaller = std::function<std::unique_ptr<Caller>(int number)>;
 NewCaller RedisStreams(const Settings& settings);
 NewCaller RedisLists(const Settings& settings);
 NewCaller Beanstalkd(const Settings& settings);
+NewCaller Gearmand(const Settings& settings);
 
 [[noreturn]] void Fail(std::string_view sentence);
 

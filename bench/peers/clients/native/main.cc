@@ -19,8 +19,10 @@ namespace {
 using Verb = std::string (*)(const NewCaller&, const Work&);
 using Peer = NewCaller (*)(const Settings&);
 
-const std::map<std::string, Peer> kPeers = {
-    {"redis-streams", RedisStreams}, {"redis-lists", RedisLists}, {"beanstalkd", Beanstalkd}};
+const std::map<std::string, Peer> kPeers = {{"redis-streams", RedisStreams},
+                                            {"redis-lists", RedisLists},
+                                            {"beanstalkd", Beanstalkd},
+                                            {"gearmand", Gearmand}};
 const std::map<std::string, Verb> kVerbs = {
     {"enqueue", Enqueue}, {"drain", Drain}, {"latency", Latency}};
 
