@@ -51,10 +51,10 @@ class Trial:
             out, _ = client.communicate(timeout=seconds + CLIENT_S)
         except subprocess.TimeoutExpired as late:
             raise failed("did not end") from late
-        if client.returncode != 0:
+        if client.returncode != 0 or not out:
             raise failed(f"ended with status {client.returncode}")
         self.children.end(client)
-        answer = json.loads(out.splitlines()[-1])
+        answer = json.loads(out)
         if not answer["tasks"]:
             raise failed("got nothing done")
         return answer

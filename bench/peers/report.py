@@ -28,6 +28,7 @@ What it does not say:
   nothing is replicated, which NATS and RabbitMQ are made for.
 - Payloads of 256 bytes, handlers that do nothing, one queue, a backlog drained as soon as it is there, short runs: no
   checkpoint, compaction, rewrite or vacuum of an hour's work.
+- Others that people use are missing: Faktory, Sidekiq, graphile-worker, pg-boss, the services of clouds.
 - Servers are those of Debian 12; newer ones of RabbitMQ, NATS and Redis exist.
 - Celery's tasks count when they start, those of the others when they are acknowledged.
 - Noise of 20 % is usual on a virtual machine. Compare within this run only."""
