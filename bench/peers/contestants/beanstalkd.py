@@ -5,12 +5,13 @@ from contestants.contestant import BUILT, Contestant, Server, build_native_clien
 
 
 class Beanstalkd(Contestant):
+    consumers = 2  # more of them are slower
     client = (BUILT / "native_client", "beanstalkd")
 
     def __init__(self, name, title, syncs, setting):
         self.name, self.title, self.syncs = name, title, syncs
         self.setting = (
-            f"{setting}; bare sockets, batches are pipelined `put`; 8 consumers pipeline 100 `reserve` and `delete`"
+            f"{setting}; bare sockets, batches are pipelined `put`; 2 consumers pipeline 100 `reserve` and `delete`"
         )
 
     def install(self):

@@ -46,7 +46,8 @@ func openRiver(port int, _ Work) (Peer, error) {
 	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return nil, err
 	}
-	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Logger: riverLogger()})
+	// Its notifications of new jobs are no more frequent than its cooldown.
+	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{FetchCooldown: riverFetchCooldown, Logger: riverLogger()})
 	return &riverPeer{pool, client}, err
 }
 
