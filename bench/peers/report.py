@@ -88,8 +88,8 @@ def measured_on(result):
         f"{machine['append_sync_p50_ms']:.2f} ms (p50); into blocks written before: "
         f"{machine['overwrite_sync_p50_ms']:.2f} ms. Medians of {plan['rounds']} rounds, each measurement "
         f"{plan['seconds']:g} s on a fresh server, contestants in turn; a backlog of {plan['backlog']:,} tasks, or "
-        f'what could be enqueued in {plan["seconds"] * LONGER:g} s. "Holds only": less than {HELD:.0%} of the rate '
-        "came through."
+        f"what could be enqueued in {plan['seconds'] * LONGER:g} s. \"Holds only\": less than {HELD * 100:.0f} % of "
+        "the rate came through."
     )
 
 

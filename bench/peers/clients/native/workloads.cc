@@ -34,6 +34,7 @@ std::int64_t OnThreads(int count, const NewCaller& new_caller, const Function& f
   std::int64_t begun_ns = 0;
   std::barrier together(count, [&]() noexcept { begun_ns = NowNs(); });
   std::vector<std::jthread> threads;
+  threads.reserve(static_cast<std::size_t>(count));
   for (int number = 0; number < count; ++number) {
     threads.emplace_back([&, number] {
       const std::unique_ptr<Caller> caller = new_caller(number);
