@@ -38,5 +38,21 @@ TEST(StoreSync, AFailedSyncWhileTheLogMovesIntoTheDatabaseIsAnErrorOfTheWrite) {
   EXPECT_GE(failed, 3U) << "one of the commit, one of the log, one of the database";
 }
 
+// The last of them turns the write-ahead log on; SQLite says that it is on before it has written
+// so.
+TEST(StoreSync, AFailedSyncWhileAStoreIsMadeIsAnErrorOfTheOpening) {
+  uint64_t failed = 0;
+  for (uint64_t after = 0; after < 12; ++after) {
+    SimDisk disk(1);
+    const SimVfs vfs(&disk, "store-sync");
+    ASSERT_TRUE(disk.CreateDirectory("/d").ok());
+    disk.FailNextSync(after);
+    const auto store = SqliteStore::Open({"/d/store.db", 1, vfs.name()});
+    EXPECT_EQ(store.ok(), disk.failed_syncs() == 0) << after << ": " << store.status().ToString();
+    failed += disk.failed_syncs();
+  }
+  EXPECT_GE(failed, 5U) << "of the journal and of the database, each time that it changes";
+}
+
 }  // namespace
 }  // namespace treadle::sim

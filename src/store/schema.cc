@@ -240,6 +240,8 @@ Result<std::string> Text(Connection* db, std::string sql) {
   Statement statement(db, std::move(sql));
   Rows rows = statement.Query();
   std::string text = rows.Next() ? rows.String(0) : "";
+  while (rows.Next()) {
+  }  // a pragma that changes the file commits with its last step
   TREADLE_RETURN_IF_ERROR(rows.status());
   return text;
 }
