@@ -29,7 +29,7 @@ size_t SizeOf(const TaskChange& change) {
 auto StoreOrder(const TaskImage& image) {
   const bool ended = IsTerminal(image.state);
   return std::tuple(ended, ended ? 0 : image.queue, ended ? 0 : image.type,
-                    ended ? 0 : -image.priority, image.id);
+                    ended ? 0 : -image.priority, image.id.packed);
 }
 
 }  // namespace
@@ -127,18 +127,17 @@ std::vector<StoreChanges> Fold::Take(size_t bytes) {
   for (auto& [id, queue] : queues_) parts.back().queues.push_back(std::move(queue));
   parts.back().types = std::move(types_);
 
-  // Pointers are cheaper to sort than changes.
-  std::vector<TaskChange*> tasks;
+  // Sorted by copies of what orders them: the changes lie all over the memory.
+  std::vector<std::pair<decltype(StoreOrder({})), TaskChange*>> tasks;
   tasks.reserve(tasks_.size());
   for (auto& [id, change] : tasks_) {
     change.is_gone |= IsBeyondRetention(change.now.image);
-    if (!change.is_new || !change.is_gone) tasks.push_back(&change);
+    if (!change.is_new || !change.is_gone)
+      tasks.emplace_back(StoreOrder(change.now.image), &change);
   }
-  std::sort(tasks.begin(), tasks.end(), [](const TaskChange* a, const TaskChange* b) {
-    return StoreOrder(a->now.image) < StoreOrder(b->now.image);
-  });
+  std::sort(tasks.begin(), tasks.end());
   size_t size = 0;
-  for (TaskChange* const change : tasks) {
+  for (const auto& [order, change] : tasks) {
     if (size >= bytes) {
       parts.emplace_back();
       size = 0;

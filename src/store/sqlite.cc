@@ -32,6 +32,10 @@ Code CodeOf(int extended, int system_errno) {
 
 }  // namespace
 
+void SetUpSqlite() {
+  [[maybe_unused]] static const int once = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 Result<std::unique_ptr<Connection>> Connection::Open(const std::string& path,
                                                      const std::string& vfs) {
   sqlite3* db = nullptr;

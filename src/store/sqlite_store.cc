@@ -39,6 +39,7 @@ Result<StoreMeta> ReadMetaOf(Connection* db) {
 }
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::Open(const SqliteStoreOptions& options) {
+  SetUpSqlite();
   if (!CanaryIs("log_not_rewritten_on_open"))
     TREADLE_RETURN_IF_ERROR(MakeLogDurable(options.path, options.vfs));
   TREADLE_ASSIGN_OR_RETURN(auto writing, Connection::Open(options.path, options.vfs));

@@ -202,7 +202,8 @@ Status Run(Statement* statement, const std::tuple<Values...>& values) {
 // The order in which the rows stand in the file: neighbours are written together.
 auto FileOrder(const TaskImage& image) {
   const bool ended = IsTerminal(image.state);
-  return std::tuple(ended, image.queue, image.type, RankOf(image.priority), image.id.packed);
+  return std::tuple(ended, ended ? 0 : image.queue, ended ? 0 : image.type,
+                    ended ? 0 : RankOf(image.priority), image.id.packed);
 }
 
 }  // namespace
@@ -246,9 +247,12 @@ Status Writer::WriteAll(const StoreChanges& changes) {
   std::vector<const TaskChange*> tasks;
   tasks.reserve(changes.tasks.size());
   for (const TaskChange& change : changes.tasks) tasks.push_back(&change);
-  std::sort(tasks.begin(), tasks.end(), [](const TaskChange* a, const TaskChange* b) {
+  const auto before = [](const TaskChange* a, const TaskChange* b) {
     return FileOrder(a->now.image) < FileOrder(b->now.image);
-  });
+  };
+  // A checkpoint brings them so.
+  if (!std::is_sorted(tasks.begin(), tasks.end(), before))
+    std::sort(tasks.begin(), tasks.end(), before);
   for (const TaskChange* change : tasks) TREADLE_RETURN_IF_ERROR(WriteTask(*change));
 
   for (const KeyIsNow& key : changes.keys) TREADLE_RETURN_IF_ERROR(WriteKey(key));
