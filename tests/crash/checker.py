@@ -232,13 +232,15 @@ def accepted_is_what_is_there_and_what_was_removed(facts):
 
 
 def the_numbers_are_those_of_the_outside(facts):
-    """All enqueues but the unique ones are asked again until answered: the server may have no task beyond them."""
+    """The server may have no task beyond those that were answered, or asked for and never answered: unique ones, which are
+    not asked for again, and those that a client gave up."""
     removed = Counter()
     for queue in facts.end_queues:
         removed.update(queue["removed"])
     created = sum(queue["accepted"] for queue in facts.end_queues) - removed["moved"]
     least = len(facts.acknowledged())
-    most = least + facts.unique_asked - facts.unique_answered
+    given_up = sum(key not in facts.ids_of_key for key in facts.first_asked)
+    most = least + given_up + facts.unique_asked - facts.unique_answered
     if not least <= created <= most:
         yield f"the server accepted {created} tasks, clients know of {least} to {most}"
     deleted = sum(any(action == "delete" for _, _, action, _ in task.commanded) for task in facts.tasks.values())
