@@ -19,32 +19,8 @@ constexpr std::string_view kCounters[] = {"queue",          "accepted",         
                                           "removed_moved",  "removed_replaced"};
 constexpr std::string_view kType[] = {"id", "name", "policy"};
 constexpr std::string_view kIdempotency[] = {"key", "request_hash", "task", "expires_ms"};
-constexpr std::string_view kLive[] = {"queue",
-                                      "type",
-                                      "rank",
-                                      "id",
-                                      "state",
-                                      "flags",
-                                      "max_attempts",
-                                      "unspent",
-                                      "attempt",
-                                      "term",
-                                      "exchange",
-                                      "when_ms",
-                                      "enqueued_at_ms",
-                                      "started_at_ms",
-                                      "worker_losses",
-                                      "terms",
-                                      "worker",
-                                      "incarnation",
-                                      "build",
-                                      "error_code",
-                                      "error_message",
-                                      "content_type",
-                                      "idempotency_key",
-                                      "tags",
-                                      "payload_sha256"};
-constexpr std::string_view kDone[] = {"queue",
+// Of a task: first what a waiting one has, too.
+constexpr std::string_view kTask[] = {"queue",
                                       "type",
                                       "rank",
                                       "id",
@@ -74,6 +50,8 @@ constexpr std::string_view kDone[] = {"queue",
                                       "bytes",
                                       "result_content_type",
                                       "result_sha256"};
+constexpr size_t kLiveColumns = 25;
+static_assert(kTask[kLiveColumns - 1] == "payload_sha256");
 constexpr std::string_view kAttempt[] = {"task",       "attempt",       "outcome",     "worker",
                                          "build",      "started_at_ms", "ended_at_ms", "wait_ms",
                                          "error_code", "error_message"};
@@ -82,8 +60,9 @@ constexpr std::string_view kSaved[] = {"task", "name", "content_type", "value"};
 
 constexpr std::string_view kTables[] = {"meta", "queue", "counters", "type", "idempotency",
                                         "live", "done",  "attempt",  "log",  "saved"};
-constexpr Columns kColumns[] = {kMeta, kQueue, kCounters, kType, kIdempotency,
-                                kLive, kDone,  kAttempt,  kLog,  kSaved};
+constexpr Columns kColumns[] = {
+    kMeta, kQueue,   kCounters, kType, kIdempotency, Columns(kTask).first(kLiveColumns),
+    kTask, kAttempt, kLog,      kSaved};
 static_assert(std::size(kTables) == std::size(kColumns));
 
 Columns ColumnsOf(std::string_view table) {
@@ -92,20 +71,16 @@ Columns ColumnsOf(std::string_view table) {
   return kColumns[at - std::begin(kTables)];
 }
 
-std::string List(const Cells& cells, std::string_view Cell::* what) {
-  std::string list;
-  for (const Cell& cell : cells) list.append(cell.*what).append(", ");
-  return list;
+std::string_view ValueOf(std::string_view column, const Cells& changed) {
+  const auto cell = std::ranges::find(changed, column, &Cell::column);
+  return cell == changed.end() ? column : cell->value;
 }
 
-// The digest of a row of which `cells` are new, and all other columns as they are.
-std::string DigestOf(std::string_view table, const Cells& cells) {
+// The digest of a row of which `changed` is new, and all else as it is.
+std::string DigestOf(std::string_view table, const Cells& changed) {
   std::string list = "row_digest(";
-  for (const std::string_view column : ColumnsOf(table)) {
-    const auto cell = std::ranges::find(cells, column, &Cell::column);
-    if (list.back() != '(') list += ", ";
-    list += cell == cells.end() ? column : cell->value;
-  }
+  for (const std::string_view column : ColumnsOf(table))
+    list.append(list.back() == '(' ? "" : ", ").append(ValueOf(column, changed));
   return list + ")";
 }
 
@@ -169,27 +144,25 @@ std::string InsertTask(std::string_view conflict, std::string_view table) {
          Parameters(ColumnsOf(table).size() + (has_result ? 3 : 2)) + ")";
 }
 
-std::string InsertRow(std::string_view table, const Cells& cells, std::string_view from) {
-  const std::string values = List(cells, &Cell::value) + DigestOf(table, cells);
-  return "INSERT OR REPLACE INTO " + std::string(table) + " (" + List(cells, &Cell::column) +
-         "digest) " +
-         (from.empty() ? "VALUES (" + values + ")"
-                       : "SELECT " + values + " FROM " + std::string(from));
+std::string InsertRow(std::string_view table, const Cells& changed, std::string_view from) {
+  std::string columns;
+  std::string values;
+  const auto add = [&](std::string_view column) {
+    columns.append(column).append(", ");
+    values.append(ValueOf(column, changed)).append(", ");
+  };
+  for (const std::string_view column : ColumnsOf(table)) add(column);
+  if (table == "done") add("result");
+  if (table == "done" || table == "live") add("payload");
+  return "INSERT OR REPLACE INTO " + std::string(table) + " (" + columns + "digest) SELECT " +
+         values + DigestOf(table, changed) + " FROM " + std::string(from);
 }
 
-std::string UpdateRow(std::string_view table, const Cells& cells) {
+std::string UpdateRow(std::string_view table, const Cells& changed) {
   std::string sql = "UPDATE " + std::string(table) + " SET ";
-  for (const Cell& cell : cells)
+  for (const Cell& cell : changed)
     sql.append(cell.column).append(" = ").append(cell.value).append(", ");
-  return sql + "digest = " + DigestOf(table, cells);
-}
-
-std::string CopyRows(std::string_view table, std::string_view from) {
-  Cells cells;
-  for (const std::string_view column : ColumnsOf(table)) cells.push_back({column, column});
-  if (table == "done") cells.push_back({"result", "result"});
-  if (table == "done" || table == "live") cells.push_back({"payload", "payload"});
-  return InsertRow(table, cells, from);
+  return sql + "digest = " + DigestOf(table, changed);
 }
 
 std::string ColumnList(std::string_view table) {

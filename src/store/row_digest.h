@@ -77,16 +77,12 @@ std::string InsertRow(std::string_view table);
 /// "INSERT OR `conflict` INTO …" for `live` and `done`, with a parameter for each column: those
 /// that the digest covers, in its order, the digest, the result of an ended task, the payload.
 std::string InsertTask(std::string_view conflict, std::string_view table);
-/// The first for these cells, which must name every column; `from`, if there is one, is what their
-/// expressions read: "live WHERE …".
-std::string InsertRow(std::string_view table, const Cells& cells, std::string_view from = "");
+/// "INSERT OR REPLACE INTO … SELECT … FROM `from`": columns that `changed` does not name are taken
+/// as they are. `from` is a table, perhaps with a WHERE.
+std::string InsertRow(std::string_view table, const Cells& changed, std::string_view from);
 /// "UPDATE … SET …" of these cells and of the digest, from what the row has. Goes on with a WHERE
 /// that has IsSound() in it, or it would sign damage.
-std::string UpdateRow(std::string_view table, const Cells& cells);
-
-/// "INSERT INTO … SELECT … FROM `from`", which has the columns of `table` but for the digest, in
-/// any order.
-std::string CopyRows(std::string_view table, std::string_view from);
+std::string UpdateRow(std::string_view table, const Cells& changed);
 
 /// The columns that the digest covers, in its order: "a, b, c".
 std::string ColumnList(std::string_view table);

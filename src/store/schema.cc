@@ -310,7 +310,7 @@ Status AddDigests(Connection* db) {
   TREADLE_RETURN_IF_ERROR(db->Execute(kTables));
   for (const std::string_view table : DigestedTables()) {
     const std::string old = std::string(table) + "_2";
-    TREADLE_RETURN_IF_ERROR(db->Execute(CopyRows(table, old) + "; DROP TABLE " + old));
+    TREADLE_RETURN_IF_ERROR(db->Execute(InsertRow(table, {}, old) + "; DROP TABLE " + old));
   }
   return db->Execute(kViews);
 }

@@ -48,38 +48,15 @@ std::string UpdateLiveSql() {
          " AND " + IsSound("live");
 }
 
-// What a row is that only changed its table.
-Cells Same(std::initializer_list<std::string_view> columns) {
-  Cells cells;
-  for (const std::string_view column : columns) cells.push_back({column, column});
-  return cells;
-}
-
 // A live row from an ended one, to be updated next.
 std::string ReviveSql() {
   return InsertRow("live",
-                   Join({{{"queue", "?1"}, {"type", "?2"}, {"rank", "?3"}},
-                         {{"worker", "NULL"}, {"incarnation", "NULL"}, {"build", "NULL"}},
-                         Same({"id",
-                               "state",
-                               "flags",
-                               "max_attempts",
-                               "unspent",
-                               "attempt",
-                               "term",
-                               "exchange",
-                               "when_ms",
-                               "enqueued_at_ms",
-                               "started_at_ms",
-                               "worker_losses",
-                               "terms",
-                               "error_code",
-                               "error_message",
-                               "content_type",
-                               "idempotency_key",
-                               "tags",
-                               "payload_sha256",
-                               "payload"})}),
+                   {{"queue", "?1"},
+                    {"type", "?2"},
+                    {"rank", "?3"},
+                    {"worker", "NULL"},
+                    {"incarnation", "NULL"},
+                    {"build", "NULL"}},
                    "done WHERE id = ?4 AND " + IsSound("done"));
 }
 
@@ -94,8 +71,6 @@ std::string MoveSql() {
                    Join({ChangedImage(),
                          kLastHolder,
                          kEnd,
-                         Same({"id", "queue", "type", "rank", "content_type", "idempotency_key",
-                               "tags", "payload_sha256", "payload"}),
                          {{"bytes",
                            "length(payload) + ifnull(length(?26), 0)"
                            " + ifnull(length(CAST(coalesce(?21, error_message) AS BLOB)), 0)"},
