@@ -329,6 +329,9 @@ void History::Seen(TaskId id, const Told& told, const Result<TaskView>& view) {
     return;
   }
   const TaskImage& image = view->task.image;
+  // No disk of the simulation damages what the store has.
+  if (view->task.error != nullptr && view->task.error->code == "payload_damaged")
+    Violation(id.ToString() + " was buried as damaged: " + view->task.error->message);
   trails_.SeenResult(*view);
   CheckState(id, task, told, image);
   const auto& payloads = task.payload_ms < told.asked.ms ? task.payloads : task.all_payloads;
