@@ -37,6 +37,7 @@ class Mending {
     TREADLE_RETURN_IF_ERROR(store_->Write(changes_));
     for (const char* const table : {"live", "done"}) TREADLE_RETURN_IF_ERROR(MendTerms(table));
     TREADLE_RETURN_IF_ERROR(DropSenseless());
+    TREADLE_RETURN_IF_ERROR(CountDamaged());
     TREADLE_RETURN_IF_ERROR(MendCounters());
     TREADLE_RETURN_IF_ERROR(SettleAccounts());
     TREADLE_RETURN_IF_ERROR(RebuildIndex());
@@ -154,6 +155,19 @@ class Mending {
       TREADLE_RETURN_IF_ERROR(
           Drop(table, "task NOT IN (SELECT id FROM live UNION ALL SELECT id FROM done)",
                std::string("rows of ") + table + " belong to no task and are dropped"));
+    return {};
+  }
+
+  // Those that salvage marked and the journal did not bring back.
+  Status CountDamaged() {
+    TREADLE_ASSIGN_OR_RETURN(
+        const int64_t damaged,
+        SelectNumber(db_,
+                     "SELECT (SELECT count(*) FROM live WHERE payload_sha256 = zeroblob(32))"
+                     " + (SELECT count(*) FROM done WHERE payload_sha256 = zeroblob(32))"));
+    if (damaged > 0)
+      told_.push_back(std::to_string(damaged) +
+                      " tasks are damaged: they are kept, but none of them can run again");
     return {};
   }
 

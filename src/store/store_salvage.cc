@@ -169,14 +169,12 @@ class Salvage {
                                                    : "DELETE FROM " + std::string(table) +
                                                          " WHERE NOT (" + IsSound(table) + ")"));
       const int64_t damaged = to_->changes();
-      if (damaged == 0) continue;
+      if (damaged == 0 || is_task) continue;  // the journal may bring a task back; see MendStore()
       if (table == "queue") said_.has_all_queues = false;
       if (table == "type") said_.has_all_types = false;
       if (table == "meta") said_.meta.reset();
-      said_.losses.push_back(
-          std::to_string(damaged) + " rows of table " + std::string(table) +
-          (is_task ? " are damaged: their tasks are kept, but none of them can run again"
-                   : " are damaged and dropped"));
+      said_.losses.push_back(std::to_string(damaged) + " rows of table " + std::string(table) +
+                             " are damaged and dropped");
     }
     return {};
   }

@@ -236,6 +236,28 @@ TEST_F(StoreSalvageTest, RowsThatMakeNoSenseAreDropped) {
   EXPECT_EQ(seen.ended, kEnded - 3);
 }
 
+TEST_F(StoreSalvageTest, ATaskWhoseRowDoesNotMatchItsDigestIsKeptAsOneWithADamagedPayload) {
+  {
+    const auto db = *Connection::Open(from(), "");
+    ASSERT_TRUE(db->Execute("UPDATE live SET max_attempts = 7 WHERE id & 65535 = 20;"
+                            "UPDATE queue SET lease_ms = 1; DELETE FROM live WHERE id & 65535 = 21")
+                    .ok());
+  }
+  const std::vector<std::string> told = Run();
+  EXPECT_THAT(told, Contains(HasSubstr("1 tasks are damaged: they are kept")));
+  EXPECT_THAT(told, Contains(HasSubstr("the policy of queue mail is lost")));
+  EXPECT_THAT(told, Contains(HasSubstr("1 tasks of queue mail are lost")));
+  const StoreInspection seen = Inspect();
+  EXPECT_EQ(seen.waiting, kWaiting - 1);
+  ASSERT_EQ(seen.damaged_payloads.size(), 1u);
+  EXPECT_EQ(seen.damaged_payloads[0].id, TaskId::Of(1, 20));
+  const auto db = *Connection::Open(to(), "");
+  Statement accepted(db.get(), "SELECT accepted FROM counters");
+  Rows rows = accepted.Query();
+  ASSERT_TRUE(rows.Next());
+  EXPECT_EQ(rows.Int(0), static_cast<int64_t>(kWaiting + kEnded - 1)) << "those that are left";
+}
+
 TEST_F(StoreSalvageTest, AQueueOrTypeWhoseNumberMakesNoSenseLeavesItsTasks) {
   {
     const auto db = *Connection::Open(from(), "");
