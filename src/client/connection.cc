@@ -1,34 +1,26 @@
 #include "client/connection.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <atomic>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/beast/core.hpp>
+#include <boost/asio/buffer.hpp>
 #include <boost/beast/http.hpp>
-#include <cerrno>
 #include <chrono>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "client/problem.h"
 #include "client/server_address.h"
+#include "client/socket.h"
 
 namespace treadle {
 namespace {
 
-namespace asio = boost::asio;
-namespace beast = boost::beast;
 namespace http = boost::beast::http;
-using boost::system::error_code;
-using TimePoint = std::chrono::steady_clock::time_point;
+using TimePoint = Socket::TimePoint;
 
 constexpr uint64_t kResponseBytesMax = uint64_t{64} << 20;
+constexpr size_t kReadBytes = size_t{64} << 10;
 
-using Request = http::request<http::span_body<const char>>;
 using ResponseParser = http::response_parser<http::string_body>;
 
 bool IsHeaderSafe(std::string_view text) {
@@ -66,34 +58,33 @@ Result<std::vector<ServerAddress>> ParseAll(std::string_view servers) {
 
 }  // namespace
 
-// Asynchronous operations, each driven to its end by the calling thread, so that a deadline and
-// Cancel() can end them.
 class ServerConnection::Impl {
  public:
   Impl(ConnectionOptions options, std::vector<ServerAddress> addresses)
-      : options_(std::move(options)), addresses_(std::move(addresses)), stream_(io_) {}
+      : options_(std::move(options)), addresses_(std::move(addresses)) {}
 
   Result<ServerAnswer> Call(std::string_view method, std::string_view target, std::string_view body,
                             int64_t timeout_ms, Repeat repeat) {
     const TimePoint deadline =
         std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
     delivery_ = Delivery::kNotSent;
-    bool was_open = is_open_;
+    bool was_open = socket_.is_open();
     while (true) {
-      if (repeat == Repeat::kOnce && is_open_ && WasClosedByServer()) Close();
-      if (!is_open_) TREADLE_RETURN_IF_ERROR(ConnectToAny(deadline));
+      if (repeat == Repeat::kOnce && socket_.is_open() && socket_.HasNews()) socket_.Close();
+      if (!socket_.is_open()) TREADLE_RETURN_IF_ERROR(ConnectToAny(deadline));
       ResponseParser parser;
+      parser.eager(true);
       parser.body_limit(kResponseBytesMax);
-      const Request request = MakeRequest(method, target, body);
       delivery_ = Delivery::kUnknown;
-      const error_code error = Exchange(request, &parser, deadline);
+      const std::error_code error = Exchange(method, target, body, &parser, deadline);
       if (!error) {
         delivery_ = Delivery::kAnswered;
         return Finish(&parser);
       }
-      Close();
+      socket_.Close();
       const bool may_repeat = repeat == Repeat::kSafe && was_open && !parser.got_some() &&
-                              !cancelled_ && error != beast::error::timeout;
+                              error != std::errc::operation_canceled &&
+                              error != std::errc::stream_timeout;
       if (!may_repeat) return Failure(error);
       was_open = false;
     }
@@ -101,26 +92,19 @@ class ServerConnection::Impl {
 
   Delivery delivery() const { return delivery_; }
 
-  void Cancel() {
-    cancelled_ = true;
-    asio::post(io_, [this] { Close(); });
-  }
+  void Cancel() { socket_.Cancel(); }
 
  private:
-  Request MakeRequest(std::string_view method, std::string_view target,
-                      std::string_view body) const {
-    Request request;
-    request.method_string(beast::string_view(method.data(), method.size()));
-    request.target(beast::string_view(target.data(), target.size()));
-    request.version(11);
-    request.set(http::field::host, address().Authority());
-    request.set(http::field::user_agent, "treadle");
-    if (!options_.token.empty())
-      request.set(http::field::authorization, "Bearer " + options_.token);
-    if (!body.empty()) request.set(http::field::content_type, "application/json");
-    request.body() = {body.data(), body.size()};
-    request.content_length(body.size());
-    return request;
+  std::string HeadOf(std::string_view method, std::string_view target,
+                     std::string_view body) const {
+    std::string head(method);
+    head.append(" ").append(target).append(" HTTP/1.1\r\nHost: ").append(address().Authority());
+    head.append("\r\nUser-Agent: treadle");
+    if (!options_.token.empty()) head.append("\r\nAuthorization: Bearer ").append(options_.token);
+    if (!body.empty()) head.append("\r\nContent-Type: application/json");
+    return head.append("\r\nContent-Length: ")
+        .append(std::to_string(body.size()))
+        .append("\r\n\r\n");
   }
 
   const ServerAddress& address() const { return addresses_[current_]; }
@@ -135,81 +119,84 @@ class ServerConnection::Impl {
     return status;
   }
 
-  // A kept connection whose end the server has closed, or which it has sent something unasked.
-  bool WasClosedByServer() {
-    char byte = 0;
-    const ssize_t got = recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
-  }
-
-  // Resolving a name is the one step that neither the deadline nor Cancel() can cut short:
-  // getaddrinfo(3) cannot.
+  // Resolving a name is the one step that neither the deadline nor Cancel() can cut short.
   Status Connect(TimePoint deadline) {
-    error_code error;
-    asio::ip::tcp::resolver resolver(io_);
-    const auto endpoints = resolver.resolve(address().host, std::to_string(address().port), error);
-    if (error) return Unreachable(error);
+    const auto found = Resolve(address().host, address().port);
+    if (!found.ok()) return Unreachable(found.status().message());
     const TimePoint connect_deadline =
         std::min(deadline, std::chrono::steady_clock::now() +
                                std::chrono::milliseconds(options_.connect_timeout_ms));
-    error = Drive(connect_deadline, [&](auto done) { stream_.async_connect(endpoints, done); });
-    if (cancelled_) return Failure(error);
-    if (error) {
-      Close();
-      return Unreachable(error);
+    const std::error_code error = socket_.Connect(found->get(), connect_deadline);
+    if (error == std::errc::operation_canceled) return Failure(error);
+    if (error == std::errc::stream_timeout) return Unreachable("no answer in time");
+    if (error) return Unreachable(error.message());
+    unread_ = {};
+    is_at_end_ = false;
+    return {};
+  }
+
+  std::error_code Exchange(std::string_view method, std::string_view target, std::string_view body,
+                           ResponseParser* parser, TimePoint deadline) {
+    if (socket_.is_cancelled()) return std::make_error_code(std::errc::operation_canceled);
+    std::string head = HeadOf(method, target, body);
+    iovec parts[] = {{head.data(), head.size()}, {const_cast<char*>(body.data()), body.size()}};
+    if (const std::error_code error = socket_.Send(parts, deadline)) return error;
+    bool is_first = true;
+    while (!parser->is_done()) {
+      if (const std::error_code error = ReadMore(!std::exchange(is_first, false), deadline))
+        return error;
+      if (const std::error_code error = Parse(parser)) return error;
     }
-    error_code ignored;
-    stream_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
-    buffer_.clear();
-    is_open_ = true;
-    return Status::Ok();
+    return {};
   }
 
-  error_code Exchange(const Request& request, ResponseParser* parser, TimePoint deadline) {
-    const error_code error =
-        Drive(deadline, [&](auto done) { http::async_write(stream_, request, done); });
+  // What was not parsed yet stays in front.
+  std::error_code ReadMore(bool is_likely_there, TimePoint deadline) {
+    std::copy(unread_.begin(), unread_.end(), buffer_.begin());
+    const std::span<char> space = std::span(buffer_).subspan(unread_.size());
+    if (space.empty()) return std::make_error_code(std::errc::message_size);  // an endless head
+    size_t received = 0;
+    const std::error_code error = socket_.Receive(space, is_likely_there, deadline, &received);
     if (error) return error;
-    return Drive(deadline, [&](auto done) { http::async_read(stream_, buffer_, *parser, done); });
+    is_at_end_ = received == 0;
+    unread_ = {buffer_.data(), unread_.size() + received};
+    return {};
   }
 
-  // Starts an operation with a completion handler and runs it to its end.
-  template <class Start>
-  error_code Drive(TimePoint deadline, Start start) {
-    error_code result = asio::error::operation_aborted;
-    if (cancelled_) return result;
-    stream_.expires_at(deadline);
-    start([&result](error_code error, const auto&...) { result = error; });
-    io_.restart();
-    io_.run();
-    return result;
+  std::error_code Parse(ResponseParser* parser) {
+    boost::system::error_code error;
+    while (!unread_.empty() && !parser->is_done() && !error)
+      unread_.remove_prefix(
+          parser->put(boost::asio::const_buffer(unread_.data(), unread_.size()), error));
+    if (error == http::error::need_more) error = {};
+    if (!error && is_at_end_ && !parser->is_done()) {
+      if (!parser->got_some()) return http::make_error_code(http::error::end_of_stream);
+      parser->put_eof(error);
+    }
+    return error;
   }
 
   Result<ServerAnswer> Finish(ResponseParser* parser) {
-    if (!parser->keep_alive()) Close();
+    // What nobody asked for is no answer to the next request.
+    if (!parser->keep_alive() || !unread_.empty()) socket_.Close();
     ServerAnswer response = Unpack(parser->release());
     if (response.http_status >= 400) return StatusFromProblem(response.http_status, response.body);
     return response;
   }
 
-  void Close() {
-    stream_.close();
-    is_open_ = false;
-  }
-
-  Status Failure(error_code error) const {
-    if (cancelled_) return {Code::kCancelled, "the call was cancelled"};
-    if (error == beast::error::timeout)
+  Status Failure(std::error_code error) const {
+    if (error == std::errc::operation_canceled) return {Code::kCancelled, "the call was cancelled"};
+    if (error == std::errc::stream_timeout)
       return {Code::kDeadlineExceeded, "no answer in time from " + address().Url()};
-    if (error == http::error::body_limit)
+    if (error == http::make_error_code(http::error::body_limit))
       return {Code::kResourceExhausted, "the answer of " + address().Url() + " exceeds 64 MiB"};
-    if (error == http::error::end_of_stream || error == http::error::partial_message)
+    if (is_at_end_)
       return {Code::kUnavailable, "the connection to " + address().Url() + " was closed"};
     return {Code::kUnavailable,
             "the connection to " + address().Url() + " broke: " + error.message()};
   }
 
-  Status Unreachable(error_code error) const {
-    const std::string why = error == beast::error::timeout ? "no answer in time" : error.message();
+  Status Unreachable(const std::string& why) const {
     return {Code::kUnavailable, "cannot reach a Treadle server at " + address().Url() + ": " + why};
   }
 
@@ -217,11 +204,10 @@ class ServerConnection::Impl {
   const std::vector<ServerAddress> addresses_;
   size_t current_ = 0;  // of addresses_: where the connection is, or is made next
   Delivery delivery_ = Delivery::kNotSent;
-  asio::io_context io_{1};
-  beast::tcp_stream stream_;
-  beast::flat_buffer buffer_;  // bytes received and not yet parsed
-  bool is_open_ = false;
-  std::atomic<bool> cancelled_ = false;
+  Socket socket_;
+  std::vector<char> buffer_ = std::vector<char>(kReadBytes);
+  std::string_view unread_;  // of buffer_: received and not yet parsed
+  bool is_at_end_ = false;   // the server has closed the connection
 };
 
 ServerConnection::ServerConnection(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -168,6 +168,51 @@ TEST(Connection, LargeBodiesGoBothWays) {
   EXPECT_EQ(call.get()->body, large);
 }
 
+TEST(Connection, AnAnswerMayComeByteByByte) {
+  TestServer server;
+  const auto client = ClientOf(server);
+  auto call = CallLater(client.get());
+  const TestRequest request = server.Next();
+  for (const char c : std::string("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))
+    TestServer::Send(request, std::string(1, c));
+  const auto response = call.get();
+  ASSERT_TRUE(response.ok()) << response.status().ToString();
+  EXPECT_EQ(response->body, "ok");
+}
+
+TEST(Connection, AnAnswerInChunksIsPutTogether) {
+  TestServer server;
+  const auto client = ClientOf(server);
+  auto call = CallLater(client.get());
+  TestServer::Send(server.Next(),
+                   "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                   "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+  EXPECT_EQ(call.get()->body, "abcde");
+}
+
+TEST(Connection, WhatNobodyAskedForIsNoAnswerToTheNextRequest) {
+  TestServer server;
+  const auto client = ClientOf(server);
+  auto first = CallLater(client.get());
+  const TestRequest one = server.Next();
+  const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n";
+  TestServer::Send(one, answer + "1" + answer + "X");
+  EXPECT_EQ(first.get()->body, "1");
+  auto second = CallLater(client.get());
+  const TestRequest two = server.Next();
+  EXPECT_NE(one.connection, two.connection);
+  TestServer::Send(two, answer + "2");
+  EXPECT_EQ(second.get()->body, "2");
+}
+
+TEST(Connection, AHeadWithoutEndIsRefused) {
+  TestServer server;
+  const auto client = ClientOf(server);
+  auto call = CallLater(client.get());
+  TestServer::Send(server.Next(), "HTTP/1.1 200 OK\r\nA: " + std::string(100'000, 'x'));
+  EXPECT_EQ(call.get().status().code(), Code::kUnavailable);
+}
+
 TEST(Connection, AnAnswerBeyondTheLimitIsRefused) {
   TestServer server;
   const auto client = ClientOf(server);
