@@ -85,6 +85,51 @@ TEST_F(NodeTest, AnUndeliveredAnswerIsForgottenOnceTheWorkerAsksForMore) {
   EXPECT_TRUE((*Exchange(Completing(token)))->reports.at(0).second.ok());
 }
 
+TEST_F(NodeTest, AnExchangeMayBeUnderWayBeforeTheLastOnesAnswerIsIn) {
+  const std::vector<TaskId> ids = {EnqueueOne(), EnqueueOne()};
+  const ExchangeRequest first = Asking(1);
+  ExchangeRequest second = Asking(1);
+  second.answered = first.sequence - 1;
+  const ExchangeReply lost = **Exchange(first);
+  EXPECT_EQ((*Exchange(second))->leases.at(0).token.task, ids[1]);
+  EXPECT_EQ((*Exchange(first))->leases.at(0).token, lost.leases.at(0).token) << "the same again";
+  server_.node()->Undelivered(first.holder, lost);
+  EXPECT_EQ(Get(ids[0])->task.image.state, TaskState::kRunning) << "it was asked for again";
+}
+
+TEST_F(NodeTest, AnExchangeMayComeAfterANewerOne) {
+  const std::vector<TaskId> ids = {EnqueueOne(), EnqueueOne()};
+  const ExchangeRequest first = Asking(1);
+  ExchangeRequest second = Asking(1);
+  second.answered = first.sequence - 1;
+  EXPECT_EQ((*Exchange(second))->leases.at(0).token.task, ids[0]);
+  const ExchangeReply late = **Exchange(first);
+  EXPECT_EQ(late.leases.at(0).token.task, ids[1]);
+  server_.node()->Undelivered(first.holder, late);
+  EXPECT_EQ(Get(ids[1])->task.image.state, TaskState::kReady) << "nobody has it";
+}
+
+TEST_F(NodeTest, ALateCopyOfAnExchangeThatIsNotDeliveredTakesNothingBack) {
+  const TaskId id = EnqueueOne();
+  const ExchangeRequest request = Asking(1);
+  EXPECT_EQ((*Exchange(request))->leases.size(), 1);
+  const ExchangeReply late = **Exchange(request);
+  server_.node()->Undelivered(request.holder, late);
+  EXPECT_EQ(Get(id)->task.image.state, TaskState::kRunning);
+}
+
+TEST_F(NodeTest, AnExchangeThatIsSaidToBeAnsweredIsClosed) {
+  const TaskId id = EnqueueOne();
+  const ExchangeRequest first = Asking(1);
+  const ExchangeReply reply = **Exchange(first);
+  ExchangeRequest second = Asking(1);
+  second.answered = first.sequence;
+  EXPECT_TRUE(Exchange(second)->ok());
+  EXPECT_EQ(Exchange(first)->status().code(), Code::kAborted);
+  server_.node()->Undelivered(first.holder, reply);
+  EXPECT_EQ(Get(id)->task.image.state, TaskState::kRunning);
+}
+
 TEST_F(NodeTest, ACancelledTaskThatGetsAnotherPriorityStaysCancelledAfterACrash) {
   const TaskId id = EnqueueOne();
   EXPECT_TRUE(List().ok());  // asks for a checkpoint: the task waits in the store

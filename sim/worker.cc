@@ -18,43 +18,63 @@ Worker::Worker(const Stage& stage, std::string name)
     : stage_(stage), holder_{std::move(name), stage.scheduler->random.Next()} {}
 
 void Worker::Exchange() {
-  request_ = {.holder = holder_, .sequence = ++sequence_};
-  request_.queues = {"default", "billing", "bounded", kTenantQueue};
-  request_.types = {"hello", "resize", kAgreedType};
-  request_.want =
-      kConcurrency - std::min<uint32_t>(kConcurrency, static_cast<uint32_t>(held_.size()));
-  request_.wait_ms = 1'000;
-  for (const auto& [token, attempt] : held_) request_.renew.push_back(token);
-  while (!finished_.empty() && request_.reports.size() < 100) {
-    request_.reports.push_back(std::move(finished_.front()));
+  const uint32_t sequence = ++sequence_;
+  ExchangeRequest request{.holder = holder_, .sequence = sequence};
+  request.answered = calls_.empty() ? sequence - 1 : calls_.begin()->first - 1;
+  request.queues = {"default", "billing", "bounded", kTenantQueue};
+  request.types = {"hello", "resize", kAgreedType};
+  auto promised = static_cast<uint32_t>(held_.size());
+  for (const auto& [other, call] : calls_) promised += call.request.want;
+  request.want = kConcurrency - std::min<uint32_t>(kConcurrency, promised);
+  request.wait_ms = 1'000;
+  for (const auto& [token, attempt] : held_) request.renew.push_back(token);
+  while (!finished_.empty() && request.reports.size() < 100) {
+    request.reports.push_back(std::move(finished_.front()));
     finished_.pop_front();
   }
-  asked_ = stage_.history->Now();
-  SendNow();
+  calls_[sequence] = {std::move(request), stage_.history->Now()};
+  SendNow(sequence);
+  MaybeGoAhead();
 }
 
-void Worker::SendNow() {
-  const uint64_t round = ++round_;
-  auto copies = std::make_shared<int>(1);
-  *copies = stage_.network->Send([this, round, copies, request = request_](Node* node) {
-    stage_.network->border()->Exchange(
-        request, [this, round, copies, node, holder = request.holder](Result<ExchangeReply> reply) {
-          Answer({holder, round, *copies > 1}, node, std::move(reply));
-        });
+void Worker::ExchangeAfter(int64_t pause_ms) {
+  stage_.lane->PostAfter(pause_ms, [this, pause = ++pause_] {
+    if (pause == pause_) Exchange();
   });
-  if (*copies == 0 && !request_.renew.empty()) stage_.faults->Count(Fault::kRenewalLost);
-  stage_.lane->PostAfter(kAnswerTimeoutMs, [this, round] {
-    if (round != round_) return;
+}
+
+void Worker::MaybeGoAhead() {
+  if (calls_.size() > 1 || !stage_.scheduler->random.OneIn(3)) return;
+  const auto pause_ms = static_cast<int64_t>(stage_.scheduler->random.Below(20));
+  stage_.lane->PostAfter(pause_ms, [this, sequence = sequence_, who = holder_.incarnation] {
+    const bool is_last = who == holder_.incarnation && sequence == sequence_;
+    if (is_last && calls_.contains(sequence)) Exchange();
+  });
+}
+
+void Worker::SendNow(uint32_t sequence) {
+  Call& call = calls_[sequence];
+  const uint64_t round = call.round = ++round_;
+  auto copies = std::make_shared<int>(1);
+  *copies = stage_.network->Send([this, round, copies, request = call.request](Node* node) {
+    const Caller caller{request.holder, request.sequence, round, *copies > 1};
+    stage_.network->border()->Exchange(request, [this, caller, node](Result<ExchangeReply> reply) {
+      Answer(caller, node, std::move(reply));
+    });
+  });
+  if (*copies == 0 && !call.request.renew.empty()) stage_.faults->Count(Fault::kRenewalLost);
+  stage_.lane->PostAfter(kAnswerTimeoutMs, [this, sequence, round] {
+    const auto it = calls_.find(sequence);
+    if (it == calls_.end() || it->second.round != round) return;
     stage_.faults->Count(Fault::kBlindRetry);
-    SendNow();
+    SendNow(sequence);
   });
 }
 
 // On the server's side: the answer goes out, and perhaps the server learns that it did not arrive.
 void Worker::Answer(const Caller& caller, Node* node, Result<ExchangeReply> reply) {
-  const bool went_out = stage_.network->Deliver([this, round = caller.round, reply] {
-    if (round == round_) OnReply(reply);
-  });
+  const bool went_out = stage_.network->Deliver(
+      [this, caller, reply] { OnReply(caller.sequence, caller.round, reply); });
   if (went_out || caller.was_doubled || !reply.ok() ||
       !stage_.faults->Happens(Fault::kConnectionGone))
     return;
@@ -71,49 +91,50 @@ void Worker::Answer(const Caller& caller, Node* node, Result<ExchangeReply> repl
                          });
 }
 
-void Worker::OnReply(const Result<ExchangeReply>& reply) {
-  ++round_;
+void Worker::OnReply(uint32_t sequence, uint64_t round, const Result<ExchangeReply>& reply) {
+  const auto it = calls_.find(sequence);
+  if (it == calls_.end() || it->second.round != round) return;
+  const Call call = std::move(it->second);
+  calls_.erase(it);
   if (!reply.ok()) {
     stage_.scheduler->Trace("exchange refused", static_cast<uint64_t>(reply.status().code()));
     return Restart();
   }
-  TakeIn(*reply);
+  TakeIn(call, *reply);
   if (stage_.faults->Happens(Fault::kWorkerDeath)) return Restart();
+  if (!calls_.empty()) return;
   // Now and then it sleeps for longer than its leases last.
   const bool stalls = stage_.faults->Happens(Fault::kWorkerStall);
-  const uint64_t round = round_;
   const uint64_t pause_ms = stage_.scheduler->random.Below(30);
-  stage_.lane->PostAfter(stalls ? 40'000 : static_cast<int64_t>(pause_ms), [this, round] {
-    if (round == round_) Exchange();
-  });
+  ExchangeAfter(stalls ? 40'000 : static_cast<int64_t>(pause_ms));
 }
 
-void Worker::TakeIn(const ExchangeReply& reply) {
-  for (size_t i = 0; i < request_.reports.size(); ++i) {
-    stage_.history->Reported(request_.reports[i], reply.reports[i].second, asked_);
-    if (stage_.faults->Happens(Fault::kDoubleReport)) finished_.push_back(request_.reports[i]);
+void Worker::TakeIn(const Call& call, const ExchangeReply& reply) {
+  const std::vector<Report>& reports = call.request.reports;
+  for (size_t i = 0; i < reports.size(); ++i) {
+    stage_.history->Reported(reports[i], reply.reports[i].second, call.asked);
+    if (stage_.faults->Happens(Fault::kDoubleReport)) finished_.push_back(reports[i]);
     if (reply.reports[i].second.code() == Code::kInvalidArgument) {
-      Report invalid = Failure(request_.reports[i].token);
+      Report invalid = Failure(reports[i].token);
       invalid.error = std::make_shared<TaskError>(TaskError{"result_invalid", "it fits no schema"});
       invalid.retry = false;
       Finish(std::move(invalid), std::nullopt);
     }
   }
-  for (const Token& token : request_.renew)
+  for (const Token& token : call.request.renew)
     if (std::ranges::find(reply.lost, token) == reply.lost.end())
-      stage_.history->Renewed(token, asked_);
-  for (const Token& token : reply.lost) {
-    stage_.history->Lost(token);
-    held_.erase(token);
-  }
+      stage_.history->Renewed(token, call.asked);
+  // One that is not held was reported since, in an exchange that overtook this one.
+  for (const Token& token : reply.lost)
+    if (held_.erase(token) > 0) stage_.history->Lost(token);
   for (const Token& token : reply.cancelled)
     if (stage_.scheduler->random.OneIn(2) && held_.erase(token) > 0)
       Finish(Failure(token), std::nullopt);
-  for (const Leased& lease : reply.leases) Work(lease);
+  for (const Leased& lease : reply.leases) Work(lease, call.asked);
 }
 
-void Worker::Work(const Leased& lease) {
-  stage_.history->Leased(lease, asked_);
+void Worker::Work(const Leased& lease, History::Moment asked) {
+  stage_.history->Leased(lease, asked);
   stage_.scheduler->Trace("leased", lease.token.task.packed, lease.token.attempt);
   held_[lease.token] = {};
   const uint64_t most_ms = stage_.scheduler->random.OneIn(4) ? 6'000 : 200;
@@ -234,10 +255,8 @@ void Worker::Restart() {
     if (stage_.faults->Happens(Fault::kOldToken)) Finish(EndOf(token), std::nullopt);
   holder_.incarnation = stage_.scheduler->random.Next();
   sequence_ = 0;
-  const uint64_t round = ++round_;
-  stage_.lane->PostAfter(500, [this, round] {
-    if (round == round_) Exchange();
-  });
+  calls_.clear();
+  ExchangeAfter(500);
 }
 
 }  // namespace treadle::sim

@@ -22,17 +22,22 @@ class Worker {
 
  private:
   void Exchange();
-  void SendNow();
+  void ExchangeAfter(int64_t pause_ms);
+  /// Now and then the next exchange is under way before the last one's answer is in.
+  void MaybeGoAhead();
+  void SendNow(uint32_t sequence);
   /// What the server needs to know of a request that it answers.
   struct Caller {
     LeaseHolder holder;
+    uint32_t sequence;
     uint64_t round;
     bool was_doubled;
   };
   void Answer(const Caller& caller, Node* node, Result<ExchangeReply> reply);
-  void OnReply(const Result<ExchangeReply>& reply);
-  void TakeIn(const ExchangeReply& reply);
-  void Work(const Leased& lease);
+  void OnReply(uint32_t sequence, uint64_t round, const Result<ExchangeReply>& reply);
+  struct Call;
+  void TakeIn(const Call& call, const ExchangeReply& reply);
+  void Work(const Leased& lease, History::Moment asked);
   /// Half way, perhaps: a step is done, or a checkpoint is due.
   void SaveStep(const Token& token);
   /// Now and then: some lines for its log.
@@ -48,9 +53,15 @@ class Worker {
   Stage stage_;
   LeaseHolder holder_;
   uint64_t round_ = 0;
+  uint64_t pause_ = 0;
   uint32_t sequence_ = 0;
-  ExchangeRequest request_;
-  History::Moment asked_;  // when the exchange was sent for the first time
+  /// An exchange that was not answered yet.
+  struct Call {
+    ExchangeRequest request;
+    History::Moment asked;  // when it was sent for the first time
+    uint64_t round = 0;     // of its newest copy
+  };
+  std::map<uint32_t, Call> calls_;  // by sequence
   /// What is at hand of an attempt that runs.
   struct Attempt {
     std::string log;

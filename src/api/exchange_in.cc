@@ -164,6 +164,10 @@ constexpr JsonField<ExchangeIn> kExchangeFields[] = {
      }},
     {"sequence", [](JsonValue v,
                     ExchangeIn* in) { return ReadWhole(v, 1, UINT32_MAX, &in->request.sequence); }},
+    {"answered",
+     [](JsonValue v, ExchangeIn* in) {
+       return ReadWhole(v, 0, UINT32_MAX, &in->request.answered.emplace());
+     }},
     {"queues",
      [](JsonValue v, ExchangeIn* in) {
        return ReadTexts(v, limits::kExchangeQueues, &in->request.queues);

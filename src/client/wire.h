@@ -20,6 +20,7 @@
 namespace treadle::wire {
 
 inline constexpr std::string_view kJson = "application/json";
+inline constexpr uint64_t kExchangesInFlight = 4;  // of one worker, unanswered
 inline constexpr size_t kExchangeItemsMax =
     1'000;  // leases, renewals and reports of one exchange, each
 inline constexpr size_t kBatchTasksMax = 1'000;  // tasks of one enqueue
@@ -70,6 +71,7 @@ struct ExchangeRequest {
   std::string build;        // of the program, for people; empty: none
   std::string incarnation;  // 16 hex digits, one per life of a worker
   uint64_t sequence = 0;    // from 1, rising by one with each new exchange of an incarnation
+  uint64_t answered = 0;    // the answers to all up to this one are at hand
   std::vector<std::string> queues;
   std::vector<std::string> types;
   size_t want = 0;

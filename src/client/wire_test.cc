@@ -72,11 +72,17 @@ TEST(Wire, WhatIsNoAnswerIsInternal) {
   }
 }
 
+TEST(Wire, AnExchangeSaysWhichAnswersAreMissing) {
+  const std::string text = EncodeExchange({.sequence = 5, .answered = 3});
+  EXPECT_NE(text.find(R"("sequence":5,"answered":3)"), std::string::npos) << text;
+}
+
 TEST(Wire, EncodesAnExchange) {
   EXPECT_EQ(
       EncodeExchange({.worker = "w",
                       .incarnation = "0f",
                       .sequence = 5,
+                      .answered = 4,
                       .queues = {"q"},
                       .types = {"a", "b"},
                       .want = 2,

@@ -20,6 +20,7 @@ inline constexpr size_t kBatchTasks = 1'000;  // tasks of one enqueue
 inline constexpr size_t kExchangeLeases =
     1'000;                                      // leases of one exchange; reports and renewals too
 inline constexpr size_t kExchangeQueues = 100;  // queues, and types, that one exchange names
+inline constexpr uint32_t kExchangesInFlight = 4;  // of one worker, unanswered
 inline constexpr size_t kExchangeLanes =
     1'000;  // and their product: a parked exchange stands in so many lines
 inline constexpr size_t kContractVersions = 4;  // of a type, side by side

@@ -15,6 +15,13 @@ Status TooMany(const std::string& field, size_t max) {
 Status Validate(const ExchangeRequest& request) {
   TREADLE_RETURN_IF_ERROR(ValidateName("worker", request.holder.worker));
   if (request.sequence == 0) return {Code::kInvalidArgument, "sequence must be 1 or more"};
+  if (request.answered.value_or(0) >= request.sequence)
+    return {Code::kInvalidArgument, "answered must be less than sequence"};
+  if (request.sequence - request.answered.value_or(request.sequence - 1) >
+      limits::kExchangesInFlight)
+    return {Code::kInvalidArgument,
+            "answered must not be more than " + std::to_string(limits::kExchangesInFlight) +
+                " behind sequence: so many exchanges may be under way at once"};
   if (request.want > limits::kExchangeLeases)
     return {Code::kInvalidArgument, "want must be at most 1000"};
   if (request.wait_ms < 0 || request.wait_ms > limits::kLongPollMs)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,7 +14,9 @@ namespace treadle {
 
 struct ExchangeRequest {
   LeaseHolder holder;
-  uint32_t sequence = 0;  // from 1; the same again when the answer to the last one was lost
+  uint32_t sequence = 0;  // from 1; the same again when its answer was lost
+  // The worker has the answers to all exchanges up to this one. Left out: to all before this one.
+  std::optional<uint32_t> answered;
   std::vector<std::string> queues;
   std::vector<std::string> types;
   uint32_t want = 0;

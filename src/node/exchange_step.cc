@@ -19,13 +19,16 @@ void Shard::Exchange(Waiters::Job job) {
   const ExchangeRequest& request = job->request;
   Session& session = sessions_[request.holder];
   session.seen_ms = env_.clock->MonotonicMs();
-  if (request.sequence < session.sequence)
+  if (request.sequence <= session.answered)
     return Answer<ExchangeReply>(
         job->done, Status(Code::kAborted, "a newer exchange of this worker was seen: sequence " +
                                               std::to_string(session.sequence)));
   if (const Waiters::Job older = waiters_.TakeByHolder(request.holder)) EndParked(older);
-  if (request.sequence == session.sequence) session.told.clear();  // the answer was lost
-  session.sequence = request.sequence;
+  if (request.sequence <= session.sequence) session.told.clear();  // an answer was lost
+  session.answered = std::max(session.answered, request.answered.value_or(request.sequence - 1));
+  session.deliveries.erase(session.deliveries.begin(),
+                           session.deliveries.upper_bound(session.answered));
+  session.sequence = std::max(session.sequence, request.sequence);
   if (request.want > 0) {
     session.queues = request.queues;
     session.types = request.types;
@@ -103,7 +106,11 @@ void Shard::FinishExchange(const Waiters::Job& job) {
   job->reply.sequence = job->request.sequence;
   Session& session = sessions_[job->request.holder];
   session.seen_ms = env_.clock->MonotonicMs();
-  session.delivery = job->reply.delivery;
+  if (job->reply.sequence > session.answered) {
+    const auto [it, is_first] =
+        session.deliveries.try_emplace(job->reply.sequence, job->reply.delivery);
+    if (!is_first) it->second.reset();
+  }
   NoteCancelRequests(job);  // what came up while it was parked
   session.told = job->reply.cancelled;
   Answer<ExchangeReply>(std::move(job->done), std::move(job->reply));
@@ -131,11 +138,12 @@ void Shard::Abandon(uint64_t ticket) {
 void Shard::Undelivered(const LeaseHolder& holder, const ExchangeReply& reply) {
   if (failed_) return;
   const auto session = sessions_.find(holder);
-  // The worker has asked again, for the same and was given the same leases, or for more, which it
-  // does only with the answer to this: they are in its hands.
-  if (session != sessions_.end() && session->second.delivery != reply.delivery &&
-      !CanaryIs("take_back_what_was_delivered"))
-    return;
+  // The worker has asked again, and was given the same leases, or has said that it has the answer:
+  // they are in its hands, or will be.
+  if (session != sessions_.end() && !CanaryIs("take_back_what_was_delivered")) {
+    const auto only = session->second.deliveries.find(reply.sequence);
+    if (only == session->second.deliveries.end() || only->second != reply.delivery) return;
+  }
   for (const Leased& lease : reply.leases) {
     Report report;
     report.token = lease.token;

@@ -20,6 +20,8 @@ TEST(Exchange, EveryBoundIsNamed) {
   };
   refused([](ExchangeRequest* r) { r->holder.worker = ""; }, "worker");
   refused([](ExchangeRequest* r) { r->sequence = 0; }, "sequence");
+  refused([](ExchangeRequest* r) { r->answered = 1; }, "answered");
+  refused([](ExchangeRequest* r) { r->sequence = 6, r->answered = 1; }, "answered");
   refused([](ExchangeRequest* r) { r->want = 1'001; }, "want");
   refused([](ExchangeRequest* r) { r->wait_ms = 60'001; }, "wait_ms");
   refused([](ExchangeRequest* r) { r->wait_ms = -1; }, "wait_ms");

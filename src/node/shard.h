@@ -218,7 +218,9 @@ class Shard {
 
   struct Session {
     uint32_t sequence = 0;  // of its newest exchange
-    uint64_t delivery = 0;  // of its newest answer
+    uint32_t answered = 0;  // it has the answers to those up to this one
+    // The answers to later ones, by sequence; nothing if an exchange was answered more than once.
+    std::map<uint32_t, std::optional<uint64_t>> deliveries;
     int64_t seen_ms = 0;
     std::vector<std::string> queues;  // that it asked for last
     std::vector<std::string> types;

@@ -148,14 +148,23 @@ std::optional<Exchanger::Exchange> Exchanger::NextAt(Clock::time_point now,
     *wake_at = retry_at_;
     return std::nullopt;
   }
-  if (in_flight_.size() == kLanes || (!in_flight_.empty() && !in_flight_.front().parks))
-    return std::nullopt;
+  if (in_flight_.size() == kLanes) return std::nullopt;
   if (!unanswered_.empty()) return TakeUnanswered(now);
+  // An old one may take long to end.
+  if (sequence_ - AnsweredBefore(sequence_ + 1) >= wire::kExchangesInFlight) return std::nullopt;
+  if (!in_flight_.empty() && !in_flight_.front().parks) return NextBesideBusy(now);
   const size_t want = pool_->Free();
   const Clock::time_point due = NewIsDueAt(now, want);
   if (due <= now) return MakeNew(now, want);
   *wake_at = std::min(*wake_at, due);
   return std::nullopt;
+}
+
+// Beside one that brings reports or takes tasks: only with much to say, or all would be cut in two.
+std::optional<Exchanger::Exchange> Exchanger::NextBesideBusy(Clock::time_point now) {
+  if (!pool_->HasManyReports()) return std::nullopt;
+  const size_t want = pool_->Free();
+  return MakeNew(now, want - std::min(want, in_flight_.front().want));
 }
 
 Exchanger::Clock::time_point Exchanger::NewIsDueAt(Clock::time_point now, size_t want) const {
@@ -172,7 +181,10 @@ Exchanger::Clock::time_point Exchanger::NewIsDueAt(Clock::time_point now, size_t
 }
 
 Exchanger::Exchange Exchanger::MakeNew(Clock::time_point now, size_t want) {
-  Exchange exchange{.sequence = ++sequence_, .wait_ms = options_.poll_wait_ms};
+  ++sequence_;
+  Exchange exchange{.sequence = sequence_,
+                    .wait_ms = options_.poll_wait_ms,
+                    .answered = AnsweredBefore(sequence_)};
   size_t promised = pool_->Held();
   for (const InFlight& other : in_flight_) promised += other.want;
   exchange.want =
@@ -187,6 +199,7 @@ Exchanger::Exchange Exchanger::TakeUnanswered(Clock::time_point now) {
   unanswered_.erase(unanswered_.begin());
   exchange.repeated = true;
   exchange.wait_ms = 0;
+  exchange.answered = AnsweredBefore(exchange.sequence);
   Renew(now, &exchange);
   return exchange;
 }
@@ -198,12 +211,19 @@ void Exchanger::Renew(Clock::time_point now, Exchange* exchange) {
   renew_at_ = now + milliseconds(pool_->ShortestLeaseMs() / 3);
 }
 
+uint64_t Exchanger::AnsweredBefore(uint64_t sequence) const {
+  for (const InFlight& other : in_flight_) sequence = std::min(sequence, other.sequence);
+  for (const Exchange& other : unanswered_) sequence = std::min(sequence, other.sequence);
+  return sequence - 1;
+}
+
 Result<wire::ExchangeAnswer> Exchanger::Ask(ServerConnection* client,
                                             const Exchange& exchange) const {
   wire::ExchangeRequest request{.worker = options_.worker,
                                 .build = options_.build,
                                 .incarnation = IncarnationText(options_.incarnation),
                                 .sequence = exchange.sequence,
+                                .answered = exchange.answered,
                                 .queues = options_.queues,
                                 .types = types_,
                                 .want = exchange.want,

@@ -1,10 +1,11 @@
 // Exchanger: a worker's conversation with its server, one stream of exchanges with rising sequence.
 //
 // Two threads with a connection each, of which one usually holds a parked long poll: a report goes
-// out at once on the other, and the server then ends the older poll. An exchange that was not
-// answered is sent again, with its sequence, its reports and its wish, before anything newer, for
-// as long as it takes: the server's answers are the same again. Any thread may call it. The pool
-// must outlive it.
+// out at once on the other, and the server then ends the older poll. While there is much to report,
+// both are at work, and an exchange is under way before the last one's answer is in. An exchange
+// that was not answered is sent again, with its sequence, its reports and its wish, before anything
+// newer, for as long as it takes: the server's answers are the same again. Any thread may call it.
+// The pool must outlive it.
 #pragma once
 
 #include <chrono>
@@ -67,6 +68,7 @@ class Exchanger {
     uint64_t sequence = 0;
     size_t want = 0;
     int64_t wait_ms = 0;
+    uint64_t answered = 0;
     bool repeated = false;
     std::vector<std::string> renew;
     std::vector<Report> reports;
@@ -84,10 +86,12 @@ class Exchanger {
   std::optional<Exchange> Next();
   std::optional<Exchange> NextAt(Clock::time_point now, Clock::time_point* wake_at)
       TREADLE_REQUIRES(mutex_);
+  std::optional<Exchange> NextBesideBusy(Clock::time_point now) TREADLE_REQUIRES(mutex_);
   Clock::time_point NewIsDueAt(Clock::time_point now, size_t want) const TREADLE_REQUIRES(mutex_);
   Exchange MakeNew(Clock::time_point now, size_t want) TREADLE_REQUIRES(mutex_);
   Exchange TakeUnanswered(Clock::time_point now) TREADLE_REQUIRES(mutex_);
   void Renew(Clock::time_point now, Exchange* exchange) TREADLE_REQUIRES(mutex_);
+  uint64_t AnsweredBefore(uint64_t sequence) const TREADLE_REQUIRES(mutex_);
   Result<wire::ExchangeAnswer> Ask(ServerConnection* client, const Exchange& exchange) const;
 
   void Settle(Exchange exchange, Result<wire::ExchangeAnswer> answer);

@@ -1,8 +1,8 @@
 // FakeTreadle: the server's side of the exchange, played by a test; and a Worker in a thread. Only
 // for tests.
 //
-// What the test does not look at is treated by the rules of the server: an exchange that is older
-// than the newest is refused; one that has news, or may not wait, is answered at once; any other
+// What the test does not look at is treated by the rules of the server: an exchange whose answer
+// the worker has is refused; one that has news, or may not wait, is answered at once; any other
 // hangs on until a newer one comes. Two exchanges on two connections may arrive in either order.
 #pragma once
 
@@ -29,6 +29,7 @@ namespace treadle::worker {
 struct Asked {
   testing::TestRequest http;
   int64_t sequence = 0;
+  int64_t answered = 0;
   int64_t want = 0;
   int64_t wait_ms = 0;
   std::string incarnation;
@@ -105,7 +106,7 @@ class FakeTreadle {
   }
   /// Again, after Stop(); what was asked before is forgotten.
   void Restart() {
-    newest_ = 0;
+    answered_ = 0;
     http_.Restart();
   }
 
@@ -118,11 +119,11 @@ class FakeTreadle {
   // Nothing if it is refused.
   std::optional<Asked> Take(testing::TestRequest request) {
     Asked asked = Parse(std::move(request));
-    if (asked.sequence < newest_) {
+    if (asked.sequence <= answered_) {
       testing::TestServer::Answer(asked.http, 409, R"({"code":"ABORTED","detail":"it is old"})");
       return std::nullopt;
     }
-    newest_ = asked.sequence;
+    answered_ = std::max(answered_, asked.answered);
     if (parked_) Answer(*std::exchange(parked_, std::nullopt));
     return asked;
   }
@@ -132,6 +133,7 @@ class FakeTreadle {
     simdjson::dom::parser parser;
     const simdjson::dom::element root = parser.parse(asked.http.body);
     asked.sequence = root["sequence"].get_int64();
+    if (root["answered"].get_int64().get(asked.answered)) asked.answered = asked.sequence - 1;
     asked.want = root["want"].get_int64();
     asked.wait_ms = root["wait_ms"].get_int64();
     asked.incarnation = std::string_view(root["incarnation"]);
@@ -142,7 +144,7 @@ class FakeTreadle {
   }
 
   testing::TestServer http_;
-  int64_t newest_ = 0;
+  int64_t answered_ = 0;
   std::optional<Asked> parked_;
 };
 

@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t kLeaseMsDefault = 30'000;
 constexpr size_t kReportBytesMax = size_t{8} << 20;  // half of what the server takes
+constexpr size_t kManyReports = 100;
 constexpr std::chrono::milliseconds kReportDelay(1);
 constexpr int64_t kTimeoutMsMax = 365 * 86'400'000LL;  // longer than the server allows
 
@@ -150,6 +151,11 @@ std::vector<Report> HandlerPool::TakeReports() {
     reports_.pop_front();
   }
   return taken;
+}
+
+bool HandlerPool::HasManyReports() const {
+  MutexLock lock(mutex_);
+  return reports_.size() >= kManyReports;
 }
 
 void HandlerPool::PutBack(std::vector<Report> reports) {
@@ -308,7 +314,7 @@ void HandlerPool::Finish(Running* running, std::string report) {
     std::erase(running_, running);
     const bool first = reports_.empty();
     if (!running->dropped) AddReport({std::move(running->lease.token), std::move(report)});
-    tell = first || waiting_.empty() || draining_;
+    tell = first || reports_.size() == kManyReports || waiting_.empty() || draining_;
   }
   if (tell) changed_();
 }

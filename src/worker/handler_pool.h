@@ -79,6 +79,8 @@ class HandlerPool {
   Clock::time_point ReportsDueAt() const;
   /// The oldest reports, within what one exchange may carry.
   std::vector<Report> TakeReports();
+  /// Whether they are worth an exchange of their own, beside one that is under way.
+  bool HasManyReports() const;
   /// Reports that did not get through come first again.
   void PutBack(std::vector<Report> reports);
 

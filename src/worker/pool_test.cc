@@ -264,6 +264,35 @@ TEST(Pool, AReportGoesOutBesideTheParkedPoll) {
   server.Answer(report);
 }
 
+TEST(Pool, WithMuchToReportTheNextExchangeDoesNotWaitForTheLastAnswer) {
+  FakeTreadle server;
+  Signal go;
+  PoolSettings options;
+  options.concurrency = 110;
+  RunningPool worker(
+      server.url(),
+      [&](const Task& task, Context&) -> Outcome {
+        if (task.id != "1-1") go.Wait();
+        return Completed{};
+      },
+      options);
+  std::string leases = LeaseJson("1-1");
+  for (int i = 2; i <= 110; ++i) leases += "," + LeaseJson("1-" + std::to_string(i));
+  server.Answer(server.Next(), leases);
+  const Asked first = server.NextReporting("1-1.1.1");
+  go.Set();
+  const Asked second = server.NextWith([](const Asked& asked) { return !asked.reports.empty(); });
+  EXPECT_NE(second.http.connection, first.http.connection);
+  EXPECT_EQ(second.sequence, first.sequence + 1);
+  EXPECT_EQ(second.answered, first.sequence - 1);
+  EXPECT_GE(second.reports.size(), 100);
+  server.Answer(second);
+  server.Answer(first);
+  const auto rest = server.ServeTheRest();
+  worker.Stop();
+  EXPECT_TRUE(worker.Join().ok());
+}
+
 TEST(Pool, LeasesBeyondTheFreeSlotsWaitTheirTurn) {
   FakeTreadle server;
   PoolSettings options;

@@ -18,7 +18,7 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 constexpr microseconds kLinger(2'000);
-constexpr size_t kWorkerConcurrency = 200;
+constexpr size_t kWorkerConcurrency = 1'000;
 constexpr const char* kType = "bench";
 
 int64_t UsSince(Clock::time_point begun) { return (Clock::now() - begun) / microseconds(1); }
