@@ -60,24 +60,46 @@ class JournalCost final : public Workload {
   std::vector<std::string> frames_ = Frames(kBatches);
 };
 
-class CheckpointCost final : public Workload {
+// A journal, and checkpoints of it.
+class Checkpoints {
  public:
-  explicit CheckpointCost(const std::string& directory) : data_(directory) {
-    const std::vector<std::string> frames = Frames(kBatches / 2);
+  Checkpoints(const std::string& directory, const std::vector<std::string>& frames)
+      : data_(directory), frames_(frames.size()) {
     Append(frames, data_.journal.get());
-    frames_ = frames.size();
   }
-  void Run() override {
+  void To(uint64_t frame) {
     const StoreMeta meta = OrDie(data_.store->ReadMeta());
     Checkpointer checkpointer(1, data_.journal.get(), data_.store.get(), &clock_, meta, 0,
                               NodeOptions().checkpoint_transaction_bytes);
-    Expect(OrDie(checkpointer.Run(frames_)) == frames_, "the checkpoint stopped early");
+    Expect(OrDie(checkpointer.Run(frame)) == frame, "the checkpoint stopped early");
   }
+  void ToTheEnd() { To(frames_); }
 
  private:
   sim::Scheduler clock_{1};
   Data data_;
-  uint64_t frames_ = 0;
+  uint64_t frames_;
+};
+
+class CheckpointCost final : public Workload {
+ public:
+  explicit CheckpointCost(const std::string& directory)
+      : checkpoints_(directory, Frames(kBatches / 2)) {}
+  void Run() override { checkpoints_.ToTheEnd(); }
+
+ private:
+  Checkpoints checkpoints_;
+};
+
+class DrainCost final : public Workload {
+ public:
+  explicit DrainCost(const std::string& directory) : checkpoints_(directory, Frames(kBatches)) {
+    checkpoints_.To(kBatches);
+  }
+  void Run() override { checkpoints_.ToTheEnd(); }
+
+ private:
+  Checkpoints checkpoints_;
 };
 
 // Producers and a worker of the whole node but for HTTP; its lanes run in turn on this thread.
@@ -151,6 +173,7 @@ const WorkloadKind kDiskWorkloads[] = {
     {"journal_append", "append and sync the frames of whole lives", Make<JournalCost>},
     {"checkpoint", "fold the frames of tasks, half of them completed, into the store",
      Make<CheckpointCost>},
+    {"checkpoint_drain", "fold the completion of tasks that wait in the store", Make<DrainCost>},
     {"node", "enqueue 100, lease and report 100 by an exchange, all synced", Make<NodeCost>},
     {},
 };

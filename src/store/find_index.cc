@@ -28,7 +28,7 @@ FindIndex::FindIndex(Connection* db)
            " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"),
       put_error_(db, "UPDATE found SET error = ?2 WHERE rowid = ?1"),
       remove_(db, "DELETE FROM found WHERE rowid = ?1"),
-      next_(db, "SELECT rowid FROM found WHERE rowid >= ?1 ORDER BY rowid LIMIT 1"),
+      next_(db, "found", "rowid"),
       retired_(db,
                "SELECT id FROM done INDEXED BY done_retention"
                " WHERE queue = ?1 AND state = ?2 AND ordinal < ?3") {}
@@ -37,7 +37,7 @@ Status FindIndex::Begin() {
   entries_.clear();
   gone_.clear();
   gone_next_ = 0;
-  next_known_.reset();
+  next_.Forget();
   return has_names_ ? Status() : ReadNames();
 }
 
@@ -103,7 +103,7 @@ Status FindIndex::Flush() {
   for (const Entry& entry : entries_) {
     TREADLE_RETURN_IF_ERROR(RemoveGone(entry.id));
     TREADLE_RETURN_IF_ERROR(Put(entry));
-    next_known_.reset();
+    next_.Forget();
   }
   return RemoveGone(kLastId);
 }
@@ -120,27 +120,15 @@ Status FindIndex::Put(const Entry& entry) {
 
 Status FindIndex::RemoveGone(int64_t end) {
   for (; gone_next_ < gone_.size() && gone_[gone_next_] < end; ++gone_next_) {
-    TREADLE_ASSIGN_OR_RETURN(const bool has, Has(gone_[gone_next_]));
+    TREADLE_ASSIGN_OR_RETURN(const bool has, next_.IsWithin(gone_[gone_next_], gone_[gone_next_]));
     if (has) TREADLE_RETURN_IF_ERROR(remove_.Run(gone_[gone_next_]));
   }
   return {};
 }
 
-Result<bool> FindIndex::Has(int64_t id) {
-  if (!next_known_ || *next_known_ < id) {
-    Rows rows = next_.Query(id);
-    next_known_ = rows.Next() ? rows.Int(0) : kLastId;
-    TREADLE_RETURN_IF_ERROR(rows.status());
-  }
-  return *next_known_ == id;
-}
-
 Result<bool> FindIndex::HasAny() {
   if (!entries_.empty()) return true;
-  Rows rows = next_.Query(kFirstId);
-  const bool any = rows.Next();
-  TREADLE_RETURN_IF_ERROR(rows.status());
-  return any;
+  return next_.IsWithin(kFirstId, kLastId);
 }
 
 Status FindIndex::Rebuild() {

@@ -9,11 +9,11 @@
 #pragma once
 
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "store/next_row.h"
 #include "store/sqlite.h"
 #include "store/store.h"
 
@@ -63,9 +63,6 @@ class FindIndex {
   Status Put(const Entry& entry);
   /// Removes the rows of gone tasks up to `end`, not with it; of sorted ids, from the next one on.
   Status RemoveGone(int64_t end);
-  /// Whether there is a row of `id`; to be asked of rising ids, and costs a search only where there
-  /// are rows.
-  Result<bool> Has(int64_t id);
   Result<bool> HasAny();
   Status Rebuild(const std::string& table, const std::string& columns);
 
@@ -73,7 +70,7 @@ class FindIndex {
   Statement put_;
   Statement put_error_;
   Statement remove_;
-  Statement next_;
+  NextRow next_;
   Statement retired_;
   bool has_names_ = false;
   std::map<TypeId, std::string> types_;
@@ -81,7 +78,6 @@ class FindIndex {
   std::vector<Entry> entries_;
   std::vector<int64_t> gone_;
   size_t gone_next_ = 0;
-  std::optional<int64_t> next_known_;  // no row lies between the last id asked for and this one
 };
 
 }  // namespace treadle

@@ -13,10 +13,6 @@ using Text = std::optional<std::string_view>;
 
 Text OrNull(std::string_view text) { return text.empty() ? Text() : Text(text); }
 
-std::string RemoveFrom(const std::string& table) {
-  return "DELETE FROM " + table + " WHERE task = ?1";
-}
-
 // The index has only those tasks that left a trail.
 std::string RetireFrom(const std::string& table) {
   return "DELETE FROM " + table +
@@ -37,9 +33,7 @@ TrailWriter::TrailWriter(Connection* db)
       log_(db, InsertRow("log")),
       old_logs_(db, "DELETE FROM log WHERE task = ?1 AND attempt <= ?2"),
       saved_(db, InsertRow("saved")),
-      remove_attempts_(db, RemoveFrom("attempt")),
-      remove_log_(db, RemoveFrom("log")),
-      remove_saved_(db, RemoveFrom("saved")),
+      remove_saved_(db, "DELETE FROM saved WHERE task = ?1"),
       retire_attempts_(db, RetireFrom("attempt")),
       retire_log_(db, RetireFrom("log")),
       retire_saved_(db, RetireFrom("saved")) {}
@@ -72,12 +66,6 @@ Status TrailWriter::AddLog(TaskId task, const LogPiece& piece) {
 
 Status TrailWriter::Save(TaskId task, std::string_view name, const SavedBytes& saved) {
   return saved_.Run(task.packed, name, OrNull(saved.content_type), Blob{saved.bytes});
-}
-
-Status TrailWriter::Remove(TaskId task) {
-  TREADLE_RETURN_IF_ERROR(remove_attempts_.Run(task.packed));
-  TREADLE_RETURN_IF_ERROR(remove_log_.Run(task.packed));
-  return remove_saved_.Run(task.packed);
 }
 
 Status TrailWriter::Retire(QueueId queue, TaskState state, uint64_t from) {

@@ -22,7 +22,6 @@ class TrailWriter {
   Status Add(TaskId task, const TrailChange& change);
   /// Nothing is to follow any more: what was saved for later attempts goes.
   Status RemoveSaved(TaskId task) { return remove_saved_.Run(task.packed); }
-  Status Remove(TaskId task);
   /// Removes the trails of those ended tasks that the queue lets go of; before they go themselves.
   Status Retire(QueueId queue, TaskState state, uint64_t from);
 
@@ -36,8 +35,6 @@ class TrailWriter {
   Statement log_;
   Statement old_logs_;
   Statement saved_;
-  Statement remove_attempts_;
-  Statement remove_log_;
   Statement remove_saved_;
   Statement retire_attempts_;
   Statement retire_log_;

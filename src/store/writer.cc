@@ -186,6 +186,7 @@ auto FileOrder(const TaskImage& image) {
 Writer::Writer(Connection* db)
     : db_(db),
       find_(db),
+      remover_(db),
       queue_(db, InsertRow("queue")),
       type_(db, InsertRow("type")),
       counters_(db, InsertRow("counters")),
@@ -218,18 +219,7 @@ Status Writer::WriteAll(const StoreChanges& changes) {
   TREADLE_RETURN_IF_ERROR(find_.Begin());
   for (const QueueIsNow& queue : changes.queues) TREADLE_RETURN_IF_ERROR(WriteQueue(queue));
   for (const TypeIsNow& type : changes.types) TREADLE_RETURN_IF_ERROR(WriteType(type));
-
-  std::vector<const TaskChange*> tasks;
-  tasks.reserve(changes.tasks.size());
-  for (const TaskChange& change : changes.tasks) tasks.push_back(&change);
-  const auto before = [](const TaskChange* a, const TaskChange* b) {
-    return FileOrder(a->now.image) < FileOrder(b->now.image);
-  };
-  // A checkpoint brings them so.
-  if (!std::is_sorted(tasks.begin(), tasks.end(), before))
-    std::sort(tasks.begin(), tasks.end(), before);
-  for (const TaskChange* change : tasks) TREADLE_RETURN_IF_ERROR(WriteTask(*change));
-
+  TREADLE_RETURN_IF_ERROR(WriteTasks(changes.tasks));
   for (const KeyIsNow& key : changes.keys) TREADLE_RETURN_IF_ERROR(WriteKey(key));
   for (const IdempotencyId& id : changes.keys_gone)
     TREADLE_RETURN_IF_ERROR(key_gone_.Run(Blob{KeyBytes(id)}));
@@ -237,6 +227,27 @@ Status Writer::WriteAll(const StoreChanges& changes) {
     TREADLE_RETURN_IF_ERROR(WriteCounters(counters));
   TREADLE_RETURN_IF_ERROR(find_.Flush());
   return changes.meta ? WriteMeta(*changes.meta) : Status();
+}
+
+Status Writer::WriteTasks(const std::vector<TaskChange>& changes) {
+  remover_.Clear();
+  std::vector<const TaskChange*> tasks;
+  tasks.reserve(changes.size());
+  for (const TaskChange& change : changes)
+    if (!change.is_gone)
+      tasks.push_back(&change);
+    else if (!change.is_new)
+      Remove(change);
+  // First, for what is written next can take the room that this leaves.
+  TREADLE_RETURN_IF_ERROR(remover_.Flush());
+  const auto before = [](const TaskChange* a, const TaskChange* b) {
+    return FileOrder(a->now.image) < FileOrder(b->now.image);
+  };
+  // A checkpoint brings them so.
+  if (!std::is_sorted(tasks.begin(), tasks.end(), before))
+    std::sort(tasks.begin(), tasks.end(), before);
+  for (const TaskChange* change : tasks) TREADLE_RETURN_IF_ERROR(WriteTask(*change));
+  return {};
 }
 
 Status Writer::WriteQueue(const QueueIsNow& queue) {
@@ -287,7 +298,6 @@ Status Writer::WriteMeta(const StoreMeta& meta) {
 
 Status Writer::WriteTask(const TaskChange& change) {
   const TaskImage& image = change.now.image;
-  if (change.is_gone) return change.is_new ? Status() : RemoveTask(change);
   TREADLE_ASSIGN_OR_RETURN(const bool is_there,
                            IsTerminal(image.state) ? WriteDone(change) : WriteLive(change));
   if (!is_there) return {};
@@ -297,13 +307,9 @@ Status Writer::WriteTask(const TaskChange& change) {
   return trail_.RemoveSaved(image.id);
 }
 
-Status Writer::RemoveTask(const TaskChange& change) {
-  const TaskImage& image = change.now.image;
-  find_.OnGone(image.id);
-  TREADLE_RETURN_IF_ERROR(DeleteLeft(change));
-  TREADLE_RETURN_IF_ERROR(DeleteLive(image));
-  TREADLE_RETURN_IF_ERROR(trail_.Remove(image.id));
-  return delete_done_.Run(image.id.packed);
+void Writer::Remove(const TaskChange& change) {
+  find_.OnGone(change.now.image.id);
+  remover_.Add(change);
 }
 
 Status Writer::DeleteLeft(const TaskChange& change) {

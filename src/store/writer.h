@@ -7,11 +7,13 @@
 #pragma once
 
 #include <tuple>
+#include <vector>
 
 #include "store/find_index.h"
 #include "store/row_digest.h"
 #include "store/sqlite.h"
 #include "store/store.h"
+#include "store/task_remover.h"
 #include "store/trail_rows.h"
 
 namespace treadle {
@@ -31,8 +33,10 @@ class Writer {
   Status WriteCounters(const CountersAreNow& counters);
   Status WriteKey(const KeyIsNow& key);
   Status WriteMeta(const StoreMeta& meta);
+  Status WriteTasks(const std::vector<TaskChange>& changes);
   Status WriteTask(const TaskChange& change);
-  Status RemoveTask(const TaskChange& change);
+  /// With the next flush of what remover_ gathers.
+  void Remove(const TaskChange& change);
   // These four: false if the store has no such task any more, and the last two also if its row is
   // damaged.
   Result<bool> WriteLive(const TaskChange& change);
@@ -60,6 +64,7 @@ class Writer {
 
   Connection* db_;
   FindIndex find_;
+  TaskRemover remover_;
   Statement queue_;
   Statement type_;
   Statement counters_;

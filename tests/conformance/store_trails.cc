@@ -110,6 +110,24 @@ TEST_P(StoreConformance, RetentionAndDeletionTakeTheTrailAlong) {
   }
 }
 
+TEST_P(StoreConformance, TasksThatGoTogetherTakeTheirTrailsAndNoOthers) {
+  std::vector<TaskChange> tasks;
+  for (uint64_t i = 1; i <= 8; ++i) {
+    tasks.push_back(NewChange(MakeTask(i, TaskState::kRetrying)));
+    if (i != 3) tasks.back() = WithTrail(tasks.back());
+  }
+  Write(tasks);
+  // Nothing but their places may be known of them.
+  std::vector<TaskChange> gone;
+  for (const uint64_t i : {2U, 3U, 4U, 6U}) {
+    gone.push_back(ChangeKeepingBody(MakeTask(i, TaskState::kReady)));
+    gone.back().is_gone = true;
+  }
+  Write(gone);
+  for (const uint64_t i : {1U, 5U, 7U, 8U}) EXPECT_FALSE(HasNoTrail(store_.get(), i)) << i;
+  for (const uint64_t i : {2U, 3U, 4U, 6U}) EXPECT_TRUE(HasNoTrail(store_.get(), i)) << i;
+}
+
 TEST_P(StoreConformance, ACompletedTaskKeepsItsHistoryAndNothingForLaterAttempts) {
   Write({WithTrail(NewChange(MakeTask(1, TaskState::kRunning)))});
   Write({ChangeKeepingBody(MakeTask(1, TaskState::kCompleted))});
