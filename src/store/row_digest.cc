@@ -136,12 +136,18 @@ std::string InsertRow(std::string_view table) {
          values + "))";
 }
 
-std::string InsertTask(std::string_view conflict, std::string_view table) {
+std::string InsertTasks(std::string_view conflict, std::string_view table, size_t rows) {
   std::string sql = "INSERT OR " + std::string(conflict) + " INTO " + std::string(table) + " (";
   for (const std::string_view column : ColumnsOf(table)) sql.append(column).append(", ");
   const bool has_result = table == "done";
-  return sql + (has_result ? "digest, result, payload) VALUES (" : "digest, payload) VALUES (") +
-         Parameters(ColumnsOf(table).size() + (has_result ? 3 : 2)) + ")";
+  sql += has_result ? "digest, result, payload) VALUES " : "digest, payload) VALUES ";
+  // Without numbers, which SQLite would note, each after a look at all before it.
+  std::string row = "(?";
+  for (size_t i = has_result ? 2 : 1; i > 0; --i) row += ", ?";
+  for (size_t i = ColumnsOf(table).size(); i > 0; --i) row += ", ?";
+  row += ")";
+  for (size_t i = 0; i < rows; ++i) sql.append(i == 0 ? "" : ", ").append(row);
+  return sql;
 }
 
 std::string InsertRow(std::string_view table, const Cells& changed, std::string_view from) {

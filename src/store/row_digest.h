@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "base/hash.h"
@@ -42,6 +43,13 @@ class RowDigest {
   template <class T>
   void Add(const std::optional<T>& value) {
     value ? Add(*value) : Add(nullptr);
+  }
+  /// Of these values alone.
+  template <class... Values>
+  int64_t Of(const std::tuple<Values...>& values) {
+    Clear();
+    std::apply([this](const auto&... each) { (..., Add(each)); }, values);
+    return Get();
   }
   int64_t Get() const { return static_cast<int64_t>(Xxh3({bytes_.data(), size_})); }
 
@@ -75,8 +83,9 @@ using Cells = std::vector<Cell>;
 /// its columns, in their order.
 std::string InsertRow(std::string_view table);
 /// "INSERT OR `conflict` INTO …" for `live` and `done`, with a parameter for each column: those
-/// that the digest covers, in its order, the digest, the result of an ended task, the payload.
-std::string InsertTask(std::string_view conflict, std::string_view table);
+/// that the digest covers, in its order, the digest, the result of an ended task, the payload; and
+/// so for each row.
+std::string InsertTasks(std::string_view conflict, std::string_view table, size_t rows);
 /// "INSERT OR REPLACE INTO … SELECT … FROM `from`": columns that `changed` does not name are taken
 /// as they are. `from` is a table, perhaps with a WHERE.
 std::string InsertRow(std::string_view table, const Cells& changed, std::string_view from);

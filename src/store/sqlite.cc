@@ -91,8 +91,11 @@ Status Rows::status() const {
 
 int Statement::Prepare() {
   if (statement_ != nullptr) return SQLITE_OK;
-  return sqlite3_prepare_v3(db_->handle(), sql_.c_str(), static_cast<int>(sql_.size()) + 1,
-                            SQLITE_PREPARE_PERSISTENT, &statement_, nullptr);
+  const int result =
+      sqlite3_prepare_v3(db_->handle(), sql_.c_str(), static_cast<int>(sql_.size()) + 1,
+                         SQLITE_PREPARE_PERSISTENT, &statement_, nullptr);
+  bound_.resize(1 + static_cast<size_t>(sqlite3_bind_parameter_count(statement_)));
+  return result;
 }
 
 Rows Statement::QueryNumbers(std::span<const int64_t> values,
@@ -107,11 +110,13 @@ Rows Statement::QueryNumbers(std::span<const int64_t> values,
 
 int Statement::Bind(int place, std::string_view text) {
   const char* data = text.data() == nullptr ? "" : text.data();  // a null pointer would bind NULL
+  BoundAt(place).kind = Bound::kBytes;
   return sqlite3_bind_text64(statement_, place, data, text.size(), SQLITE_STATIC, SQLITE_UTF8);
 }
 
 int Statement::Bind(int place, Blob blob) {
   const char* data = blob.bytes.data() == nullptr ? "" : blob.bytes.data();
+  BoundAt(place).kind = Bound::kBytes;
   return sqlite3_bind_blob64(statement_, place, data, blob.bytes.size(), SQLITE_STATIC);
 }
 

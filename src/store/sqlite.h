@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 #include "base/status.h"
 
@@ -121,10 +122,7 @@ class Statement {
   /// empty optional for NULL. What they point to must outlive the Rows.
   template <class... Values>
   Rows Query(const Values&... values) {
-    int result = Prepare();
-    int place = 0;
-    if (result == SQLITE_OK) (..., (result = result ? result : Bind(++place, values)));
-    return Rows(db_, statement_, result);
+    return Rows(db_, statement_, BindAll(1, values...));
   }
 
   /// Query() with as many numbers as there are, and then `text` if there is one.
@@ -138,15 +136,54 @@ class Statement {
     return rows.status();
   }
 
+  /// For a statement with more values than one call can take: binds some of them, to ?`place` and
+  /// those after it, for RunBound(). What they point to must live until then.
+  template <class... Values>
+  Status BindFrom(int place, const Values&... values) {
+    const int result = BindAll(place, values...);
+    return result == SQLITE_OK ? Status() : db_->Error(result);
+  }
+  /// Run() with what was bound.
+  Status RunBound() { return Run(); }
+
  private:
+  template <class... Values>
+  int BindAll(int place, const Values&... values) {
+    int result = Prepare();
+    if (result == SQLITE_OK) (..., (result = result ? result : Bind(place++, values)));
+    return result;
+  }
+  /// What a parameter has since its last binding. To bind the same anew costs SQLite more than to
+  /// see here that it is the same, and most numbers of neighbouring rows are.
+  struct Bound {
+    enum Kind : uint8_t { kNull, kNumber, kBytes } kind = kNull;
+    int64_t number = 0;
+    bool operator==(const Bound&) const = default;
+  };
+  Bound& BoundAt(int place) {
+    TREADLE_CHECK(static_cast<size_t>(place) < bound_.size());
+    return bound_[static_cast<size_t>(place)];
+  }
+  /// Whether the parameter has that already; from now on it is taken to have it.
+  bool IsBound(int place, const Bound& now) {
+    Bound& bound = BoundAt(place);
+    if (bound == now) return true;
+    bound = now;
+    return false;
+  }
+
   int Prepare();
-  int Bind(int place, std::nullptr_t) { return sqlite3_bind_null(statement_, place); }
+  int Bind(int place, std::nullptr_t) {
+    return IsBound(place, {}) ? SQLITE_OK : sqlite3_bind_null(statement_, place);
+  }
   int Bind(int place, std::string_view text);
   int Bind(int place, Blob blob);
   template <class T>
     requires std::is_integral_v<T>
   int Bind(int place, T value) {
-    return sqlite3_bind_int64(statement_, place, static_cast<int64_t>(value));
+    const auto number = static_cast<int64_t>(value);
+    return IsBound(place, {Bound::kNumber, number}) ? SQLITE_OK
+                                                    : sqlite3_bind_int64(statement_, place, number);
   }
   template <class T>
   int Bind(int place, const std::optional<T>& value) {
@@ -156,6 +193,7 @@ class Statement {
   Connection* db_;
   std::string sql_;
   sqlite3_stmt* statement_ = nullptr;
+  std::vector<Bound> bound_;  // by place
 };
 
 /// A transaction that is rolled back unless Commit() succeeded.

@@ -38,6 +38,41 @@ TEST(Sqlite, ValuesOfEveryKindComeBack) {
   EXPECT_TRUE(rows.status().ok());
 }
 
+TEST(Sqlite, AStatementThatRunsAgainHasTheValuesOfThatTime) {
+  const auto db = InMemory();
+  Statement kind(db.get(), "SELECT typeof(?1) || ' ' || ifnull(?1, '')");
+  const auto ask = [&](const auto& value) {
+    Rows rows = kind.Query(value);
+    return rows.Next() ? rows.String(0) : "";
+  };
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(ask(nullptr), "null ");
+    EXPECT_EQ(ask(0), "integer 0");
+    EXPECT_EQ(ask(0), "integer 0");
+    EXPECT_EQ(ask(std::string_view("0")), "text 0");
+    EXPECT_EQ(ask(0), "integer 0");
+    EXPECT_EQ(ask(7), "integer 7");
+    EXPECT_EQ(ask(std::optional<int>()), "null ");
+    EXPECT_EQ(ask(std::string_view("a")), "text a");
+    EXPECT_EQ(ask(std::string_view("b")), "text b");
+    EXPECT_EQ(ask(nullptr), "null ");
+    EXPECT_EQ(ask(Blob{"x"}), "blob x");
+  }
+}
+
+TEST(Sqlite, ValuesCanBeBoundPieceByPiece) {
+  const auto db = InMemory();
+  Statement insert(db.get(), "INSERT INTO t VALUES (?, ?), (?, ?)");
+  ASSERT_TRUE(insert.BindFrom(3, 2, std::string_view("two")).ok());
+  ASSERT_TRUE(insert.BindFrom(1, 1, std::string_view("one")).ok());
+  ASSERT_TRUE(insert.RunBound().ok());
+  EXPECT_EQ(db->changes(), 2);
+  Statement select(db.get(), "SELECT group_concat(a || b) FROM t");
+  Rows rows = select.Query();
+  ASSERT_TRUE(rows.Next());
+  EXPECT_EQ(rows.Bytes(0), "1one,2two");
+}
+
 TEST(Sqlite, AStatementCanRunAgainAfterItFailed) {
   const auto db = InMemory();
   Statement insert(db.get(), "INSERT INTO t VALUES (?1, 0)");

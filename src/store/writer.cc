@@ -7,15 +7,12 @@
 #include "store/key.h"
 #include "store/row.h"
 #include "store/row_digest.h"
+#include "store/task_values.h"
 
 namespace treadle {
 namespace {
 
-using Text = std::optional<std::string_view>;
-
-// Parameters of all statements that change a row or move it: ?1..?4 are the place, ?5..?16 the rest
-// of the image, ?17..?19 the holder, ?20 and ?21 the error; of an ended task ?22 and ?23 are its
-// place, ?24..?26 its result. Of the flags, kRowSearched (8) stays with the payload.
+// Parameters as task_values.h has them. Of the flags, kRowSearched (8) stays with the payload.
 constexpr std::string_view kPlace = "queue = ?1 AND type = ?2 AND rank = ?3 AND id = ?4";
 
 const Cells kImage = {
@@ -94,86 +91,6 @@ std::string UpdateDoneSql() {
          " WHERE id = ?4 AND " + IsSound("done");
 }
 
-std::optional<int64_t> OrNull(WallTime time) {
-  return time.ms == 0 ? std::nullopt : std::optional(time.ms);
-}
-
-Text OrNull(std::string_view text) { return text.empty() ? Text() : Text(text); }
-
-auto PlaceValues(const TaskImage& image) {
-  return std::tuple(image.queue, image.type, RankOf(image.priority), image.id.packed);
-}
-
-// ?1..?16; `terms`, the bytes of which are to be written, may be empty and must outlive the values.
-auto ImageValues(const TaskImage& image, const std::string& terms, uint8_t own_flags) {
-  return std::tuple_cat(
-      PlaceValues(image),
-      std::tuple(static_cast<uint8_t>(image.state), FlagsOf(image) | own_flags, image.max_attempts,
-                 image.unspent, image.attempt, image.term, image.exchange, image.when_ms,
-                 image.enqueued_at.ms, OrNull(image.started_at), image.worker_losses,
-                 terms.empty() ? std::optional<Blob>() : std::optional(Blob{terms})));
-}
-
-std::string TermsBytes(const TaskRecord& now) {
-  std::string bytes;
-  ByteWriter out(&bytes);
-  if (now.terms) EncodeTerms(*now.terms, &out);
-  return bytes;
-}
-
-auto ErrorValues(const TaskError* error) {
-  return std::tuple(error ? Text(error->code) : Text(), error ? Text(error->message) : Text());
-}
-
-// ?1..?21 of every row: the image, who runs it or did last, the error.
-auto RowValues(const TaskRecord& now, const std::string& terms, uint8_t own_flags = 0) {
-  const LeaseHolder* holder = now.holder ? &*now.holder : nullptr;
-  return std::tuple_cat(ImageValues(now.image, terms, own_flags),
-                        std::tuple(holder ? Text(holder->worker) : Text(),
-                                   holder ? std::optional(holder->incarnation) : std::nullopt,
-                                   holder ? OrNull(holder->build) : Text()),
-                        ErrorValues(now.error.get()));
-}
-
-// ?1..?26 of an ended row.
-auto DoneValues(const TaskRecord& now, const std::string& terms) {
-  const TaskResult* result = now.result.get();
-  using MaybeBlob = std::optional<Blob>;
-  return std::tuple_cat(RowValues(now, terms),
-                        std::tuple(now.image.ordinal, OrNull(now.image.finished_at)),
-                        std::tuple(result ? OrNull(result->content_type) : Text(),
-                                   result ? MaybeBlob(Blob{result->sha256.view()}) : MaybeBlob(),
-                                   result ? MaybeBlob(Blob{result->bytes}) : MaybeBlob()));
-}
-
-// Tags hold no control characters.
-std::string TagLines(const TaskBody& body) {
-  std::string lines;
-  for (const std::string& tag : body.tags) lines.append(lines.empty() ? "" : "\n").append(tag);
-  return lines;
-}
-
-// What the digest covers of the body.
-auto BodyValues(const TaskBody& body, const std::string& tags) {
-  return std::tuple(OrNull(body.content_type), OrNull(body.idempotency_key), OrNull(tags),
-                    Blob{body.payload_sha256.view()});
-}
-
-// What the digest covers of the end.
-auto EndValues(const TaskRecord& now) {
-  const TaskResult* const result = now.result.get();
-  const size_t bytes = now.body->payload.size() + (result ? result->bytes.size() : 0) +
-                       (now.error ? now.error->message.size() : 0);
-  return std::tuple(now.image.ordinal, OrNull(now.image.finished_at), bytes,
-                    result ? OrNull(result->content_type) : Text(),
-                    result ? std::optional(Blob{result->sha256.view()}) : std::nullopt);
-}
-
-template <class... Values>
-Status Run(Statement* statement, const std::tuple<Values...>& values) {
-  return std::apply([&](const auto&... each) { return statement->Run(each...); }, values);
-}
-
 // The order in which the rows stand in the file: neighbours are written together.
 auto FileOrder(const TaskImage& image) {
   const bool ended = IsTerminal(image.state);
@@ -187,6 +104,8 @@ Writer::Writer(Connection* db)
     : db_(db),
       find_(db),
       remover_(db),
+      live_(db),
+      done_(db),
       queue_(db, InsertRow("queue")),
       type_(db, InsertRow("type")),
       counters_(db, InsertRow("counters")),
@@ -194,13 +113,9 @@ Writer::Writer(Connection* db)
       key_(db, InsertRow("idempotency")),
       key_gone_(db, "DELETE FROM idempotency WHERE key = ?1"),
       meta_(db, InsertRow("meta")),
-      insert_live_(db, InsertTask("IGNORE", "live")),
-      replace_live_(db, InsertTask("REPLACE", "live")),
       update_live_(db, UpdateLiveSql()),
       revive_(db, ReviveSql()),
       delete_live_(db, "DELETE FROM live WHERE " + std::string(kPlace)),
-      insert_done_(db, InsertTask("IGNORE", "done")),
-      replace_done_(db, InsertTask("REPLACE", "done")),
       move_(db, MoveSql()),
       update_done_(db, UpdateDoneSql()),
       delete_done_(db, "DELETE FROM done WHERE id = ?1"),
@@ -231,6 +146,8 @@ Status Writer::WriteAll(const StoreChanges& changes) {
 
 Status Writer::WriteTasks(const std::vector<TaskChange>& changes) {
   remover_.Clear();
+  live_.Clear();
+  done_.Clear();
   std::vector<const TaskChange*> tasks;
   tasks.reserve(changes.size());
   for (const TaskChange& change : changes)
@@ -247,7 +164,8 @@ Status Writer::WriteTasks(const std::vector<TaskChange>& changes) {
   if (!std::is_sorted(tasks.begin(), tasks.end(), before))
     std::sort(tasks.begin(), tasks.end(), before);
   for (const TaskChange* change : tasks) TREADLE_RETURN_IF_ERROR(WriteTask(*change));
-  return {};
+  TREADLE_RETURN_IF_ERROR(live_.Flush());
+  return done_.Flush();
 }
 
 Status Writer::WriteQueue(const QueueIsNow& queue) {
@@ -326,7 +244,7 @@ Result<bool> Writer::WriteLive(const TaskChange& change) {
       TREADLE_RETURN_IF_ERROR(DeleteLeft(change));
       TREADLE_RETURN_IF_ERROR(delete_done_.Run(now.image.id.packed));
     }
-    TREADLE_RETURN_IF_ERROR(InsertLive(change));
+    TREADLE_RETURN_IF_ERROR(live_.Insert(change, OwnFlags(now)));
     return true;
   }
   TREADLE_ASSIGN_OR_RETURN(const bool is_there, UpdateOrRevive(now));
@@ -368,47 +286,8 @@ Result<bool> Writer::WriteDone(const TaskChange& change) {
     TREADLE_RETURN_IF_ERROR(DeleteLeft(change));
     TREADLE_RETURN_IF_ERROR(DeleteLive(now.image));
   }
-  TREADLE_RETURN_IF_ERROR(InsertDone(change));
+  TREADLE_RETURN_IF_ERROR(done_.Insert(change, OwnFlags(now)));
   return true;
-}
-
-Status Writer::InsertLive(const TaskChange& change) {
-  const TaskRecord& now = change.now;
-  const std::string terms = TermsBytes(now);
-  const std::string tags = TagLines(*now.body);
-  const auto values =
-      std::tuple_cat(RowValues(now, terms, OwnFlags(now)), BodyValues(*now.body, tags));
-  return Insert(change, &insert_live_, &replace_live_,
-                std::tuple_cat(values, std::tuple(DigestOf(values), Blob{now.body->payload})));
-}
-
-Status Writer::InsertDone(const TaskChange& change) {
-  const TaskRecord& now = change.now;
-  const std::string terms = TermsBytes(now);
-  const std::string tags = TagLines(*now.body);
-  const auto values = std::tuple_cat(RowValues(now, terms, OwnFlags(now)),
-                                     BodyValues(*now.body, tags), EndValues(now));
-  const auto result = now.result ? std::optional(Blob{now.result->bytes}) : std::nullopt;
-  return Insert(
-      change, &insert_done_, &replace_done_,
-      std::tuple_cat(values, std::tuple(DigestOf(values), result, Blob{now.body->payload})));
-}
-
-template <class... Values>
-int64_t Writer::DigestOf(const std::tuple<Values...>& values) {
-  digest_.Clear();
-  std::apply([this](const auto&... each) { (..., digest_.Add(each)); }, values);
-  return digest_.Get();
-}
-
-// SQLite keeps copies of pages for a statement that may have to replace rows. A new task has none,
-// but for what a checkpoint left behind that could not go on.
-template <class... Values>
-Status Writer::Insert(const TaskChange& change, Statement* insert, Statement* replace,
-                      const std::tuple<Values...>& values) {
-  if (!change.is_new) return Run(replace, values);
-  TREADLE_RETURN_IF_ERROR(Run(insert, values));
-  return db_->changes() > 0 ? Status() : Run(replace, values);
 }
 
 Result<bool> Writer::MoveOrUpdate(const TaskRecord& now) {

@@ -6,13 +6,12 @@
 // written and later frames settle it.
 #pragma once
 
-#include <tuple>
 #include <vector>
 
 #include "store/find_index.h"
-#include "store/row_digest.h"
 #include "store/sqlite.h"
 #include "store/store.h"
+#include "store/task_inserter.h"
 #include "store/task_remover.h"
 #include "store/trail_rows.h"
 
@@ -46,14 +45,6 @@ class Writer {
   /// True: its row was damaged, and is now one whose payload is: what a change leaves as it is can
   /// no longer be trusted.
   Result<bool> MarkIfDamaged(const TaskImage& image);
-  Status InsertLive(const TaskChange& change);
-  Status InsertDone(const TaskChange& change);
-  /// Of values in the order of a table's digest.
-  template <class... Values>
-  int64_t DigestOf(const std::tuple<Values...>& values);
-  template <class... Values>
-  Status Insert(const TaskChange& change, Statement* insert, Statement* replace,
-                const std::tuple<Values...>& values);
   Status UpdateLive(const TaskRecord& now);
   Status DeleteLive(const TaskImage& image);
   /// Its rows where it waited before it moved.
@@ -65,6 +56,8 @@ class Writer {
   Connection* db_;
   FindIndex find_;
   TaskRemover remover_;
+  LiveInserter live_;
+  DoneInserter done_;
   Statement queue_;
   Statement type_;
   Statement counters_;
@@ -72,14 +65,9 @@ class Writer {
   Statement key_;
   Statement key_gone_;
   Statement meta_;
-  RowDigest digest_;
-  Statement insert_live_;
-  Statement replace_live_;
   Statement update_live_;
   Statement revive_;
   Statement delete_live_;
-  Statement insert_done_;
-  Statement replace_done_;
   Statement move_;
   Statement update_done_;
   Statement delete_done_;
