@@ -43,8 +43,8 @@ constexpr int64_t kGraceMs = 5'000;  // for answers that are under way when the 
 struct Lanes {
   ThreadExecutor reader{"reader"};
   ThreadExecutor checkpoint{"checkpoint"};
-  ThreadExecutor journal{"journal"};
-  ThreadExecutor shard{"shard"};
+  ThreadExecutor journal{"journal", ThreadExecutor::Turns::kShort};
+  ThreadExecutor shard{"shard", ThreadExecutor::Turns::kShort};
 
   void Stop() {
     reader.Stop();

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <utility>
 
+#include "base/thread_turns.h"
+
 namespace treadle {
 namespace {
 
@@ -15,17 +17,24 @@ int64_t NowMs() {
 
 }  // namespace
 
-ThreadExecutor::ThreadExecutor(std::string name) : thread_([this] { Run(); }) {
+ThreadExecutor::ThreadExecutor(std::string name, Turns turns)
+    : thread_([this, turns] {
+        if (turns == Turns::kShort) TakeShortTurns();
+        Run();
+      }) {
   pthread_setname_np(thread_.native_handle(), name.c_str());
 }
 
 ThreadExecutor::~ThreadExecutor() { Stop(); }
 
 void ThreadExecutor::Post(std::function<void()> work) {
-  MutexLock lock(mutex_);
-  if (stopping_) return;
-  ready_.push_back(std::move(work));
-  if (ready_.size() == 1) wake_.notify_one();
+  {
+    MutexLock lock(mutex_);
+    if (stopping_) return;
+    ready_.push_back(std::move(work));
+    if (!std::exchange(idle_, false)) return;
+  }
+  wake_.notify_one();  // not under the lock, which the woken thread wants first
 }
 
 void ThreadExecutor::PostAfter(int64_t delay_ms, std::function<void()> work) {
@@ -58,11 +67,13 @@ void ThreadExecutor::Run() {
       MutexLock lock(mutex_);
       TakeDue(&batch);
       while (batch.empty() && !stopping_) {
+        idle_ = true;
         if (delayed_.empty()) {
           wake_.wait(mutex_);
         } else {
           wake_.wait_for(mutex_, std::chrono::milliseconds(delayed_.begin()->first - NowMs()));
         }
+        idle_ = false;
         TakeDue(&batch);
       }
       if (batch.empty()) return;

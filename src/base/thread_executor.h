@@ -15,8 +15,10 @@ namespace treadle {
 
 class ThreadExecutor final : public Executor {
  public:
+  enum class Turns { kUsual, kShort };  // see TakeShortTurns()
+
   /// Starts the thread; `name` (at most 15 characters) shows in a debugger.
-  explicit ThreadExecutor(std::string name);
+  explicit ThreadExecutor(std::string name, Turns turns = Turns::kUsual);
   /// Stop(), if that was not called.
   ~ThreadExecutor() override;
 
@@ -37,6 +39,7 @@ class ThreadExecutor final : public Executor {
   std::condition_variable_any wake_;
   Work ready_ TREADLE_GUARDED_BY(mutex_);
   std::multimap<int64_t, std::function<void()>> delayed_ TREADLE_GUARDED_BY(mutex_);
+  bool idle_ TREADLE_GUARDED_BY(mutex_) = false;  // the thread waits for wake_
   bool stopping_ TREADLE_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

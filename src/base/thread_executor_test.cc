@@ -18,6 +18,15 @@ TEST(ThreadExecutor, WorkRunsInTheOrderInWhichItWasPosted) {
   for (int i = 0; i < 1'000; ++i) EXPECT_EQ(order[static_cast<size_t>(i)], i);
 }
 
+TEST(ThreadExecutor, ALaneOfShortTurnsWorksAlike) {
+  ThreadExecutor lane("test", ThreadExecutor::Turns::kShort);
+  for (int i = 0; i < 100; ++i) {  // it sleeps in between
+    std::promise<void> done;
+    lane.Post([&] { done.set_value(); });
+    done.get_future().wait();
+  }
+}
+
 TEST(ThreadExecutor, WorkMayPostMoreWork) {
   ThreadExecutor lane("test");
   std::promise<void> done;

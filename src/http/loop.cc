@@ -5,6 +5,7 @@
 #include <ctime>
 #include <vector>
 
+#include "base/thread_turns.h"
 #include "http/connection.h"
 
 namespace treadle::http {
@@ -31,6 +32,7 @@ Loop::Loop(std::shared_ptr<ServerCore> core)
 
 // What was posted before `ended_` was set is still in the queue, and runs last.
 void Loop::Run() {
+  TakeShortTurns();
   context_.run();
   {
     MutexLock lock(mutex_);
