@@ -90,6 +90,7 @@ struct Leased {
 
 struct LeaseReply {
   std::vector<Leased> leases;
+  std::vector<TaskId> next;  // to be loaded meanwhile: their turn comes soon
 };
 
 /// Text at the end of a running attempt's log.

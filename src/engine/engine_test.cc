@@ -86,6 +86,22 @@ TEST_F(EngineTest, ALeaseOfATaskThatIsNotInMemoryChangesNothingAndSaysWhatItNeed
   EXPECT_EQ(again.reply->leases[0].body->payload, "\"from the store\"");
 }
 
+TEST_F(EngineTest, ALeaseNamesTheTasksWhoseTurnComesSoonAndThatAreNotInMemory) {
+  const TaskId first = Enqueue();
+  const TaskId second = Enqueue();
+  const TaskId third = Enqueue();
+  const TaskId fourth = Enqueue();
+  ForgetAll();
+  engine_.mutable_state()->Supply(Stored(first));
+  engine_.mutable_state()->Supply(Stored(second));
+  const auto outcome = Lease(Wanting(1));
+  ASSERT_THAT(outcome.reply->leases, SizeIs(1));
+  EXPECT_THAT(outcome.reply->next, ElementsAre(third, fourth));
+  engine_.mutable_state()->Supply(Stored(third));
+  engine_.mutable_state()->Supply(Stored(fourth));
+  EXPECT_THAT(Lease(Wanting(1)).reply->next, IsEmpty());
+}
+
 TEST_F(EngineTest, OrderHoldsWhenOnlyALaterTaskIsInMemory) {
   const TaskId first = Enqueue();
   ForgetAll();

@@ -67,12 +67,16 @@ class LaneHeap {
   std::vector<Offer> heap_;
 };
 
-std::vector<TaskId> MissingInLane(const State& state, const Lane& lane) {
+// So far ahead of a worker who takes `at_once` the store is read, to be there in time.
+constexpr size_t LookAhead(size_t at_once) { return 64 + 4 * at_once; }
+
+// The next tasks of a lane that are not in memory, if the first of them is among the next `within`.
+std::vector<TaskId> MissingInLane(const State& state, const Lane& lane, size_t within) {
   std::vector<TaskId> missing;
   size_t bytes = 0;
   lane.ForEach(state.tasks(), [&](uint32_t slot) {
     const TaskSlot& task = state.tasks()[slot];
-    if (task.HasBody()) return false;  // what was loaded before begins here
+    if (task.HasBody()) return missing.empty() && --within > 0;
     missing.push_back(task.image.id);
     bytes += task.payload_bytes;
     if (const TaskTerms* const terms = state.TermsOf(task.image)) bytes += terms->saved_bytes;
@@ -98,7 +102,8 @@ Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
     return reply;
   }
   size_t bytes = 0;
-  for (LaneHeap lanes(state_, command); !lanes.empty() && reply.leases.size() < command.want;) {
+  LaneHeap lanes(state_, command);
+  while (!lanes.empty() && reply.leases.size() < command.want) {
     if (const TaskSlot& front = state_.tasks()[lanes.Front()];
         front.image.has_terms && EndIfOutOfTime(front)) {
       lanes.Advance();
@@ -106,16 +111,18 @@ Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
     }
     if (!state_.tasks()[lanes.Front()].HasBody()) {
       if (!reply.leases.empty()) break;  // order holds: what comes next must wait for its payload
-      return Outcome<LeaseReply>::Need(MissingInLane(state_, lanes.FrontLane()));
+      return Outcome<LeaseReply>::Need(MissingInLane(state_, lanes.FrontLane(), 1));
     }
     if (reply.leases.empty())
       reply.leases.reserve(std::min<size_t>(command.want, kLeasesAtOnce));  // few grow beyond
     reply.leases.push_back(LeaseOne(lanes.Front(), command));
     const Leased& leased = reply.leases.back();
     bytes += leased.body->payload.size() + (leased.saved ? leased.saved->bytes() : 0);
-    if (bytes >= kPayloadBytesPerLease) break;
     lanes.Advance();
+    if (bytes >= kPayloadBytesPerLease) break;
   }
+  if (!lanes.empty() && !reply.leases.empty())
+    reply.next = MissingInLane(state_, lanes.FrontLane(), LookAhead(reply.leases.size()));
   return reply;
 }
 

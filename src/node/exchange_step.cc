@@ -87,6 +87,7 @@ bool Shard::LeaseFor(const Waiters::Job& job) {
     LoadLane(outcome.needs, [this, job](const Loaded&) { StepExchange(job, {}); });
     return false;
   }
+  if (!outcome.reply->next.empty()) LoadLane(std::move(outcome.reply->next), [](const Loaded&) {});
   stats_.tasks_leased += outcome.reply->leases.size();
   job->reply.leases = std::move(outcome.reply->leases);
   return true;
