@@ -164,6 +164,16 @@ std::string InsertRow(std::string_view table, const Cells& changed, std::string_
          values + DigestOf(table, changed) + " FROM " + std::string(from);
 }
 
+std::string SelectDone(const Cells& changed, std::string_view from) {
+  std::string sql = "SELECT ";
+  for (const std::string_view column : ColumnsOf("done"))
+    sql.append(ValueOf(column, changed)).append(", ");
+  sql.append(DigestOf("done", changed));
+  for (const std::string_view column : {"result", "payload"})
+    sql.append(", ").append(ValueOf(column, changed));
+  return sql.append(" FROM ").append(from);
+}
+
 std::string UpdateRow(std::string_view table, const Cells& changed) {
   std::string sql = "UPDATE " + std::string(table) + " SET ";
   for (const Cell& cell : changed)

@@ -89,6 +89,8 @@ std::string InsertTasks(std::string_view conflict, std::string_view table, size_
 /// "INSERT OR REPLACE INTO … SELECT … FROM `from`": columns that `changed` does not name are taken
 /// as they are. `from` is a table, perhaps with a WHERE.
 std::string InsertRow(std::string_view table, const Cells& changed, std::string_view from);
+/// "SELECT … FROM `from`", which is for InsertTasks() into `done` what that would insert.
+std::string SelectDone(const Cells& changed, std::string_view from);
 /// "UPDATE … SET …" of these cells and of the digest, from what the row has. Goes on with a WHERE
 /// that has IsSound() in it, or it would sign damage.
 std::string UpdateRow(std::string_view table, const Cells& changed);

@@ -95,6 +95,7 @@ class Rows {
   }
   /// SQLITE_INTEGER, SQLITE_TEXT …
   int Kind(int column) const { return sqlite3_column_type(statement_, column); }
+  int columns() const { return sqlite3_column_count(statement_); }
   bool IsNull(int column) const { return Kind(column) == SQLITE_NULL; }
   std::string_view Bytes(int column) const {
     const void* data = sqlite3_column_blob(statement_, column);
@@ -136,6 +137,8 @@ class Statement {
     return rows.status();
   }
 
+  /// Run() with the columns of another statement's current row.
+  Status RunWith(const Rows& row);
   /// For a statement with more values than one call can take: binds some of them, to ?`place` and
   /// those after it, for RunBound(). What they point to must live until then.
   template <class... Values>

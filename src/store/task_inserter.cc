@@ -69,6 +69,12 @@ Status TaskInserter<table>::Insert(const TaskChange& change, uint8_t own_flags) 
 }
 
 template <TaskTable table>
+Status TaskInserter<table>::Insert(const Rows& row) {
+  TREADLE_RETURN_IF_ERROR(insert_.RunWith(row));
+  return db_->changes() > 0 ? Status() : replace_.RunWith(row);
+}
+
+template <TaskTable table>
 Status TaskInserter<table>::Flush() {
   const size_t count = std::exchange(count_, 0);
   for (const Row& row : std::span(rows_).first(count)) TREADLE_RETURN_IF_ERROR(InsertOne(row));

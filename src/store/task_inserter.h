@@ -25,6 +25,8 @@ class TaskInserter {
   /// `change` has a body. If the task is new its row is written by Flush() at the latest, and the
   /// change must live until then. `own_flags`: what the column `flags` has beside the image's.
   Status Insert(const TaskChange& change, uint8_t own_flags);
+  /// A row that has the columns of InsertTasks(). At once.
+  Status Insert(const Rows& row);
   /// Writes what was held back.
   Status Flush();
   /// Forgets it.

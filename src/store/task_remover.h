@@ -45,6 +45,8 @@ class TaskRemover {
 
   /// Gathers a task that is gone, with all places in which it may wait.
   void Add(const TaskChange& change);
+  /// Gathers a place alone, from which a task moved.
+  void AddPlace(const TaskPlace& place);
   /// Removes what was gathered.
   Status Flush();
   /// Forgets what was gathered.
@@ -60,7 +62,6 @@ class TaskRemover {
     auto operator<=>(const Place&) const = default;
   };
 
-  void AddPlace(const TaskPlace& place);
   Status RemoveLive();
   Status RemoveOthers();
 

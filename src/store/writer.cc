@@ -62,19 +62,19 @@ const Cells kLastHolder = {{"worker", "coalesce(?17, worker)"},
                            {"incarnation", "coalesce(?18, incarnation)"},
                            {"build", "coalesce(?19, build)"}};
 
-// An ended row from the live one.
-std::string MoveSql() {
-  return InsertRow("done",
-                   Join({ChangedImage(),
-                         kLastHolder,
-                         kEnd,
-                         {{"bytes",
-                           "length(payload) + ifnull(length(?26), 0)"
-                           " + ifnull(length(CAST(coalesce(?21, error_message) AS BLOB)), 0)"},
-                          {"result_content_type", "?24"},
-                          {"result_sha256", "?25"},
-                          {"result", "?26"}}}),
-                   "live WHERE " + std::string(kPlace) + " AND " + IsSound("live"));
+// An ended row from the live one. Not in one statement with its insertion: before one with
+// functions in it SQLite copies each page that it may have to bring back.
+std::string EndedSql() {
+  return SelectDone(Join({ChangedImage(),
+                          kLastHolder,
+                          kEnd,
+                          {{"bytes",
+                            "length(payload) + ifnull(length(?26), 0)"
+                            " + ifnull(length(CAST(coalesce(?21, error_message) AS BLOB)), 0)"},
+                           {"result_content_type", "?24"},
+                           {"result_sha256", "?25"},
+                           {"result", "?26"}}}),
+                    "live WHERE " + std::string(kPlace) + " AND " + IsSound("live"));
 }
 
 std::string UpdateDoneSql() {
@@ -116,7 +116,7 @@ Writer::Writer(Connection* db)
       update_live_(db, UpdateLiveSql()),
       revive_(db, ReviveSql()),
       delete_live_(db, "DELETE FROM live WHERE " + std::string(kPlace)),
-      move_(db, MoveSql()),
+      ended_(db, EndedSql()),
       update_done_(db, UpdateDoneSql()),
       delete_done_(db, "DELETE FROM done WHERE id = ?1"),
       mark_live_(db, MarkDamaged("live") + " AND " + std::string(kPlace)),
@@ -165,7 +165,8 @@ Status Writer::WriteTasks(const std::vector<TaskChange>& changes) {
     std::sort(tasks.begin(), tasks.end(), before);
   for (const TaskChange* change : tasks) TREADLE_RETURN_IF_ERROR(WriteTask(*change));
   TREADLE_RETURN_IF_ERROR(live_.Flush());
-  return done_.Flush();
+  TREADLE_RETURN_IF_ERROR(done_.Flush());
+  return remover_.Flush();  // of what moved
 }
 
 Status Writer::WriteQueue(const QueueIsNow& queue) {
@@ -292,13 +293,20 @@ Result<bool> Writer::WriteDone(const TaskChange& change) {
 
 Result<bool> Writer::MoveOrUpdate(const TaskRecord& now) {
   const std::string terms = TermsBytes(now);
-  TREADLE_RETURN_IF_ERROR(Run(&move_, DoneValues(now, terms)));
-  if (db_->changes() > 0) {
-    TREADLE_RETURN_IF_ERROR(DeleteLive(now.image));
-    return true;
-  }
-  TREADLE_RETURN_IF_ERROR(Run(&update_done_, DoneValues(now, terms)));
+  const auto values = DoneValues(now, terms);
+  TREADLE_ASSIGN_OR_RETURN(const bool has_moved, Move(now, values));
+  if (has_moved) return true;
+  TREADLE_RETURN_IF_ERROR(Run(&update_done_, values));
   return db_->changes() > 0;
+}
+
+template <class Values>
+Result<bool> Writer::Move(const TaskRecord& now, const Values& values) {
+  Rows ended = std::apply([&](const auto&... each) { return ended_.Query(each...); }, values);
+  if (!ended.Next()) return ended.status().ok() ? Result<bool>(false) : ended.status();
+  TREADLE_RETURN_IF_ERROR(done_.Insert(ended));
+  remover_.AddPlace(TaskPlace::Of(now.image));
+  return true;
 }
 
 uint8_t Writer::OwnFlags(const TaskRecord& now) const {

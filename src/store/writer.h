@@ -42,6 +42,9 @@ class Writer {
   Result<bool> WriteDone(const TaskChange& change);
   Result<bool> UpdateOrRevive(const TaskRecord& now);
   Result<bool> MoveOrUpdate(const TaskRecord& now);
+  /// From `live` to `done`. False: it is not in `live`, or damaged there.
+  template <class Values>
+  Result<bool> Move(const TaskRecord& now, const Values& values);
   /// True: its row was damaged, and is now one whose payload is: what a change leaves as it is can
   /// no longer be trusted.
   Result<bool> MarkIfDamaged(const TaskImage& image);
@@ -68,7 +71,7 @@ class Writer {
   Statement update_live_;
   Statement revive_;
   Statement delete_live_;
-  Statement move_;
+  Statement ended_;
   Statement update_done_;
   Statement delete_done_;
   Statement mark_live_;

@@ -233,6 +233,29 @@ TEST_P(StoreConformance, ADeadTaskThatCompletedSinceIsCompleted) {
   EXPECT_GT(contents.ended_bytes[0], MakeResult("result 1")->bytes.size());
 }
 
+TEST_P(StoreConformance, ATaskThatIsThereTwiceEndsOnce) {
+  Write({NewChange(MakeTask(1, TaskState::kReady))});
+  Write({NewChange(MakeTask(1, TaskState::kDead))});
+  Write({ChangeKeepingBody(MakeTask(1, TaskState::kCompleted))});
+  ExpectSame(LoadOne({TaskId::Of(1, 1)}), MakeTask(1, TaskState::kCompleted));
+  EXPECT_TRUE(ReadAll().live.empty());
+  EXPECT_EQ(ReadAll().ended.size(), 1u);
+}
+
+TEST_P(StoreConformance, ManyTasksThatEndAreKeptWhole) {
+  std::vector<TaskChange> waiting;
+  std::vector<TaskChange> ended;
+  for (uint64_t i = 1; i <= 40; ++i) {
+    waiting.push_back(NewChange(MakeTask(i, TaskState::kRunning)));
+    if (i % 4) ended.push_back(ChangeKeepingBody(MakeTask(i, TaskState::kCompleted)));
+  }
+  Write(waiting);
+  Write(ended);
+  EXPECT_EQ(ReadAll().live.size(), 10u);
+  for (uint64_t i = 1; i <= 40; ++i)
+    if (i % 4) ExpectSame(LoadOne({TaskId::Of(1, i)}), MakeTask(i, TaskState::kCompleted));
+}
+
 TEST_P(StoreConformance, AGoneTaskLeavesNothing) {
   Write({NewChange(MakeTask(1, TaskState::kReady)), NewChange(MakeTask(2, TaskState::kDead))});
   std::vector<TaskChange> changes{ChangeKeepingBody(MakeTask(1, TaskState::kCompleted)),
