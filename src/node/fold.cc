@@ -40,9 +40,11 @@ Status Fold::Add(const Frame& frame) {
   EffectReader reader(shard_, frame.effects);
   while (true) {
     TREADLE_ASSIGN_OR_RETURN(const std::optional<Effect> effect, reader.Next());
-    if (!effect) return {};
+    if (!effect) break;
     std::visit([&](const auto& e) { Note(e); }, *effect);
   }
+  if (tasks_.size() >= forget_at_) ForgetGone();
+  return {};
 }
 
 void Fold::Note(const QueueIsNow& effect) {
@@ -120,6 +122,24 @@ bool Fold::IsBeyondRetention(const TaskImage& image) const {
   if (!IsTerminal(image.state)) return false;
   const auto it = counters_.find(image.queue);
   return it != counters_.end() && image.ordinal < it->second.of(image.state).from;
+}
+
+// Each time when those that are held have doubled, so that none is looked at often.
+void Fold::ForgetGone() {
+  for (auto task = tasks_.begin(); task != tasks_.end();) {
+    TaskChange& change = task->second;
+    change.is_gone |= IsBeyondRetention(change.now.image);
+    if (change.is_gone && change.is_new) {
+      task = tasks_.erase(task);
+      continue;
+    }
+    if (change.is_gone) {
+      change.now = {.image = change.now.image};
+      change.trail = nullptr;
+    }
+    ++task;
+  }
+  forget_at_ = std::max(kForgetAtLeast, 2 * tasks_.size());
 }
 
 std::vector<StoreChanges> Fold::Take(size_t bytes) {

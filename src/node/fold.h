@@ -1,7 +1,8 @@
 // Fold: many frames of effects become the few net changes that the store must learn.
 //
 // A task that began and ended within the frames, and is not kept, leaves nothing: that is why
-// checkpoints cost so much less than the journal they cover. One thread at a time.
+// checkpoints cost so much less than the journal they cover. It is forgotten on the way, so that a
+// fold holds what it will tell, and not what the journal does. One thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +29,8 @@ class Fold {
   /// The fold is spent.
   std::vector<StoreChanges> Take(size_t bytes);
 
+  /// How many tasks it holds now.
+  size_t tasks_held() const { return tasks_.size(); }
   /// The last frame added.
   uint64_t last_frame() const { return last_frame_; }
   ShardTime last_time() const { return last_time_; }
@@ -45,6 +48,8 @@ class Fold {
   void Note(const KeyIsGone& effect);
   void Note(const CountersAreNow& effect) { counters_[effect.queue] = effect; }
 
+  static constexpr size_t kForgetAtLeast = 4'096;
+
   struct KeyHash {
     size_t operator()(const IdempotencyId& id) const { return static_cast<size_t>(id[0]); }
   };
@@ -55,6 +60,9 @@ class Fold {
 
   static void NotePlace(const TaskImage& next, TaskChange* change);
   bool IsBeyondRetention(const TaskImage& image) const;
+  /// Between frames, of tasks that are gone by now: all of those that the store cannot know, and of
+  /// others what they had.
+  void ForgetGone();
 
   ShardId shard_;
   uint64_t first_new_frame_;
@@ -64,6 +72,7 @@ class Fold {
   std::unordered_map<QueueId, QueueIsNow> queues_;
   std::vector<TypeIsNow> types_;
   std::unordered_map<uint64_t, TaskChange> tasks_;  // by id
+  size_t forget_at_ = kForgetAtLeast;               // when so many are held
   std::unordered_map<IdempotencyId, Key, KeyHash> keys_;
   std::unordered_map<QueueId, CountersAreNow> counters_;
 };

@@ -81,6 +81,46 @@ TEST_F(FoldTest, ATaskThatTheStoreMayKnowIsTakenOutOfIt) {
   EXPECT_FALSE(parts[0].tasks[0].is_new);
 }
 
+TEST_F(FoldTest, TasksThatLeaveNothingAreNotHeldUntilTheEnd) {
+  frame_ = 2;
+  constexpr uint64_t kTasks = 50'000;
+  constexpr uint64_t kKept = 3;
+  size_t most = 0;
+  for (uint64_t i = 1; i <= kTasks; ++i) {
+    Add(TaskIsNew{Image(i, TaskState::kReady), Body(std::to_string(i))});
+    Add(TaskIsNow{.image = Image(i, TaskState::kCompleted, i),
+                  .result = std::make_shared<TaskResult>()},
+        CountersAreNow{.queue = 1, .ended = {EndedRange{i + 1, i > kKept ? i + 1 - kKept : 1}}});
+    most = std::max(most, fold_.tasks_held());
+  }
+  EXPECT_LT(most, kTasks / 10);
+  const auto parts = fold_.Take(1 << 20);
+  ASSERT_THAT(parts[0].tasks, SizeIs(kKept));
+  for (uint64_t i = 0; i < kKept; ++i) {
+    const TaskChange& change = parts[0].tasks[i];
+    EXPECT_TRUE(change.is_new && !change.is_gone && change.now.result);
+    EXPECT_EQ(change.now.body->payload, std::to_string(kTasks - kKept + 1 + i));
+  }
+  EXPECT_EQ(fold_.next_sequence(), kTasks + 1);
+}
+
+TEST_F(FoldTest, OfTasksThatTheStoreKnowsTheirGoingIsTold) {
+  constexpr uint64_t kTasks = 20'000;
+  for (uint64_t i = 1; i <= kTasks; ++i)
+    Add(TaskIsNow{.image = Image(i, TaskState::kCompleted, i),
+                  .result = std::make_shared<TaskResult>()},
+        CountersAreNow{.queue = 1, .ended = {EndedRange{i + 1, i}}});
+  const auto parts = fold_.Take(64 << 20);
+  ASSERT_THAT(parts[0].tasks, SizeIs(kTasks));
+  for (uint64_t i = 1; i < kTasks; ++i) {
+    const TaskChange& change = parts[0].tasks[i - 1];
+    EXPECT_TRUE(change.is_gone && !change.is_new);
+    EXPECT_EQ(TaskPlace::Of(change.now.image), TaskPlace::Of(Image(i, TaskState::kCompleted)));
+  }
+  EXPECT_FALSE(parts[0].tasks.back().is_gone);
+  EXPECT_TRUE(parts[0].tasks.back().now.result);
+}
+
 TEST_F(FoldTest, AnEndedTaskThatGetsAnotherPriorityIsTakenFromWhereItWaited) {
   Add(TaskIsNow{.image = Image(1, TaskState::kCancelled, 4)});
   TaskImage image = Image(1, TaskState::kCancelled, 4);
