@@ -36,6 +36,22 @@ TEST_F(NodeTest, ATaskIsLeasedInTheFrameInWhichItArrivesWhileAWorkerWaits) {
   EXPECT_LE(server_.node()->engine_for_tests().state().frame(), frame + 1);
 }
 
+TEST_F(NodeTest, AStoreThatIsBehindTheJournalMakesProducersWaitForACheckpoint) {
+  server_.options().backlog_bytes_max = 1'000;
+  server_.options().checkpoint_ms = 600'000;
+  Restart();
+  const auto checkpoints = [&] {
+    return Ask<NodeStats>([](Node* node, auto done) { node->Stats(std::move(done)); })->checkpoints;
+  };
+  const uint64_t before = checkpoints();
+  EXPECT_TRUE(Enqueue(std::vector<NewTask>(20, Task()))->ok());
+  EXPECT_EQ(checkpoints(), before);
+  const auto late = Enqueue({Task()});
+  ASSERT_TRUE(late.has_value());
+  EXPECT_TRUE(late->ok()) << late->status().ToString();
+  EXPECT_EQ(checkpoints(), before + 1);
+}
+
 TEST_F(NodeTest, ARepeatedExchangeIsGivenItsLeasesAgainAfterACrash) {
   EnqueueOne();
   const ExchangeRequest request = Asking(1);

@@ -58,6 +58,7 @@ void Shard::OnCheckpointed(const Result<uint64_t>& applied, WallTime as_of) {
     if (closed_) return std::exchange(closed_, nullptr)();  // the journal has it all
     env_.log("the disk is too full for a checkpoint: trying again in a second");
     checkpoint_pauses_ = true;
+    EnqueueThoseThatWait();
     env_.shard->PostAfter(kFullDiskRetryMs, [this] {
       checkpoint_pauses_ = false;
       Checkpoint();
@@ -71,6 +72,7 @@ void Shard::OnCheckpointed(const Result<uint64_t>& applied, WallTime as_of) {
   for (; !backlog_.empty() && backlog_.front().first <= stored_frame_; backlog_.pop_front())
     backlog_bytes_ -= backlog_.front().second;
   ForgetLater();
+  EnqueueThoseThatWait();
   RunAfterCheckpoint();
   CheckpointLater();
   CloseIfIdle();
@@ -122,6 +124,7 @@ void Shard::Close(std::function<void()> closed) {
   closed_ = std::move(closed);
   for (const Waiters::Job& job : waiters_.TakeAll()) EndParked(job);
   for (const auto& wake : waiters_.TakeAllWatchers()) wake();
+  EnqueueThoseThatWait();
   env_.shard->Post([this] { CloseIfIdle(); });
 }
 

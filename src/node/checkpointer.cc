@@ -9,7 +9,7 @@
 namespace treadle {
 namespace {
 
-constexpr size_t kFoldBytesMax = size_t{128} << 20;  // of journal in one fold: bounds its memory
+constexpr size_t kFoldBytesMax = size_t{64} << 20;  // of journal in one fold: bounds its memory
 
 }  // namespace
 

@@ -8,6 +8,7 @@ namespace {
 
 constexpr int64_t kRetryFullDiskMs = 5'000;
 constexpr int64_t kRetryBacklogMs = 500;
+constexpr int64_t kRoomWaitMs = 3'000;  // several checkpoints
 constexpr uint8_t kNormalPriority = 5;
 
 }  // namespace
@@ -72,7 +73,29 @@ Status Shard::RefuseEnqueue(const EnqueueCommand& command) {
       .WithRetryAfter(kRetryFullDiskMs);
 }
 
+// A store that is behind makes producers slower, and refuses them only if that does not help.
 void Shard::Enqueue(EnqueueCommand command, uint64_t bytes, Callback<EnqueueReply> done) {
+  if (failed_) return;
+  const bool may_wait = !closing_ && !checkpoint_pauses_ && !IsDiskNearlyFull();
+  if (backlog_bytes_ <= options_.backlog_bytes_max || !may_wait)
+    return EnqueueNow(command, bytes, std::move(done));
+  auto once = std::make_shared<std::function<void()>>(
+      [this, command = std::move(command), bytes, done = std::move(done)] {
+        EnqueueNow(command, bytes, done);
+      });
+  wait_for_room_.push_back(once);
+  Checkpoint();
+  env_.shard->PostAfter(kRoomWaitMs, [once] {
+    if (const auto late = std::exchange(*once, nullptr)) late();
+  });
+}
+
+void Shard::EnqueueThoseThatWait() {
+  for (const auto& each : std::exchange(wait_for_room_, {}))
+    if (const auto run = std::exchange(*each, nullptr)) run();
+}
+
+void Shard::EnqueueNow(const EnqueueCommand& command, uint64_t bytes, Callback<EnqueueReply> done) {
   if (failed_) return;
   const Status refusal = RefuseEnqueue(command);
   Result<EnqueueReply> reply = refusal.ok() ? Open().Enqueue(command) : refusal;

@@ -166,6 +166,8 @@ class Shard {
   void CheckSpace();
   void CheckSpaceLater();
   void RunAfterCheckpoint();
+  void EnqueueNow(const EnqueueCommand& command, uint64_t bytes, Callback<EnqueueReply> done);
+  void EnqueueThoseThatWait();
   void CloseIfIdle();
 
   NodeOptions options_;
@@ -212,6 +214,8 @@ class Shard {
     std::shared_ptr<std::function<void(bool)>> run;  // empty once it has run
   };
   std::vector<WaitingForStore> wait_for_store_;
+  // Enqueues that came while too much journal waited for a checkpoint; emptied when one has run.
+  std::vector<std::shared_ptr<std::function<void()>>> wait_for_room_;
   bool space_check_posted_ = false;
   uint64_t written_at_space_check_ = 0;  // journal bytes when the disk was last looked at
   std::function<void()> closed_;
