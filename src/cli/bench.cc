@@ -199,8 +199,9 @@ class Bench {
     TREADLE_RETURN_IF_ERROR(LeaveNothing());
     Load load = base_;
     load.rate = flags_.rate.value_or(1'000);
+    load.batch = flags_.batch.value_or(1);
     load.callers = flags_.callers.value_or(4);
-    Progress(fmt::format("latency: {} tasks a second", load.rate));
+    Progress(fmt::format("latency: {} tasks a second", load.rate * load.batch));
     return Take(bench::MeasureLatency(target_, load));
   }
 
@@ -313,7 +314,8 @@ void AddBench(Command parent, Session& session) {
           "because\n"
           "the one before was slow counts the waiting too. The workload latency goes on to the "
           "start of\n"
-          "the handler. CPU US is the server's processor time for each task, BYTES its memory for\n"
+          "the handler. In cycle the producers keep at most 20,000 tasks ahead of the worker.\n"
+          "CPU US is the server's processor time for each task, BYTES its memory for\n"
           "each, both only with --serve. The tasks have a queue of their own and are completed; "
           "the\n"
           "server keeps them for their retention. docs/benchmarks.md says what the numbers do "

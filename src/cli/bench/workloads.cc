@@ -20,6 +20,7 @@ using std::chrono::milliseconds;
 constexpr microseconds kLinger(2'000);
 constexpr size_t kWorkerConcurrency = 1'000;
 constexpr const char* kType = "bench";
+constexpr int64_t kAheadMax = 20'000;  // tasks, of producers before the worker of a whole cycle
 
 int64_t UsSince(Clock::time_point begun) { return (Clock::now() - begun) / microseconds(1); }
 double SecondsSince(Clock::time_point begun) {
@@ -240,7 +241,12 @@ Result<Measurement> MeasureCycle(Target& target, const Load& load) {
   const auto cpu = target.CpuUs();
   const auto begun = Clock::now();
   BackgroundWorker worker(target, load, [&](const Task&) { ++done; });
-  TREADLE_RETURN_IF_ERROR(RunCallers(target, load, shared, SameTasks(load)));
+  const auto make = [&, tasks = SameTasks(load)](Clock::time_point intended) {
+    while (shared.tasks - done > kAheadMax && !shared.stop)
+      std::this_thread::sleep_for(microseconds(200));
+    return tasks(intended);
+  };
+  TREADLE_RETURN_IF_ERROR(RunCallers(target, load, shared, make));
   TREADLE_RETURN_IF_ERROR(FinishedWell(worker, WaitFor(done, shared.tasks, worker, load)));
   m.seconds = SecondsSince(begun);
   m.tasks = shared.tasks;
@@ -250,6 +256,7 @@ Result<Measurement> MeasureCycle(Target& target, const Load& load) {
 
 Result<Measurement> MeasureLatency(Target& target, const Load& load) {
   Measurement m = Begin(target, "latency");
+  m.batch = load.batch;
   m.callers = load.callers;
   m.payload_bytes = load.payload_bytes;
   m.rate = load.rate;
@@ -258,9 +265,10 @@ Result<Measurement> MeasureLatency(Target& target, const Load& load) {
   const auto epoch = Clock::now();
   const auto make = [&](Clock::time_point intended) {
     const int64_t at_us = (intended - epoch) / microseconds(1);
-    return std::vector<TaskRequest>{{.type = kType,
-                                     .queue = load.queue,
-                                     .payload = PayloadOf(load, std::to_string(at_us) + ' ')}};
+    const TaskRequest task{.type = kType,
+                           .queue = load.queue,
+                           .payload = PayloadOf(load, std::to_string(at_us) + ' ')};
+    return std::vector<TaskRequest>(static_cast<size_t>(load.batch), task);
   };
   const auto cpu = target.CpuUs();
   BackgroundWorker worker(target, load, [&](const Task& task) {
