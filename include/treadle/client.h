@@ -20,6 +20,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -47,7 +48,7 @@ class Client {
  public:
   /// Does not connect yet; bad options come back from the calls, as INVALID_ARGUMENT.
   explicit Client(ClientOptions options = {});
-  /// No call may be under way.
+  /// No call may be under way; what EnqueueAsync() took is sent first.
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -56,6 +57,15 @@ class Client {
   /// the idempotency key was used by another request; RESOURCE_EXHAUSTED: the server is full, try
   /// again after retry_after_ms(); UNAVAILABLE, DEADLINE_EXCEEDED: see above.
   Result<Enqueued> Enqueue(const TaskRequest& task);
+  /// The same without waiting: the client sends tasks in the order of these calls, as many in a
+  /// request as have come while the last one was under way, and calls `done` with what became of
+  /// each, in a thread of its own (or in this one, if the task cannot be sent at all). `done` must
+  /// neither throw nor wait for this client. Waits only while 10,000 tasks or 16 MiB of them have
+  /// no answer yet.
+  void EnqueueAsync(const TaskRequest& task, std::function<void(Result<Enqueued>)> done);
+  /// Returns when `done` has been called for all tasks that were given before. The destructor
+  /// waits for them, too.
+  void Flush();
   /// All of 1 to 1,000 tasks, or none; the answers are in their order.
   Result<std::vector<Enqueued>> EnqueueMany(const std::vector<TaskRequest>& tasks);
 

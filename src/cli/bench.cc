@@ -15,6 +15,7 @@
 namespace treadle::cli {
 namespace {
 
+using bench::Coalesce;
 using bench::Load;
 using bench::Measurement;
 using bench::Target;
@@ -31,7 +32,7 @@ struct BenchFlags {
   std::string data;
   std::optional<int64_t> batch;
   std::optional<int64_t> callers;
-  std::string coalesce = "both";
+  std::string coalesce = "all";
   std::optional<int64_t> duration_ms;
   std::optional<int64_t> rate;
   std::optional<int64_t> payload_bytes;
@@ -50,9 +51,12 @@ struct BenchFlags {
     return callers ? std::vector{*callers} : std::vector<int64_t>{1, 32};
   }
   /// Only single enqueues are shared.
-  std::vector<bool> Coalescing(int64_t batch_size) const {
-    if (batch_size > 1 || coalesce == "off") return {false};
-    return coalesce == "on" ? std::vector{true} : std::vector{false, true};
+  std::vector<Coalesce> Coalescing(int64_t batch_size) const {
+    if (batch_size > 1) return {Coalesce::kOff};
+    std::vector<Coalesce> wanted;
+    for (const Coalesce each : {Coalesce::kOff, Coalesce::kOn, Coalesce::kAsync})
+      if (coalesce == "all" || coalesce == bench::CoalesceName(each)) wanted.push_back(each);
+    return wanted;
   }
 };
 
@@ -140,10 +144,12 @@ class Bench {
 
   void Progress(std::string_view workload, const Load& load) {
     Progress(fmt::format("{}: batches of {}, {} callers{}", workload, load.batch, load.callers,
-                         load.coalesce ? ", coalesced" : ""));
+                         load.coalesce == Coalesce::kOff
+                             ? ""
+                             : fmt::format(", coalesced: {}", CoalesceName(load.coalesce))));
   }
 
-  Status EnqueueOne(int64_t batch, int64_t callers, bool coalesce) {
+  Status EnqueueOne(int64_t batch, int64_t callers, Coalesce coalesce) {
     if (watch_.interrupted()) return {};
     Load load = base_;
     load.batch = batch;
@@ -159,7 +165,7 @@ class Bench {
   Status Enqueue() {
     for (const int64_t batch : flags_.Batches()) {
       for (const int64_t callers : flags_.CallerCounts()) {
-        for (const bool coalesce : flags_.Coalescing(batch))
+        for (const Coalesce coalesce : flags_.Coalescing(batch))
           TREADLE_RETURN_IF_ERROR(EnqueueOne(batch, callers, coalesce));
       }
     }
@@ -297,8 +303,10 @@ void AddBench(Command parent, Session& session) {
       .Text("--data", "DIR", &flags->data, "With --serve: on the disk of this directory")
       .Number("--batch", &flags->batch, 1, 1'000, "Tasks in each call (default 1, 100 and 1000)")
       .Number("--callers", &flags->callers, 1, 256, "Threads that call (default 1 and 32)")
-      .Choice("--coalesce", {"on", "off", "both"}, &flags->coalesce,
-              "Whether callers share requests, for batches of 1 (default both, shown apart)")
+      .Choice(
+          "--coalesce", {"off", "on", "async", "all"}, &flags->coalesce,
+          "Whether callers share requests, or do not wait for answers, for batches of 1 (default "
+          "all, shown apart)")
       .Duration("--duration", &flags->duration_ms, "Of each measurement (default 2s)")
       .Number("--rate", &flags->rate, 1, 10'000'000,
               "Calls a second (default: as fast as it goes; latency 1000)")

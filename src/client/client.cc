@@ -12,6 +12,7 @@
 #include "client/backoff.h"
 #include "client/client_options.h"
 #include "client/request_sharer.h"
+#include "client/task_stream.h"
 #include "client/wire.h"
 
 namespace treadle {
@@ -40,12 +41,21 @@ class Client::Impl {
   explicit Impl(ClientOptions options)
       : options_(std::move(options)),
         connection_(ConnectionOf(options_)),
-        sharer_(options_.linger, [this](const auto& tasks) { return Send(tasks); }) {}
+        sharer_(options_.linger, [this](const auto& tasks) { return Send(tasks); }),
+        stream_([this](const auto& tasks) { return Send(tasks); }) {}
 
   Result<Enqueued> Enqueue(const TaskRequest& task) {
     TREADLE_ASSIGN_OR_RETURN(std::string json, wire::EncodeTask(task));
     return sharer_.Enqueue({.json = std::move(json), .has_key = !task.idempotency_key.empty()});
   }
+
+  void EnqueueAsync(const TaskRequest& task, TaskStream::Done done) {
+    Result<std::string> json = wire::EncodeTask(task);
+    if (!json.ok()) return done(json.status());
+    stream_.Enqueue({.json = *std::move(json), .has_key = !task.idempotency_key.empty()},
+                    std::move(done));
+  }
+  void Flush() { stream_.Flush(); }
 
   Result<std::vector<Enqueued>> EnqueueMany(const std::vector<TaskRequest>& tasks) {
     if (tasks.empty() || tasks.size() > wire::kBatchTasksMax)
@@ -79,7 +89,7 @@ class Client::Impl {
   }
 
  private:
-  RequestSharer::Answers Send(const std::vector<const EncodedTask*>& tasks) {
+  Result<std::vector<Enqueued>> Send(const std::vector<const EncodedTask*>& tasks) {
     std::vector<std::string_view> texts;
     texts.reserve(tasks.size());
     for (const EncodedTask* task : tasks) texts.push_back(task->json);
@@ -143,12 +153,19 @@ class Client::Impl {
   std::condition_variable_any returned_;
   std::vector<std::unique_ptr<ServerConnection>> idle_ TREADLE_GUARDED_BY(mutex_);
   size_t lent_ TREADLE_GUARDED_BY(mutex_) = 0;
+  TaskStream stream_;  // last: its thread uses all of the others until its end
 };
 
 Client::Client(ClientOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 Client::~Client() = default;
 
 Result<Enqueued> Client::Enqueue(const TaskRequest& task) { return impl_->Enqueue(task); }
+
+void Client::EnqueueAsync(const TaskRequest& task, std::function<void(Result<Enqueued>)> done) {
+  impl_->EnqueueAsync(task, std::move(done));
+}
+
+void Client::Flush() { impl_->Flush(); }
 
 Result<std::vector<Enqueued>> Client::EnqueueMany(const std::vector<TaskRequest>& tasks) {
   return impl_->EnqueueMany(tasks);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <future>
 #include <mutex>
@@ -10,11 +11,13 @@
 #include <thread>
 
 #include "client/request_sharer.h"
+#include "client/task_stream.h"
 #include "client/test_server.h"
 
 namespace treadle {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 using testing::TestRequest;
@@ -85,23 +88,97 @@ TEST(SharedClient, CallsThatWaitForOneUnderWayShareTheNextRequest) {
   }
 }
 
+TEST(AsyncClient, TasksAreSentInTheirOrderAndAnsweredEachForItself) {
+  TestServer server;
+  Client client(To(server));
+  std::vector<std::string> ids;  // written by the client's thread alone, until Flush()
+  const auto note = [&](Result<Enqueued> answer) {
+    ids.push_back(answer.ok() ? answer->id : answer.status().ToString());
+  };
+  for (int i = 0; i < 6; ++i) client.EnqueueAsync({.type = "t"}, note);
+  int id = 1;
+  std::thread serving([&] {
+    for (size_t tasks = 0; tasks < 6;) {
+      const TestRequest request = server.Next();
+      tasks += CountTasks(request);
+      AnswerBatch(request, &id);
+    }
+  });
+  client.Flush();
+  serving.join();
+  EXPECT_THAT(ids, ElementsAre("1-1", "1-2", "1-3", "1-4", "1-5", "1-6"));
+}
+
+TEST(AsyncClient, ATaskThatCannotBeSentIsAnsweredAtOnce) {
+  Client client({.servers = {"http://127.0.0.1:1"}});
+  Status status;
+  client.EnqueueAsync({.type = "t", .payload = "{"},
+                      [&](Result<Enqueued> answer) { status = answer.status(); });
+  EXPECT_EQ(status.code(), Code::kInvalidArgument);
+}
+
+TEST(TaskStream, AllThatWasTakenIsAnsweredBeforeItEnds) {
+  std::atomic<int> answered = 0;
+  size_t largest = 0;
+  {
+    TaskStream stream([&](const auto& tasks) -> Result<std::vector<Enqueued>> {
+      largest = std::max(largest, tasks.size());
+      return std::vector<Enqueued>(tasks.size());
+    });
+    std::vector<std::jthread> producers;
+    for (int p = 0; p < 4; ++p)
+      producers.emplace_back([&] {
+        for (int i = 0; i < 10'000; ++i)
+          stream.Enqueue({.json = "{}"}, [&](const Result<Enqueued>& answer) {
+            EXPECT_TRUE(answer.ok());
+            ++answered;
+          });
+      });
+  }
+  EXPECT_EQ(answered, 40'000);
+  EXPECT_LE(largest, 1'000U);
+}
+
+TEST(TaskStream, AProducerThatIsTooFarAheadWaits) {
+  std::promise<void> go;
+  std::atomic<size_t> taken = 0;
+  TaskStream stream([&, open = go.get_future().share()](const auto& tasks) {
+    open.wait();
+    return Result<std::vector<Enqueued>>(std::vector<Enqueued>(tasks.size()));
+  });
+  std::thread producer([&] {
+    for (size_t i = 0; i < TaskStream::kTasksMax + 1; ++i) {
+      stream.Enqueue({.json = "{}"}, [](const auto&) {});
+      ++taken;
+    }
+  });
+  while (taken < TaskStream::kTasksMax) std::this_thread::yield();
+  EXPECT_EQ(taken, TaskStream::kTasksMax);
+  go.set_value();
+  producer.join();
+  stream.Flush();
+}
+
 TEST(RequestSharer, ARefusedGroupIsSplitUntilTheCulpritStandsAlone) {
   std::mutex mutex;
   std::condition_variable all_wait;
   size_t arrived = 0;
   bool first = true;
   std::vector<size_t> sizes;
-  RequestSharer sharer(std::chrono::seconds(1), [&](const auto& tasks) -> RequestSharer::Answers {
-    std::unique_lock lock(mutex);
-    if (std::exchange(first, false)) all_wait.wait(lock, [&] { return arrived == 8; });
-    sizes.push_back(tasks.size());
-    std::vector<Enqueued> answers;
-    for (const EncodedTask* task : tasks) {
-      if (task->json == "bad") return Status(Code::kInvalidArgument, "bad task");
-      answers.push_back({.id = task->json});
-    }
-    return answers;
-  });
+  RequestSharer sharer(std::chrono::seconds(1),
+                       [&](const auto& tasks) -> Result<std::vector<Enqueued>> {
+                         std::unique_lock lock(mutex);
+                         if (std::exchange(first, false))
+                           all_wait.wait(lock, [&] { return arrived == 8; });
+                         sizes.push_back(tasks.size());
+                         std::vector<Enqueued> answers;
+                         for (const EncodedTask* task : tasks) {
+                           if (task->json == "bad")
+                             return Status(Code::kInvalidArgument, "bad task");
+                           answers.push_back({.id = task->json});
+                         }
+                         return answers;
+                       });
   std::vector<std::jthread> threads;
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&, i] {
@@ -126,7 +203,7 @@ TEST(RequestSharer, WithoutALingerEachTaskIsARequestOfItsOwn) {
   size_t most = 0;
   RequestSharer sharer(std::chrono::microseconds(0), [&](const auto& tasks) {
     most = std::max(most, tasks.size());
-    return RequestSharer::Answers(std::vector<Enqueued>(tasks.size()));
+    return Result<std::vector<Enqueued>>(std::vector<Enqueued>(tasks.size()));
   });
   EXPECT_TRUE(sharer.Enqueue({.json = "a"}).ok());
   EXPECT_EQ(most, 1U);

@@ -6,21 +6,10 @@
 #include "client/wire.h"
 
 namespace treadle {
-namespace {
-
-constexpr size_t kGroupBytesMax = size_t{4} << 20;  // a quarter of what the server takes
-
-// The fault may lie with one task of the request, and the others may pass without it.
-bool MayBeOneTasksFault(Code code) {
-  return code == Code::kInvalidArgument || code == Code::kAlreadyExists ||
-         code == Code::kFailedPrecondition;
-}
-
-}  // namespace
 
 Result<Enqueued> RequestSharer::Enqueue(const EncodedTask& task) {
   if (linger_.count() == 0) {
-    Answers answers = send_({&task});
+    Result<std::vector<Enqueued>> answers = send_({&task});
     if (!answers.ok()) return answers.status();
     return std::move(answers->front());
   }
@@ -37,8 +26,7 @@ Result<Enqueued> RequestSharer::Enqueue(const EncodedTask& task) {
     group = TakeGroup(&mine);
     ++under_way_;
   }
-  std::vector<Result<Enqueued>> answers;
-  SendGroup(group, 0, group.size(), &answers);
+  std::vector<Result<Enqueued>> answers = SendGroup(group);
 
   MutexLock lock(mutex_);
   --under_way_;
@@ -56,7 +44,7 @@ RequestSharer::Group RequestSharer::TakeGroup(Waiting* mine) {
   mine->taken = true;
   Group group{mine};
   size_t bytes = mine->task->json.size();
-  while (!waiting_.empty() && group.size() < wire::kBatchTasksMax && bytes < kGroupBytesMax) {
+  while (!waiting_.empty() && group.size() < wire::kBatchTasksMax && bytes < kRequestBytes) {
     bytes += waiting_.front()->task->json.size();
     waiting_.front()->taken = true;
     group.push_back(waiting_.front());
@@ -65,20 +53,11 @@ RequestSharer::Group RequestSharer::TakeGroup(Waiting* mine) {
   return group;
 }
 
-void RequestSharer::SendGroup(const Group& group, size_t begin, size_t end,
-                              std::vector<Result<Enqueued>>* answers) const {
+std::vector<Result<Enqueued>> RequestSharer::SendGroup(const Group& group) const {
   std::vector<const EncodedTask*> tasks;
-  for (size_t i = begin; i < end; ++i) tasks.push_back(group[i]->task);
-  Answers sent = send_(tasks);
-  if (sent.ok()) {
-    for (Enqueued& task : *sent) answers->push_back(std::move(task));
-  } else if (end - begin > 1 && MayBeOneTasksFault(sent.status().code())) {
-    const size_t middle = begin + (end - begin) / 2;
-    SendGroup(group, begin, middle, answers);
-    SendGroup(group, middle, end, answers);
-  } else {
-    for (size_t i = begin; i < end; ++i) answers->push_back(sent.status());
-  }
+  tasks.reserve(group.size());
+  for (const Waiting* each : group) tasks.push_back(each->task);
+  return SendApart(send_, tasks);
 }
 
 }  // namespace treadle

@@ -9,35 +9,22 @@
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
-#include <functional>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "base/status.h"
 #include "base/thread_annotations.h"
-#include "treadle/task.h"
+#include "client/send_apart.h"
 
 namespace treadle {
 
-/// A task, encoded for the wire.
-struct EncodedTask {
-  std::string json;
-  bool has_key = false;  // an idempotency key: it may be sent twice
-};
-
 class RequestSharer {
  public:
-  using Answers = Result<std::vector<Enqueued>>;
-  /// Sends 1 to 1,000 tasks, all or none. Any thread.
-  using Send = std::function<Answers(const std::vector<const EncodedTask*>&)>;
-
   /// `linger` of 0 sends each task in a request of its own.
-  RequestSharer(std::chrono::microseconds linger, Send send)
+  RequestSharer(std::chrono::microseconds linger, SendTasks send)
       : linger_(linger), send_(std::move(send)) {}
 
-  /// What became of this very task: when a shared request is refused, its halves are sent apart,
-  /// until the task that is to blame stands alone.
+  /// What became of this very task, whatever became of others in the same request (SendApart()).
   Result<Enqueued> Enqueue(const EncodedTask& task);
 
  private:
@@ -50,11 +37,10 @@ class RequestSharer {
   using Group = std::vector<Waiting*>;
 
   Group TakeGroup(Waiting* mine) TREADLE_REQUIRES(mutex_);
-  void SendGroup(const Group& group, size_t begin, size_t end,
-                 std::vector<Result<Enqueued>>* answers) const;
+  std::vector<Result<Enqueued>> SendGroup(const Group& group) const;
 
   const std::chrono::microseconds linger_;
-  const Send send_;
+  const SendTasks send_;
   Mutex mutex_;
   std::deque<Waiting*> waiting_
       TREADLE_GUARDED_BY(mutex_);  // not taken yet; on their callers' stacks

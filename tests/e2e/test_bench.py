@@ -20,7 +20,7 @@ def test_every_workload_says_what_it_measured(tmp_path):
     by_name = {line["workload"] for line in lines}
     assert by_name == {"enqueue", "drain", "cycle", "latency", "checkpoint", "memory", "recovery"}
     shapes = {(line["batch"], line["callers"], line.get("coalesce")) for line in lines if line["workload"] == "enqueue"}
-    assert shapes == {(1, 1, False), (1, 1, True), (1, 32, False), (1, 32, True),
+    assert shapes == {(1, 1, "off"), (1, 1, "on"), (1, 1, "async"), (1, 32, "off"), (1, 32, "on"), (1, 32, "async"),
                       (100, 1, None), (100, 32, None), (1000, 1, None), (1000, 32, None)}
     for line in lines:
         assert line["tasks"] > 0 and line["seconds"] > 0

@@ -18,6 +18,11 @@ std::string MsAt(const Measurement& measurement, double percent) {
 
 }  // namespace
 
+std::string_view CoalesceName(Coalesce coalesce) {
+  if (coalesce == Coalesce::kOff) return "off";
+  return coalesce == Coalesce::kOn ? "on" : "async";
+}
+
 std::string ToJson(const Measurement& m) {
   std::string json = fmt::format(R"({{"workload":"{}")", m.workload);
   const auto add = [&json](std::string_view key, const std::string& value) {
@@ -25,7 +30,7 @@ std::string ToJson(const Measurement& m) {
   };
   if (m.batch) add("batch", fmt::to_string(*m.batch));
   if (m.callers) add("callers", fmt::to_string(*m.callers));
-  if (m.coalesce) add("coalesce", *m.coalesce ? "true" : "false");
+  if (m.coalesce) add("coalesce", '"' + std::string(CoalesceName(*m.coalesce)) + '"');
   if (m.payload_bytes) add("payload_bytes", fmt::to_string(*m.payload_bytes));
   if (!m.durability.empty()) add("durability", '"' + m.durability + '"');
   if (m.rate) add("rate", fmt::to_string(*m.rate));
@@ -56,7 +61,7 @@ std::vector<Table::Cell> ToRow(const Measurement& m) {
   return {m.workload,
           OrBlank(m.batch),
           OrBlank(m.callers),
-          m.coalesce ? (*m.coalesce ? "on" : "off") : "",
+          m.coalesce ? std::string(CoalesceName(*m.coalesce)) : "",
           fmt::to_string(m.tasks),
           m.workload == "recovery" ? "" : fmt::format("{:.0f}", m.PerSecond()),
           MsAt(m, 50),

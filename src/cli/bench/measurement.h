@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/bench/histogram.h"
@@ -11,11 +12,16 @@
 
 namespace treadle::cli::bench {
 
+/// Whether single enqueues go to the server together: no; those that wait at the same time; all
+/// that callers give without waiting.
+enum class Coalesce { kOff, kOn, kAsync };
+std::string_view CoalesceName(Coalesce coalesce);
+
 struct Measurement {
   std::string workload;
   std::optional<int64_t> batch;
   std::optional<int64_t> callers;
-  std::optional<bool> coalesce;
+  std::optional<Coalesce> coalesce;
   std::optional<int64_t> payload_bytes;
   std::string durability;
   std::optional<int64_t> rate;  // asked for, per second

@@ -59,6 +59,12 @@ struct Shared {
   Status failure;
   Histogram latency;
 
+  void Answered(Clock::time_point intended, const Status& status) {
+    if (!status.ok()) return Fail(status);
+    const std::lock_guard lock(mutex);
+    latency.Add(UsSince(intended));
+    ++tasks;
+  }
   void Fail(const Status& status) {
     const std::lock_guard lock(mutex);
     if (failure.ok()) failure = status;
@@ -83,6 +89,12 @@ void CallOverAndOver(Client& client, const Load& load, Schedule& schedule, Share
   Histogram latency;
   while (const auto intended = schedule.Next(shared.stop)) {
     const std::vector<TaskRequest> tasks = make(*intended);
+    if (load.coalesce == Coalesce::kAsync) {
+      client.EnqueueAsync(tasks[0], [&shared, intended](const Result<Enqueued>& answer) {
+        shared.Answered(*intended, answer.status());
+      });
+      continue;
+    }
     Status status;
     if (load.batch == 1) {
       status = client.Enqueue(tasks[0]).status();
@@ -100,7 +112,7 @@ void CallOverAndOver(Client& client, const Load& load, Schedule& schedule, Share
 /// Runs `load.callers` of them for `load.duration`.
 template <class Make>
 Status RunCallers(Target& target, const Load& load, Shared& shared, Make make) {
-  Client client(target.Client(load.coalesce ? kLinger : microseconds(0)));
+  Client client(target.Client(load.coalesce == Coalesce::kOn ? kLinger : microseconds(0)));
   Schedule schedule(load.rate, load.duration);
   std::atomic<int64_t> busy = load.callers;
   std::vector<std::thread> threads;
@@ -115,6 +127,7 @@ Status RunCallers(Target& target, const Load& load, Shared& shared, Make make) {
     std::this_thread::sleep_for(milliseconds(1));
   }
   for (std::thread& thread : threads) thread.join();
+  client.Flush();
   return shared.failure;
 }
 

@@ -18,7 +18,7 @@ struct Load {
   int64_t rate = 0;                           // calls per second; 0: as fast as it goes
   int64_t batch = 1;
   int64_t callers = 1;
-  bool coalesce = false;
+  Coalesce coalesce = Coalesce::kOff;
   std::function<bool()> interrupted;  // asked often; true ends the measurement early
 };
 
