@@ -187,7 +187,8 @@ constexpr Setting kSettings[] = {
      .flag = "--backlog-max",
      .kind = Kind::kSize,
      .default_text = "512MiB",
-     .help = "Refuse new tasks while this much journal waits for a checkpoint",
+     .help = "New tasks wait, up to 3 s, while more journal than this has no checkpoint; then they are "
+             "refused",
      .min = 64 * kMiB,
      .max = 64 * kGiB,
      .put = PutSize<&ServerOptions::backlog_bytes_max>},
