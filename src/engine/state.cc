@@ -6,6 +6,11 @@
 #include "base/check.h"
 
 namespace treadle {
+namespace {
+
+constexpr size_t kSuppliedShort = 16'384;  // ids, 128 KiB of them
+
+}  // namespace
 
 State::State(ShardId shard)
     : shard_(shard), by_shard_time_(SetTimer{this}), by_wall_time_(SetTimer{this}) {}
@@ -343,10 +348,11 @@ void State::Supply(const TaskRecord& record) {
   NoteSupplied(record.image.id);
 }
 
-// Also sees to it that the list does not outgrow what is in memory: each entry that is added drops
-// up to two that have nothing left to forget.
+// Also sees to it that a long list does not outgrow what is in memory: each entry that is added
+// drops up to two that have nothing left to forget.
 void State::NoteSupplied(TaskId id) {
   supplied_.push_back(id);
+  if (supplied_.size() <= kSuppliedShort) return;
   for (int i = 0; i < 2; ++i) {
     const TaskId oldest = supplied_.front();
     const TaskSlot* task = Find(oldest);

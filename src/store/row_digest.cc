@@ -84,22 +84,21 @@ std::string DigestOf(std::string_view table, const Cells& changed) {
   return list + ")";
 }
 
+void AddValue(sqlite3_value* value, RowDigest* digest) {
+  const int kind = sqlite3_value_type(value);
+  if (kind == SQLITE_INTEGER) return digest->Add(int64_t{sqlite3_value_int64(value)});
+  if (kind == SQLITE_NULL) return digest->Add(nullptr);
+  const void* const data = sqlite3_value_blob(value);
+  const std::string_view bytes(static_cast<const char*>(data),
+                               static_cast<size_t>(sqlite3_value_bytes(value)));
+  kind == SQLITE_TEXT ? digest->Add(bytes) : digest->Add(Blob{bytes});
+}
+
 void DigestValues(sqlite3_context* context, int count, sqlite3_value** values) {
   auto* const digest = static_cast<RowDigest*>(sqlite3_user_data(context));
   digest->Clear();
-  for (sqlite3_value* const value : std::span(values, static_cast<size_t>(count))) {
-    const int kind = sqlite3_value_type(value);
-    if (kind == SQLITE_INTEGER) {
-      digest->Add(int64_t{sqlite3_value_int64(value)});
-    } else if (kind == SQLITE_NULL) {
-      digest->Add(nullptr);
-    } else {
-      const void* const data = sqlite3_value_blob(value);
-      const std::string_view bytes(static_cast<const char*>(data),
-                                   static_cast<size_t>(sqlite3_value_bytes(value)));
-      kind == SQLITE_TEXT ? digest->Add(bytes) : digest->Add(Blob{bytes});
-    }
-  }
+  for (sqlite3_value* const value : std::span(values, static_cast<size_t>(count)))
+    AddValue(value, digest);
   sqlite3_result_int64(context, digest->Get());
 }
 
@@ -191,21 +190,7 @@ std::string ColumnList(std::string_view table) {
 bool HasDigest(const Rows& row, int count, int64_t digest) {
   thread_local RowDigest found;
   found.Clear();
-  for (int i = 0; i < count; ++i) {
-    switch (row.Kind(i)) {
-      case SQLITE_INTEGER:
-        found.Add(row.Int(i));
-        break;
-      case SQLITE_NULL:
-        found.Add(nullptr);
-        break;
-      case SQLITE_TEXT:
-        found.Add(row.Bytes(i));
-        break;
-      default:
-        found.Add(Blob{row.Bytes(i)});
-    }
-  }
+  for (int i = 0; i < count; ++i) AddValue(row.Value(i), &found);
   return found.Get() == digest;
 }
 

@@ -187,8 +187,9 @@ constexpr Setting kSettings[] = {
      .flag = "--backlog-max",
      .kind = Kind::kSize,
      .default_text = "512MiB",
-     .help = "New tasks wait, up to 3 s, while more journal than this has no checkpoint; then they are "
-             "refused",
+     .help =
+         "New tasks wait, up to 3 s, while more journal than this has no checkpoint; then they are "
+         "refused",
      .min = 64 * kMiB,
      .max = 64 * kGiB,
      .put = PutSize<&ServerOptions::backlog_bytes_max>},
