@@ -195,8 +195,9 @@ std::string EncodeExchange(const ExchangeRequest& request) {
   if (!request.build.empty()) json.Key("build").String(request.build);
   json.Key("incarnation").String(request.incarnation);
   json.Key("sequence").Int(static_cast<int64_t>(request.sequence));
-  if (request.answered + 1 != request.sequence)
-    json.Key("answered").Int(static_cast<int64_t>(request.answered));
+  const uint64_t before = request.sequence - 1;
+  if (const uint64_t answered = request.answered.value_or(before); answered != before)
+    json.Key("answered").Int(static_cast<int64_t>(answered));
   WriteStrings(json, "queues", request.queues);
   WriteStrings(json, "types", request.types);
   json.Key("want").Int(static_cast<int64_t>(request.want)).Key("wait_ms").Int(request.wait_ms);

@@ -71,7 +71,7 @@ struct ExchangeRequest {
   std::string build;        // of the program, for people; empty: none
   std::string incarnation;  // 16 hex digits, one per life of a worker
   uint64_t sequence = 0;    // from 1, rising by one with each new exchange of an incarnation
-  uint64_t answered = 0;    // the answers to all up to this one are at hand
+  std::optional<uint64_t> answered;  // answers up to this one are at hand; none: all before
   std::vector<std::string> queues;
   std::vector<std::string> types;
   size_t want = 0;

@@ -75,6 +75,10 @@ TEST(Wire, WhatIsNoAnswerIsInternal) {
 TEST(Wire, AnExchangeSaysWhichAnswersAreMissing) {
   const std::string text = EncodeExchange({.sequence = 5, .answered = 3});
   EXPECT_NE(text.find(R"("sequence":5,"answered":3)"), std::string::npos) << text;
+  for (const auto answered : {std::optional<uint64_t>(), std::optional<uint64_t>(4)}) {
+    const std::string all = EncodeExchange({.sequence = 5, .answered = answered});
+    EXPECT_EQ(all.find("answered"), std::string::npos) << all;
+  }
 }
 
 TEST(Wire, EncodesAnExchange) {
