@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "base/hash.h"
@@ -12,6 +13,7 @@
 #include "base/random.h"
 #include "journal/file_journal.h"
 #include "journal/journal_salvage.h"
+#include "store/edit_rows.h"
 #include "store/row_digest.h"
 #include "store/sqlite_store.h"
 
@@ -50,9 +52,28 @@ class RecoveryTest : public testing::Test {
   }
   // What recovery says after `sql`, of rows that match their digests all the same.
   Status After(const std::string& sql) {
-    const auto db = *Connection::Open(StorePath(), "");
-    EXPECT_TRUE(AddRowDigest(db.get()).ok());
+    const auto db = Connect();
     EXPECT_TRUE(db->Execute(sql).ok()) << sql;
+    return AfterChanging(db.get());
+  }
+  // And after its task was made another.
+  Status After(const std::function<void(TaskImage*)>& edit) {
+    const auto db = Connect();
+    const Status edited = EditRows(db.get(), TaskTable::kLive, [&](TaskRow* task) {
+      edit(&task->image);
+      return true;
+    });
+    EXPECT_TRUE(edited.ok()) << edited.ToString();
+    return AfterChanging(db.get());
+  }
+
+ private:
+  std::unique_ptr<Connection> Connect() const {
+    auto db = *Connection::Open(StorePath(), "");
+    EXPECT_TRUE(AddRowDigest(db.get()).ok());
+    return db;
+  }
+  Status AfterChanging(Connection* db) {
     for (const std::string_view table : DigestedTables())
       EXPECT_TRUE(db->Execute(UpdateRow(table, {})).ok());
     const auto store = *SqliteStore::Open({StorePath(), 7, ""});
@@ -61,7 +82,6 @@ class RecoveryTest : public testing::Test {
     return Recover(1, journal.get(), store.get()).status();
   }
 
- private:
   std::string Path(const char* name) const { return directory_ / name; }
   std::string StorePath() const { return Path("store.db"); }
 
@@ -85,10 +105,17 @@ TEST_F(RecoveryTest, MoreOrFewerTasksThanItsQueueCountsAreDataLoss) {
 }
 
 TEST_F(RecoveryTest, ATaskOfAnotherShardOrNoPlaceInALaneIsDataLoss) {
-  EXPECT_EQ(After("UPDATE live SET rank = 200").code(), Code::kDataLoss);
-  EXPECT_EQ(After("UPDATE live SET rank = 4, id = (2 << 48) | 1").code(), Code::kDataLoss);
-  EXPECT_EQ(After("UPDATE live SET id = 1 << 48").code(), Code::kDataLoss);
-  EXPECT_TRUE(After("UPDATE live SET id = (1 << 48) | 1").ok());
+  const auto with_id = [](TaskId id) { return [id](TaskImage* image) { image->id = id; }; };
+  EXPECT_EQ(After(with_id(TaskId::Of(2, 1))).code(), Code::kDataLoss);
+  EXPECT_EQ(After(with_id(TaskId::Of(1, 0))).code(), Code::kDataLoss);
+  EXPECT_EQ(After(with_id(TaskId::Of(1, 2))).code(), Code::kDataLoss);
+  EXPECT_TRUE(After(with_id(TaskId::Of(1, 1))).ok());
+  EXPECT_EQ(After("UPDATE live SET place = place + 1").code(), Code::kDataLoss);
+  EXPECT_EQ(After("UPDATE live SET place = place - 1 + (1 << 48)").code(), Code::kDataLoss);
+  EXPECT_TRUE(After("UPDATE live SET place = place - (1 << 48)").ok());
+  EXPECT_EQ(After("UPDATE lane SET rank = 5").code(), Code::kDataLoss);
+  EXPECT_TRUE(After("UPDATE lane SET rank = 4").ok());
+  EXPECT_EQ(After([](TaskImage* image) { image->priority = 65; }).code(), Code::kDataLoss);
 }
 
 }  // namespace

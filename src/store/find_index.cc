@@ -6,6 +6,7 @@
 
 #include "model/search_text.h"
 #include "store/find_terms.h"
+#include "store/lane_place.h"
 #include "store/row.h"
 
 namespace treadle {
@@ -134,28 +135,26 @@ Result<bool> FindIndex::HasAny() {
 Status FindIndex::Rebuild() {
   TREADLE_RETURN_IF_ERROR(Begin());
   TREADLE_RETURN_IF_ERROR(db_->Execute("DELETE FROM found"));
-  TREADLE_RETURN_IF_ERROR(Rebuild("live", LiveColumns(Parts::kView)));
-  return Rebuild("done", DoneColumns(Parts::kView));
+  TREADLE_RETURN_IF_ERROR(Rebuild(TaskTable::kLive));
+  return Rebuild(TaskTable::kDone);
 }
 
 // Row by row, for there may be many of them.
-Status FindIndex::Rebuild(const std::string& table, const std::string& columns) {
-  const std::string searched = std::to_string(kRowSearched);
-  Statement statement(
-      db_, "SELECT " + columns + ", iif(flags & " + searched + ", substr(payload, 1, " +
-               std::to_string(kSearchedPayloadBytes) + "), NULL) FROM " + table +
-               " WHERE tags IS NOT NULL OR idempotency_key IS NOT NULL OR error_code IS NOT NULL"
-               " OR flags & " +
-               searched + " ORDER BY id");
+Status FindIndex::Rebuild(TaskTable table) {
+  const int payload = ColumnCount(table, Parts::kView);
+  Statement statement(db_, "SELECT " + RowColumns(table, Parts::kView) + ", substr(payload, 1, " +
+                               std::to_string(kSearchedPayloadBytes) + ") FROM " + NameOf(table) +
+                               " ORDER BY " + KeyOf(table));
   Rows rows = statement.Query();
   while (rows.Next()) {
+    TaskRow task;
+    TREADLE_RETURN_IF_ERROR(ReadRow(rows, table, &task));
     TaskRecord record;
-    TREADLE_RETURN_IF_ERROR(ReadRecord(rows, Parts::kView, &record));
+    TREADLE_RETURN_IF_ERROR(ReadRecord(rows, table, Parts::kView, &record));
     Entry entry = EntryOf(record.image);
-    entry.body = BodyTerms(*record.body, rows.IsNull(ColumnCount(Parts::kView))
-                                             ? ""
-                                             : PayloadText(record.body->content_type,
-                                                           rows.Bytes(ColumnCount(Parts::kView))));
+    entry.body =
+        BodyTerms(*record.body,
+                  task.searched ? PayloadText(record.body->content_type, rows.Bytes(payload)) : "");
     if (record.error) entry.error = ErrorTerms(types_[record.image.type], *record.error);
     if (!entry.body.empty() || !entry.error.empty()) TREADLE_RETURN_IF_ERROR(Put(entry));
   }

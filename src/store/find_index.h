@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "store/next_row.h"
+#include "store/row.h"
 #include "store/sqlite.h"
 #include "store/store.h"
 
@@ -64,7 +65,7 @@ class FindIndex {
   /// Removes the rows of gone tasks up to `end`, not with it; of sorted ids, from the next one on.
   Status RemoveGone(int64_t end);
   Result<bool> HasAny();
-  Status Rebuild(const std::string& table, const std::string& columns);
+  Status Rebuild(TaskTable table);
 
   Connection* db_;
   Statement put_;

@@ -11,48 +11,38 @@
 namespace treadle {
 namespace {
 
-// What a source selects: the members of a Candidate, of which an ended task needs no rank. ?1 is
-// the cursor and ?2 the size of a batch.
-constexpr char kCandidate[] = "SELECT id, queue, type, rank, state FROM ";
-constexpr char kEndedCandidate[] = "SELECT id, queue, type, 0, state FROM ";
-constexpr char kLivePlace[] = "queue = ?1 AND type = ?2 AND rank = ?3 AND id = ?4";
+// What a source selects. ?1 is the cursor and ?2 the size of a batch.
+constexpr char kLiveCandidate[] = "SELECT place, image FROM live ";
+constexpr char kCandidate[] = "SELECT id, queue, type, 0, state FROM ";
+constexpr char kNewestOfLane[] = "place < ?1 AND place >= ?3 ORDER BY place DESC LIMIT ?2";
 constexpr char kNewest[] = " AND id < ?1 ORDER BY id DESC LIMIT ?2";
+constexpr char kNotReady[] = "INDEXED BY live_not_ready WHERE state <> 2 AND ";
 
 // Past every row of a lane. (SQLite searches `>` on fewer columns than the key has as `>=`, and
 // would walk the lane.)
 constexpr int64_t kLastId = std::numeric_limits<int64_t>::max();
 
-std::string Candidates(const char* from) { return std::string(kCandidate) + from + kNewest; }
-std::string EndedCandidates(const char* from) {
-  return std::string(kEndedCandidate) + from + kNewest;
+std::string LiveCandidates(const std::string& where) { return kLiveCandidate + where; }
+std::string EndedCandidates(const char* from) { return std::string(kCandidate) + from + kNewest; }
+
+std::string ViewOf(TaskTable table, Parts parts) {
+  return "SELECT " + RowColumns(table, parts) + " FROM " + NameOf(table) + " WHERE " +
+         KeyOf(table) + " = ?1";
 }
 
-std::string ViewOf(const char* table, const std::string& columns) {
-  const std::string name = table;
-  return "SELECT " + columns + ", (SELECT name FROM queue WHERE id = " + name +
-         ".queue), (SELECT name FROM type WHERE id = " + name + ".type) FROM " + name + " WHERE ";
-}
-
-// What is searched of a payload; no row if it is not.
-std::string SearchedPayload(const char* table) {
-  return "SELECT substr(payload, 1, " + std::to_string(kSearchedPayloadBytes) + ") FROM " + table +
-         " WHERE flags & " + std::to_string(kRowSearched) + " AND ";
+// What may be searched of a payload, and whether it is.
+std::string SearchedPayload(TaskTable table) {
+  return "SELECT image, substr(payload, 1, " + std::to_string(kSearchedPayloadBytes) + ") FROM " +
+         NameOf(table) + " WHERE " + KeyOf(table) + " = ?1";
 }
 
 // As SQLite orders them.
 int64_t RowId(TaskId id) { return static_cast<int64_t>(id.packed); }
 
-// Of the row, if there is one.
-Result<bool> ReadView(Rows rows, Parts parts, TaskView* out) {
-  if (!rows.Next()) {
-    TREADLE_RETURN_IF_ERROR(rows.status());
-    return false;
-  }
-  const int names = ColumnCount(parts);
-  out->queue = rows.Bytes(names);
-  out->type = rows.Bytes(names + 1);
-  TREADLE_RETURN_IF_ERROR(ReadRecord(rows, parts, &out->task));
-  return true;
+// Where to begin in a lane of that shard for what is older than `before`.
+int64_t CursorIn(int64_t lane, TaskId before, ShardId shard) {
+  if (before.packed == 0 || before.shard() > shard) return LastPlaceOf(lane);
+  return before.shard() == shard ? PlaceIn(lane, before) : FirstPlaceOf(lane);
 }
 
 size_t SizeOf(const TaskView& view) {
@@ -66,34 +56,32 @@ size_t SizeOf(const TaskView& view) {
 
 Lister::Lister(Connection* db)
     : db_(db),
+      lanes_(db),
       queue_id_(db, "SELECT id FROM queue WHERE name = ?1"),
       type_id_(db, "SELECT id FROM type WHERE name = ?1"),
-      next_lane_(db,
-                 "SELECT queue, type, rank FROM live"
-                 " WHERE (queue, type, rank, id) > (?1, ?2, ?3, ?4)"
-                 " ORDER BY queue, type, rank, id LIMIT 1"),
+      queue_name_(db, "SELECT name FROM queue WHERE id = ?1"),
+      type_name_(db, "SELECT name FROM type WHERE id = ?1"),
+      next_(db, LiveCandidates("WHERE place >= ?1 ORDER BY place LIMIT 1")),
+      next_not_ready_(db, LiveCandidates(std::string(kNotReady) +
+                                         "place >= ?1 AND state = ?2 ORDER BY place LIMIT 1")),
       next_ended_lane_(db,
                        "SELECT queue, type, state FROM done INDEXED BY done_lane"
                        " WHERE (queue, type, state, id) > (?1, ?2, ?3, ?4)"
                        " ORDER BY queue, type, state, id LIMIT 1"),
-      next_not_ready_lane_(db,
-                           "SELECT queue, type FROM live INDEXED BY live_not_ready"
-                           " WHERE state = ?1 AND state <> 2 AND (queue, type, id) > (?2, ?3, ?4)"
-                           " ORDER BY queue, type, id LIMIT 1"),
-      lane_(db, Candidates("live WHERE queue = ?3 AND type = ?4 AND rank = ?5")),
-      not_ready_lane_(db, Candidates("live INDEXED BY live_not_ready WHERE state <> 2"
-                                     " AND state = ?3 AND queue = ?4 AND type = ?5")),
+      lane_(db, LiveCandidates(std::string("WHERE ") + kNewestOfLane)),
+      not_ready_lane_(db,
+                      LiveCandidates(std::string(kNotReady) + "state = ?4 AND " + kNewestOfLane)),
       ended_(db, EndedCandidates("done WHERE true")),
       ended_lane_(db, EndedCandidates("done INDEXED BY done_lane"
                                       " WHERE queue = ?3 AND type = ?4 AND state = ?5")),
       found_(db,
              "SELECT rowid, queue, type, lane_rank, NULL FROM found"
              " WHERE found MATCH ?3 AND rowid < ?1 ORDER BY rowid DESC LIMIT ?2"),
-      live_view_(db, ViewOf("live", LiveColumns(Parts::kView)) + kLivePlace),
-      done_view_(db, ViewOf("done", DoneColumns(Parts::kView)) + "id = ?1"),
-      done_view_with_result_(db, ViewOf("done", DoneColumns(Parts::kViewWithResult)) + "id = ?1"),
-      live_payload_(db, SearchedPayload("live") + kLivePlace),
-      done_payload_(db, SearchedPayload("done") + "id = ?1") {}
+      live_view_(db, ViewOf(TaskTable::kLive, Parts::kView)),
+      done_view_(db, ViewOf(TaskTable::kDone, Parts::kView)),
+      done_view_with_result_(db, ViewOf(TaskTable::kDone, Parts::kViewWithResult)),
+      live_payload_(db, SearchedPayload(TaskTable::kLive)),
+      done_payload_(db, SearchedPayload(TaskTable::kDone)) {}
 
 Result<TaskPage> Lister::List(const TaskQuery& query) {
   TREADLE_CHECK(query.limit >= 1 && query.limit <= 1000);
@@ -105,10 +93,8 @@ Result<TaskPage> Lister::List(const TaskQuery& query) {
   sources_.clear();
   TREADLE_RETURN_IF_ERROR(FindSources(query, *filter));
   const auto wanted = static_cast<int64_t>(query.limit) + 1;
-  for (Source& source : sources_) {
-    source.before = query.before.packed == 0 ? kLastId : RowId(query.before);
+  for (Source& source : sources_)
     source.batch_size = 2 * wanted / static_cast<int64_t>(sources_.size()) + 1;
-  }
   TREADLE_RETURN_IF_ERROR(Merge(query, *filter, &page));
   TREADLE_RETURN_IF_ERROR(snapshot.Commit());
   return page;
@@ -134,75 +120,109 @@ Result<std::optional<Lister::Filter>> Lister::Resolve(const TaskQuery& query) {
 
 Status Lister::FindSources(const TaskQuery& query, const Filter& filter) {
   std::string expression = MatchExpression(query, filter.queue, filter.type);
-  if (!expression.empty()) return AddSource(&found_, {}, std::move(expression)), Status();
+  const int64_t before = query.before.packed == 0 ? kLastId : RowId(query.before);
+  if (!expression.empty()) {
+    sources_.push_back({.statement = &found_, .text = std::move(expression), .before = before});
+    return {};
+  }
   if (!filter.queue && !filter.type && !filter.state)
-    AddSource(&ended_, {});
+    sources_.push_back({.statement = &ended_, .before = before});
   else if (!filter.state || IsTerminal(*filter.state))
-    TREADLE_RETURN_IF_ERROR(FindLanes(filter, &next_ended_lane_, &ended_lane_));
-  if (!filter.state || *filter.state == TaskState::kReady)
-    return FindLanes(filter, &next_lane_, &lane_);
-  return IsTerminal(*filter.state) ? Status() : FindNotReadyLanes(filter, *filter.state);
+    TREADLE_RETURN_IF_ERROR(FindEndedLanes(filter, before));
+  if (filter.state && IsTerminal(*filter.state)) return {};
+  const bool is_rare = filter.state && *filter.state != TaskState::kReady;
+  return FindLiveLanes(query, filter, is_rare ? filter.state : std::nullopt);
 }
 
-// `next` finds the lane behind one, in the order of queue, type and a third number: the rank of
-// those that wait, the state of those that have ended.
-Status Lister::FindLanes(const Filter& filter, Statement* next, Statement* lane) {
+Status Lister::FindEndedLanes(const Filter& filter, int64_t before) {
   int64_t queue = filter.queue.value_or(0);
   int64_t type = filter.queue ? filter.type.value_or(0) : 0;
-  int64_t third = -1;
+  int64_t state = -1;
   while (true) {
-    Rows rows = next->Query(queue, type, third, kLastId);
+    Rows rows = next_ended_lane_.Query(queue, type, state, kLastId);
     if (!rows.Next()) return rows.status();
     queue = rows.Int(0);
     type = rows.Int(1);
-    third = rows.Int(2);
+    state = rows.Int(2);
     if (filter.queue && queue != *filter.queue) return {};
     if (filter.type && type < *filter.type) {
       type = *filter.type;
-      third = -1;
+      state = -1;
     } else if (filter.type && type > *filter.type) {
       type = std::numeric_limits<TypeId>::max();  // on to the next queue
-    } else if (lane != &ended_lane_ || !filter.state ||
-               third == static_cast<int64_t>(*filter.state)) {
-      AddSource(lane, {queue, type, third});
+    } else if (!filter.state || state == static_cast<int64_t>(*filter.state)) {
+      sources_.push_back(
+          {.statement = &ended_lane_, .values = {queue, type, state}, .before = before});
     }
   }
 }
 
-Status Lister::FindNotReadyLanes(const Filter& filter, TaskState state) {
-  const auto number = static_cast<int64_t>(state);
-  int64_t queue = filter.queue.value_or(0);
-  int64_t type = -1;
-  while (true) {
-    Rows rows = next_not_ready_lane_.Query(number, queue, type, kLastId);
+Status Lister::FindLiveLanes(const TaskQuery& query, const Filter& filter,
+                             std::optional<TaskState> rare) {
+  const auto number = static_cast<int64_t>(rare.value_or(TaskState::kReady));
+  for (int64_t lane = 0; lane <= kLanesMax; ++lane) {
+    Rows rows =
+        rare ? next_not_ready_.Query(FirstPlaceOf(lane), number) : next_.Query(FirstPlaceOf(lane));
     if (!rows.Next()) return rows.status();
-    queue = rows.Int(0);
-    type = rows.Int(1);
-    if (filter.queue && queue != *filter.queue) return {};
-    if (!filter.type || type == *filter.type) AddSource(&not_ready_lane_, {number, queue, type});
+    TREADLE_ASSIGN_OR_RETURN(const Candidate first, ReadLiveCandidate(rows));
+    lane = LaneOf(first.key);
+    TREADLE_ASSIGN_OR_RETURN(const bool is_wanted, IsWanted(lane, filter));
+    if (!is_wanted) continue;
+    Source& source = sources_.emplace_back();
+    source.statement = rare ? &not_ready_lane_ : &lane_;
+    source.of_live = true;
+    source.values.push_back(FirstPlaceOf(lane));
+    if (rare) source.values.push_back(number);
+    source.before = CursorIn(lane, query.before, first.id.shard());
   }
+  return {};
 }
 
-void Lister::AddSource(Statement* statement, std::vector<int64_t> key,
-                       std::optional<std::string> text) {
-  sources_.push_back({.statement = statement, .key = std::move(key), .text = std::move(text)});
+// Of the lane that many share, each task is looked at.
+Result<bool> Lister::IsWanted(int64_t lane, const Filter& filter) {
+  if (lane == kSharedLane || (!filter.queue && !filter.type)) return true;
+  TREADLE_ASSIGN_OR_RETURN(const LaneKey key, lanes_.KeyOf(lane));
+  return (!filter.queue || key.queue == *filter.queue) &&
+         (!filter.type || key.type == *filter.type);
+}
+
+Result<Lister::Candidate> Lister::ReadLiveCandidate(const Rows& row) {
+  TaskRow task;
+  TREADLE_RETURN_IF_ERROR(DecodeRow(row.Bytes(1), &task));
+  const TaskImage& image = task.image;
+  return Candidate{.id = image.id,
+                   .queue = image.queue,
+                   .type = image.type,
+                   .rank = RankOf(image.priority),
+                   .state = image.state,
+                   .key = row.Int(0)};
+}
+
+Lister::Candidate Lister::ReadCandidate(const Rows& row) {
+  return {.id = {row.As<uint64_t>(0)},
+          .queue = row.As<QueueId>(1),
+          .type = row.As<TypeId>(2),
+          .rank = row.As<uint8_t>(3),
+          .state = row.IsNull(4) ? std::nullopt : std::optional(row.As<TaskState>(4)),
+          .key = row.Int(0)};
 }
 
 Status Lister::Refill(Source* source) {
   if (!source->batch.empty() || source->exhausted) return {};
   std::vector<int64_t> values{source->before, source->batch_size};
-  values.insert(values.end(), source->key.begin(), source->key.end());
+  values.insert(values.end(), source->values.begin(), source->values.end());
   Rows rows = source->statement->QueryNumbers(values, source->text);
-  while (rows.Next())
-    source->batch.push_back(
-        {.id = {rows.As<uint64_t>(0)},
-         .queue = rows.As<QueueId>(1),
-         .type = rows.As<TypeId>(2),
-         .rank = rows.As<uint8_t>(3),
-         .state = rows.IsNull(4) ? std::nullopt : std::optional(rows.As<TaskState>(4))});
+  while (rows.Next()) {
+    if (!source->of_live) {
+      source->batch.push_back(ReadCandidate(rows));
+      continue;
+    }
+    TREADLE_ASSIGN_OR_RETURN(const Candidate candidate, ReadLiveCandidate(rows));
+    source->batch.push_back(candidate);
+  }
   TREADLE_RETURN_IF_ERROR(rows.status());
   source->exhausted = std::ssize(source->batch) < source->batch_size;
-  if (!source->batch.empty()) source->before = RowId(source->batch.back().id);
+  if (!source->batch.empty()) source->before = source->batch.back().key;
   source->batch_size = std::min<int64_t>(2 * source->batch_size, 1'000);
   return {};
 }
@@ -266,26 +286,54 @@ Result<bool> Lister::Show(const Candidate& candidate, const TaskQuery& query, Ta
   return Matches(query, *view, payload_text);
 }
 
+Result<bool> Lister::ReadView(Rows rows, TaskTable table, Parts parts, TaskView* out) {
+  const bool is_there = rows.Next();
+  TREADLE_RETURN_IF_ERROR(rows.status());
+  if (!is_there) return false;
+  TREADLE_RETURN_IF_ERROR(ReadRecord(rows, table, parts, &out->task));
+  const auto name_of = [](Statement* statement, uint32_t id, std::string* name) {
+    Rows found = statement->Query(id);
+    if (found.Next()) *name = found.Bytes(0);
+    return found.status();
+  };
+  TREADLE_RETURN_IF_ERROR(name_of(&queue_name_, out->task.image.queue, &out->queue));
+  TREADLE_RETURN_IF_ERROR(name_of(&type_name_, out->task.image.type, &out->type));
+  return true;
+}
+
 Result<bool> Lister::ReadDone(TaskId id, bool with_result, TaskView* out) {
   const Parts parts = with_result ? Parts::kViewWithResult : Parts::kView;
-  return ReadView((with_result ? done_view_with_result_ : done_view_).Query(id.packed), parts, out);
+  Statement& view = with_result ? done_view_with_result_ : done_view_;
+  return ReadView(view.Query(id.packed), TaskTable::kDone, parts, out);
 }
 
 Result<bool> Lister::ReadLive(const Candidate& candidate, TaskView* out) {
-  return ReadView(
-      live_view_.Query(candidate.queue, candidate.type, candidate.rank, candidate.id.packed),
-      Parts::kView, out);
+  TREADLE_ASSIGN_OR_RETURN(const int64_t place, PlaceOf(candidate));
+  return ReadView(live_view_.Query(place), TaskTable::kLive, Parts::kView, out);
+}
+
+// Only one of `live` has said in which state it is, and where.
+Result<int64_t> Lister::PlaceOf(const Candidate& candidate) {
+  if (candidate.state) return candidate.key;
+  TREADLE_ASSIGN_OR_RETURN(const int64_t lane,
+                           lanes_.Find({candidate.queue, candidate.type, candidate.rank}));
+  return PlaceIn(lane, candidate.id);
 }
 
 Result<std::string> Lister::PayloadTextOf(const Candidate& candidate, const TaskView& view) {
   const TaskImage& image = view.task.image;
-  Rows rows = IsTerminal(image.state) ? done_payload_.Query(image.id.packed)
-                                      : live_payload_.Query(candidate.queue, candidate.type,
-                                                            candidate.rank, image.id.packed);
-  std::string text;
-  if (rows.Next()) text = PayloadText(view.task.body->content_type, rows.Bytes(0));
+  Statement* payload = &done_payload_;
+  auto key = static_cast<int64_t>(image.id.packed);
+  if (!IsTerminal(image.state)) {
+    TREADLE_ASSIGN_OR_RETURN(key, PlaceOf(candidate));
+    payload = &live_payload_;
+  }
+  Rows rows = payload->Query(key);
+  const bool is_there = rows.Next();
   TREADLE_RETURN_IF_ERROR(rows.status());
-  return text;
+  TaskRow task;
+  if (!is_there || !DecodeRow(rows.Bytes(0), &task).ok() || !task.searched) return std::string();
+  return PayloadText(view.task.body->content_type, rows.Bytes(1));
 }
 
 }  // namespace treadle

@@ -1,12 +1,14 @@
 // Loader: reads whole tasks from where they stand.
 //
-// Waiting tasks are stored in lease order, and tasks are mostly wanted in that order, so one range
-// scan of a lane brings many. Where the rows between two wanted ones are too many, the scan jumps.
+// The waiting tasks of a lane stand side by side, and are mostly wanted so, so one range scan
+// brings many. Where the rows between two wanted ones are too many, the scan jumps.
 #pragma once
 
 #include <span>
 #include <vector>
 
+#include "store/lanes.h"
+#include "store/row.h"
 #include "store/sqlite.h"
 #include "store/store.h"
 #include "store/trail_rows.h"
@@ -28,11 +30,12 @@ class Loader {
   /// `ended_`.
   Status LoadLane(Places places, std::vector<TaskRecord>* records);
   /// One scan; drops from `places` what it has settled.
-  Status Scan(Places* places, std::vector<TaskRecord>* records);
+  Status Scan(int64_t lane, Places* places, std::vector<TaskRecord>* records);
   Status LoadEnded(std::vector<TaskRecord>* records);
-  Status Read(const Rows& row, std::vector<TaskRecord>* records);
+  Status Read(const Rows& row, TaskTable table, TaskId id, std::vector<TaskRecord>* records);
 
   Connection* db_;
+  LaneFinder lanes_;
   Statement range_;
   Statement done_;
   TrailReader trail_;

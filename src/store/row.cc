@@ -4,60 +4,31 @@
 #include <utility>
 
 #include "engine/effects.h"
-#include "model/limits.h"
 #include "store/row_digest.h"
 
 namespace treadle {
 namespace {
 
-// Column numbers of the selections, in their order: what the digest covers, in the order in which
-// it does, and then the rest. A row of `live` has no more than the first up to kPayloadSha256; of
-// its kBytes the selection says NULL.
-enum Column : int {
-  kQueue,
-  kType,
-  kRank,
-  kId,
-  kState,
-  kFlags,
-  kMaxAttempts,
-  kUnspent,
-  kAttempt,
-  kTerm,
-  kExchange,
-  kWhen,
-  kEnqueuedAt,
-  kStartedAt,
-  kWorkerLosses,
-  kTerms,
-  kWorker,
-  kIncarnation,
-  kBuild,
-  kErrorCode,
-  kErrorMessage,
-  kContentType,
-  kIdempotencyKey,
-  kTags,
-  kPayloadSha256,
-  kOrdinal,
-  kFinishedAt,
-  kBytes,
-  kResultContentType,
-  kResultSha256,
-  kDigest,
-  kResult,
-  kPayload,
-  kColumns,
-};
-
-bool IsSound(const Rows& row) {
-  return HasDigest(row, row.IsNull(kBytes) ? kOrdinal : kDigest, row.Int(kDigest));
+// Where the columns of a selection are: what the digest covers, the image last of it; the digest;
+// the result of an ended task; the payload.
+constexpr int ImageAt(TaskTable table) { return table == TaskTable::kLive ? 2 : 6; }
+constexpr int DigestAt(TaskTable table) { return ImageAt(table) + 1; }
+constexpr int ResultAt(TaskTable table) { return DigestAt(table) + 1; }
+constexpr int PayloadAt(TaskTable table) {
+  return DigestAt(table) + (table == TaskTable::kLive ? 1 : 2);
 }
 
-std::shared_ptr<const TaskError> ReadError(const Rows& row) {
-  if (row.IsNull(kErrorCode)) return nullptr;
-  return std::make_shared<TaskError>(
-      TaskError{.code = row.String(kErrorCode), .message = row.String(kErrorMessage)});
+bool IsSound(const Rows& row, TaskTable table) {
+  return HasDigest(row, DigestAt(table), row.Int(DigestAt(table)));
+}
+
+// What a row is found by says the same as the task itself.
+bool AgreesWith(const Rows& row, TaskTable table, const TaskImage& image) {
+  const auto state = static_cast<int64_t>(image.state);
+  if (table == TaskTable::kLive) return row.Int(1) == state;
+  return row.As<uint64_t>(0) == image.id.packed && row.As<QueueId>(1) == image.queue &&
+         row.As<TypeId>(2) == image.type && row.Int(3) == state &&
+         row.As<uint64_t>(4) == image.ordinal && row.As<bool>(5) == image.has_trail;
 }
 
 std::vector<std::string> Lines(std::string_view text) {
@@ -70,125 +41,108 @@ std::vector<std::string> Lines(std::string_view text) {
   return lines;
 }
 
-std::shared_ptr<const TaskBody> ReadBody(const Rows& row, Parts parts) {
+// The body, or null if its payload is damaged.
+std::shared_ptr<const TaskBody> BodyOf(const TaskRow& task, const Rows& row, TaskTable table,
+                                       Parts parts) {
   auto body = std::make_shared<TaskBody>();
-  const std::optional<Sha256> digest = Sha256FromRaw(row.Bytes(kPayloadSha256));
   if (parts == Parts::kWhole) {
-    body->payload = row.Bytes(kPayload);
-    if (!digest || Sha256Of(body->payload) != *digest) return nullptr;
+    body->payload = ReadPayload(row, table);
+    if (Sha256Of(body->payload) != task.payload_sha256) return nullptr;
   }
-  body->content_type = row.Bytes(kContentType);
-  body->idempotency_key = row.Bytes(kIdempotencyKey);
-  body->payload_sha256 = digest.value_or(Sha256{});
-  body->tags = Lines(row.Bytes(kTags));
+  body->content_type = task.content_type;
+  body->idempotency_key = task.idempotency_key;
+  body->payload_sha256 = task.payload_sha256;
+  body->tags = Lines(task.tags);
   return body;
 }
 
-std::shared_ptr<const TaskResult> ReadResult(const Rows& row) {
-  const std::optional<Sha256> digest = Sha256FromRaw(row.Bytes(kResultSha256));
-  if (!digest) return nullptr;
+// The result, or null if there is none or it is damaged.
+std::shared_ptr<const TaskResult> ResultOf(const TaskRow& task, const Rows& row, TaskTable table) {
+  if (!task.result) return nullptr;
   auto result = std::make_shared<TaskResult>();
-  result->bytes = row.Bytes(kResult);
-  if (Sha256Of(result->bytes) != *digest) return nullptr;
-  result->content_type = row.Bytes(kResultContentType);
-  result->sha256 = *digest;
+  result->bytes = ReadResult(row, table);
+  if (Sha256Of(result->bytes) != task.result->sha256) return nullptr;
+  result->content_type = task.result->content_type;
+  result->sha256 = task.result->sha256;
   return result;
 }
 
-std::string Columns(Parts parts, std::string columns, const char* result) {
-  if (parts == Parts::kView) return columns;
-  columns += result;
-  return parts == Parts::kWhole ? columns + ", payload" : columns;
+std::string KeyText(const Rows& row, TaskTable table) {
+  return std::string("the row of ") + NameOf(table) + " whose " + KeyOf(table) + " is " +
+         std::to_string(ReadKey(row));
 }
 
 }  // namespace
 
-std::string LiveColumns(Parts parts) {
-  return Columns(parts, ColumnList("live") + ", 0, NULL, NULL, NULL, NULL, digest", ", NULL");
+std::string RowColumns(TaskTable table, Parts parts) {
+  std::string columns = ColumnList(NameOf(table)) + ", digest";
+  if (parts == Parts::kView) return columns;
+  if (table == TaskTable::kDone) columns += ", result";
+  return parts == Parts::kWhole ? columns + ", payload" : columns;
 }
 
-std::string DoneColumns(Parts parts) {
-  return Columns(parts, ColumnList("done") + ", digest", ", result");
-}
-
-int ColumnCount(Parts parts) {
+int ColumnCount(TaskTable table, Parts parts) {
   switch (parts) {
     case Parts::kView:
-      return kResult;
+      return DigestAt(table) + 1;
     case Parts::kViewWithResult:
-      return kPayload;
+      return PayloadAt(table);
     case Parts::kWhole:
-      return kColumns;
+      return PayloadAt(table) + 1;
   }
   return 0;
 }
 
-TaskId ReadId(const Rows& row) { return {row.As<uint64_t>(kId)}; }
+int64_t ReadKey(const Rows& row) { return row.Int(0); }
 
-uint32_t ReadBytes(const Rows& row) { return row.As<uint32_t>(kBytes); }
+std::string_view ReadPayload(const Rows& row, TaskTable table) {
+  return row.Bytes(PayloadAt(table));
+}
 
-Status ReadImage(const Rows& row, TaskImage* image) {
-  image->id = ReadId(row);
-  if (!IsSound(row))
-    return {Code::kDataLoss,
-            "the store's row of task " + image->id.ToString() + " does not match its digest"};
-  image->queue = row.As<QueueId>(kQueue);
-  image->type = row.As<TypeId>(kType);
-  const int64_t rank = row.Int(kRank);
-  image->priority = RankOf(static_cast<uint8_t>(rank));
-  image->state = row.As<TaskState>(kState);
-  const auto flags = row.As<uint8_t>(kFlags);
-  image->reported = (flags & kRowReported) != 0;
-  image->cancel_requested = (flags & kRowCancelRequested) != 0;
-  image->max_attempts = row.As<uint16_t>(kMaxAttempts);
-  image->unspent = row.As<uint32_t>(kUnspent);
-  image->attempt = row.As<uint32_t>(kAttempt);
-  image->term = row.As<uint32_t>(kTerm);
-  image->exchange = row.As<uint32_t>(kExchange);
-  image->when_ms = row.Int(kWhen);
-  image->enqueued_at = {row.Int(kEnqueuedAt)};
-  image->started_at = {row.Int(kStartedAt)};
-  image->worker_losses = row.As<uint16_t>(kWorkerLosses);
-  image->has_terms = (flags & kRowHasTerms) != 0;
-  image->has_trail = (flags & kRowHasTrail) != 0;
-  image->ordinal = row.As<uint64_t>(kOrdinal);
-  image->finished_at = {row.Int(kFinishedAt)};
-  if (!TaskStateName(image->state))
-    return {Code::kDataLoss, "the store holds task " + image->id.ToString() + " in no known state"};
-  if (rank < 0 || rank > limits::kPriorityMax)
-    return {Code::kDataLoss, "the store's row of task " + image->id.ToString() + " makes no sense"};
+std::string_view ReadResult(const Rows& row, TaskTable table) {
+  return table == TaskTable::kDone ? row.Bytes(ResultAt(table)) : std::string_view();
+}
+
+Status ReadRow(const Rows& row, TaskTable table, TaskRow* task) {
+  if (!IsSound(row, table))
+    return {Code::kDataLoss, KeyText(row, table) + " does not match its digest"};
+  if (!DecodeRow(row.Bytes(ImageAt(table)), task).ok() || !AgreesWith(row, table, task->image))
+    return {Code::kDataLoss, KeyText(row, table) + " makes no sense"};
   return {};
 }
 
-std::optional<LeaseHolder> ReadHolder(const Rows& row) {
-  if (row.IsNull(kWorker)) return std::nullopt;
-  return LeaseHolder{.worker = row.String(kWorker),
-                     .incarnation = row.As<uint64_t>(kIncarnation),
-                     .build = row.String(kBuild)};
+bool ReadRowOrDamage(const Rows& row, TaskTable table, TaskRow* task) {
+  return ReadRow(row, table, task).ok() || DecodeDamagedRow(row.Bytes(ImageAt(table)), task);
 }
 
-Status ReadTerms(const Rows& row, std::shared_ptr<const TaskTerms>* terms) {
+std::optional<LeaseHolder> HolderOf(const TaskRow& row) {
+  if (!row.holder) return std::nullopt;
+  return LeaseHolder{.worker = std::string(row.holder->worker),
+                     .incarnation = row.holder->incarnation,
+                     .build = std::string(row.holder->build)};
+}
+
+Status ReadTerms(const TaskRow& row, std::shared_ptr<const TaskTerms>* terms) {
   *terms = nullptr;
-  if ((row.As<uint8_t>(kFlags) & kRowHasTerms) == 0) return {};
-  ByteReader in(row.Bytes(kTerms));
+  if (!row.image.has_terms) return {};
+  ByteReader in(row.terms);
   *terms = DecodeTerms(&in);
   if (!in.failed()) return {};
-  return {Code::kDataLoss,
-          "the store's terms of task " + TaskId{row.As<uint64_t>(kId)}.ToString() + " are damaged"};
+  return {Code::kDataLoss, "the store's terms of task " + row.image.id.ToString() + " are damaged"};
 }
 
-Status ReadRecord(const Rows& row, Parts parts, TaskRecord* record) {
-  const Status status = ReadImage(row, &record->image);
-  if (!status.ok() && parts == Parts::kWhole && !IsSound(row)) {
-    record->image = {.id = ReadId(row)};
-    return {};
-  }
-  TREADLE_RETURN_IF_ERROR(status);
-  TREADLE_RETURN_IF_ERROR(ReadTerms(row, &record->terms));
-  record->holder = ReadHolder(row);
-  record->error = ReadError(row);
-  record->body = ReadBody(row, parts);
-  if (parts != Parts::kView) record->result = ReadResult(row);
+Status ReadRecord(const Rows& row, TaskTable table, Parts parts, TaskRecord* record) {
+  TaskRow task;
+  const Status status = ReadRow(row, table, &task);
+  if (!status.ok()) return parts == Parts::kWhole && !IsSound(row, table) ? Status() : status;
+  record->image = task.image;
+  TREADLE_RETURN_IF_ERROR(ReadTerms(task, &record->terms));
+  record->holder = HolderOf(task);
+  if (task.error)
+    record->error = std::make_shared<TaskError>(TaskError{
+        .code = std::string(task.error->code), .message = std::string(task.error->message)});
+  record->body = BodyOf(task, row, table, parts);
+  if (parts != Parts::kView) record->result = ResultOf(task, row, table);
   return {};
 }
 

@@ -1,13 +1,24 @@
 // Rows of the tables `live` and `done` as tasks.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 
 #include "model/task.h"
 #include "store/sqlite.h"
+#include "store/task_row.h"
 
 namespace treadle {
+
+enum class TaskTable { kLive, kDone };
+constexpr const char* NameOf(TaskTable table) {
+  return table == TaskTable::kLive ? "live" : "done";
+}
+/// The column by which a row is found: a place in `live`, a task's id in `done`.
+constexpr const char* KeyOf(TaskTable table) { return table == TaskTable::kLive ? "place" : "id"; }
 
 /// How much of a task a query reads. What comes later in a row is not even fetched from the file.
 enum class Parts {
@@ -17,42 +28,39 @@ enum class Parts {
 };
 
 /// What to select from the table so that the functions below understand it.
-std::string LiveColumns(Parts parts);
-std::string DoneColumns(Parts parts);
+std::string RowColumns(TaskTable table, Parts parts);
 /// How many columns those are, for what a query selects after them.
-int ColumnCount(Parts parts);
+int ColumnCount(TaskTable table, Parts parts);
 
-TaskId ReadId(const Rows& row);
-/// The size of what is kept of an ended task.
-uint32_t ReadBytes(const Rows& row);
-/// The image of the current row. DATA_LOSS: the row does not match its digest, or its values are
-/// none of a task.
-Status ReadImage(const Rows& row, TaskImage* image);
-/// Who holds it, if anyone.
-std::optional<LeaseHolder> ReadHolder(const Rows& row);
+/// As KeyOf() names it.
+int64_t ReadKey(const Rows& row);
+/// The current row, which the task points into. DATA_LOSS: it does not match its digest, or is none
+/// of a task.
+Status ReadRow(const Rows& row, TaskTable table, TaskRow* task);
+/// The same, but of a damaged row what it seems to say, as one whose payload is damaged. False: it
+/// says nothing.
+bool ReadRowOrDamage(const Rows& row, TaskTable table, TaskRow* task);
+/// Of what was selected whole.
+std::string_view ReadPayload(const Rows& row, TaskTable table);
+std::string_view ReadResult(const Rows& row, TaskTable table);
+
+std::optional<LeaseHolder> HolderOf(const TaskRow& row);
 /// Its terms; null if it has none. DATA_LOSS: they cannot be read.
-Status ReadTerms(const Rows& row, std::shared_ptr<const TaskTerms>* terms);
-/// All that was selected. A payload or result that does not match its digest is damaged: the body,
-/// or the result, stays null. DATA_LOSS like ReadImage; but of a whole row that does not match its
-/// digest only the id is read. `record` must be empty.
-Status ReadRecord(const Rows& row, Parts parts, TaskRecord* record);
+Status ReadTerms(const TaskRow& row, std::shared_ptr<const TaskTerms>* terms);
+/// All that was selected. `record` has nothing but the id by which the row was found, if it is
+/// known. A payload or result that does not match its digest is damaged: the body, or the result,
+/// stays null. DATA_LOSS like ReadRow; but a whole row that does not match its digest leaves the
+/// record as it is.
+Status ReadRecord(const Rows& row, TaskTable table, Parts parts, TaskRecord* record);
 
-/// Bits of the column `flags`. On disk. kRowSearched is the store's own: the words of the payload
-/// are to be found; it stays until another payload is written.
-enum RowFlag : uint8_t {
-  kRowReported = 1,
-  kRowCancelRequested = 2,
-  kRowHasTerms = 4,
-  kRowSearched = 8,
-  kRowHasTrail = 16,
-};
-constexpr uint8_t FlagsOf(const TaskImage& image) {
-  return static_cast<uint8_t>(
-      (image.reported ? kRowReported : 0) | (image.cancel_requested ? kRowCancelRequested : 0) |
-      (image.has_terms ? kRowHasTerms : 0) | (image.has_trail ? kRowHasTrail : 0));
+/// Values of a row that the digest covers, in its order; `bytes` are what EncodeRow() made of the
+/// task, and must outlive them.
+inline auto LiveValues(int64_t place, const TaskImage& image, std::string_view bytes) {
+  return std::tuple(place, static_cast<uint8_t>(image.state), Blob{bytes});
 }
-
-/// The place of a priority in lease order, which runs upwards.
-constexpr uint8_t RankOf(uint8_t priority) { return static_cast<uint8_t>(9 - priority); }
+inline auto DoneValues(const TaskImage& image, std::string_view bytes) {
+  return std::tuple(image.id.packed, image.queue, image.type, static_cast<uint8_t>(image.state),
+                    image.ordinal, image.has_trail, Blob{bytes});
+}
 
 }  // namespace treadle

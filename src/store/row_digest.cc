@@ -19,50 +19,20 @@ constexpr std::string_view kCounters[] = {"queue",          "accepted",         
                                           "removed_moved",  "removed_replaced"};
 constexpr std::string_view kType[] = {"id", "name", "policy"};
 constexpr std::string_view kIdempotency[] = {"key", "request_hash", "task", "expires_ms"};
-// Of a task: first what a waiting one has, too.
-constexpr std::string_view kTask[] = {"queue",
-                                      "type",
-                                      "rank",
-                                      "id",
-                                      "state",
-                                      "flags",
-                                      "max_attempts",
-                                      "unspent",
-                                      "attempt",
-                                      "term",
-                                      "exchange",
-                                      "when_ms",
-                                      "enqueued_at_ms",
-                                      "started_at_ms",
-                                      "worker_losses",
-                                      "terms",
-                                      "worker",
-                                      "incarnation",
-                                      "build",
-                                      "error_code",
-                                      "error_message",
-                                      "content_type",
-                                      "idempotency_key",
-                                      "tags",
-                                      "payload_sha256",
-                                      "ordinal",
-                                      "finished_at_ms",
-                                      "bytes",
-                                      "result_content_type",
-                                      "result_sha256"};
-constexpr size_t kLiveColumns = 25;
-static_assert(kTask[kLiveColumns - 1] == "payload_sha256");
+constexpr std::string_view kLane[] = {"id", "queue", "type", "rank"};
+constexpr std::string_view kLive[] = {"place", "state", "image"};
+constexpr std::string_view kDone[] = {"id",      "queue",     "type", "state",
+                                      "ordinal", "has_trail", "image"};
 constexpr std::string_view kAttempt[] = {"task",       "attempt",       "outcome",     "worker",
                                          "build",      "started_at_ms", "ended_at_ms", "wait_ms",
                                          "error_code", "error_message"};
 constexpr std::string_view kLog[] = {"task", "attempt", "offset", "text"};
 constexpr std::string_view kSaved[] = {"task", "name", "content_type", "value"};
 
-constexpr std::string_view kTables[] = {"meta", "queue", "counters", "type", "idempotency",
+constexpr std::string_view kTables[] = {"meta", "queue", "counters", "type", "idempotency", "lane",
                                         "live", "done",  "attempt",  "log",  "saved"};
-constexpr Columns kColumns[] = {
-    kMeta, kQueue,   kCounters, kType, kIdempotency, Columns(kTask).first(kLiveColumns),
-    kTask, kAttempt, kLog,      kSaved};
+constexpr Columns kColumns[] = {kMeta, kQueue, kCounters, kType, kIdempotency, kLane,
+                                kLive, kDone,  kAttempt,  kLog,  kSaved};
 static_assert(std::size(kTables) == std::size(kColumns));
 
 Columns ColumnsOf(std::string_view table) {
@@ -149,28 +119,9 @@ std::string InsertTasks(std::string_view conflict, std::string_view table, size_
   return sql;
 }
 
-std::string InsertRow(std::string_view table, const Cells& changed, std::string_view from) {
-  std::string columns;
-  std::string values;
-  const auto add = [&](std::string_view column) {
-    columns.append(column).append(", ");
-    values.append(ValueOf(column, changed)).append(", ");
-  };
-  for (const std::string_view column : ColumnsOf(table)) add(column);
-  if (table == "done") add("result");
-  if (table == "done" || table == "live") add("payload");
-  return "INSERT OR REPLACE INTO " + std::string(table) + " (" + columns + "digest) SELECT " +
-         values + DigestOf(table, changed) + " FROM " + std::string(from);
-}
-
-std::string SelectDone(const Cells& changed, std::string_view from) {
-  std::string sql = "SELECT ";
-  for (const std::string_view column : ColumnsOf("done"))
-    sql.append(ValueOf(column, changed)).append(", ");
-  sql.append(DigestOf("done", changed));
-  for (const std::string_view column : {"result", "payload"})
-    sql.append(", ").append(ValueOf(column, changed));
-  return sql.append(" FROM ").append(from);
+std::string InsertRowsOf(std::string_view table, std::string_view from) {
+  return "INSERT INTO " + std::string(table) + " SELECT " + ColumnList(table) + ", " +
+         DigestOf(table, {}) + " FROM " + std::string(from);
 }
 
 std::string UpdateRow(std::string_view table, const Cells& changed) {
@@ -195,10 +146,5 @@ bool HasDigest(const Rows& row, int count, int64_t digest) {
 }
 
 std::string IsSound(std::string_view table) { return "digest IS " + DigestOf(table, {}); }
-
-std::string MarkDamaged(std::string_view table) {
-  return UpdateRow(table, {{"payload_sha256", "zeroblob(32)"}}) + " WHERE NOT (" + IsSound(table) +
-         ")";
-}
 
 }  // namespace treadle

@@ -82,15 +82,11 @@ using Cells = std::vector<Cell>;
 /// "INSERT OR REPLACE INTO … VALUES (?1, …)" with the digest, for a table whose digest covers all
 /// its columns, in their order.
 std::string InsertRow(std::string_view table);
-/// "INSERT OR `conflict` INTO …" for `live` and `done`, with a parameter for each column: those
-/// that the digest covers, in its order, the digest, the result of an ended task, the payload; and
-/// so for each row.
+/// "INSERT OR `conflict` INTO …" for `live` and `done`, with a parameter for each column, in their
+/// order, and so for each row.
 std::string InsertTasks(std::string_view conflict, std::string_view table, size_t rows);
-/// "INSERT OR REPLACE INTO … SELECT … FROM `from`": columns that `changed` does not name are taken
-/// as they are. `from` is a table, perhaps with a WHERE.
-std::string InsertRow(std::string_view table, const Cells& changed, std::string_view from);
-/// "SELECT … FROM `from`", which is for InsertTasks() into `done` what that would insert.
-std::string SelectDone(const Cells& changed, std::string_view from);
+/// "INSERT … SELECT … FROM `from`", a table with the same columns but for the digest.
+std::string InsertRowsOf(std::string_view table, std::string_view from);
 /// "UPDATE … SET …" of these cells and of the digest, from what the row has. Goes on with a WHERE
 /// that has IsSound() in it, or it would sign damage.
 std::string UpdateRow(std::string_view table, const Cells& changed);
@@ -101,8 +97,5 @@ std::string ColumnList(std::string_view table);
 bool HasDigest(const Rows& row, int count, int64_t digest);
 /// A condition: the row is as it was written.
 std::string IsSound(std::string_view table);
-/// "UPDATE … WHERE …" for `live` and `done`: of the rows that are not sound, makes such whose
-/// payload is damaged, so that nobody runs them. Goes on with " AND …", or marks all there are.
-std::string MarkDamaged(std::string_view table);
 
 }  // namespace treadle

@@ -11,6 +11,7 @@
 
 #include "base/random.h"
 #include "engine/effects.h"
+#include "store/edit_rows.h"
 #include "store/sqlite_store.h"
 
 namespace treadle {
@@ -90,6 +91,18 @@ class RowDigestTest : public testing::Test {
     return db;
   }
 
+  void Edit(const std::set<uint64_t>& tasks, const std::function<void(TaskRow*)>& edit) const {
+    const auto db = Connect();
+    for (const TaskTable table : {TaskTable::kLive, TaskTable::kDone}) {
+      const Status edited = EditRows(db.get(), table, [&](TaskRow* task) {
+        if (!tasks.contains(task->image.id.sequence())) return false;
+        edit(task);
+        return true;
+      });
+      ASSERT_TRUE(edited.ok()) << edited.ToString();
+    }
+  }
+
   static int64_t Number(Connection* db, const std::string& sql) {
     Statement statement(db, sql);
     Rows rows = statement.Query();
@@ -165,10 +178,8 @@ TEST_F(RowDigestTest, ValuesOfAnotherKindOrWithAnotherBorderHaveAnotherDigest) {
 }
 
 TEST_F(RowDigestTest, ATaskWhoseRowIsDamagedIsReadWithoutItsBodyAndItsListIsRefused) {
-  ASSERT_TRUE(Connect()
-                  ->Execute("UPDATE live SET tags = 'blue' WHERE id & 65535 = 3;"
-                            "UPDATE done SET when_ms = 99 WHERE id & 65535 = 33")
-                  .ok());
+  Edit({3}, [](TaskRow* task) { task->tags = "blue"; });
+  Edit({33}, [](TaskRow* task) { task->image.when_ms = 99; });
   const auto store = *SqliteStore::Open({path(), 1, ""});
   EXPECT_EQ(Load(store.get(), PlaceOf(3))->body, nullptr);
   EXPECT_NE(Load(store.get(), PlaceOf(4))->body, nullptr);
@@ -195,10 +206,7 @@ TEST_F(RowDigestTest, WhatWasSavedAndDamagedGoesToNoWorker) {
 
 // What the change leaves as it was can no longer be trusted, and the row must not look as if.
 TEST_F(RowDigestTest, AChangeOfADamagedRowMakesItsPayloadADamagedOne) {
-  ASSERT_TRUE(Connect()
-                  ->Execute("UPDATE live SET tags = 'blue' WHERE id & 65535 IN (3, 4);"
-                            "UPDATE done SET tags = 'blue' WHERE id & 65535 IN (33, 34)")
-                  .ok());
+  Edit({3, 4, 33, 34}, [](TaskRow* task) { task->tags = "blue"; });
   const auto store = *SqliteStore::Open({path(), 1, ""});
   StoreChanges changes;
   for (const uint64_t sequence : {3U, 4U, 33U, 34U}) {

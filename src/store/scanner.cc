@@ -1,10 +1,12 @@
 #include "store/scanner.h"
 
+#include <map>
 #include <tuple>
 #include <utility>
 
 #include "base/bytes.h"
 #include "store/key.h"
+#include "store/lanes.h"
 #include "store/row.h"
 #include "store/row_digest.h"
 
@@ -85,32 +87,48 @@ Status ScanKeys(Connection* db, const Store::Visitor& visit) {
   });
 }
 
+// A row stands in its own lane, or in that which the rest share.
+Status CheckPlace(const std::map<int64_t, LaneKey>& lanes, int64_t place, const TaskImage& image) {
+  const auto lane = lanes.find(LaneOf(place));
+  const bool is_right =
+      LaneOf(place) == kSharedLane || (lane != lanes.end() && lane->second == LaneKey::Of(image));
+  if (is_right && PlaceIn(LaneOf(place), image.id) == place) return {};
+  return {Code::kDataLoss,
+          "the store's row of task " + image.id.ToString() + " stands in a place of others"};
+}
+
 Status ScanLive(Connection* db, const Store::Visitor& visit) {
-  const std::string sql = "SELECT " + LiveColumns(Parts::kView) +
-                          ", length(payload) FROM live ORDER BY queue, type, rank, id";
+  TREADLE_ASSIGN_OR_RETURN(const auto lanes, ReadLanes(db));
+  const std::string sql = "SELECT " + RowColumns(TaskTable::kLive, Parts::kView) +
+                          ", length(payload) FROM live ORDER BY place";
+  const int payload_bytes = ColumnCount(TaskTable::kLive, Parts::kView);
+  TaskRow task;
   TaskRecord record;
   return ForEachRow(db, sql, [&](const Rows& row) {
-    TREADLE_RETURN_IF_ERROR(ReadImage(row, &record.image));
-    record.holder = ReadHolder(row);
-    TREADLE_RETURN_IF_ERROR(ReadTerms(row, &record.terms));
-    return visit.task(record, row.As<uint32_t>(ColumnCount(Parts::kView)));
+    TREADLE_RETURN_IF_ERROR(ReadRow(row, TaskTable::kLive, &task));
+    TREADLE_RETURN_IF_ERROR(CheckPlace(lanes, ReadKey(row), task.image));
+    record.image = task.image;
+    record.holder = HolderOf(task);
+    TREADLE_RETURN_IF_ERROR(ReadTerms(task, &record.terms));
+    return visit.task(record, row.As<uint32_t>(payload_bytes));
   });
 }
 
 Status ScanDone(Connection* db, const Store::Visitor& visit) {
-  const std::string sql = "SELECT " + DoneColumns(Parts::kView) +
+  const std::string sql = "SELECT " + RowColumns(TaskTable::kDone, Parts::kView) +
                           " FROM done INDEXED BY done_retention"
                           " ORDER BY queue, state, ordinal";
-  TaskImage image;
+  TaskRow task;
   std::tuple<QueueId, TaskState, uint64_t> last{};
   return ForEachRow(db, sql, [&](const Rows& row) {
-    TREADLE_RETURN_IF_ERROR(ReadImage(row, &image));
+    TREADLE_RETURN_IF_ERROR(ReadRow(row, TaskTable::kDone, &task));
+    const TaskImage& image = task.image;
     // An entry of the index that names another row than its own brings that one twice.
     const auto place = std::tuple(image.queue, image.state, image.ordinal);
     if (place <= std::exchange(last, place))
       return Status(Code::kDataLoss,
                     "an index of the store leads to the wrong ended task, " + image.id.ToString());
-    return visit.ended(image, ReadBytes(row));
+    return visit.ended(image, task.bytes);
   });
 }
 

@@ -3,21 +3,22 @@
 #include <string_view>
 
 #include "base/canary.h"
+#include "store/old_tasks.h"
+#include "store/people_views.h"
 #include "store/row_digest.h"
 
 namespace treadle {
 namespace {
 
-// Of a new file. Rows of `live` stand in the inner pages of its tree too, so wider pages make a
-// flatter tree; still wider ones cost more log for each row changed.
+// Of a new file. Wider pages cost more log for each row changed.
 constexpr int kPageBytes = 8192;
 constexpr int kLogBytes = 4 << 20;
 // In the header of a SQLite file (https://www.sqlite.org/fileformat.html).
 constexpr size_t kUserVersionOffset = 60;
 constexpr size_t kApplicationIdOffset = 68;
 
-// The tables of version 3. An entry of an index ends with the row's id, so that lists, newest
-// first, need no sorting.
+// The tables of version 4, but for those of tasks. An entry of an index ends with the row's id, so
+// that lists, newest first, need no sorting.
 constexpr char kTables[] = R"sql(
 CREATE TABLE meta (
   key TEXT PRIMARY KEY NOT NULL,
@@ -69,79 +70,6 @@ CREATE TABLE idempotency (
   digest INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE live (
-  queue INTEGER NOT NULL,
-  type INTEGER NOT NULL,
-  rank INTEGER NOT NULL,
-  id INTEGER NOT NULL,
-  state INTEGER NOT NULL,
-  flags INTEGER NOT NULL,
-  max_attempts INTEGER NOT NULL,
-  unspent INTEGER NOT NULL,
-  attempt INTEGER NOT NULL,
-  term INTEGER NOT NULL,
-  exchange INTEGER NOT NULL,
-  when_ms INTEGER NOT NULL,
-  enqueued_at_ms INTEGER NOT NULL,
-  started_at_ms INTEGER,
-  worker_losses INTEGER NOT NULL,
-  terms BLOB,
-  worker TEXT,
-  incarnation INTEGER,
-  build TEXT,
-  error_code TEXT,
-  error_message TEXT,
-  content_type TEXT,
-  idempotency_key TEXT,
-  tags TEXT,
-  payload_sha256 BLOB NOT NULL,
-  digest INTEGER NOT NULL,
-  payload BLOB NOT NULL,
-  PRIMARY KEY (queue, type, rank, id)
-) STRICT, WITHOUT ROWID;
-
-CREATE INDEX live_not_ready ON live (state, queue, type, id) WHERE state <> 2;
-
-CREATE TABLE done (
-  id INTEGER PRIMARY KEY,
-  queue INTEGER NOT NULL,
-  type INTEGER NOT NULL,
-  rank INTEGER NOT NULL,
-  state INTEGER NOT NULL,
-  flags INTEGER NOT NULL,
-  max_attempts INTEGER NOT NULL,
-  unspent INTEGER NOT NULL,
-  attempt INTEGER NOT NULL,
-  term INTEGER NOT NULL,
-  exchange INTEGER NOT NULL,
-  when_ms INTEGER NOT NULL,
-  enqueued_at_ms INTEGER NOT NULL,
-  started_at_ms INTEGER,
-  worker_losses INTEGER NOT NULL,
-  terms BLOB,
-  ordinal INTEGER NOT NULL,
-  finished_at_ms INTEGER,
-  bytes INTEGER NOT NULL,
-  worker TEXT,
-  incarnation INTEGER,
-  build TEXT,
-  error_code TEXT,
-  error_message TEXT,
-  content_type TEXT,
-  idempotency_key TEXT,
-  tags TEXT,
-  payload_sha256 BLOB NOT NULL,
-  result_content_type TEXT,
-  result_sha256 BLOB,
-  digest INTEGER NOT NULL,
-  result BLOB,
-  payload BLOB NOT NULL
-) STRICT;
-
-CREATE INDEX done_retention ON done (queue, state, ordinal);
-CREATE INDEX done_lane ON done (queue, type, state);
-CREATE INDEX done_with_trail ON done (queue, state, ordinal) WHERE flags & 16 <> 0;
-
 CREATE TABLE attempt (
   task INTEGER NOT NULL,
   attempt INTEGER NOT NULL,
@@ -176,58 +104,52 @@ CREATE TABLE saved (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+constexpr char kTaskTables[] = R"sql(
+CREATE TABLE lane (
+  id INTEGER PRIMARY KEY,
+  queue INTEGER NOT NULL,
+  type INTEGER NOT NULL,
+  rank INTEGER NOT NULL,
+  digest INTEGER NOT NULL,
+  UNIQUE (queue, type, rank)
+) STRICT;
+
+CREATE TABLE live (
+  place INTEGER PRIMARY KEY,
+  state INTEGER NOT NULL,
+  image BLOB NOT NULL,
+  digest INTEGER NOT NULL,
+  payload BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX live_not_ready ON live (state) WHERE state <> 2;
+
+CREATE TABLE done (
+  id INTEGER PRIMARY KEY,
+  queue INTEGER NOT NULL,
+  type INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  ordinal INTEGER NOT NULL,
+  has_trail INTEGER NOT NULL,
+  image BLOB NOT NULL,
+  digest INTEGER NOT NULL,
+  result BLOB,
+  payload BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX done_retention ON done (queue, state, ordinal);
+CREATE INDEX done_lane ON done (queue, type, state);
+CREATE INDEX done_with_trail ON done (queue, state, ordinal) WHERE has_trail;
+)sql";
+
 constexpr char kFound[] = R"sql(
 CREATE VIRTUAL TABLE found USING fts5(
   queue UNINDEXED, type UNINDEXED, lane_rank UNINDEXED, body, error,
   detail = none, columnsize = 0, tokenize = 'ascii');
 )sql";
 
-// For people with the sqlite3 shell; Treadle itself reads none of them.
-constexpr char kViews[] = R"sql(
-CREATE VIEW tasks AS
-WITH task AS (
-  SELECT id, queue, type, rank, state, attempt - unspent AS attempts, max_attempts, when_ms,
-         enqueued_at_ms, started_at_ms, NULL AS finished_at_ms, worker, error_code, error_message,
-         tags, content_type, payload, NULL AS result
-    FROM live
-  UNION ALL
-  SELECT id, queue, type, rank, state, attempt - unspent, max_attempts, when_ms,
-         enqueued_at_ms, started_at_ms, finished_at_ms, worker, error_code, error_message,
-         tags, content_type, payload, result
-    FROM done)
-SELECT ((task.id >> 48) & 65535) || '-' || (task.id & 281474976710655) AS id,
-       queue.name AS queue,
-       type.name AS type,
-       CASE state WHEN 1 THEN 'scheduled' WHEN 2 THEN 'ready' WHEN 3 THEN 'running'
-                  WHEN 4 THEN 'retrying' WHEN 5 THEN 'completed' WHEN 6 THEN 'dead'
-                  WHEN 7 THEN 'cancelled' WHEN 8 THEN 'expired' END AS state,
-       9 - rank AS priority,
-       attempts, task.max_attempts,
-       strftime('%Y-%m-%dT%H:%M:%fZ', enqueued_at_ms / 1000.0, 'unixepoch') AS enqueued_at,
-       CASE state WHEN 1 THEN strftime('%Y-%m-%dT%H:%M:%fZ', when_ms / 1000.0, 'unixepoch') END
-         AS run_at,
-       strftime('%Y-%m-%dT%H:%M:%fZ', started_at_ms / 1000.0, 'unixepoch') AS started_at,
-       strftime('%Y-%m-%dT%H:%M:%fZ', finished_at_ms / 1000.0, 'unixepoch') AS finished_at,
-       worker, error_code, error_message, tags,
-       ifnull(content_type, 'application/json') AS content_type,
-       CAST(payload AS TEXT) AS payload,
-       CAST(result AS TEXT) AS result
-  FROM task
-  LEFT JOIN queue ON queue.id = task.queue
-  LEFT JOIN type ON type.id = task.type;
-
-CREATE VIEW queues AS
-SELECT name, accepted, removed_retention, removed_deleted, removed_moved,
-       removed_replaced, paused,
-       max_attempts, lease_ms, attempt_timeout_ms
-  FROM queue LEFT JOIN counters ON counters.queue = queue.id;
-)sql";
-
 constexpr std::string_view kIndexes[] = {"live_not_ready", "done_retention", "done_lane",
                                          "done_with_trail"};
-constexpr std::string_view kIndexesOfVersion2[] = {
-    "live_not_ready", "done_retention", "done_state", "done_queue", "done_type", "done_with_trail"};
-
 Result<int64_t> Number(Connection* db, std::string sql) {
   Statement statement(db, std::move(sql));
   Rows rows = statement.Query();
@@ -294,32 +216,42 @@ Status PutIdentity(Connection* db, uint64_t identity) {
 }
 
 Status Create(Connection* db, uint64_t identity) {
-  for (const char* const sql : {kTables, kFound, kViews}) TREADLE_RETURN_IF_ERROR(db->Execute(sql));
+  for (const char* const sql : {kTables, kTaskTables, kFound})
+    TREADLE_RETURN_IF_ERROR(db->Execute(sql));
   return PutIdentity(db, identity);
 }
 
 // Version 2 had the same tables without digests. What its rows say is taken as it is.
 Status AddDigests(Connection* db) {
-  TREADLE_RETURN_IF_ERROR(db->Execute("DROP VIEW tasks; DROP VIEW queues"));
-  for (const std::string_view index : kIndexesOfVersion2)
-    TREADLE_RETURN_IF_ERROR(db->Execute("DROP INDEX " + std::string(index)));
   for (const std::string_view table : DigestedTables()) {
+    if (table == "lane" || table == "live" || table == "done") continue;
     const std::string name(table);
     TREADLE_RETURN_IF_ERROR(db->Execute("ALTER TABLE " + name + " RENAME TO " + name + "_2"));
   }
   TREADLE_RETURN_IF_ERROR(db->Execute(kTables));
   for (const std::string_view table : DigestedTables()) {
+    if (table == "lane" || table == "live" || table == "done") continue;
     const std::string old = std::string(table) + "_2";
-    TREADLE_RETURN_IF_ERROR(db->Execute(InsertRow(table, {}, old) + "; DROP TABLE " + old));
+    TREADLE_RETURN_IF_ERROR(db->Execute(InsertRowsOf(table, old) + "; DROP TABLE " + old));
   }
-  return db->Execute(kViews);
+  return {};
+}
+
+// Versions 2 and 3 had a column for each thing that is known of a task.
+Status BringForward(Connection* db, int64_t version) {
+  TREADLE_RETURN_IF_ERROR(db->Execute("DROP VIEW tasks; DROP VIEW queues"));
+  if (version == 2) TREADLE_RETURN_IF_ERROR(AddDigests(db));
+  TREADLE_RETURN_IF_ERROR(SetAsideOldTasks(db));
+  TREADLE_RETURN_IF_ERROR(db->Execute(kTaskTables));
+  return TakeOverOldTasks(db, /*has_digests=*/version > 2);
 }
 
 // Brings a store of `version`, 0 for an empty file, forward to this one, or leaves it alone.
 Status Migrate(Connection* db, int64_t version, uint64_t identity) {
   Transaction transaction(db);
   TREADLE_RETURN_IF_ERROR(transaction.Begin(Transaction::Kind::kWrite));
-  TREADLE_RETURN_IF_ERROR(version == 0 ? Create(db, identity) : AddDigests(db));
+  TREADLE_RETURN_IF_ERROR(version == 0 ? Create(db, identity) : BringForward(db, version));
+  TREADLE_RETURN_IF_ERROR(db->Execute(PeopleViews()));
   TREADLE_RETURN_IF_ERROR(PutRoots(db));
   TREADLE_RETURN_IF_ERROR(
       db->Execute("PRAGMA application_id = " + std::to_string(kStoreApplicationId) +

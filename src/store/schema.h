@@ -14,7 +14,7 @@ namespace treadle {
 /// In the file's header: tells a Treadle store from other SQLite files. "Trdl" in ASCII.
 inline constexpr int64_t kStoreApplicationId = 0x5472646c;
 /// The version of the schema that this build reads and writes, in the header's user_version.
-inline constexpr int64_t kStoreVersion = 3;
+inline constexpr int64_t kStoreVersion = 4;
 /// Older ones were written by no release.
 inline constexpr int64_t kStoreVersionOldest = 2;
 

@@ -108,20 +108,6 @@ Rows Statement::QueryNumbers(std::span<const int64_t> values,
   return Rows(db_, statement_, result);
 }
 
-Status Statement::RunWith(const Rows& row) {
-  int result = Prepare();
-  for (int i = 0; result == SQLITE_OK && i < row.columns(); ++i) {
-    const int kind = row.Kind(i);
-    if (kind == SQLITE_NULL)
-      result = Bind(i + 1, nullptr);
-    else if (kind == SQLITE_INTEGER)
-      result = Bind(i + 1, row.Int(i));
-    else
-      result = kind == SQLITE_TEXT ? Bind(i + 1, row.Bytes(i)) : Bind(i + 1, Blob{row.Bytes(i)});
-  }
-  return result == SQLITE_OK ? RunBound() : db_->Error(result);
-}
-
 int Statement::Bind(int place, std::string_view text) {
   const char* data = text.data() == nullptr ? "" : text.data();  // a null pointer would bind NULL
   BoundAt(place).kind = Bound::kBytes;

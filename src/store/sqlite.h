@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <vector>
 
@@ -139,8 +140,10 @@ class Statement {
     return rows.status();
   }
 
-  /// Run() with the columns of another statement's current row.
-  Status RunWith(const Rows& row);
+  template <class... Values>
+  Status RunTuple(const std::tuple<Values...>& values) {
+    return std::apply([this](const auto&... each) { return Run(each...); }, values);
+  }
   /// For a statement with more values than one call can take: binds some of them, to ?`place` and
   /// those after it, for RunBound(). What they point to must live until then.
   template <class... Values>

@@ -9,6 +9,8 @@
 #include <sstream>
 
 #include "model/fingerprint.h"
+#include "store/edit_rows.h"
+#include "store/lane_place.h"
 #include "store/row_digest.h"
 #include "store/schema.h"
 
@@ -43,6 +45,16 @@ class SqliteStoreTest : public testing::Test {
     auto db = Connection::Open(path_, "");
     ASSERT_TRUE(db.ok());
     const Status status = (*db)->Execute(sql);
+    ASSERT_TRUE(status.ok()) << status.ToString();
+  }
+
+  // The same of what is known of a waiting task.
+  void EditImage(const std::function<void(TaskImage*)>& edit) {
+    const auto db = *Connection::Open(path_, "");
+    const Status status = EditRows(db.get(), TaskTable::kLive, [&](TaskRow* task) {
+      edit(&task->image);
+      return true;
+    });
     ASSERT_TRUE(status.ok()) << status.ToString();
   }
 
@@ -113,7 +125,7 @@ TEST_F(SqliteStoreTest, ALogOfAnySizeIsMadeDurableWhenTheStoreIsOpened) {
     for (uint64_t i = 1; i <= tasks; ++i) {
       changes.tasks.push_back(NewTask(i, TaskState::kReady));
       auto body = std::make_shared<TaskBody>(*changes.tasks.back().now.body);
-      body->payload = std::string(800, 'x');
+      body->payload = std::string(800, static_cast<char>('a' + tasks % 7));  // other than it was
       body->payload_sha256 = Sha256Of(body->payload);
       changes.tasks.back().now.body = std::move(body);
     }
@@ -316,7 +328,7 @@ TEST_F(SqliteStoreTest, ARowThatMakesNoSenseIsDataLoss) {
     changes.tasks.push_back(NewTask(1, TaskState::kReady));
     ASSERT_TRUE((*store)->Write(changes).ok());
   }
-  Edit("UPDATE live SET state = 99");
+  EditImage([](TaskImage* image) { image->state = static_cast<TaskState>(99); });
   SignRows();
   auto store = Open();
   const auto loaded = (*store)->Load({{TaskId::Of(1, 1), 1, 1, 5}});
@@ -324,20 +336,106 @@ TEST_F(SqliteStoreTest, ARowThatMakesNoSenseIsDataLoss) {
 }
 
 TEST_F(SqliteStoreTest, ARankThatNoPriorityHasIsDataLossInAScan) {
+  const auto ok = [](const auto&...) { return Status(); };
+  for (const int rank : {10, 200, 255}) {
+    std::filesystem::remove(path_);
+    {
+      auto store = Open();
+      StoreChanges changes = Names();
+      changes.tasks.push_back(NewTask(1, TaskState::kReady));
+      ASSERT_TRUE((*store)->Write(changes).ok());
+    }
+    EditImage([&](TaskImage* image) { image->priority = static_cast<uint8_t>(9 - rank); });
+    SignRows();
+    auto store = Open();
+    const Status read = (*store)->ReadAll({ok, ok, ok, ok, ok, ok});
+    EXPECT_EQ(read.code(), Code::kDataLoss) << rank;
+  }
+}
+
+// Sequences of the tasks of a page, and of those behind it.
+std::vector<uint64_t> ListAll(Store* store, TaskQuery query) {
+  std::vector<uint64_t> found;
+  while (true) {
+    const auto page = store->List(query);
+    EXPECT_TRUE(page.ok()) << page.status().ToString();
+    if (!page.ok()) return found;
+    for (const TaskView& view : page->tasks) found.push_back(view.task.image.id.sequence());
+    if (page->next.packed == 0) return found;
+    query.before = page->next;
+  }
+}
+
+// More lanes than there are numbers for them.
+TEST_F(SqliteStoreTest, TasksOfMoreLanesThanHaveNumbersShareOne) {
+  constexpr uint64_t kMore = 30;
+  const uint64_t all = static_cast<uint64_t>(kLanesMax) + kMore;
+  const auto task = [](uint64_t n, TaskState state = TaskState::kReady) {
+    TaskChange change = NewTask(n, state);
+    change.now.image.type = static_cast<TypeId>(n);
+    return change;
+  };
+  const auto place = [](uint64_t n) {
+    return TaskPlace{TaskId::Of(1, n), 1, static_cast<TypeId>(n), 5};
+  };
+  auto store = *Open();
+  {
+    StoreChanges changes = Names();
+    changes.types.clear();
+    for (uint64_t n = all - kMore; n <= all; ++n)
+      changes.types.push_back({static_cast<TypeId>(n), "type-" + std::to_string(n)});
+    for (uint64_t n = 1; n <= all; ++n)
+      changes.tasks.push_back(task(n, n == all ? TaskState::kScheduled : TaskState::kReady));
+    ASSERT_TRUE(store->Write(changes).ok());
+  }
+  EXPECT_EQ(Ask("SELECT count(*) FROM live WHERE place < 1 << 48"), std::to_string(kMore));
+  store = *Open();
+
+  EXPECT_EQ(store->Load({place(1), place(all - kMore), place(all - 1), place(all)})->size(), 4u);
+  EXPECT_EQ(ListAll(store.get(), {.type = "type-" + std::to_string(all - 1)}),
+            std::vector<uint64_t>{all - 1});
+  EXPECT_EQ(ListAll(store.get(), {.state = TaskState::kScheduled}), std::vector<uint64_t>{all});
+  EXPECT_EQ(ListAll(store.get(), {.type = "type-" + std::to_string(all - kMore)}),
+            std::vector<uint64_t>{all - kMore});
+
+  // Once the first lanes are empty, their numbers are for others; but not while tasks share one.
+  StoreChanges drained;
+  for (uint64_t n = 1; n <= all; ++n) {
+    if (n == all - 2) continue;
+    drained.tasks.push_back(task(n));
+    drained.tasks.back().is_new = false;
+    drained.tasks.back().is_gone = true;
+  }
+  ASSERT_TRUE(store->Write(drained).ok());
+  store = *Open();
+  ASSERT_TRUE(store->Write({.tasks = {task(all + 1)}}).ok());
+  EXPECT_EQ(Ask("SELECT count(*) FROM lane"), "0");
+  EXPECT_EQ(store->Load({place(all - 2), place(all + 1)})->size(), 2u);
+  TaskChange completed = task(all - 2, TaskState::kCompleted);
+  completed.is_new = false;
+  completed.now.body = nullptr;
+  ASSERT_TRUE(store->Write({.tasks = {completed}}).ok());
+  EXPECT_EQ(Ask("SELECT count(*) FROM live"), "1");
+  uint64_t seen = 0;
+  const auto ok = [](const auto&...) { return Status(); };
+  const auto count = [&](const TaskRecord&, uint32_t) { return ++seen, Status(); };
+  ASSERT_TRUE(store->ReadAll({ok, ok, ok, ok, count, ok}).ok());
+  EXPECT_EQ(seen, 1u);
+}
+
+TEST_F(SqliteStoreTest, ALaneThatIsDamagedIsNoticed) {
   {
     auto store = Open();
     StoreChanges changes = Names();
     changes.tasks.push_back(NewTask(1, TaskState::kReady));
     ASSERT_TRUE((*store)->Write(changes).ok());
   }
+  Edit("UPDATE lane SET id = 7");
+  auto store = Open();
   const auto ok = [](const auto&...) { return Status(); };
-  for (const char* const damage : {"rank = 10", "rank = 200", "rank = -1"}) {
-    Edit(std::string("UPDATE live SET ") + damage);
-    SignRows();
-    auto store = Open();
-    const Status read = (*store)->ReadAll({ok, ok, ok, ok, ok, ok});
-    EXPECT_EQ(read.code(), Code::kDataLoss) << damage;
-  }
+  EXPECT_EQ((*store)->Load({{TaskId::Of(1, 1), 1, 1, 5}}).status().code(), Code::kDataLoss);
+  EXPECT_EQ((*store)->ReadAll({ok, ok, ok, ok, ok, ok}).code(), Code::kDataLoss);
+  EXPECT_EQ((*store)->Write({.tasks = {NewTask(2, TaskState::kReady)}}).code(), Code::kDataLoss);
 }
 
 TEST_F(SqliteStoreTest, ADamagedPageIsDataLoss) {

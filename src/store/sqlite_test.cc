@@ -73,20 +73,6 @@ TEST(Sqlite, ValuesCanBeBoundPieceByPiece) {
   EXPECT_EQ(rows.Bytes(0), "1one,2two");
 }
 
-TEST(Sqlite, AnotherStatementsRowIsTakenAsItIs) {
-  const auto db = InMemory();
-  Statement select(db.get(),
-                   "SELECT * FROM (VALUES (1, NULL), (2, 7), (3, 'a'), (4, ''),"
-                   " (5, x'00ff'), (6, x''))");
-  Statement insert(db.get(), "INSERT INTO t VALUES (?, ?)");
-  Rows rows = select.Query();
-  while (rows.Next()) ASSERT_TRUE(insert.RunWith(rows).ok());
-  Statement all(db.get(), "SELECT group_concat(a || typeof(b) || ifnull(hex(b), ''), ' ') FROM t");
-  Rows found = all.Query();
-  ASSERT_TRUE(found.Next());
-  EXPECT_EQ(found.Bytes(0), "1null 2integer37 3text61 4text 5blob00FF 6blob");
-}
-
 TEST(Sqlite, AStatementCanRunAgainAfterItFailed) {
   const auto db = InMemory();
   Statement insert(db.get(), "INSERT INTO t VALUES (?1, 0)");

@@ -145,8 +145,8 @@ class Store {
     std::function<Status(const TypeIsNow&)> type;
     std::function<Status(const CountersAreNow&)> counters;
     std::function<Status(const KeyIsNow&)> key;
-    /// Waiting and running tasks in lease order: by queue, type, priority (9 first) and then age.
-    /// Holder and terms are read, no other part is.
+    /// Waiting and running tasks: of each queue, type and priority the oldest first. Holder and
+    /// terms are read, no other part is.
     std::function<Status(const TaskRecord&, uint32_t payload_bytes)> task;
     /// Ended tasks by queue, state and ordinal, with the size of what is kept.
     std::function<Status(const TaskImage&, uint32_t bytes)> ended;

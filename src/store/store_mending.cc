@@ -1,6 +1,7 @@
 // MendStore(): a salvaged store file made one that opens.
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/bytes.h"
@@ -10,18 +11,13 @@
 #include "store/salvage_sql.h"
 #include "store/sqlite_store.h"
 #include "store/store_salvage.h"
+#include "store/task_mending.h"
 
 namespace treadle {
 namespace {
 
-// The numbers of the states that are, or are not, terminal: "(1, 2)".
-std::string States(bool terminal) {
-  std::string list;
-  for (const TaskState state : kTaskStates)
-    if (IsTerminal(state) == terminal)
-      list += (list.empty() ? "(" : ", ") + std::to_string(static_cast<int>(state));
-  return list + ")";
-}
+// Of a task's id, or a place.
+const std::string kSequence = std::to_string(TaskId::kMaxSequence);
 
 /// One mending of a whole file with holes in what it holds.
 class Mending {
@@ -35,9 +31,9 @@ class Mending {
     TREADLE_RETURN_IF_ERROR(MendPolicies("queue"));
     TREADLE_RETURN_IF_ERROR(MendPolicies("type"));
     TREADLE_RETURN_IF_ERROR(store_->Write(changes_));
-    for (const char* const table : {"live", "done"}) TREADLE_RETURN_IF_ERROR(MendTerms(table));
-    TREADLE_RETURN_IF_ERROR(DropSenseless());
-    TREADLE_RETURN_IF_ERROR(CountDamaged());
+    TREADLE_RETURN_IF_ERROR(DropSenselessCounters());
+    TREADLE_RETURN_IF_ERROR(MendTaskRows());
+    TREADLE_RETURN_IF_ERROR(DropOrphans());
     TREADLE_RETURN_IF_ERROR(MendCounters());
     TREADLE_RETURN_IF_ERROR(SettleAccounts());
     TREADLE_RETURN_IF_ERROR(RebuildIndex());
@@ -54,7 +50,7 @@ class Mending {
         Drop(table, "id NOT" + bound, table + "s have numbers that make no sense and are dropped"));
     has_all = has_all && told_.size() == told;
     std::string numbers = "SELECT id AS n FROM " + table + " WHERE id" + bound;
-    for (const char* const tasks : {"live", "done"})
+    for (const char* const tasks : {"lane", "done"})
       if (!has_all)
         numbers += " UNION SELECT " + table + " FROM " + tasks + " WHERE " + table + bound;
     TREADLE_ASSIGN_OR_RETURN(int64_t highest,
@@ -97,29 +93,6 @@ class Mending {
     return rows.status();
   }
 
-  // A task whose terms are lost goes on without; if it has none, it does not say that it had.
-  Status MendTerms(const std::string& table) {
-    std::string damaged;
-    size_t count = 0;
-    {
-      Statement statement(db_, "SELECT id, terms FROM " + table + " WHERE flags & 4 <> 0");
-      Rows rows = statement.Query();
-      while (rows.Next()) {
-        ByteReader terms(rows.Bytes(1));
-        (void)DecodeTerms(&terms);
-        if (!terms.failed()) continue;
-        damaged += (damaged.empty() ? "" : ", ") + std::to_string(rows.Int(0));
-        ++count;
-      }
-      TREADLE_RETURN_IF_ERROR(rows.status());
-    }
-    if (count == 0) return {};
-    told_.push_back("the terms of " + std::to_string(count) +
-                    " tasks are lost (their deadlines, times to live, retry policies)");
-    return db_->Execute(UpdateRow(table, {{"terms", "NULL"}, {"flags", "flags & ~4"}}) +
-                        " WHERE id IN (" + damaged + ")");
-  }
-
   Status Drop(const std::string& table, const std::string& where, const std::string& what) {
     TREADLE_RETURN_IF_ERROR(db_->Execute("DELETE FROM " + table + " WHERE " + where));
     if (const int64_t dropped = db_->changes(); dropped > 0)
@@ -127,14 +100,7 @@ class Mending {
     return {};
   }
 
-  // What recovery, or the engine, could make nothing of.
-  Status DropSenseless() {
-    const std::string place =
-        "queue NOT IN (SELECT id FROM queue) OR type NOT IN (SELECT id FROM type)"
-        " OR rank NOT BETWEEN 0 AND 9 OR id < (1 << 48) OR id >= (2 << 48)"
-        " OR max_attempts NOT BETWEEN 1 AND 65535 OR unspent NOT BETWEEN 0 AND 4294967295"
-        " OR attempt NOT BETWEEN 0 AND 4294967295 OR length(payload_sha256) <> 32";
-    const std::string senseless = " make no sense and are dropped";
+  Status DropSenselessCounters() {
     std::string counters = "queue NOT IN (SELECT id FROM queue)";
     for (const TaskState state : kTaskStates) {
       if (!IsTerminal(state)) continue;
@@ -142,32 +108,67 @@ class Mending {
       counters += " OR NOT (" + name + "_from > 0 AND " + name + "_next - " + name +
                   "_from BETWEEN 0 AND 1 << 30)";
     }
-    TREADLE_RETURN_IF_ERROR(Drop("counters", counters, "counters of queues" + senseless));
-    TREADLE_RETURN_IF_ERROR(Drop(
-        "live", place + " OR state NOT IN " + States(false) + " OR (state = 3 AND worker IS NULL)",
-        "waiting tasks" + senseless));
-    TREADLE_RETURN_IF_ERROR(Drop("done",
-                                 place + " OR state NOT IN " + States(true) + " OR ordinal < 1",
-                                 "ended tasks" + senseless));
-    TREADLE_RETURN_IF_ERROR(Drop("live", "id IN (SELECT id FROM done)",
-                                 "tasks were both waiting and ended; they have ended"));
-    for (const char* const table : {"attempt", "saved", "log"})
-      TREADLE_RETURN_IF_ERROR(
-          Drop(table, "task NOT IN (SELECT id FROM live UNION ALL SELECT id FROM done)",
-               std::string("rows of ") + table + " belong to no task and are dropped"));
+    return Drop("counters", counters, "counters of queues make no sense and are dropped");
+  }
+
+  // A task of a queue or a type that nobody knows is one of which recovery, or the engine, could
+  // make nothing.
+  Status MendTaskRows() {
+    TREADLE_ASSIGN_OR_RETURN(const std::set<int64_t> queues, IdsOf("queue"));
+    TREADLE_ASSIGN_OR_RETURN(const std::set<int64_t> types, IdsOf("type"));
+    const auto is_known = [&](const TaskImage& image) {
+      return queues.contains(image.queue) && types.contains(image.type);
+    };
+    TREADLE_RETURN_IF_ERROR(
+        Drop("live", "(place & " + kSequence + ") IN (SELECT id & " + kSequence + " FROM done)",
+             "tasks were both waiting and ended; they have ended"));
+    TREADLE_ASSIGN_OR_RETURN(const MendedTasks live, MendTasks(db_, TaskTable::kLive, is_known));
+    TREADLE_ASSIGN_OR_RETURN(const MendedTasks done, MendTasks(db_, TaskTable::kDone, is_known));
+    Tell(live, "waiting");
+    Tell(done, "ended");
+    // Those that salvage marked and the journal did not bring back.
+    if (const uint64_t damaged = live.damaged + done.damaged; damaged > 0)
+      told_.push_back(std::to_string(damaged) +
+                      " tasks are damaged: they are kept, but none of them can run again");
+    return CountWaiting(live);
+  }
+
+  Result<std::set<int64_t>> IdsOf(const std::string& table) {
+    std::set<int64_t> ids;
+    Statement statement(db_, "SELECT id FROM " + table);
+    Rows rows = statement.Query();
+    while (rows.Next()) ids.insert(rows.Int(0));
+    TREADLE_RETURN_IF_ERROR(rows.status());
+    return ids;
+  }
+
+  void Tell(const MendedTasks& mended, const std::string& what) {
+    if (mended.dropped > 0)
+      told_.push_back(std::to_string(mended.dropped) + " " + what +
+                      " tasks make no sense and are dropped");
+    if (mended.without_terms > 0) told_.push_back(TermsAreLost(mended.without_terms));
+  }
+
+  // The table `live` does not tell it: tasks of many queues may stand in one lane.
+  Status CountWaiting(const MendedTasks& live) {
+    TREADLE_RETURN_IF_ERROR(
+        db_->Execute("CREATE TEMP TABLE waiting (queue INTEGER PRIMARY KEY, tasks INTEGER)"));
+    Statement put(db_, "INSERT INTO waiting VALUES (?1, ?2)");
+    for (const auto& [queue, tasks] : live.kept) TREADLE_RETURN_IF_ERROR(put.Run(queue, tasks));
     return {};
   }
 
-  // Those that salvage marked and the journal did not bring back.
-  Status CountDamaged() {
-    TREADLE_ASSIGN_OR_RETURN(
-        const int64_t damaged,
-        SelectNumber(db_,
-                     "SELECT (SELECT count(*) FROM live WHERE payload_sha256 = zeroblob(32))"
-                     " + (SELECT count(*) FROM done WHERE payload_sha256 = zeroblob(32))"));
-    if (damaged > 0)
-      told_.push_back(std::to_string(damaged) +
-                      " tasks are damaged: they are kept, but none of them can run again");
+  static std::string WaitingOf(const std::string& queue) {
+    return "ifnull((SELECT tasks FROM waiting WHERE waiting.queue = " + queue + "), 0)";
+  }
+
+  Status DropOrphans() {
+    const std::string tasks =
+        "(SELECT (1 << 48) | (place & " + kSequence + ") FROM live UNION ALL SELECT id FROM done)";
+    for (const char* const table : {"attempt", "saved", "log"})
+      TREADLE_RETURN_IF_ERROR(
+          Drop(table, "task NOT IN " + tasks,
+               std::string("rows of ") + table + " belong to no task and are dropped"));
     return {};
   }
 
@@ -181,10 +182,10 @@ class Mending {
 
   // A queue whose counters are lost gets those that its tasks speak of.
   Status MendCounters() {
-    Statement statement(db_,
-                        "SELECT id, (SELECT count(*) FROM live WHERE queue = q.id)"
-                        " + (SELECT count(*) FROM done WHERE queue = q.id) AS tasks"
-                        " FROM queue q WHERE id NOT IN (SELECT queue FROM counters) AND tasks > 0");
+    Statement statement(
+        db_, "SELECT id, " + WaitingOf("q.id") +
+                 " + (SELECT count(*) FROM done WHERE queue = q.id) AS tasks"
+                 " FROM queue q WHERE id NOT IN (SELECT queue FROM counters) AND tasks > 0");
     StoreChanges changes;
     {
       Rows rows = statement.Query();
@@ -211,11 +212,12 @@ class Mending {
 
   // Of those that claim the same place, the one that is whole stays, or the oldest.
   Status DropUsurpers() {
-    const std::string is_damaged = ".payload_sha256 = zeroblob(32)";
+    const std::string is_damaged = ".image, " + std::to_string(kRowSha256.at + 1) + ", " +
+                                   std::to_string(kRowSha256.size) + ") = zeroblob(32)";
     return Drop("done",
                 "EXISTS (SELECT 1 FROM done d WHERE d.queue = done.queue AND d.state = done.state"
-                " AND d.ordinal = done.ordinal AND d.id <> done.id AND (done" +
-                    is_damaged + ", done.id) > (d" + is_damaged + ", d.id))",
+                " AND d.ordinal = done.ordinal AND d.id <> done.id AND (substr(done" +
+                    is_damaged + ", done.id) > (substr(d" + is_damaged + ", d.id))",
                 "ended tasks stand in the place of others and are dropped");
   }
 
@@ -245,7 +247,8 @@ class Mending {
   Status SettleAccounts() {
     const std::string known =
         "removed_retention + removed_deleted + removed_moved + removed_replaced"
-        " + (SELECT count(*) FROM live WHERE live.queue = counters.queue)"
+        " + " +
+        WaitingOf("counters.queue") +
         " + (SELECT count(*) FROM done WHERE done.queue = counters.queue)";
     {
       Statement statement(db_, "SELECT name, accepted - (" + known +

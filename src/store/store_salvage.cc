@@ -9,6 +9,7 @@
 #include "store/salvage_sql.h"
 #include "store/schema.h"
 #include "store/sqlite_store.h"
+#include "store/task_mending.h"
 
 namespace treadle {
 namespace {
@@ -58,7 +59,8 @@ class Salvage {
     TREADLE_ASSIGN_OR_RETURN(said_.has_all_types, CopyNumbered("type", "id", "task types"));
     TREADLE_RETURN_IF_ERROR(CopyNumbered("counters", "queue", "counters of queues").status());
     TREADLE_RETURN_IF_ERROR(CopyKeys());
-    TREADLE_RETURN_IF_ERROR(CopyLive());
+    TREADLE_RETURN_IF_ERROR(CopyLanes());
+    TREADLE_RETURN_IF_ERROR(CopyNumbered("live", "place", "waiting tasks").status());
     TREADLE_RETURN_IF_ERROR(CopyNumbered("done", "id", "ended tasks").status());
     TREADLE_RETURN_IF_ERROR(CopyTrails("attempt", "attempts"));
     TREADLE_RETURN_IF_ERROR(CopyTrails("saved", "steps and checkpoints"));
@@ -132,49 +134,34 @@ class Salvage {
     return {};
   }
 
-  // From both ends; what lies between, lane by lane.
-  Status CopyLive() {
-    RowCopier copier(from_, to_, "live");
-    TREADLE_ASSIGN_OR_RETURN(const bool all, copier.CopyEnds("", "queue, type, rank, id"));
-    if (!all) {
-      TREADLE_ASSIGN_OR_RETURN(const int64_t queues, Highest("queue"));
-      TREADLE_ASSIGN_OR_RETURN(const int64_t types, Highest("type"));
-      for (int64_t queue = 1; queue <= queues; ++queue)
-        for (int64_t type = 1; type <= types; ++type)
-          for (int rank = 0; rank <= 9; ++rank)
-            TREADLE_RETURN_IF_ERROR(copier.CopyRange("queue = " + std::to_string(queue) +
-                                                         " AND type = " + std::to_string(type) +
-                                                         " AND rank = " + std::to_string(rank),
-                                                     "id", kMin, kMax));
-    }
-    Tell(copier, "waiting tasks");
-    return {};
-  }
-
-  // Of the numbers of queues, or types, that anything in the new file speaks of.
-  Result<int64_t> Highest(const std::string& table) {
-    const std::string bound = " BETWEEN 1 AND " + std::to_string(kNumberedMax);
-    return SelectNumber(to_, "SELECT max(n) FROM (SELECT id AS n FROM " + table + " WHERE id" +
-                                 bound + " UNION SELECT " + table + " FROM live WHERE " + table +
-                                 bound + " UNION SELECT " + table + " FROM done WHERE " + table +
-                                 bound + ")");
+  // A lane that is lost is made anew for the tasks that stand in it.
+  Status CopyLanes() {
+    RowCopier copier(from_, to_, "lane");
+    return copier.CopyRange("", "id", 1, kLanesMax);
   }
 
   // Rows that could be read, and do not say what was written. Of a task it is worth to know that it
   // was there; any other row is as good as lost.
   Status SettleDamagedRows() {
     for (const std::string_view table : DigestedTables()) {
-      const bool is_task = table == "live" || table == "done";
-      TREADLE_RETURN_IF_ERROR(to_->Execute(is_task ? MarkDamaged(table)
-                                                   : "DELETE FROM " + std::string(table) +
-                                                         " WHERE NOT (" + IsSound(table) + ")"));
+      if (table == "live" || table == "done") continue;
+      TREADLE_RETURN_IF_ERROR(to_->Execute("DELETE FROM " + std::string(table) + " WHERE NOT (" +
+                                           IsSound(table) + ")"));
       const int64_t damaged = to_->changes();
-      if (damaged == 0 || is_task) continue;  // the journal may bring a task back; see MendStore()
+      if (damaged == 0 || table == "lane") continue;
       if (table == "queue") said_.has_all_queues = false;
       if (table == "type") said_.has_all_types = false;
       if (table == "meta") said_.meta.reset();
       said_.losses.push_back(std::to_string(damaged) + " rows of table " + std::string(table) +
                              " are damaged and dropped");
+    }
+    for (const TaskTable table : {TaskTable::kLive, TaskTable::kDone}) {
+      // The journal may bring a task back; see MendStore().
+      TREADLE_ASSIGN_OR_RETURN(const MendedTasks mended, MendTasks(to_, table, nullptr));
+      if (mended.without_terms > 0) said_.losses.push_back(TermsAreLost(mended.without_terms));
+      if (mended.dropped > 0)
+        said_.losses.push_back(std::to_string(mended.dropped) + " rows of table " + NameOf(table) +
+                               " are damaged and dropped");
     }
     return {};
   }

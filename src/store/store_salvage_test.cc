@@ -12,6 +12,8 @@
 
 #include "base/random.h"
 #include "model/fingerprint.h"
+#include "store/edit_rows.h"
+#include "store/row_digest.h"
 #include "store/sqlite_store.h"
 #include "store/store_inspection.h"
 
@@ -79,6 +81,17 @@ class StoreSalvageTest : public testing::Test {
     std::string bytes = Bytes();
     const size_t page = bytes.find(text) / kPageBytes * kPageBytes;
     Put(bytes.replace(page, kPageBytes, kPageBytes, '\x5a'));
+  }
+
+  template <class Which, class Change>
+  void Edit(TaskTable table, Which which, Change change) {
+    const auto db = *Connection::Open(from(), "");
+    const Status edited = EditRows(db.get(), table, [&](TaskRow* task) {
+      if (!which(*task)) return false;
+      change(task);
+      return true;
+    });
+    ASSERT_TRUE(edited.ok()) << edited.ToString();
   }
 
   // Salvages and mends; all that was told.
@@ -224,11 +237,16 @@ TEST_F(StoreSalvageTest, NamesOfQueuesComeFromTheirIndex) {
 
 TEST_F(StoreSalvageTest, RowsThatMakeNoSenseAreDropped) {
   {
+    const auto of = [](uint64_t n) {
+      return [n](const TaskRow& task) { return task.image.id.sequence() % 100 == n; };
+    };
+    Edit(TaskTable::kLive, of(0), [](TaskRow* t) { t->image.state = static_cast<TaskState>(9); });
+    Edit(TaskTable::kLive, of(1), [](TaskRow* task) { task->image.queue = 500; });
+    Edit(TaskTable::kDone, of(1), [](TaskRow* task) { task->image.ordinal = 1ULL << 40; });
     const auto db = *Connection::Open(from(), "");
-    ASSERT_TRUE(db->Execute("UPDATE live SET state = 9 WHERE id % 100 = 0;"
-                            "UPDATE live SET queue = 500 WHERE id % 100 = 1;"
-                            "UPDATE done SET ordinal = 1 << 40 WHERE id % 100 = 1")
-                    .ok());
+    ASSERT_TRUE(AddRowDigest(db.get()).ok());
+    for (const char* const table : {"live", "done"})
+      ASSERT_TRUE(db->Execute(UpdateRow(table, {})).ok());
   }
   EXPECT_THAT(Run(), Contains(HasSubstr("waiting tasks make no sense")));
   const StoreInspection seen = Inspect();
@@ -238,10 +256,13 @@ TEST_F(StoreSalvageTest, RowsThatMakeNoSenseAreDropped) {
 
 TEST_F(StoreSalvageTest, ATaskWhoseRowDoesNotMatchItsDigestIsKeptAsOneWithADamagedPayload) {
   {
+    Edit(
+        TaskTable::kLive, [](const TaskRow& task) { return task.image.id.sequence() == 20; },
+        [](TaskRow* task) { task->image.max_attempts = 7; });
     const auto db = *Connection::Open(from(), "");
-    ASSERT_TRUE(db->Execute("UPDATE live SET max_attempts = 7 WHERE id & 65535 = 20;"
-                            "UPDATE queue SET lease_ms = 1; DELETE FROM live WHERE id & 65535 = 21")
-                    .ok());
+    ASSERT_TRUE(
+        db->Execute("UPDATE queue SET lease_ms = 1; DELETE FROM live WHERE place & 65535 = 21")
+            .ok());
   }
   const std::vector<std::string> told = Run();
   EXPECT_THAT(told, Contains(HasSubstr("1 tasks are damaged: they are kept")));
@@ -285,15 +306,26 @@ TEST_F(StoreSalvageTest, APolicyOfATypeThatCannotBeReadIsLostAlone) {
 
 TEST_F(StoreSalvageTest, TermsThatCannotBeReadAreLostWithoutTheirTasks) {
   {
-    const auto db = *Connection::Open(from(), "");
-    ASSERT_TRUE(db->Execute("UPDATE live SET terms = x'0900', flags = flags | 4 WHERE id % 100 = 0;"
-                            "UPDATE done SET terms = x'', flags = flags | 4 WHERE id % 100 = 0")
-                    .ok());
+    for (const TaskTable table : {TaskTable::kLive, TaskTable::kDone})
+      Edit(
+          table, [](const TaskRow& task) { return task.image.id.sequence() % 100 == 0; },
+          [&](TaskRow* task) {
+            task->image.has_terms = true;
+            task->terms = table == TaskTable::kLive ? "\x09" : "";
+          });
   }
   EXPECT_THAT(Run(), Contains(HasSubstr("the terms of 3 tasks are lost")).Times(2));
   const StoreInspection seen = Inspect();
   EXPECT_EQ(seen.waiting, kWaiting);
   EXPECT_EQ(seen.ended, kEnded);
+}
+
+TEST_F(StoreSalvageTest, ALaneThatIsLostIsMadeAnewForItsTasks) {
+  ASSERT_TRUE((*Connection::Open(from(), ""))->Execute("UPDATE lane SET type = 9").ok());
+  EXPECT_THAT(Run(), testing::IsEmpty());
+  EXPECT_EQ(Inspect().waiting, kWaiting);
+  const auto store = *SqliteStore::Open({to(), 7, ""});
+  EXPECT_EQ(store->Load({{TaskId::Of(1, 5), 1, 1, 5}})->size(), 1u);
 }
 
 TEST_F(StoreSalvageTest, CountersThatMakeNoSenseAreCountedAnew) {
@@ -322,7 +354,7 @@ TEST_F(StoreSalvageTest, LostCountersAreCountedAnew) {
 TEST_F(StoreSalvageTest, ATaskThatHasEndedDoesNotWaitToo) {
   {
     const auto db = *Connection::Open(from(), "");
-    ASSERT_TRUE(db->Execute("UPDATE live SET id = id + 300 WHERE id & 65535 = 20").ok());
+    ASSERT_TRUE(db->Execute("UPDATE live SET place = place + 300 WHERE place & 65535 = 20").ok());
   }
   EXPECT_THAT(Run(), Contains(HasSubstr("1 tasks were both waiting and ended")));
   EXPECT_EQ(Inspect().waiting, kWaiting - 1);

@@ -1,16 +1,18 @@
 #include "store/task_inserter.h"
 
+#include <optional>
 #include <span>
 #include <tuple>
 #include <utility>
 
-#include "store/task_values.h"
-
 namespace treadle {
 namespace {
 
-constexpr std::string_view NameOf(TaskTable table) {
-  return table == TaskTable::kLive ? "live" : "done";
+// As the store counts what is kept of an ended task.
+uint32_t KeptBytes(const TaskRecord& now) {
+  return static_cast<uint32_t>(now.body->payload.size() +
+                               (now.result ? now.result->bytes.size() : 0) +
+                               (now.error ? now.error->message.size() : 0));
 }
 
 }  // namespace
@@ -26,52 +28,55 @@ TaskInserter<table>::TaskInserter(Connection* db)
 
 template <TaskTable table>
 auto TaskInserter<table>::DigestedValues(const Row& row) {
-  const TaskRecord& now = *row.now;
-  const auto values =
-      std::tuple_cat(RowValues(now, row.terms, row.own_flags), BodyValues(*now.body, row.tags));
   if constexpr (table == TaskTable::kLive)
-    return values;
+    return LiveValues(row.place, row.image, row.bytes);
   else
-    return std::tuple_cat(values, EndValues(now));
+    return DoneValues(row.image, row.bytes);
 }
 
 template <TaskTable table>
 auto TaskInserter<table>::AllValues(const Row& row) {
-  const TaskRecord& now = *row.now;
   const auto values = std::tuple_cat(DigestedValues(row), std::tuple(row.digest));
-  const Blob payload{now.body->payload};
-  if constexpr (table == TaskTable::kLive)
-    return std::tuple_cat(values, std::tuple(payload));
-  else
-    return std::tuple_cat(
-        values, std::tuple(now.result ? std::optional(Blob{now.result->bytes}) : std::nullopt),
-        std::tuple(payload));
-}
-
-template <TaskTable table>
-void TaskInserter<table>::Fill(Row* row, const TaskRecord& now, uint8_t own_flags) {
-  row->now = &now;
-  row->own_flags = own_flags;
-  row->terms = TermsBytes(now);
-  row->tags = TagLines(*now.body);
-  row->digest = digest_.Of(DigestedValues(*row));
-}
-
-template <TaskTable table>
-Status TaskInserter<table>::Insert(const TaskChange& change, uint8_t own_flags) {
-  if (!change.is_new) {
-    Row row;
-    Fill(&row, change.now, own_flags);
-    return Run(&replace_, AllValues(row));
+  const std::tuple payload(Blob{row.payload});
+  if constexpr (table == TaskTable::kLive) {
+    return std::tuple_cat(values, payload);
+  } else {
+    const std::tuple result(row.has_result ? std::optional(Blob{row.result}) : std::nullopt);
+    return std::tuple_cat(values, result, payload);
   }
-  Fill(&rows_[count_++], change.now, own_flags);
+}
+
+template <TaskTable table>
+void TaskInserter<table>::Fill(const TaskRow& task, int64_t place, Row* row) {
+  row->image = task.image;
+  row->place = place;
+  EncodeRow(task, &row->bytes);
+  row->digest = digest_.Of(DigestedValues(*row));
+  row->has_result = task.result.has_value();
+}
+
+template <TaskTable table>
+Status TaskInserter<table>::Insert(const TaskChange& change, int64_t place, bool searched) {
+  const TaskRecord& now = change.now;
+  TaskRow task = RowOf(now, &texts_);
+  task.searched = searched;
+  task.bytes = KeptBytes(now);
+  const std::string_view result = now.result ? now.result->bytes : std::string_view();
+  if (!change.is_new) return Insert(task, place, result, now.body->payload);
+  Row& row = rows_[count_++];
+  Fill(task, place, &row);
+  row.result = result;
+  row.payload = now.body->payload;
   return count_ == kRowsAtOnce ? InsertMany() : Status();
 }
 
 template <TaskTable table>
-Status TaskInserter<table>::Insert(const Rows& row) {
-  TREADLE_RETURN_IF_ERROR(insert_.RunWith(row));
-  return db_->changes() > 0 ? Status() : replace_.RunWith(row);
+Status TaskInserter<table>::Insert(const TaskRow& task, int64_t place, std::string_view result,
+                                   std::string_view payload) {
+  Fill(task, place, &at_once_);
+  at_once_.result = result;
+  at_once_.payload = payload;
+  return InsertOne(at_once_);
 }
 
 template <TaskTable table>
@@ -100,8 +105,8 @@ Status TaskInserter<table>::InsertMany() {
 template <TaskTable table>
 Status TaskInserter<table>::InsertOne(const Row& row) {
   const auto values = AllValues(row);
-  TREADLE_RETURN_IF_ERROR(Run(&insert_, values));
-  return db_->changes() > 0 ? Status() : Run(&replace_, values);
+  TREADLE_RETURN_IF_ERROR(insert_.RunTuple(values));
+  return db_->changes() > 0 ? Status() : replace_.RunTuple(values);
 }
 
 template class TaskInserter<TaskTable::kLive>;

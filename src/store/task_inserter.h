@@ -7,14 +7,14 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
+#include "store/row.h"
 #include "store/row_digest.h"
 #include "store/sqlite.h"
 #include "store/store.h"
 
 namespace treadle {
-
-enum class TaskTable { kLive, kDone };
 
 template <TaskTable table>
 class TaskInserter {
@@ -23,10 +23,11 @@ class TaskInserter {
   explicit TaskInserter(Connection* db);
 
   /// `change` has a body. If the task is new its row is written by Flush() at the latest, and the
-  /// change must live until then. `own_flags`: what the column `flags` has beside the image's.
-  Status Insert(const TaskChange& change, uint8_t own_flags);
-  /// A row that has the columns of InsertTasks(). At once.
-  Status Insert(const Rows& row);
+  /// change must live until then. `place` in `live`; `searched` as TaskRow has it.
+  Status Insert(const TaskChange& change, int64_t place, bool searched);
+  /// At once.
+  Status Insert(const TaskRow& task, int64_t place, std::string_view result,
+                std::string_view payload);
   /// Writes what was held back.
   Status Flush();
   /// Forgets it.
@@ -37,16 +38,18 @@ class TaskInserter {
   static constexpr size_t kRowsAtOnce = 16;
 
   struct Row {
-    const TaskRecord* now;
-    uint8_t own_flags;
-    std::string terms;
-    std::string tags;
-    int64_t digest;
+    TaskImage image;
+    int64_t place = 0;
+    std::string bytes;  // of its column `image`
+    int64_t digest = 0;
+    bool has_result = false;
+    std::string_view result;
+    std::string_view payload;
   };
 
   static auto DigestedValues(const Row& row);
   static auto AllValues(const Row& row);
-  void Fill(Row* row, const TaskRecord& now, uint8_t own_flags);
+  void Fill(const TaskRow& task, int64_t place, Row* row);
   Status InsertMany();
   Status InsertOne(const Row& row);
 
@@ -55,8 +58,10 @@ class TaskInserter {
   Statement insert_many_;
   Statement insert_;
   Statement replace_;
+  TaskRowTexts texts_;
   std::array<Row, kRowsAtOnce> rows_;
   size_t count_ = 0;
+  Row at_once_;
 };
 
 using LiveInserter = TaskInserter<TaskTable::kLive>;

@@ -1,9 +1,6 @@
 #include "store/task_remover.h"
 
 #include <algorithm>
-#include <tuple>
-
-#include "store/row.h"
 
 namespace treadle {
 namespace {
@@ -13,10 +10,16 @@ bool AreNeighbours(int64_t id, int64_t next) {
   return static_cast<uint64_t>(next) - static_cast<uint64_t>(id) <= 1;
 }
 
-// A checkpoint brings most in order.
-template <class T>
-void Sort(std::vector<T>* all) {
+// Leaves `all` sorted, as a checkpoint brings most.
+std::vector<IdRun> RunsOf(std::vector<int64_t>* all) {
   if (!std::is_sorted(all->begin(), all->end())) std::sort(all->begin(), all->end());
+  std::vector<IdRun> runs;
+  for (const int64_t id : *all)
+    if (!runs.empty() && AreNeighbours(runs.back().last, id))
+      runs.back().last = id;
+    else
+      runs.push_back({id, id});
+  return runs;
 }
 
 }  // namespace
@@ -34,10 +37,9 @@ Status RemoverById::Remove(std::span<const IdRun> runs) {
   return {};
 }
 
-TaskRemover::TaskRemover(Connection* db)
-    : live_(db,
-            "DELETE FROM live WHERE queue = ?1 AND type = ?2 AND rank = ?3"
-            " AND id BETWEEN ?4 AND ?5"),
+TaskRemover::TaskRemover(Connection* db, const LaneMaker* lanes)
+    : lanes_(lanes),
+      live_(db, "live", "place"),
       done_(db, "done", "id"),
       attempts_(db, "attempt", "task"),
       logs_(db, "log", "task"),
@@ -50,15 +52,14 @@ void TaskRemover::Add(const TaskChange& change) {
 }
 
 void TaskRemover::AddPlace(const TaskPlace& place) {
-  places_.push_back({.queue = place.queue,
-                     .type = place.type,
-                     .rank = RankOf(place.priority),
-                     .id = static_cast<int64_t>(place.id.packed)});
+  AddPlace(PlaceIn(lanes_->Find(LaneKey::Of(place)), place.id));
 }
 
 Status TaskRemover::Flush() {
-  TREADLE_RETURN_IF_ERROR(RemoveLive());
-  TREADLE_RETURN_IF_ERROR(RemoveOthers());
+  TREADLE_RETURN_IF_ERROR(live_.Remove(RunsOf(&places_)));
+  const std::vector<IdRun> runs = RunsOf(&ids_);
+  for (RemoverById* const table : {&done_, &attempts_, &logs_, &saved_})
+    TREADLE_RETURN_IF_ERROR(table->Remove(runs));
   Clear();
   return {};
 }
@@ -66,35 +67,6 @@ Status TaskRemover::Flush() {
 void TaskRemover::Clear() {
   places_.clear();
   ids_.clear();
-}
-
-Status TaskRemover::RemoveLive() {
-  Sort(&places_);
-  for (auto next = places_.begin(); next != places_.end();) {
-    const Place& first = *next;
-    int64_t last = first.id;
-    const auto goes_on = [&](const Place& place) {
-      return std::tie(place.queue, place.type, place.rank) ==
-                 std::tie(first.queue, first.type, first.rank) &&
-             AreNeighbours(last, place.id);
-    };
-    for (; next != places_.end() && goes_on(*next); ++next) last = next->id;
-    TREADLE_RETURN_IF_ERROR(live_.Run(first.queue, first.type, first.rank, first.id, last));
-  }
-  return {};
-}
-
-Status TaskRemover::RemoveOthers() {
-  Sort(&ids_);
-  std::vector<IdRun> runs;
-  for (const int64_t id : ids_)
-    if (!runs.empty() && AreNeighbours(runs.back().last, id))
-      runs.back().last = id;
-    else
-      runs.push_back({id, id});
-  for (RemoverById* const table : {&done_, &attempts_, &logs_, &saved_})
-    TREADLE_RETURN_IF_ERROR(table->Remove(runs));
-  return {};
 }
 
 }  // namespace treadle

@@ -17,7 +17,7 @@ Text OrNull(std::string_view text) { return text.empty() ? Text() : Text(text); 
 std::string RetireFrom(const std::string& table) {
   return "DELETE FROM " + table +
          " WHERE task IN (SELECT id FROM done INDEXED BY done_with_trail"
-         " WHERE queue = ?1 AND state = ?2 AND ordinal < ?3 AND flags & 16 <> 0)";
+         " WHERE queue = ?1 AND state = ?2 AND ordinal < ?3 AND has_trail)";
 }
 
 Status Damaged(const std::string& what, TaskId task) {

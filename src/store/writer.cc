@@ -7,88 +7,38 @@
 #include "store/key.h"
 #include "store/row.h"
 #include "store/row_digest.h"
-#include "store/task_values.h"
 
 namespace treadle {
 namespace {
 
-// Parameters as task_values.h has them. Of the flags, kRowSearched (8) stays with the payload.
-constexpr std::string_view kPlace = "queue = ?1 AND type = ?2 AND rank = ?3 AND id = ?4";
-
-const Cells kImage = {
-    {"max_attempts", "?7"},    {"unspent", "?8"},        {"attempt", "?9"},
-    {"term", "?10"},           {"exchange", "?11"},      {"when_ms", "?12"},
-    {"enqueued_at_ms", "?13"}, {"started_at_ms", "?14"}, {"worker_losses", "?15"},
-};
-// What an ended row has from the end on: its place among those that ended, its result.
-const Cells kEnd = {{"ordinal", "?22"}, {"finished_at_ms", "?23"}};
-
-Cells Join(std::initializer_list<Cells> parts) {
-  Cells all;
-  for (const Cells& part : parts) all.insert(all.end(), part.begin(), part.end());
-  return all;
+// A row with the sizes of what its digest leaves out.
+std::string SizesOf(TaskTable table) {
+  return "SELECT " + RowColumns(table, Parts::kView) + ", length(payload), " +
+         (table == TaskTable::kLive ? "0" : "ifnull(length(result), 0)") + " FROM " +
+         NameOf(table) + " WHERE " + KeyOf(table) + " = ?1";
 }
 
-// Of a row that keeps what it has and the change does not bring.
-Cells ChangedImage() {
-  return Join({{{"state", "?5"},
-                {"flags", "?6 | (flags & 8)"},
-                {"terms", "iif(?6 & 4, coalesce(?16, terms), NULL)"},
-                {"error_code", "coalesce(?20, error_code)"},
-                {"error_message", "coalesce(?21, error_message)"}},
-               kImage});
+std::string WholeOf(TaskTable table) {
+  return "SELECT " + RowColumns(table, Parts::kWhole) + " FROM " + NameOf(table) + " WHERE " +
+         KeyOf(table) + " = ?1";
 }
 
-std::string UpdateLiveSql() {
-  const Cells holder = {{"worker", "?17"}, {"incarnation", "?18"}, {"build", "?19"}};
-  return UpdateRow("live", Join({ChangedImage(), holder})) + " WHERE " + std::string(kPlace) +
-         " AND " + IsSound("live");
-}
-
-// A live row from an ended one, to be updated next.
-std::string ReviveSql() {
-  return InsertRow("live",
-                   {{"queue", "?1"},
-                    {"type", "?2"},
-                    {"rank", "?3"},
-                    {"worker", "NULL"},
-                    {"incarnation", "NULL"},
-                    {"build", "NULL"}},
-                   "done WHERE id = ?4 AND " + IsSound("done"));
-}
-
-// Who ran an ended task last: as the change says, or as it was.
-const Cells kLastHolder = {{"worker", "coalesce(?17, worker)"},
-                           {"incarnation", "coalesce(?18, incarnation)"},
-                           {"build", "coalesce(?19, build)"}};
-
-// An ended row from the live one. Not in one statement with its insertion: before one with
-// functions in it SQLite copies each page that it may have to bring back.
-std::string EndedSql() {
-  return SelectDone(Join({ChangedImage(),
-                          kLastHolder,
-                          kEnd,
-                          {{"bytes",
-                            "length(payload) + ifnull(length(?26), 0)"
-                            " + ifnull(length(CAST(coalesce(?21, error_message) AS BLOB)), 0)"},
-                           {"result_content_type", "?24"},
-                           {"result_sha256", "?25"},
-                           {"result", "?26"}}}),
-                    "live WHERE " + std::string(kPlace) + " AND " + IsSound("live"));
-}
-
-std::string UpdateDoneSql() {
-  return UpdateRow("done",
-                   Join({ChangedImage(),
-                         kLastHolder,
-                         kEnd,
-                         {{"bytes",
-                           "length(payload) + ifnull(length(coalesce(?26, result)), 0)"
-                           " + ifnull(length(CAST(coalesce(?21, error_message) AS BLOB)), 0)"},
-                          {"result_content_type", "iif(?25 IS NULL, result_content_type, ?24)"},
-                          {"result_sha256", "coalesce(?25, result_sha256)"},
-                          {"result", "coalesce(?26, result)"}}})) +
-         " WHERE id = ?4 AND " + IsSound("done");
+// What the change does not bring stays as it was: all that the producer sent, and how the last
+// attempt ended.
+void KeepWhatIsNotNew(const TaskRow& was, TaskRow* now) {
+  now->searched = was.searched;
+  now->payload_sha256 = was.payload_sha256;
+  now->content_type = was.content_type;
+  now->idempotency_key = was.idempotency_key;
+  now->tags = was.tags;
+  if (now->image.has_terms && now->terms.empty()) {
+    now->terms = was.terms;
+    now->image.has_terms = !was.terms.empty();  // else they are lost
+  }
+  if (!now->error) now->error = was.error;
+  if (!IsTerminal(now->image.state)) return;
+  if (!now->holder) now->holder = was.holder;
+  if (!now->result) now->result = was.result;
 }
 
 // The order in which the rows stand in the file: neighbours are written together.
@@ -103,7 +53,8 @@ auto FileOrder(const TaskImage& image) {
 Writer::Writer(Connection* db)
     : db_(db),
       find_(db),
-      remover_(db),
+      lanes_(db),
+      remover_(db, &lanes_),
       live_(db),
       done_(db),
       queue_(db, InsertRow("queue")),
@@ -113,25 +64,31 @@ Writer::Writer(Connection* db)
       key_(db, InsertRow("idempotency")),
       key_gone_(db, "DELETE FROM idempotency WHERE key = ?1"),
       meta_(db, InsertRow("meta")),
-      update_live_(db, UpdateLiveSql()),
-      revive_(db, ReviveSql()),
-      delete_live_(db, "DELETE FROM live WHERE " + std::string(kPlace)),
-      ended_(db, EndedSql()),
-      update_done_(db, UpdateDoneSql()),
+      live_sizes_(db, SizesOf(TaskTable::kLive)),
+      live_whole_(db, WholeOf(TaskTable::kLive)),
+      done_sizes_(db, SizesOf(TaskTable::kDone)),
+      done_whole_(db, WholeOf(TaskTable::kDone)),
+      update_live_(db, "UPDATE live SET state = ?2, image = ?3, digest = ?4 WHERE place = ?1"),
+      update_done_(db,
+                   "UPDATE done SET queue = ?2, type = ?3, state = ?4, ordinal = ?5,"
+                   " has_trail = ?6, image = ?7, digest = ?8, result = coalesce(?9, result)"
+                   " WHERE id = ?1"),
+      delete_live_(db, "DELETE FROM live WHERE place = ?1"),
       delete_done_(db, "DELETE FROM done WHERE id = ?1"),
-      mark_live_(db, MarkDamaged("live") + " AND " + std::string(kPlace)),
-      mark_done_(db, MarkDamaged("done") + " AND id = ?1"),
       trail_(db) {}
 
 Status Writer::Write(const StoreChanges& changes) {
   Transaction transaction(db_);
-  TREADLE_RETURN_IF_ERROR(transaction.Begin(Transaction::Kind::kWrite));
-  TREADLE_RETURN_IF_ERROR(WriteAll(changes));
-  return transaction.Commit();
+  Status status = transaction.Begin(Transaction::Kind::kWrite);
+  if (status.ok()) status = WriteAll(changes);
+  if (status.ok()) status = transaction.Commit();
+  if (!status.ok()) lanes_.Forget();
+  return status;
 }
 
 Status Writer::WriteAll(const StoreChanges& changes) {
   TREADLE_RETURN_IF_ERROR(find_.Begin());
+  TREADLE_RETURN_IF_ERROR(lanes_.Begin());
   for (const QueueIsNow& queue : changes.queues) TREADLE_RETURN_IF_ERROR(WriteQueue(queue));
   for (const TypeIsNow& type : changes.types) TREADLE_RETURN_IF_ERROR(WriteType(type));
   TREADLE_RETURN_IF_ERROR(WriteTasks(changes.tasks));
@@ -191,8 +148,8 @@ Status Writer::WriteCounters(const CountersAreNow& now) {
   const auto numbers = std::apply(
       [](const auto&... range) { return std::tuple_cat(std::tuple(range.next, range.from)...); },
       now.ended);
-  TREADLE_RETURN_IF_ERROR(Run(&counters_, std::tuple_cat(std::tuple(now.queue, now.accepted),
-                                                         numbers, std::tuple_cat(now.removed))));
+  TREADLE_RETURN_IF_ERROR(counters_.RunTuple(
+      std::tuple_cat(std::tuple(now.queue, now.accepted), numbers, std::tuple_cat(now.removed))));
   for (size_t i = 0; i < kEndedStates; ++i) {
     const auto state = static_cast<TaskState>(kFirstEnded + i);
     TREADLE_RETURN_IF_ERROR(trail_.Retire(now.queue, state, now.ended[i].from));
@@ -217,10 +174,13 @@ Status Writer::WriteMeta(const StoreMeta& meta) {
 
 Status Writer::WriteTask(const TaskChange& change) {
   const TaskImage& image = change.now.image;
-  TREADLE_ASSIGN_OR_RETURN(const bool is_there,
-                           IsTerminal(image.state) ? WriteDone(change) : WriteLive(change));
-  if (!is_there) return {};
-  find_.OnWritten(change, OwnFlags(change.now) != 0);
+  if (change.now.body) {
+    TREADLE_RETURN_IF_ERROR(WriteWhole(change));
+  } else {
+    TREADLE_ASSIGN_OR_RETURN(const bool is_there, Rewrite(change.now));
+    if (!is_there) return {};
+  }
+  find_.OnWritten(change, IsSearched(change.now));
   if (change.trail) TREADLE_RETURN_IF_ERROR(trail_.Add(image.id, *change.trail));
   if (image.state != TaskState::kCompleted || !image.has_trail) return {};
   return trail_.RemoveSaved(image.id);
@@ -231,89 +191,89 @@ void Writer::Remove(const TaskChange& change) {
   remover_.Add(change);
 }
 
-Status Writer::DeleteLeft(const TaskChange& change) {
-  for (const TaskPlace& place : change.left)
-    TREADLE_RETURN_IF_ERROR(
-        delete_live_.Run(place.queue, place.type, RankOf(place.priority), place.id.packed));
-  return {};
+Status Writer::WriteWhole(const TaskChange& change) {
+  const TaskRecord& now = change.now;
+  const bool ended = IsTerminal(now.image.state);
+  if (!change.is_new) {
+    for (const TaskPlace& place : change.left) TREADLE_RETURN_IF_ERROR(DeleteLive(place));
+    TREADLE_RETURN_IF_ERROR(ended ? DeleteLive(TaskPlace::Of(now.image))
+                                  : delete_done_.Run(now.image.id.packed));
+  }
+  if (ended) return done_.Insert(change, 0, IsSearched(now));
+  TREADLE_ASSIGN_OR_RETURN(const int64_t lane, lanes_.Of(LaneKey::Of(now.image)));
+  return live_.Insert(change, PlaceIn(lane, now.image.id), IsSearched(now));
 }
 
-Result<bool> Writer::WriteLive(const TaskChange& change) {
-  const TaskRecord& now = change.now;
-  if (now.body) {
-    if (!change.is_new) {
-      TREADLE_RETURN_IF_ERROR(DeleteLeft(change));
-      TREADLE_RETURN_IF_ERROR(delete_done_.Run(now.image.id.packed));
-    }
-    TREADLE_RETURN_IF_ERROR(live_.Insert(change, OwnFlags(now)));
+Result<bool> Writer::Rewrite(const TaskRecord& now) {
+  const int64_t place = PlaceIn(lanes_.Find(LaneKey::Of(now.image)), now.image.id);
+  TREADLE_ASSIGN_OR_RETURN(const bool waits, RewriteFrom(TaskTable::kLive, place, now));
+  if (waits) return true;
+  return RewriteFrom(TaskTable::kDone, static_cast<int64_t>(now.image.id.packed), now);
+}
+
+Result<bool> Writer::RewriteFrom(TaskTable from, int64_t key, const TaskRecord& now) {
+  const TaskTable to = IsTerminal(now.image.state) ? TaskTable::kDone : TaskTable::kLive;
+  Rows rows = Find(from, to).Query(key);
+  const bool is_there = rows.Next();
+  TREADLE_RETURN_IF_ERROR(rows.status());
+  if (!is_there) return false;
+  TaskRow was;
+  (void)ReadRowOrDamage(rows, from, &was);  // if it says nothing: one whose payload is damaged
+  if (!HasReadableTerms(was)) DropTerms(&was);
+  TaskRow task = RowOf(now, &texts_);
+  KeepWhatIsNotNew(was, &task);
+  const std::string_view result = now.result ? now.result->bytes : std::string_view();
+  const auto kept = [&](int64_t payload, int64_t result_bytes) {
+    return static_cast<uint32_t>(payload + result_bytes) +
+           static_cast<uint32_t>(task.error ? task.error->message.size() : 0);
+  };
+  if (from != to) {
+    const std::string_view payload = ReadPayload(rows, from);
+    task.bytes = kept(std::ssize(payload), std::ssize(result));
+    TREADLE_RETURN_IF_ERROR(Move(task, key, result, payload));
     return true;
   }
-  TREADLE_ASSIGN_OR_RETURN(const bool is_there, UpdateOrRevive(now));
-  if (is_there) return true;
-  TREADLE_ASSIGN_OR_RETURN(const bool is_damaged, MarkIfDamaged(now.image));
-  return is_damaged ? UpdateOrRevive(now) : Result<bool>(false);
-}
-
-Result<bool> Writer::UpdateOrRevive(const TaskRecord& now) {
-  TREADLE_RETURN_IF_ERROR(UpdateLive(now));
-  if (db_->changes() > 0) return true;
-  TREADLE_RETURN_IF_ERROR(Run(&revive_, PlaceValues(now.image)));
-  if (db_->changes() == 0) return false;
-  TREADLE_RETURN_IF_ERROR(delete_done_.Run(now.image.id.packed));
-  TREADLE_RETURN_IF_ERROR(UpdateLive(now));
+  const int sizes = ColumnCount(from, Parts::kView);
+  task.bytes = kept(rows.Int(sizes), now.result ? std::ssize(result) : rows.Int(sizes + 1));
+  TREADLE_RETURN_IF_ERROR(Update(task, key, now));
   return true;
 }
 
-Status Writer::UpdateLive(const TaskRecord& now) {
-  return Run(&update_live_, RowValues(now, TermsBytes(now)));
+// Where SQLite must not read the payload, it does not.
+Statement& Writer::Find(TaskTable from, TaskTable to) {
+  if (from == TaskTable::kLive) return from == to ? live_sizes_ : live_whole_;
+  return from == to ? done_sizes_ : done_whole_;
 }
 
-Result<bool> Writer::MarkIfDamaged(const TaskImage& image) {
-  TREADLE_RETURN_IF_ERROR(Run(&mark_live_, PlaceValues(image)));
-  if (db_->changes() > 0) return true;
-  TREADLE_RETURN_IF_ERROR(mark_done_.Run(image.id.packed));
-  return db_->changes() > 0;
-}
-
-Result<bool> Writer::WriteDone(const TaskChange& change) {
-  const TaskRecord& now = change.now;
-  if (!now.body) {
-    TREADLE_ASSIGN_OR_RETURN(const bool is_there, MoveOrUpdate(now));
-    if (is_there) return true;
-    TREADLE_ASSIGN_OR_RETURN(const bool is_damaged, MarkIfDamaged(now.image));
-    return is_damaged ? MoveOrUpdate(now) : Result<bool>(false);
+Status Writer::Update(const TaskRow& task, int64_t place, const TaskRecord& now) {
+  EncodeRow(task, &bytes_);
+  if (!IsTerminal(task.image.state)) {
+    const auto values = LiveValues(place, task.image, bytes_);
+    return update_live_.RunTuple(std::tuple_cat(values, std::tuple(digest_.Of(values))));
   }
-  if (!change.is_new) {
-    TREADLE_RETURN_IF_ERROR(DeleteLeft(change));
-    TREADLE_RETURN_IF_ERROR(DeleteLive(now.image));
+  const auto values = DoneValues(task.image, bytes_);
+  const auto result = now.result ? std::optional(Blob{now.result->bytes}) : std::nullopt;
+  return update_done_.RunTuple(std::tuple_cat(values, std::tuple(digest_.Of(values), result)));
+}
+
+Status Writer::Move(const TaskRow& task, int64_t key, std::string_view result,
+                    std::string_view payload) {
+  if (IsTerminal(task.image.state)) {
+    remover_.AddPlace(key);
+    return done_.Insert(task, 0, result, payload);
   }
-  TREADLE_RETURN_IF_ERROR(done_.Insert(change, OwnFlags(now)));
-  return true;
+  TREADLE_ASSIGN_OR_RETURN(const int64_t lane, lanes_.Of(LaneKey::Of(task.image)));
+  TREADLE_RETURN_IF_ERROR(live_.Insert(task, PlaceIn(lane, task.image.id), "", payload));
+  return delete_done_.Run(task.image.id.packed);
 }
 
-Result<bool> Writer::MoveOrUpdate(const TaskRecord& now) {
-  const std::string terms = TermsBytes(now);
-  const auto values = DoneValues(now, terms);
-  TREADLE_ASSIGN_OR_RETURN(const bool has_moved, Move(now, values));
-  if (has_moved) return true;
-  TREADLE_RETURN_IF_ERROR(Run(&update_done_, values));
-  return db_->changes() > 0;
-}
-
-template <class Values>
-Result<bool> Writer::Move(const TaskRecord& now, const Values& values) {
-  Rows ended = std::apply([&](const auto&... each) { return ended_.Query(each...); }, values);
-  if (!ended.Next()) return ended.status().ok() ? Result<bool>(false) : ended.status();
-  TREADLE_RETURN_IF_ERROR(done_.Insert(ended));
-  remover_.AddPlace(TaskPlace::Of(now.image));
-  return true;
-}
-
-uint8_t Writer::OwnFlags(const TaskRecord& now) const {
+bool Writer::IsSearched(const TaskRecord& now) const {
   const bool is_hidden = now.terms != nullptr && now.terms->sensitive;
-  return find_.Searches(now.image.queue) && !is_hidden ? kRowSearched : 0;
+  return find_.Searches(now.image.queue) && !is_hidden;
 }
 
-Status Writer::DeleteLive(const TaskImage& image) { return Run(&delete_live_, PlaceValues(image)); }
+Status Writer::DeleteLive(const TaskPlace& place) {
+  return delete_live_.Run(PlaceIn(lanes_.Find(LaneKey::Of(place)), place.id));
+}
 
 }  // namespace treadle

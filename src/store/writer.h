@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "store/find_index.h"
+#include "store/lanes.h"
 #include "store/sqlite.h"
 #include "store/store.h"
 #include "store/task_inserter.h"
@@ -36,28 +37,24 @@ class Writer {
   Status WriteTask(const TaskChange& change);
   /// With the next flush of what remover_ gathers.
   void Remove(const TaskChange& change);
-  // These four: false if the store has no such task any more, and the last two also if its row is
-  // damaged.
-  Result<bool> WriteLive(const TaskChange& change);
-  Result<bool> WriteDone(const TaskChange& change);
-  Result<bool> UpdateOrRevive(const TaskRecord& now);
-  Result<bool> MoveOrUpdate(const TaskRecord& now);
-  /// From `live` to `done`. False: it is not in `live`, or damaged there.
-  template <class Values>
-  Result<bool> Move(const TaskRecord& now, const Values& values);
-  /// True: its row was damaged, and is now one whose payload is: what a change leaves as it is can
-  /// no longer be trusted.
-  Result<bool> MarkIfDamaged(const TaskImage& image);
-  Status UpdateLive(const TaskRecord& now);
-  Status DeleteLive(const TaskImage& image);
-  /// Its rows where it waited before it moved.
-  Status DeleteLeft(const TaskChange& change);
+  // With a body.
+  Status WriteWhole(const TaskChange& change);
+  // Without: false if the store has no such task any more. If its row is damaged, what the change
+  // leaves as it is can no longer be trusted: it becomes one whose payload is damaged.
+  Result<bool> Rewrite(const TaskRecord& now);
+  Result<bool> RewriteFrom(TaskTable from, int64_t key, const TaskRecord& now);
+  Status Update(const TaskRow& task, int64_t place, const TaskRecord& now);
+  /// From one table, where it has that key, to the other.
+  Status Move(const TaskRow& task, int64_t key, std::string_view result, std::string_view payload);
+  Statement& Find(TaskTable from, TaskTable to);
+  Status DeleteLive(const TaskPlace& place);
 
   /// Of a row whose body is written now.
-  uint8_t OwnFlags(const TaskRecord& now) const;
+  bool IsSearched(const TaskRecord& now) const;
 
   Connection* db_;
   FindIndex find_;
+  LaneMaker lanes_;
   TaskRemover remover_;
   LiveInserter live_;
   DoneInserter done_;
@@ -68,15 +65,18 @@ class Writer {
   Statement key_;
   Statement key_gone_;
   Statement meta_;
+  Statement live_sizes_;
+  Statement live_whole_;
+  Statement done_sizes_;
+  Statement done_whole_;
   Statement update_live_;
-  Statement revive_;
-  Statement delete_live_;
-  Statement ended_;
   Statement update_done_;
+  Statement delete_live_;
   Statement delete_done_;
-  Statement mark_live_;
-  Statement mark_done_;
   TrailWriter trail_;
+  RowDigest digest_;
+  TaskRowTexts texts_;
+  std::string bytes_;  // of the row that is written
 };
 
 }  // namespace treadle

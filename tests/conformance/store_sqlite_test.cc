@@ -4,9 +4,12 @@
 
 #include <atomic>
 #include <filesystem>
+#include <map>
 
 #include "sim/sim_disk.h"
 #include "sim/sim_vfs.h"
+#include "store/lane_place.h"
+#include "store/row.h"
 #include "store/sqlite_store.h"
 #include "tests/conformance/store_conformance.h"
 
@@ -19,22 +22,34 @@ constexpr uint64_t kIdentity = 0x7ead1e;
 std::string InconsistencyOf(Connection* db) {
   const Status index = db->Execute("INSERT INTO found (found) VALUES ('integrity-check')");
   if (!index.ok()) return index.ToString();
-  Statement statement(
-      db,
-      "WITH task AS (SELECT id, queue, type, rank, flags, tags, idempotency_key AS key, error_code"
-      "                FROM live UNION ALL"
-      "              SELECT id, queue, type, rank, flags, tags, idempotency_key, error_code"
-      "                FROM done)"
-      "SELECT 'a task is not found', id FROM task WHERE coalesce(tags, key, error_code) IS NOT NULL"
-      "   AND id NOT IN (SELECT rowid FROM found) UNION ALL "
-      "SELECT 'a task that has nothing is found', id FROM task"
-      " WHERE coalesce(tags, key, error_code) IS NULL AND flags & 8 = 0"
-      "   AND id IN (SELECT rowid FROM found) UNION ALL "
-      "SELECT 'what is found is not there', rowid FROM found"
-      " WHERE (rowid, queue, type, lane_rank) NOT IN (SELECT id, queue, type, rank FROM task)");
-  Rows rows = statement.Query();
-  if (rows.Next()) return rows.String(0) + ": " + TaskId{rows.As<uint64_t>(1)}.ToString();
-  return rows.status().ok() ? "" : rows.status().ToString();
+  std::map<TaskId, LaneKey> found;
+  {
+    Statement statement(db, "SELECT rowid, queue, type, lane_rank FROM found");
+    Rows rows = statement.Query();
+    while (rows.Next())
+      found[{rows.As<uint64_t>(0)}] = {rows.As<QueueId>(1), rows.As<TypeId>(2),
+                                       rows.As<uint8_t>(3)};
+  }
+  for (const TaskTable table : {TaskTable::kLive, TaskTable::kDone}) {
+    Statement statement(
+        db, "SELECT " + RowColumns(table, Parts::kView) + " FROM " + std::string(NameOf(table)));
+    Rows rows = statement.Query();
+    while (rows.Next()) {
+      TaskRow task;
+      if (const Status read = ReadRow(rows, table, &task); !read.ok()) return read.ToString();
+      const auto entry = found.find(task.image.id);
+      const bool is_found = entry != found.end();
+      const bool has_any = !task.tags.empty() || !task.idempotency_key.empty() || task.error;
+      const std::string id = ": " + task.image.id.ToString();
+      if (has_any && !is_found) return "a task is not found" + id;
+      if (!has_any && !task.searched && is_found) return "a task that has nothing is found" + id;
+      if (!is_found) continue;
+      if (entry->second != LaneKey::Of(task.image)) return "it is found elsewhere" + id;
+      found.erase(entry);
+    }
+    if (!rows.status().ok()) return rows.status().ToString();
+  }
+  return found.empty() ? "" : "what is found is not there: " + found.begin()->first.ToString();
 }
 
 // A name that no other test of this process uses, nor of another one that runs now.
@@ -53,21 +68,25 @@ class SqliteHome : public StoreHome {
   }
   bool SetDiskFull(bool /*full*/) override { return false; }
   void DamagePayload(TaskId id) override {
-    for (const char* table : {"live", "done"}) Zero(table, "payload", id);
+    const std::string sequence = " & " + std::to_string(TaskId::kMaxSequence);
+    Zero("live", "payload", "place" + sequence + " = " + std::to_string(id.sequence()));
+    Zero("done", "payload", "id = " + std::to_string(id.packed));
   }
-  void DamageResult(TaskId id) override { Zero("done", "result", id); }
+  void DamageResult(TaskId id) override {
+    Zero("done", "result", "id = " + std::to_string(id.packed));
+  }
   std::string Inconsistency() override {
     const auto db = *Connection::Open(path_, vfs_);
     return InconsistencyOf(db.get());
   }
 
  private:
-  void Zero(const std::string& table, const std::string& column, TaskId id) {
+  void Zero(const std::string& table, const std::string& column, const std::string& where) {
     sqlite3* db = nullptr;
     const char* vfs = vfs_.empty() ? nullptr : vfs_.c_str();
     ASSERT_EQ(sqlite3_open_v2(path_.c_str(), &db, SQLITE_OPEN_READWRITE, vfs), SQLITE_OK);
-    const std::string sql = "UPDATE " + table + " SET " + column + " = zeroblob(length(" + column +
-                            ")) WHERE id = " + std::to_string(id.packed);
+    const std::string sql =
+        "UPDATE " + table + " SET " + column + " = zeroblob(length(" + column + ")) WHERE " + where;
     EXPECT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
     EXPECT_EQ(sqlite3_close(db), SQLITE_OK);
   }

@@ -100,6 +100,22 @@ def test_work_that_an_earlier_version_handed_out_goes_on(version, tmp_path, star
     assert run("data", "check", str(directory), expect=None).returncode == 0
 
 
+def files_of(directory):
+    return {path: path.read_bytes() for path in directory.rglob("*") if path.is_file() and path.name != "LOCK"}
+
+
+def test_a_store_of_before_with_a_damaged_task_is_refused_and_stays_as_it_is(tmp_path):
+    directory, _ = unpack("0.2.0", tmp_path)
+    subprocess.run(["sqlite3", directory / "store.db", "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE;"
+                    "UPDATE done SET max_attempts = 77 WHERE id = (SELECT max(id) FROM done);"], check=True)
+    before = (directory / "store.db").read_bytes()
+    refused = subprocess.run([BINARY, "server", "--data", str(directory), "--listen", "127.0.0.1:0"], text=True,
+                             capture_output=True, timeout=60)
+    assert refused.returncode not in (0, -6, -11), refused
+    assert "repair it with the Treadle that wrote it" in refused.stderr, refused
+    assert (directory / "store.db").read_bytes() == before
+
+
 def newer_directory(directory):
     (directory / "treadle.data").write_text("treadle-data 99\n")
 
@@ -115,11 +131,11 @@ def newer_store(directory):
 def test_what_a_newer_version_wrote_is_refused_and_stays_as_it_is(make_newer, tmp_path):
     directory, _ = unpack(VERSIONS[-1], tmp_path)
     make_newer(directory)
-    before = {path: path.read_bytes() for path in directory.rglob("*") if path.is_file() and path.name != "LOCK"}
+    before = files_of(directory)
     refused = subprocess.run([BINARY, "server", "--data", str(directory), "--listen", "127.0.0.1:0"], text=True,
                              capture_output=True, timeout=60)
     assert refused.returncode not in (0, -6, -11), refused
     assert "newer Treadle" in refused.stderr, refused
-    after = {path: path.read_bytes() for path in directory.rglob("*") if path.is_file() and path.name != "LOCK"}
+    after = files_of(directory)
     assert sorted(after) == sorted(before)
     assert [path for path in after if after[path] != before[path]] == []

@@ -1,0 +1,12 @@
+// The views `tasks` and `queues`: what the tables say, for people with the sqlite3 shell. Treadle
+// itself reads neither.
+#pragma once
+
+#include <string>
+
+namespace treadle {
+
+/// "CREATE VIEW …" of both.
+std::string PeopleViews();
+
+}  // namespace treadle
