@@ -6,6 +6,7 @@
 
 #include <cinttypes>
 #include <cstdio>
+#include <limits>
 
 #include "api/handlers.h"
 
@@ -39,6 +40,20 @@ class Metrics {
     prometheus::ClientMetric metric;
     metric.label = std::move(labels);
     metric.gauge.value = value;
+    families_.back().metric.push_back(std::move(metric));
+  }
+  void Histogram(std::string_view name, std::string_view help, const TurnTimes& times) {
+    Start(name, help, MetricType::Histogram);
+    prometheus::ClientMetric metric;
+    auto& histogram = metric.histogram;
+    for (size_t i = 0; i < times.counts().size(); ++i) {
+      histogram.sample_count += times.counts()[i];
+      const double bound = i < TurnTimes::kBoundsUs.size()
+                               ? static_cast<double>(TurnTimes::kBoundsUs[i]) / 1'000'000
+                               : std::numeric_limits<double>::infinity();
+      histogram.bucket.push_back({histogram.sample_count, bound});
+    }
+    histogram.sample_sum = static_cast<double>(times.total_ns()) / 1'000'000'000;
     families_.back().metric.push_back(std::move(metric));
   }
   std::string Text() const { return prometheus::TextSerializer().Serialize(families_); }
@@ -104,6 +119,13 @@ void AddNode(const NodeStats& stats, Metrics* out) {
              static_cast<double>(stats.uptime_ms) / 1000);
 }
 
+void AddShardTurns(const TurnTimes& times, Metrics* out) {
+  out->Histogram("treadle_shard_turn_seconds",
+                 "Turns of the shard: how long one piece of work kept all others waiting", times);
+  out->Gauge("treadle_shard_turn_longest_seconds", "The longest turn of the shard since start",
+             static_cast<double>(times.longest_ns()) / 1'000'000'000);
+}
+
 void AddServer(const http::ServerStats& stats, Metrics* out) {
   out->Start("treadle_http_responses_total", "Answers, by class of status", MetricType::Counter);
   for (size_t i = 2; i < stats.answers.size(); ++i)
@@ -131,6 +153,7 @@ http::Response Exposition(const Api& api, const NodeStats& stats,
   Metrics metrics;
   AddQueues(queues, &metrics);
   AddNode(stats, &metrics);
+  if (api.info.shard_turns) AddShardTurns(api.info.shard_turns(), &metrics);
   if (api.info.server_stats) AddServer(api.info.server_stats(), &metrics);
   metrics.Gauge("process_resident_memory_bytes", "Resident memory size in bytes", ResidentBytes());
   return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics.Text()};

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/turn_times.h"
 #include "http/router.h"
 #include "http/server.h"
 #include "node/node.h"
@@ -20,6 +21,8 @@ struct ApiInfo {
   WallTime started_at;
   /// The server's counters; empty, or called by several threads at once.
   std::function<http::ServerStats()> server_stats;
+  /// Of the shard's lane; likewise.
+  std::function<TurnTimes()> shard_turns;
 };
 
 /// A router for every operation of the contract. `node` is borrowed: it must outlive every request

@@ -256,6 +256,7 @@ Status ServerProcess::StartHttp(const http::ServerOptions& http_options) {
     const http::Server* const server = counted_;
     return server ? server->Stats() : http::ServerStats();
   };
+  info.shard_turns = [this] { return lanes_.shard.turn_times(); };
   router_ = api::MakeRouter(node_.get(), std::move(info));
   TREADLE_ASSIGN_OR_RETURN(
       server_, http::Server::Start(http_options, router_, [this](const http::Request& request) {

@@ -10,6 +10,7 @@
 
 #include "base/executor.h"
 #include "base/thread_annotations.h"
+#include "base/turn_times.h"
 
 namespace treadle {
 
@@ -29,10 +30,14 @@ class ThreadExecutor final : public Executor {
   /// posted afterwards is dropped. Not from the lane itself.
   void Stop();
 
+  /// Of all turns up to the last one after which the lane looked for more work. Any thread.
+  TurnTimes turn_times();
+
  private:
   using Work = std::vector<std::function<void()>>;
 
   void Run();
+  static void RunBatch(Work* batch, TurnTimes* times);
   void TakeDue(Work* batch) TREADLE_REQUIRES(mutex_);
 
   Mutex mutex_;
@@ -40,6 +45,7 @@ class ThreadExecutor final : public Executor {
   Work ready_ TREADLE_GUARDED_BY(mutex_);
   std::multimap<int64_t, std::function<void()>> delayed_ TREADLE_GUARDED_BY(mutex_);
   bool idle_ TREADLE_GUARDED_BY(mutex_) = false;  // the thread waits for wake_
+  TurnTimes turn_times_ TREADLE_GUARDED_BY(mutex_);
   bool stopping_ TREADLE_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

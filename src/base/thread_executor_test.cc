@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <future>
+#include <numeric>
 #include <vector>
 
 namespace treadle {
@@ -53,6 +54,14 @@ TEST(ThreadExecutor, StopForgetsWhatWasToRunLaterAndWhatComesAfter) {
   lane.Stop();
   lane.Post([&] { ++ran; });
   EXPECT_EQ(ran, 0);
+}
+
+TEST(ThreadExecutor, EveryPieceOfWorkIsATurn) {
+  ThreadExecutor lane("test");
+  for (int i = 0; i < 10; ++i) lane.Post([] {});
+  lane.Stop();
+  const TurnTimes times = lane.turn_times();
+  EXPECT_EQ(std::accumulate(times.counts().begin(), times.counts().end(), uint64_t{0}), 10U);
 }
 
 TEST(ThreadExecutor, ManyThreadsPostAtOnce) {
