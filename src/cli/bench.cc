@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/random.h"
+#include "cli/bench/callers.h"
 #include "cli/bench/workloads.h"
 #include "cli/commands.h"
 #include "cli/table.h"
@@ -23,6 +24,10 @@ using bench::Target;
 /// In the order in which they run.
 constexpr std::array<std::string_view, 7> kWorkloads = {
     "enqueue", "drain", "cycle", "latency", "checkpoint", "memory", "recovery"};
+
+bool NeedsOwnServer(std::string_view workload) {
+  return workload == "memory" || workload == "recovery";
+}
 
 struct BenchFlags {
   std::vector<std::string> workloads;  // none: all
@@ -84,9 +89,18 @@ class Bench {
     return status;
   }
 
-  const Table& table() const { return table_; }
-  /// With -o json: all lines, as one document.
-  std::string Document() const { return fmt::format("[{}]", fmt::join(lines_, ",")); }
+  /// What the output's form leaves to the end.
+  void PrintRest() const {
+    if (session_.jsonl()) return;
+    if (session_.json()) {
+      std::vector<std::string> lines;
+      lines.reserve(measured_.size());
+      for (const Measurement& each : measured_) lines.push_back(bench::ToJson(each));
+      session_.console().OutLine(fmt::format("[{}]", fmt::join(lines, ",")));
+    } else if (!measured_.empty()) {
+      session_.console().Out(bench::ToTable(measured_).ToString(session_.console()));
+    }
+  }
 
  private:
   /// How many measurements are wanted.
@@ -112,8 +126,7 @@ class Bench {
   }
 
   bool Wants(std::string_view workload) const {
-    const bool only_own = workload == "memory" || workload == "recovery";
-    if (watch_.interrupted() || (only_own && !target_.is_own())) return false;
+    if (watch_.interrupted() || (NeedsOwnServer(workload) && !target_.is_own())) return false;
     return flags_.Wants(workload);
   }
 
@@ -131,13 +144,10 @@ class Bench {
 
   Status Take(const Result<Measurement>& measured) {
     if (!measured.ok()) return measured.status();
+    measured_.push_back(*measured);
     if (session_.jsonl()) {
       ClearProgress();
       session_.console().OutLine(bench::ToJson(*measured));
-    } else if (session_.json()) {
-      lines_.push_back(bench::ToJson(*measured));
-    } else {
-      table_.Row(bench::ToRow(*measured));
     }
     return {};
   }
@@ -258,8 +268,7 @@ class Bench {
   int64_t queued_ = 0;
   size_t steps_ = 0;
   size_t step_ = 0;  // of them, the one that runs
-  std::vector<std::string> lines_;
-  Table table_{bench::Columns()};
+  std::vector<Measurement> measured_;
 };
 
 Result<Target> MakeTarget(Session& session, const BenchFlags& flags) {
@@ -269,7 +278,8 @@ Result<Target> MakeTarget(Session& session, const BenchFlags& flags) {
 }
 
 ExitStatus RunBench(Session& session, const BenchFlags& flags) {
-  const bool needs_own = flags.Names("memory") || flags.Names("recovery");
+  const bool needs_own = std::ranges::any_of(
+      kWorkloads, [&](auto name) { return flags.Names(name) && NeedsOwnServer(name); });
   if (flags.json) session.flags.output = "jsonl";
   if (!flags.serve && (needs_own || !flags.data.empty())) {
     return session.Fail(ExitStatus::kUsage,
@@ -280,8 +290,7 @@ ExitStatus RunBench(Session& session, const BenchFlags& flags) {
   if (!target.ok()) return session.Fail(target.status());
   Bench bench(session, flags, *target, watch);
   const Status status = bench.Run();
-  if (!bench.table().empty()) session.console().Out(bench.table().ToString(session.console()));
-  if (session.json()) session.console().OutLine(bench.Document());
+  bench.PrintRest();
   if (watch.interrupted()) return session.Fail(ExitStatus::kFailure, "interrupted");
   return status.ok() ? ExitStatus::kOk : session.Fail(status);
 }
@@ -318,16 +327,13 @@ void AddBench(Command parent, Session& session) {
           "treadle bench latency --rate 5000 --json\n"
           "treadle bench enqueue drain --serve --data /srv --batch 100 --duration 10s")
       .Footer(
-          "Latency is measured from the intended start of each call: a call that began late "
-          "because\n"
-          "the one before was slow counts the waiting too. The workload latency goes on to the "
-          "start of\n"
-          "the handler. In cycle the producers keep at most 20,000 tasks ahead of the worker.\n"
-          "CPU US is the server's processor time for each task, BYTES its memory for\n"
-          "each, both only with --serve. The tasks have a queue of their own and are completed; "
-          "the\n"
-          "server keeps them for their retention. docs/benchmarks.md says what the numbers do "
-          "not.\n")
+          "Latency is measured from the intended start of each call: a call that began late\n"
+          "because the one before was slow counts the waiting too. latency goes on to the start\n"
+          "of the handler. In cycle the producers keep at most 20,000 tasks ahead of the worker;\n"
+          "STALL MS is the longest time in which no task was completed. With --serve, TURN MS is\n"
+          "the longest turn of the server's shard, CPU US its processor time for each task, BYTES\n"
+          "its memory for each. The tasks have a queue of their own and are completed; the server\n"
+          "keeps them for their retention. docs/benchmarks.md says what the numbers do not.\n")
       .Run([flags, &session] { return RunBench(session, *flags); });
 }
 

@@ -74,22 +74,36 @@ ClientOptions Target::Client(std::chrono::microseconds linger) const {
 }
 
 std::string Target::Durability() const {
-  const auto server = ServerConnection::Make(connection_);
-  if (!server.ok()) return "";
-  const auto answer = (*server)->Call("GET", "/v1/info", "", 5'000);
-  if (!answer.ok()) return "";
-  const Result<JsonDocument> info = ReadJson(answer->body);
+  const Result<JsonDocument> info = ReadJson(Get("/v1/info"));
   return info.ok() ? info->root.Text("durability") : "";
 }
 
-std::optional<int64_t> Target::Checkpoints() const {
+std::string Target::Get(const std::string& path) const {
   const auto server = ServerConnection::Make(connection_);
-  if (!server.ok()) return std::nullopt;
-  const auto answer = (*server)->Call("GET", "/metrics", "", 5'000);
-  constexpr std::string_view kName = "\ntreadle_checkpoints_total ";
-  const size_t at = answer.ok() ? answer->body.find(kName) : std::string::npos;
-  if (at == std::string::npos) return std::nullopt;
-  return std::strtoll(answer->body.c_str() + at + kName.size(), nullptr, 10);
+  if (!server.ok()) return "";
+  const auto answer = (*server)->Call("GET", path, "", 5'000);
+  return answer.ok() ? answer->body : "";
+}
+
+std::optional<int64_t> Target::Checkpoints() const {
+  const std::optional<double> checkpoints = MetricOf(Get("/metrics"), "treadle_checkpoints_total");
+  return checkpoints ? std::optional(static_cast<int64_t>(*checkpoints)) : std::nullopt;
+}
+
+std::optional<bench::ShardTurns> Target::ShardTurns() const {
+  return is_own() ? ShardTurnsOf(Get("/metrics")) : std::nullopt;
+}
+
+Status Target::Settle(const std::function<bool()>& interrupted) const {
+  while (!interrupted()) {
+    Get("/v1/tasks?limit=1");  // a list asks for a checkpoint, and waits for it a little
+    const std::optional<double> backlog =
+        MetricOf(Get("/metrics"), "treadle_journal_backlog_bytes");
+    if (!backlog) return {Code::kUnavailable, "the server does not tell of its journal"};
+    if (*backlog == 0) return {};
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return {Code::kCancelled, "interrupted"};
 }
 
 std::optional<int64_t> Target::CpuUs() const {

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
+#include "cli/bench/exposition.h"
 #include "cli/demo/child.h"
 #include "client/connection.h"
 #include "treadle/client.h"
@@ -32,6 +34,11 @@ class Target {
 
   /// Since the server's start; nothing if it does not say.
   std::optional<int64_t> Checkpoints() const;
+  /// Of our own server since its start; nothing for another's.
+  std::optional<bench::ShardTurns> ShardTurns() const;
+  /// Waits until a checkpoint has taken up all that was enqueued and done, so that what is measured
+  /// next does not pay for it. UNAVAILABLE: the server does not say; CANCELLED.
+  Status Settle(const std::function<bool()>& interrupted) const;
 
   /// Of our own server since its start, in microseconds; nothing for another's.
   std::optional<int64_t> CpuUs() const;
@@ -44,6 +51,8 @@ class Target {
  private:
   Target() = default;
   Status StartChild();
+  /// What is at `path`; empty if there is no good answer.
+  std::string Get(const std::string& path) const;
 
   ConnectionOptions connection_;
   std::string data_;    // empty: not our own

@@ -1,0 +1,61 @@
+#include "cli/bench/exposition.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+
+namespace treadle::cli::bench {
+namespace {
+
+constexpr std::string_view kBucket = "treadle_shard_turn_seconds_bucket{le=\"";
+constexpr std::string_view kLongest = "treadle_shard_turn_longest_seconds";
+
+/// "le=" may be "+Inf", which strtod knows.
+double NumberAt(std::string_view text) {
+  return std::strtod(std::string(text.substr(0, 32)).c_str(), nullptr);
+}
+
+std::optional<ShardTurns::Bucket> BucketOf(std::string_view line) {
+  if (!line.starts_with(kBucket)) return std::nullopt;
+  const size_t value = line.find("} ");
+  if (value == std::string_view::npos) return std::nullopt;
+  return ShardTurns::Bucket{NumberAt(line.substr(kBucket.size())),
+                            static_cast<uint64_t>(NumberAt(line.substr(value + 2)))};
+}
+
+/// Turns in bucket `i` alone.
+uint64_t TurnsIn(const ShardTurns& turns, size_t i) {
+  if (i >= turns.buckets.size()) return 0;
+  return turns.buckets[i].turns - (i > 0 ? turns.buckets[i - 1].turns : 0);
+}
+
+}  // namespace
+
+std::optional<double> MetricOf(std::string_view exposition, std::string_view name) {
+  const std::string begin = '\n' + std::string(name) + ' ';
+  const size_t at = exposition.find(begin);
+  if (at == std::string_view::npos) return std::nullopt;
+  return NumberAt(exposition.substr(at + begin.size()));
+}
+
+std::optional<ShardTurns> ShardTurnsOf(std::string_view exposition) {
+  const std::optional<double> longest_s = MetricOf(exposition, kLongest);
+  if (!longest_s) return std::nullopt;
+  ShardTurns turns{.longest_s = *longest_s};
+  while (!exposition.empty()) {
+    const std::string_view line = exposition.substr(0, exposition.find('\n'));
+    if (const auto bucket = BucketOf(line)) turns.buckets.push_back(*bucket);
+    exposition.remove_prefix(std::min(exposition.size(), line.size() + 1));
+  }
+  return turns;
+}
+
+double LongestTurnMs(const ShardTurns& before, const ShardTurns& after) {
+  for (size_t i = after.buckets.size(); i-- > 0;) {
+    if (TurnsIn(after, i) > TurnsIn(before, i))
+      return std::min(after.buckets[i].bound_s, after.longest_s) * 1'000;
+  }
+  return 0;
+}
+
+}  // namespace treadle::cli::bench

@@ -1,0 +1,35 @@
+// What callers put on a server, and how much of it. Plain values.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/bench/measurement.h"
+#include "treadle/task.h"
+
+namespace treadle::cli::bench {
+
+inline constexpr const char* kTaskType = "bench";
+
+struct Load {
+  std::string queue;  // of this run alone
+  int64_t payload_bytes = 256;
+  std::chrono::milliseconds duration{3'000};  // of each measurement
+  int64_t rate = 0;                           // calls per second; 0: as fast as it goes
+  int64_t batch = 1;
+  int64_t callers = 1;
+  Coalesce coalesce = Coalesce::kOff;
+  std::function<bool()> interrupted;  // asked often; true ends the measurement early
+};
+
+/// One whose payload begins with `text` and has the size that is asked for, or what `text` needs.
+TaskRequest TaskOf(const Load& load, std::string_view text = "");
+
+/// `count` in one call.
+std::vector<TaskRequest> TasksOf(const Load& load, int64_t count, std::string_view text = "");
+
+}  // namespace treadle::cli::bench

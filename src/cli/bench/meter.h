@@ -1,0 +1,31 @@
+// Meter: what a measurement cost our own server, from its construction to Stop(). Does nothing for
+// another's server, whose load is not ours alone.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "cli/bench/exposition.h"
+#include "cli/bench/measurement.h"
+#include "cli/bench/target.h"
+
+namespace treadle::cli::bench {
+
+class Meter {
+ public:
+  /// Borrows the target.
+  explicit Meter(const Target& target)
+      : target_(target), turns_(target.ShardTurns()), cpu_us_(target.CpuUs()) {}
+
+  /// Says what a task took of the processor, once the measurement knows how many there were, and
+  /// how long the longest turn of the shard was.
+  void Stop(Measurement* m) const;
+  void StopTurns(Measurement* m) const;
+
+ private:
+  const Target& target_;
+  const std::optional<ShardTurns> turns_;
+  const std::optional<int64_t> cpu_us_;
+};
+
+}  // namespace treadle::cli::bench
