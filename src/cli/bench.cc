@@ -7,7 +7,9 @@
 #include <memory>
 
 #include "base/random.h"
+#include "cli/bench/burst.h"
 #include "cli/bench/callers.h"
+#include "cli/bench/growth.h"
 #include "cli/bench/workloads.h"
 #include "cli/commands.h"
 #include "cli/table.h"
@@ -22,15 +24,16 @@ using bench::Measurement;
 using bench::Target;
 
 /// In the order in which they run.
-constexpr std::array<std::string_view, 7> kWorkloads = {
-    "enqueue", "drain", "cycle", "latency", "checkpoint", "memory", "recovery"};
+constexpr std::array<std::string_view, 9> kWorkloads = {
+    "enqueue", "drain", "cycle", "latency", "checkpoint", "memory", "recovery", "burst", "growth"};
 
+bool TakesMinutes(std::string_view workload) { return workload == "burst" || workload == "growth"; }
 bool NeedsOwnServer(std::string_view workload) {
-  return workload == "memory" || workload == "recovery";
+  return workload == "memory" || workload == "recovery" || workload == "growth";
 }
 
 struct BenchFlags {
-  std::vector<std::string> workloads;  // none: all
+  std::vector<std::string> workloads;  // none: all that do not take minutes
   std::string workload;                // one more
   bool json = false;
   bool serve = false;
@@ -47,7 +50,8 @@ struct BenchFlags {
     return workload == name || std::ranges::find(workloads, name) != workloads.end();
   }
   bool Wants(std::string_view name) const {
-    return Names(name) || Names("all") || (workloads.empty() && workload.empty());
+    const bool by_default = workloads.empty() && workload.empty() && !TakesMinutes(name);
+    return Names(name) || Names("all") || by_default;
   }
   std::vector<int64_t> Batches() const {
     return batch ? std::vector{*batch} : std::vector<int64_t>{1, 100, 1'000};
@@ -107,6 +111,7 @@ class Bench {
   size_t Steps() const {
     size_t steps = 0;
     for (const std::string_view name : kWorkloads) steps += Wants(name) ? 1 : 0;
+    if (Wants("growth")) ++steps;  // which is two
     if (!Wants("enqueue")) return steps;
     --steps;  // which is several
     for (const int64_t batch : flags_.Batches())
@@ -122,6 +127,8 @@ class Bench {
     if (Wants("checkpoint")) TREADLE_RETURN_IF_ERROR(Checkpoint());
     if (Wants("memory")) TREADLE_RETURN_IF_ERROR(Memory());
     if (Wants("recovery")) TREADLE_RETURN_IF_ERROR(Recovery());
+    if (Wants("burst")) TREADLE_RETURN_IF_ERROR(Burst());
+    if (Wants("growth")) TREADLE_RETURN_IF_ERROR(Growth());
     return LeaveNothing();
   }
 
@@ -149,6 +156,11 @@ class Bench {
       ClearProgress();
       session_.console().OutLine(bench::ToJson(*measured));
     }
+    return {};
+  }
+  Status TakeAll(const Result<std::vector<Measurement>>& measured) {
+    if (!measured.ok()) return measured.status();
+    for (const Measurement& each : *measured) TREADLE_RETURN_IF_ERROR(Take(each));
     return {};
   }
 
@@ -252,6 +264,32 @@ class Bench {
     return Take(bench::MeasureRecovery(target_, queued_));
   }
 
+  Status Burst() {
+    TREADLE_RETURN_IF_ERROR(LeaveNothing());
+    Load load = base_;
+    load.duration = std::chrono::milliseconds(flags_.duration_ms.value_or(30'000));
+    load.rate = flags_.rate.value_or(1'000);
+    load.batch = flags_.batch.value_or(1);
+    load.callers = flags_.callers.value_or(32);
+    Progress(fmt::format("burst: {} tasks a second, and ten times that", load.rate * load.batch));
+    return TakeAll(bench::MeasureBurst(target_, load));
+  }
+
+  /// On servers of its own, beside the one that is there.
+  Status Growth() {
+    TREADLE_RETURN_IF_ERROR(LeaveNothing());
+    Load load = base_;
+    load.batch = flags_.batch.value_or(100);
+    load.callers = flags_.callers.value_or(4);
+    const int64_t tasks = flags_.tasks.value_or(1'000'000);
+    for (const auto kind : {bench::Growth::kQueued, bench::Growth::kScheduled}) {
+      Progress(fmt::format("growth: with {} tasks {}", tasks,
+                           kind == bench::Growth::kQueued ? "queued" : "scheduled"));
+      TREADLE_RETURN_IF_ERROR(TakeAll(bench::MeasureGrowth(flags_.data, load, kind, tasks)));
+    }
+    return {};
+  }
+
   /// Somebody else's server is left as it was found, but for what its retention keeps.
   Status LeaveNothing() {
     if (queued_ == 0 || watch_.interrupted()) return {};
@@ -282,8 +320,9 @@ ExitStatus RunBench(Session& session, const BenchFlags& flags) {
       kWorkloads, [&](auto name) { return flags.Names(name) && NeedsOwnServer(name); });
   if (flags.json) session.flags.output = "jsonl";
   if (!flags.serve && (needs_own || !flags.data.empty())) {
-    return session.Fail(ExitStatus::kUsage,
-                        "memory, recovery and --data are for a server of its own: add --serve");
+    return session.Fail(
+        ExitStatus::kUsage,
+        "memory, recovery, growth and --data are for a server of its own: add --serve");
   }
   const demo::SignalWatch watch;
   Result<Target> target = MakeTarget(session, flags);
@@ -304,36 +343,44 @@ void AddBench(Command parent, Session& session) {
   names_and_all.insert(names_and_all.begin(), "all");
   parent.Sub("bench", "Measure a server, by the client and worker that users have")
       .Words("WORKLOAD", names, &flags->workloads,
-             fmt::format("What to measure, always in this order: {} (default all)",
+             fmt::format("What to measure, always in this order: {} (default all but burst "
+                         "and growth, which take minutes)",
                          fmt::join(names, ", ")))
       .Choice("--workload", names_and_all, &flags->workload, "The same for one, or all")
       .Switch("--json", &flags->json, "Print one JSON object a line, as -o jsonl does")
       .Switch("--serve", &flags->serve, "Start a server for it, with data of its own")
       .Text("--data", "DIR", &flags->data, "With --serve: on the disk of this directory")
       .Number("--batch", &flags->batch, 1, 1'000, "Tasks in each call (default 1, 100 and 1000)")
-      .Number("--callers", &flags->callers, 1, 256, "Threads that call (default 1 and 32)")
+      .Number("--callers", &flags->callers, 1, 256,
+              "Threads that call (default 1 and 32; burst 32)")
       .Choice(
           "--coalesce", {"off", "on", "async", "all"}, &flags->coalesce,
           "Whether callers share requests, or do not wait for answers, for batches of 1 (default "
           "all, shown apart)")
-      .Duration("--duration", &flags->duration_ms, "Of each measurement (default 2s)")
+      .Duration("--duration", &flags->duration_ms, "Of each measurement (default 2s; burst 30s)")
       .Number("--rate", &flags->rate, 1, 10'000'000,
-              "Calls a second (default: as fast as it goes; latency 1000)")
+              "Calls a second (default: as fast as it goes; latency 1000; burst 1000, and ten "
+              "times that)")
       .Number("--payload", &flags->payload_bytes, 2, 1 << 20, "Bytes of each payload (default 256)")
       .Number("--tasks", &flags->tasks, 1, 100'000'000,
-              "Tasks that wait for drain (default 100000), in memory and at recovery (200000)")
+              "Tasks that wait for drain (default 100000), in memory and at recovery (200000), "
+              "for growth (1000000)")
       .Example(
           "treadle bench --serve\n"
           "treadle bench latency --rate 5000 --json\n"
+          "treadle bench burst growth --serve --tasks 10000000\n"
           "treadle bench enqueue drain --serve --data /srv --batch 100 --duration 10s")
       .Footer(
           "Latency is measured from the intended start of each call: a call that began late\n"
-          "because the one before was slow counts the waiting too. latency goes on to the start\n"
-          "of the handler. In cycle the producers keep at most 20,000 tasks ahead of the worker;\n"
-          "STALL MS is the longest time in which no task was completed. With --serve, TURN MS is\n"
-          "the longest turn of the server's shard, CPU US its processor time for each task, BYTES\n"
-          "its memory for each. The tasks have a queue of their own and are completed; the server\n"
-          "keeps them for their retention. docs/benchmarks.md says what the numbers do not.\n")
+          "because the one before was slow counts the waiting too. latency and burst go on to\n"
+          "the start of the handler. In cycle the producers keep at most 20,000 tasks ahead of\n"
+          "the worker; STALL MS is the longest time in which no task was completed. burst is a\n"
+          "rate for a third of --duration, ten times that, and the first one again: NORMAL S is\n"
+          "after how many seconds the p99 was at most twice that before. RATIO is the rate with\n"
+          "many tasks to that with few. With --serve, TURN MS is the longest turn of the\n"
+          "server's shard, CPU US its processor time for each task, BYTES its memory for each.\n"
+          "The tasks have a queue of their own and are completed; the server keeps them for\n"
+          "their retention. docs/benchmarks.md says what the numbers do not.\n")
       .Run([flags, &session] { return RunBench(session, *flags); });
 }
 

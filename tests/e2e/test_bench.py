@@ -15,7 +15,7 @@ def bench(*words):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_every_workload_says_what_it_measured(tmp_path):
+def test_every_short_workload_says_what_it_measured(tmp_path):
     lines = bench("--serve", "--data", str(tmp_path), "--duration", "100ms", "--tasks", "3000")
     by_name = {line["workload"] for line in lines}
     assert by_name == {"enqueue", "drain", "cycle", "latency", "checkpoint", "memory", "recovery"}
@@ -34,6 +34,27 @@ def test_every_workload_says_what_it_measured(tmp_path):
     assert 0 < cycle["stall_ms"] <= 1000 * cycle["seconds"] and 0 < cycle["enqueue_stall_ms"] <= 1000 * cycle["seconds"]
     assert "rss_bytes_per_task" in next(line for line in lines if line["workload"] == "memory")
     assert list(tmp_path.iterdir()) == [], "the server's data is removed"
+
+
+def test_a_burst_is_ten_times_the_rate_between_two_steady_times(tmp_path):
+    before, burst, after = bench("burst", "--serve", "--data", str(tmp_path), "--duration", "900ms", "--rate", "100", "--batch", "2")
+    assert [line["part"] for line in (before, burst, after)] == ["before", "burst", "after"]
+    assert [line["rate"] for line in (before, burst, after)] == [100, 1000, 100]
+    assert [line["tasks"] + line["refused"] for line in (before, burst, after)] == [60, 1800, 180]
+    assert all(0 < line["p50_ms"] <= line["p99_ms"] for line in (before, burst, after))
+    assert after.get("normal_after_s", 0) == 0, "there is but one second after it"
+    assert "normal_after_s" not in before and after["shard_turn_ms_max"] > 0
+
+
+def test_growth_compares_many_waiting_tasks_with_few(tmp_path):
+    lines = bench("growth", "--serve", "--data", str(tmp_path), "--duration", "50ms", "--tasks", "12000")
+    assert [(line["part"], line["queued"], line["scheduled"]) for line in lines] == [
+        ("enqueue", 10000, 0), ("enqueue", 12000, 0), ("drain", 10000, 0), ("drain", 12000, 0),
+        ("enqueue", 10000, 0), ("enqueue", 10000, 12000), ("drain", 10000, 0), ("drain", 10000, 12000)]
+    assert [line["ratio"] > 0 if "ratio" in line else None for line in lines] == [None, True] * 4
+    for few, many in zip(lines[::2], lines[1::2]):
+        assert abs(many["ratio"] - many["per_s"] / few["per_s"]) < 0.01
+    assert list(tmp_path.iterdir()) == [], "the data of all servers is removed"
 
 
 def test_a_cycle_at_a_rate_enqueues_what_the_rate_says(tmp_path):
