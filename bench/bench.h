@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "base/status.h"
+
 namespace treadle::bench {
 
 struct Settings {
@@ -28,8 +30,24 @@ class Stopwatch {
 /// {"workload":"enqueue","tasks":…,"seconds":…,"per_s":…}
 void Print(const std::string& workload, uint64_t tasks, double seconds);
 
+/// {"workload":"journal against bare loop","ratio":…}
+void PrintRatio(const std::string& workload, double ratio);
+
+/// Says why on standard error, and exits with 1.
+[[noreturn]] void Die(const Status& status);
+template <class T>
+T OrDie(Result<T> result) {
+  if (!result.ok()) Die(result.status());
+  return *std::move(result);
+}
+inline void OrDie(const Status& status) {
+  if (!status.ok()) Die(status);
+}
+
 /// Engine and journal alone: enqueue, lease and complete in batches of 1,000, every batch synced.
 void RunCore(const Settings& settings);
+/// The journal alone, against a bare loop of pwrite and fdatasync.
+void RunJournal(const Settings& settings);
 /// The server over HTTP, on this machine: enqueue in batches of 100, memory, recovery, drain.
 void RunHttp(const Settings& settings);
 

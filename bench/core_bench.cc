@@ -1,8 +1,6 @@
 // Engine and journal alone, without HTTP and store: how fast the core can go when every batch is
 // synced.
 
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -17,17 +15,6 @@ namespace treadle::bench {
 namespace {
 
 constexpr size_t kBatch = 1'000;
-
-template <class T>
-T OrDie(Result<T> result) {
-  if (result.ok()) return *std::move(result);
-  std::fprintf(stderr, "%s\n", result.status().ToString().c_str());
-  std::exit(1);
-}
-
-void OrDie(const Status& status) {
-  if (!status.ok()) OrDie(Result<int>(status));
-}
 
 // The engine on this thread, the journal on another one; the engine works on the next batch while
 // one syncs.

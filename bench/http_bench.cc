@@ -27,11 +27,6 @@ constexpr uint64_t kBatch = 100;
 constexpr int kCallers = 4;
 constexpr int kWorkers = 2;
 
-[[noreturn]] void Die(const Status& status) {
-  std::fprintf(stderr, "%s\n", status.ToString().c_str());
-  std::exit(1);
-}
-
 std::unique_ptr<ServerConnection> Connect() {
   auto client = ServerConnection::Make({.server = std::string("http://") + kListen});
   if (!client.ok()) Die(client.status());

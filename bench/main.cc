@@ -1,12 +1,16 @@
-// treadle_bench [core|http] [--tasks N] [--payload BYTES] [--binary PATH] [--dir DIR]
+// treadle_bench [core|journal|http]... [--tasks N] [--payload BYTES] [--binary PATH] [--dir DIR]
 //
 // Prints one JSON line for each measurement. `./dev bench` calls it.
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <string_view>
+#include <vector>
 
 #include "bench/bench.h"
 
@@ -19,17 +23,38 @@ void Print(const std::string& workload, uint64_t tasks, double seconds) {
   std::fflush(stdout);
 }
 
+void PrintRatio(const std::string& workload, double ratio) {
+  std::printf("{\"workload\":\"%s\",\"ratio\":%.3f}\n", workload.c_str(), ratio);
+  std::fflush(stdout);
+}
+
+void Die(const Status& status) {
+  std::fprintf(stderr, "%s\n", status.ToString().c_str());
+  std::exit(1);
+}
+
 }  // namespace treadle::bench
 
 namespace {
 
 constexpr const char* kUsage =
-    "usage: treadle_bench [core|http] [--tasks N] [--payload BYTES] [--binary PATH] [--dir DIR]\n"
+    "usage: treadle_bench [core|journal|http]... [--tasks N] [--payload BYTES] [--binary PATH] "
+    "[--dir DIR]\n"
     "\n"
-    "  core   engine and journal alone, in this process\n"
-    "  http   a server of its own, over HTTP (both, if neither is named)\n"
+    "  core     engine and journal alone, in this process\n"
+    "  journal  the journal alone, against a bare loop of pwrite and fdatasync\n"
+    "  http     a server of its own, over HTTP (all, if none is named)\n"
     "\n"
     "Example: treadle_bench http --tasks 1000000\n";
+
+struct Benchmark {
+  std::string_view name;
+  void (*run)(const treadle::bench::Settings&);
+};
+/// In the order in which they run.
+constexpr std::array<Benchmark, 3> kBenchmarks = {{{"core", treadle::bench::RunCore},
+                                                   {"journal", treadle::bench::RunJournal},
+                                                   {"http", treadle::bench::RunHttp}}};
 
 bool TakeNumber(const char* text, uint64_t* value) {
   const char* end = text + std::strlen(text);
@@ -44,16 +69,13 @@ int main(int argc, char** argv) {
   settings.directory = "treadle-bench-data";
   settings.binary =
       (std::filesystem::path(argv[0]).parent_path().parent_path() / "treadle").string();
-  bool core = false;
-  bool http = false;
+  std::vector<std::string_view> wanted;
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
     const bool has_value = i + 1 < argc;
     bool good = true;
-    if (word == "core") {
-      core = true;
-    } else if (word == "http") {
-      http = true;
+    if (std::ranges::count(kBenchmarks, word, &Benchmark::name) > 0) {
+      wanted.push_back(word);
     } else if (word == "--tasks" && has_value) {
       good = TakeNumber(argv[++i], &settings.tasks);
     } else if (word == "--payload" && has_value) {
@@ -67,7 +89,7 @@ int main(int argc, char** argv) {
     }
     if (!good) return std::fputs(kUsage, stderr), 2;
   }
-  if (core || !http) treadle::bench::RunCore(settings);
-  if (http || !core) treadle::bench::RunHttp(settings);
+  for (const Benchmark& each : kBenchmarks)
+    if (wanted.empty() || std::ranges::count(wanted, each.name) > 0) each.run(settings);
   return 0;
 }
