@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/canary.h"
+#include "node/store_loading.h"
 
 namespace treadle {
 namespace {
@@ -27,57 +28,6 @@ Status CheckFit(const StoreMeta& meta, const Journal& journal) {
     return {Code::kDataLoss, "the store was written in term " + std::to_string(meta.term) +
                                  ", later than the journal's: they do not belong together" + redo};
   return {};
-}
-
-// The engine has an entry for each ordinal between the two: more than this no memory holds.
-constexpr uint64_t kEndedMax = uint64_t{1} << 30;
-
-bool MakesSense(const EndedRange& range) {
-  return range.from > 0 && range.from <= range.next && range.next - range.from <= kEndedMax;
-}
-
-bool IsOf(const State& state, TaskId id) {
-  return id.shard() == state.shard() && id.sequence() > 0;
-}
-
-Status LoadStore(Store* store, State* state) {
-  Store::Visitor visit;
-  const Status gap(Code::kDataLoss,
-                   "queues or task types are missing in the store; run treadle data check");
-  visit.queue = [=](const QueueIsNow& queue) {
-    if (queue.id != state->queues() + 1) return gap;
-    return state->Apply(queue), Status();
-  };
-  visit.type = [=](const TypeIsNow& type) {
-    if (type.id != state->types() + 1) return gap;
-    return state->Apply(type), Status();
-  };
-  visit.counters = [=](const CountersAreNow& counters) {
-    if (counters.queue == 0 || counters.queue > state->queues()) return gap;
-    if (!std::ranges::all_of(counters.ended, MakesSense))
-      return Status(Code::kDataLoss, "the store's counters of queue " +
-                                         state->queue(counters.queue).name +
-                                         " make no sense; run treadle data check");
-    return state->Apply(counters), Status();
-  };
-  visit.key = [=](const KeyIsNow& key) { return state->Apply(key), Status(); };
-  visit.task = [=](const TaskRecord& task, uint32_t payload_bytes) -> Status {
-    if (!IsOf(*state, task.image.id) || task.image.queue == 0 ||
-        task.image.queue > state->queues() || task.image.type == 0 ||
-        task.image.type > state->types() || IsTerminal(task.image.state) ||
-        (task.image.state == TaskState::kRunning && !task.holder))
-      return {Code::kDataLoss, "the store's row of task " + task.image.id.ToString() +
-                                   " makes no sense; run treadle data check"};
-    return state->LoadTask(task, payload_bytes), Status();
-  };
-  visit.ended = [=](const TaskImage& image, uint32_t bytes) -> Status {
-    if (!IsOf(*state, image.id) || image.queue == 0 || image.queue > state->queues() ||
-        image.type == 0 || image.type > state->types() || !IsTerminal(image.state))
-      return {Code::kDataLoss, "the store's row of ended task " + image.id.ToString() +
-                                   " makes no sense; run treadle data check"};
-    return state->LoadEnded(image, bytes), Status();
-  };
-  return store->ReadAll(visit);
 }
 
 }  // namespace
