@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <utility>
 
 namespace treadle {
 
@@ -14,6 +15,14 @@ class Executor {
 
   /// Runs `work` later on this lane, after what was posted before it. Any thread.
   virtual void Post(std::function<void()> work) = 0;
+
+  /// Post(); but a lane that has nothing to do may run it before this returns, on the calling
+  /// thread, which saves a change of threads. Not from code that work on this lane might have to
+  /// wait for. What the work posts may run so, too, unless the caller has something better to do.
+  enum class Help { kWithWhatFollows, kOnce };
+  virtual void PostOrRun(std::function<void()> work, Help /*help*/ = Help::kWithWhatFollows) {
+    Post(std::move(work));
+  }
 
   /// Runs `work` on this lane once about `delay_ms` have passed. Any thread.
   virtual void PostAfter(int64_t delay_ms, std::function<void()> work) = 0;

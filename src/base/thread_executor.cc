@@ -10,6 +10,9 @@
 namespace treadle {
 namespace {
 
+// How often one who helps looks for what was posted meanwhile, before it goes back to its own work.
+constexpr int kRoundsOfHelp = 3;
+
 int64_t NowMs() {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
   return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
@@ -32,16 +35,43 @@ void ThreadExecutor::Post(std::function<void()> work) {
     MutexLock lock(mutex_);
     if (stopping_) return;
     ready_.push_back(std::move(work));
-    if (!std::exchange(idle_, false)) return;
+    if (is_running_ || !std::exchange(idle_, false)) return;
   }
   wake_.notify_one();  // not under the lock, which the woken thread wants first
+}
+
+void ThreadExecutor::PostOrRun(std::function<void()> work, Help help) {
+  {
+    MutexLock lock(mutex_);
+    if (stopping_) return;
+    if (is_running_ || !ready_.empty()) {
+      ready_.push_back(std::move(work));
+      return;  // whoever runs, or is about to, sees it
+    }
+    is_running_ = true;
+  }
+  Work batch;
+  batch.push_back(std::move(work));
+  bool must_wake = false;
+  const int rounds_max = help == Help::kOnce ? 1 : kRoundsOfHelp;
+  for (int rounds = 1; !batch.empty(); ++rounds) {
+    RunBatch(&batch);
+    MutexLock lock(mutex_);
+    turn_times_ = times_;
+    if (rounds < rounds_max) batch.swap(ready_);
+    if (!batch.empty()) continue;
+    is_running_ = false;
+    must_wake = waits_for_end_ || (idle_ && !ready_.empty());
+    if (must_wake) idle_ = false;
+  }
+  if (must_wake) wake_.notify_one();
 }
 
 void ThreadExecutor::PostAfter(int64_t delay_ms, std::function<void()> work) {
   MutexLock lock(mutex_);
   if (stopping_) return;
-  delayed_.emplace(NowMs() + delay_ms, std::move(work));
-  wake_.notify_one();
+  const auto at = delayed_.emplace(NowMs() + delay_ms, std::move(work));
+  if (at == delayed_.begin()) wake_.notify_one();
 }
 
 void ThreadExecutor::Stop() {
@@ -66,39 +96,48 @@ TurnTimes ThreadExecutor::turn_times() {
 }
 
 // What a piece of work holds is given up within its turn: that may be much, too.
-void ThreadExecutor::RunBatch(Work* batch, TurnTimes* times) {
+void ThreadExecutor::RunBatch(Work* batch) {
   auto begun = std::chrono::steady_clock::now();
   for (auto& work : *batch) {
     work();
     work = nullptr;
     const auto ended = std::chrono::steady_clock::now();
-    times->Add((ended - begun) / std::chrono::nanoseconds(1));
+    times_.Add((ended - begun) / std::chrono::nanoseconds(1));
     begun = ended;
   }
   batch->clear();
 }
 
+// Until there is some, and nobody else runs any; nothing if the lane stops.
+void ThreadExecutor::WaitForWork(Work* batch) {
+  if (!is_running_) TakeDue(batch);
+  while (is_running_ || (batch->empty() && !stopping_)) {
+    idle_ = true;
+    waits_for_end_ = is_running_;
+    if (delayed_.empty() || is_running_) {
+      wake_.wait(mutex_);
+    } else {
+      wake_.wait_for(mutex_, std::chrono::milliseconds(delayed_.begin()->first - NowMs()));
+    }
+    idle_ = false;
+    waits_for_end_ = false;
+    if (!is_running_) TakeDue(batch);
+  }
+}
+
 void ThreadExecutor::Run() {
   Work batch;
-  TurnTimes times;
   while (true) {
     {
       MutexLock lock(mutex_);
-      turn_times_ = times;
-      TakeDue(&batch);
-      while (batch.empty() && !stopping_) {
-        idle_ = true;
-        if (delayed_.empty()) {
-          wake_.wait(mutex_);
-        } else {
-          wake_.wait_for(mutex_, std::chrono::milliseconds(delayed_.begin()->first - NowMs()));
-        }
-        idle_ = false;
-        TakeDue(&batch);
-      }
+      WaitForWork(&batch);
       if (batch.empty()) return;
+      is_running_ = true;
     }
-    RunBatch(&batch, &times);
+    RunBatch(&batch);
+    MutexLock lock(mutex_);
+    turn_times_ = times_;
+    is_running_ = false;
   }
 }
 

@@ -1,7 +1,7 @@
-// ThreadExecutor: a lane that is a thread of its own.
+// ThreadExecutor: a lane that is a thread of its own, and that others help while it has nothing to
+// do. Whoever runs work of the lane is alone in that, and sees all that was done before.
 #pragma once
 
-#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <string>
@@ -24,6 +24,7 @@ class ThreadExecutor final : public Executor {
   ~ThreadExecutor() override;
 
   void Post(std::function<void()> work) override;
+  void PostOrRun(std::function<void()> work, Help help = Help::kWithWhatFollows) override;
   void PostAfter(int64_t delay_ms, std::function<void()> work) override;
 
   /// Runs what was posted so far, forgets what was to run later, and joins the thread. What is
@@ -37,14 +38,19 @@ class ThreadExecutor final : public Executor {
   using Work = std::vector<std::function<void()>>;
 
   void Run();
-  static void RunBatch(Work* batch, TurnTimes* times);
+  /// By whom is_running_ was set.
+  void RunBatch(Work* batch);
   void TakeDue(Work* batch) TREADLE_REQUIRES(mutex_);
+  void WaitForWork(Work* batch) TREADLE_REQUIRES(mutex_);
 
   Mutex mutex_;
-  std::condition_variable_any wake_;
+  Condition wake_;
   Work ready_ TREADLE_GUARDED_BY(mutex_);
   std::multimap<int64_t, std::function<void()>> delayed_ TREADLE_GUARDED_BY(mutex_);
-  bool idle_ TREADLE_GUARDED_BY(mutex_) = false;  // the thread waits for wake_
+  bool idle_ TREADLE_GUARDED_BY(mutex_) = false;           // the thread waits for wake_
+  bool waits_for_end_ TREADLE_GUARDED_BY(mutex_) = false;  // of what another one runs
+  bool is_running_ TREADLE_GUARDED_BY(mutex_) = false;     // somebody runs work
+  TurnTimes times_;                                        // his
   TurnTimes turn_times_ TREADLE_GUARDED_BY(mutex_);
   bool stopping_ TREADLE_GUARDED_BY(mutex_) = false;
   std::thread thread_;

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <future>
 #include <numeric>
+#include <thread>
 #include <vector>
 
 namespace treadle {
@@ -64,17 +66,117 @@ TEST(ThreadExecutor, EveryPieceOfWorkIsATurn) {
   EXPECT_EQ(std::accumulate(times.counts().begin(), times.counts().end(), uint64_t{0}), 10U);
 }
 
+TEST(ThreadExecutor, ALaneThatHasNothingToDoIsHelped) {
+  ThreadExecutor lane("test");
+  std::vector<std::thread::id> by;
+  lane.PostOrRun([&] {
+    by.push_back(std::this_thread::get_id());
+    lane.Post([&] { by.push_back(std::this_thread::get_id()); });
+  });
+  EXPECT_EQ(by, std::vector(2, std::this_thread::get_id())) << "and before the call returned";
+}
+
+TEST(ThreadExecutor, WhoHelpsOnceLeavesWhatFollowsToTheLane) {
+  ThreadExecutor lane("test");
+  std::thread::id first;
+  std::promise<std::thread::id> second;
+  lane.PostOrRun(
+      [&] {
+        first = std::this_thread::get_id();
+        lane.Post([&] { second.set_value(std::this_thread::get_id()); });
+      },
+      Executor::Help::kOnce);
+  EXPECT_EQ(first, std::this_thread::get_id());
+  EXPECT_NE(second.get_future().get(), first);
+}
+
+TEST(ThreadExecutor, WhoHelpsIsNotKept) {
+  ThreadExecutor lane("test");
+  std::promise<void> end;
+  int left = 100;
+  std::function<void()> again = [&] {
+    if (--left == 0) return end.set_value();
+    lane.Post(again);
+  };
+  lane.PostOrRun(again);
+  end.get_future().wait();  // by the lane's own thread, or this would never have been reached
+  lane.Stop();
+}
+
+TEST(ThreadExecutor, WorkForABusyLaneWaitsForItsTurn) {
+  ThreadExecutor lane("test");
+  std::promise<void> begun;
+  std::promise<void> go_on;
+  std::vector<int> order;
+  lane.Post([&] {
+    begun.set_value();
+    go_on.get_future().wait();
+    order.push_back(1);
+  });
+  begun.get_future().wait();
+  lane.Post([&] { order.push_back(2); });
+  lane.PostOrRun([&] { order.push_back(3); });
+  go_on.set_value();
+  lane.Stop();
+  EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
+}
+
+TEST(ThreadExecutor, DelayedWorkWaitsForWhoHelpsAndIsNotForgotten) {
+  ThreadExecutor lane("test");
+  std::promise<void> done;
+  std::atomic<bool> helps = false;
+  lane.PostOrRun([&] {
+    helps = true;
+    lane.PostAfter(0, [&] {
+      EXPECT_FALSE(helps);
+      done.set_value();
+    });
+    std::this_thread::yield();
+    helps = false;
+  });
+  done.get_future().wait();
+}
+
+TEST(ThreadExecutor, StopWaitsForWhoHelps) {
+  ThreadExecutor lane("test");
+  std::promise<void> begun;
+  std::promise<void> go_on;
+  std::atomic<bool> ended = false;
+  std::thread helper([&] {
+    lane.PostOrRun([&] {
+      begun.set_value();
+      go_on.get_future().wait();
+      ended = true;
+    });
+  });
+  begun.get_future().wait();
+  std::thread stopper([&] {
+    lane.Stop();
+    EXPECT_TRUE(ended);
+  });
+  go_on.set_value();
+  stopper.join();
+  helper.join();
+}
+
 TEST(ThreadExecutor, ManyThreadsPostAtOnce) {
   ThreadExecutor lane("test");
-  int sum = 0;  // only the lane touches it
+  int sum = 0;  // only who runs the lane touches it
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&] {
-      for (int i = 0; i < 1'000; ++i) lane.Post([&] { ++sum; });
+      for (int i = 0; i < 1'000; ++i) {
+        lane.Post([&] { ++sum; });
+        lane.PostOrRun([&] { ++sum; });
+        if (i % 100 == 0) lane.PostAfter(0, [&] { ++sum; });
+      }
     });
   for (std::thread& thread : threads) thread.join();
+  std::promise<void> all;
+  lane.PostAfter(1, [&] { all.set_value(); });  // behind those that are due
+  all.get_future().wait();
   lane.Stop();
-  EXPECT_EQ(sum, 4'000);
+  EXPECT_EQ(sum, 8'040);
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "treadle/client.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <functional>
 #include <string_view>
 #include <thread>
@@ -150,7 +149,7 @@ class Client::Impl {
   const Result<ConnectionOptions> connection_;
   RequestSharer sharer_;
   Mutex mutex_;
-  std::condition_variable_any returned_;
+  Condition returned_;
   std::vector<std::unique_ptr<ServerConnection>> idle_ TREADLE_GUARDED_BY(mutex_);
   size_t lent_ TREADLE_GUARDED_BY(mutex_) = 0;
   TaskStream stream_;  // last: its thread uses all of the others until its end

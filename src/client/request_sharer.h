@@ -6,7 +6,6 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <optional>
@@ -30,7 +29,7 @@ class RequestSharer {
  private:
   struct Waiting {
     const EncodedTask* task;
-    std::condition_variable_any wake;
+    Condition wake;
     std::optional<Result<Enqueued>> answer;
     bool taken = false;  // by a caller that sends it
   };

@@ -4,7 +4,6 @@
 // A thread of its own, which begins with the first task, sends and calls back. Any thread may call.
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
@@ -49,8 +48,8 @@ class TaskStream {
 
   const SendTasks send_;
   Mutex mutex_;
-  std::condition_variable_any more_;      // a task waits, or the end has come
-  std::condition_variable_any answered_;  // fewer tasks are under way
+  Condition more_;      // a task waits, or the end has come
+  Condition answered_;  // fewer tasks are under way
   std::deque<Pending> waiting_ TREADLE_GUARDED_BY(mutex_);
   size_t tasks_ TREADLE_GUARDED_BY(mutex_) = 0;  // without an answer
   size_t bytes_ TREADLE_GUARDED_BY(mutex_) = 0;  // of them

@@ -8,7 +8,8 @@
 namespace treadle {
 namespace {
 
-constexpr size_t kFramesUnderWay = 2;            // one syncs, one waits to follow without a pause
+constexpr size_t kFramesUnderWay = 2;  // one syncs, one waits to follow without a pause
+constexpr size_t kFrameThatFollowsBytes = size_t{64} << 10;
 constexpr size_t kFrameBytes = size_t{4} << 20;  // a batch that has grown so far does not wait
 constexpr int64_t kSyncIntervalMs = 1'000;
 constexpr uint64_t kSpareBytes = uint64_t{16} << 20;  // less room than this on disk: make more
@@ -39,8 +40,11 @@ void Shard::Flush() {
 }
 
 void Shard::SealIfRoom() {
-  if (batch_open_ && (under_way_.size() < kFramesUnderWay || effects_.size() >= kFrameBytes))
-    Seal();
+  if (!batch_open_) return;
+  // A small batch is not worth a sync of its own: it goes with what comes while another one syncs.
+  const bool has_room = under_way_.empty() || (under_way_.size() < kFramesUnderWay &&
+                                               effects_.size() >= kFrameThatFollowsBytes);
+  if (has_room || effects_.size() >= kFrameBytes) Seal();
 }
 
 void Shard::Seal() {
@@ -65,30 +69,39 @@ void Shard::Seal() {
 }
 
 void Shard::Append(uint64_t sequence, ShardTime time, std::string effects) {
-  env_.journal->Post([this, sequence, time, effects = std::move(effects)] {
-    const auto durability = options_.durability == NodeOptions::Durability::kFsync
-                                ? Journal::Durability::kSynced
-                                : Journal::Durability::kWritten;
+  const bool syncs = options_.durability == NodeOptions::Durability::kFsync;
+  auto append = [this, sequence, time, effects = std::move(effects), syncs] {
+    const auto durability = syncs ? Journal::Durability::kSynced : Journal::Durability::kWritten;
     Status status = storage_->journal->Append({sequence, time, effects}, durability);
-    env_.shard->Post([this, sequence, bytes = effects.size(), status = std::move(status)] {
+    auto go_on = [this, sequence, bytes = effects.size(), status = std::move(status)] {
       OnDurable(sequence, bytes, status);
-    });
-  });
+    };
+    env_.shard->PostOrRun(std::move(go_on),
+                          syncs ? Executor::Help::kOnce : Executor::Help::kWithWhatFollows);
+  };
+  // To write into the system's memory takes less time than to wake another thread.
+  syncs ? env_.journal->Post(std::move(append)) : env_.journal->PostOrRun(std::move(append));
 }
 
 void Shard::OnDurable(uint64_t sequence, uint64_t bytes, const Status& status) {
   if (failed_) return;
   if (!status.ok()) return Fail(status);
   TREADLE_CHECK(under_way_.front().sequence == sequence);
-  const std::vector<std::function<void()>> replies = std::move(under_way_.front().replies);
+  std::vector<std::function<void()>> replies = std::move(under_way_.front().replies);
   under_way_.pop_front();
   durable_frame_ = sequence;
   backlog_.emplace_back(sequence, bytes);
   backlog_bytes_ += bytes;
   ++stats_.frames;
   stats_.journal_bytes += bytes;
-  for (const auto& reply : replies) reply();
   SealIfRoom();
+  // The disk does not wait for what is said.
+  if (under_way_.empty())
+    for (const auto& reply : replies) reply();
+  else
+    env_.shard->Post([replies = std::move(replies)] {
+      for (const auto& reply : replies) reply();
+    });
   CheckpointLater();
   if (options_.durability == NodeOptions::Durability::kInterval) SyncLater();
   if (!storage_->journal->HasRoomFor(kSpareBytes)) CheckSpace();

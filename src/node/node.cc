@@ -12,6 +12,8 @@ namespace {
 
 constexpr uint64_t kBytesUnderWayMax = uint64_t{256} << 20;  // of enqueues in the mailbox
 constexpr int64_t kRetryBusyMs = 200;
+constexpr uint64_t kLittleBytes = uint64_t{4} << 10;
+constexpr size_t kLittleReports = 4;
 
 uint64_t BytesOf(const EnqueueCommand& command) {
   uint64_t bytes = 0;
@@ -63,6 +65,11 @@ Result<std::unique_ptr<Node>> Node::Open(NodeOptions options, NodeEnvironment en
   return node;
 }
 
+// Little work is done in less time than it takes to wake the shard's thread for it.
+void Node::RunSoon(std::function<void()> work, bool is_little) {
+  is_little ? executor_->PostOrRun(std::move(work)) : executor_->Post(std::move(work));
+}
+
 void Node::Enqueue(EnqueueCommand command, Callback<EnqueueReply> done) {
   const uint64_t bytes = BytesOf(command);
   if (shard_->bytes_under_way().fetch_add(bytes) > kBytesUnderWayMax) {
@@ -73,13 +80,15 @@ void Node::Enqueue(EnqueueCommand command, Callback<EnqueueReply> done) {
     });
     return;
   }
-  executor_->Post([this, command = std::move(command), bytes, done = std::move(done)]() mutable {
-    shard_->Enqueue(std::move(command), bytes, std::move(done));
-  });
+  RunSoon(
+      [this, command = std::move(command), bytes, done = std::move(done)]() mutable {
+        shard_->Enqueue(std::move(command), bytes, std::move(done));
+      },
+      /*is_little=*/bytes <= kLittleBytes);
 }
 
 void Node::Get(TaskId id, int64_t wait_ms, Callback<TaskView> done) {
-  executor_->Post([this, id, wait_ms, done = std::move(done)]() mutable {
+  executor_->PostOrRun([this, id, wait_ms, done = std::move(done)]() mutable {
     shard_->Get(id, wait_ms, std::move(done));
   });
 }
@@ -197,7 +206,8 @@ uint64_t Node::Exchange(ExchangeRequest request, Callback<ExchangeReply> done) {
   job->ticket = next_ticket_++;
   job->request = std::move(request);
   job->done = std::move(done);
-  executor_->Post([this, job] { shard_->Exchange(job); });
+  const bool is_little = job->request.reports.size() <= kLittleReports;
+  RunSoon([this, job] { shard_->Exchange(job); }, is_little);
   return job->ticket;
 }
 

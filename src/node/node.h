@@ -203,6 +203,7 @@ class Node {
   const Engine& engine_for_tests() const;
 
  private:
+  void RunSoon(std::function<void()> work, bool is_little);
   Node();
   Executor* executor_ = nullptr;
   std::unique_ptr<NodeEnvironment> environment_;

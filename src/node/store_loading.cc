@@ -1,7 +1,6 @@
 #include "node/store_loading.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <deque>
 #include <string>
 #include <thread>
@@ -87,7 +86,7 @@ class TaskIntake {
   Batch batch_;
   std::thread thread_;
   Mutex mutex_;
-  std::condition_variable_any changed_;
+  Condition changed_;
   std::deque<Batch> waiting_ TREADLE_GUARDED_BY(mutex_);
   bool is_last_ TREADLE_GUARDED_BY(mutex_) = false;
 };

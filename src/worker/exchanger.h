@@ -9,7 +9,6 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -108,7 +107,7 @@ class Exchanger {
   std::vector<std::thread> lanes_;
 
   Mutex mutex_;  // may be held while the pool is called, never the other way round
-  std::condition_variable_any wake_;
+  Condition wake_;
   uint64_t sequence_ TREADLE_GUARDED_BY(mutex_) = 0;  // of the newest exchange
   std::vector<InFlight> in_flight_ TREADLE_GUARDED_BY(mutex_);
   std::vector<Exchange> unanswered_ TREADLE_GUARDED_BY(mutex_);  // by sequence

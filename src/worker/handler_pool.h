@@ -10,7 +10,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <stop_token>
@@ -131,12 +130,12 @@ class HandlerPool {
   const std::function<void()> changed_;
 
   mutable Mutex mutex_;
-  std::condition_variable_any wake_;
+  Condition wake_;
   std::deque<Waiting> waiting_ TREADLE_GUARDED_BY(mutex_);
   std::vector<Running*> running_ TREADLE_GUARDED_BY(mutex_);  // each on the stack of its thread
   std::deque<Report> reports_ TREADLE_GUARDED_BY(mutex_);
   Clock::time_point oldest_report_ TREADLE_GUARDED_BY(mutex_);
-  std::condition_variable_any watch_;
+  Condition watch_;
   Clock::time_point next_watch_ TREADLE_GUARDED_BY(mutex_) = Clock::time_point::max();
   std::vector<std::thread> threads_ TREADLE_GUARDED_BY(mutex_);
   size_t idle_ TREADLE_GUARDED_BY(mutex_) = 0;
