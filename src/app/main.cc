@@ -7,10 +7,15 @@
 
 // jemalloc reads its settings from this symbol; without jemalloc (sanitizer builds) nobody does.
 // Payloads come in bursts and leave at the next checkpoint: glibc kept what they had taken,
-// jemalloc gives it back after a second, from a thread of its own.
+// jemalloc gives it back after some seconds, from a thread of its own. Until then it is used again:
+// the last two settings let small things take the place of large ones, and large ones that of
+// their like. Without them a checkpoint had nearly all of its memory from the system anew, a page
+// fault for each third task.
 extern "C" {
 extern const char* malloc_conf;
-const char* malloc_conf = "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0";
+const char* malloc_conf =
+    "background_thread:true,dirty_decay_ms:3000,muzzy_decay_ms:0,lg_extent_max_active_fit:20,"
+    "oversize_threshold:0";
 }
 
 int main(int argc, char** argv) {

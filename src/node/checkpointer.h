@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "journal/journal.h"
+#include "node/fold.h"
 #include "store/store.h"
 
 namespace treadle {
@@ -31,6 +32,8 @@ class Checkpointer {
   bool store_is_even() const { return meta_.applied >= recovered_; }
 
  private:
+  /// All that the fold holds, which is spent then. Durable on return.
+  Status WriteOut(Fold* fold);
   Status Write(std::vector<StoreChanges> parts, const StoreMeta& meta);
 
   ShardId shard_;

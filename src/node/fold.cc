@@ -140,6 +140,7 @@ void Fold::ForgetGone() {
     ++task;
   }
   forget_at_ = std::max(kForgetAtLeast, 2 * tasks_.size());
+  is_full_ = tasks_.size() >= kFullTasks;
 }
 
 std::vector<StoreChanges> Fold::Take(size_t bytes) {

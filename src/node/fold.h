@@ -29,6 +29,9 @@ class Fold {
   /// The fold is spent.
   std::vector<StoreChanges> Take(size_t bytes);
 
+  /// So many of its tasks are still there that to wait for their end would cost more memory than it
+  /// would save writes: time to Take().
+  bool is_full() const { return is_full_; }
   /// How many tasks it holds now.
   size_t tasks_held() const { return tasks_.size(); }
   /// The last frame added.
@@ -49,6 +52,7 @@ class Fold {
   void Note(const CountersAreNow& effect) { counters_[effect.queue] = effect; }
 
   static constexpr size_t kForgetAtLeast = 4'096;
+  static constexpr size_t kFullTasks = 32'768;  // about 40 MB, with what is made of them
 
   struct KeyHash {
     size_t operator()(const IdempotencyId& id) const { return static_cast<size_t>(id[0]); }
@@ -73,6 +77,7 @@ class Fold {
   std::vector<TypeIsNow> types_;
   std::unordered_map<uint64_t, TaskChange> tasks_;  // by id
   size_t forget_at_ = kForgetAtLeast;               // when so many are held
+  bool is_full_ = false;
   std::unordered_map<IdempotencyId, Key, KeyHash> keys_;
   std::unordered_map<QueueId, CountersAreNow> counters_;
 };
