@@ -15,6 +15,35 @@ namespace treadle {
 
 static_assert(std::endian::native == std::endian::little, "the formats are little-endian");
 
+inline constexpr size_t kVarintBytesMax = 10;
+
+/// Returns where it ends: at most kVarintBytesMax after `out`.
+inline char* PutVarint(uint64_t v, char* out) {
+  for (; v >= 0x80; v >>= 7) *out++ = static_cast<char>(v | 0x80);
+  *out++ = static_cast<char>(v);
+  return out;
+}
+
+/// Signed numbers as unsigned ones, so that small magnitudes stay short.
+constexpr uint64_t ZigZag(int64_t v) {
+  return (static_cast<uint64_t>(v) << 1) ^ static_cast<uint64_t>(v >> 63);
+}
+
+/// Numbers side by side, to be appended at once: an append to a string costs several times what
+/// coding a number does. `kBytesMax` must hold the longest that they may become.
+template <size_t kBytesMax>
+class NumberWriter {
+ public:
+  void U8(uint8_t v) { *end_++ = static_cast<char>(v); }
+  void Varint(uint64_t v) { end_ = PutVarint(v, end_); }
+  void Signed(int64_t v) { Varint(ZigZag(v)); }
+  std::string_view written() const { return {bytes_, end_}; }
+
+ private:
+  char bytes_[kBytesMax];
+  char* end_ = bytes_;
+};
+
 class ByteWriter {
  public:
   explicit ByteWriter(std::string* out) : out_(out) {}
@@ -24,16 +53,10 @@ class ByteWriter {
   void U32(uint32_t v) { Fixed(&v, sizeof v); }
   void U64(uint64_t v) { Fixed(&v, sizeof v); }
   void Varint(uint64_t v) {
-    char bytes[10];
-    size_t size = 0;
-    for (; v >= 0x80; v >>= 7) bytes[size++] = static_cast<char>(v | 0x80);
-    bytes[size++] = static_cast<char>(v);
-    out_->append(bytes, size);
+    char bytes[kVarintBytesMax];
+    out_->append(bytes, PutVarint(v, bytes));
   }
-  /// A signed number, zigzag-coded so that small magnitudes stay short.
-  void Signed(int64_t v) {
-    Varint((static_cast<uint64_t>(v) << 1) ^ static_cast<uint64_t>(v >> 63));
-  }
+  void Signed(int64_t v) { Varint(ZigZag(v)); }
   /// Length, then the bytes.
   void Bytes(std::string_view v) {
     Varint(v.size());

@@ -34,6 +34,19 @@ TEST(Bytes, EveryKindOfValueComesBackAsItWasWritten) {
   EXPECT_FALSE(in.failed());
 }
 
+TEST(Bytes, NumbersSideBySideAreTheSameBytesAsOneByOne) {
+  std::string expected;
+  ByteWriter out(&expected);
+  NumberWriter<1 + 2 * kVarintBytesMax> numbers;
+  out.U8(255);
+  numbers.U8(255);
+  out.Varint(std::numeric_limits<uint64_t>::max());
+  numbers.Varint(std::numeric_limits<uint64_t>::max());
+  out.Signed(std::numeric_limits<int64_t>::min());
+  numbers.Signed(std::numeric_limits<int64_t>::min());
+  EXPECT_EQ(numbers.written(), expected);
+}
+
 TEST(Bytes, AReaderThatRanOutStaysFailedAndYieldsZero) {
   ByteReader in(
       "\x05"

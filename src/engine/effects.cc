@@ -53,27 +53,29 @@ int64_t Distance(WallTime base, WallTime time) {
 }
 
 void EncodeImage(const TaskImage& image, ByteWriter* out) {
-  out->Varint(image.id.sequence());
-  out->Varint(image.queue);
-  out->Varint(image.type);
-  out->U8(
+  NumberWriter<2 + 14 * kVarintBytesMax> numbers;
+  numbers.Varint(image.id.sequence());
+  numbers.Varint(image.queue);
+  numbers.Varint(image.type);
+  numbers.U8(
       static_cast<uint8_t>(static_cast<uint8_t>(image.state) | (image.has_trail ? kHasTrail : 0)));
-  out->U8(static_cast<uint8_t>(
+  numbers.U8(static_cast<uint8_t>(
       image.priority | (image.reported ? kReported : 0) |
       (image.cancel_requested && !CanaryIs("forget_cancel_request") ? kCancelRequested : 0) |
       (image.has_terms ? kHasTerms : 0) | (image.worker_losses > 0 ? kHasLosses : 0)));
-  out->Varint(image.max_attempts);
-  out->Varint(image.unspent);
-  out->Varint(image.attempt);
-  out->Varint(image.term);
-  out->Varint(image.exchange);
-  out->Varint(image.ordinal);
-  out->Signed(image.when_ms);
-  out->Signed(image.enqueued_at.ms);
+  numbers.Varint(image.max_attempts);
+  numbers.Varint(image.unspent);
+  numbers.Varint(image.attempt);
+  numbers.Varint(image.term);
+  numbers.Varint(image.exchange);
+  numbers.Varint(image.ordinal);
+  numbers.Signed(image.when_ms);
+  numbers.Signed(image.enqueued_at.ms);
   // Later times as distances from the first: a byte or two instead of six.
-  out->Signed(Distance(image.enqueued_at, image.started_at));
-  out->Signed(Distance(image.enqueued_at, image.finished_at));
-  if (image.worker_losses > 0) out->Varint(image.worker_losses);
+  numbers.Signed(Distance(image.enqueued_at, image.started_at));
+  numbers.Signed(Distance(image.enqueued_at, image.finished_at));
+  if (image.worker_losses > 0) numbers.Varint(image.worker_losses);
+  out->Raw(numbers.written());
 }
 
 WallTime FromDistance(WallTime base, int64_t distance) {
