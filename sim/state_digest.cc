@@ -18,9 +18,9 @@ uint64_t HashOf(const E& effect) {
 }
 
 uint64_t DigestOfTask(const State& state, const TaskSlot& task) {
-  TaskIsNow effect{.image = task.image};
-  if (task.image.state == TaskState::kRunning) effect.holder = state.HolderOf(task);
-  effect.terms = state.SharedTermsOf(task.image.id);
+  TaskIsNow effect{.image = task.image()};
+  if (task.state == TaskState::kRunning) effect.holder = state.HolderOf(task);
+  effect.terms = state.SharedTermsOf(task.id);
   return HashOf(effect);
 }
 
@@ -31,8 +31,7 @@ uint64_t StateDigest(const Engine& engine) {
   uint64_t digest = Mix64(state.next_task().packed) + Mix64(state.keys().size() + 1);
   for (uint32_t slot = 0; slot < state.tasks().slots(); ++slot) {
     const TaskSlot& task = state.tasks()[slot];
-    if (task.image.id.packed != 0 && !IsTerminal(task.image.state))
-      digest += DigestOfTask(state, task);
+    if (task.id.packed != 0 && !IsTerminal(task.state)) digest += DigestOfTask(state, task);
   }
   for (QueueId id = 1; id <= state.queues(); ++id) {
     const Queue& queue = state.queue(id);

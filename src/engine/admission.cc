@@ -51,7 +51,7 @@ std::vector<TaskId> Victims(const State& state, const Queue& queue, uint8_t prio
       Excess left = *excess;
       lane->ForEachNewest(state.tasks(), p, [&](uint32_t slot) {
         const TaskSlot& task = state.tasks()[slot];
-        candidates.emplace_back(task.image.id, task.payload_bytes);
+        candidates.emplace_back(task.id, task.payload_bytes);
         left.tasks -= 1;
         left.bytes -= task.payload_bytes;
         return left.any();
@@ -118,7 +118,7 @@ Status Engine::PlanDuplicates(const EnqueueCommand& command, Admission* admissio
     const std::string holder = "taken by task " + taken->task.ToString();
     if (task.on_duplicate == OnDuplicate::kReplace) {
       const TaskSlot* slot = state_.Find(taken->task);
-      if (slot == nullptr || IsTerminal(slot->image.state) || slot->image.attempt > 0)
+      if (slot == nullptr || IsTerminal(slot->state) || slot->attempt() > 0)
         return KeyIs(holder + ", which has begun or ended", command, i);
       admission->plans[i].replaces = taken->task;
       continue;

@@ -16,7 +16,7 @@ Result<TaskStanding> Engine::Cancel(const TaskRecord& task, const std::string& r
   auto why = std::make_shared<TaskError>(TaskError{"asked", reason});
   if (image.state != TaskState::kRunning) {
     End(image, TaskState::kCancelled, AttemptOutcome::kCancelled, std::move(why));
-    return Standing(state_.Find(image.id)->image, true);
+    return Standing(state_.Find(image.id)->image(), true);
   }
   const int64_t grace_ms = state_.queue(image.queue).policy.cancel_grace_ms;
   const int64_t end_ms = (state_.now() + grace_ms).ms;

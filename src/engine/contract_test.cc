@@ -41,7 +41,7 @@ class ContractTest : public testing::Test {
     Report report{.token = token, .kind = Report::Kind::kFailed, .retry = retry};
     report.error = std::make_shared<TaskError>(TaskError{code, ""});
     EXPECT_TRUE(InBatch([&] { return engine_.Apply(report, nullptr, false); }).reply.ok());
-    return engine_.Peek(token.task)->image.state;
+    return engine_.Peek(token.task)->state;
   }
 
   Engine engine_{1, 7};
@@ -65,9 +65,9 @@ TEST_F(ContractTest, ATaskCarriesItsVersionToItsWorker) {
   const TaskId first = Enqueue(Order(2));
   const TaskId second = Enqueue(Order(2));
   Enqueue(Order(0));
-  EXPECT_EQ(engine_.Peek(first)->image.priority, 8);
-  EXPECT_EQ(engine_.state().TermsOf(engine_.Peek(first)->image),
-            engine_.state().TermsOf(engine_.Peek(second)->image));
+  EXPECT_EQ(engine_.Peek(first)->priority, 8);
+  EXPECT_EQ(engine_.state().TermsOf(*engine_.Peek(first)),
+            engine_.state().TermsOf(*engine_.Peek(second)));
   EXPECT_FALSE(engine_.ContractOf(first));  // it does not run
   EXPECT_EQ(Lease().contract, 2U);
   EXPECT_EQ(Lease().contract, 2U);
@@ -76,7 +76,7 @@ TEST_F(ContractTest, ATaskCarriesItsVersionToItsWorker) {
   const Leased third = Lease();
   EXPECT_EQ(third.contract, 0U);
   EXPECT_FALSE(engine_.ContractOf(third.token.task));
-  EXPECT_EQ(engine_.Peek(third.token.task)->image.priority, 5);
+  EXPECT_EQ(engine_.Peek(third.token.task)->priority, 5);
 }
 
 TEST_F(ContractTest, ItsErrorCodesStandBesideTheRetryPolicy) {

@@ -181,7 +181,7 @@ class Engine {
   /// Whether there may be another attempt after this error; its policy and its contract say so.
   bool MayRetryAfter(const TaskImage& image, const TaskTerms* terms, std::string_view error_code,
                      bool worker_asks) const;
-  void MakeReady(const TaskImage& task);
+  void MakeReady(TaskImage image);
   void LoseLease(const TaskSlot& task);
   /// `outcome` is that of the attempt that runs; if none does, it does not matter.
   void End(TaskImage image, TaskState state, AttemptOutcome outcome,

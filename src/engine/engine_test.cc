@@ -61,7 +61,7 @@ class EngineTest : public testing::Test {
   TaskRecord Stored(TaskId id) {
     auto body = std::make_shared<TaskBody>();
     body->payload = "\"from the store\"";
-    return {.image = engine_.Peek(id)->image, .body = body};
+    return {.image = engine_.Peek(id)->image(), .body = body};
   }
 
   Engine engine_{1, 7};
@@ -304,7 +304,7 @@ TEST_F(EngineTest, ABuriedTaskGoesDeadAndItsWorkerLosesTheLease) {
     engine_.Bury(id, {"payload_damaged", "it was"});
     return 0;
   });
-  EXPECT_EQ(engine_.Peek(id)->image.state, TaskState::kDead);
+  EXPECT_EQ(engine_.Peek(id)->state, TaskState::kDead);
   EXPECT_THAT(engine_.TakeLostLeases(), SizeIs(1));
 }
 

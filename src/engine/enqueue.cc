@@ -87,19 +87,19 @@ Result<EnqueueReply> Engine::Enqueue(const EnqueueCommand& command) {
   }
   for (EnqueueReply::Task& task : reply.tasks)
     if (const TaskSlot* slot = task.duplicate ? state_.Find(task.id) : nullptr)
-      task.state = slot->image.state;
+      task.state = slot->state;
   return reply;
 }
 
 void Engine::Shed(TaskId id) {
-  End(state_.Find(id)->image, TaskState::kCancelled, AttemptOutcome::kCancelled,
+  End(state_.Find(id)->image(), TaskState::kCancelled, AttemptOutcome::kCancelled,
       std::make_shared<TaskError>(
           TaskError{"shed", "the queue was full: it made room for a task of higher priority"}));
 }
 
 // Its key is taken over by the task that comes.
 void Engine::Replace(TaskId id) {
-  const TaskImage image = state_.Find(id)->image;
+  const TaskImage image = state_.Find(id)->image();
   ended_.push_back(id);
   Emit(TaskIsGone{.id = id, .place = QueuePlace::Of(image), .why = Removal::kReplaced});
 }

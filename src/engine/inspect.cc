@@ -39,18 +39,18 @@ Outcome<TaskRecord> Engine::Record(TaskId id, const TaskRecord* loaded, bool was
   if (id.shard() != state_.shard() || id >= state_.next_task()) return missing;
   const TaskSlot* task = state_.Find(id);
   const auto terms = task == nullptr ? nullptr : state_.SharedTermsOf(id);
-  const bool is_here = task != nullptr && (task->HasBody() || !needs_body) &&
-                       (terms != nullptr || !task->image.has_terms);
+  const bool is_here =
+      task != nullptr && (task->HasBody() || !needs_body) && (terms != nullptr || !task->has_terms);
   if (!was_loaded && !is_here) return Outcome<TaskRecord>::Need({id});
 
   TaskRecord record;
   if (loaded != nullptr) record = *loaded;
   if (task != nullptr) {
-    record.image = task->image;
+    record.image = task->image();
     record.holder.reset();
-    if (task->image.state == TaskState::kRunning) record.holder = state_.HolderOf(*task);
+    if (task->state == TaskState::kRunning) record.holder = state_.HolderOf(*task);
     if (task->parts != nullptr) Overlay(*task->parts, &record);
-    if (task->image.has_terms && terms != nullptr) record.terms = terms;
+    if (task->has_terms && terms != nullptr) record.terms = terms;
   }
   const bool is_damaged = needs_body && record.body == nullptr;
   // Whatever is not in memory has ended.
@@ -83,7 +83,7 @@ Outcome<TaskReasons> Engine::Explain(TaskId id, const TaskRecord* loaded, bool w
     reasons.lease_ends = time_.wall + (state_.TimerOf(*state_.Find(id)) - state_.now());
   if (image.state != TaskState::kReady) return reasons;
   queue.lanes.at(image.type)->ForEach(state_.tasks(), [&](uint32_t slot) {
-    if (state_.tasks()[slot].image.id == id) return false;
+    if (state_.tasks()[slot].id == id) return false;
     reasons.more_ahead = ++reasons.ahead == kAheadMax;
     return !reasons.more_ahead;
   });
@@ -94,8 +94,7 @@ std::vector<Token> Engine::CancelRequestsOf(const LeaseHolder& holder) const {
   std::vector<Token> tokens;
   if (state_.cancel_requests() == 0) return tokens;
   for (uint32_t slot = state_.LeasesOf(holder); slot != kNoSlot; slot = state_.tasks()[slot].next)
-    if (state_.tasks()[slot].image.cancel_requested)
-      tokens.push_back(state_.tasks()[slot].image.token());
+    if (state_.tasks()[slot].cancel_requested) tokens.push_back(state_.tasks()[slot].token());
   return tokens;
 }
 
@@ -124,10 +123,10 @@ std::vector<TypeView> Engine::Types() const {
 
 std::optional<ContractName> Engine::ContractOf(TaskId id) const {
   const TaskSlot* const task = state_.Find(id);
-  if (task == nullptr || task->image.state != TaskState::kRunning) return std::nullopt;
-  const TaskTerms* const terms = state_.TermsOf(task->image);
+  if (task == nullptr || task->state != TaskState::kRunning) return std::nullopt;
+  const TaskTerms* const terms = state_.TermsOf(*task);
   if (terms == nullptr || terms->contract == 0) return std::nullopt;
-  return ContractName{state_.type_name(task->image.type), terms->contract};
+  return ContractName{state_.type_name(task->type), terms->contract};
 }
 
 std::vector<QueueView> Engine::Queues() const {

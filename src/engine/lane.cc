@@ -6,12 +6,12 @@ namespace treadle {
 
 void Lane::Add(SlabTable<TaskSlot>* tasks, uint32_t slot) {
   TaskSlot& task = (*tasks)[slot];
-  const size_t p = task.image.priority;
+  const size_t p = task.priority;
   Level& level = levels_[p];
   levels_in_use_ = static_cast<uint16_t>(levels_in_use_ | 1U << p);
-  if (level.tail != kNoSlot && (*tasks)[level.tail].image.id > task.image.id) {
+  if (level.tail != kNoSlot && (*tasks)[level.tail].id > task.id) {
     task.returned = true;
-    returned_[p].emplace(task.image.id.packed, slot);
+    returned_[p].emplace(task.id.packed, slot);
     return;
   }
   task.previous = level.tail;
@@ -22,11 +22,11 @@ void Lane::Add(SlabTable<TaskSlot>* tasks, uint32_t slot) {
 
 void Lane::Remove(SlabTable<TaskSlot>* tasks, uint32_t slot) {
   TaskSlot& task = (*tasks)[slot];
-  const size_t p = task.image.priority;
+  const size_t p = task.priority;
   Level& level = levels_[p];
   if (task.returned) {
     task.returned = false;
-    TREADLE_CHECK(returned_[p].erase({task.image.id.packed, slot}) == 1);
+    TREADLE_CHECK(returned_[p].erase({task.id.packed, slot}) == 1);
   } else {
     (task.previous == kNoSlot ? level.head : (*tasks)[task.previous].next) = task.next;
     (task.next == kNoSlot ? level.tail : (*tasks)[task.next].previous) = task.previous;
@@ -40,7 +40,7 @@ uint32_t Lane::FrontOf(const SlabTable<TaskSlot>& tasks, size_t priority) const 
   const uint32_t head = levels_[priority].head;
   const Returned& returned = returned_[priority];
   if (returned.empty()) return head;
-  if (head == kNoSlot || returned.begin()->first < tasks[head].image.id.packed)
+  if (head == kNoSlot || returned.begin()->first < tasks[head].id.packed)
     return returned.begin()->second;
   return head;
 }

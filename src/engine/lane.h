@@ -65,8 +65,8 @@ void Lane::ForEach(const SlabTable<TaskSlot>& tasks, Visit visit) const {
     uint32_t next = levels_[p].head;
     auto back = returned_[p].begin();
     while (next != kNoSlot || back != returned_[p].end()) {
-      const bool take_returned = back != returned_[p].end() &&
-                                 (next == kNoSlot || back->first < tasks[next].image.id.packed);
+      const bool take_returned =
+          back != returned_[p].end() && (next == kNoSlot || back->first < tasks[next].id.packed);
       const uint32_t slot = take_returned ? back->second : next;
       if (take_returned) {
         ++back;
@@ -84,7 +84,7 @@ void Lane::ForEachNewest(const SlabTable<TaskSlot>& tasks, size_t priority, Visi
   auto back = returned_[priority].rbegin();
   while (next != kNoSlot || back != returned_[priority].rend()) {
     const bool take_returned = back != returned_[priority].rend() &&
-                               (next == kNoSlot || back->first > tasks[next].image.id.packed);
+                               (next == kNoSlot || back->first > tasks[next].id.packed);
     const uint32_t slot = take_returned ? back->second : next;
     if (take_returned) {
       ++back;

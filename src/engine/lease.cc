@@ -1,7 +1,6 @@
 // Lease: gives ready tasks to a worker, highest priority first, then the oldest.
 
 #include <algorithm>
-#include <set>
 #include <tuple>
 
 #include "base/canary.h"
@@ -19,17 +18,21 @@ constexpr size_t kLookAhead = 4096;  // tasks loaded at once when a lane's front
 class LaneHeap {
  public:
   LaneHeap(const State& state, const LeaseCommand& command) : state_(state) {
-    std::set<const Lane*> lanes;  // each once, however often it is named
     for (const std::string& queue_name : command.queues) {
       const Queue* queue = state.FindQueue(queue_name);
       if (queue == nullptr) continue;
       if (queue->policy.paused && !CanaryIs("lease_from_a_paused_queue")) continue;
       for (const std::string& type_name : command.types) {
         const auto lane = queue->lanes.find(state.FindType(type_name));
-        if (lane != queue->lanes.end()) lanes.insert(lane->second.get());
+        if (lane != queue->lanes.end() && !lane->second->empty())
+          heap_.push_back(OfferOf(lane->second.get()));
       }
     }
-    for (const Lane* lane : lanes) Push(lane);
+    // Each lane once, however often it was named.
+    std::ranges::sort(heap_, {}, &Offer::lane);
+    const auto twins = std::ranges::unique(heap_, {}, &Offer::lane);
+    heap_.erase(twins.begin(), twins.end());
+    std::make_heap(heap_.begin(), heap_.end());
   }
 
   bool empty() const { return heap_.empty(); }
@@ -41,7 +44,9 @@ class LaneHeap {
     const Lane* lane = heap_.front().lane;
     std::pop_heap(heap_.begin(), heap_.end());
     heap_.pop_back();
-    Push(lane);
+    if (lane->empty()) return;
+    heap_.push_back(OfferOf(lane));
+    std::push_heap(heap_.begin(), heap_.end());
   }
 
  private:
@@ -55,12 +60,10 @@ class LaneHeap {
     }
   };
 
-  void Push(const Lane* lane) {
-    if (lane->empty()) return;
+  Offer OfferOf(const Lane* lane) const {
     const uint32_t slot = lane->Front(state_.tasks());
-    const TaskImage& image = state_.tasks()[slot].image;
-    heap_.push_back({image.priority, image.id.packed, slot, lane});
-    std::push_heap(heap_.begin(), heap_.end());
+    const TaskSlot& task = state_.tasks()[slot];
+    return {task.priority, task.id.packed, slot, lane};
   }
 
   const State& state_;
@@ -77,9 +80,9 @@ std::vector<TaskId> MissingInLane(const State& state, const Lane& lane, size_t w
   lane.ForEach(state.tasks(), [&](uint32_t slot) {
     const TaskSlot& task = state.tasks()[slot];
     if (task.HasBody()) return missing.empty() && --within > 0;
-    missing.push_back(task.image.id);
+    missing.push_back(task.id);
     bytes += task.payload_bytes;
-    if (const TaskTerms* const terms = state.TermsOf(task.image)) bytes += terms->saved_bytes;
+    if (const TaskTerms* const terms = state.TermsOf(task)) bytes += terms->saved_bytes;
     return missing.size() < kLookAhead && bytes < kLookAheadBytes;
   });
   return missing;
@@ -93,9 +96,9 @@ Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
     std::vector<TaskId> missing;
     for (const uint32_t slot : held) {
       const TaskSlot& task = state_.tasks()[slot];
-      if (!task.HasBody()) missing.push_back(task.image.id);
+      if (!task.HasBody()) missing.push_back(task.id);
       // It begins now for the worker, who has not heard of it before.
-      state_.RenewLease(task.image.id);
+      state_.RenewLease(task.id);
       reply.leases.push_back(Describe(task));
     }
     if (!missing.empty()) return Outcome<LeaseReply>::Need(std::move(missing));
@@ -105,7 +108,7 @@ Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
   LaneHeap lanes(state_, command);
   while (!lanes.empty() && reply.leases.size() < command.want) {
     if (const TaskSlot& front = state_.tasks()[lanes.Front()];
-        front.image.has_terms && EndIfOutOfTime(front)) {
+        front.has_terms && EndIfOutOfTime(front)) {
       lanes.Advance();
       continue;
     }
@@ -130,13 +133,13 @@ std::vector<uint32_t> Engine::LeasesOfExchange(const LeaseCommand& command) cons
   std::vector<uint32_t> held;
   for (uint32_t slot = state_.LeasesOf(command.holder); slot != kNoSlot;
        slot = state_.tasks()[slot].next)
-    if (state_.tasks()[slot].image.exchange == command.exchange) held.push_back(slot);
+    if (state_.tasks()[slot].exchange() == command.exchange) held.push_back(slot);
   std::reverse(held.begin(), held.end());  // the list begins with the newest
   return held;
 }
 
 Leased Engine::LeaseOne(uint32_t slot, const LeaseCommand& command) {
-  TaskImage image = state_.tasks()[slot].image;
+  TaskImage image = state_.tasks()[slot].image();
   image.state = TaskState::kRunning;
   image.reported = false;
   image.attempt += 1;
@@ -150,19 +153,19 @@ Leased Engine::LeaseOne(uint32_t slot, const LeaseCommand& command) {
 }
 
 Leased Engine::Describe(const TaskSlot& task) const {
-  const Queue& queue = state_.queue(task.image.queue);
-  const TaskTerms* const terms = state_.TermsOf(task.image);
-  int64_t end_ms = task.image.when_ms;
+  const Queue& queue = state_.queue(task.queue);
+  const TaskTerms* const terms = state_.TermsOf(task);
+  int64_t end_ms = task.when_ms;
   if (terms != nullptr && terms->deadline_at.ms != 0) end_ms = std::min(end_ms, terms->deadline.ms);
-  return Leased{.token = task.image.token(),
+  return Leased{.token = task.token(),
                 .queue = queue.name,
-                .type = state_.type_name(task.image.type),
-                .attempt = task.image.spent(),
-                .max_attempts = task.image.max_attempts,
+                .type = state_.type_name(task.type),
+                .attempt = task.spent(),
+                .max_attempts = task.max_attempts,
                 .lease_ms = queue.policy.lease_ms,
                 .timeout_ms = std::max<int64_t>(end_ms - state_.now().ms, 1),
                 .deadline_at = terms == nullptr ? WallTime{} : terms->deadline_at,
-                .enqueued_at = task.image.enqueued_at,
+                .enqueued_at = task.enqueued_at,
                 .contract = terms == nullptr ? 0 : terms->contract,
                 .sensitive = terms != nullptr && terms->sensitive,
                 .body = task.HasBody() ? task.parts->body : nullptr,

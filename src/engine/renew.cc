@@ -10,8 +10,7 @@ std::vector<Token> Engine::Renew(const std::vector<Token>& tokens) {
   std::vector<Token> lost;
   for (const Token& token : tokens) {
     const TaskSlot* task = state_.Find(token.task);
-    if (task == nullptr || task->image.state != TaskState::kRunning ||
-        task->image.token() != token) {
+    if (task == nullptr || task->state != TaskState::kRunning || task->token() != token) {
       lost.push_back(token);
       continue;
     }

@@ -24,9 +24,9 @@ bool WasTaken(const TaskImage& image, const Report& report) {
 Outcome<bool> Engine::Apply(const Report& report, const TaskRecord* loaded, bool was_loaded) {
   const TaskSlot* task = state_.Find(report.token.task);
   if (task == nullptr) return ApplyLate(report, loaded, was_loaded);
-  if (task->image.state != TaskState::kRunning ||
-      (task->image.token() != report.token && !CanaryIs("take_an_old_token"))) {
-    if (WasTaken(task->image, report)) return true;
+  if (task->state != TaskState::kRunning ||
+      (task->token() != report.token && !CanaryIs("take_an_old_token"))) {
+    if (WasTaken(task->image(), report)) return true;
     return LeaseIsLost(report.token);
   }
   // A log with a gap is no reason to refuse how the attempt ended.
@@ -36,7 +36,7 @@ Outcome<bool> Engine::Apply(const Report& report, const TaskRecord* loaded, bool
       Complete(*task, report);
       break;
     case Report::Kind::kFailed: {
-      TaskImage image = task->image;
+      TaskImage image = task->image();
       image.reported = true;
       Fail(image, AttemptOutcome::kFailed, report.error, report.retry, report.delay_ms);
       break;
@@ -77,7 +77,7 @@ TaskImage Engine::Ended(TaskImage image, TaskState state) const {
 }
 
 void Engine::Complete(const TaskSlot& task, const Report& report) {
-  TaskImage image = Ended(task.image, TaskState::kCompleted);
+  TaskImage image = Ended(task.image(), TaskState::kCompleted);
   image.reported = true;
   ended_.push_back(image.id);
   Emit(TaskIsNow{.image = image, .result = report.result});
@@ -89,13 +89,13 @@ void Engine::End(TaskImage image, TaskState state, AttemptOutcome outcome,
   const TaskSlot& task = *state_.Find(image.id);
   TaskIsNow effect{.image = Ended(image, state), .error = std::move(error)};
   ended_.push_back(image.id);
-  if (task.image.state == TaskState::kRunning) NoteEndOfAttempt(task, outcome, 0, &effect);
+  if (task.state == TaskState::kRunning) NoteEndOfAttempt(task, outcome, 0, &effect);
   Emit(effect);
   if (image.has_terms) ReleaseKey(image, Unique::kDone);
 }
 
 void Engine::Release(const TaskSlot& task) {
-  TaskImage image = task.image;
+  TaskImage image = task.image();
   image.unspent += 1;
   image.reported = true;
   if (image.cancel_requested)
@@ -110,8 +110,8 @@ void Engine::Release(const TaskSlot& task) {
 }
 
 void Engine::Snooze(const TaskSlot& task, int64_t delay_ms) {
-  if (delay_ms == 0 || task.image.cancel_requested) return Release(task);
-  TaskImage image = task.image;
+  if (delay_ms == 0 || task.cancel_requested) return Release(task);
+  TaskImage image = task.image();
   image.unspent += 1;
   image.reported = true;
   image.exchange = 0;
@@ -124,7 +124,7 @@ void Engine::Snooze(const TaskSlot& task, int64_t delay_ms) {
 }
 
 void Engine::Discard(const TaskSlot& task, std::shared_ptr<const TaskError> why) {
-  TaskImage image = task.image;
+  TaskImage image = task.image();
   image.reported = true;
   if (image.cancel_requested)
     return End(image, TaskState::kCancelled, AttemptOutcome::kCancelled, nullptr);
@@ -132,7 +132,7 @@ void Engine::Discard(const TaskSlot& task, std::shared_ptr<const TaskError> why)
 }
 
 void Engine::LoseLease(const TaskSlot& task) {
-  TaskImage image = task.image;
+  TaskImage image = task.image();
   const LeaseHolder& holder = state_.HolderOf(task);
   lost_.push_back({holder, image.token()});
   const bool is_revoked = image.when_ms != 0 && image.when_ms <= state_.now().ms;
@@ -160,10 +160,9 @@ void Engine::LoseLease(const TaskSlot& task) {
 
 void Engine::Bury(TaskId id, TaskError error) {
   const TaskSlot* task = state_.Find(id);
-  if (task == nullptr || IsTerminal(task->image.state)) return;
-  if (task->image.state == TaskState::kRunning)
-    lost_.push_back({state_.HolderOf(*task), task->image.token()});
-  End(task->image, TaskState::kDead, AttemptOutcome::kFailed,
+  if (task == nullptr || IsTerminal(task->state)) return;
+  if (task->state == TaskState::kRunning) lost_.push_back({state_.HolderOf(*task), task->token()});
+  End(task->image(), TaskState::kDead, AttemptOutcome::kFailed,
       std::make_shared<TaskError>(std::move(error)));
 }
 

@@ -11,7 +11,7 @@ Result<TaskStanding> Engine::RunNow(const TaskRecord& task) {
     case TaskState::kScheduled:
     case TaskState::kRetrying:
       MakeReady(image);
-      return Standing(state_.Find(image.id)->image, true);
+      return Standing(state_.Find(image.id)->image(), true);
     case TaskState::kReady:
     case TaskState::kRunning:
       return Standing(image, false);

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -31,8 +32,8 @@ class SlabTable {
   /// Slots handed out so far, free ones included: for walks over all records. A free slot holds a
   /// Record{}.
   uint32_t slots() const { return used_; }
-  Record& operator[](uint32_t slot) { return pages_[slot / kPage][slot % kPage]; }
-  const Record& operator[](uint32_t slot) const { return pages_[slot / kPage][slot % kPage]; }
+  Record& operator[](uint32_t slot) { return (*pages_[slot / kPage])[slot % kPage]; }
+  const Record& operator[](uint32_t slot) const { return (*pages_[slot / kPage])[slot % kPage]; }
 
   /// The slot of the record with this hash for which Matches(key) holds, or kNoSlot.
   template <class Key>
@@ -69,6 +70,8 @@ class SlabTable {
  private:
   static constexpr size_t kPage = 1024;
   static constexpr size_t kHeadPage = 4096;
+  // Not Record[]: the count that goes before one would cost an allocator's size class.
+  using Page = std::array<Record, kPage>;
 
   uint32_t& Head(size_t bucket) { return heads_[bucket / kHeadPage][bucket % kHeadPage]; }
   uint32_t Head(size_t bucket) const { return heads_[bucket / kHeadPage][bucket % kHeadPage]; }
@@ -91,7 +94,7 @@ class SlabTable {
   void Grow() {
     if (size_ < buckets_) return;
     if (buckets_ % kHeadPage == 0) {
-      heads_.push_back(std::make_unique<uint32_t[]>(kHeadPage));
+      heads_.push_back(std::make_unique_for_overwrite<uint32_t[]>(kHeadPage));
       std::fill_n(heads_.back().get(), kHeadPage, kNoSlot);
     }
     const size_t split = buckets_ == 0 ? 0 : buckets_ - std::bit_floor(buckets_);
@@ -112,11 +115,11 @@ class SlabTable {
       free_ = (*this)[slot].hash_next;
       return slot;
     }
-    if (used_ % kPage == 0) pages_.push_back(std::make_unique<Record[]>(kPage));
+    if (used_ % kPage == 0) pages_.push_back(std::make_unique_for_overwrite<Page>());
     return used_++;
   }
 
-  std::vector<std::unique_ptr<Record[]>> pages_;
+  std::vector<std::unique_ptr<Page>> pages_;
   std::vector<std::unique_ptr<uint32_t[]>> heads_;
   size_t buckets_ = 0;
   size_t size_ = 0;

@@ -126,45 +126,45 @@ const TaskSlot* State::EarliestByWallTime() const {
   return by_wall_time_.empty() ? nullptr : &tasks_[by_wall_time_.top().item];
 }
 
-int64_t State::LeaseEndMs(const TaskImage& image) const {
-  const int64_t lease_ms = queue(image.queue).policy.LeaseMsAt(now_);
+int64_t State::LeaseEndMs(const TaskSlot& task) const {
+  const int64_t lease_ms = queue(task.queue).policy.LeaseMsAt(now_);
   const int64_t end = (now_ + lease_ms / (CanaryIs("half_a_lease") ? 2 : 1)).ms;
-  return image.when_ms == 0 ? end : std::min(end, image.when_ms);
+  return task.when_ms == 0 ? end : std::min(end, task.when_ms);
 }
 
 ShardTime State::LastRevocation(QueueId queue) const {
   ShardTime last;
   workers_.ForEachLease(tasks_, [&](const TaskSlot& task) {
-    const int64_t when_ms = task.image.when_ms == 0 ? INT64_MAX : task.image.when_ms;
-    if (task.image.queue == queue) last.ms = std::max(last.ms, when_ms);
+    const int64_t when_ms = task.when_ms == 0 ? INT64_MAX : task.when_ms;
+    if (task.queue == queue) last.ms = std::max(last.ms, when_ms);
   });
   return last;
 }
 
 void State::RenewLease(TaskId id) {
   const uint32_t slot = tasks_.Find(TaskSlot::HashOf(id), id);
-  TREADLE_CHECK(slot != kNoSlot && tasks_[slot].image.state == TaskState::kRunning);
+  TREADLE_CHECK(slot != kNoSlot && tasks_[slot].state == TaskState::kRunning);
   by_shard_time_.Remove(tasks_[slot].timer);
-  by_shard_time_.Push(LeaseEndMs(tasks_[slot].image), slot);
+  by_shard_time_.Push(LeaseEndMs(tasks_[slot]), slot);
 }
 
 void State::RenewAllLeases() {
   std::vector<TaskId> running;
   while (!by_shard_time_.empty()) {
     const TaskSlot& task = *EarliestByShardTime();
-    if (task.image.state == TaskState::kRunning) running.push_back(task.image.id);
+    if (task.state == TaskState::kRunning) running.push_back(task.id);
     by_shard_time_.Remove(0);
   }
   // Backoffs go back where they were; they were taken out with the leases above.
   for (uint32_t slot = 0; slot < tasks_.slots(); ++slot) {
-    const TaskImage& image = tasks_[slot].image;
+    const TaskSlot& task = tasks_[slot];
     if (CanaryIs("forget_backoff_at_recovery")) break;
-    if (image.state == TaskState::kRetrying && image.id.packed != 0)
-      by_shard_time_.Push(image.when_ms, slot);
+    if (task.state == TaskState::kRetrying && task.id.packed != 0)
+      by_shard_time_.Push(task.when_ms, slot);
   }
   for (const TaskId id : running) {
     const uint32_t slot = tasks_.Find(TaskSlot::HashOf(id), id);
-    by_shard_time_.Push(LeaseEndMs(tasks_[slot].image), slot);
+    by_shard_time_.Push(LeaseEndMs(tasks_[slot]), slot);
   }
 }
 
@@ -190,24 +190,23 @@ uint32_t State::SlotOf(const TaskImage& image) {
     return slot;
   }
   TaskSlot fresh;
-  fresh.image = image;
+  fresh.id = image.id;
   return tasks_.Insert(std::move(fresh));
 }
 
 void State::Change(uint32_t slot, const TaskImage& image, const LeaseHolder* holder) {
   TaskSlot& task = tasks_[slot];
-  task.image = image;
+  task.SetImage(image, &rests_);
   MarkChanged(&task);
-  Attach(slot, holder);
+  Attach(slot, image, holder);
   Touch(image.queue);
 }
 
-void State::Attach(uint32_t slot, const LeaseHolder* holder) {
-  TaskSlot& task = tasks_[slot];
-  const TaskImage& image = task.image;
+void State::Attach(uint32_t slot, const TaskImage& image, const LeaseHolder* holder) {
+  const TaskSlot& task = tasks_[slot];
   Queue& queue = MutableQueue(image.queue);
   if (image.has_terms) terms_.Watch(image);
-  if (IsTerminal(image.state)) return NoteEnd(task);
+  if (IsTerminal(image.state)) return NoteEnd(task, image.ordinal);
   ++queue.live[static_cast<size_t>(image.state)];
   queue.live_bytes += task.payload_bytes;
   switch (image.state) {
@@ -223,7 +222,7 @@ void State::Attach(uint32_t slot, const LeaseHolder* holder) {
     default:
       TREADLE_CHECK(image.state == TaskState::kRunning && holder != nullptr);
       workers_.Add(&tasks_, slot, *holder);
-      by_shard_time_.Push(LeaseEndMs(image), slot);
+      by_shard_time_.Push(LeaseEndMs(task), slot);
       cancel_requests_ += image.cancel_requested;
   }
 }
@@ -234,30 +233,29 @@ void State::SignalLane(Lane* lane) {
 
 void State::Detach(uint32_t slot) {
   TaskSlot& task = tasks_[slot];
-  const TaskState state = task.image.state;
+  const TaskState state = task.state;
   if (IsTerminal(state)) return;
-  Queue& queue = MutableQueue(task.image.queue);
+  Queue& queue = MutableQueue(task.queue);
   --queue.live[static_cast<size_t>(state)];
   queue.live_bytes -= task.payload_bytes;
-  if (state == TaskState::kReady) queue.LaneOf(task.image.type).Remove(&tasks_, slot);
+  if (state == TaskState::kReady) queue.LaneOf(task.type).Remove(&tasks_, slot);
   if (state == TaskState::kScheduled) by_wall_time_.Remove(task.timer);
   if (state == TaskState::kRunning) {
     workers_.Remove(&tasks_, slot);
-    cancel_requests_ -= task.image.cancel_requested;
+    cancel_requests_ -= task.cancel_requested;
   }
   if (state == TaskState::kRunning || state == TaskState::kRetrying)
     by_shard_time_.Remove(task.timer);
 }
 
-void State::NoteEnd(const TaskSlot& task) {
-  const TaskImage& image = task.image;
-  Queue& queue = MutableQueue(image.queue);
-  uint64_t& next = queue.counters.of(image.state).next;
-  next = std::max(next, image.ordinal + 1);
+void State::NoteEnd(const TaskSlot& task, uint64_t ordinal) {
+  Queue& queue = MutableQueue(task.queue);
+  uint64_t& next = queue.counters.of(task.state).next;
+  next = std::max(next, ordinal + 1);
   const bool has_result = task.parts != nullptr && task.parts->result != nullptr;
   const size_t result_bytes = has_result ? task.parts->result->bytes.size() : 0;
   const auto bytes = task.payload_bytes + static_cast<uint32_t>(result_bytes);
-  queue.ended_in(image.state).Put(image.ordinal, {image.id, ShardTime{image.when_ms}, bytes});
+  queue.ended_in(task.state).Put(ordinal, {task.id, ShardTime{task.when_ms}, bytes});
 }
 
 // A task that comes back from those that ended is no longer one of them. (One that moved has left
@@ -267,7 +265,7 @@ void State::Leave(uint32_t slot, const QueuePlace& place) {
   if (!IsTerminal(place.state)) return;
   TaskSlot& task = tasks_[slot];
   const EndedTasks::Entry entry =
-      MutableQueue(place.queue).ended_in(place.state).Remove(place.ordinal, task.image.id);
+      MutableQueue(place.queue).ended_in(place.state).Remove(place.ordinal, task.id);
   if (task.payload_bytes == 0) task.payload_bytes = entry.bytes;  // it had no result
 }
 
@@ -275,7 +273,7 @@ void State::RemoveEnded(EndedTasks* ended, uint64_t from) {
   while (!ended->empty() && ended->first() < from) {
     const TaskId id = ended->PopFront().task;
     const uint32_t slot = tasks_.Find(TaskSlot::HashOf(id), id);
-    if (slot != kNoSlot && IsTerminal(tasks_[slot].image.state)) Erase(slot);
+    if (slot != kNoSlot && IsTerminal(tasks_[slot].state)) Erase(slot);
   }
   if (ended->empty() && ended->first() < from) ended->Reset(from);
 }
@@ -283,7 +281,7 @@ void State::RemoveEnded(EndedTasks* ended, uint64_t from) {
 void State::MarkChanged(TaskSlot* task) {
   const bool listed = task->changed_in > stored_frame_;
   task->changed_in = frame_;
-  if (!listed) changed_.emplace_back(frame_, task->image.id);
+  if (!listed) changed_.emplace_back(frame_, task->id);
 }
 
 template <class SetParts>
@@ -304,8 +302,9 @@ void State::DropParts(TaskSlot* task) {
 }
 
 void State::Erase(uint32_t slot) {
-  if (tasks_[slot].image.has_terms) terms_.Erase(tasks_[slot].image.id);
+  if (tasks_[slot].has_terms) terms_.Erase(tasks_[slot].id);
   DropParts(&tasks_[slot]);
+  tasks_[slot].DropRest(&rests_);
   tasks_.Erase(slot);
 }
 
@@ -319,7 +318,7 @@ bool State::Forget(uint64_t frame, size_t limit) {
     TaskSlot& task = tasks_[slot];
     if (task.changed_in > frame) {
       changed_.emplace_back(task.changed_in, id);
-    } else if (IsTerminal(task.image.state)) {
+    } else if (IsTerminal(task.state)) {
       Erase(slot);
     } else if (parts_bytes_ > parts_bytes_max || !task.HasBody()) {
       DropParts(&task);
@@ -357,17 +356,16 @@ void State::NoteSupplied(TaskId id) {
     const TaskId oldest = supplied_.front();
     const TaskSlot* task = Find(oldest);
     supplied_.pop_front();
-    if (task != nullptr && task->HasBody() && !IsTerminal(task->image.state))
-      supplied_.push_back(oldest);
+    if (task != nullptr && task->HasBody() && !IsTerminal(task->state)) supplied_.push_back(oldest);
   }
 }
 
 void State::LoadTask(const TaskRecord& record, uint32_t payload_bytes) {
   const uint32_t slot = SlotOf(record.image);
   tasks_[slot].payload_bytes = payload_bytes;
-  tasks_[slot].image = record.image;
+  tasks_[slot].SetImage(record.image, &rests_);
   if (record.terms) terms_.Put(record.image.id, record.terms);
-  Attach(slot, record.holder ? &*record.holder : nullptr);
+  Attach(slot, record.image, record.holder ? &*record.holder : nullptr);
 }
 
 void State::LoadEnded(const TaskImage& image, uint32_t bytes) {
@@ -383,21 +381,24 @@ void State::CheckInvariants() const {
   uint64_t on_wall_time = 0;
   uint64_t cancel_requests = 0;
   uint64_t with_terms = 0;
+  uint64_t with_rest = 0;
   for (uint32_t slot = 0; slot < tasks_.slots(); ++slot) {
-    const TaskImage& image = tasks_[slot].image;
+    const TaskSlot& task = tasks_[slot];
+    with_rest += task.rest != nullptr;
     // One that ended before the store was read may be without: a checkpoint that was cut short.
-    with_terms += image.has_terms && (!IsTerminal(image.state) || terms_.Find(image.id) != nullptr);
-    if (image.id.packed == 0 || IsTerminal(image.state)) continue;
-    ++live[image.queue - 1][static_cast<size_t>(image.state)];
-    live_bytes[image.queue - 1] += tasks_[slot].payload_bytes;
-    on_shard_time += image.state == TaskState::kRunning || image.state == TaskState::kRetrying;
-    on_wall_time += image.state == TaskState::kScheduled;
-    cancel_requests += image.cancel_requested;
-    TREADLE_CHECK(image.spent() <= image.max_attempts);
-    TREADLE_CHECK(!image.cancel_requested || image.state == TaskState::kRunning);
+    with_terms += task.has_terms && (!IsTerminal(task.state) || terms_.Find(task.id) != nullptr);
+    if (task.id.packed == 0 || IsTerminal(task.state)) continue;
+    ++live[task.queue - 1][static_cast<size_t>(task.state)];
+    live_bytes[task.queue - 1] += task.payload_bytes;
+    on_shard_time += task.state == TaskState::kRunning || task.state == TaskState::kRetrying;
+    on_wall_time += task.state == TaskState::kScheduled;
+    cancel_requests += task.cancel_requested;
+    TREADLE_CHECK(task.spent() <= task.max_attempts);
+    TREADLE_CHECK(!task.cancel_requested || task.state == TaskState::kRunning);
   }
   TREADLE_CHECK(cancel_requests == cancel_requests_);
   TREADLE_CHECK(with_terms == terms_.size());
+  TREADLE_CHECK(with_rest == rests_.size());
   TREADLE_CHECK(on_shard_time == by_shard_time_.size() && on_wall_time == by_wall_time_.size());
   for (const auto& queue : queues_) {
     TREADLE_CHECK(queue->live == live[queue->id - 1]);
@@ -406,7 +407,7 @@ void State::CheckInvariants() const {
     for (const auto& [type, lane] : queue->lanes)
       lane->ForEach(tasks_, [&](uint32_t slot) {
         ++ready;
-        return tasks_[slot].image.state == TaskState::kReady;
+        return tasks_[slot].state == TaskState::kReady;
       });
     TREADLE_CHECK(ready == queue->live[static_cast<size_t>(TaskState::kReady)]);
   }

@@ -17,6 +17,7 @@
 #include "base/time.h"
 #include "engine/effects.h"
 #include "engine/idempotency_table.h"
+#include "engine/pool.h"
 #include "engine/queue.h"
 #include "engine/slab.h"
 #include "engine/task_slot.h"
@@ -64,6 +65,9 @@ class State {
   /// Null if the task has none; valid until the next change.
   const TaskTerms* TermsOf(const TaskImage& image) const {
     return image.has_terms ? SharedTermsOf(image.id).get() : nullptr;
+  }
+  const TaskTerms* TermsOf(const TaskSlot& task) const {
+    return task.has_terms ? SharedTermsOf(task.id).get() : nullptr;
   }
   std::shared_ptr<const TaskTerms> SharedTermsOf(TaskId id) const;
   const LeaseHolder& HolderOf(const TaskSlot& task) const { return workers_.HolderOf(task); }
@@ -127,12 +131,12 @@ class State {
   Queue& MutableQueue(QueueId id) { return *queues_[id - 1]; }
   uint32_t SlotOf(const TaskImage& image);
   void Change(uint32_t slot, const TaskImage& image, const LeaseHolder* holder);
-  void Attach(uint32_t slot, const LeaseHolder* holder);
+  void Attach(uint32_t slot, const TaskImage& image, const LeaseHolder* holder);
   void Detach(uint32_t slot);
-  void NoteEnd(const TaskSlot& task);
+  void NoteEnd(const TaskSlot& task, uint64_t ordinal);
   void Leave(uint32_t slot, const QueuePlace& place);
   void SignalLane(Lane* lane);
-  int64_t LeaseEndMs(const TaskImage& image) const;
+  int64_t LeaseEndMs(const TaskSlot& task) const;
   void RemoveEnded(EndedTasks* ended, uint64_t from);
   void MarkChanged(TaskSlot* task);
   template <class SetParts>
@@ -147,6 +151,7 @@ class State {
   uint64_t next_sequence_ = 1;
   uint64_t stored_frame_ = 0;
   SlabTable<TaskSlot> tasks_;
+  Pool<ImageRest> rests_;
   std::vector<std::unique_ptr<Queue>> queues_;
   std::unordered_map<std::string, QueueId> queue_ids_;
   struct Type {

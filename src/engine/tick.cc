@@ -18,12 +18,12 @@ bool Engine::Tick(size_t limit) {
   for (const TaskSlot* task = state_.EarliestByShardTime();
        task && state_.EarliestShardTime() <= state_.now(); task = state_.EarliestByShardTime()) {
     if (limit-- == 0) return true;
-    task->image.state == TaskState::kRunning ? LoseLease(*task) : MakeReady(task->image);
+    task->state == TaskState::kRunning ? LoseLease(*task) : MakeReady(task->image());
   }
-  for (const TaskSlot* task = state_.EarliestByWallTime();
-       task && task->image.when_ms <= time_.wall.ms; task = state_.EarliestByWallTime()) {
+  for (const TaskSlot* task = state_.EarliestByWallTime(); task && task->when_ms <= time_.wall.ms;
+       task = state_.EarliestByWallTime()) {
     if (limit-- == 0) return true;
-    MakeReady(task->image);
+    MakeReady(task->image());
   }
   while (state_.terms().has_timer() && state_.terms().next_time() <= state_.now()) {
     if (limit-- == 0) return true;
@@ -41,8 +41,7 @@ bool Engine::Tick(size_t limit) {
   return false;
 }
 
-void Engine::MakeReady(const TaskImage& task) {
-  TaskImage image = task;
+void Engine::MakeReady(TaskImage image) {
   image.state = TaskState::kReady;
   image.when_ms = 0;
   Emit(TaskIsNow{.image = image, .holder = {}, .error = nullptr, .result = nullptr});
@@ -50,7 +49,7 @@ void Engine::MakeReady(const TaskImage& task) {
 
 // True if it was, and has ended now.
 bool Engine::EndIfOutOfTime(const TaskSlot& task) {
-  const TaskImage image = task.image;
+  const TaskImage image = task.image();
   const TaskTerms* const terms = state_.TermsOf(image);
   if (terms == nullptr) return false;
   const OutOfTime out = IsOutOfTime(*terms, image.state, state_.now());
@@ -93,7 +92,7 @@ int64_t Engine::NextShardMs() const {
 
 int64_t Engine::NextWallMs() const {
   const TaskSlot* task = state_.EarliestByWallTime();
-  return task == nullptr ? kNever : task->image.when_ms;
+  return task == nullptr ? kNever : task->when_ms;
 }
 
 }  // namespace treadle

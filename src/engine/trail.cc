@@ -29,11 +29,11 @@ void Engine::NoteEndOfAttempt(const TaskSlot& task, AttemptOutcome outcome, int6
                               TaskIsNow* effect) const {
   const LeaseHolder& holder = state_.HolderOf(task);
   auto trail = std::make_shared<TaskTrail>();
-  trail->ended = AttemptRecord{.attempt = task.image.attempt,
+  trail->ended = AttemptRecord{.attempt = task.attempt(),
                                .outcome = outcome,
                                .worker = holder.worker,
                                .build = holder.build,
-                               .started_at = task.image.started_at,
+                               .started_at = task.rest->started_at,
                                .ended_at = time_.wall,
                                .wait_ms = wait_ms,
                                .error = effect->error};
@@ -65,8 +65,8 @@ void Engine::NoteTrail(size_t saved_bytes, TaskIsNow* effect) const {
 // The part of `log` that is not kept yet and has room; nothing if there is none. What a worker
 // sends again is kept once.
 Result<std::optional<LogPiece>> Engine::NewLog(const TaskSlot& task, const LogText& log) const {
-  const TaskTerms* const terms = state_.TermsOf(task.image);
-  const uint32_t kept = LogBytes(terms, task.image.attempt);
+  const TaskTerms* const terms = state_.TermsOf(task);
+  const uint32_t kept = LogBytes(terms, task.attempt());
   if (log.offset > kept)
     return Status(Code::kInvalidArgument, "log.offset must be at most " + std::to_string(kept) +
                                               ", which is what is kept of this attempt's log");
@@ -75,13 +75,12 @@ Result<std::optional<LogPiece>> Engine::NewLog(const TaskSlot& task, const LogTe
   const std::string_view fresh =
       Utf8Head(std::string_view(log.text).substr(known), limits::kLogBytes - kept);
   if (fresh.empty()) return std::optional<LogPiece>();
-  return std::optional(LogPiece{task.image.attempt, kept, std::string(fresh)});
+  return std::optional(LogPiece{task.attempt(), kept, std::string(fresh)});
 }
 
 Outcome<AttemptStanding> Engine::Save(const AttemptSave& save) {
   const TaskSlot* const task = state_.Find(save.token.task);
-  if (task == nullptr || task->image.state != TaskState::kRunning ||
-      task->image.token() != save.token)
+  if (task == nullptr || task->state != TaskState::kRunning || task->token() != save.token)
     return LeaseIsLost(save.token);
   auto trail = std::make_shared<TaskTrail>(TaskTrail{.saved = save.saved});
   size_t saved_bytes = 0;
@@ -101,12 +100,12 @@ Outcome<AttemptStanding> Engine::Save(const AttemptSave& save) {
   } else {
     // Its lease lasts anew: the worker is alive.
     TaskIsNow effect{
-        .image = task->image, .holder = state_.HolderOf(*task), .trail = std::move(trail)};
+        .image = task->image(), .holder = state_.HolderOf(*task), .trail = std::move(trail)};
     NoteTrail(saved_bytes, &effect);
     Emit(effect);
   }
-  return AttemptStanding{.log_bytes = LogBytes(state_.TermsOf(task->image), task->image.attempt),
-                         .cancel_requested = task->image.cancel_requested};
+  return AttemptStanding{.log_bytes = LogBytes(state_.TermsOf(*task), task->attempt()),
+                         .cancel_requested = task->cancel_requested};
 }
 
 }  // namespace treadle

@@ -15,7 +15,7 @@ void WorkerTable::Add(SlabTable<TaskSlot>* tasks, uint32_t slot, const LeaseHold
   }
   TaskSlot& task = (*tasks)[slot];
   uint32_t& head = holders_[it->second].head;
-  task.worker = it->second & INT32_MAX;
+  task.rest->worker = it->second;
   task.previous = kNoSlot;
   task.next = head;
   if (head != kNoSlot) (*tasks)[head].previous = slot;
@@ -24,14 +24,15 @@ void WorkerTable::Add(SlabTable<TaskSlot>* tasks, uint32_t slot, const LeaseHold
 
 void WorkerTable::Remove(SlabTable<TaskSlot>* tasks, uint32_t slot) {
   TaskSlot& task = (*tasks)[slot];
-  Holder& holder = holders_[task.worker];
+  const uint32_t number = task.rest->worker;
+  Holder& holder = holders_[number];
   (task.previous == kNoSlot ? holder.head : (*tasks)[task.previous].next) = task.next;
   if (task.next != kNoSlot) (*tasks)[task.next].previous = task.previous;
   task.previous = task.next = kNoSlot;
   if (holder.head != kNoSlot) return;
   numbers_.erase(holder.who);
   holder.who = {};
-  free_.push_back(task.worker);
+  free_.push_back(number);
 }
 
 uint32_t WorkerTable::LeasesOf(const LeaseHolder& holder) const {

@@ -17,7 +17,9 @@ class WorkerTable {
   void Add(SlabTable<TaskSlot>* tasks, uint32_t slot, const LeaseHolder& holder);
   void Remove(SlabTable<TaskSlot>* tasks, uint32_t slot);
 
-  const LeaseHolder& HolderOf(const TaskSlot& task) const { return holders_[task.worker].who; }
+  const LeaseHolder& HolderOf(const TaskSlot& task) const {
+    return holders_[task.rest->worker].who;
+  }
 
   /// `visit` is given the slot of every running task.
   template <class Visit>

@@ -60,8 +60,8 @@ void Shard::AddProgress(TaskView* view) const {
 void Shard::ForgetProgress() {
   std::erase_if(progress_, [&](const auto& entry) {
     const TaskSlot* task = engine_->Peek(entry.first);
-    return task == nullptr || task->image.state != TaskState::kRunning ||
-           task->image.token() != entry.second.token;
+    return task == nullptr || task->state != TaskState::kRunning ||
+           task->token() != entry.second.token;
   });
 }
 

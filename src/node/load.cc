@@ -33,7 +33,7 @@ void Shard::Read(const std::shared_ptr<LoadJob>& job) {
   places.reserve(job->tasks.size());
   for (const TaskId id : job->tasks) {
     const TaskSlot* task = engine_->Peek(id);
-    places.push_back(task == nullptr ? TaskPlace{.id = id} : TaskPlace::Of(task->image));
+    places.push_back(task == nullptr ? TaskPlace{.id = id} : TaskPlace::Of(task->image()));
   }
   env_.reader->Post([this, job, places = std::move(places), stored = stored_frame_] {
     auto records = storage_->store->Load(places);
@@ -72,7 +72,7 @@ bool Shard::IsStale(TaskId id, const TaskRecord* record, uint64_t stored) const 
 void Shard::TakeIn(TaskId id, const TaskRecord* record) {
   Engine& engine = Open();
   const TaskSlot* task = engine.Peek(id);
-  if (task == nullptr || task->HasBody() || IsTerminal(task->image.state)) return;
+  if (task == nullptr || task->HasBody() || IsTerminal(task->state)) return;
   if (record != nullptr && record->body != nullptr) return engine.mutable_state()->Supply(*record);
   env_.log("task " + id.ToString() + " is damaged in the store: it goes dead");
   engine.Bury(id, {"payload_damaged", "what the store has of it does not match its digests"});

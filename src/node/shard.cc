@@ -126,7 +126,7 @@ void Shard::AnswerEnqueue(uint64_t bytes, Callback<EnqueueReply> done, Result<En
 void Shard::Get(TaskId id, int64_t wait_ms, Callback<TaskView> done) {
   if (failed_) return;
   const TaskSlot* task = Open().Peek(id);
-  if (wait_ms > 0 && !closing_ && task != nullptr && !IsTerminal(task->image.state)) {
+  if (wait_ms > 0 && !closing_ && task != nullptr && !IsTerminal(task->state)) {
     const uint64_t ticket = next_ticket_++;
     waiters_.Watch(id, ticket, [this, id, done = std::move(done)] { Get(id, 0, done); });
     env_.shard->PostAfter(wait_ms, [this, id, ticket] {

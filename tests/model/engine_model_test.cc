@@ -105,7 +105,7 @@ class ModelRun {
     ASSERT_EQ(again.state().tasks().size(), engine_.state().tasks().size());
     for (const auto& [id, task] : reference_.tasks()) {
       ASSERT_NE(again.Peek(id), nullptr);
-      EXPECT_EQ(again.Peek(id)->image, engine_.Peek(id)->image);
+      EXPECT_EQ(again.Peek(id)->image(), engine_.Peek(id)->image());
       EXPECT_EQ(*again.Peek(id)->parts->body, *engine_.Peek(id)->parts->body);
       EXPECT_EQ(Flat(again.Peek(id)->parts->saved.get()), task.saved);
     }
@@ -161,12 +161,12 @@ class ModelRun {
   void CompareTrail(const ReferenceTask& task, const TaskSlot& slot) {
     EXPECT_EQ(histories_[task.id], task.history);
     EXPECT_EQ((logs_[{task.id, task.attempt}]), task.log);
-    EXPECT_EQ(LogBytes(engine_.state().TermsOf(slot.image), task.attempt), task.log.size());
+    EXPECT_EQ(LogBytes(engine_.state().TermsOf(slot), task.attempt), task.log.size());
     EXPECT_EQ(Flat(slot.parts->saved.get()), task.saved);
   }
 
   void Compare(const ReferenceTask& task, const TaskSlot& slot) {
-    const TaskImage& image = slot.image;
+    const TaskImage image = slot.image();
     EXPECT_EQ(Shape(image),
               std::tuple(task.id, task.state, task.priority, task.attempt, task.spent, task.term,
                          task.reported, engine_.state().FindQueue(task.queue)->id,
@@ -189,15 +189,15 @@ class ModelRun {
       if (task.state != TaskState::kRetrying || task.due_ms != -1) continue;
       const TaskSlot* slot = engine_.Peek(id);
       ASSERT_NE(slot, nullptr);
-      if (slot->image.state == TaskState::kReady) {
+      if (slot->state == TaskState::kReady) {
         task.state = TaskState::kReady;  // a draw of 0, due at once
         continue;
       }
-      if (task.may_be_dead && slot->image.state == TaskState::kDead) {
+      if (task.may_be_dead && slot->state == TaskState::kDead) {
         reference_.End(&task, TaskState::kDead);  // the draw was beyond the total time
         continue;
       }
-      task.due_ms = slot->image.when_ms;
+      task.due_ms = slot->when_ms;
       EXPECT_GE(task.due_ms, reference_.shard_ms + task.wait_min_ms);
       EXPECT_LE(task.due_ms, reference_.shard_ms + task.wait_max_ms);
     }
@@ -210,7 +210,7 @@ class ModelRun {
       if (!IsTerminal(task.state) || task.end_order != 0) continue;
       const TaskSlot* slot = engine_.Peek(id);
       ASSERT_NE(slot, nullptr);
-      task.end_order = slot->image.ordinal;
+      task.end_order = slot->image().ordinal;
     }
   }
 
