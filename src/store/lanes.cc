@@ -5,7 +5,8 @@
 namespace treadle {
 namespace {
 
-// Lanes whose last task is gone give their numbers back when a store is opened that has so many.
+// Lanes whose last task is gone give their numbers back when a server begins to write to a store
+// that has so many.
 constexpr int64_t kLanesToTidy = 10'000;
 
 Status Damaged() { return {Code::kDataLoss, "a lane of the store does not match its digest"}; }
@@ -64,11 +65,12 @@ Status LaneMaker::Begin() {
 }
 
 Status LaneMaker::Read() {
-  const auto unused =
-      " WHERE NOT EXISTS (SELECT 1 FROM live WHERE place BETWEEN lane.id << 48 AND"
-      " (lane.id << 48) + 281474976710655) AND (SELECT count(*) FROM lane) > ";
   TREADLE_RETURN_IF_ERROR(
-      db_->Execute(std::string("DELETE FROM lane") + unused + std::to_string(kLanesToTidy)));
+      db_->Execute("DELETE FROM lane WHERE (SELECT count(*) FROM lane) > " +
+                   std::to_string(kLanesToTidy) +
+                   " AND NOT EXISTS (SELECT 1 FROM live WHERE place BETWEEN lane.id << 48 AND"
+                   " (lane.id << 48) + " +
+                   std::to_string(TaskId::kMaxSequence) + ")"));
   TREADLE_ASSIGN_OR_RETURN(const auto by_number, ReadLanes(db_));
   lanes_.clear();
   for (const auto& [lane, key] : by_number) lanes_[key] = lane;
