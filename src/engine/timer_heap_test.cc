@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <vector>
 
 #include "base/random.h"
 
@@ -31,6 +32,17 @@ TEST(TimerHeap, TheEarliestIsAlwaysOnTopAlsoWhenItemsLeaveEarly) {
     if (!heap.empty()) {
       ASSERT_EQ(heap.top().when, *expected.begin());
     }
+  }
+}
+
+TEST(TimerHeap, GrowingMovesNothingThatIsThere) {
+  const auto note = [](uint32_t, uint32_t) {};
+  TimerHeap<uint32_t, decltype(note)> heap(note);
+  heap.Push(0, 0);
+  const auto* const first = &heap.top();
+  for (uint32_t i = 1; i < 100'000; ++i) {
+    heap.Push(i, i);
+    ASSERT_EQ(&heap.top(), first) << "at " << i;
   }
 }
 

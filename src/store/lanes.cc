@@ -65,12 +65,11 @@ Status LaneMaker::Begin() {
 }
 
 Status LaneMaker::Read() {
-  TREADLE_RETURN_IF_ERROR(
-      db_->Execute("DELETE FROM lane WHERE (SELECT count(*) FROM lane) > " +
-                   std::to_string(kLanesToTidy) +
-                   " AND NOT EXISTS (SELECT 1 FROM live WHERE place BETWEEN lane.id << 48 AND"
-                   " (lane.id << 48) + " +
-                   std::to_string(TaskId::kMaxSequence) + ")"));
+  TREADLE_RETURN_IF_ERROR(db_->Execute(
+      "DELETE FROM lane WHERE (SELECT count(*) FROM lane) > " + std::to_string(kLanesToTidy) +
+      " AND NOT EXISTS (SELECT 1 FROM live WHERE place BETWEEN lane.id << 48 AND"
+      " (lane.id << 48) + " +
+      std::to_string(TaskId::kMaxSequence) + ")"));
   TREADLE_ASSIGN_OR_RETURN(const auto by_number, ReadLanes(db_));
   lanes_.clear();
   for (const auto& [lane, key] : by_number) lanes_[key] = lane;
