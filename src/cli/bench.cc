@@ -213,22 +213,30 @@ class Bench {
     return Take(measured);
   }
 
+  struct Usual {
+    int64_t batch;
+    int64_t callers;
+    int64_t rate;
+  };
+  /// What the flags say, and else what is usual.
+  Load LoadOr(const Usual& usual) const {
+    Load load = base_;
+    load.batch = flags_.batch.value_or(usual.batch);
+    load.callers = flags_.callers.value_or(usual.callers);
+    load.rate = flags_.rate.value_or(usual.rate);
+    return load;
+  }
+
   Status Cycle() {
     TREADLE_RETURN_IF_ERROR(LeaveNothing());
-    Load load = base_;
-    load.batch = flags_.batch.value_or(100);
-    load.callers = flags_.callers.value_or(2);
-    load.rate = flags_.rate.value_or(0);
+    const Load load = LoadOr({.batch = 100, .callers = 2, .rate = 0});
     Progress("cycle", load);
     return Take(bench::MeasureCycle(target_, load));
   }
 
   Status Latency() {
     TREADLE_RETURN_IF_ERROR(LeaveNothing());
-    Load load = base_;
-    load.rate = flags_.rate.value_or(1'000);
-    load.batch = flags_.batch.value_or(1);
-    load.callers = flags_.callers.value_or(4);
+    const Load load = LoadOr({.batch = 1, .callers = 4, .rate = 1'000});
     Progress(fmt::format("latency: {} tasks a second", load.rate * load.batch));
     return Take(bench::MeasureLatency(target_, load));
   }
@@ -266,11 +274,8 @@ class Bench {
 
   Status Burst() {
     TREADLE_RETURN_IF_ERROR(LeaveNothing());
-    Load load = base_;
+    Load load = LoadOr({.batch = 1, .callers = 32, .rate = 1'000});
     load.duration = std::chrono::milliseconds(flags_.duration_ms.value_or(30'000));
-    load.rate = flags_.rate.value_or(1'000);
-    load.batch = flags_.batch.value_or(1);
-    load.callers = flags_.callers.value_or(32);
     Progress(fmt::format("burst: {} tasks a second, and ten times that", load.rate * load.batch));
     return TakeAll(bench::MeasureBurst(target_, load));
   }

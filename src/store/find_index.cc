@@ -150,7 +150,7 @@ Status FindIndex::Rebuild(TaskTable table) {
     TaskRow task;
     TREADLE_RETURN_IF_ERROR(ReadRow(rows, table, &task));
     TaskRecord record;
-    TREADLE_RETURN_IF_ERROR(ReadRecord(rows, table, Parts::kView, &record));
+    TREADLE_RETURN_IF_ERROR(ReadRecord(rows, table, Parts::kView, task, &record));
     Entry entry = EntryOf(record.image);
     entry.body =
         BodyTerms(*record.body,

@@ -331,8 +331,10 @@ Result<std::string> Lister::PayloadTextOf(const Candidate& candidate, const Task
   Rows rows = payload->Query(key);
   const bool is_there = rows.Next();
   TREADLE_RETURN_IF_ERROR(rows.status());
+  if (!is_there) return std::string();
   TaskRow task;
-  if (!is_there || !DecodeRow(rows.Bytes(0), &task).ok() || !task.searched) return std::string();
+  TREADLE_RETURN_IF_ERROR(DecodeRow(rows.Bytes(0), &task));
+  if (!task.searched) return std::string();
   return PayloadText(view.task.body->content_type, rows.Bytes(1));
 }
 

@@ -55,14 +55,6 @@ enum Column : int {
   kPayload,
 };
 
-enum Flag : uint8_t {
-  kReported = 1,
-  kCancelRequested = 2,
-  kHasTerms = 4,
-  kSearched = 8,
-  kHasTrail = 16,
-};
-
 std::string Select(TaskTable table, bool has_digests) {
   const bool live = table == TaskTable::kLive;
   const std::string columns = live ? kLiveColumns : kDoneColumns;
@@ -73,16 +65,11 @@ std::string Select(TaskTable table, bool has_digests) {
 }
 
 TaskImage ReadImage(const Rows& row) {
-  const auto flags = row.As<uint8_t>(kFlags);
   TaskImage image{.id = {row.As<uint64_t>(kId)}};
   image.queue = row.As<QueueId>(kQueue);
   image.type = row.As<TypeId>(kType);
   image.priority = RankOf(row.As<uint8_t>(kRank));
   image.state = row.As<TaskState>(kState);
-  image.reported = (flags & kReported) != 0;
-  image.cancel_requested = (flags & kCancelRequested) != 0;
-  image.has_terms = (flags & kHasTerms) != 0;
-  image.has_trail = (flags & kHasTrail) != 0;
   image.max_attempts = row.As<uint16_t>(kMaxAttempts);
   image.unspent = row.As<uint32_t>(kUnspent);
   image.attempt = row.As<uint32_t>(kAttempt);
@@ -99,7 +86,7 @@ TaskImage ReadImage(const Rows& row) {
 
 TaskRow ReadTask(const Rows& row) {
   TaskRow task{.image = ReadImage(row)};
-  task.searched = (row.As<uint8_t>(kFlags) & kSearched) != 0;
+  SetFlags(row.As<uint8_t>(kFlags), &task);
   task.bytes = row.As<uint32_t>(kBytes);
   task.payload_sha256 = Sha256FromRaw(row.Bytes(kPayloadSha256)).value_or(Sha256{});
   if (!row.IsNull(kWorker))

@@ -135,6 +135,11 @@ Status ReadRecord(const Rows& row, TaskTable table, Parts parts, TaskRecord* rec
   TaskRow task;
   const Status status = ReadRow(row, table, &task);
   if (!status.ok()) return parts == Parts::kWhole && !IsSound(row, table) ? Status() : status;
+  return ReadRecord(row, table, parts, task, record);
+}
+
+Status ReadRecord(const Rows& row, TaskTable table, Parts parts, const TaskRow& task,
+                  TaskRecord* record) {
   record->image = task.image;
   TREADLE_RETURN_IF_ERROR(ReadTerms(task, &record->terms));
   record->holder = HolderOf(task);

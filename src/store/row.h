@@ -52,6 +52,9 @@ Status ReadTerms(const TaskRow& row, std::shared_ptr<const TaskTerms>* terms);
 /// stays null. DATA_LOSS like ReadRow; but a whole row that does not match its digest leaves the
 /// record as it is.
 Status ReadRecord(const Rows& row, TaskTable table, Parts parts, TaskRecord* record);
+/// The same of a row that was read already. DATA_LOSS: the terms cannot be read.
+Status ReadRecord(const Rows& row, TaskTable table, Parts parts, const TaskRow& task,
+                  TaskRecord* record);
 
 /// Values of a row that the digest covers, in its order; `bytes` are what EncodeRow() made of the
 /// task, and must outlive them.

@@ -328,6 +328,27 @@ TEST_F(StoreSalvageTest, ALaneThatIsLostIsMadeAnewForItsTasks) {
   EXPECT_EQ(store->Load({{TaskId::Of(1, 5), 1, 1, 5}})->size(), 1u);
 }
 
+TEST_F(StoreSalvageTest, OfTwoRowsThatClaimToBeTheSameTaskTheOneInItsPlaceStays) {
+  {
+    const auto db = *Connection::Open(from(), "");
+    ASSERT_TRUE(AddRowDigest(db.get()).ok());
+    for (const char* const lane : {"2", "3"})
+      ASSERT_TRUE(db->Execute(std::string("INSERT INTO live SELECT (") + lane +
+                              " << 48) | 20, state, image, digest, x'00' FROM live"
+                              " WHERE place = (1 << 48) | 20")
+                      .ok());
+    ASSERT_TRUE(db->Execute(UpdateRow("live", {})).ok());
+  }
+  EXPECT_THAT(Run(), Contains("2 rows of table live are damaged and dropped"));
+  EXPECT_EQ(Inspect().waiting, kWaiting);
+  EXPECT_THAT(Inspect().damaged_payloads, testing::IsEmpty());
+  const auto db = *Connection::Open(to(), "");
+  Statement accepted(db.get(), "SELECT accepted FROM counters");
+  Rows rows = accepted.Query();
+  ASSERT_TRUE(rows.Next());
+  EXPECT_EQ(rows.As<uint64_t>(0), kWaiting + kEnded);
+}
+
 TEST_F(StoreSalvageTest, CountersThatMakeNoSenseAreCountedAnew) {
   {
     const auto db = *Connection::Open(from(), "");

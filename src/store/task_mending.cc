@@ -1,7 +1,9 @@
 #include "store/task_mending.h"
 
+#include <set>
 #include <vector>
 
+#include "base/check.h"
 #include "store/lanes.h"
 #include "store/salvage_sql.h"
 #include "store/task_inserter.h"
@@ -49,8 +51,12 @@ class Mender {
       to_drop_.push_back(ReadKey(row));
       return {};
     }
-    const bool has_terms = HasReadableTerms(task);
     TREADLE_ASSIGN_OR_RETURN(const int64_t place, PlaceOf(task));
+    if (place != ReadKey(row)) {
+      TREADLE_ASSIGN_OR_RETURN(const bool is_taken, IsTaken(place));
+      if (is_taken) return to_drop_.push_back(ReadKey(row)), Status();
+    }
+    const bool has_terms = HasReadableTerms(task);
     if (!is_whole || !has_terms || place != ReadKey(row)) to_rewrite_.push_back(ReadKey(row));
     mended_.without_terms += !has_terms;
     mended_.damaged += task.payload_sha256 == Sha256{};
@@ -93,6 +99,16 @@ class Mender {
     return PlaceIn(lane, task.image.id);
   }
 
+  // By the row that is there, or by one that goes there: of two that claim to be the same task, one
+  // does not say what was written.
+  Result<bool> IsTaken(int64_t place) {
+    if (!promised_.insert(place).second) return true;
+    Rows rows = whole_.Query(place);
+    const bool is_there = rows.Next();
+    TREADLE_RETURN_IF_ERROR(rows.status());
+    return is_there;
+  }
+
   Status Rewrite(int64_t key) {
     TREADLE_ASSIGN_OR_RETURN(const int64_t place, RewriteAt(key));
     return place == key ? Status() : Delete(key);
@@ -101,7 +117,9 @@ class Mender {
   // The key under which it stands now.
   Result<int64_t> RewriteAt(int64_t key) {
     Rows rows = whole_.Query(key);
-    if (!rows.Next()) return Status(Code::kInternal, "a row has gone while it was mended");
+    const bool is_there = rows.Next();
+    TREADLE_RETURN_IF_ERROR(rows.status());
+    TREADLE_CHECK(is_there);  // nobody else writes here
     TaskRow task;
     bool is_whole = false;
     Read(rows, &task, &is_whole);
@@ -122,6 +140,7 @@ class Mender {
   Statement whole_{db_, Select(std::string(" WHERE ") + KeyOf(table) + " = ?1")};
   Statement delete_{
       db_, std::string("DELETE FROM ") + NameOf(table) + " WHERE " + KeyOf(table) + " = ?1"};
+  std::set<int64_t> promised_;  // places to which rows go
   std::vector<int64_t> to_drop_;
   std::vector<int64_t> to_rewrite_;
   MendedTasks mended_;

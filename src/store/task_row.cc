@@ -190,12 +190,7 @@ uint8_t DecodeCore(In* in, TaskRow* row) {
   TaskImage& image = row->image;
   image.state = in->Number<TaskState>();
   image.priority = static_cast<uint8_t>(limits::kPriorityMax - in->Number<uint8_t>());
-  const auto flags = in->Number<uint8_t>();
-  image.reported = (flags & kReported) != 0;
-  image.cancel_requested = (flags & kCancelRequested) != 0;
-  image.has_terms = (flags & kHasTerms) != 0;
-  image.has_trail = (flags & kHasTrail) != 0;
-  row->searched = (flags & kSearched) != 0;
+  SetFlags(in->Number<uint8_t>(), row);
   const auto parts = in->Number<uint8_t>();
   (void)in->Number<uint8_t>();
   image.max_attempts = in->Number<uint16_t>();
@@ -316,6 +311,14 @@ bool DecodeDamagedRow(std::string_view bytes, TaskRow* row) {
   }
   row->payload_sha256 = {};
   return true;
+}
+
+void SetFlags(uint8_t flags, TaskRow* row) {
+  row->image.reported = (flags & kReported) != 0;
+  row->image.cancel_requested = (flags & kCancelRequested) != 0;
+  row->image.has_terms = (flags & kHasTerms) != 0;
+  row->image.has_trail = (flags & kHasTrail) != 0;
+  row->searched = (flags & kSearched) != 0;
 }
 
 bool HasReadableTerms(const TaskRow& row) {

@@ -63,6 +63,9 @@ Status DecodeRow(std::string_view bytes, TaskRow* row);
 /// damaged. False: they say nothing.
 bool DecodeDamagedRow(std::string_view bytes, TaskRow* row);
 
+/// What the byte of flags says. Versions 2 and 3 of the store had the same in a column.
+void SetFlags(uint8_t flags, TaskRow* row);
+
 /// Or none at all.
 bool HasReadableTerms(const TaskRow& row);
 void DropTerms(TaskRow* row);
