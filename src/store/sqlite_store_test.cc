@@ -353,6 +353,34 @@ TEST_F(SqliteStoreTest, ARankThatNoPriorityHasIsDataLossInAScan) {
   }
 }
 
+TEST_F(SqliteStoreTest, PeopleSeeAllPartsOfATask) {
+  auto store = Open();
+  StoreChanges changes = Names();
+  TaskChange change = NewTask(7, TaskState::kDead);
+  TaskRecord& now = change.now;
+  now.image.priority = 8;
+  now.image.max_attempts = 300;
+  now.image.attempt = 5;
+  now.image.unspent = 2;
+  now.image.started_at = {1'764'000'000'456};
+  now.image.finished_at = {1'764'000'001'789};
+  now.holder = LeaseHolder{"worker-é", 77, "build"};
+  now.error = std::make_shared<TaskError>(TaskError{"io", std::string(300, 'e')});
+  now.result = std::make_shared<TaskResult>(TaskResult{"r", "text/x", Sha256Of("r")});
+  auto body = std::make_shared<TaskBody>(*now.body);
+  body->content_type = "text/plain";
+  body->tags = {"a", "b"};
+  body->idempotency_key = "key";
+  now.body = body;
+  changes.tasks.push_back(change);
+  ASSERT_TRUE((*store)->Write(changes).ok());
+  columns_ = 12;
+  EXPECT_EQ(Ask("SELECT id, priority, attempts, max_attempts, started_at, finished_at, worker,"
+                " error_code, error_message, tags, content_type, result FROM tasks"),
+            "1-7|8|3|300|2025-11-24T16:00:00.456Z|2025-11-24T16:00:01.789Z|worker-é|io|" +
+                std::string(300, 'e') + "|a\nb|text/plain|r");
+}
+
 // Sequences of the tasks of a page, and of those behind it.
 std::vector<uint64_t> ListAll(Store* store, TaskQuery query) {
   std::vector<uint64_t> found;
