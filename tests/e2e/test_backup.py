@@ -54,6 +54,7 @@ def test_a_backup_under_load_holds_all_that_was_acknowledged_before_it(start_ser
         producer.start()
     try:
         done = []
+        until(lambda: sum(len(producer.acknowledged) for producer in producers) >= 1000)
         for _ in range(20):
             for lease in worker.lease(want=20):
                 assert worker.complete(lease, result={"n": 1}) == "OK"
