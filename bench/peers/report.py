@@ -28,6 +28,8 @@ What it does not say:
   nothing is replicated, which NATS and RabbitMQ are made for.
 - Payloads of 256 bytes, handlers that do nothing, one queue, a backlog drained as soon as it is there, short runs: no
   checkpoint, compaction, rewrite or vacuum of an hour's work.
+- Calls at a steady rate begin on time in clients written in C++. In those in Go, Python and JavaScript they may begin
+  50 µs late or more, which counts as latency.
 - Others that people use are missing: Faktory, Sidekiq, graphile-worker, pg-boss, the services of clouds.
 - Servers are those of Debian 12; newer ones of RabbitMQ, NATS and Redis exist.
 - Celery's tasks count when they start, those of the others when they are acknowledged.

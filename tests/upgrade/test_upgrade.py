@@ -102,7 +102,8 @@ def test_work_that_an_earlier_version_handed_out_goes_on(version, tmp_path, star
 
 
 def files_of(directory):
-    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in directory.rglob("*") if path.is_file() and path.name != "LOCK"}
+    return {path: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in directory.rglob("*") if path.is_file() and path.name != "LOCK"}
 
 
 def test_a_store_of_before_with_a_damaged_task_is_refused_and_stays_as_it_is(tmp_path):

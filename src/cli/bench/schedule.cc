@@ -17,8 +17,7 @@ constexpr auto kPatience = std::chrono::milliseconds(50);  // between two looks 
 // The kernel lets a thread oversleep by 50 µs, so that several may wake at once (prctl(2)). A call
 // that began so late would count it for the server's latency.
 void SleepOnTime(SteadyClock::time_point until) {
-  thread_local const int slack = ::prctl(PR_SET_TIMERSLACK, 1);
-  static_cast<void>(slack);
+  [[maybe_unused]] thread_local const int is_set = ::prctl(PR_SET_TIMERSLACK, 1);
   std::this_thread::sleep_until(until);
 }
 

@@ -1,6 +1,9 @@
 #include "cli/bench/schedule.h"
 
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
+
+#include <thread>
 
 namespace treadle::cli::bench {
 namespace {
@@ -22,6 +25,15 @@ TEST(Schedule, AtMostSoManyCallsAreMade) {
   int calls = 0;
   while (schedule.Next(stop)) ++calls;
   EXPECT_EQ(calls, 3);
+}
+
+TEST(Schedule, AThreadThatWaitsForItsCallIsNotWokenLate) {
+  std::thread([] {
+    const std::atomic<bool> stop = false;
+    Schedule schedule({{1'000, milliseconds(2)}});
+    while (schedule.Next(stop)) continue;
+    EXPECT_EQ(::prctl(PR_GET_TIMERSLACK), 1);  // ns
+  }).join();
 }
 
 TEST(Schedule, StoppingEndsIt) {
