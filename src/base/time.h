@@ -20,6 +20,12 @@ constexpr int64_t SaturatingAdd(int64_t a, int64_t b) {
   return b > 0 ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int64_t>::min();
 }
 
+constexpr int64_t SaturatingSubtract(int64_t a, int64_t b) {
+  int64_t difference = 0;
+  if (!__builtin_sub_overflow(a, b, &difference)) return difference;
+  return b < 0 ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int64_t>::min();
+}
+
 constexpr int64_t SaturatingMultiply(int64_t a, int64_t b) {
   int64_t product = 0;
   if (!__builtin_mul_overflow(a, b, &product)) return product;
@@ -35,7 +41,7 @@ struct Instant {
   friend constexpr Instant operator+(Instant t, int64_t ms) { return {SaturatingAdd(t.ms, ms)}; }
   /// Milliseconds from `b` to `a`.
   friend constexpr int64_t operator-(Instant a, Instant b) {
-    return SaturatingAdd(a.ms, b.ms == std::numeric_limits<int64_t>::min() ? 0 : -b.ms);
+    return SaturatingSubtract(a.ms, b.ms);
   }
 };
 

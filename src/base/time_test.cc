@@ -12,6 +12,10 @@ TEST(Time, ArithmeticSaturatesInsteadOfWrappingAround) {
   EXPECT_EQ((ShardTime{kMax} + 1).ms, kMax);
   EXPECT_EQ((ShardTime{kMin} + -1).ms, kMin);
   EXPECT_EQ(WallTime{kMax} - WallTime{-5}, kMax);
+  EXPECT_EQ(WallTime{-1} - WallTime{kMin}, kMax);
+  EXPECT_EQ(WallTime{0} - WallTime{kMin}, kMax);
+  EXPECT_EQ(WallTime{kMin + 5} - WallTime{kMin}, 5);
+  EXPECT_EQ(WallTime{-2} - WallTime{kMax}, kMin);
   EXPECT_EQ(SaturatingMultiply(kMax / 2, 3), kMax);
   EXPECT_EQ(SaturatingMultiply(kMin / 2, 3), kMin);
   EXPECT_EQ(SaturatingMultiply(-2, 3), -6);

@@ -51,7 +51,8 @@ Status StatusFromProblem(int http_status, std::string_view body) {
       if (named && *named != Code::kOk) code = *named;
     }
     if (problem["detail"].get(text) == simdjson::SUCCESS && !text.empty()) message = text;
-    if (problem["retry_after_ms"].get(retry_after_ms) != simdjson::SUCCESS) retry_after_ms = 0;
+    if (problem["retry_after_ms"].get(retry_after_ms) != simdjson::SUCCESS || retry_after_ms < 0)
+      retry_after_ms = 0;
   }
   return Status(code, std::move(message)).WithRetryAfter(retry_after_ms);
 }

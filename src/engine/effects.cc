@@ -49,7 +49,7 @@ constexpr uint8_t kHasTrail = 0x80;
 int64_t Distance(WallTime base, WallTime time) {
   if (time.ms == 0) return 0;
   const int64_t distance = time - base;
-  return distance >= 0 ? distance + 1 : distance;
+  return distance >= 0 ? SaturatingAdd(distance, 1) : distance;
 }
 
 void EncodeImage(const TaskImage& image, ByteWriter* out) {

@@ -126,7 +126,8 @@ class Statement {
   /// empty optional for NULL. What they point to must outlive the Rows.
   template <class... Values>
   Rows Query(const Values&... values) {
-    return Rows(db_, statement_, BindAll(1, values...));
+    const int result = BindAll(1, values...);  // first: it prepares statement_
+    return Rows(db_, statement_, result);
   }
 
   /// Query() with as many numbers as there are, and then `text` if there is one.

@@ -17,29 +17,28 @@
 
 namespace treadle {
 
-/// Its texts belong to someone else.
+struct RowHolder {
+  std::string_view worker;
+  uint64_t incarnation = 0;
+  std::string_view build;
+};
+struct RowError {
+  std::string_view code;
+  std::string_view message;
+};
+struct RowResult {
+  Sha256 sha256;
+  std::string_view content_type;
+};
+/// Its texts, and those of its parts, belong to someone else.
 struct TaskRow {
-  struct Holder {
-    std::string_view worker;
-    uint64_t incarnation = 0;
-    std::string_view build;
-  };
-  struct Error {
-    std::string_view code;
-    std::string_view message;
-  };
-  struct Result {
-    Sha256 sha256;
-    std::string_view content_type;
-  };
-
   TaskImage image;
   bool searched = false;  // the words of its payload are in `found`
   uint32_t bytes = 0;     // ended: size of payload, result and error message
   Sha256 payload_sha256;  // all zero: the payload is damaged
-  std::optional<Holder> holder;
-  std::optional<Error> error;
-  std::optional<Result> result;
+  std::optional<RowHolder> holder;
+  std::optional<RowError> error;
+  std::optional<RowResult> result;
   std::string_view content_type;
   std::string_view idempotency_key;
   std::string_view tags;   // one a line
