@@ -119,11 +119,17 @@ void AddNode(const NodeStats& stats, Metrics* out) {
              static_cast<double>(stats.uptime_ms) / 1000);
 }
 
-void AddShardTurns(const TurnTimes& times, Metrics* out) {
+void AddShardTurns(const LaneTurns& turns, Metrics* out) {
   out->Histogram("treadle_shard_turn_seconds",
-                 "Turns of the shard: how long one piece of work kept all others waiting", times);
+                 "Turns of the shard: how long one piece of work kept all others waiting",
+                 turns.clock);
   out->Gauge("treadle_shard_turn_longest_seconds", "The longest turn of the shard since start",
-             static_cast<double>(times.longest_ns()) / 1'000'000'000);
+             static_cast<double>(turns.clock.longest_ns()) / 1'000'000'000);
+  out->Histogram("treadle_shard_turn_cpu_seconds",
+                 "Turns of the shard: how long one piece of work had a processor", turns.processor);
+  out->Gauge("treadle_shard_turn_cpu_longest_seconds",
+             "The most processor time that one turn of the shard had since start",
+             static_cast<double>(turns.processor.longest_ns()) / 1'000'000'000);
 }
 
 void AddServer(const http::ServerStats& stats, Metrics* out) {

@@ -22,7 +22,7 @@ struct ApiInfo {
   /// The server's counters; empty, or called by several threads at once.
   std::function<http::ServerStats()> server_stats;
   /// Of the shard's lane; likewise.
-  std::function<TurnTimes()> shard_turns;
+  std::function<LaneTurns()> shard_turns;
 };
 
 /// A router for every operation of the contract. `node` is borrowed: it must outlive every request

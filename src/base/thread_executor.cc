@@ -90,19 +90,22 @@ void ThreadExecutor::TakeDue(Work* batch) {
   delayed_.erase(delayed_.begin(), due);
 }
 
-TurnTimes ThreadExecutor::turn_times() {
+LaneTurns ThreadExecutor::turn_times() {
   MutexLock lock(mutex_);
   return turn_times_;
 }
 
 // What a piece of work holds is given up within its turn: that may be much, too.
 void ThreadExecutor::RunBatch(Work* batch) {
+  static thread_local ProcessorMeter processor;
   auto begun = std::chrono::steady_clock::now();
   for (auto& work : *batch) {
+    processor.Begin(begun);
     work();
     work = nullptr;
     const auto ended = std::chrono::steady_clock::now();
-    times_.Add((ended - begun) / std::chrono::nanoseconds(1));
+    times_.clock.Add((ended - begun) / std::chrono::nanoseconds(1));
+    times_.processor.Add(processor.End(begun, ended));
     begun = ended;
   }
   batch->clear();

@@ -32,7 +32,7 @@ class ThreadExecutor final : public Executor {
   void Stop();
 
   /// Of all turns up to the last one after which the lane looked for more work. Any thread.
-  TurnTimes turn_times();
+  LaneTurns turn_times();
 
  private:
   using Work = std::vector<std::function<void()>>;
@@ -50,8 +50,8 @@ class ThreadExecutor final : public Executor {
   bool idle_ TREADLE_GUARDED_BY(mutex_) = false;           // the thread waits for wake_
   bool waits_for_end_ TREADLE_GUARDED_BY(mutex_) = false;  // of what another one runs
   bool is_running_ TREADLE_GUARDED_BY(mutex_) = false;     // somebody runs work
-  TurnTimes times_;                                        // his
-  TurnTimes turn_times_ TREADLE_GUARDED_BY(mutex_);
+  LaneTurns times_;                                        // his
+  LaneTurns turn_times_ TREADLE_GUARDED_BY(mutex_);
   bool stopping_ TREADLE_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

@@ -1,9 +1,9 @@
 // TurnTimes: how long the turns of a lane took. A turn is one piece of work, from its begin to its
-// end by the clock: so long did everything else on the lane wait. One thread at a time; others look
-// at a copy.
+// end. One thread at a time; others look at a copy.
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -26,6 +26,29 @@ class TurnTimes {
   Counts counts_{};
   int64_t total_ns_ = 0;
   int64_t longest_ns_ = 0;
+};
+
+struct LaneTurns {
+  TurnTimes clock;      // so long did everything else on the lane wait
+  TurnTimes processor;  // so long did the turn's thread have a processor: the work that it was
+};
+
+/// What turns of the calling thread take of a processor. To look at that costs a system call, so it
+/// is done once a millisecond or less often: a turn that took less is said to have had the
+/// processor all the time, and of a longer one it may be a millisecond too much. One thread.
+class ProcessorMeter {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  void Begin(Time now);
+  /// Nanoseconds of the turn whose Begin() was at `begun`.
+  int64_t End(Time begun, Time now);
+
+ private:
+  void Look(Time now);
+
+  Time looked_at_;
+  int64_t used_ns_ = 0;  // at that time
 };
 
 }  // namespace treadle

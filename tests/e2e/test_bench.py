@@ -29,7 +29,7 @@ def test_every_short_workload_says_what_it_measured(tmp_path):
             assert 0 < line["p50_ms"] <= line["p95_ms"] <= line["p99_ms"] <= line["max_ms"]
         if line["workload"] in ("enqueue", "drain", "cycle", "latency"):
             assert line["server_cpu_us_per_task"] >= 0
-            assert line["shard_turn_ms_max"] > 0
+            assert line["shard_turn_ms_max"] > 0 and line["shard_turn_cpu_ms_max"] > 0
     cycle = next(line for line in lines if line["workload"] == "cycle")
     assert 0 < cycle["stall_ms"] <= 1000 * cycle["seconds"] and 0 < cycle["enqueue_stall_ms"] <= 1000 * cycle["seconds"]
     assert "rss_bytes_per_task" in next(line for line in lines if line["workload"] == "memory")

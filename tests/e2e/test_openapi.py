@@ -265,6 +265,7 @@ def test_the_metrics_that_matter_are_there(shared_server, ids):
     for name in ("treadle_enqueued_total", "treadle_leased_total", "treadle_completed_total", "treadle_failed_total",
                  "treadle_journal_bytes_total", "treadle_uptime_seconds", "process_resident_memory_bytes",
                  'treadle_shard_turn_seconds_bucket{le="+Inf"}', "treadle_shard_turn_seconds_sum", "treadle_shard_turn_longest_seconds",
+                 "treadle_shard_turn_cpu_longest_seconds",
                  'treadle_http_responses_total{class="2xx"}', "treadle_http_connections"):
         assert float(samples[name]) > 0, name
     for name in ("treadle_leases_lost_total", "treadle_journal_frames_total", "treadle_journal_backlog_bytes",

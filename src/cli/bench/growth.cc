@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "cli/bench/background_worker.h"
 #include "cli/bench/callers.h"
+#include "cli/bench/meter.h"
 #include "cli/bench/target.h"
 
 namespace treadle::cli::bench {
@@ -116,7 +117,7 @@ Measurement Site::MedianOf(std::vector<Measurement> rounds, const char* part) co
   m.payload_bytes = load_.payload_bytes;
   m.queued = ready_;
   m.scheduled = scheduled_;
-  if (const auto turns = target_.ShardTurns()) m.shard_turn_ms_max = LongestTurnMs({}, *turns);
+  if (const auto turns = target_.ShardTurns()) SayLongestTurns({}, *turns, &m);
   return m;
 }
 

@@ -54,6 +54,7 @@ const std::vector<Column>& Columns() {
       {{"STALL MS", kRight}, [](const M& m) { return Text(m.stall_ms, 1); }},
       {{"ENQ STALL MS", kRight}, [](const M& m) { return Text(m.enqueue_stall_ms, 1); }},
       {{"TURN MS", kRight}, [](const M& m) { return Text(m.shard_turn_ms_max, 1); }},
+      {{"TURN CPU MS", kRight}, [](const M& m) { return Text(m.shard_turn_cpu_ms_max, 1); }},
       {{"CPU US", kRight}, [](const M& m) { return Text(m.server_cpu_us_per_task, 1); }},
       {{"BYTES", kRight}, [](const M& m) { return Text(m.rss_bytes_per_task, 0); }}};
   return columns;
@@ -99,6 +100,8 @@ std::string ToJson(const Measurement& m) {
   if (m.stall_ms) add("stall_ms", fmt::format("{:.1f}", *m.stall_ms));
   if (m.enqueue_stall_ms) add("enqueue_stall_ms", fmt::format("{:.1f}", *m.enqueue_stall_ms));
   if (m.shard_turn_ms_max) add("shard_turn_ms_max", fmt::format("{:.1f}", *m.shard_turn_ms_max));
+  if (m.shard_turn_cpu_ms_max)
+    add("shard_turn_cpu_ms_max", fmt::format("{:.1f}", *m.shard_turn_cpu_ms_max));
   return json + "}";
 }
 

@@ -41,6 +41,7 @@ struct Measurement {
   std::optional<double> stall_ms;          // the longest time without a completed task
   std::optional<double> enqueue_stall_ms;  // the longest time without an answered enqueue
   std::optional<double> shard_turn_ms_max;
+  std::optional<double> shard_turn_cpu_ms_max;  // so long did one have a processor
 
   double PerSecond() const { return seconds > 0 ? static_cast<double>(tasks) / seconds : 0; }
 };

@@ -12,7 +12,12 @@ void Meter::Stop(Measurement* m) const {
 
 void Meter::StopTurns(Measurement* m) const {
   const auto turns = target_.ShardTurns();
-  if (turns_ && turns) m->shard_turn_ms_max = LongestTurnMs(*turns_, *turns);
+  if (turns_ && turns) SayLongestTurns(*turns_, *turns, m);
+}
+
+void SayLongestTurns(const ShardTurns& before, const ShardTurns& after, Measurement* m) {
+  m->shard_turn_ms_max = LongestTurnMs(before.clock, after.clock);
+  m->shard_turn_cpu_ms_max = LongestTurnMs(before.processor, after.processor);
 }
 
 }  // namespace treadle::cli::bench

@@ -28,4 +28,7 @@ class Meter {
   const std::optional<int64_t> cpu_us_;
 };
 
+/// The longest turns between the two.
+void SayLongestTurns(const ShardTurns& before, const ShardTurns& after, Measurement* m);
+
 }  // namespace treadle::cli::bench
