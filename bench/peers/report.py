@@ -22,15 +22,15 @@ What it does not say:
   letters; beanstalkd, gearmand and NATS have some of them. Celery and BullMQ do their clients' work in Python and
   JavaScript. Faster is not better where something is missing.
 - Only peers whose acknowledgement waits for the disk promise what Treadle promises. The others may lose what they
-  acknowledged when the machine fails: the last second of it with everysec, up to two minutes with NATS, all of it in
-  memory only.
+  acknowledged when the machine fails: the last second of it with everysec, half a minute of it with Faktory, up to two
+  minutes with NATS, all of it in memory only.
 - One machine, client and server on the same cores: a peer whose client costs more has less left for its server, and
   nothing is replicated, which NATS and RabbitMQ are made for.
 - Payloads of 256 bytes, handlers that do nothing, one queue, a backlog drained as soon as it is there, short runs: no
   checkpoint, compaction, rewrite or vacuum of an hour's work.
 - Calls at a steady rate begin on time in clients written in C++. In those in Go, Python and JavaScript they may begin
   50 µs late or more, which counts as latency.
-- Others that people use are missing: Faktory, Sidekiq, graphile-worker, pg-boss, the services of clouds.
+- Others that people use are missing: Sidekiq, graphile-worker, pg-boss, the services of clouds.
 - Servers are those of Debian 12; newer ones of RabbitMQ, NATS and Redis exist.
 - Celery's tasks count when they start, those of the others when they are acknowledged.
 - Noise of 20 % is usual on a virtual machine. Compare within this run only."""

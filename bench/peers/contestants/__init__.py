@@ -12,6 +12,7 @@ MODULES = [
     "rabbitmq",
     "bullmq",
     "celery",
+    "faktory",
     "river",
 ]
 CONTESTANTS = {

@@ -100,7 +100,7 @@ def build_native_client():
 
 
 def build_go_client():
-    """Compiles the Go client of NATS, RabbitMQ and River; Go does nothing when nothing changed."""
+    """Compiles the Go client of Faktory, NATS, RabbitMQ and River; Go does nothing when nothing changed."""
     if not find("go"):
         raise processes.Failed(
             f"its client needs Go {in_go_mod('go ')} or newer in the PATH; Debian 12 has an older one"

@@ -1,4 +1,4 @@
-// Command go_client measures the peers that have an official client in Go: NATS JetStream, RabbitMQ, River.
+// Command go_client measures the peers that have an official client in Go: Faktory, NATS JetStream, RabbitMQ, River.
 //
 //	go_client PEER enqueue|drain|latency --port N [--name value]...
 //
@@ -34,7 +34,7 @@ type Work struct {
 }
 
 var peers = map[string]func(port int, work Work) (Peer, error){
-	"nats": openNats, "rabbitmq": openRabbitMq, "river": openRiver,
+	"faktory": openFaktory, "nats": openNats, "rabbitmq": openRabbitMq, "river": openRiver,
 }
 
 var verbs = map[string]func(peer Peer, work Work) (Answer, error){
