@@ -383,7 +383,8 @@ void AddBench(Command parent, Session& session) {
           "rate for a third of --duration, ten times that, and the first one again: NORMAL S is\n"
           "after how many seconds the p99 was at most twice that before. RATIO is the rate with\n"
           "many tasks to that with few. With --serve, TURN MS is the longest turn of the\n"
-          "server's shard, CPU US its processor time for each task, BYTES its memory for each.\n"
+          "server's shard, TURN CPU MS the most that one had of a processor, CPU US the server's\n"
+          "processor time for each task, BYTES its memory for each.\n"
           "The tasks have a queue of their own and are completed; the server keeps them for\n"
           "their retention. docs/benchmarks.md says what the numbers do not.\n")
       .Run([flags, &session] { return RunBench(session, *flags); });
