@@ -100,12 +100,12 @@ void ThreadExecutor::RunBatch(Work* batch) {
   static thread_local ProcessorMeter processor;
   auto begun = std::chrono::steady_clock::now();
   for (auto& work : *batch) {
-    processor.Begin(begun);
+    const ProcessorMeter::Turn turn = processor.Begin(begun);
     work();
     work = nullptr;
     const auto ended = std::chrono::steady_clock::now();
     times_.clock.Add((ended - begun) / std::chrono::nanoseconds(1));
-    times_.processor.Add(processor.End(begun, ended));
+    times_.processor.Add(processor.End(turn, ended));
     begun = ended;
   }
   batch->clear();

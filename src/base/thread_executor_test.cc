@@ -1,6 +1,7 @@
 #include "base/thread_executor.h"
 
 #include <gtest/gtest.h>
+#include <time.h>
 
 #include <atomic>
 #include <functional>
@@ -64,6 +65,28 @@ TEST(ThreadExecutor, EveryPieceOfWorkIsATurn) {
   lane.Stop();
   const TurnTimes times = lane.turn_times().clock;
   EXPECT_EQ(std::accumulate(times.counts().begin(), times.counts().end(), uint64_t{0}), 10U);
+}
+
+// Of this thread's processor time.
+void WorkFor(int64_t ms) {
+  const auto used_ns = [] {
+    timespec used{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return int64_t{used.tv_sec} * 1'000'000'000 + used.tv_nsec;
+  };
+  for (const int64_t end_ns = used_ns() + ms * 1'000'000; used_ns() < end_ns;) continue;
+}
+
+TEST(ThreadExecutor, ATurnWithinATurnTakesNothingFromItsProcessorTime) {
+  ThreadExecutor outer("outer");
+  ThreadExecutor inner("inner");
+  outer.PostOrRun([&] {
+    WorkFor(20);
+    inner.PostOrRun([] { WorkFor(5); });
+  });
+  EXPECT_GE(outer.turn_times().processor.longest_ns(), 24'000'000);
+  EXPECT_GE(inner.turn_times().processor.longest_ns(), 4'000'000);
+  EXPECT_LT(inner.turn_times().processor.longest_ns(), 20'000'000);
 }
 
 TEST(ThreadExecutor, ALaneThatHasNothingToDoIsHelped) {

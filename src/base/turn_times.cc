@@ -19,16 +19,16 @@ void TurnTimes::Add(int64_t ns) {
   longest_ns_ = std::max(longest_ns_, ns);
 }
 
-void ProcessorMeter::Begin(Time now) {
+ProcessorMeter::Turn ProcessorMeter::Begin(Time now) {
   if (now - looked_at_ > kLookEvery) Look(now);
+  return {now, used_ns_};
 }
 
-int64_t ProcessorMeter::End(Time begun, Time now) {
-  const int64_t took_ns = (now - begun) / std::chrono::nanoseconds(1);
-  if (now - begun <= kLookEvery) return took_ns;
-  const int64_t before_ns = used_ns_;
+int64_t ProcessorMeter::End(const Turn& turn, Time now) {
+  const int64_t took_ns = (now - turn.begun) / std::chrono::nanoseconds(1);
+  if (now - turn.begun <= kLookEvery) return took_ns;
   Look(now);
-  return std::min(took_ns, used_ns_ - before_ns);
+  return std::min(took_ns, used_ns_ - turn.used_ns);
 }
 
 void ProcessorMeter::Look(Time now) {

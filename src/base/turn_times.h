@@ -35,14 +35,20 @@ struct LaneTurns {
 
 /// What turns of the calling thread take of a processor. To look at that costs a system call, so it
 /// is done once a millisecond or less often: a turn that took less is said to have had the
-/// processor all the time, and of a longer one it may be a millisecond too much. One thread.
+/// processor all the time, and of a longer one it may be a millisecond too much. Turns may lie
+/// within turns. One thread.
 class ProcessorMeter {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  void Begin(Time now);
-  /// Nanoseconds of the turn whose Begin() was at `begun`.
-  int64_t End(Time begun, Time now);
+  struct Turn {
+    Time begun;
+    int64_t used_ns = 0;  // by its thread before
+  };
+
+  Turn Begin(Time now);
+  /// Nanoseconds of the turn.
+  int64_t End(const Turn& turn, Time now);
 
  private:
   void Look(Time now);

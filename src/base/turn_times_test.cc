@@ -25,15 +25,15 @@ using Clock = std::chrono::steady_clock;
 TEST(ProcessorMeter, AShortTurnHadTheProcessorAllTheTime) {
   ProcessorMeter meter;
   const auto begun = Clock::now();
-  meter.Begin(begun);
-  EXPECT_EQ(meter.End(begun, begun + std::chrono::microseconds(300)), 300'000);
+  const ProcessorMeter::Turn turn = meter.Begin(begun);
+  EXPECT_EQ(meter.End(turn, begun + std::chrono::microseconds(300)), 300'000);
 }
 
 TEST(ProcessorMeter, ATurnThatSleptHadNone) {
   ProcessorMeter meter;
   const auto begun = Clock::now();
-  meter.Begin(begun);
-  const int64_t used_ns = meter.End(begun, begun + std::chrono::hours(1));
+  const ProcessorMeter::Turn turn = meter.Begin(begun);
+  const int64_t used_ns = meter.End(turn, begun + std::chrono::hours(1));
   EXPECT_GE(used_ns, 0);
   EXPECT_LT(used_ns, 60'000'000'000);  // the clock says 3,600
 }
@@ -41,7 +41,7 @@ TEST(ProcessorMeter, ATurnThatSleptHadNone) {
 TEST(ProcessorMeter, ATurnThatWorkedHadIt) {
   ProcessorMeter meter;
   const auto begun = Clock::now();
-  meter.Begin(begun);
+  const ProcessorMeter::Turn turn = meter.Begin(begun);
   timespec used{};
   const auto used_ms = [&] {
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
@@ -49,7 +49,7 @@ TEST(ProcessorMeter, ATurnThatWorkedHadIt) {
   };
   const auto before_ms = used_ms();
   while (used_ms() < before_ms + 5) continue;
-  EXPECT_GE(meter.End(begun, Clock::now()), 4'000'000);
+  EXPECT_GE(meter.End(turn, Clock::now()), 4'000'000);
 }
 
 }  // namespace

@@ -67,6 +67,9 @@ func (w *faktoryWorker) run(handle func([]byte)) {
 func (w *faktoryWorker) work(job *faktory.Job, handle func([]byte)) error {
 	w.works.Lock()
 	defer w.works.Unlock()
+	if w.ends.Load() {
+		return nil // it could not be acknowledged any more
+	}
 	handle([]byte(job.Args[0].(string)))
 	return w.client.Ack(job.Jid)
 }
