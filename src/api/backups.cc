@@ -58,6 +58,8 @@ http::Response AllBackups(const Result<BackupList>& list) {
 
 void StartBackup(const Api& api, RequestContext& context, Responder responder) {
   if (!HasNoQuery(context, &responder)) return;
+  if (const Status status = CheckNoFields(&context); !status.ok())
+    return responder.Send(ProblemResponse(status));
   api.node->StartBackup([to = Shared(std::move(responder))](const Result<BackupView>& view) {
     to->Send(OneBackup(view, 202));
   });

@@ -187,7 +187,8 @@ void GetBulk(const Api& api, RequestContext& context, Responder responder) {
 }
 
 void StopBulk(const Api& api, RequestContext& context, Responder responder) {
-  const auto id = BulkIdOf(context);
+  const Status no_fields = CheckNoFields(&context);
+  const auto id = no_fields.ok() ? BulkIdOf(context) : no_fields;
   if (!id.ok()) return responder.Send(ProblemResponse(id.status()));
   api.node->StopBulk(*id, [to = Shared(std::move(responder))](const Result<BulkView>& view) {
     to->Send(OneBulk(view));

@@ -73,6 +73,7 @@ void PutContract(const Api& api, RequestContext& context, Responder responder) {
 
 void DeleteContract(const Api& api, RequestContext& context, Responder responder) {
   auto path = PathOf(context);
+  if (const Status status = CheckNoFields(&context); path.ok() && !status.ok()) path = status;
   if (!path.ok()) return responder.Send(ProblemResponse(path.status()));
   api.node->ConfigureType(
       path->type,

@@ -90,6 +90,9 @@ inline http::Response JsonResponse(int status, std::string body) {
 /// The refusal of a request whose body is not said to be JSON: 415. Nothing if it is.
 std::optional<http::Response> RefuseOtherThanJson(const http::Request& request);
 
+/// INVALID_ARGUMENT unless the request has no body, or an object without fields.
+Status CheckNoFields(http::RequestContext* context);
+
 /// False, with the answer sent, if the request has a query.
 bool HasNoQuery(const http::RequestContext& context, http::Responder* responder);
 

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <memory>
 
+#include "api/json_scan.h"
 #include "model/validate.h"
 
 namespace treadle::api {
@@ -44,10 +45,8 @@ namespace {
 
 constexpr size_t kKeptCapacity = size_t{1} << 20;
 
-bool IsSpace(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
-
 std::string_view TrimRight(std::string_view text) {
-  while (!text.empty() && IsSpace(text.back())) text.remove_suffix(1);
+  while (!text.empty() && IsJsonSpace(text.back())) text.remove_suffix(1);
   return text;
 }
 
@@ -72,33 +71,6 @@ std::string_view PlainWords(error_code error) {
   }
 }
 
-size_t Digits(std::string_view text, size_t from) {
-  size_t end = from;
-  while (end < text.size() && text[end] >= '0' && text[end] <= '9') ++end;
-  return end - from;
-}
-
-// RFC 8259, section 6.
-bool IsNumber(std::string_view text) {
-  size_t at = text.starts_with('-') ? 1 : 0;
-  const size_t whole = Digits(text, at);
-  if (whole == 0 || (whole > 1 && text[at] == '0')) return false;
-  at += whole;
-  if (at < text.size() && text[at] == '.') {
-    const size_t fraction = Digits(text, at + 1);
-    if (fraction == 0) return false;
-    at += 1 + fraction;
-  }
-  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
-    ++at;
-    if (at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
-    const size_t exponent = Digits(text, at);
-    if (exponent == 0) return false;
-    at += exponent;
-  }
-  return at == text.size();
-}
-
 // Between its quotes, of which stage 1 of simdjson has seen both. Empty if it has no escape.
 std::string_view KeyWithEscapes(od::raw_json_string key) {
   bool has_escape = false;
@@ -112,7 +84,7 @@ std::string_view KeyWithEscapes(od::raw_json_string key) {
 }
 
 bool IsScalar(std::string_view token) {
-  return token == "null" || token == "true" || token == "false" || IsNumber(token);
+  return token == "null" || token == "true" || token == "false" || IsJsonNumber(token);
 }
 
 // The parser of this thread, or one for this document alone if it is so large that its memory
@@ -149,6 +121,11 @@ Status JsonCursor::Malformed(std::string_view problem, const char* at) const {
 }
 
 Status JsonCursor::Malformed(error_code error) {
+  // simdjson looks at both ends of a document first, and then speaks of what is missing there.
+  if (error == simdjson::INCOMPLETE_ARRAY_OR_OBJECT || error == simdjson::UNCLOSED_STRING ||
+      error == simdjson::TRAILING_CONTENT || error == simdjson::TAPE_ERROR)
+    if (const char* const rest = BehindJson(bytes))
+      return Malformed(PlainWords(simdjson::TRAILING_CONTENT), rest);
   const char* at = nullptr;
   if (error != simdjson::UTF8_ERROR && error != simdjson::EMPTY &&
       error != simdjson::UNCLOSED_STRING && error != simdjson::UNESCAPED_CHARS)
@@ -208,7 +185,7 @@ Status JsonCursor::CheckString(std::string_view token) const {
 bool JsonCursor::IsKey(std::string_view token) const {
   const char* next = token.data() + token.size();
   const char* const end = bytes.data() + bytes.size();
-  while (next < end && IsSpace(*next)) ++next;
+  while (next < end && IsJsonSpace(*next)) ++next;
   return next < end && *next == ':';
 }
 
@@ -275,22 +252,20 @@ Result<std::string_view> JsonValue::Text() {
 Result<int64_t> JsonValue::Whole(int64_t min, int64_t max) {
   TREADLE_ASSIGN_OR_RETURN(const od::json_type type, cursor_->Type());
   TREADLE_ASSIGN_OR_RETURN(const std::string_view token, cursor_->Token());
-  int64_t number = 0;
-  const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), number);
-  if (type == od::json_type::number && !IsNumber(token))
+  if (type == od::json_type::number && !IsJsonNumber(token))
     return cursor_->Malformed("a number is broken", token.data());
-  if (type != od::json_type::number || error != std::errc() || end != token.data() + token.size() ||
-      number < min || number > max)
+  const auto number = type == od::json_type::number ? WholeJsonNumber(token) : std::nullopt;
+  if (!number || *number < min || *number > max)
     return Wrong("must be a whole number from " + std::to_string(min) + " to " +
                  std::to_string(max));
-  return number;
+  return *number;
 }
 
 Result<double> JsonValue::Fraction() {
   TREADLE_ASSIGN_OR_RETURN(const od::json_type type, cursor_->Type());
   TREADLE_ASSIGN_OR_RETURN(const std::string_view token, cursor_->Token());
   double number = -1;
-  if (type == od::json_type::number && !IsNumber(token))
+  if (type == od::json_type::number && !IsJsonNumber(token))
     return cursor_->Malformed("a number is broken", token.data());
   if (type == od::json_type::number)
     std::from_chars(token.data(), token.data() + token.size(), number);
@@ -373,8 +348,9 @@ Status JsonValue::Fields(std::span<const std::string_view> known, const FieldFn&
     const std::string place = at == known.size() || (seen >> at & 1) != 0 ? path_->ToString() : "";
     const std::string where = place.empty() ? "" : " in " + place;
     if (at == known.size())
-      return {Code::kInvalidArgument,
-              "unknown field " + Quoted(key) + where + "; known fields are " + Listed(known)};
+      return {Code::kInvalidArgument, "unknown field " + Quoted(key) + where +
+                                          (known.empty() ? "; there are none here"
+                                                         : "; known fields are " + Listed(known))};
     if ((seen >> at & 1) != 0)
       return {Code::kInvalidArgument, "the field " + Quoted(key) + where + " comes twice"};
     seen |= uint64_t{1} << at;

@@ -45,7 +45,7 @@ class JsonValue {
 
   /// The decoded text. The view holds until the end of ParseJson().
   Result<std::string_view> Text();
-  /// A number without fraction or exponent, from `min` to `max`.
+  /// A whole number from `min` to `max`, exactly: 160, and also 160.0 and 1.6e2.
   Result<int64_t> Whole(int64_t min, int64_t max);
   /// A number from 0 to 1.
   Result<double> Fraction();

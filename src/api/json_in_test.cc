@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "api/json_scan.h"
+
 namespace treadle::api {
 namespace {
 
@@ -174,11 +176,39 @@ TEST(JsonIn, SaysWhatIsWrongAndWhere) {
 }
 
 TEST(JsonIn, NumbersOutOfRangeAreRefused) {
-  for (const char* number : {"-1", "10", "4.0", "4e0", "\"4\"", "null", "true", "[]", "{}",
-                             "99999999999999999999", "-99999999999999999999"}) {
+  for (const char* number :
+       {"-1", "10", "4.5", "45e-1", "\"4\"", "null", "true", "[]", "{}", "99999999999999999999",
+        "-99999999999999999999", "4.00000000000000000000000001", "1e999999999999999999999",
+        "1e-999999999999999999999"}) {
     EXPECT_EQ(ErrorOf(std::string(R"({"legs":)") + number + "}"),
               "legs must be a whole number from 0 to 9");
   }
+}
+
+// As JSON Schema has it, and exactly: no double lies between.
+TEST(JsonIn, AWholeNumberMayBeWrittenWithFractionAndExponent) {
+  const auto legs = [](const std::string& number) {
+    const auto pet = Parse(R"({"legs":)" + number + "}");
+    return pet.ok() ? pet->legs : -1;
+  };
+  for (const char* four : {"4", "4.0", "4.000", "4e0", "4E+0", "0.4e1", "40e-1", "400.0e-2"})
+    EXPECT_EQ(legs(four), 4) << four;
+  for (const char* zero : {"0", "-0", "0.0", "-0.0e7", "0e999999999999"})
+    EXPECT_EQ(legs(zero), 0) << zero;
+  EXPECT_EQ(WholeJsonNumber("9007199254740993.0"), 9'007'199'254'740'993);
+  EXPECT_EQ(WholeJsonNumber("9223372036854775807.00"), INT64_MAX);
+  EXPECT_EQ(WholeJsonNumber("-9.223372036854775808e18"), INT64_MIN);
+  EXPECT_EQ(WholeJsonNumber("9.223372036854775808e18"), std::nullopt);
+}
+
+TEST(JsonIn, WhatFollowsADocumentIsCalledThat) {
+  for (const std::string junk :
+       {"x", " {", "]", "}", ",", "\"", " {\"a\":1}", "1", " null", "//"}) {
+    for (const std::string good : {R"({"name":"a}"})", R"({"tags":["]"]} )", R"({"raw":[{}]})"})
+      EXPECT_THAT(ErrorOf(good + junk), HasSubstr("something follows its end")) << good << junk;
+  }
+  EXPECT_THAT(ErrorOf(R"({"name":"a"}  x)"), HasSubstr("at byte 14"));
+  EXPECT_THAT(ErrorOf(R"({"name":"a")"), HasSubstr("an array or object is not closed"));
 }
 
 TEST(JsonIn, DepthIsBounded) {

@@ -139,11 +139,15 @@ Result<std::string> QueueOf(const RequestContext& context) {
   return name;
 }
 
+// The same; the request must have no body, either.
+Result<std::string> BareQueueOf(RequestContext& context) {
+  TREADLE_RETURN_IF_ERROR(CheckNoFields(&context));
+  return QueueOf(context);
+}
+
 // Only of a queue that is there: a name that was mistyped would make one.
-void SetPaused(const Api& api, const RequestContext& context, Responder responder, bool paused) {
-  auto name = QueueOf(context);
-  if (name.ok() && !context.request.body.empty())
-    name = Status(Code::kInvalidArgument, "the request body must be empty");
+void SetPaused(const Api& api, RequestContext& context, Responder responder, bool paused) {
+  auto name = BareQueueOf(context);
   if (!name.ok()) return responder.Send(ProblemResponse(name.status()));
   api.node->Pause(*std::move(name), paused,
                   [to = Shared(std::move(responder))](const Result<QueueView>& view) {
@@ -198,7 +202,7 @@ void PutQueue(const Api& api, RequestContext& context, Responder responder) {
 }
 
 void DeleteQueue(const Api& api, RequestContext& context, Responder responder) {
-  auto name = QueueOf(context);
+  auto name = BareQueueOf(context);
   if (!name.ok()) return responder.Send(ProblemResponse(name.status()));
   api.node->DeleteQueue(*std::move(name),
                         [to = Shared(std::move(responder))](const Result<QueueView>& view) {

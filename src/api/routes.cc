@@ -1,7 +1,9 @@
 #include "api/routes.h"
 
 #include "api/handlers.h"
+#include "api/json_in.h"
 #include "api/text_in.h"
+#include "http/media_type.h"
 
 namespace treadle::api {
 namespace {
@@ -74,13 +76,18 @@ std::shared_ptr<const http::Router> MakeRouter(Node* node, ApiInfo info) {
 }
 
 std::optional<http::Response> RefuseOtherThanJson(const http::Request& request) {
-  std::string_view type = request.Header("content-type");
-  type = type.substr(0, type.find(';'));
-  while (type.ends_with(' ')) type.remove_suffix(1);
-  if (http::EqualsIgnoringCase(type, "application/json")) return std::nullopt;
+  if (http::IsSaidToBeJson(request)) return std::nullopt;
   return http::ProblemResponse(
       415, Status(Code::kInvalidArgument,
                   "the request body must be JSON: send the header Content-Type: application/json"));
+}
+
+Status CheckNoFields(http::RequestContext* context) {
+  std::string* const body = &context->request.body;
+  if (body->empty()) return {};
+  return ParseJson(body, "the request body", [](JsonValue value) {
+    return value.Fields({}, [](size_t, JsonValue) { return Status(); });
+  });
 }
 
 bool HasNoQuery(const http::RequestContext& context, http::Responder* responder) {

@@ -41,9 +41,8 @@ Result<TaskCommand> ReadCommand(const RequestContext& context, TaskCommand::Kind
   return TaskCommand{.kind = kind, .id = id};
 }
 
-Result<TaskCommand> ReadBare(const RequestContext& context, TaskCommand::Kind kind) {
-  if (!context.request.body.empty())
-    return Status(Code::kInvalidArgument, "the request body must be empty");
+Result<TaskCommand> ReadBare(RequestContext& context, TaskCommand::Kind kind) {
+  TREADLE_RETURN_IF_ERROR(CheckNoFields(&context));
   return ReadCommand(context, kind);
 }
 

@@ -20,8 +20,11 @@ constexpr std::string_view kKeyHeader = "idempotency-key";
 
 Result<EnqueueCommand> ReadOne(http::Request* request) {
   TREADLE_RETURN_IF_ERROR(ReadQuery(*request, {}).status());
-  if (request->headers.Count(kKeyHeader) > 1)
-    return Status(Code::kInvalidArgument, "the Idempotency-Key header comes twice");
+  const size_t keys = request->headers.Count(kKeyHeader);
+  if (keys > 1) return Status(Code::kInvalidArgument, "the Idempotency-Key header comes twice");
+  if (keys == 1 && request->Header(kKeyHeader).empty())
+    return Status(Code::kInvalidArgument,
+                  "the Idempotency-Key header is empty: give it a value, or leave it out");
   TREADLE_ASSIGN_OR_RETURN(NewTask task, ReadTask(&request->body, request->Header(kKeyHeader)));
   std::vector<NewTask> tasks;
   tasks.push_back(std::move(task));
@@ -30,7 +33,7 @@ Result<EnqueueCommand> ReadOne(http::Request* request) {
 
 Result<EnqueueCommand> ReadMany(http::Request* request) {
   TREADLE_RETURN_IF_ERROR(ReadQuery(*request, {}).status());
-  if (!request->Header(kKeyHeader).empty())
+  if (request->headers.Count(kKeyHeader) > 0)
     return Status(Code::kInvalidArgument,
                   "a batch takes no Idempotency-Key header: give each task its idempotency_key");
   TREADLE_ASSIGN_OR_RETURN(std::vector<NewTask> tasks, ReadBatch(&request->body));

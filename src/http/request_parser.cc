@@ -4,6 +4,7 @@
 #include <boost/beast/http/basic_parser.hpp>
 #include <optional>
 
+#include "http/authority.h"
 #include "http/problem.h"
 
 namespace treadle::http {
@@ -20,6 +21,13 @@ constexpr size_t kBodyReserveMax = 64 * 1024;
 
 constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
+// Fields of which a request has one, or two readers of it may believe different ones.
+constexpr beast::http::field kSingle[] = {
+    beast::http::field::host,           beast::http::field::content_length,
+    beast::http::field::authorization,  beast::http::field::transfer_encoding,
+    beast::http::field::origin,         beast::http::field::content_type,
+    beast::http::field::sec_fetch_site, beast::http::field::content_encoding};
+
 // Writes straight into a Request, without Beast's own field containers.
 class BeastParser final : public beast::http::basic_parser<true> {
  public:
@@ -28,6 +36,11 @@ class BeastParser final : public beast::http::basic_parser<true> {
   bool is_http_1_0() const { return version_ == 10; }
   bool expects_continue() const { return expects_continue_; }
   bool has_odd_transfer_encoding() const { return has_odd_transfer_encoding_; }
+  bool has_odd_length() const { return has_odd_length_; }
+  bool has_content_encoding() const { return has_content_encoding_; }
+  /// The name of a field that came twice; empty if none did.
+  const std::string& repeated() const { return repeated_; }
+  size_t chunk_extension_bytes() const { return chunk_extension_bytes_; }
 
  private:
   using Error = beast::error_code;
@@ -43,6 +56,15 @@ class BeastParser final : public beast::http::basic_parser<true> {
   void on_field_impl(Field field, Text name, Text value, Error&) override {
     if (is_header_done()) return;
     out_->headers.Add(View(name), View(value));
+    const auto* const single = std::ranges::find(kSingle, field);
+    if (single != std::end(kSingle)) CountSingle(single - std::begin(kSingle), name);
+    if (field == Field::content_length &&
+        View(value).find_first_not_of("0123456789") != std::string_view::npos) {
+      has_odd_length_ = true;  // "5, 5"
+    }
+    if (field == Field::content_encoding && !EqualsIgnoringCase(View(value), "identity")) {
+      has_content_encoding_ = true;
+    }
     if (field == Field::expect && EqualsIgnoringCase(View(value), "100-continue")) {
       expects_continue_ = true;
     }
@@ -58,18 +80,41 @@ class BeastParser final : public beast::http::basic_parser<true> {
     out_->body.append(View(bytes));
     return bytes.size();
   }
-  void on_chunk_header_impl(uint64_t, Text, Error&) override {}
+  void on_chunk_header_impl(uint64_t, Text extensions, Error&) override {
+    chunk_extension_bytes_ += extensions.size();
+  }
   size_t on_chunk_body_impl(uint64_t, Text bytes, Error&) override {
     out_->body.append(View(bytes));
     return bytes.size();
   }
   void on_finish_impl(Error&) override {}
 
+  void CountSingle(ptrdiff_t place, Text name) {
+    const uint32_t bit = uint32_t{1} << place;
+    if ((seen_ & bit) != 0) repeated_ = View(name);
+    seen_ |= bit;
+  }
+
   Request* out_;
   int version_ = 11;
+  uint32_t seen_ = 0;  // of kSingle, a bit each
+  std::string repeated_;
+  size_t chunk_extension_bytes_ = 0;
+  bool has_odd_length_ = false;
+  bool has_content_encoding_ = false;
   bool expects_continue_ = false;
   bool has_odd_transfer_encoding_ = false;
 };
+
+// Whether a line among `bytes`, the next of a header of which `last` came before, begins with white
+// space: it would continue the line above (RFC 9112 section 5.2), for those who know of it.
+bool HoldsFold(char last, std::string_view bytes) {
+  const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
+  if (last == '\n' && !bytes.empty() && is_space(bytes.front())) return true;
+  for (size_t at = bytes.find('\n'); at != std::string_view::npos; at = bytes.find('\n', at + 1))
+    if (at + 1 < bytes.size() && is_space(bytes[at + 1])) return true;
+  return false;
+}
 
 // "http://host:1/x" becomes "/x" with Host "host:1" (RFC 9112 section 3.2.2).
 void TakeAuthorityFromTarget(Request* request) {
@@ -113,6 +158,7 @@ bool RequestParser::has_body() const { return !impl_->parser->is_done(); }
 void RequestParser::Reset() {
   impl_->Reset(limits_);
   header_bytes_ = 0;
+  last_header_byte_ = '\0';
   header_told_ = false;
 }
 
@@ -129,7 +175,12 @@ RequestParser::Progress RequestParser::Feed(std::string_view bytes, size_t* cons
     return Progress::kNeedMore;
   beast::error_code failure;
   if (!bytes.empty()) *consumed = parser.put({bytes.data(), bytes.size()}, failure);
-  if (!header_told_) header_bytes_ += *consumed;
+  if (!header_told_ && *consumed > 0) {
+    if (HoldsFold(last_header_byte_, bytes.substr(0, *consumed)))
+      return Refuse(400, Code::kInvalidArgument, "a header goes on in a second line (obs-fold)");
+    header_bytes_ += *consumed;
+    last_header_byte_ = bytes[*consumed - 1];
+  }
   const size_t held_bytes = bytes.size() - *consumed;
   const bool need_more = failure == error::need_more;
   if (failure && !need_more) return RefuseBoostError(failure.value());
@@ -137,6 +188,10 @@ RequestParser::Progress RequestParser::Feed(std::string_view bytes, size_t* cons
       (need_more && held_bytes > limits_.header_bytes_max)) {
     return RefuseBoostError(static_cast<int>(error::header_limit));
   }
+  if (parser.chunk_extension_bytes() > limits_.header_bytes_max)
+    return Refuse(431, Code::kResourceExhausted,
+                  "the extensions of the body's chunks are together larger than " +
+                      std::to_string(limits_.header_bytes_max) + " bytes");
   if (!header_told_ && parser.is_header_done()) return JudgeHeader();
   return parser.is_done() ? Progress::kComplete : Progress::kNeedMore;
 }
@@ -145,9 +200,15 @@ RequestParser::Progress RequestParser::JudgeHeader() {
   header_told_ = true;
   Request& request = impl_->request;
   BeastParser& parser = *impl_->parser;
-  const size_t hosts = request.headers.Count("Host");
-  if (hosts > 1 || (hosts == 0 && !parser.is_http_1_0())) {
-    return Refuse(400, Code::kInvalidArgument, "a request names its Host exactly once");
+  if (!parser.repeated().empty()) {
+    return Refuse(400, Code::kInvalidArgument,
+                  "the header " + parser.repeated() + " comes twice; send it once");
+  }
+  if (parser.has_odd_length()) {
+    return Refuse(400, Code::kInvalidArgument, "the Content-Length must be one number");
+  }
+  if (request.headers.Count("Host") == 0 && !parser.is_http_1_0()) {
+    return Refuse(400, Code::kInvalidArgument, "the Host header is missing");
   }
   if (parser.has_odd_transfer_encoding()) {
     return Refuse(501, Code::kUnimplemented, "the only Transfer-Encoding known here is 'chunked'");
@@ -156,6 +217,14 @@ RequestParser::Progress RequestParser::JudgeHeader() {
     return Refuse(400, Code::kInvalidArgument, "HTTP/1.0 knows no Transfer-Encoding");
   }
   TakeAuthorityFromTarget(&request);
+  if (const std::string_view host = request.Header("Host"); !host.empty() && !ParseAuthority(host))
+    return Refuse(400, Code::kInvalidArgument, "the Host must look like name:port");
+  if (parser.has_content_encoding()) {
+    Refuse(415, Code::kInvalidArgument,
+           "the body has a Content-Encoding, and this server decodes none: send it as it is");
+    refusal_.headers.push_back({"Accept-Encoding", "identity"});
+    return Progress::kRefused;
+  }
   parser.eager(true);
   return Progress::kHeader;
 }
@@ -168,7 +237,7 @@ RequestParser::Progress RequestParser::RefuseBoostError(int error_value) {
                         std::to_string(limits_.header_bytes_max) + " bytes");
     case error::body_limit:
       return Refuse(
-          413, Code::kResourceExhausted,
+          413, Code::kInvalidArgument,
           "the request's body is larger than " + std::to_string(limits_.body_bytes_max) + " bytes");
     default:
       return Refuse(

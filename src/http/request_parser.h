@@ -57,6 +57,7 @@ class RequestParser {
   const Limits limits_;
   std::unique_ptr<Impl> impl_;
   size_t header_bytes_ = 0;
+  char last_header_byte_ = '\0';
   bool header_told_ = false;
   Response refusal_;
 };

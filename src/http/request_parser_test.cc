@@ -64,6 +64,67 @@ TEST(RequestParser, AnEmptyChunkedBodyMayComeInPiecesOfAnySize) {
   }
 }
 
+// Two readers could take them differently: one believes the first, one the last.
+TEST(RequestParser, FieldsThatMustBeSingleAreRefusedTwice) {
+  for (const char* field :
+       {"Host: a", "Authorization: Bearer x", "Origin: http://a", "Content-Length: 0",
+        "Transfer-Encoding: chunked", "Content-Type: application/json", "Sec-Fetch-Site: none"}) {
+    const std::string host = std::string(field).starts_with("Host") ? "" : "Host: a\r\n";
+    const std::string once = "GET / HTTP/1.1\r\n" + host + field + "\r\n";
+    const std::string end = "\r\n0\r\n\r\n";
+    EXPECT_EQ(Requests(once + end, 10'000).front().substr(0, 3), "GET") << field;
+    EXPECT_EQ(Requests(once + field + "\r\n" + end, 10'000).back(), "refused 400") << field;
+  }
+  EXPECT_EQ(Requests("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 1\r\n\r\nx", 10'000).back(),
+            "refused 400");
+}
+
+TEST(RequestParser, HeadersThatGoOnInASecondLineAreRefused) {
+  for (const char* folded : {"Host:\r\n a", "Host: a\r\n\tb", "Host: a\r\nX: y\r\n z",
+                             "Host: a\r\nTransfer-Encoding:\r\n chunked",
+                             "Host: a\r\nContent-Length:\r\n\t0", " Host: a"}) {
+    const std::string bytes = "POST / HTTP/1.1\r\n" + std::string(folded) + "\r\n\r\n0\r\n\r\n";
+    for (size_t piece = 1; piece <= bytes.size(); ++piece) {
+      EXPECT_EQ(Requests(bytes, piece), std::vector<std::string>{"refused 400"})
+          << folded << " in pieces of " << piece;
+    }
+  }
+}
+
+TEST(RequestParser, AHostMustBeNameAndPort) {
+  for (const char* host :
+       {"[::1]evil.com", "[::1", "a@b", "a:b", "a:1:2", "a/b", "a b", "a:99999", "[1.2.3.4]"}) {
+    const std::string bytes = "GET / HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n";
+    EXPECT_EQ(Requests(bytes, 10'000), std::vector<std::string>{"refused 400"}) << host;
+  }
+  const std::string target = "GET http://me@a/ HTTP/1.1\r\nHost: a\r\n\r\n";
+  EXPECT_EQ(Requests(target, 10'000), std::vector<std::string>{"refused 400"});
+  for (const char* host : {"a", "a:80", "a:", "[::1]", "[::1]:80", "a_b-c.d"}) {
+    const std::string bytes = "GET / HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n";
+    EXPECT_EQ(Requests(bytes, 10'000),
+              std::vector<std::string>{"GET / " + std::string(host) + " "});
+  }
+}
+
+TEST(RequestParser, AContentEncodingIsRefusedForNobodyDecodesIt) {
+  const auto with = [](const std::string& encoding) {
+    return Requests("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Encoding: " +
+                        encoding + "\r\n\r\nx",
+                    10'000);
+  };
+  for (const char* encoding : {"gzip", "br", "identity, gzip", "what"})
+    EXPECT_EQ(with(encoding), std::vector<std::string>{"refused 415"}) << encoding;
+  EXPECT_EQ(with("Identity"), std::vector<std::string>{"POST / a x"});
+}
+
+TEST(RequestParser, TheExtensionsOfChunksAreBoundedTogether) {
+  std::string bytes = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (int i = 0; i < 20; ++i) bytes += "1;" + std::string(100, 'x') + "\r\ny\r\n";
+  bytes += "0\r\n\r\n";
+  for (const size_t piece : {1u, 7u, 100u, 10'000u})
+    EXPECT_EQ(Requests(bytes, piece), std::vector<std::string>{"refused 431"}) << piece;
+}
+
 TEST(RequestParser, LimitsHoldForPiecesOfAnySize) {
   const std::string headers = "GET / HTTP/1.1\r\nHost: a\r\n" + std::string(200, 'x') + ": 1\r\n";
   const std::string chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";

@@ -31,6 +31,46 @@ def test_malformed_json_is_refused(shared_server, body):
     assert "not valid JSON" in refused(shared_server, body)
 
 
+@pytest.mark.parametrize("junk", [b"x", b" {", b"]", b'"', b"}", b"{}", b" null"])
+def test_what_follows_the_json_is_called_that(shared_server, junk):
+    assert "something follows its end (at byte " in refused(shared_server, b'{"type":"t"}' + junk)
+
+
+def test_a_whole_number_may_be_written_with_a_fraction(shared_server):
+    id = shared_server.post("/v1/tasks", b'{"type":"t","priority":7.0,"max_attempts":1.6e1}').json["id"]
+    task = shared_server.task(id)
+    assert (task["priority"], task["max_attempts"]) == (7, 16)
+
+
+def raw(server, text):
+    """The status of the answer to these very bytes."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(text.replace("\n", "\r\n").encode())
+        return int(connection.recv(4096).split()[1])
+
+
+@pytest.mark.parametrize("head,status", [
+    ("Host: [::1]evil.com", 400),
+    ("Host: localhost\nHost: localhost", 400),
+    ("Host: localhost\nAuthorization: Bearer a\nAuthorization: Bearer b", 400),
+    ("Host: localhost\nOrigin: http://a\nOrigin: http://b", 400),
+    ("Host: localhost\nContent-Length: 0\nContent-Length: 0", 400),
+    ("Host: localhost\nContent-Length: 0, 0", 400),
+    ("Host:\n localhost", 400),
+    ("Host: localhost\nContent-Length:\n 0", 400),
+    ("Host: localhost\nTransfer-Encoding:\n\tchunked", 400),
+    ("Host: localhost\nContent-Type: application/json\nContent-Length: 2\nContent-Encoding: gzip", 415),
+])
+def test_what_two_readers_could_take_differently_is_refused(shared_server, head, status):
+    assert raw(shared_server, f"POST /v1/tasks HTTP/1.1\n{head}\n\n{{}}") == status
+
+
+def test_endless_chunk_extensions_are_refused(shared_server):
+    head = "POST /v1/tasks HTTP/1.1\nHost: localhost\nContent-Type: application/json\nTransfer-Encoding: chunked\n\n"
+    chunks = ("1;" + "x" * 1_000 + "\n \n") * 40
+    assert raw(shared_server, head + chunks) == 431
+
+
 @pytest.mark.parametrize("bad", [b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"\xe2\x82"])
 def test_what_is_not_utf8_is_refused(shared_server, bad):
     assert "UTF-8" in refused(shared_server, b'{"type":"t","payload":"' + bad + b'"}')
@@ -125,7 +165,7 @@ def test_each_wrong_field_of_an_exchange_is_named(shared_server, change, names):
 
 
 @pytest.mark.parametrize("change,names", [
-    ({"lease_ms": -1}, "lease_ms"), ({"lease_ms": 1e3}, "lease_ms"), ({"lease_ms": 10**40}, "lease_ms"),
+    ({"lease_ms": -1}, "lease_ms"), ({"lease_ms": 1000.5}, "lease_ms"), ({"lease_ms": 10**40}, "lease_ms"),
     ({"retry": 5}, "retry must be an object"), ({"retry": {"base": 1}}, 'unknown field "base" in retry'),
     ({"retention": {"dead_ms": -5}}, "retention.dead_ms"), ({"name": "x"}, 'unknown field "name"'),
 ])

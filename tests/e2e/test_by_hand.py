@@ -30,6 +30,19 @@ def test_a_scheduled_task_runs_now_when_asked(server):
     assert server.worker().lease()[0]["id"] == id
 
 
+def test_what_takes_no_fields_takes_an_object_without_any(server):
+    id = server.enqueue(delay_ms=10**9)
+    assert stand(server, id, "run-now", {})["state"] == "ready"
+    assert "there are none here" in stand(server, id, "run-now", {"now": 1}, expect=400)["detail"]
+    stand(server, id, "cancel", {})
+    assert stand(server, id, "redrive", {})["state"] == "ready"
+    for method, path, status in (("POST", "queues/default/pause", 200), ("POST", "queues/default/resume", 200),
+                                 ("DELETE", f"tasks/{id}", 200), ("DELETE", "queues/default", 200),
+                                 ("POST", "backups", 202)):
+        assert server.call(method, f"/v1/{path}", {"a": 1}).status == 400
+        assert server.call(method, f"/v1/{path}", {}).status == status, path
+
+
 def test_a_waiting_task_is_cancelled_at_once_and_stays_so_through_a_crash(server):
     id = server.enqueue()
     stand(server, id, "cancel", {"reason": "no longer wanted"})

@@ -35,6 +35,35 @@ def test_a_foreign_origin_is_refused(shared_server, origin):
     assert (answer.status, answer.code) == (403, "PERMISSION_DENIED")
 
 
+CHANGES = ["queues/default/pause", "tasks/1-1/cancel", "tasks/1-1/redrive", "tasks/1-1/run-now", "backups"]
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_a_page_of_another_port_of_this_machine_changes_nothing(shared_server, path):
+    for headers in ({"Origin": "http://localhost:3000"}, {"Origin": "http://127.0.0.1"},
+                    {"Sec-Fetch-Site": "same-site"}, {"Sec-Fetch-Site": "cross-site"}):
+        answer = shared_server.call("POST", f"/v1/{path}", headers=headers)
+        assert (answer.status, answer.code) == (403, "PERMISSION_DENIED"), (headers, answer)
+    for type in ("text/plain", "application/x-www-form-urlencoded"):
+        assert shared_server.call("POST", f"/v1/{path}", headers={"Content-Type": type}).status == 415
+    own = {"Origin": f"http://127.0.0.1:{shared_server.port}", "Sec-Fetch-Site": "same-origin"}
+    assert shared_server.call("POST", f"/v1/{path}", headers=own).status in (200, 202, 404, 409)
+    assert shared_server.call("POST", f"/v1/{path}").status in (200, 202, 404, 409)
+
+
+def test_without_a_token_a_name_that_resolves_here_is_refused_and_the_setting_allows_it(start_server, tmp_path):
+    flags = ("--allow-unauthenticated",)
+    server = start_server(tmp_path / "a", *flags, listen="0.0.0.0:0")
+    answer = server.get("/v1/info", headers={"Host": "evil.example"})
+    assert answer.status == 403 and "security.allowed_hosts" in answer.detail
+    for host in ("10.0.0.5:7373", "[fd00::1]", "localhost", "treadle"):
+        assert server.get("/v1/info", headers={"Host": host}).status == 200
+    server = start_server(tmp_path / "b", *flags, "--allowed-hosts", "queue.example", listen="0.0.0.0:0")
+    proxied = {"Host": "queue.example", "Origin": "https://queue.example"}
+    assert server.call("POST", "/v1/backups", headers=proxied).status == 202
+    assert server.get("/v1/info").status == 200
+
+
 def test_the_own_origin_is_fine(shared_server):
     answer = shared_server.get("/v1/info", headers={"Origin": f"http://localhost:{shared_server.port}"})
     assert answer.status == 200

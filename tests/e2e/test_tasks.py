@@ -82,6 +82,9 @@ def test_an_idempotency_key_admits_one_task(shared_server):
     assert elsewhere.status == 201
     differs = shared_server.post("/v1/tasks", ask, headers={"Idempotency-Key": "other"})
     assert (differs.status, differs.code) == (400, "INVALID_ARGUMENT")
+    for path, body in (("/v1/tasks", ask), ("/v1/tasks/batch", {"tasks": [ask]})):
+        empty = shared_server.post(path, body, headers={"Idempotency-Key": ""})
+        assert (empty.status, empty.code) == (400, "INVALID_ARGUMENT") and "Idempotency-Key" in empty.detail
 
 
 def test_a_batch_is_all_or_nothing(server):
