@@ -4,8 +4,9 @@
     clang_checks.py thread-safety --build build/release     -Wthread-safety over src/ and sim/
     clang_checks.py tidy --build build/release [FILE...]    clang-tidy over every .cc, or over these
 
-The build itself uses g++; clang reads its compile_commands.json. What was in order is remembered in BUILD/lint/: a file
-is looked at again when it, a project header below it, its flags, .clang-tidy or clang changes.
+The build itself uses g++; clang reads its compile_commands.json. What was in order is remembered for all worktrees of
+this user, as ccache does, in ~/.cache/treadle/lint: a file is looked at again when it, a project header below it, its
+flags, .clang-tidy or clang changes.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import concurrent.futures
 import functools
 import hashlib
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -101,15 +103,15 @@ def tools():
     return version + (ROOT / ".clang-tidy").read_text(encoding="utf-8")
 
 
-def check_file(source, words, stamp):
-    """(in order, what the tool printed); nothing is run if the stamp says that nothing has changed."""
-    mark = fingerprint(source, [tools(), *words])
-    if stamp.exists() and stamp.read_text() == mark:
+def check_file(source, words, stamps):
+    """(in order, what the tool printed); nothing is run if a stamp says that nothing has changed."""
+    stamp = stamps / fingerprint(source, [tools(), *(word.replace(str(ROOT), ".") for word in words)])
+    if stamp.exists():
         return True, ""
     good, text = run(words)
     if good:
-        stamp.parent.mkdir(parents=True, exist_ok=True)
-        stamp.write_text(mark)
+        stamps.mkdir(parents=True, exist_ok=True)
+        stamp.touch()
     return good, text
 
 
@@ -122,13 +124,13 @@ def main():
     args = parser.parse_args()
 
     command, folders = CHECKS[args.check]
-    stamps = args.build.resolve() / "lint" / args.check
+    stamps = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "treadle/lint" / args.check
     wanted = {path.resolve() for path in args.files}
     work = {source: flags for source, flags in commands(args.build).items()
             if (source in wanted if wanted else source.relative_to(ROOT).parts[0] in folders)}
     begun, bad = time.monotonic(), 0
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        jobs = [pool.submit(check_file, source, command(source, flags), stamps / source.relative_to(ROOT))
+        jobs = [pool.submit(check_file, source, command(source, flags), stamps)
                 for source, flags in sorted(work.items())]
         for job in jobs:
             good, text = job.result()
