@@ -25,7 +25,7 @@ void Border::Enqueue(EnqueueCommand command, Node::Callback<EnqueueReply> done) 
 
 void Border::Exchange(const ExchangeRequest& request, Node::Callback<ExchangeReply> done) {
   const auto page = book_->Page();
-  auto in = std::make_shared<api::ExchangeIn>(api::ExchangeIn{.request = request, .refused = {}});
+  auto in = std::make_shared<api::ExchangeIn>(api::ExchangeIn{.request = request});
   std::vector<TaskId> tasks = api::ResultsToCheck(page.get(), *in);
   if (tasks.empty()) {
     node_->Exchange(request, std::move(done));
@@ -35,7 +35,7 @@ void Border::Exchange(const ExchangeRequest& request, Node::Callback<ExchangeRep
                                          const std::vector<std::optional<ContractName>>& names) {
     api::RefuseResults(*page, names, in.get());
     node_->Exchange(in->request, [in, done](Result<ExchangeReply> reply) {
-      if (reply.ok()) api::MergeRefused(in.get(), &*reply);
+      if (reply.ok()) api::MergeRefused(*in, &*reply);
       done(std::move(reply));
     });
   });

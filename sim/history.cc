@@ -229,6 +229,7 @@ void History::Reporting(const Report& report) {
 
 void History::Reported(const Report& report, const Status& status, const Moment& asked) {
   types_.Reported(report, status, Since(asked));
+  if (status.code() == Code::kInvalidArgument) trails_.Refused(report);
   if (!status.ok()) return;
   trails_.Reported(report);
   const TaskId id = report.token.task;

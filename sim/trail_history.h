@@ -29,6 +29,10 @@ class TrailHistory {
   void Reporting(const Report& report);
   /// That was taken: from now on it must have.
   void Reported(const Report& report);
+  /// Its result was not taken: the attempt has failed.
+  void Refused(const Report& report) {
+    tasks_[report.token.task].ends[report.token.attempt] = AttemptOutcome::kFailed;
+  }
   /// The worker was told that its lease is over.
   void Lost(const Token& token);
 

@@ -36,8 +36,8 @@ struct Call {
   void Finish(Result<ExchangeReply> result) {
     if (!result.ok()) return responder.Send(http::ProblemResponse(result.status()));
     auto reply = std::make_shared<ExchangeReply>(*std::move(result));
-    MergeRefused(&in, reply.get());
-    http::Response answer = JsonResponse(200, WriteExchange(*reply));
+    MergeRefused(in, reply.get());
+    http::Response answer = JsonResponse(200, WriteExchange(*reply, &in));
     answer.can_be_had_again = true;  // its leases return unspent, and are given again
     if (reply->leases.empty()) return responder.Send(std::move(answer));
     responder.Send(std::move(answer), [reply, n = node, who = std::move(holder)](bool written) {

@@ -7,12 +7,17 @@
 #include "api/attempt_in.h"
 #include "api/blob.h"
 #include "api/json_in.h"
+#include "api/json_loose.h"
 #include "base/utf8.h"
 #include "model/limits.h"
 #include "model/range.h"
 
 namespace treadle::api {
 namespace {
+
+constexpr std::string_view kReport = "the report";
+constexpr std::string_view kNoJson = "the report is not valid JSON";
+constexpr size_t kShownBytes = 128;  // of what should be a token and is none
 
 struct ReportIn {
   Token token;
@@ -123,6 +128,23 @@ Result<std::shared_ptr<const TaskResult>> MakeResult(BlobIn in, const JsonPath& 
   return std::shared_ptr<const TaskResult>(std::move(result));
 }
 
+// Stands for a report that cannot be taken. Without it the task would stay running for as long as
+// its worker renews the lease.
+Report FailureOf(const Token& token, std::string_view code, const Status& why, bool retry) {
+  TaskError error{std::string(code),
+                  std::string(Utf8Head(why.message(), limits::kErrorMessageBytes))};
+  return {.token = token,
+          .kind = Report::Kind::kFailed,
+          .result = nullptr,
+          .error = std::make_shared<const TaskError>(std::move(error)),
+          .retry = retry};
+}
+
+// Another attempt would bring the same result.
+Report BadResult(const Token& token, const Status& why) {
+  return FailureOf(token, "result_invalid", why, /*retry=*/false);
+}
+
 Status ReadReport(JsonValue value, size_t index, ExchangeIn* out) {
   ReportIn in;
   const JsonPath& path = value.path();
@@ -130,9 +152,10 @@ Status ReadReport(JsonValue value, size_t index, ExchangeIn* out) {
   TREADLE_ASSIGN_OR_RETURN(const Report::Kind kind, CheckShape(in, path));
   Report report{.token = in.token, .kind = kind, .result = nullptr, .error = nullptr};
   if (kind == Report::Kind::kCompleted) {
-    auto result = MakeResult(std::move(in.result), path);
+    auto result = MakeResult(std::move(in.result), {});  // its answer is about it alone
     if (!result.ok()) {
-      out->refused.push_back({index, {in.token, result.status()}});
+      out->bad.push_back({index, result.status()});
+      out->request.reports.push_back(BadResult(in.token, result.status()));
       return {};
     }
     report.result = *std::move(result);
@@ -152,6 +175,33 @@ Status ReadIncarnation(JsonValue value, uint64_t* out) {
   return value.Wrong("must be 16 hexadecimal digits, not all zero");
 }
 
+Status ReadReports(JsonValue value, ExchangeIn* in) {
+  return value.Each(limits::kExchangeLeases,
+                    [in](size_t index, JsonValue each) { return ReadReport(each, index, in); });
+}
+
+Status ReadRenew(JsonValue value, ExchangeIn* in) {
+  return value.Each(limits::kExchangeLeases, [in](size_t, JsonValue each) {
+    return ReadToken(each, &in->request.renew.emplace_back());
+  });
+}
+
+// They are read apart.
+Status PassReports(JsonValue, ExchangeIn*) { return {}; }
+
+Status ReadRenewLoosely(JsonValue value, ExchangeIn* in) {
+  return value.Each(limits::kExchangeLeases, [in](size_t, JsonValue each) {
+    TREADLE_ASSIGN_OR_RETURN(const std::string_view text, each.Text());
+    if (const auto token = Token::Parse(text))
+      in->request.renew.push_back(*token);
+    else
+      in->unknown_leases.emplace_back(Utf8Head(text, kShownBytes));
+    return Status::Ok();
+  });
+}
+
+template <Status (*read_renew)(JsonValue, ExchangeIn*),
+          Status (*read_reports)(JsonValue, ExchangeIn*)>
 constexpr JsonField<ExchangeIn> kExchangeFields[] = {
     {"worker", [](JsonValue v, ExchangeIn* in) { return ReadText(v, &in->request.holder.worker); }},
     {"incarnation",
@@ -184,59 +234,85 @@ constexpr JsonField<ExchangeIn> kExchangeFields[] = {
      [](JsonValue v, ExchangeIn* in) {
        return ReadWhole(v, 0, limits::kLongPollMs, &in->request.wait_ms);
      }},
-    {"renew",
-     [](JsonValue v, ExchangeIn* in) {
-       return v.Each(limits::kExchangeLeases, [in](size_t, JsonValue each) {
-         return ReadToken(each, &in->request.renew.emplace_back());
-       });
-     }},
-    {"reports",
-     [](JsonValue v, ExchangeIn* in) {
-       return v.Each(limits::kExchangeLeases,
-                     [in](size_t index, JsonValue each) { return ReadReport(each, index, in); });
-     }},
+    {"renew", read_renew},
+    {"reports", read_reports},
 };
+
+// A report that cannot be read has a token all the same, perhaps.
+void TakeForBad(std::string_view raw, size_t place, const Status& why, ExchangeIn* out) {
+  const std::optional<std::string> text = FindText(raw, "token");
+  const std::optional<Token> token = text ? Token::Parse(*text) : std::nullopt;
+  BadReport bad{.place = place, .why = why};
+  if (!token) bad.no_token = Utf8Head(text.value_or(""), kShownBytes);
+  out->request.reports.push_back(token ? FailureOf(*token, "report_invalid", why, /*retry=*/true)
+                                       : Report{.kind = Report::Kind::kReleased});
+  out->bad.push_back(std::move(bad));
+}
+
+Status ReadAlone(std::string raw, size_t place, ExchangeIn* out) {
+  ExchangeIn one;
+  const Status status =
+      ParseJson(&raw, kReport, [&](JsonValue value) { return ReadReport(value, place, &one); });
+  if (!status.ok()) {
+    if (status.message().starts_with(kNoJson)) return status;
+    TakeForBad(raw, place, status, out);
+    return {};
+  }
+  out->request.reports.push_back(std::move(one.request.reports.front()));
+  if (!one.bad.empty()) out->bad.push_back(std::move(one.bad.front()));
+  return {};
+}
+
+// Once more, when something was wrong: what is wrong with a report, or with a token to be renewed,
+// must not cost the others.
+Status ReadLoosely(std::string* body, ExchangeIn* in) {
+  TREADLE_RETURN_IF_ERROR(ParseJson(body, "the request body", [&](JsonValue value) {
+    return ReadObject(value, kExchangeFields<ReadRenewLoosely, PassReports>, in);
+  }));
+  TREADLE_ASSIGN_OR_RETURN(std::vector<std::string> reports,
+                           RawItems(*body, "reports", limits::kExchangeLeases));
+  for (size_t i = 0; i < reports.size(); ++i)
+    TREADLE_RETURN_IF_ERROR(ReadAlone(std::move(reports[i]), i, in));
+  if (!in->unknown_leases.empty()) in->request.wait_ms = 0;
+  return {};
+}
 
 }  // namespace
 
 Result<ExchangeIn> ReadExchange(std::string* body) {
   ExchangeIn in;
-  TREADLE_RETURN_IF_ERROR(ParseJson(body, "the request body", [&](JsonValue value) {
-    return ReadObject(value, kExchangeFields, &in);
-  }));
+  const Status strictly = ParseJson(body, "the request body", [&](JsonValue value) {
+    return ReadObject(value, kExchangeFields<ReadRenew, ReadReports>, &in);
+  });
+  if (!strictly.ok()) {
+    in = {};
+    const Status loosely = ReadLoosely(body, &in);
+    if (!loosely.ok()) return loosely.message().starts_with(kNoJson) ? strictly : loosely;
+  }
   if (in.request.holder.incarnation == 0)
     return Status(Code::kInvalidArgument, "incarnation is missing");
   if (in.request.sequence == 0) return Status(Code::kInvalidArgument, "sequence is missing");
   TREADLE_RETURN_IF_ERROR(Validate(in.request));
-  if (!in.refused.empty()) in.request.wait_ms = 0;
   return in;
 }
 
 void RefuseReports(ExchangeIn* in, const std::vector<Status>& statuses) {
-  std::vector<Report> reports = std::exchange(in->request.reports, {});
-  auto before = std::exchange(in->refused, {});
-  auto old = before.begin();
-  size_t place = 0;
-  const auto keep_refused = [&] {
-    for (; old != before.end() && old->first == place; ++old, ++place)
-      in->refused.push_back(std::move(*old));
-  };
-  for (size_t i = 0; i < reports.size(); ++i, ++place) {
-    keep_refused();
-    if (statuses[i].ok())
-      in->request.reports.push_back(std::move(reports[i]));
-    else
-      in->refused.push_back({place, {reports[i].token, statuses[i]}});
+  for (size_t i = 0; i < statuses.size(); ++i) {
+    if (statuses[i].ok()) continue;
+    Report& report = in->request.reports[i];
+    std::optional<LogText> log = std::move(report.log);
+    report = BadResult(report.token, statuses[i]);
+    report.log = std::move(log);
+    in->bad.push_back({i, statuses[i]});
   }
-  keep_refused();
-  if (!in->refused.empty()) in->request.wait_ms = 0;
+  std::ranges::sort(in->bad, {}, &BadReport::place);
 }
 
-void MergeRefused(ExchangeIn* in, ExchangeReply* reply) {
-  for (auto& [index, answer] : in->refused) {
-    const size_t place = std::min(index, reply->reports.size());
-    reply->reports.insert(reply->reports.begin() + static_cast<ptrdiff_t>(place),
-                          std::move(answer));
+// A lease that is lost is the greater news.
+void MergeRefused(const ExchangeIn& in, ExchangeReply* reply) {
+  for (const BadReport& bad : in.bad) {
+    Status& status = reply->reports[bad.place].second;
+    if (status.ok() || bad.no_token) status = bad.why;
   }
 }
 

@@ -1,6 +1,7 @@
 // Exchanges as workers send them. Pure; any thread.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,21 +11,31 @@
 
 namespace treadle::api {
 
-struct ExchangeIn {
-  /// Holds the reports that can be taken; answers at once if one was not.
-  ExchangeRequest request;
-  /// Reports whose content cannot be taken (a result that is too large, or whose digest differs),
-  /// by their place in the request, rising. They fail alone: the others must not be lost with them.
-  std::vector<std::pair<size_t, std::pair<Token, Status>>> refused;
+/// A report that cannot be taken as it was sent. It never costs the others.
+struct BadReport {
+  size_t place = 0;  // in the request
+  Status why;        // INVALID_ARGUMENT; names the field
+  /// What was sent as its token, if that is no token: then nobody knows which task is meant.
+  std::optional<std::string> no_token = {};
 };
 
-/// INVALID_ARGUMENT names the field that is wrong; the whole request counts for nothing then.
+struct ExchangeIn {
+  /// In the place of a bad report stands the failure of its attempt, so that its task does not stay
+  /// running; or, if it has no token, a report about no task.
+  ExchangeRequest request;
+  std::vector<BadReport> bad = {};               // by place, rising
+  std::vector<std::string> unknown_leases = {};  // in `renew`, and no tokens: nobody has them
+};
+
+/// INVALID_ARGUMENT names the field that is wrong; the whole request counts for nothing then. What
+/// is wrong with a single report concerns that report alone.
 Result<ExchangeIn> ReadExchange(std::string* body);
 
-/// Moves those reports of the request that have not OK in `statuses`, one for each, to the refused.
+/// Takes those reports of the request that have not OK in `statuses`, one for each, for bad ones:
+/// their results cannot be taken.
 void RefuseReports(ExchangeIn* in, const std::vector<Status>& statuses);
 
-/// Puts the refused reports among the answers of the node, where they stood in the request.
-void MergeRefused(ExchangeIn* in, ExchangeReply* reply);
+/// Says of the bad reports, among the answers of the node, why they were not taken.
+void MergeRefused(const ExchangeIn& in, ExchangeReply* reply);
 
 }  // namespace treadle::api

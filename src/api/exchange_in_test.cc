@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "api/exchange_out.h"
 #include "model/limits.h"
 
 namespace treadle::api {
@@ -44,37 +45,119 @@ TEST(ExchangeIn, EachMistakeIsNamed) {
   EXPECT_EQ(ErrorOf(R"({"worker":"w","sequence":1})"), "incarnation is missing");
   EXPECT_EQ(ErrorOf(R"({"worker":"w","incarnation":"00000000000000ff"})"), "sequence is missing");
   EXPECT_THAT(ErrorOf(R"({"incarnation":"xyz"})"), HasSubstr("16 hexadecimal digits"));
-  EXPECT_THAT(ErrorOf(With(R"(,"renew":["1-1"])")), HasSubstr("renew[0] must be the token"));
   EXPECT_THAT(ErrorOf(With(R"(,"want":1)")), HasSubstr("queues and types"));
-  EXPECT_EQ(ErrorOf(With(R"(,"reports":[{"token":"1-1.1.1","outcome":"done"}])")),
-            "reports[0].outcome must be completed, failed, released, snoozed or discarded");
-  EXPECT_THAT(ErrorOf(With(R"(,"reports":[{"token":"1-1.1.1","outcome":"failed"}])")),
-              HasSubstr("reports[0].error is missing"));
-  EXPECT_THAT(ErrorOf(With(R"(,"reports":[{"token":"1-1.1.1","outcome":"released","result":1}])")),
-              HasSubstr("completed alone"));
-  EXPECT_THAT(ErrorOf(With(R"(,"reports":[{"token":"1-1.1.1","outcome":"snoozed"}])")),
-              HasSubstr("reports[0].delay_ms is missing"));
-  EXPECT_THAT(
-      ErrorOf(With(R"(,"reports":[{"token":"1-1.1.1","outcome":"released","delay_ms":1}])")),
-      HasSubstr("failed and snoozed alone"));
+  EXPECT_THAT(ErrorOf(With(R"(,"reports":[{"token":"1-1.1.1","outcome":"failed"}],"want":-1)")),
+              HasSubstr("want"));
+  EXPECT_THAT(ErrorOf(With(R"(,"reports":[{"token":"1-1.1.1" "outcome":1}])")),
+              HasSubstr("not valid JSON"));
 }
 
-TEST(ExchangeIn, AResultThatCannotBeTakenFailsAlone) {
+struct Bad {
+  std::string report;  // behind its token
+  std::string why;
+};
+
+class BadReportTest : public testing::TestWithParam<Bad> {};
+
+TEST_P(BadReportTest, FailsItsOwnAttemptAndCostsNoOther) {
+  const std::string good = R"({"token":"1-1.1.1","outcome":"completed","result":[1, 2]})";
+  std::string body = With(R"(,"wait_ms":9,"want":2,"queues":["q"],"types":["t"],"reports":[)" +
+                          good + R"(,{"token":"1-2.1.1",)" + GetParam().report + "}," + good + "]");
+  const auto in = ReadExchange(&body);
+  ASSERT_TRUE(in.ok()) << in.status().ToString();
+  EXPECT_EQ(in->request.want, 2U);
+  ASSERT_EQ(in->request.reports.size(), 3U);
+  EXPECT_EQ(in->request.reports[0].result->bytes, "[1, 2]");
+  EXPECT_EQ(in->request.reports[2].result->bytes, "[1, 2]");
+  const Report& stand_in = in->request.reports[1];
+  EXPECT_EQ(stand_in.token.ToString(), "1-2.1.1");
+  EXPECT_EQ(stand_in.kind, Report::Kind::kFailed);
+  EXPECT_THAT(stand_in.error->code, testing::AnyOf("report_invalid", "result_invalid"));
+  EXPECT_THAT(stand_in.error->message, HasSubstr(GetParam().why));
+  ASSERT_EQ(in->bad.size(), 1U);
+  EXPECT_EQ(in->bad[0].place, 1U);
+  EXPECT_THAT(in->bad[0].why.message(), HasSubstr(GetParam().why));
+  ExchangeReply reply;
+  for (const Report& report : in->request.reports)
+    reply.reports.emplace_back(report.token, Status());
+  MergeRefused(*in, &reply);
+  EXPECT_EQ(reply.reports[1].second.code(), Code::kInvalidArgument);
+  EXPECT_TRUE(reply.reports[0].second.ok() && reply.reports[2].second.ok());
+}
+
+std::vector<Bad> BadReports() {
+  return {{R"("outcome":"done")", "outcome must be completed, failed"},
+          {R"("outcome":"failed")", "error is missing"},
+          {R"("outcome":"discarded","error":{"message":"m"})", "error.code is missing"},
+          {R"("outcome":"failed","error":{"code":""})", "error.code must be printable"},
+          {R"("outcome":"failed","error":{"code":"a\u0007"})", "error.code must be printable"},
+          {R"("outcome":"failed","error":{"code":")" + std::string(65, 'x') + "\"}",
+           "error.code must be printable"},
+          {R"("outcome":"failed","error":"text")", "error must be an object"},
+          {R"("outcome":"released","result":1)", "completed alone"},
+          {R"("outcome":"snoozed")", "delay_ms is missing"},
+          {R"("outcome":"snoozed","delay_ms":315360000001)", "delay_ms must be a whole number"},
+          {R"("outcome":"snoozed","delay_ms":-1)", "delay_ms must be a whole number"},
+          {R"("outcome":"snoozed","delay_ms":99999999999999999999)", "delay_ms must be"},
+          {R"("outcome":"released","delay_ms":1)", "failed and snoozed alone"},
+          {R"("outcome":"released","log":{"offset":65537,"text":""})", "log.offset must be"},
+          {R"("outcome":"released","log":{"offset":-1,"text":""})", "log.offset must be"},
+          {R"("outcome":"released","log":7)", "log must be an object"},
+          {R"("outcome":"released","extra":[{"a":"}"}])", "unknown field"},
+          {R"("outcome":"released","outcome":"released")", "comes twice"},
+          {R"("outcome":"completed","result":1,"result_sha256":"00")", "64 hexadecimal digits"},
+          {R"("outcome":"completed","result_base64":"!")", "must be base64"},
+          {R"("outcome":"completed","result":1,"content_type":"a\u0001")", "content_type must be"},
+          {R"("outcome":"completed","result":)" + std::string(500, '[') + std::string(500, ']'),
+           "nested deeper"}};
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, BadReportTest, testing::ValuesIn(BadReports()));
+
+TEST(ExchangeIn, AReportWithoutATokenIsAnsweredAndNothingElseIsLost) {
+  std::string body = With(R"(,"wait_ms":9,"renew":["1-9.1.1","garbage"],"reports":[
+      {"token":"garbage","outcome":"completed"},{"outcome":"completed"},7,
+      {"token":7,"outcome":"completed"},{"token":"1-3.1.1","outcome":"released"}])");
+  const auto in = ReadExchange(&body);
+  ASSERT_TRUE(in.ok()) << in.status().ToString();
+  EXPECT_EQ(in->request.wait_ms, 0);
+  EXPECT_EQ(in->request.renew.size(), 1U);
+  EXPECT_THAT(in->unknown_leases, testing::ElementsAre("garbage"));
+  ASSERT_EQ(in->request.reports.size(), 5U);
+  ASSERT_EQ(in->bad.size(), 4U);
+  ExchangeReply reply;
+  for (const Report& report : in->request.reports)
+    reply.reports.emplace_back(report.token, Status(Code::kNotFound, "no such task"));
+  reply.reports[4].second = {};
+  MergeRefused(*in, &reply);
+  const std::string answer = WriteExchange(reply, &*in);
+  EXPECT_THAT(answer, HasSubstr(R"({"token":"garbage","code":"INVALID_ARGUMENT")"));
+  EXPECT_THAT(answer, HasSubstr(R"({"token":"","code":"INVALID_ARGUMENT")"));
+  EXPECT_THAT(answer, HasSubstr(R"({"token":"1-3.1.1","code":"OK"})"));
+  EXPECT_THAT(answer, HasSubstr(R"("lost":["garbage"])"));
+}
+
+TEST(ExchangeIn, ALostLeaseIsToldBeforeWhatIsWrongWithItsReport) {
+  std::string body = With(R"(,"reports":[{"token":"1-1.1.1","outcome":"snoozed"}])");
+  const auto in = ReadExchange(&body);
+  ExchangeReply reply;
+  reply.reports.emplace_back(in->request.reports[0].token, Status(Code::kLeaseLost, "lost"));
+  MergeRefused(*in, &reply);
+  EXPECT_EQ(reply.reports[0].second.code(), Code::kLeaseLost);
+}
+
+TEST(ExchangeIn, AResultThatCannotBeTakenFailsAloneAndForGood) {
   std::string body = With(R"(,"wait_ms":9,"reports":[{"token":"1-1.1.1","outcome":"completed"},
       {"token":"1-2.1.1","outcome":"completed","result":")" +
                           std::string(limits::kPayloadBytes, 'x') + R"("},
       {"token":"1-3.1.1","outcome":"released"}])");
-  auto in = ReadExchange(&body);
+  const auto in = ReadExchange(&body);
   ASSERT_TRUE(in.ok()) << in.status().ToString();
-  EXPECT_EQ(in->request.wait_ms, 0);
-  ASSERT_EQ(in->request.reports.size(), 2U);
-  ExchangeReply reply;
-  for (const Report& report : in->request.reports) reply.reports.push_back({report.token, {}});
-  MergeRefused(&*in, &reply);
-  ASSERT_EQ(reply.reports.size(), 3U);
-  EXPECT_EQ(reply.reports[1].first.ToString(), "1-2.1.1");
-  EXPECT_EQ(reply.reports[1].second.code(), Code::kInvalidArgument);
-  EXPECT_TRUE(reply.reports[2].second.ok());
+  ASSERT_EQ(in->request.reports.size(), 3U);
+  EXPECT_EQ(in->request.reports[1].error->code, "result_invalid");
+  EXPECT_FALSE(in->request.reports[1].retry);
+  ASSERT_EQ(in->bad.size(), 1U);
+  EXPECT_EQ(in->bad[0].place, 1U);
 }
 
 TEST(ExchangeIn, ReportsThatAreRefusedLaterStandInTheirPlacesToo) {
@@ -87,15 +170,16 @@ TEST(ExchangeIn, ReportsThatAreRefusedLaterStandInTheirPlacesToo) {
   auto in = ReadExchange(&body);
   ASSERT_TRUE(in.ok()) << in.status().ToString();
   const Status no(Code::kInvalidArgument, "no");
-  RefuseReports(&*in, {no, Status(), no});  // of 1, 3 and 4
-  ASSERT_EQ(in->request.reports.size(), 1U);
+  RefuseReports(&*in, {no, Status(), Status(), no, Status()});
   ExchangeReply reply;
-  reply.reports.push_back({in->request.reports[0].token, {}});
-  MergeRefused(&*in, &reply);
-  ASSERT_EQ(reply.reports.size(), 5U);
+  for (const Report& report : in->request.reports)
+    reply.reports.emplace_back(report.token, Status());
+  MergeRefused(*in, &reply);
   for (size_t i = 0; i < 5; ++i) {
     EXPECT_EQ(reply.reports[i].first.task, TaskId::Of(1, i + 1));
     EXPECT_EQ(reply.reports[i].second.ok(), i == 2);
+    EXPECT_EQ(in->request.reports[i].kind,
+              i == 2 ? Report::Kind::kCompleted : Report::Kind::kFailed);
   }
 }
 

@@ -27,11 +27,23 @@ void WriteLease(const Leased& lease, JsonOut* out) {
   out->Close('}');
 }
 
-void WriteReport(const std::pair<Token, Status>& report, JsonOut* out) {
-  out->Open('{').Key("token").PlainText(report.first.Text().view());
+void WriteReport(const std::pair<Token, Status>& report, const BadReport* bad, JsonOut* out) {
+  out->Open('{').Key("token");
+  if (bad != nullptr && bad->no_token)
+    out->Text(*bad->no_token);
+  else
+    out->PlainText(report.first.Text().view());
   out->Key("code").PlainText(CodeName(report.second.code()));
   if (!report.second.ok()) out->Key("detail").Text(report.second.message());
   out->Close('}');
+}
+
+void WriteReports(const ExchangeReply& reply, const ExchangeIn* in, JsonOut* out) {
+  size_t next_bad = 0;
+  for (size_t i = 0; i < reply.reports.size(); ++i) {
+    const bool is_bad = in != nullptr && next_bad < in->bad.size() && in->bad[next_bad].place == i;
+    WriteReport(reply.reports[i], is_bad ? &in->bad[next_bad++] : nullptr, out);
+  }
 }
 
 size_t SizeOf(const ExchangeReply& reply) {
@@ -43,16 +55,18 @@ size_t SizeOf(const ExchangeReply& reply) {
 
 }  // namespace
 
-std::string WriteExchange(const ExchangeReply& reply) {
+std::string WriteExchange(const ExchangeReply& reply, const ExchangeIn* in) {
   std::string body;
   body.reserve(SizeOf(reply));
   JsonOut out(&body);
   out.Open('{').Key("leases").Open('[');
   for (const Leased& lease : reply.leases) WriteLease(lease, &out);
   out.Close(']').Key("reports").Open('[');
-  for (const auto& report : reply.reports) WriteReport(report, &out);
+  WriteReports(reply, in, &out);
   out.Close(']').Key("lost").Open('[');
   for (const Token& token : reply.lost) out.PlainText(token.Text().view());
+  if (in != nullptr)
+    for (const std::string& text : in->unknown_leases) out.Text(text);
   out.Close(']').Key("cancelled").Open('[');
   for (const Token& token : reply.cancelled) out.PlainText(token.Text().view());
   out.Close(']').Close('}');

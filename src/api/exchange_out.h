@@ -3,11 +3,13 @@
 
 #include <string>
 
+#include "api/exchange_in.h"
 #include "node/exchange.h"
 
 namespace treadle::api {
 
-/// The body of the answer.
-std::string WriteExchange(const ExchangeReply& reply);
+/// The body of the answer to `in`, if that is given: then what it says of tokens that are none,
+/// too.
+std::string WriteExchange(const ExchangeReply& reply, const ExchangeIn* in = nullptr);
 
 }  // namespace treadle::api

@@ -24,6 +24,10 @@ void WriteStrings(JsonWriter& json, std::string_view key, const std::vector<std:
   json.EndArray();
 }
 
+Status Lacks(const std::string& field) {
+  return {Code::kInternal, "cannot read the server's answer: " + field + " is missing"};
+}
+
 // The fields `name` with the JSON itself, or `name`_base64, and content_type, of an object.
 Bytes ReadBlob(object source, std::string_view name, std::string* step, bool* damaged) {
   Bytes blob{.data = "null", .content_type = std::string(kJson)};
@@ -103,6 +107,17 @@ Lease ReadLease(object source) {
   return lease;
 }
 
+// What no lease can do without.
+Status CheckLease(const Lease& lease, size_t place) {
+  const std::pair<std::string_view, bool> needed[] = {{"token", !lease.token.empty()},
+                                                      {"id", !lease.id.empty()},
+                                                      {"type", !lease.type.empty()},
+                                                      {"attempt", lease.attempt > 0}};
+  for (const auto& [name, is_there] : needed)
+    if (!is_there) return Lacks("leases[" + std::to_string(place) + "]." + std::string(name));
+  return {};
+}
+
 ReportAnswer ReadReportAnswer(object source) {
   ReportAnswer answer;
   for (auto field : source) {
@@ -120,15 +135,23 @@ ReportAnswer ReadReportAnswer(object source) {
 }
 
 Status ReadAnswer(JsonDocument* document, ExchangeAnswer* answer) {
+  bool has_leases = false;
+  bool has_reports = false;
+  bool has_lost = false;
   for (auto field : document->Root()) {
     const std::string_view key = field.unescaped_key();
     if (key == "leases") {
-      for (auto lease : field.value().get_array())
+      has_leases = true;
+      for (auto lease : field.value().get_array()) {
         answer->leases.push_back(ReadLease(lease.get_object()));
+        TREADLE_RETURN_IF_ERROR(CheckLease(answer->leases.back(), answer->leases.size() - 1));
+      }
     } else if (key == "reports") {
+      has_reports = true;
       for (auto report : field.value().get_array())
         answer->reports.push_back(ReadReportAnswer(report.get_object()));
     } else if (key == "lost") {
+      has_lost = true;
       for (auto token : field.value().get_array())
         answer->lost.push_back(ReadString(token.value()));
     } else if (key == "cancelled") {
@@ -136,6 +159,8 @@ Status ReadAnswer(JsonDocument* document, ExchangeAnswer* answer) {
         answer->cancelled.push_back(ReadString(token.value()));
     }
   }
+  if (!has_leases || !has_reports || !has_lost)
+    return Lacks(!has_leases ? "leases" : !has_reports ? "reports" : "lost");
   return Status::Ok();
 }
 
@@ -298,13 +323,17 @@ Result<AttemptAnswer> SaveAttempt(ServerConnection& client, std::string_view tok
                            client.Call("POST", target, EncodeUpdate(update), timeout_ms));
   JsonDocument document(std::move(answer.body));
   AttemptAnswer said;
+  bool has_log_bytes = false;
   TREADLE_RETURN_IF_ERROR(Guarded([&] {
     for (auto field : document.Root()) {
       const std::string_view key = field.unescaped_key();
-      if (key == "log_bytes") said.log_bytes = field.value().get_int64();
+      if (key == "log_bytes") {
+        said.log_bytes = field.value().get_int64();
+        has_log_bytes = true;
+      }
       if (key == "cancel_requested") said.cancel_requested = field.value().get_bool();
     }
-    return Status::Ok();
+    return has_log_bytes ? Status::Ok() : Lacks("log_bytes");
   }));
   return said;
 }

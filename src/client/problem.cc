@@ -10,6 +10,7 @@ namespace {
 Code CodeOf(int http_status) {
   switch (http_status) {
     case 400:
+    case 413:  // a proxy's bound, perhaps: the same would be refused again
       return Code::kInvalidArgument;
     case 401:
       return Code::kUnauthenticated;
@@ -19,7 +20,6 @@ Code CodeOf(int http_status) {
       return Code::kNotFound;
     case 409:
       return Code::kAborted;
-    case 413:
     case 429:
       return Code::kResourceExhausted;
     case 405:

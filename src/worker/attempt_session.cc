@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/utf8.h"
+#include "worker/printable.h"
 
 namespace treadle::worker {
 namespace {
@@ -13,14 +13,6 @@ constexpr size_t kLogSendBytes = size_t{8} << 10;
 constexpr size_t kMessageBytesMax = 256;
 constexpr std::chrono::milliseconds kProgressEvery(500);
 constexpr std::chrono::seconds kLogEvery(2);
-
-// One line, as the server takes it.
-std::string OneLine(std::string_view message) {
-  std::string line(Utf8Head(message, kMessageBytesMax));
-  std::ranges::replace_if(
-      line, [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; }, ' ');
-  return line;
-}
 
 Status CheckJson(const Bytes& bytes) {
   if (bytes.content_type != wire::kJson || wire::IsJson(bytes.data)) return {};
@@ -64,7 +56,7 @@ Status AttemptSession::SaveCheckpoint(const Bytes& data) {
 // Handlers may tell it in a loop; nobody reads that fast.
 void AttemptSession::TellProgress(double fraction, std::string_view message) {
   MutexLock lock(mutex_);
-  progress_ = wire::AttemptProgress{fraction, OneLine(message)};
+  progress_ = wire::AttemptProgress{fraction, Printable(message, kMessageBytesMax, ' ')};
   if (fraction < 1 && Clock::now() < progress_sent_at_ + kProgressEvery) return;
   static_cast<void>(Send({}));  // what cannot be sent now goes with what comes next
 }

@@ -14,6 +14,8 @@ using std::chrono::milliseconds;
 constexpr size_t kLanes = 2;
 constexpr int64_t kAnswerMs =
     15'000;  // a healthy server answers within this, beyond the wait it was asked for
+constexpr milliseconds kAtOnce(100);       // an answer that came sooner has not waited for news
+constexpr size_t kNothingMax = 2;          // answers at once that bring nothing: a race, perhaps
 constexpr milliseconds kBeforeParking(5);  // a full worker's first reports often follow at once
 
 std::string IncarnationText(uint64_t incarnation) {
@@ -37,6 +39,15 @@ bool IsRefusal(Code code) {
     default:
       return false;
   }
+}
+
+// What was sent may be at fault, and not who sent it.
+bool IsAboutContent(Code code) {
+  return code == Code::kInvalidArgument || code == Code::kOutOfRange;
+}
+
+Report Fallback(const std::string& token, std::string_view code, std::string_view why, bool retry) {
+  return {.token = token, .json = wire::EncodeFailed(token, code, why, retry), .is_fallback = true};
 }
 
 bool MayWorkLater(Code code) {
@@ -131,6 +142,7 @@ std::optional<Exchanger::Exchange> Exchanger::Next() {
     const Clock::time_point now = Clock::now();
     Clock::time_point wake_at = now + std::chrono::hours(1);
     if (std::optional<Exchange> exchange = NextAt(now, &wake_at)) {
+      exchange->asked_at = now;
       in_flight_.push_back({.sequence = exchange->sequence,
                             .want = exchange->want,
                             .reports = exchange->reports.size(),
@@ -234,7 +246,11 @@ Result<wire::ExchangeAnswer> Exchanger::Ask(ServerConnection* client,
   TREADLE_ASSIGN_OR_RETURN(ServerAnswer response,
                            client->Call("POST", "/v1/exchange", wire::EncodeExchange(request),
                                         exchange.wait_ms + kAnswerMs));
-  return wire::ParseExchangeAnswer(std::move(response.body));
+  Result<wire::ExchangeAnswer> answer = wire::ParseExchangeAnswer(std::move(response.body));
+  if (answer.ok()) return answer;
+  return Status(answer.status().code(),
+                options_.client.server +
+                    " does not answer like a Treadle server: " + answer.status().message());
 }
 
 void Exchanger::Settle(Exchange exchange, Result<wire::ExchangeAnswer> answer) {
@@ -260,23 +276,47 @@ void Exchanger::Apply(Exchange exchange, wire::ExchangeAnswer answer) {
                  std::to_string(away.count()) + " ms");
     lost_since_.reset();
   }
-  backoff_.Reset();
+  size_t lost = 0;
   if (!answer.lost.empty()) {
-    const size_t lost = pool_->Lose(answer.lost);
+    lost = pool_->Lose(answer.lost);
     if (lost > 0)
       options_.log(std::to_string(lost) + " lease(s) lost, the first of " + answer.lost.front() +
                    ": cancelled here, run again elsewhere");
   }
   if (!answer.cancelled.empty()) pool_->Cancel(answer.cancelled);
-  ApplyReports(std::move(exchange.reports), answer.reports);
+  const bool says_something = SaysSomething(exchange, answer, lost);
+  const bool is_reported = ApplyReports(std::move(exchange.reports), answer.reports);
+  if (says_something) said_nothing_ = 0;
+  if (is_reported && says_something) {
+    backoff_.Reset();
+  } else if (!is_reported || ++said_nothing_ > kNothingMax) {
+    if (said_nothing_ == kNothingMax + 1)
+      options_.log("the server at " + options_.client.server +
+                   " answers at once that there is nothing, though it was asked to wait; asking "
+                   "less often");
+    RetryLater(0);
+  }
   if (answer.leases.empty()) return;
   pool_->Put(std::move(answer.leases), exchange.repeated);
   renew_at_ = std::min(renew_at_, quiet_since_ + milliseconds(pool_->ShortestLeaseMs() / 3));
 }
 
-void Exchanger::ApplyReports(std::vector<Report> reports,
+// Else it was no answer worth asking for again at once. One that a newer exchange has ended says
+// nothing either, and is as it should be.
+bool Exchanger::SaysSomething(const Exchange& exchange, const wire::ExchangeAnswer& answer,
+                              size_t lost) const {
+  const bool has_work =
+      std::any_of(answer.leases.begin(), answer.leases.end(), [this](const wire::Lease& lease) {
+        return std::find(types_.begin(), types_.end(), lease.type) != types_.end();
+      });
+  return has_work || lost > 0 || !exchange.reports.empty() || exchange.repeated ||
+         exchange.sequence != sequence_ || quiet_since_ - exchange.asked_at >= kAtOnce;
+}
+
+bool Exchanger::ApplyReports(std::vector<Report> reports,
                              const std::vector<wire::ReportAnswer>& answers) {
   std::vector<Report> again;
+  std::vector<Report> fallbacks;
   for (size_t i = 0; i < reports.size(); ++i) {
     Report& report = reports[i];
     auto answer = answers.begin() + static_cast<ptrdiff_t>(std::min(i, answers.size()));
@@ -287,22 +327,41 @@ void Exchanger::ApplyReports(std::vector<Report> reports,
     if (answer == answers.end() || MayWorkLater(answer->code)) {
       again.push_back(std::move(report));
     } else if (answer->code == Code::kInvalidArgument && !report.is_fallback) {
-      // Of a report that fails alone, it is the result that cannot be taken.
-      again.push_back({.token = report.token,
-                       .json = wire::EncodeFailed(report.token, "result_invalid", answer->detail,
-                                                  /*retry=*/false),
-                       .is_fallback = true});
+      options_.log("the server cannot take the report for " + report.token + ": " + answer->detail);
+      // The server has ended the attempt by now; one before 0.4 leaves it to the worker, and then
+      // it was the result.
+      fallbacks.push_back(
+          Fallback(report.token, "result_invalid", answer->detail, /*retry=*/false));
     } else if (answer->code != Code::kOk) {
       options_.log("the report for " + report.token + " was refused and is dropped: " +
                    std::string(CodeName(answer->code)) + " " + answer->detail);
     }
   }
-  if (again.empty()) return;
-  pool_->PutBack(std::move(again));
-  RetryLater(0);
+  const bool is_done = again.empty();
+  if (!is_done) pool_->PutBack(std::move(again));
+  if (!fallbacks.empty()) pool_->PutBack(std::move(fallbacks));
+  return is_done;
+}
+
+// One of the reports may be why the server refused them all. Each goes alone now; one that is
+// refused alone is replaced by the failure of its attempt, and that, at last, is dropped: its lease
+// ends by itself.
+void Exchanger::SendApart(std::vector<Report> reports, const Status& why) {
+  if (reports.size() == 1) {
+    Report& report = reports.front();
+    options_.log("the server cannot take the report for " + report.token + ": " + why.message());
+    if (report.is_fallback) return;
+    report = Fallback(report.token, "report_invalid", why.message(), /*retry=*/true);
+  }
+  for (Report& report : reports) report.goes_alone = true;
+  pool_->PutBack(std::move(reports));
 }
 
 void Exchanger::Fail(Exchange exchange, const Status& why) {
+  if (IsAboutContent(why.code()) && !exchange.reports.empty()) {
+    renew_at_ = Clock::now();  // what it was to renew waits for that
+    return SendApart(std::move(exchange.reports), why);
+  }
   const bool is_newest = exchange.sequence == sequence_;
   if (!is_newest && !MayWorkLater(why.code()) && why.code() != Code::kCancelled) {
     pool_->PutBack(std::move(exchange.reports));  // the server wants no older one any more
@@ -314,8 +373,11 @@ void Exchanger::Fail(Exchange exchange, const Status& why) {
     unanswered_.push_back(std::move(exchange));
     return;
   }
-  if (!lost_since_ && !stopped_) {
-    lost_since_ = Clock::now();
+  // What is wrong with the answers of a wrong server is news, though the right one was lost before.
+  const bool is_news = !lost_since_ || (why.code() == Code::kInternal && lost_code_ != why.code());
+  if (is_news && !stopped_) {
+    if (!lost_since_) lost_since_ = Clock::now();
+    lost_code_ = why.code();
     options_.log(why.message() + "; trying again until it answers");
   }
   const auto place =

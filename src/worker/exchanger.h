@@ -69,6 +69,7 @@ class Exchanger {
     int64_t wait_ms = 0;
     uint64_t answered = 0;
     bool repeated = false;
+    Clock::time_point asked_at;
     std::vector<std::string> renew;
     std::vector<Report> reports;
   };
@@ -95,8 +96,12 @@ class Exchanger {
 
   void Settle(Exchange exchange, Result<wire::ExchangeAnswer> answer);
   void Apply(Exchange exchange, wire::ExchangeAnswer answer) TREADLE_REQUIRES(mutex_);
-  void ApplyReports(std::vector<Report> reports, const std::vector<wire::ReportAnswer>& answers)
+  /// False if some must be sent again.
+  bool ApplyReports(std::vector<Report> reports, const std::vector<wire::ReportAnswer>& answers)
       TREADLE_REQUIRES(mutex_);
+  bool SaysSomething(const Exchange& exchange, const wire::ExchangeAnswer& answer,
+                     size_t lost) const TREADLE_REQUIRES(mutex_);
+  void SendApart(std::vector<Report> reports, const Status& why) TREADLE_REQUIRES(mutex_);
   void Fail(Exchange exchange, const Status& why) TREADLE_REQUIRES(mutex_);
   void RetryLater(int64_t at_least_ms) TREADLE_REQUIRES(mutex_);
 
@@ -115,6 +120,8 @@ class Exchanger {
   Clock::time_point renew_at_ TREADLE_GUARDED_BY(mutex_);
   Clock::time_point quiet_since_ TREADLE_GUARDED_BY(mutex_);                // the last answer
   std::optional<Clock::time_point> lost_since_ TREADLE_GUARDED_BY(mutex_);  // no answer since
+  Code lost_code_ TREADLE_GUARDED_BY(mutex_) = Code::kOk;  // what was logged about that
+  size_t said_nothing_ TREADLE_GUARDED_BY(mutex_) = 0;     // answers at once, one after the other
   Backoff backoff_ TREADLE_GUARDED_BY(mutex_);
   Status failure_ TREADLE_GUARDED_BY(mutex_);
   bool draining_ TREADLE_GUARDED_BY(mutex_) = false;

@@ -146,6 +146,7 @@ std::vector<Report> HandlerPool::TakeReports() {
   std::vector<Report> taken;
   size_t bytes = 0;
   while (!reports_.empty() && taken.size() < wire::kExchangeItemsMax && bytes < kReportBytesMax) {
+    if (!taken.empty() && (taken.back().goes_alone || reports_.front().goes_alone)) break;
     bytes += reports_.front().json.size();
     taken.push_back(std::move(reports_.front()));
     reports_.pop_front();

@@ -28,6 +28,7 @@ struct Report {
   std::string token;
   std::string json;
   bool is_fallback = false;  // stands for one that the server could not accept
+  bool goes_alone = false;   // in an exchange without others, which it may have spoiled before
 };
 
 class HandlerPool {

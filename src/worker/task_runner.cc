@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/utf8.h"
+#include "worker/printable.h"
 
 namespace treadle::worker {
 namespace {
@@ -13,6 +14,9 @@ namespace {
 constexpr size_t kResultBytesMax = size_t{1} << 20;
 constexpr size_t kErrorMessageBytesMax = size_t{8} << 10;
 constexpr size_t kErrorCodeBytesMax = 64;
+constexpr size_t kContentTypeBytesMax = 128;
+constexpr size_t kResultDepthMax = 61;  // arrays and objects within one another
+constexpr std::chrono::hours kDelayMax(3'650 * 24);
 
 template <class... F>
 struct Overloaded : F... {
@@ -33,27 +37,71 @@ Task TakeTask(wire::Lease* lease) {
           .contract_version = lease->contract_version};
 }
 
-// A result that the server would not take ends the task: another try would bring the same.
-Outcome Checked(Outcome outcome) {
-  const auto* done = std::get_if<Completed>(&outcome);
-  if (done == nullptr) return outcome;
-  if (done->result.size() > kResultBytesMax) {
-    return Failed{"result_too_large",
-                  "the result has " + std::to_string(done->result.size()) +
-                      " bytes; at most 1048576 are kept",
-                  /*retry=*/false};
+// How deep arrays and objects lie within one another in `json`, which is valid.
+size_t DepthOf(std::string_view json) {
+  size_t depth = 0;
+  size_t deepest = 0;
+  bool is_text = false;
+  for (size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (is_text) {
+      if (c == '\\') ++i;
+      if (c == '"') is_text = false;
+    } else if (c == '"') {
+      is_text = true;
+    } else if (c == '[' || c == '{') {
+      deepest = std::max(deepest, ++depth);
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
   }
-  if (done->content_type == wire::kJson && done->result != "null" && !wire::IsJson(done->result)) {
-    return Failed{"result_invalid", "the result is not the JSON that its content type promises",
-                  /*retry=*/false};
+  return deepest;
+}
+
+Failed Invalid(std::string why) {
+  return Failed{"result_invalid", std::move(why), /*retry=*/false};
+}
+
+// A result that the server would not take ends the task: another try would bring the same.
+std::optional<Failed> WrongResult(const Completed& done) {
+  if (done.result.size() > kResultBytesMax) {
+    return Failed{
+        "result_too_large",
+        "the result has " + std::to_string(done.result.size()) + " bytes; at most 1048576 are kept",
+        /*retry=*/false};
+  }
+  const std::string& type = done.content_type;
+  if (type.empty() || type.size() > kContentTypeBytesMax ||
+      Printable(type, kContentTypeBytesMax, '?') != type)
+    return Invalid("the content type of the result must be printable and have 1 to 128 bytes");
+  if (type != wire::kJson || done.result == "null") return std::nullopt;
+  if (!wire::IsJson(done.result))
+    return Invalid("the result is not the JSON that its content type promises");
+  if (DepthOf(done.result) > kResultDepthMax)
+    return Invalid("the result is nested deeper than " + std::to_string(kResultDepthMax) +
+                   " levels");
+  return std::nullopt;
+}
+
+// What the server would refuse fails here, with a reason, or is bounded.
+Outcome Checked(Outcome outcome) {
+  if (const auto* done = std::get_if<Completed>(&outcome)) {
+    if (std::optional<Failed> wrong = WrongResult(*done)) return *std::move(wrong);
+  } else if (const auto* snoozed = std::get_if<Snoozed>(&outcome)) {
+    if (snoozed->delay > kDelayMax)
+      return Failed{"snooze_invalid", "the task was snoozed for " +
+                                          std::to_string(snoozed->delay.count()) +
+                                          " ms; the longest time is 3650 days"};
+  } else if (auto* failed = std::get_if<Failed>(&outcome)) {
+    if (failed->retry_after && *failed->retry_after > kDelayMax) failed->retry_after = kDelayMax;
   }
   return outcome;
 }
 
 std::string_view Tail(std::string_view message) { return Utf8Tail(message, kErrorMessageBytesMax); }
 
-std::string_view CodeOf(std::string_view code, std::string_view unnamed) {
-  return code.empty() ? unnamed : code.substr(0, kErrorCodeBytesMax);
+std::string CodeOf(std::string_view code, std::string_view unnamed) {
+  return Printable(code.empty() ? unnamed : code, kErrorCodeBytesMax, '?');
 }
 
 int64_t DelayMs(std::chrono::milliseconds delay) { return std::max<int64_t>(delay.count(), 0); }
@@ -78,9 +126,11 @@ Outcome AfterTheCut(Outcome outcome, const HandlerPool::Attempt& attempt) {
 
 }  // namespace
 
-Outcome CallHandler(const Handler& handler, const Task& task, Context& context) {
+namespace {
+
+Outcome Call(const Handler& handler, const Task& task, Context& context) {
   try {
-    return Checked(handler(task, context));
+    return handler(task, context);
   } catch (const Failure& failure) {
     return failure.failed();
   } catch (const Snooze& snooze) {
@@ -92,6 +142,12 @@ Outcome CallHandler(const Handler& handler, const Task& task, Context& context) 
   } catch (...) {
     return Failed{"exception", "the handler threw something that is no std::exception"};
   }
+}
+
+}  // namespace
+
+Outcome CallHandler(const Handler& handler, const Task& task, Context& context) {
+  return Checked(Call(handler, task, context));
 }
 
 TaskRunner::TaskRunner(Context::Services services, SaveFn save,

@@ -65,7 +65,7 @@ def test_two_versions_live_side_by_side(server):
     server.enqueue("order", payload=1)
 
 
-def test_a_result_that_breaks_the_contract_is_refused_alone_and_its_lease_goes_on(server):
+def test_a_result_that_breaks_the_contract_is_refused_alone_and_its_attempt_fails(server):
     put(server, 2, ORDER_2)
     ids = [server.enqueue("order", payload={"id": "a", "customer": 1}) for _ in range(3)]
     worker = server.worker("order")
@@ -75,11 +75,12 @@ def test_a_result_that_breaks_the_contract_is_refused_alone_and_its_lease_goes_o
     answers = worker.exchange(want=0, reports=reports, renew=[leases[1]["token"]])
     assert [each["code"] for each in answers["reports"]] == ["OK", "INVALID_ARGUMENT", "OK"]
     assert answers["reports"][1]["detail"] == "result.total must be an integer (contract 2 of type order)"
-    assert answers["lost"] == []
-    assert [server.task(each["id"])["state"] for each in leases] == ["completed", "running", "completed"]
-    assert worker.complete(leases[1], result={"total": 2}) == "OK"
+    assert answers["lost"] == [leases[1]["token"]], "its attempt is over"
+    assert [server.task(each["id"])["state"] for each in leases] == ["completed", "dead", "completed"]
+    assert server.task(leases[1]["id"])["error"]["code"] == "result_invalid"
+    assert worker.complete(leases[1], result={"total": 2}) == "LEASE_LOST"
     assert worker.exchange(want=0, reports=reports[:1])["reports"][0]["code"] == "OK"  # told again
-    assert {server.task(id)["state"] for id in ids} == {"completed"}
+    assert sorted(server.task(id)["state"] for id in ids) == ["completed", "completed", "dead"]
 
 
 def test_a_program_whose_output_breaks_the_contract_fails_its_task(server, tmp_path):
@@ -141,20 +142,21 @@ def test_a_crash_keeps_contracts_and_versions(start_server, data_dir):
     put(server, 2, ORDER_2)
     id = server.enqueue("order", payload={"id": "a"})
     worker = server.worker("order")
-    server.enqueue("order", payload={"id": "a", "customer": 1})
-    (running,) = worker.lease()
+    for _ in range(2):
+        server.enqueue("order", payload={"id": "a", "customer": 1})
+    running = worker.lease(want=2)
     before = server.get("/v1/types/order").json
     assert before["contracts"][0] == {"version": 2, **ORDER_2, "error_codes": [
         {"code": "sold_out", "retry": "never", "description": "no more of it"},
         {"code": "busy", "retry": "always", "description": ""}]}
-    for recovery in ("journal", "store"):
+    for recovery, lease in zip(("journal", "store"), running):
         server.kill()
         server.start()
         worker.http = server
         assert server.get("/v1/types/order").json == before
         assert server.task(id)["contract_version"] == 1
         assert "payload must be an object" in refusal(server, [])
-        assert worker.complete(running, result=[]) == "INVALID_ARGUMENT"
+        assert worker.complete(lease, result=[]) == "INVALID_ARGUMENT"
         if recovery == "journal":
             until(lambda: "treadle_checkpoints_total 0" not in server.get("/metrics").body.decode())
     listed = next(each for each in server.get("/v1/types").json["types"] if each["name"] == "order")

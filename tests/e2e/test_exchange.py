@@ -140,9 +140,87 @@ def test_a_result_that_cannot_be_taken_fails_alone(server):
     codes = worker.report({"token": big["token"], "outcome": "completed", "result": "x" * (1 << 20)},
                           {"token": fine["token"], "outcome": "completed", "result": "x"})
     assert codes == ["INVALID_ARGUMENT", "OK"]
-    wrong = worker.report({"token": big["token"], "outcome": "completed", "result": 1, "result_sha256": "0" * 64})
-    assert wrong == ["INVALID_ARGUMENT"]
-    assert worker.complete(big, result="small") == "OK"
+    task = server.task(big["id"])
+    assert (task["state"], task["error"]["code"]) == ("dead", "result_invalid"), "it does not stay running"
+    assert "result must have at most 1048576 bytes" in task["error"]["message"]
+    assert worker.complete(big, result="small") == "LEASE_LOST"
+    server.enqueue()
+    (other,) = worker.lease()
+    wrong = {"token": other["token"], "outcome": "completed", "result": 1, "result_sha256": "0" * 64}
+    assert worker.report(wrong) == ["INVALID_ARGUMENT"]
+    assert worker.report(wrong) == ["INVALID_ARGUMENT"], "a repeat is answered the same"
+    assert worker.fail(other, "result_invalid", retry=False) == "OK", "as workers before 0.4 say it"
+
+
+BAD_REPORTS = [
+    {"outcome": "snoozed", "delay_ms": 99_999 * 3_600_000},
+    {"outcome": "snoozed", "delay_ms": -1},
+    {"outcome": "snoozed"},
+    {"outcome": "failed", "error": {"code": "c"}, "delay_ms": 99_999 * 3_600_000},
+    {"outcome": "failed", "error": {"code": ""}},
+    {"outcome": "failed", "error": {"code": "x" * 65}},
+    {"outcome": "failed", "error": {"code": "a\nb"}},
+    {"outcome": "failed", "error": {"message": "no code"}},
+    {"outcome": "failed"},
+    {"outcome": "discarded"},
+    {"outcome": "completed", "log": {"offset": 65_537, "text": "x"}},
+    {"outcome": "completed", "log": {"offset": -1, "text": "x"}},
+    {"outcome": "completed", "retry": True},
+    {"outcome": "completed", "result": 1, "content_type": ""},
+    {"outcome": "completed", "result_base64": "?"},
+    {"outcome": "done"},
+    {},
+    {"outcome": "completed", "unknown": {"nested": ["}", "]"]}},
+]
+
+
+def test_a_report_that_cannot_be_taken_costs_no_other_and_its_task_does_not_stay_running(server):
+    """Of one exchange with all of them: an outcome and a code for each."""
+    server.call("PUT", "/v1/queues/default", {"retry": {"backoff_base_ms": 3_600_000, "jitter": "none"}})
+    for _ in range(len(BAD_REPORTS) + 2):
+        server.enqueue()
+    worker = server.worker()
+    leases = worker.lease(want=len(BAD_REPORTS) + 2)
+    first, *others, last = leases
+    bad = [{"token": lease["token"], **report} for lease, report in zip(others, BAD_REPORTS)]
+    garbage = [{"token": "garbage", "outcome": "completed"}, {"outcome": "completed"}, {"token": 7}, [], None, "x"]
+    reply = worker.exchange(want=0, renew=["garbage"], reports=[
+        {"token": first["token"], "outcome": "completed", "result": "first"}, *bad, *garbage,
+        {"token": last["token"], "outcome": "completed", "result": "last"}])
+    codes = [each["code"] for each in reply["reports"]]
+    assert codes == ["OK"] + ["INVALID_ARGUMENT"] * (len(bad) + len(garbage)) + ["OK"]
+    assert all(each["detail"] for each in reply["reports"][1:-1])
+    assert [each["token"] for each in reply["reports"][len(bad) + 1:-1]] == ["garbage", "", "", "", "", ""]
+    assert reply["lost"] == ["garbage"]
+    assert [server.task(lease["id"])["result"] for lease in (first, last)] == ["first", "last"]
+    for lease, report in zip(others, BAD_REPORTS):
+        task = server.task(lease["id"])
+        assert task["state"] in ("retrying", "dead"), report
+        assert task["error"]["code"] in ("report_invalid", "result_invalid"), report
+    assert server.queue()["tasks"]["running"] == 0
+
+
+def test_a_result_that_is_nested_too_deep_fails_alone(server):
+    for _ in range(2):
+        server.enqueue()
+    worker = server.worker()
+    deep, fine = worker.lease(want=2)
+    body = json.dumps(worker.request(want=0, reports=[
+        {"token": deep["token"], "outcome": "completed", "result": "DEEP"},
+        {"token": fine["token"], "outcome": "completed"}])).replace('"DEEP"', "[" * 900 + "]" * 900)
+    reply = server.post("/v1/exchange", body).json
+    assert [each["code"] for each in reply["reports"]] == ["INVALID_ARGUMENT", "OK"]
+    assert "nested deeper" in server.task(deep["id"])["error"]["message"]
+
+
+def test_what_is_no_exchange_is_refused_whole(server):
+    server.enqueue()
+    worker = server.worker()
+    (lease,) = worker.lease()
+    for spoil in ({"want": -1}, {"sequence": 0}, {"reports": {}}, {"unknown": 1}):
+        request = {**worker.request(want=0, reports=[{"token": lease["token"], "outcome": "snoozed"}]), **spoil}
+        assert server.post("/v1/exchange", request).status == 400, spoil
+    assert server.task(lease["id"])["state"] == "running"
 
 
 def test_of_a_long_error_the_end_is_kept(server):

@@ -111,11 +111,11 @@ class Worker:
         self.http, self.types, self.queues, self.name = http, list(types), list(queues), name
         self.incarnation, self.sequence = secrets.token_hex(8), 0
 
-    def request(self, want=1, wait_ms=0, renew=(), reports=()):
+    def request(self, want=1, wait_ms=0, renew=(), reports=(), **more):
         self.sequence += 1
         return {"worker": self.name, "incarnation": self.incarnation, "sequence": self.sequence,
                 "queues": self.queues, "types": self.types, "want": want, "wait_ms": wait_ms,
-                "renew": list(renew), "reports": list(reports)}
+                "renew": list(renew), "reports": list(reports), **more}
 
     def send(self, request):
         answer = self.http.post("/v1/exchange", request)

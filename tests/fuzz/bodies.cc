@@ -84,7 +84,10 @@ void Exchange(Input* in) {
   if (!IsRead(exchange)) return;
   for (const Report& report : exchange->request.reports)
     if (report.result) CheckKept(report.result->bytes, report.result->content_type);
-  for (const auto& [place, refused] : exchange->refused) TREADLE_CHECK(!refused.second.ok());
+  for (const api::BadReport& bad : exchange->bad) {
+    TREADLE_CHECK(bad.place < exchange->request.reports.size());
+    TREADLE_CHECK(bad.why.code() == Code::kInvalidArgument);
+  }
 }
 
 void Attempt(Input* in) {

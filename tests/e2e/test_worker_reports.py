@@ -1,0 +1,84 @@
+"""A worker outlives what it cannot report, and wrong servers."""
+
+import http.server
+import json
+import signal
+import threading
+import time
+
+from test_cli import Program
+from treadle import until
+
+
+def worker(url, type, script, *flags):
+    return Program("worker", "exec", type, *flags, "--", "/bin/sh", "-c", script, env={"TREADLE_SERVER": url})
+
+
+def test_a_program_that_asks_for_an_impossible_snooze_fails_alone(server):
+    """Its worker goes on, and what runs beside it is not lost."""
+    bad, good = server.enqueue(max_attempts=1, payload="bad"), server.enqueue(payload="good")
+    script = """read what; case "$what" in *bad*) echo 99999h; exit 118;; *) echo fine;; esac"""
+    with worker(server.url, "t", script) as program:
+        task = until(lambda: server.task(bad), lambda task: task["state"] == "dead")
+        assert task["error"]["code"] == "snooze_invalid"
+        until(lambda: server.task(good)["state"] == "completed")
+        later = server.enqueue(payload="later")
+        until(lambda: server.task(later)["state"] == "completed")
+        assert program.process.poll() is None
+
+
+class WrongServer(http.server.ThreadingHTTPServer):
+    """Answers every request at once with the same text, and notes when it came."""
+
+    daemon_threads = True
+
+    def __init__(self, text):
+        super().__init__(("127.0.0.1", 0), WrongHandler)
+        self.text, self.asked = text.encode(), []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class WrongHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked.append(time.monotonic())
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(self.server.text)))
+        self.end_headers()
+        self.wfile.write(self.server.text)
+
+    def log_message(self, *_):
+        pass
+
+
+def lines_of(program, text):
+    seen = ""
+    while text not in seen:
+        line = program.process.stdout.readline()
+        assert line, seen
+        seen += line
+    return seen
+
+
+def test_a_wrong_server_is_not_asked_in_a_loop_and_the_log_says_why():
+    """The pauses double up to 5 s."""
+    empty = {"leases": [], "reports": [], "lost": [], "cancelled": []}
+    for text, says in (("{}", "leases is missing"), ("<html>", "does not answer like a Treadle server"),
+                       (json.dumps(empty), "asking less often"),
+                       (json.dumps({**empty, "lost": ["1-1.1.1"]}), "asking less often"),
+                       (json.dumps({**empty, "cancelled": ["1-1.1.1"]}), "asking less often")):
+        server = WrongServer(text)
+        with worker(server.url, "t", "cat") as program:
+            lines_of(program, says)
+            until(lambda: len(server.asked) >= 8)
+            assert server.asked[7] - server.asked[0] > 1, text
+            program.process.send_signal(signal.SIGTERM)
+            program.process.wait(30)
+        server.shutdown()
