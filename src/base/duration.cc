@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/duration_hint.h"
 #include "base/time.h"
 
 namespace treadle {
@@ -35,8 +36,6 @@ std::optional<int64_t> FactorOf(std::string_view unit) {
 
 std::optional<int64_t> ParseDuration(std::string_view text) {
   int64_t total = 0;
-  const bool plain = !text.empty() && text.find_first_not_of(kDigits) == text.npos;
-  if (plain) return TakeNumber(&text);
   do {
     const std::optional<int64_t> number = TakeNumber(&text);
     if (!number) return std::nullopt;
@@ -48,6 +47,13 @@ std::optional<int64_t> ParseDuration(std::string_view text) {
   } while (!text.empty());
   if (total == std::numeric_limits<int64_t>::max()) return std::nullopt;
   return total;
+}
+
+std::string WhyNoDuration(std::string_view text) {
+  const std::string quoted = "\"" + std::string(text) + "\"";
+  const bool is_plain = !text.empty() && text.find_first_not_of(kDigits) == text.npos;
+  if (is_plain) return quoted + " has no unit; did you mean " + std::string(text) + "s?";
+  return quoted + " is not a duration; write for example 500ms, 30s or 2m";
 }
 
 }  // namespace treadle
