@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <filesystem>
 #include <future>
 #include <optional>
@@ -310,10 +311,10 @@ int Serve(const cli::ServerOptions& options,
   const ServiceManager manager = ServiceManager::FromEnvironment();
   manager.Tell("READY=1");
   process.BeginHeartbeat(manager);
-  int number = stop.Wait();
-  for (; number == SIGHUP; number = stop.Wait()) process.Reload();
+  StopSignal::Signal signal = stop.Wait();
+  for (; signal.reloads; signal = stop.Wait()) process.Reload();
   manager.Tell("STOPPING=1");
-  log.Info(number == SIGINT ? "stopping (SIGINT)" : "stopping (SIGTERM)");
+  log.Info(std::string("stopping (SIG") + sigabbrev_np(signal.number) + ")");
   process.Stop();
   log.Info("stopped");
   return 0;

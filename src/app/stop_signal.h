@@ -1,5 +1,4 @@
-// StopSignal: waiting for SIGTERM or SIGINT, and for the SIGHUP of a reload, as a plain call
-// instead of a handler.
+// StopSignal: waiting for SIGTERM, SIGINT or SIGHUP as a plain call instead of a handler.
 #pragma once
 
 #include <csignal>
@@ -10,7 +9,15 @@ namespace treadle::app {
 /// that come after.
 class StopSignal {
  public:
-  enum class Hangup { kReloads, kEnds };  // kEnds: SIGHUP does what it always does
+  /// What SIGHUP means: to read the configuration again, unless the terminal that the process was
+  /// started from has been closed; or always to end. If it is ignored (nohup), it never ends
+  /// anything.
+  enum class Hangup { kReloads, kEnds };
+
+  struct Signal {
+    int number;
+    bool reloads;  // else the process is to end
+  };
 
   explicit StopSignal(Hangup hangup);
   /// The signals do again what they did before.
@@ -18,11 +25,16 @@ class StopSignal {
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;
 
-  /// Returns the number of the signal once one has come. After SIGHUP it may be called again; after
-  /// another, a second one ends the process at once.
-  int Wait();
+  /// Returns once a signal has come. After one that reloads it may be called again; after another,
+  /// a second one ends the process at once.
+  Signal Wait();
 
  private:
+  bool IsReload(int number) const;
+
+  const Hangup hangup_;
+  const bool had_terminal_;
+  bool ignores_hangup_ = false;
   sigset_t signals_;
   sigset_t before_;
 };
