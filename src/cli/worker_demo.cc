@@ -5,11 +5,13 @@
 #include "cli/demo/handlers.h"
 #include "cli/demo/job.h"
 #include "cli/worker_run.h"
+#include "worker/init_process.h"
 
 namespace treadle::cli {
 namespace {
 
 ExitStatus WorkerDemo(Session& session, std::optional<int64_t> concurrency) {
+  worker::BecomeInitIfFirst();
   Result<worker::PoolSettings> options = WorkerOptionsFor(session);
   if (!options.ok()) return session.Fail(options.status());
   options->queues = {std::string(demo::kQueue)};

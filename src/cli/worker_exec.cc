@@ -8,6 +8,9 @@
 #include "cli/commands.h"
 #include "cli/worker_run.h"
 #include "worker/exec_runner.h"
+#include "worker/init_process.h"
+#include "worker/program.h"
+#include "worker/task_line.h"
 
 namespace treadle::cli {
 namespace {
@@ -21,16 +24,23 @@ struct ExecFlags {
   std::optional<int64_t> timeout_ms;
   std::string name;
   std::string build;
+  bool quiet = false;
   worker::ExecOptions exec;
 };
 
 ExitStatus Exec(Session& session, const ExecFlags& flags) {
+  if (const Status status = worker::CheckProgram(flags.exec.argv[0]); !status.ok()) {
+    const char* const hint = flags.quiet ? "; -q means --quiet: name a queue with --queue" : "";
+    return session.Fail(ExitStatusFor(status), status.message() + hint);
+  }
+  worker::BecomeInitIfFirst();
   Result<worker::PoolSettings> options = WorkerOptionsFor(session);
   if (!options.ok()) return session.Fail(options.status());
   if (!flags.queues.empty()) options->queues = flags.queues;
   if (flags.concurrency) options->concurrency = static_cast<size_t>(*flags.concurrency);
   options->name = flags.name;
   options->build = flags.build;
+  if (!flags.quiet) options->task_line = worker::WriteTaskLine;
   session.console().Message(fmt::format("running {} for tasks of type {} in {}; Ctrl-C stops",
                                         Printable(flags.exec.argv[0]), Printable(flags.type),
                                         fmt::join(options->queues, ", ")));
@@ -51,7 +61,7 @@ void AddWorkerExec(Command parent, Session& session) {
   parent.Sub("exec", "Run a program for each task: payload on its stdin, result from its stdout")
       .Positional("TYPE", Need::kRequired, &flags->type, "The type of the tasks to run")
       .Rest("PROGRAM", &flags->exec.argv, "After --: the program and its arguments")
-      .Texts("-q,--queue", "NAME", &flags->queues,
+      .Texts("--queue", "NAME", &flags->queues,
              "A queue to take tasks from; may be repeated (default \"default\")")
       .Number("-c,--concurrency", &flags->concurrency, 1, 1000,
               "Tasks to run at the same time (default 10)")
@@ -63,6 +73,9 @@ void AddWorkerExec(Command parent, Session& session) {
             "The build of the program, for the histories of its tasks: a version, or a commit")
       .Text("--content-type", "TYPE", &flags->exec.result_content_type,
             "What the program prints (default text/plain; charset=utf-8)")
+      .Switch("-q,--quiet", &flags->quiet, "Write no line on stderr for each task that ends")
+      .Switch("--raw", &flags->exec.raw_errors,
+              "Pass on what the program prints on stderr as it is, also to a terminal")
       .Example(
           "treadle worker exec hello -- tr a-z A-Z\n"
           "treadle worker exec resize --queue images --concurrency 4 -- ./resize.sh --width 800")
@@ -74,8 +87,8 @@ void AddWorkerExec(Command parent, Session& session) {
           "when:\n"
           "                  echo 10m; exit 118 (without output: after a minute)\n"
           "  119             discarded: the task is cancelled, with what was printed on stderr\n"
-          "  126, 127        it cannot be run: the worker stops, no attempt is spent\n"
           "  others          the attempt failed and is tried again; so does death by a signal\n"
+          "If PROGRAM itself cannot be started, the worker stops, and no attempt is spent.\n"
           "\n"
           "The program finds in its environment: TREADLE_TASK_ID, TREADLE_TYPE, TREADLE_QUEUE,\n"
           "TREADLE_ATTEMPT, TREADLE_MAX_ATTEMPTS, TREADLE_CONTENT_TYPE, TREADLE_TIMEOUT_MS (how "

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <csignal>
 
+#include "worker/stop_signals.h"
+
 namespace treadle::cli {
 namespace {
 
@@ -22,11 +24,12 @@ Result<worker::PoolSettings> WorkerOptionsFor(const Session& session) {
 
 ExitStatus RunWorker(Session& session, worker::Pool& worker) {
   g_worker = &worker;
-  std::signal(SIGINT, StopWorker);
-  std::signal(SIGTERM, StopWorker);
-  const Status status = worker.Run();
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
+  std::signal(SIGCHLD, SIG_DFL);  // whoever ignored it did not know of programs to be waited for
+  Status status;
+  {
+    const worker::StopSignals signals(StopWorker);
+    status = worker.Run();
+  }
   g_worker = nullptr;
   return status.ok() ? ExitStatus::kOk : session.Fail(status);
 }

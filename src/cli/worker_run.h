@@ -9,8 +9,8 @@ namespace treadle::cli {
 /// Options that reach the session's server. INVALID_ARGUMENT if its token cannot be read.
 Result<worker::PoolSettings> WorkerOptionsFor(const Session& session);
 
-/// Runs `worker` until SIGINT or SIGTERM; a second signal ends the grace for what still runs. One
-/// worker per process.
+/// Runs `worker` until SIGINT, SIGTERM or SIGHUP; a second signal ends the grace for what still
+/// runs. One worker per process.
 ExitStatus RunWorker(Session& session, worker::Pool& worker);
 
 }  // namespace treadle::cli

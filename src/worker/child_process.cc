@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -16,6 +16,7 @@
 #include <ctime>
 #include <optional>
 
+#include "worker/program.h"
 #include "worker/unique_fd.h"
 
 extern char** environ;
@@ -52,12 +53,19 @@ struct Pipe {
   UniqueFd write;
 };
 
+// Not 0, 1 or 2, which the child puts its own in place of.
+UniqueFd AboveStandard(int fd) {
+  if (fd < 0 || fd > STDERR_FILENO) return UniqueFd(fd);
+  UniqueFd low(fd);
+  return UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+}
+
 bool Open(Pipe* pipe) {
   std::array<int, 2> fds{};
   if (pipe2(fds.data(), O_CLOEXEC) != 0) return false;
-  pipe->read = UniqueFd(fds[0]);
-  pipe->write = UniqueFd(fds[1]);
-  return true;
+  pipe->read = AboveStandard(fds[0]);
+  pipe->write = AboveStandard(fds[1]);
+  return pipe->read.is_open() && pipe->write.is_open();
 }
 
 void MakeNonblocking(const UniqueFd& fd) {
@@ -84,18 +92,39 @@ std::vector<std::string> Environment(const std::vector<std::string>& added) {
   return all;
 }
 
-// The child's signals are those of a fresh program, whatever this one blocks or ignores.
-void SetAttributes(posix_spawnattr_t* attributes) {
-  sigset_t signals;
-  sigemptyset(&signals);
-  posix_spawnattr_setsigmask(attributes, &signals);
-  sigfillset(&signals);
-  sigdelset(&signals, SIGKILL);
-  sigdelset(&signals, SIGSTOP);
-  posix_spawnattr_setsigdefault(attributes, &signals);
-  posix_spawnattr_setpgroup(attributes, 0);
-  posix_spawnattr_setflags(attributes,
-                           POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+// What the child needs between fork() and exec(), where it may allocate nothing.
+struct Launch {
+  const char* path;
+  char* const* argv;
+  char* const* environment;
+  int in;
+  int out;
+  int err;
+  int failure;  // where the errno of a failed exec() goes; closed by one that succeeds
+  pid_t parent;
+  const ChildGuard* guard;
+};
+
+// The child's signals are those of a fresh program, whatever this one blocks or ignores. The death
+// signal comes when the thread that forked ends: that is the one that waits for the child.
+[[noreturn]] void Become(const Launch& launch) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != launch.parent) _exit(127);  // it died before the line above
+  setpgid(0, 0);
+  if (launch.guard != nullptr) launch.guard->Add(getpid());
+  for (int signal = 1; signal < NSIG; ++signal) {
+    if (signal != SIGKILL && signal != SIGSTOP) ::signal(signal, SIG_DFL);
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  const bool is_wired = dup2(launch.in, STDIN_FILENO) >= 0 &&
+                        dup2(launch.out, STDOUT_FILENO) >= 0 &&
+                        dup2(launch.err, STDERR_FILENO) >= 0;
+  if (is_wired) execve(launch.path, launch.argv, launch.environment);
+  const int error = errno;
+  [[maybe_unused]] const ssize_t written = write(launch.failure, &error, sizeof error);
+  _exit(127);
 }
 
 class Child {
@@ -150,22 +179,32 @@ int Child::Start() {
 }
 
 int Child::Spawn(const Pipe& in, const Pipe& out, const Pipe& err) {
+  Pipe failure;
+  if (!Open(&failure)) return errno;
+  int error = 0;
+  const std::string path = FindProgram(options_.argv.front(), &error);
+  if (path.empty()) return error;
   const std::vector<std::string> environment = Environment(options_.environment);
-  posix_spawnattr_t attributes;
-  posix_spawn_file_actions_t actions;
-  if (posix_spawnattr_init(&attributes) != 0) return ENOMEM;
-  if (posix_spawn_file_actions_init(&actions) != 0) {
-    posix_spawnattr_destroy(&attributes);
-    return ENOMEM;
+  const std::vector<char*> argv_pointers = Pointers(options_.argv);
+  const std::vector<char*> environment_pointers = Pointers(environment);
+  const Launch launch{.path = path.c_str(),
+                      .argv = argv_pointers.data(),
+                      .environment = environment_pointers.data(),
+                      .in = in.read.get(),
+                      .out = out.write.get(),
+                      .err = err.write.get(),
+                      .failure = failure.write.get(),
+                      .parent = getpid(),
+                      .guard = options_.guard};
+  pid_ = fork();
+  if (pid_ < 0) return errno;
+  if (pid_ == 0) Become(launch);
+  failure.write.Close();
+  ssize_t size = 0;
+  while ((size = read(failure.read.get(), &error, sizeof error)) < 0 && errno == EINTR) {
   }
-  SetAttributes(&attributes);
-  posix_spawn_file_actions_adddup2(&actions, in.read.get(), STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, out.write.get(), STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, err.write.get(), STDERR_FILENO);
-  const int error = posix_spawnp(&pid_, options_.argv.front().c_str(), &actions, &attributes,
-                                 Pointers(options_.argv).data(), Pointers(environment).data());
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
+  if (size != sizeof error) return 0;  // it has become the program
+  Reap();
   return error;
 }
 
@@ -248,9 +287,7 @@ void Child::ReadOutput() {
 
 void Child::ReadErrors() {
   ReadAll(&err_, [this](std::string_view bytes) {
-    if (options_.passes_errors_on) {
-      [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, bytes.data(), bytes.size());
-    }
+    if (options_.on_error_text) options_.on_error_text(bytes);
     std::string& tail = result_.error_tail;
     tail.append(bytes);
     if (tail.size() > options_.error_tail_bytes)
@@ -271,6 +308,7 @@ void Child::AdvanceKilling() {
 }
 
 void Child::Reap() {
+  if (options_.guard != nullptr) options_.guard->Remove(pid_);
   if (result_.was_cancelled) kill(-pid_, SIGKILL);  // what the child left of its group
   int status = 0;
   pid_t reaped = 0;

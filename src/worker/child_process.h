@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "worker/child_guard.h"
 
 namespace treadle::worker {
 
@@ -14,8 +17,9 @@ struct ChildOptions {
   std::vector<std::string> environment;  // "NAME=value", on top of this process's own
   size_t output_bytes_max = size_t{1} << 20;
   size_t error_tail_bytes = size_t{8} << 10;
-  bool passes_errors_on = true;   // what it writes on standard error, to that of this process
-  int64_t kill_after_ms = 5'000;  // from SIGTERM to SIGKILL, when cancelled
+  std::function<void(std::string_view)> on_error_text;  // gets what it writes on standard error
+  int64_t kill_after_ms = 5'000;                        // from SIGTERM to SIGKILL, when cancelled
+  const ChildGuard* guard = nullptr;                    // knows it while it runs
 };
 
 struct ChildResult {
@@ -30,7 +34,8 @@ struct ChildResult {
 
 /// Runs the program in a process group of its own with `input` on standard input, until it has
 /// ended and its output is read; what its own children hold open or still write after its end is
-/// not waited for. `cancelled` sends SIGTERM to the group and later SIGKILL. Any number of threads
+/// not waited for. `cancelled` sends SIGTERM to the group and later SIGKILL. If this process dies,
+/// the program is killed, and what else is of its group if there is a guard. Any number of threads
 /// at once; leaks no descriptor into other children.
 ChildResult RunChild(const ChildOptions& options, std::string_view input,
                      const std::stop_token& cancelled);

@@ -254,6 +254,7 @@ Result<wire::ExchangeAnswer> Exchanger::Ask(ServerConnection* client,
 }
 
 void Exchanger::Settle(Exchange exchange, Result<wire::ExchangeAnswer> answer) {
+  std::vector<std::string> lines;
   {
     MutexLock lock(mutex_);
     std::erase_if(in_flight_,
@@ -264,8 +265,10 @@ void Exchanger::Settle(Exchange exchange, Result<wire::ExchangeAnswer> answer) {
       Fail(std::move(exchange), answer.status());
     }
     wake_.notify_all();
+    lines.swap(task_lines_);
   }
   options_.progressed();
+  for (const std::string& line : lines) options_.task_line(line);
 }
 
 void Exchanger::Apply(Exchange exchange, wire::ExchangeAnswer answer) {
@@ -335,6 +338,8 @@ bool Exchanger::ApplyReports(std::vector<Report> reports,
     } else if (answer->code != Code::kOk) {
       options_.log("the report for " + report.token + " was refused and is dropped: " +
                    std::string(CodeName(answer->code)) + " " + answer->detail);
+    } else if (!report.line.empty() && options_.task_line) {
+      task_lines_.push_back(std::move(report.line));
     }
   }
   const bool is_done = again.empty();

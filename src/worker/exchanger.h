@@ -36,6 +36,7 @@ struct ExchangerOptions {
   int64_t poll_wait_ms = 30'000;
   std::function<void(std::string_view)>
       log;  // one line, no line end; called from the threads of the exchanger
+  std::function<void(std::string_view)> task_line;  // the same, of each task that ended; or empty
   std::function<void()> progressed;  // an answer came, or the exchanger gave up; the same threads
 };
 
@@ -124,6 +125,7 @@ class Exchanger {
   size_t said_nothing_ TREADLE_GUARDED_BY(mutex_) = 0;     // answers at once, one after the other
   Backoff backoff_ TREADLE_GUARDED_BY(mutex_);
   Status failure_ TREADLE_GUARDED_BY(mutex_);
+  std::vector<std::string> task_lines_ TREADLE_GUARDED_BY(mutex_);  // still to be said
   bool draining_ TREADLE_GUARDED_BY(mutex_) = false;
   bool stopped_ TREADLE_GUARDED_BY(mutex_) = false;
 };

@@ -1,15 +1,21 @@
 #include "worker/exec_runner.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include "base/check.h"
 #include "base/duration.h"
+#include "base/duration_hint.h"
+#include "base/terminal_text.h"
 #include "base/time.h"
 #include "base/utf8.h"
+#include "worker/child_guard.h"
 #include "worker/child_process.h"
 
 namespace treadle::worker {
@@ -50,10 +56,9 @@ std::string_view Text(std::string_view tail) {
 }
 
 Outcome OutcomeOfSpawnFailure(const std::string& program, int error) {
+  static constexpr int kPassing[] = {EAGAIN, ENOMEM, EMFILE, ENFILE, ETXTBSY, EIO};
   const std::string why = "cannot run " + program + ": " + std::strerror(error);
-  const bool may_work_later =
-      error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE;
-  if (may_work_later) return Failed{"exec_failed", why};
+  if (std::ranges::find(kPassing, error) != std::end(kPassing)) return Failed{"exec_failed", why};
   return StopWorker{why};
 }
 
@@ -70,23 +75,16 @@ Outcome Snooze(std::string_view output) {
   const std::string_view line = output.substr(output.rfind('\n') + 1);
   if (line.empty()) return Snoozed{kSnoozeDefault};
   if (const auto ms = ParseDuration(line)) return Snoozed{milliseconds(*ms)};
-  return Failed{"snooze_invalid", "the last line of output, \"" +
-                                      std::string(line.substr(0, kQuotedBytesMax)) +
-                                      "\", is not a duration such as 10m"};
+  return Failed{"snooze_invalid", "the last line of output does not say for how long to snooze: " +
+                                      WhyNoDuration(Utf8Head(line, kQuotedBytesMax))};
 }
 
-Outcome OutcomeOfExit(const std::string& program, int status, std::string_view output,
-                      std::string_view text) {
-  const std::string said = text.empty() ? "" : ": " + std::string(text);
+Outcome OutcomeOfExit(int status, std::string_view output, std::string_view text) {
   switch (status) {
     case kSnoozed:
       return Snooze(output);
     case kDiscarded:
       return Discarded{std::string(text)};
-    case 126:
-    case 127:
-      return StopWorker{program + " ended with exit status " + std::to_string(status) + " (" +
-                        (status == 126 ? "cannot be run" : "not found") + ")" + said};
     default: {
       const bool is_final = status == 65 || status == 66 || status == 77 || status == 78;
       const std::string number = std::to_string(status);
@@ -96,25 +94,54 @@ Outcome OutcomeOfExit(const std::string& program, int status, std::string_view o
   }
 }
 
+void WriteToStandardError(std::string_view bytes) {
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, bytes.data(), bytes.size());
+}
+
+// A terminal does what it reads, so it gets nothing but text.
+class ErrorText {
+ public:
+  explicit ErrorText(bool is_raw) : is_raw_(is_raw || isatty(STDERR_FILENO) == 0) {}
+  ~ErrorText() {
+    if (!is_raw_) WriteToStandardError(stream_.End());
+  }
+  ErrorText(const ErrorText&) = delete;
+  ErrorText& operator=(const ErrorText&) = delete;
+
+  void Pass(std::string_view bytes) { WriteToStandardError(is_raw_ ? bytes : stream_.Feed(bytes)); }
+
+ private:
+  const bool is_raw_;
+  TerminalStream stream_;
+};
+
+ChildResult Run(const ExecOptions& options, const ChildGuard* guard, const Task& task,
+                const Context& context) {
+  ErrorText errors(options.raw_errors);
+  ChildOptions child{.argv = options.argv,
+                     .environment = Environment(task, context),
+                     .error_tail_bytes = kLogBytesMax,
+                     .on_error_text = [&](std::string_view bytes) { errors.Pass(bytes); },
+                     .kill_after_ms = options.kill_after_ms,
+                     .guard = guard};
+  if (task.sensitive) child.on_error_text = nullptr;
+  return RunChild(child, task.payload, context.stop_token());
+}
+
 }  // namespace
 
 Handler MakeExecHandler(ExecOptions options) {
   TREADLE_CHECK(!options.argv.empty());
-  return [options = std::move(options)](const Task& task, Context& context) -> Outcome {
-    const std::string& program = options.argv.front();
-    ChildResult child = RunChild({.argv = options.argv,
-                                  .environment = Environment(task, context),
-                                  .error_tail_bytes = kLogBytesMax,
-                                  .passes_errors_on = !task.sensitive,
-                                  .kill_after_ms = options.kill_after_ms},
-                                 task.payload, context.stop_token());
+  const std::shared_ptr<const ChildGuard> guard = ChildGuard::Start();
+  return [options = std::move(options), guard](const Task& task, Context& context) -> Outcome {
+    ChildResult child = Run(options, guard.get(), task, context);
     context.AppendLog(Utf8Tail(child.error_tail, kLogBytesMax));
     const std::string_view text = Text(Utf8Tail(child.error_tail, kErrorBytesMax));
-    if (child.spawn_errno != 0) return OutcomeOfSpawnFailure(program, child.spawn_errno);
+    if (child.spawn_errno != 0)
+      return OutcomeOfSpawnFailure(options.argv.front(), child.spawn_errno);
     if (child.was_cancelled && (child.signal != 0 || child.exit_status != 0)) return Released{};
     if (child.signal != 0) return OutcomeOfSignal(child.signal, text);
-    if (child.exit_status != 0)
-      return OutcomeOfExit(program, child.exit_status, child.output, text);
+    if (child.exit_status != 0) return OutcomeOfExit(child.exit_status, child.output, text);
     if (child.output_too_large) {
       return Failed{"result_too_large", "the program wrote more than 1048576 bytes of output",
                     /*retry=*/false};

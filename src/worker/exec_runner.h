@@ -8,9 +8,11 @@
 //   - 118: it is snoozed, for as long as the last line of output says ("10m"), or for a minute if
 //     there is no output. A line that is no duration fails, code "snooze_invalid".
 //   - 119: it is discarded; the tail of standard error is the reason.
-//   - 126, 127: the program cannot be run or found: the worker stops, and the attempt does not
-//     count.
 //   - death by a signal: it is tried again, code "signal_SIGKILL" and the like.
+//
+// If the program itself cannot be started (it is gone, or may not be run), the worker stops, and
+// the attempt does not count. A script that calls a missing command is not that: it ends with 127,
+// and has failed.
 //
 // 118 and 119 are beyond what sysexits.h and curl use, and below what shells and env(1) do.
 //
@@ -19,7 +21,7 @@
 // TREADLE_CONTENT_TYPE in its environment, TREADLE_TIMEOUT_MS (how long it may take) and
 // TREADLE_DEADLINE (when the task as a whole must have ended, RFC 3339), which are empty if there
 // is no such bound. When its task is cancelled, or its time is up, it gets SIGTERM, and SIGKILL
-// after 5 seconds, with all of its process group.
+// after 5 seconds, with all of its process group. If the worker dies, it is killed, with its group.
 #pragma once
 
 #include <cstdint>
@@ -34,9 +36,11 @@ struct ExecOptions {
   std::vector<std::string> argv;  // the program and its arguments; not empty
   std::string result_content_type = "text/plain; charset=utf-8";
   int64_t kill_after_ms = 5'000;
+  /// Standard error goes through as it is even if that of this process is a terminal.
+  bool raw_errors = false;
 };
 
-/// The handler may run on several threads at once.
+/// The handler may run on several threads at once. Starts a ChildGuard, which ends with it.
 Handler MakeExecHandler(ExecOptions options);
 
 }  // namespace treadle::worker

@@ -4,12 +4,18 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <csignal>
+#include <fstream>
 #include <thread>
 
 #include "worker/child_process.h"
+#include "worker/program.h"
 
 namespace treadle::worker {
 namespace {
@@ -54,7 +60,7 @@ TEST(ExecRunner, ThePayloadGoesInAndTheResultComesOut) {
 }
 
 TEST(ExecRunner, ExitStatusesMapToOutcomes) {
-  for (const int status : {1, 2, 64, 75, 125, 255}) {
+  for (const int status : {1, 2, 64, 75, 125, 126, 127, 255}) {
     const auto outcome = Shell("exit " + std::to_string(status));
     const auto& failed = std::get<Failed>(outcome);
     EXPECT_TRUE(failed.retry) << status;
@@ -63,10 +69,6 @@ TEST(ExecRunner, ExitStatusesMapToOutcomes) {
   }
   for (const int status : {65, 66, 77, 78}) {
     EXPECT_FALSE(std::get<Failed>(Shell("exit " + std::to_string(status))).retry) << status;
-  }
-  for (const int status : {126, 127}) {
-    EXPECT_THAT(std::get<StopWorker>(Shell("exit " + std::to_string(status))).reason,
-                HasSubstr(std::to_string(status)));
   }
 }
 
@@ -97,10 +99,58 @@ TEST(ExecRunner, TheEnvironmentTellsOfTimes) {
   unsetenv("TREADLE_DEADLINE");
 }
 
+TEST(ExecRunner, AScriptThatCallsAMissingCommandHasFailedAndStopsNobody) {
+  const auto failed = std::get<Failed>(Shell("treadle-no-such-command"));
+  EXPECT_EQ(failed.code, "exit_127");
+  EXPECT_THAT(failed.message, HasSubstr("treadle-no-such-command"));
+  EXPECT_TRUE(failed.retry);
+  EXPECT_EQ(std::get<Failed>(Exec({"env", "treadle-no-such-command"})).code, "exit_127");
+}
+
 TEST(ExecRunner, AProgramThatCannotBeRunStopsTheWorker) {
   EXPECT_EQ(std::get<StopWorker>(Exec({"treadle-no-such-program"})).reason,
             "cannot run treadle-no-such-program: No such file or directory");
   EXPECT_EQ(std::get<StopWorker>(Exec({"/"})).reason, "cannot run /: Permission denied");
+  const std::string script = ::testing::TempDir() + "treadle-script-" + std::to_string(getpid());
+  std::ofstream(script) << "#!/no/such/interpreter\n";
+  chmod(script.c_str(), 0700);
+  EXPECT_EQ(std::get<StopWorker>(Exec({script})).reason,
+            "cannot run " + script + ": No such file or directory");
+  EXPECT_THAT(CheckProgram(script).message(), HasSubstr("its interpreter /no/such/interpreter"));
+  chmod(script.c_str(), 0600);
+  EXPECT_THAT(CheckProgram(script).message(), HasSubstr("chmod +x " + script));
+  unlink(script.c_str());
+}
+
+TEST(ExecRunner, AProgramIsLookedAtBeforeItIsNeeded) {
+  EXPECT_TRUE(CheckProgram("sh").ok());
+  EXPECT_TRUE(CheckProgram("/bin/sh").ok());
+  EXPECT_EQ(CheckProgram("treadle-no-such-program").message(),
+            "cannot run treadle-no-such-program: there is no such program in PATH");
+  EXPECT_EQ(CheckProgram("/no/such").message(), "cannot run /no/such: No such file or directory");
+  EXPECT_EQ(CheckProgram("/tmp").message(), "cannot run /tmp: Is a directory");
+  EXPECT_FALSE(CheckProgram("").ok());
+}
+
+// A child of the test's own process stands for the worker, and is killed.
+TEST(ExecRunner, ProgramsDieWithTheirWorkerAndSoDoTheirChildren) {
+  const std::string fifo = ::testing::TempDir() + "treadle-guard-" + std::to_string(getpid());
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  const pid_t worker = fork();
+  if (worker == 0) {
+    (void)Exec({"/bin/sh", "-c", "exec 3>\"$0\"; sleep 1000 & echo begun >&3; wait", fifo});
+    _exit(0);
+  }
+  const int held = open(fifo.c_str(), O_RDONLY | O_CLOEXEC);  // waits for the program
+  std::array<char, 16> bytes{};
+  ASSERT_EQ(read(held, bytes.data(), bytes.size()), 6);
+  kill(worker, SIGKILL);
+  waitpid(worker, nullptr, 0);
+  pollfd readable{.fd = held, .events = POLLIN, .revents = 0};
+  ASSERT_EQ(poll(&readable, 1, 30'000), 1) << "somebody still has it open, and so lives on";
+  EXPECT_EQ(read(held, bytes.data(), bytes.size()), 0);
+  close(held);
+  unlink(fifo.c_str());
 }
 
 TEST(ExecRunner, DeathByASignalSaysWhich) {

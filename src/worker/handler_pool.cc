@@ -129,6 +129,20 @@ std::vector<std::string> HandlerPool::HeldTokens() const {
   return tokens;
 }
 
+// The handler owns all of the lease but its token.
+std::string HandlerPool::TaskOf(const Running& running) {
+  return running.lease.token.substr(0, running.lease.token.find('.'));
+}
+
+std::vector<std::string> HandlerPool::RunningTasks() const {
+  MutexLock lock(mutex_);
+  std::vector<std::string> tasks;
+  for (const Running* running : running_) {
+    if (!running->dropped) tasks.push_back(TaskOf(*running));
+  }
+  return tasks;
+}
+
 int64_t HandlerPool::ShortestLeaseMs() const {
   MutexLock lock(mutex_);
   return shortest_lease_ms_;
@@ -226,10 +240,10 @@ void HandlerPool::Loop() {
   while (true) {
     Running running;
     if (!Take(&running)) return;
-    std::string report = work_(&running.lease, {.cancelled = running.stop.get_token(),
-                                                .cause = &running.cause,
-                                                .deadline = running.deadline,
-                                                .limit = running.limit});
+    Report report = work_(&running.lease, {.cancelled = running.stop.get_token(),
+                                           .cause = &running.cause,
+                                           .deadline = running.deadline,
+                                           .limit = running.limit});
     Finish(&running, std::move(report));
   }
 }
@@ -302,19 +316,20 @@ HandlerPool::Clock::time_point HandlerPool::EndLateAttempts(Clock::time_point no
       AddReport({running->lease.token,
                  wire::EncodeFailed(running->lease.token, "timeout",
                                     "the attempt took too long, and its handler did not return",
-                                    /*retry=*/true)});
+                                    /*retry=*/true),
+                 TaskOf(*running) + " failed (timeout), its handler did not return"});
     }
   }
   return next;
 }
 
-void HandlerPool::Finish(Running* running, std::string report) {
+void HandlerPool::Finish(Running* running, Report report) {
   bool tell = false;
   {
     MutexLock lock(mutex_);
     std::erase(running_, running);
     const bool first = reports_.empty();
-    if (!running->dropped) AddReport({std::move(running->lease.token), std::move(report)});
+    if (!running->dropped) AddReport(std::move(report));
     tell = first || reports_.size() == kManyReports || waiting_.empty() || draining_;
   }
   if (tell) changed_();

@@ -27,6 +27,7 @@ namespace treadle::worker {
 struct Report {
   std::string token;
   std::string json;
+  std::string line = {};     // for people, said once the server has taken the report; empty: none
   bool is_fallback = false;  // stands for one that the server could not accept
   bool goes_alone = false;   // in an exchange without others, which it may have spoiled before
 };
@@ -49,8 +50,8 @@ class HandlerPool {
     Clock::time_point deadline;             // the worker's own, or the server's, if that is earlier
     std::chrono::milliseconds limit;        // from the beginning to the deadline
   };
-  /// Runs one task and returns its report as JSON; may take all but the token out of the lease.
-  using Work = std::function<std::string(wire::Lease*, const Attempt&)>;
+  /// Runs one task and returns its report; may take all but the token out of the lease.
+  using Work = std::function<Report(wire::Lease*, const Attempt&)>;
 
   HandlerPool(Options options, Work work, std::function<void()> changed);
   /// Close().
@@ -71,6 +72,8 @@ class HandlerPool {
   /// Waiting and running leases.
   size_t Held() const;
   std::vector<std::string> HeldTokens() const;
+  /// The ids of the tasks that run and are still to be reported.
+  std::vector<std::string> RunningTasks() const;
   /// The shortest lease seen so far.
   int64_t ShortestLeaseMs() const;
 
@@ -114,6 +117,7 @@ class HandlerPool {
 
   using Stops = std::vector<std::stop_source>;
 
+  static std::string TaskOf(const Running& running);
   /// Notes why, and what is to be stopped once no lock is held.
   static void Cut(Running* running, CancelCause cause, Stops* to_stop);
   void Loop();
@@ -121,7 +125,7 @@ class HandlerPool {
   Clock::time_point EndLateAttempts(Clock::time_point now, Stops* to_stop, bool* reported)
       TREADLE_REQUIRES(mutex_);
   bool Take(Running* running);
-  void Finish(Running* running, std::string report);
+  void Finish(Running* running, Report report);
   void WakeAnother() TREADLE_REQUIRES(mutex_);
   void AddReport(Report report) TREADLE_REQUIRES(mutex_);
   bool IsHeld(const std::string& token) const TREADLE_REQUIRES(mutex_);

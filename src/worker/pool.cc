@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/random.h"
+#include "base/terminal_text.h"
 
 namespace treadle::worker {
 namespace {
@@ -21,8 +22,25 @@ constexpr std::chrono::seconds kTellLimit(2);   // log lines, progress: a handle
 constexpr int64_t kDeliverMs = 5'000;           // for the last reports, once nothing runs any more
 
 void LogToStandardError(std::string_view line) {
-  const std::string text = "treadle worker: " + std::string(line) + "\n";
+  const std::string text = "treadle worker: " + Printable(line) + "\n";
   std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+std::string InSeconds(int64_t ms) {
+  return ms % 1'000 == 0 ? std::to_string(ms / 1'000) + " s" : std::to_string(ms) + " ms";
+}
+
+// "1 running task (1-5)", "7 running tasks (1-5, 1-6, 1-7, 1-8, 1-9 and 2 more)".
+std::string Listed(const std::vector<std::string>& tasks) {
+  static constexpr size_t kNamed = 5;
+  std::string text = std::to_string(tasks.size()) + " running task";
+  text += tasks.size() == 1 ? " (" : "s (";
+  for (size_t i = 0; i < std::min(tasks.size(), kNamed); ++i) {
+    if (i > 0) text += ", ";
+    text += tasks[i];
+  }
+  if (tasks.size() > kNamed) text += " and " + std::to_string(tasks.size() - kNamed) + " more";
+  return text + ")";
 }
 
 Status Check(const PoolSettings& options) {
@@ -74,7 +92,9 @@ Pool::Pool(PoolSettings options, int wake_fd)
           [this](wire::Lease* lease, const HandlerPool::Attempt& attempt) {
             return runner_.Run(lease, attempt);
           },
-          [this] { exchanger_->Changed(); }) {}
+          [this] { exchanger_->Changed(); }) {
+  if (options_.task_line) runner_.WriteLines();
+}
 
 Pool::~Pool() {
   exchanger_.reset();
@@ -93,6 +113,7 @@ Status Pool::MakeExchanger() {
                                                         .queues = options_.queues,
                                                         .poll_wait_ms = options_.poll_wait_ms,
                                                         .log = options_.log,
+                                                        .task_line = options_.task_line,
                                                         .progressed = [this] { Wake(); }},
                                                        &pool_));
   return Status::Ok();
@@ -122,11 +143,28 @@ Status Pool::Run() {
 void Pool::WindDown() {
   pool_.Drain();
   exchanger_->Drain();
-  if (exchanger_->failure().ok() && WaitIdle(options_.shutdown_grace_ms, 2)) return;
+  const bool is_refused = !exchanger_->failure().ok();
+  if (!is_refused) SayWhatIsWaitedFor();
+  if (!is_refused && WaitIdle(options_.shutdown_grace_ms, 2)) return;
+  if (const std::vector<std::string> running = pool_.RunningTasks(); !running.empty())
+    options_.log("cancelling " + Listed(running) + ", which may take up to " +
+                 InSeconds(options_.cancel_wait_ms) + " to end");
   pool_.CancelRunning();
   if (!exchanger_->failure().ok() || WaitIdle(options_.cancel_wait_ms, 3)) return;
+  if (const std::vector<std::string> running = pool_.RunningTasks(); !running.empty())
+    options_.log("giving up " + Listed(running) + "; the server will have it run again");
   pool_.ReleaseRunning();
   WaitIdle(kDeliverMs, 4);
+}
+
+void Pool::SayWhatIsWaitedFor() {
+  const std::string reason = stop_reason();
+  const std::string stopping = reason.empty() ? "stopping: " : "stopping (" + reason + "): ";
+  const std::vector<std::string> running = pool_.RunningTasks();
+  if (running.empty()) return;
+  options_.log(stopping + "waiting up to " + InSeconds(options_.shutdown_grace_ms) + " for " +
+               Listed(running) + "; a second signal cancels " +
+               (running.size() == 1 ? "it" : "them"));
 }
 
 bool Pool::WaitIdle(int64_t limit_ms, int stops) {

@@ -37,6 +37,7 @@ struct PoolSettings {
   int64_t cancel_wait_ms = 7'000;      // then: how long cancelled handlers may take to return
   int64_t poll_wait_ms = 30'000;       // 0..60000
   LogFn log;                           // empty: standard error, "treadle worker: …"
+  LogFn task_line;                     // one line for each task that ended; empty: none
   std::function<Result<Enqueued>(const TaskRequest&)> enqueue;  // lent to handlers; may be empty
 };
 
@@ -76,6 +77,8 @@ class Pool {
   std::string stop_reason();
   bool MustStop();
   void WindDown();
+  /// Logs what is waited for; nothing if there is nothing.
+  void SayWhatIsWaitedFor();
   /// False if `limit_ms` passed, or Stop() was called for the `stops`-th time, before all was done
   /// and delivered.
   bool WaitIdle(int64_t limit_ms, int stops);

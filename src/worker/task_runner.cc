@@ -7,6 +7,7 @@
 
 #include "base/utf8.h"
 #include "worker/printable.h"
+#include "worker/task_line.h"
 
 namespace treadle::worker {
 namespace {
@@ -171,16 +172,21 @@ std::chrono::milliseconds TaskRunner::TimeoutOf(const std::string& type) const {
   return entry == handlers_.end() ? std::chrono::hours(1) : entry->second.timeout;
 }
 
-std::string TaskRunner::Run(wire::Lease* lease, const HandlerPool::Attempt& attempt) const {
+Report TaskRunner::Run(wire::Lease* lease, const HandlerPool::Attempt& attempt) const {
   AttemptSession session(lease, [&](const wire::AttemptUpdate& update, bool is_durable) {
     return save_(lease->token, update, is_durable, attempt.cancelled);
   });
-  std::string report = Report(lease->token, RunLease(lease, attempt, &session));
+  const std::optional<TaskLine> line =
+      writes_lines_ ? std::optional<TaskLine>(*lease) : std::nullopt;
+  const Outcome outcome = RunLease(lease, attempt, &session);
+  Report report{.token = lease->token, .json = ReportJson(lease->token, outcome)};
+  if (line) report.line = line->For(outcome);
   const std::optional<wire::LogText> log = session.TakeLog();
-  return log ? wire::WithLog(std::move(report), *log) : report;
+  if (log) report.json = wire::WithLog(std::move(report.json), *log);
+  return report;
 }
 
-std::string TaskRunner::Report(const std::string& token, const Outcome& outcome) const {
+std::string TaskRunner::ReportJson(const std::string& token, const Outcome& outcome) const {
   return std::visit(
       Overloaded{[&](const Completed& done) {
                    return wire::EncodeCompleted(token, done.result, done.content_type);

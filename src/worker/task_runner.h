@@ -29,6 +29,8 @@ class TaskRunner {
   TaskRunner(Context::Services services, SaveFn save,
              std::function<void(std::string reason)> stop_worker);
 
+  /// Reports have lines for people. Before the first Run().
+  void WriteLines() { writes_lines_ = true; }
   /// Before the first Run().
   void Handle(std::string type, Handler handler, std::chrono::milliseconds timeout);
   std::vector<std::string> Types() const;
@@ -36,16 +38,16 @@ class TaskRunner {
   /// Of that type's attempts.
   std::chrono::milliseconds TimeoutOf(const std::string& type) const;
 
-  /// Runs the handler on what the lease holds (the payload is moved out) and returns the report's
-  /// JSON. Any thread.
-  std::string Run(wire::Lease* lease, const HandlerPool::Attempt& attempt) const;
+  /// Runs the handler on what the lease holds (all but the token is moved out) and returns the
+  /// report. Any thread.
+  Report Run(wire::Lease* lease, const HandlerPool::Attempt& attempt) const;
 
  private:
   struct Entry {
     Handler handler;
     std::chrono::milliseconds timeout;
   };
-  std::string Report(const std::string& token, const Outcome& outcome) const;
+  std::string ReportJson(const std::string& token, const Outcome& outcome) const;
   Outcome RunLease(wire::Lease* lease, const HandlerPool::Attempt& attempt,
                    AttemptSession* session) const;
 
@@ -53,6 +55,7 @@ class TaskRunner {
   const SaveFn save_;
   const std::function<void(std::string)> stop_worker_;
   std::map<std::string, Entry, std::less<>> handlers_;
+  bool writes_lines_ = false;
 };
 
 }  // namespace treadle::worker

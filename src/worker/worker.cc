@@ -1,12 +1,13 @@
 #include "treadle/worker.h"
 
-#include <csignal>
 #include <cstdio>
 #include <thread>
 #include <utility>
 
+#include "base/terminal_text.h"
 #include "client/client_options.h"
 #include "worker/contracts.h"
+#include "worker/stop_signals.h"
 #include "worker/worker_impl.h"
 
 namespace treadle {
@@ -144,14 +145,14 @@ Status Worker::Run() { return impl_->Run(); }
 
 int Worker::RunUntilSignal() {
   g_signalled = this;
-  const auto old_int = std::signal(SIGINT, StopSignalled);
-  const auto old_term = std::signal(SIGTERM, StopSignalled);
-  const Status status = Run();
-  std::signal(SIGINT, old_int);
-  std::signal(SIGTERM, old_term);
+  Status status;
+  {
+    const worker::StopSignals signals(StopSignalled);
+    status = Run();
+  }
   g_signalled = nullptr;
   if (status.ok()) return 0;
-  std::fprintf(stderr, "treadle worker: %s\n", status.message().c_str());
+  std::fprintf(stderr, "treadle worker: %s\n", Printable(status.message()).c_str());
   return 1;
 }
 

@@ -106,7 +106,7 @@ def test_names_of_queues_come_from_the_server(offers, server):
     server.enqueue(queue="mails")
     server.enqueue(queue="images")
     in_time(offers, "task", "list", "--queue", "", names=["images", "mails"], TREADLE_SERVER=server.url)
-    in_time(offers, "worker", "exec", "hello", "-q", "im", names=["images"], TREADLE_SERVER=server.url)
+    in_time(offers, "worker", "exec", "hello", "--queue", "im", names=["images"], TREADLE_SERVER=server.url)
     in_time(offers, "queue", "get", "m", names=["mails"], TREADLE_SERVER=server.url)
     in_time(offers, "queue", "get", "--server", server.url, "m", names=["mails"])
     assert offers("queue", "list", "m", TREADLE_SERVER=server.url) == []

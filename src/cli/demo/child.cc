@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "cli/units.h"
+#include "worker/stop_signals.h"
 
 namespace treadle::cli::demo {
 namespace {
@@ -45,8 +46,10 @@ std::string HowEnded(int status) {
 }
 
 volatile std::sig_atomic_t g_interrupted = 0;
-struct sigaction g_before_int;
-struct sigaction g_before_term;
+
+std::optional<worker::StopSignals> g_signals;  // with SIGHUP: the terminal is closed
+
+void Interrupt(int) { g_interrupted = 1; }
 
 }  // namespace
 
@@ -105,16 +108,10 @@ void Child::Kill() {
 
 SignalWatch::SignalWatch() {
   g_interrupted = 0;
-  struct sigaction action{};
-  action.sa_handler = [](int) { g_interrupted = 1; };
-  ::sigaction(SIGINT, &action, &g_before_int);
-  ::sigaction(SIGTERM, &action, &g_before_term);
+  g_signals.emplace(Interrupt);
 }
 
-SignalWatch::~SignalWatch() {
-  ::sigaction(SIGINT, &g_before_int, nullptr);
-  ::sigaction(SIGTERM, &g_before_term, nullptr);
-}
+SignalWatch::~SignalWatch() { g_signals.reset(); }
 
 bool SignalWatch::interrupted() const { return g_interrupted != 0; }
 
