@@ -10,8 +10,8 @@
 namespace treadle::sim {
 
 void Border::Open() {
-  node_->Types([this](const Result<std::vector<TypeView>>& types) {
-    for (const TypeView& type : *types)
+  node_->Types(0, SIZE_MAX, [this](const Result<ListPart<TypeView>>& types) {
+    for (const TypeView& type : types->views)
       if (!type.policy.contracts.empty()) book_->Put(type.name, type.policy.contracts);
     is_open_ = true;
   });

@@ -95,8 +95,9 @@ TEST_F(NodeQuestions, AQueueIsDeletedOnlyWhenItIsEmptyAndStaysSoAfterACrash) {
   EXPECT_TRUE(DeleteQueue("default").ok());
   Restart();
   EXPECT_EQ(DeleteQueue("default").status().code(), Code::kNotFound);
-  EXPECT_TRUE(
-      Ask<std::vector<QueueView>>([](Node* node, auto done) { node->Queues(done); })->empty());
+  EXPECT_TRUE(Ask<ListPart<QueueView>>([](Node* node, auto done) {
+                node->Queues(0, SIZE_MAX, done);
+              })->views.empty());
 }
 
 class NodeWithInterval : public NodeTest {

@@ -237,10 +237,10 @@ void Observer::LookAtType() {
 void Observer::LookAtQueues() {
   stage_.network->Send(
       [this, round = round_](Node* node) {
-        node->Queues([this, round](const Result<std::vector<QueueView>>& queues) {
+        node->Queues(0, SIZE_MAX, [this, round](const Result<ListPart<QueueView>>& queues) {
           stage_.network->Deliver(
               [this, round, queues] {
-                if (Heard(round) && queues.ok()) stage_.history->SeenQueues(*queues);
+                if (Heard(round) && queues.ok()) stage_.history->SeenQueues(queues->views);
               },
               Network::Care::kInOrder);
         });

@@ -144,7 +144,7 @@ class World {
     if (scheduler_.steps() % 64 != 0 || server_.node() == nullptr) return false;
     uint64_t live = 0;
     const Engine& engine = server_.node()->engine_for_tests();
-    for (const QueueView& queue : engine.Queues())
+    for (const QueueView& queue : engine.Queues().views)
       for (const TaskState state : kTaskStates)
         if (!IsTerminal(state)) live += queue.tasks[static_cast<size_t>(state)];
     return live == 0;
@@ -171,10 +171,11 @@ class World {
             });
       }
     ++waiting;
-    server_.node()->Queues([this, &waiting](const Result<std::vector<QueueView>>& queues) {
-      history_.SeenQueues(*queues);
-      --waiting;
-    });
+    server_.node()->Queues(0, SIZE_MAX,
+                           [this, &waiting](const Result<ListPart<QueueView>>& queues) {
+                             history_.SeenQueues(queues->views);
+                             --waiting;
+                           });
     RunUntil([&] { return waiting == 0; }, 60'000);
     if (waiting > 0) history_.Violation(std::to_string(waiting) + " questions were not answered");
     if (!ProducersDone()) history_.Violation("a producer was never done");

@@ -45,8 +45,8 @@ auto TakeOver(const Api& api, Responder responder,
 
 void FillContracts(Node* node, ContractBook* book) {
   std::promise<void> filled;
-  node->Types([&](const Result<std::vector<TypeView>>& types) {
-    for (const TypeView& type : *types)
+  node->Types(0, SIZE_MAX, [&](const Result<ListPart<TypeView>>& types) {
+    for (const TypeView& type : types->views)
       if (!type.policy.contracts.empty()) book->Put(type.name, type.policy.contracts);
     filled.set_value();
   });

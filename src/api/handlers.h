@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "api/routes.h"
+#include "api/turns.h"
 #include "contract/contract_book.h"
 #include "http/problem.h"
 #include "http/router.h"
@@ -19,6 +20,10 @@ struct Api {
   Node* node;
   ApiInfo info;
   std::shared_ptr<ContractBook> contracts;  // callbacks of the node share it
+  /// Of large answers, from the question to the node until they count in the memory for bodies.
+  std::shared_ptr<Turns> lists = std::make_shared<Turns>(8);
+  std::shared_ptr<Turns> task_lists = std::make_shared<Turns>(8);  // these wait for the store
+  std::shared_ptr<Turns> metrics = std::make_shared<Turns>(4);
 };
 
 using ApiHandler = void (*)(const Api& api, http::RequestContext& context,
@@ -81,6 +86,17 @@ void GetMetrics(const Api& api, http::RequestContext& context, http::Responder r
 /// A responder that a callback of the node can hold.
 inline std::shared_ptr<http::Responder> Shared(http::Responder responder) {
   return std::make_shared<http::Responder>(std::move(responder));
+}
+
+/// For the node's callback: answers with what `format` makes of its result, on a thread of the
+/// server. Keeps `turn` until then.
+template <class Format>
+auto FormatOnServer(http::Responder responder, Turns::Turn turn, Format format) {
+  return [to = Shared(std::move(responder)), turn = std::move(turn),
+          format = std::move(format)]<class T>(Result<T> result) {
+    auto held = std::make_shared<Result<T>>(std::move(result));
+    to->Run([to, turn, format, held] { to->Send(format(*held)); });
+  };
 }
 
 inline http::Response JsonResponse(int status, std::string body) {

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "api/handlers.h"
+#include "api/text_in.h"
 
 namespace treadle::api {
 namespace {
@@ -72,19 +73,36 @@ double ResidentBytes() {
   return read == 2 ? static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)) : 0;
 }
 
-void AddQueues(const std::vector<QueueView>& queues, Metrics* out) {
-  out->Start("treadle_tasks", "Tasks that are kept, by queue and state", MetricType::Gauge);
-  for (const QueueView& queue : queues) {
-    for (const TaskState state : kTaskStates)
-      out->Gauged({{"queue", queue.name}, {"state", std::string(*TaskStateName(state))}},
-                  static_cast<double>(queue.tasks[static_cast<size_t>(state)]));
+constexpr int64_t kListedQueuesDefault = 100;
+constexpr int64_t kListedQueuesMax = 1'000;
+constexpr char kOthers[] = "(other)";  // no queue can have this name
+
+void AddTasks(const std::string& queue, const TaskCounts& tasks, Metrics* out) {
+  for (const TaskState state : kTaskStates)
+    out->Gauged({{"queue", queue}, {"state", std::string(*TaskStateName(state))}},
+                static_cast<double>(tasks[static_cast<size_t>(state)]));
+}
+
+void AddQueues(const QueueSummary& all, Metrics* out) {
+  out->Gauge("treadle_queues", "Queues that are there", static_cast<double>(all.queues));
+  out->Start("treadle_tasks",
+             "Tasks that are kept, by queue and state. Only the queues with the largest backlogs "
+             "are listed (/metrics?queues=N); queue=\"(other)\" adds up the rest",
+             MetricType::Gauge);
+  TaskCounts others = all.tasks;
+  for (const QueueCounts& queue : all.listed) {
+    AddTasks(queue.name, queue.tasks, out);
+    for (size_t i = 0; i < others.size(); ++i) others[i] -= queue.tasks[i];
   }
-  out->Start("treadle_tasks_accepted_total", "Tasks ever accepted, by queue", MetricType::Counter);
-  for (const QueueView& queue : queues)
-    out->Counted({{"queue", queue.name}}, queue.counters.accepted);
-  out->Start("treadle_tasks_removed_total", "Tasks no longer kept, by queue and reason",
+  if (all.listed.size() < all.queues) AddTasks(kOthers, others, out);
+  // Without the rest: a sum over changing queues would fall, and a counter must not.
+  out->Start("treadle_tasks_accepted_total", "Tasks ever accepted, by listed queue",
              MetricType::Counter);
-  for (const QueueView& queue : queues)
+  for (const QueueCounts& queue : all.listed)
+    out->Counted({{"queue", queue.name}}, queue.counters.accepted);
+  out->Start("treadle_tasks_removed_total", "Tasks no longer kept, by listed queue and reason",
+             MetricType::Counter);
+  for (const QueueCounts& queue : all.listed)
     for (size_t i = 0; i < kRemovals; ++i)
       out->Counted(
           {{"queue", queue.name}, {"reason", std::string(RemovalName(static_cast<Removal>(i)))}},
@@ -154,8 +172,7 @@ void AddServer(const http::ServerStats& stats, Metrics* out) {
   out->Counter("treadle_http_sent_bytes_total", "Bytes sent", stats.bytes_out);
 }
 
-http::Response Exposition(const Api& api, const NodeStats& stats,
-                          const std::vector<QueueView>& queues) {
+http::Response Exposition(const Api& api, const NodeStats& stats, const QueueSummary& queues) {
   Metrics metrics;
   AddQueues(queues, &metrics);
   AddNode(stats, &metrics);
@@ -165,17 +182,32 @@ http::Response Exposition(const Api& api, const NodeStats& stats,
   return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics.Text()};
 }
 
+// How many queues have series of their own. Other parameters, which a scraper may add, are ignored.
+Result<size_t> ReadQueuesMax(const http::Request& request) {
+  TREADLE_ASSIGN_OR_RETURN(const http::QueryParameters query, http::ParseQuery(request.query()));
+  TREADLE_ASSIGN_OR_RETURN(
+      const int64_t queues_max,
+      NumberParameter(query, "queues", 0, kListedQueuesMax, kListedQueuesDefault));
+  return static_cast<size_t>(queues_max);
+}
+
 }  // namespace
 
-void GetMetrics(const Api& api, http::RequestContext&, http::Responder responder) {
-  // `api` lives as long as the router, and with it the server.
-  api.node->Stats([&api, to = Shared(std::move(responder))](const Result<NodeStats>& stats) {
-    if (!stats.ok()) return to->Send(http::ProblemResponse(stats.status()));
-    api.node->Queues([&api, to, stats = *stats](const Result<std::vector<QueueView>>& queues) {
-      to->Send(queues.ok() ? Exposition(api, stats, *queues)
-                           : http::ProblemResponse(queues.status()));
-    });
-  });
+// `api` lives as long as the router, and with it the server.
+void GetMetrics(const Api& api, http::RequestContext& context, http::Responder responder) {
+  const auto queues_max = ReadQueuesMax(context.request);
+  if (!queues_max.ok()) return responder.Send(http::ProblemResponse(queues_max.status()));
+  api.metrics->Take(
+      [&api, queues_max = *queues_max, to = Shared(std::move(responder))](Turns::Turn turn) {
+        api.node->Stats([&api, queues_max, to, turn](const Result<NodeStats>& stats) {
+          if (!stats.ok()) return to->Send(http::ProblemResponse(stats.status()));
+          const auto format = [&api, stats = *stats](const Result<QueueSummary>& queues) {
+            return queues.ok() ? Exposition(api, stats, *queues)
+                               : http::ProblemResponse(queues.status());
+          };
+          api.node->SummarizeQueues(queues_max, FormatOnServer(std::move(*to), turn, format));
+        });
+      });
 }
 
 }  // namespace treadle::api

@@ -3,6 +3,7 @@
 #include "api/handlers.h"
 #include "api/json_in.h"
 #include "api/json_out.h"
+#include "api/list_out.h"
 #include "api/policy_json.h"
 #include "api/text_in.h"
 #include "model/validate.h"
@@ -97,6 +98,17 @@ void WritePolicy(const QueuePolicy& policy, JsonOut* out) {
   out->Key("search_payloads").Flag(policy.search_payloads).Close('}');
 }
 
+// What keeps tasks from coming or from being worked off.
+void WriteConditions(const QueueView& queue, JsonOut* out) {
+  out->Key("conditions").Open('[');
+  if (queue.policy.paused) out->PlainText("paused");
+  if (queue.policy.draining) out->PlainText("draining");
+  if (queue.is_full()) out->PlainText("full");
+  const bool waits = queue.tasks[static_cast<size_t>(TaskState::kReady)] > 0;
+  if (waits && queue.has_workers == false) out->PlainText("no_worker");
+  out->Close(']');
+}
+
 void WriteQueue(const QueueView& queue, JsonOut* out) {
   out->Open('{').Key("name").PlainText(queue.name);
   out->Key("tasks").Open('{');
@@ -108,6 +120,8 @@ void WriteQueue(const QueueView& queue, JsonOut* out) {
   for (size_t i = 0; i < kRemovals; ++i)
     out->Key(RemovalName(static_cast<Removal>(i))).Number(queue.counters.removed[i]);
   out->Close('}');
+  WriteConditions(queue, out);
+  if (queue.created) out->Key("created").Flag(true);
   out->Key("policy");
   WritePolicy(queue.policy, out);
   out->Close('}');
@@ -121,14 +135,10 @@ http::Response OneQueue(const Result<QueueView>& view) {
   return JsonResponse(200, std::move(body));
 }
 
-http::Response AllQueues(const Result<std::vector<QueueView>>& views) {
-  if (!views.ok()) return ProblemResponse(views.status());
-  std::string body;
-  JsonOut out(&body);
-  out.Open('{').Key("queues").Open('[');
-  for (const QueueView& view : *views) WriteQueue(view, &out);
-  out.Close(']').Close('}');
-  return JsonResponse(200, std::move(body));
+http::Response QueueList(const Result<ListPart<QueueView>>& part) {
+  if (!part.ok()) return ProblemResponse(part.status());
+  const auto number = [](const QueueView& queue) { return queue.counters.queue; };
+  return JsonResponse(200, ListJson("queues", *part, number, WriteQueue));
 }
 
 // The queue's name in the path; the request must have no query.
@@ -166,11 +176,12 @@ Result<PolicyChange> ReadPolicyChange(std::string* body) {
 }  // namespace
 
 void ListQueues(const Api& api, RequestContext& context, Responder responder) {
-  const auto query = ReadQuery(context.request, {});
+  const auto query = ReadListQuery(context.request);
   if (!query.ok()) return responder.Send(ProblemResponse(query.status()));
-  api.node->Queues(
-      [to = Shared(std::move(responder))](const Result<std::vector<QueueView>>& views) {
-        to->Send(AllQueues(views));
+  api.lists->Take(
+      [node = api.node, query = *query, to = Shared(std::move(responder))](Turns::Turn turn) {
+        node->Queues(query.after, query.limit,
+                     FormatOnServer(std::move(*to), std::move(turn), QueueList));
       });
 }
 

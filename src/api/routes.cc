@@ -61,8 +61,8 @@ constexpr Row kRoutes[] = {
 }  // namespace
 
 std::shared_ptr<const http::Router> MakeRouter(Node* node, ApiInfo info) {
-  const auto api =
-      std::make_shared<const Api>(Api{node, std::move(info), std::make_shared<ContractBook>()});
+  const auto api = std::make_shared<const Api>(
+      Api{.node = node, .info = std::move(info), .contracts = std::make_shared<ContractBook>()});
   if (node != nullptr) FillContracts(node, api->contracts.get());
   auto router = std::make_shared<http::Router>();
   for (const Row& row : kRoutes) {

@@ -44,7 +44,9 @@ void WriteType(const TypeView& type, TypeDetail detail, JsonOut* out) {
   WritePolicy(type.policy, out);
   out->Key("contracts").Open('[');
   for (const auto& contract : type.policy.contracts) WriteContract(*contract, detail, out);
-  out->Close(']').Close('}');
+  out->Close(']');
+  if (type.created) out->Key("created").Flag(true);
+  out->Close('}');
 }
 
 http::Response OneType(const Result<TypeView>& view) {

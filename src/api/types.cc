@@ -1,6 +1,7 @@
 // Task types: what holds for all tasks of a type.
 
 #include "api/handlers.h"
+#include "api/list_out.h"
 #include "api/policy_json.h"
 #include "api/text_in.h"
 #include "api/type_out.h"
@@ -39,14 +40,13 @@ constexpr JsonField<PolicyChange> kPolicyFields[] = {
      }},
 };
 
-http::Response AllTypes(const Result<std::vector<TypeView>>& views) {
-  if (!views.ok()) return ProblemResponse(views.status());
-  std::string body;
-  JsonOut out(&body);
-  out.Open('{').Key("types").Open('[');
-  for (const TypeView& view : *views) WriteType(view, TypeDetail::kListed, &out);
-  out.Close(']').Close('}');
-  return JsonResponse(200, std::move(body));
+http::Response TypeList(const Result<ListPart<TypeView>>& part) {
+  if (!part.ok()) return ProblemResponse(part.status());
+  const auto write = [](const TypeView& type, JsonOut* out) {
+    WriteType(type, TypeDetail::kListed, out);
+  };
+  const auto number = [](const TypeView& type) { return type.id; };
+  return JsonResponse(200, ListJson("types", *part, number, write));
 }
 
 Result<std::string> TypeOf(const RequestContext& context) {
@@ -59,11 +59,13 @@ Result<std::string> TypeOf(const RequestContext& context) {
 }  // namespace
 
 void ListTypes(const Api& api, RequestContext& context, Responder responder) {
-  const auto query = ReadQuery(context.request, {});
+  const auto query = ReadListQuery(context.request);
   if (!query.ok()) return responder.Send(ProblemResponse(query.status()));
-  api.node->Types([to = Shared(std::move(responder))](const Result<std::vector<TypeView>>& views) {
-    to->Send(AllTypes(views));
-  });
+  api.lists->Take(
+      [node = api.node, query = *query, to = Shared(std::move(responder))](Turns::Turn turn) {
+        node->Types(query.after, query.limit,
+                    FormatOnServer(std::move(*to), std::move(turn), TypeList));
+      });
 }
 
 void GetType(const Api& api, RequestContext& context, Responder responder) {

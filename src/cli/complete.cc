@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/contexts.h"
+#include "cli/pages.h"
 
 namespace treadle::cli {
 namespace {
@@ -26,11 +27,11 @@ void Offer(Session& session, const std::string& name) {
 }
 
 void OfferQueues(Session& session) {
-  const Result<JsonDocument> answer = session.CallJson("GET", "/v1/queues", {}, kServerMs);
-  if (!answer.ok()) return;
-  const JsonValue* queues = answer->root.Find("queues");
-  if (queues == nullptr) return;
-  for (const JsonValue& queue : queues->items) Offer(session, queue.Text("name"));
+  const auto offer = [&](const std::vector<JsonValue>& queues) {
+    for (const JsonValue& queue : queues) Offer(session, queue.Text("name"));
+    return true;
+  };
+  (void)ForEachPage(session, "/v1/queues", "queues", offer, kServerMs);
 }
 
 void OfferContexts(Session& session) {

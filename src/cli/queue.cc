@@ -6,6 +6,7 @@
 
 #include "base/time.h"
 #include "cli/commands.h"
+#include "cli/pages.h"
 #include "cli/retry_horizon.h"
 #include "cli/table.h"
 #include "cli/units.h"
@@ -22,41 +23,49 @@ std::string Count(const JsonValue& queue, std::string_view state) {
   return WithCommas(tasks == nullptr ? 0 : tasks->Integer(state));
 }
 
-void PrintQueues(Session& session, const std::vector<JsonValue>& queues) {
-  using enum Table::Align;
-  Table table({{"QUEUE"},
-               {"SCHEDULED", kRight},
-               {"READY", kRight},
-               {"RUNNING", kRight},
-               {"RETRYING", kRight},
-               {"COMPLETED", kRight},
-               {"DEAD", kRight},
-               {"CANCELLED", kRight},
-               {"EXPIRED", kRight}});
-  for (const JsonValue& queue : queues) {
-    std::vector<Table::Cell> row = {queue.Text("name")};
-    for (const std::string_view state : kStates) {
-      const std::string count = Count(queue, state);
-      row.emplace_back(count, count == "0" ? Color::kDim : ColorOfState(state));
-    }
-    table.Row(std::move(row));
+// "paused, no worker"; "ok" if nothing keeps tasks from coming or from being worked off.
+Table::Cell Conditions(const JsonValue& queue) {
+  const JsonValue* const conditions = queue.Find("conditions");
+  if (conditions == nullptr) return {"-", Color::kDim};  // an older server
+  std::string words;
+  for (const JsonValue& condition : conditions->items) {
+    std::string word = condition.text;
+    std::ranges::replace(word, '_', ' ');
+    words += fmt::format("{}{}", words.empty() ? "" : ", ", word);
   }
-  session.console().Out(table.ToString(session.console()));
+  if (words.empty()) return {"ok", Color::kDim};
+  return {words, Color::kYellow};
+}
+
+Table QueueTable() {
+  using enum Table::Align;
+  return Table({{"QUEUE"},
+                {"STATE"},
+                {"SCHEDULED", kRight},
+                {"READY", kRight},
+                {"RUNNING", kRight},
+                {"RETRYING", kRight},
+                {"COMPLETED", kRight},
+                {"DEAD", kRight},
+                {"CANCELLED", kRight},
+                {"EXPIRED", kRight}});
+}
+
+void AddRow(const JsonValue& queue, Table* table) {
+  std::vector<Table::Cell> row = {queue.Text("name"), Conditions(queue)};
+  for (const std::string_view state : kStates) {
+    const std::string count = Count(queue, state);
+    row.emplace_back(count, count == "0" ? Color::kDim : ColorOfState(state));
+  }
+  table->Row(std::move(row));
 }
 
 ExitStatus List(Session& session) {
-  const Result<JsonDocument> answer = session.CallJson("GET", "/v1/queues");
-  if (!answer.ok()) return session.Fail(answer.status());
-  if (session.json()) return PrintJson(session, answer->root), ExitStatus::kOk;
-  const JsonValue* queues = answer->root.Find("queues");
-  if (queues == nullptr || queues->items.empty()) {
-    if (!session.jsonl())
-      session.console().Message("there is no queue yet; the first task of a queue makes it");
-    return ExitStatus::kOk;
-  }
-  if (!session.jsonl()) return PrintQueues(session, queues->items), ExitStatus::kOk;
-  for (const JsonValue& queue : queues->items) PrintJson(session, queue);
-  return ExitStatus::kOk;
+  return PrintList(session, {.path = "/v1/queues",
+                             .name = "queues",
+                             .nothing = "there is no queue yet; the first task of a queue makes it",
+                             .table = QueueTable(),
+                             .add_row = AddRow});
 }
 
 void AddCapacity(const JsonValue& policy, Table& table) {
@@ -128,6 +137,8 @@ void PrintQueue(Session& session, const JsonValue& queue) {
     const JsonValue* flag = policy->Find(name);
     return flag != nullptr && flag->raw == "true";
   };
+  if (const Table::Cell conditions = Conditions(queue); conditions.text != "-")
+    table.Row({"state", conditions});
   if (is_set("paused"))
     table.Row(
         {"paused", {"no task is leased; treadle queue resume lets it go on", Color::kYellow}});

@@ -22,12 +22,20 @@ ExitStatus Print(Session& session, const Result<JsonDocument>& answer, const std
   return ExitStatus::kOk;
 }
 
+// A name that was mistyped makes another queue: whoever reads this can tell.
+std::string IfItIsNew(const Result<JsonDocument>& answer, std::string_view kind) {
+  const JsonValue* const created = answer.ok() ? answer->root.Find("created") : nullptr;
+  if (created == nullptr || created->raw != "true") return "";
+  return fmt::format("; this {} is new", kind);
+}
+
 ExitStatus Set(Session& session, std::string_view kind, const SetFlags& flags) {
   const auto fields = ReadPolicyWords(flags.fields, kind == "type");
   if (!fields.ok()) return session.Fail(ExitStatus::kUsage, fields.status().message());
   const std::string path = fmt::format("/v1/{}s/{}", kind, wire::PercentEncode(flags.name));
-  return Print(session, session.CallJson("PUT", path, PolicyChangeJson(*fields)),
-               fmt::format("{} {} is set", kind, Printable(flags.name)));
+  const Result<JsonDocument> answer = session.CallJson("PUT", path, PolicyChangeJson(*fields));
+  return Print(session, answer,
+               fmt::format("{} {} is set{}", kind, Printable(flags.name), IfItIsNew(answer, kind)));
 }
 
 struct DrainFlags {
@@ -37,10 +45,13 @@ struct DrainFlags {
 
 ExitStatus Drain(Session& session, const DrainFlags& flags) {
   const std::string body = JsonObject().Bool("draining", !flags.off).Done();
+  const Result<JsonDocument> answer =
+      session.CallJson("PUT", "/v1/queues/" + wire::PercentEncode(flags.name), body);
   return Print(
-      session, session.CallJson("PUT", "/v1/queues/" + wire::PercentEncode(flags.name), body),
-      fmt::format("queue {} {}", Printable(flags.name),
-                  flags.off ? "takes tasks again" : "takes no more tasks; those it has go on"));
+      session, answer,
+      fmt::format("queue {} {}{}", Printable(flags.name),
+                  flags.off ? "takes tasks again" : "takes no more tasks; those it has go on",
+                  IfItIsNew(answer, "queue")));
 }
 
 ExitStatus Delete(Session& session, const std::string& name) {

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/pages.h"
 #include "cli/table.h"
 #include "cli/task_filter.h"
 #include "client/wire.h"
@@ -70,6 +71,7 @@ class Lister {
           session_.CallJson("GET", Target(flags_, std::min(left_, kPageTasks), cursor_));
       if (!page.ok()) return session_.Fail(page.status());
       cursor_ = page->root.Text("next_cursor");
+      if (const Status status = guard_.Check(cursor_); !status.ok()) return session_.Fail(status);
       as_of_ = page->root.Text("as_of");
       const JsonValue* tasks = page->root.Find("tasks");
       if (tasks == nullptr) break;
@@ -111,6 +113,7 @@ class Lister {
   const ListFlags& flags_;
   int64_t left_;
   std::string cursor_;
+  CursorGuard guard_;
   std::string as_of_;
   std::string json_;
   bool any_ = false;

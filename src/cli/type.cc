@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/pages.h"
 #include "cli/retry_horizon.h"
 #include "cli/table.h"
 #include "cli/type_contract.h"
@@ -18,26 +19,22 @@ std::string TimeoutInWords(const JsonValue& policy) {
   return ms == 0 ? "that of the queue" : DurationInWords(ms);
 }
 
+void AddRow(const JsonValue& type, Table* table) {
+  static const JsonValue kNone;
+  const JsonValue* const found = type.Find("policy");
+  const JsonValue& policy = found == nullptr ? kNone : *found;
+  table->Row({type.Text("name"),
+              policy.Find("retry") == nullptr ? "that of the queue" : "of its own",
+              TimeoutInWords(policy)});
+}
+
 ExitStatus List(Session& session) {
-  const Result<JsonDocument> answer = session.CallJson("GET", "/v1/types");
-  if (!answer.ok()) return session.Fail(answer.status());
-  if (session.json()) return PrintJson(session, answer->root), ExitStatus::kOk;
-  const JsonValue* types = answer->root.Find("types");
-  Table table({{"TYPE"}, {"RETRY"}, {"ATTEMPT TIMEOUT"}});
-  for (const JsonValue& type : types->items) {
-    if (session.jsonl()) {
-      PrintJson(session, type);
-      continue;
-    }
-    const JsonValue& policy = *type.Find("policy");
-    table.Row({type.Text("name"),
-               policy.Find("retry") == nullptr ? "that of the queue" : "of its own",
-               TimeoutInWords(policy)});
-  }
-  if (!table.empty()) session.console().Out(table.ToString(session.console()));
-  if (table.empty() && !session.jsonl())
-    session.console().Message("there is no task type yet; the first task of a type makes it");
-  return ExitStatus::kOk;
+  return PrintList(session,
+                   {.path = "/v1/types",
+                    .name = "types",
+                    .nothing = "there is no task type yet; the first task of a type makes it",
+                    .table = Table({{"TYPE"}, {"RETRY"}, {"ATTEMPT TIMEOUT"}}),
+                    .add_row = AddRow});
 }
 
 ExitStatus Get(Session& session, const std::string& name) {

@@ -50,7 +50,7 @@ TEST_F(AdmissionTest, ABatchIsRefusedWholeAndNamesTheTaskAtFault) {
   EXPECT_THAT(status.message(), HasSubstr("tasks[1].type"));
   EXPECT_EQ(Enqueue({}).status().code(), Code::kInvalidArgument);
   EXPECT_EQ(Enqueue(std::vector<NewTask>(10'001, Task())).status().code(), Code::kInvalidArgument);
-  EXPECT_TRUE(engine_.Queues().empty());
+  EXPECT_TRUE(engine_.Queues().views.empty());
 }
 
 TEST_F(AdmissionTest, AKeyThatComesTwiceInABatchIsOneTaskIfTheRequestsAreTheSame) {

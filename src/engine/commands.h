@@ -170,11 +170,44 @@ struct TaskView {
                              // in lists
 };
 
+/// How many tasks there are in each state, by TaskState.
+using TaskCounts = std::array<uint64_t, std::size(kTaskStates) + 1>;
+
 struct QueueView {
   std::string name;
   QueuePolicy policy;
   CountersAreNow counters;
-  std::array<uint64_t, std::size(kTaskStates) + 1> tasks{};  // that are there, by TaskState
+  TaskCounts tasks{};
+  uint64_t live_bytes = 0;  // payloads of the tasks that have not ended
+  bool created = false;     // Configure: the queue was not there before
+  /// Whether any worker has lately asked for its tasks; only where the node was asked.
+  std::optional<bool> has_workers = {};
+
+  bool is_full() const;
+};
+
+/// Part of a list that is in the order of numbers.
+template <class View>
+struct ListPart {
+  std::vector<View> views;
+  uint32_t next = 0;  // pass as `after` for the next part; 0: there is none
+};
+
+/// What a queue holds, without its policy.
+struct QueueCounts {
+  std::string name;
+  uint64_t backlog = 0;  // tasks that have not ended
+  TaskCounts tasks{};
+  CountersAreNow counters;
+};
+
+/// All queues together; see Engine::Summarize().
+struct QueueSummary {
+  size_t listed_max = 0;  // set by the caller
+  uint64_t queues = 0;
+  TaskCounts tasks{};               // of all queues
+  std::vector<QueueCounts> listed;  // the queues with the largest backlogs, by number
+  QueueId looked_at = 0;            // up to this one, so far
 };
 
 /// Why a task stands where it stands, as far as the engine knows.
@@ -187,8 +220,10 @@ struct TaskReasons {
 };
 
 struct TypeView {
+  TypeId id = 0;
   std::string name;
   TypePolicy policy;
+  bool created = false;  // ConfigureType: the type was not known before
 };
 
 /// Of a task: its type, and the version of that type's contract that it was enqueued with.

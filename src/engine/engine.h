@@ -84,9 +84,12 @@ class Engine {
   /// Leases of `holder` whose tasks are to be cancelled.
   std::vector<Token> CancelRequestsOf(const LeaseHolder& holder) const;
   Result<QueueView> GetQueue(std::string_view name) const;
-  std::vector<QueueView> Queues() const;
+  /// At most `limit` queues whose number is greater than `after`.
+  ListPart<QueueView> Queues(QueueId after = 0, size_t limit = SIZE_MAX) const;
+  /// Adds the next `limit` queues to the summary. True: there are more.
+  bool Summarize(size_t limit, QueueSummary* summary) const;
   Result<TypeView> GetType(std::string_view name) const;
-  std::vector<TypeView> Types() const;
+  ListPart<TypeView> Types(TypeId after = 0, size_t limit = SIZE_MAX) const;
   /// The contract that holds for a task that runs; nothing if it has none.
   std::optional<ContractName> ContractOf(TaskId id) const;
   /// The state of a task if it is in memory: exact for all that are not terminal.

@@ -9,11 +9,41 @@ namespace {
 
 constexpr uint64_t kAheadMax = 100'000;  // of a lane that is walked for one answer
 
+TaskCounts CountsOf(const Queue& queue) {
+  TaskCounts counts{};
+  std::copy(queue.live.begin(), queue.live.end(), counts.begin());
+  for (size_t i = 0; i < kEndedStates; ++i) counts[kFirstEnded + i] = queue.ended[i].tasks();
+  return counts;
+}
+
 QueueView ViewOf(const Queue& queue) {
-  QueueView view{queue.name, queue.policy, queue.counters};
-  std::copy(queue.live.begin(), queue.live.end(), view.tasks.begin());
-  for (size_t i = 0; i < kEndedStates; ++i) view.tasks[kFirstEnded + i] = queue.ended[i].tasks();
-  return view;
+  return {.name = queue.name,
+          .policy = queue.policy,
+          .counters = queue.counters,
+          .tasks = CountsOf(queue),
+          .live_bytes = queue.live_bytes};
+}
+
+// The order of a summary's heap: in front the queue that gives way to one with a larger backlog.
+bool IsBefore(const QueueCounts& a, const QueueCounts& b) {
+  return a.backlog != b.backlog ? a.backlog > b.backlog : a.counters.queue < b.counters.queue;
+}
+
+void AddToSummary(const Queue& queue, QueueSummary* summary) {
+  QueueCounts counts{
+      .backlog = queue.live_tasks(), .tasks = CountsOf(queue), .counters = queue.counters};
+  ++summary->queues;
+  for (size_t i = 0; i < counts.tasks.size(); ++i) summary->tasks[i] += counts.tasks[i];
+  std::vector<QueueCounts>& listed = summary->listed;
+  const bool is_full = listed.size() == summary->listed_max;
+  if (is_full && (listed.empty() || !IsBefore(counts, listed.front()))) return;
+  if (is_full) {
+    std::ranges::pop_heap(listed, IsBefore);
+    listed.pop_back();
+  }
+  counts.name = queue.name;
+  listed.push_back(std::move(counts));
+  std::ranges::push_heap(listed, IsBefore);
 }
 
 // What of a task is in memory, over what the store said of it.
@@ -111,14 +141,20 @@ Result<TypeView> Engine::GetType(std::string_view name) const {
   if (id == 0)
     return Status(Code::kNotFound, "there is no task type " + std::string(name) +
                                        " (one appears with its first task)");
-  return TypeView{state_.type_name(id), state_.type_policy(id)};
+  return TypeView{.id = id, .name = state_.type_name(id), .policy = state_.type_policy(id)};
 }
 
-std::vector<TypeView> Engine::Types() const {
-  std::vector<TypeView> views;
-  for (TypeId id = 1; id <= state_.types(); ++id)
-    views.push_back({state_.type_name(id), state_.type_policy(id)});
-  return views;
+ListPart<TypeView> Engine::Types(TypeId after, size_t limit) const {
+  ListPart<TypeView> part;
+  for (TypeId id = after + 1; id <= state_.types(); ++id) {
+    if (part.views.size() == limit) {
+      part.next = part.views.back().id;
+      break;
+    }
+    part.views.push_back(
+        {.id = id, .name = state_.type_name(id), .policy = state_.type_policy(id)});
+  }
+  return part;
 }
 
 std::optional<ContractName> Engine::ContractOf(TaskId id) const {
@@ -129,12 +165,38 @@ std::optional<ContractName> Engine::ContractOf(TaskId id) const {
   return ContractName{state_.type_name(task->type), terms->contract};
 }
 
-std::vector<QueueView> Engine::Queues() const {
-  std::vector<QueueView> views;
-  for (QueueId id = 1; id <= state_.queues(); ++id) {
-    if (!state_.queue(id).policy.deleted) views.push_back(ViewOf(state_.queue(id)));
+ListPart<QueueView> Engine::Queues(QueueId after, size_t limit) const {
+  ListPart<QueueView> part;
+  for (QueueId id = after + 1; id <= state_.queues(); ++id) {
+    if (state_.queue(id).policy.deleted) continue;
+    if (part.views.size() == limit) {
+      part.next = part.views.back().counters.queue;
+      break;
+    }
+    part.views.push_back(ViewOf(state_.queue(id)));
   }
-  return views;
+  return part;
+}
+
+bool Engine::Summarize(size_t limit, QueueSummary* summary) const {
+  for (; limit > 0 && summary->looked_at < state_.queues(); --limit) {
+    const Queue& queue = state_.queue(++summary->looked_at);
+    if (!queue.policy.deleted) AddToSummary(queue, summary);
+  }
+  if (summary->looked_at < state_.queues()) return true;
+  std::ranges::sort(summary->listed, {},
+                    [](const QueueCounts& each) { return each.counters.queue; });
+  return false;
+}
+
+bool QueueView::is_full() const {
+  uint64_t live = 0;
+  for (const TaskState state : kTaskStates)
+    if (!IsTerminal(state)) live += tasks[static_cast<size_t>(state)];
+  const auto reached = [](int64_t bound, uint64_t now) {
+    return bound > 0 && now >= static_cast<uint64_t>(bound);
+  };
+  return reached(policy.capacity.tasks, live) || reached(policy.capacity.bytes, live_bytes);
 }
 
 }  // namespace treadle

@@ -6,12 +6,6 @@
 #include "node/shard.h"
 
 namespace treadle {
-namespace {
-
-constexpr int64_t kWorkerIsThereMs = 70'000;  // longer than any long poll
-
-}  // namespace
-
 void Shard::Do(TaskCommand command, Callback<TaskStanding> done) {
   if (failed_) return;
   Outcome<TaskStanding> outcome = Open().Do(command, nullptr, false);
@@ -38,11 +32,10 @@ void Shard::Explain(TaskId id, Callback<Explanation> done) {
 Explanation Shard::WithWorkers(TaskReasons reasons) const {
   Explanation explanation{.reasons = std::move(reasons)};
   const TaskView& view = explanation.reasons.view;
-  const int64_t since = env_.clock->MonotonicMs() - kWorkerIsThereMs;
   explanation.workers =
       static_cast<uint64_t>(std::ranges::count_if(sessions_, [&](const auto& entry) {
         const Session& session = entry.second;
-        return session.seen_ms >= since &&
+        return IsThere(session) &&
                std::ranges::find(session.queues, view.queue) != session.queues.end() &&
                std::ranges::find(session.types, view.type) != session.types.end();
       }));

@@ -147,8 +147,16 @@ void Node::List(TaskQuery query, Callback<ListReply> done) {
   });
 }
 
-void Node::Queues(Callback<std::vector<QueueView>> done) {
-  executor_->Post([this, done = std::move(done)]() mutable { shard_->Queues(std::move(done)); });
+void Node::Queues(QueueId after, size_t limit, Callback<ListPart<QueueView>> done) {
+  executor_->Post([this, after, limit, done = std::move(done)]() mutable {
+    shard_->Queues(after, limit, std::move(done));
+  });
+}
+
+void Node::SummarizeQueues(size_t listed_max, Callback<QueueSummary> done) {
+  executor_->Post([this, listed_max, done = std::move(done)]() mutable {
+    shard_->SummarizeQueues(listed_max, std::move(done));
+  });
 }
 
 void Node::GetQueue(std::string name, Callback<QueueView> done) {
@@ -165,8 +173,10 @@ void Node::Configure(std::string name, std::function<Status(QueuePolicy*)> edit,
       });
 }
 
-void Node::Types(Callback<std::vector<TypeView>> done) {
-  executor_->Post([this, done = std::move(done)]() mutable { shard_->Types(std::move(done)); });
+void Node::Types(TypeId after, size_t limit, Callback<ListPart<TypeView>> done) {
+  executor_->Post([this, after, limit, done = std::move(done)]() mutable {
+    shard_->Types(after, limit, std::move(done));
+  });
 }
 
 void Node::GetType(std::string name, Callback<TypeView> done) {

@@ -161,14 +161,18 @@ class Node {
   void GetBackup(std::string name, Callback<BackupView> done);
   void ListBackups(Callback<BackupList> done);
 
-  void Queues(Callback<std::vector<QueueView>> done);
+  /// At most `limit` queues whose number is greater than `after`.
+  void Queues(QueueId after, size_t limit, Callback<ListPart<QueueView>> done);
+  /// What all queues hold, and each of the `listed_max` with the largest backlogs. Takes many short
+  /// turns, so it is no snapshot. Rests on no frame: it answers even while the disk hangs.
+  void SummarizeQueues(size_t listed_max, Callback<QueueSummary> done);
   void GetQueue(std::string name, Callback<QueueView> done);
   /// `edit` changes the policy in force (or the default one, for a queue that is not there yet);
   /// any error is passed on.
   void Configure(std::string name, std::function<Status(QueuePolicy*)> edit,
                  Callback<QueueView> done);
 
-  void Types(Callback<std::vector<TypeView>> done);
+  void Types(TypeId after, size_t limit, Callback<ListPart<TypeView>> done);
   void GetType(std::string name, Callback<TypeView> done);
   /// As Configure(), of a task type.
   void ConfigureType(std::string name, std::function<Status(TypePolicy*)> edit,

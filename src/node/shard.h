@@ -19,6 +19,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -53,12 +54,13 @@ class Shard {
   void Save(AttemptSave save, std::optional<Progress> progress, Callback<AttemptStanding> done);
   void History(TaskId id, Callback<HistoryReply> done);
   void Log(TaskId id, uint32_t attempt, Callback<LogReply> done);
-  void Queues(Callback<std::vector<QueueView>> done);
+  void Queues(QueueId after, size_t limit, Callback<ListPart<QueueView>> done);
+  void SummarizeQueues(size_t listed_max, Callback<QueueSummary> done);
   void GetQueue(const std::string& name, Callback<QueueView> done);
   void Configure(const std::string& name, const std::function<Status(QueuePolicy*)>& edit,
                  Callback<QueueView> done);
   void DeleteQueue(const std::string& name, Callback<QueueView> done);
-  void Types(Callback<std::vector<TypeView>> done);
+  void Types(TypeId after, size_t limit, Callback<ListPart<TypeView>> done);
   void GetType(const std::string& name, Callback<TypeView> done);
   void ConfigureType(const std::string& name, const std::function<Status(TypePolicy*)>& edit,
                      Callback<TypeView> done);
@@ -87,6 +89,7 @@ class Shard {
   // store.
   using Loaded = std::map<TaskId, TaskRecord>;
   using Then = std::function<void(const Loaded&)>;
+  struct Session;
 
   // batch.cc: batches, frames, replies.
   /// The engine, within a batch.
@@ -121,6 +124,12 @@ class Shard {
   Status RefuseWrites();
   Status RefuseEnqueue(const EnqueueCommand& command);
   void AnswerEnqueue(uint64_t bytes, Callback<EnqueueReply> done, Result<EnqueueReply> reply);
+
+  // queues.cc
+  void NoteWorkers(std::span<QueueView> views) const;
+  void SummarizeMore(std::shared_ptr<QueueSummary> summary, Callback<QueueSummary> done);
+  Result<QueueView> WithWorkers(Result<QueueView> view) const;
+  bool IsThere(const Session& session) const;
 
   // by_hand.cc
   Explanation WithWorkers(TaskReasons reasons) const;

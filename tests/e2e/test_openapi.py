@@ -158,6 +158,8 @@ def calls():
         yield operation + "Queue", f"/v1/queues/not%20one/{operation}", None, 400
     yield "listQueues", "/v1/queues", None, 200
     yield "listQueues", "/v1/queues?a=1", None, 400
+    yield "listQueues", "/v1/queues?limit=1", None, 200
+    yield "listQueues", "/v1/queues?cursor=x", None, 400
     yield "getQueue", "/v1/queues/default", None, 200
     yield "getQueue", "/v1/queues/none", None, 404
     yield "getQueue", "/v1/queues/not%20one", None, 400
@@ -225,6 +227,8 @@ def calls():
     yield "getLivez", "/livez", None, 200
     yield "getReadyz", "/readyz", None, 200
     yield "getMetrics", "/metrics", None, 200
+    yield "getMetrics", "/metrics?queues=5&other=1", None, 200
+    yield "getMetrics", "/metrics?queues=x", None, 400
 
 
 CALLS = list(calls())

@@ -175,7 +175,7 @@ void Work(Recovered recovered) {
   engine->BeginBatch(kApplied + 1, {recovered.now + 100'000, wall, 1}, &effects);
   (void)engine->Tick(100);
   (void)engine->Lease({.holder = {"w", 1}, .exchange = 1, .queues = {"mail"}, .types = {"send"}});
-  for (const QueueView& queue : engine->Queues()) (void)engine->GetQueue(queue.name);
+  for (const QueueView& queue : engine->Queues().views) (void)engine->GetQueue(queue.name);
   engine->EndBatch();
 }
 

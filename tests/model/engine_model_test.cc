@@ -84,7 +84,7 @@ class ModelRun {
     EXPECT_EQ(engine_.state().tasks().size(), kept);
     uint64_t accepted = 0;
     std::array<uint64_t, kRemovals> removed{};
-    for (const QueueView& queue : engine_.Queues()) {
+    for (const QueueView& queue : engine_.Queues().views) {
       accepted += queue.counters.accepted;
       for (size_t i = 0; i < kRemovals; ++i) removed[i] += queue.counters.removed[i];
     }

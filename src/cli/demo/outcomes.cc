@@ -4,6 +4,7 @@
 
 #include "base/ids.h"
 #include "cli/demo/job.h"
+#include "cli/pages.h"
 #include "cli/units.h"
 #include "client/wire.h"
 
@@ -68,6 +69,7 @@ Result<Outcomes> ReadOutcomes(Session& session, const std::string& run,
   Outcomes outcomes;
   for (const bool completed : {true, false}) {
     std::string cursor;
+    CursorGuard guard;
     bool more = true;
     while (more) {
       std::string target =
@@ -77,6 +79,7 @@ Result<Outcomes> ReadOutcomes(Session& session, const std::string& run,
       TREADLE_ASSIGN_OR_RETURN(const JsonDocument page, session.CallJson("GET", target));
       TREADLE_ASSIGN_OR_RETURN(more, AddPage(page.root, run + ':', scan, completed, &outcomes));
       cursor = page.root.Text("next_cursor");
+      TREADLE_RETURN_IF_ERROR(guard.Check(cursor));
       more = more && !cursor.empty();
     }
   }
