@@ -32,8 +32,7 @@ class BulkTest : public NodeTest {
   }
   BulkView AwaitEnd(uint64_t id) {
     const int64_t deadline = scheduler_.MonotonicMs() + 600'000;
-    while (Look(id)->state == BulkView::State::kRunning && scheduler_.MonotonicMs() < deadline)
-      scheduler_.Step();
+    while (!Look(id)->has_ended() && scheduler_.MonotonicMs() < deadline) scheduler_.Step();
     return *Look(id);
   }
   uint64_t Count(TaskState state) {
@@ -96,15 +95,38 @@ TEST_F(BulkTest, AStoppedOneGoesNoFurther) {
   EXPECT_EQ(Stop(999).status().code(), Code::kNotFound);
 }
 
-TEST_F(BulkTest, OnlySoManyRunAtOnceAndTheNewestIsListedFirst) {
+TEST_F(BulkTest, SlowOnesKeepNobodyWaitingAndTheNewestIsListedFirst) {
   EnqueueMany(100);
   BulkRequest slow = Cancelling();
   slow.rate = 1;
-  for (int i = 0; i < 10; ++i) ASSERT_TRUE(Start(slow).ok());
-  EXPECT_EQ(Start(slow).status().code(), Code::kResourceExhausted);
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(Start(slow).ok());
+  BulkRequest quick = Cancelling();
+  quick.count_only = true;
+  EXPECT_EQ(AwaitEnd(Start(quick)->id).state, BulkView::State::kDone);
   const auto list = Ask<std::vector<BulkView>>([](Node* node, auto done) { node->ListBulk(done); });
-  ASSERT_THAT(*list, SizeIs(10));
+  ASSERT_THAT(*list, SizeIs(21));
   EXPECT_GT(list->front().id, list->back().id);
+  EXPECT_EQ(list->back().state, BulkView::State::kRunning);
+}
+
+TEST_F(BulkTest, AStoppedOneGivesItsTurnToThoseThatWait) {
+  EnqueueMany(1'000);
+  std::vector<uint64_t> ids;
+  for (int i = 0; i < 12; ++i) ids.push_back(Start(Cancelling())->id);
+  EXPECT_EQ(Look(ids.back())->state, BulkView::State::kPending);
+  for (int i = 0; i < 11; ++i) Stop(ids[static_cast<size_t>(i)]);
+  EXPECT_EQ(AwaitEnd(ids.back()).state, BulkView::State::kDone);
+  EXPECT_EQ(Count(TaskState::kCancelled), 1'000U);
+}
+
+TEST_F(BulkTest, TheLimitOfThoseThatHaveNotEndedIsNamed) {
+  EnqueueMany(2);
+  BulkRequest slow = Cancelling();
+  slow.rate = 1;
+  for (int i = 0; i < 1'000; ++i) server_.node()->StartBulk(slow, [](const auto&) {});
+  const Status refused = Start(slow).status();
+  EXPECT_EQ(refused.code(), Code::kResourceExhausted);
+  EXPECT_THAT(refused.message(), testing::HasSubstr("there are 1000 bulk actions"));
 }
 
 TEST_F(BulkTest, TheOldestThatEndedAreForgotten) {

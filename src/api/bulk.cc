@@ -33,6 +33,8 @@ std::string_view ActionName(TaskCommand::Kind kind) {
 
 std::string_view StateName(BulkView::State state) {
   switch (state) {
+    case BulkView::State::kPending:
+      return "pending";
     case BulkView::State::kRunning:
       return "running";
     case BulkView::State::kDone:

@@ -65,7 +65,11 @@ Result<JsonDocument> RunToEnd(Session& session, const Action& action, const Bulk
                                             Body(action, flags, count_only)));
   const std::string id = job.root.Text("id");
   const bool shows = session.console().err_is_terminal();
-  while (job.root.Text("state") == "running") {
+  const auto has_ended = [&] {
+    const std::string state = job.root.Text("state");
+    return state != "running" && state != "pending";
+  };
+  while (!has_ended()) {
     if (shows) session.console().Err(fmt::format("\r{}  (bulk {})", Progress(job.root), id));
     std::this_thread::sleep_for(kWatchEvery);
     TREADLE_ASSIGN_OR_RETURN(job, session.CallJson("GET", "/v1/bulk/" + id));

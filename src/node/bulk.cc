@@ -9,7 +9,8 @@ namespace treadle {
 namespace {
 
 constexpr size_t kPage = 500;       // tasks; their commands join one batch
-constexpr size_t kRunningMax = 10;  // jobs
+constexpr size_t kPagesMax = 4;     // under way at once, of all jobs
+constexpr size_t kJobsMax = 1'000;  // that have not ended
 constexpr size_t kKept = 100;       // jobs that are remembered
 constexpr int64_t kPagesPerSecond = 10;
 constexpr int64_t kStoreWaitMs = 60'000;  // for a checkpoint; longer, and the disk is full
@@ -22,19 +23,20 @@ size_t PageSize(int64_t rate) {
 }  // namespace
 
 Result<BulkView> BulkActions::Start(BulkRequest request) {
-  const auto running = std::ranges::count_if(jobs_, [](const auto& entry) {
-    return entry.second->view.state == BulkView::State::kRunning;
-  });
-  if (static_cast<size_t>(running) >= kRunningMax)
+  const auto open = std::ranges::count_if(
+      jobs_, [](const auto& entry) { return !entry.second->view.has_ended(); });
+  if (static_cast<size_t>(open) >= kJobsMax)
     return Status(Code::kResourceExhausted,
-                  std::to_string(kRunningMax) + " bulk actions run already: wait, or stop one");
+                  "there are " + std::to_string(kJobsMax) +
+                      " bulk actions that have not ended, the most at once: wait, or stop one "
+                      "(treadle bulk list, treadle bulk stop ID)");
   auto job = std::make_shared<Job>();
   job->view.id = next_id_++;
   job->view.request = std::move(request);
   job->view.started_at = clock_->Wall();
   jobs_.emplace(job->view.id, job);
   ForgetOldest();
-  NextPage(job);
+  Queue(job);
   return job->view;
 }
 
@@ -55,17 +57,39 @@ std::vector<BulkView> BulkActions::List() const {
 Result<BulkView> BulkActions::Stop(uint64_t id) {
   TREADLE_RETURN_IF_ERROR(Get(id).status());
   const JobPtr& job = jobs_.at(id);
-  if (job->view.state == BulkView::State::kRunning) End(job, BulkView::State::kStopped);
+  if (!job->view.has_ended()) End(job, BulkView::State::kStopped);
   return job->view;
 }
 
 void BulkActions::StopAll() {
   for (const auto& [id, job] : jobs_)
-    if (job->view.state == BulkView::State::kRunning) End(job, BulkView::State::kStopped);
+    if (!job->view.has_ended()) End(job, BulkView::State::kStopped);
 }
 
-void BulkActions::NextPage(const JobPtr& job) {
-  if (job->view.state != BulkView::State::kRunning) return;
+void BulkActions::Queue(const JobPtr& job) {
+  line_.push_back(job);
+  GiveTurns();
+}
+
+void BulkActions::GiveTurns() {
+  while (turns_ < kPagesMax && !line_.empty()) {
+    const JobPtr job = std::move(line_.front());
+    line_.pop_front();
+    if (job->view.has_ended()) continue;
+    job->view.state = BulkView::State::kRunning;
+    job->has_turn = true;
+    ++turns_;
+    BeginPage(job);
+  }
+}
+
+void BulkActions::EndTurn(const JobPtr& job) {
+  if (!std::exchange(job->has_turn, false)) return;
+  --turns_;
+  GiveTurns();
+}
+
+void BulkActions::BeginPage(const JobPtr& job) {
   job->page_at_ms = clock_->MonotonicMs();
   TaskQuery query = job->view.request.tasks;
   query.before = job->before;
@@ -83,7 +107,7 @@ void BulkActions::NextPage(const JobPtr& job) {
 }
 
 void BulkActions::OnPage(const JobPtr& job, const TaskPage& page) {
-  if (job->view.state != BulkView::State::kRunning) return;
+  if (job->view.has_ended()) return EndTurn(job);
   job->before = page.next;
   job->is_last_page = page.next == TaskId{};
   job->view.found += page.tasks.size();
@@ -104,7 +128,7 @@ void BulkActions::OnAnswer(const JobPtr& job, const Result<TaskStanding>& answer
 }
 
 void BulkActions::EndPage(const JobPtr& job) {
-  if (job->view.state != BulkView::State::kRunning) return;
+  if (job->view.has_ended()) return EndTurn(job);
   if (job->is_last_page) return End(job, BulkView::State::kDone);
   const BulkRequest& request = job->view.request;
   int64_t wait_ms = 0;
@@ -112,19 +136,22 @@ void BulkActions::EndPage(const JobPtr& job) {
     const int64_t page_ms = static_cast<int64_t>(PageSize(request.rate)) * 1'000 / request.rate;
     wait_ms = page_ms - (clock_->MonotonicMs() - job->page_at_ms);
   }
-  if (wait_ms > 0) return lane_->PostAfter(wait_ms, [this, job] { NextPage(job); });
-  lane_->Post([this, job] { NextPage(job); });
+  EndTurn(job);
+  if (wait_ms > 0) return lane_->PostAfter(wait_ms, [this, job] { Queue(job); });
+  lane_->Post([this, job] { Queue(job); });
 }
 
 void BulkActions::End(const JobPtr& job, BulkView::State state, std::string error) {
   job->view.state = state;
   job->view.error = std::move(error);
   job->view.finished_at = clock_->Wall();
+  // Commands of its page that are under way keep the turn: they are work, too.
+  if (job->under_way == 0) EndTurn(job);
 }
 
 void BulkActions::ForgetOldest() {
   for (auto it = jobs_.begin(); it != jobs_.end() && jobs_.size() > kKept;)
-    it = it->second->view.state == BulkView::State::kRunning ? std::next(it) : jobs_.erase(it);
+    it = it->second->view.has_ended() ? jobs_.erase(it) : std::next(it);
 }
 
 }  // namespace treadle

@@ -3,12 +3,15 @@
 // It asks and acts as any caller would: lists from the store, and one command for each task, which
 // the engine checks anew. So it holds nothing, blocks nobody, and a task that has changed since the
 // list was made is passed over. A page begins when the one before it is durable, and not before the
-// rate allows it. Jobs are in memory: a restart ends them, with what they did until then.
+// rate allows it. A few pages may be under way at once; jobs that are due for their next page take
+// turns, so a slow job keeps nobody waiting and a large one delays others by a page at most. Jobs
+// are in memory: a restart ends them, with what they did until then.
 //
 // On the shard's lane, but for the constructor.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -33,17 +36,25 @@ struct BulkRequest {
 };
 
 struct BulkView {
-  enum class State : uint8_t { kRunning, kDone, kStopped, kFailed };
+  enum class State : uint8_t {
+    kPending,  // its first page has not begun
+    kRunning,
+    kDone,
+    kStopped,
+    kFailed,
+  };
 
   uint64_t id = 0;
   BulkRequest request;
-  State state = State::kRunning;
+  State state = State::kPending;
   uint64_t found = 0;    // tasks that the query has found so far
   uint64_t changed = 0;  // of those, that the command changed
   uint64_t skipped = 0;  // that it did not: gone, or in another state by now
   WallTime started_at;
-  WallTime finished_at;  // 0: it runs
+  WallTime finished_at;  // 0: it has not ended
   std::string error;     // kFailed: why
+
+  bool has_ended() const { return state != State::kPending && state != State::kRunning; }
 };
 
 class BulkActions {
@@ -55,7 +66,7 @@ class BulkActions {
   BulkActions(Shard* shard, Executor* lane, Clock* clock)
       : shard_(shard), lane_(lane), clock_(clock) {}
 
-  /// RESOURCE_EXHAUSTED: too many run already.
+  /// RESOURCE_EXHAUSTED: too many have not ended.
   Result<BulkView> Start(BulkRequest request);
   /// NOT_FOUND.
   Result<BulkView> Get(uint64_t id) const;
@@ -72,10 +83,15 @@ class BulkActions {
     size_t under_way = 0;    // commands of the page that are not answered
     int64_t page_at_ms = 0;  // when the page began, by the monotonic clock
     bool is_last_page = false;
+    bool has_turn = false;  // its page is under way
   };
   using JobPtr = std::shared_ptr<Job>;
 
-  void NextPage(const JobPtr& job);
+  /// The job is due for its next page, and gets it when its turn comes.
+  void Queue(const JobPtr& job);
+  void GiveTurns();
+  void EndTurn(const JobPtr& job);
+  void BeginPage(const JobPtr& job);
   void OnPage(const JobPtr& job, const TaskPage& page);
   void OnAnswer(const JobPtr& job, const Result<TaskStanding>& answer);
   void EndPage(const JobPtr& job);
@@ -87,6 +103,8 @@ class BulkActions {
   Clock* clock_;
   uint64_t next_id_ = 1;
   std::map<uint64_t, JobPtr> jobs_;
+  std::deque<JobPtr> line_;  // due for their next page
+  size_t turns_ = 0;         // pages under way
 };
 
 }  // namespace treadle

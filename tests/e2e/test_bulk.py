@@ -12,7 +12,7 @@ def bulk(server, query, **body):
 
 
 def ended(server, id):
-    return until(lambda: server.get(f"/v1/bulk/{id}").json, lambda job: job["state"] != "running")
+    return until(lambda: server.get(f"/v1/bulk/{id}").json, lambda job: job["state"] not in ("pending", "running"))
 
 
 def die(server, n, queue="default"):
