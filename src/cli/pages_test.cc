@@ -30,7 +30,8 @@ class PagesTest : public ::testing::Test {
 };
 
 constexpr char kFirst[] =
-    R"({"queues":[{"name":"a","tasks":{"ready":1},"conditions":["paused","no_worker"]}],"next_cursor":"7"})";
+    R"({"queues":[{"name":"a","tasks":{"ready":1},"conditions":["paused","no_worker"]}],)"
+    R"("next_cursor":"7"})";
 constexpr char kLast[] = R"({"queues":[{"name":"b","tasks":{"ready":0},"conditions":[]}]})";
 
 TEST_F(PagesTest, AListOfQueuesHasAllPagesAndSaysInWhatStateEachIs) {

@@ -115,7 +115,7 @@ def test_every_field_of_queues_and_types_is_applied_and_then_nothing_differs(ser
 
 def test_a_queue_is_set_drained_purged_and_deleted_by_the_command_line(server):
     said = server.run("queue", "set", "mails", "lease=45s", "retry.backoff=fixed", "retry.never=[\"bad\"]", "capacity.bytes=64MiB", "paused=true")
-    assert said.stdout == "queue mails is set\n"
+    assert said.stdout == "queue mails is set; this queue is new\n"
     policy = server.queue("mails")["policy"]
     assert (policy["lease_ms"], policy["retry"]["backoff"], policy["retry"]["never"]) == (45_000, "fixed", ["bad"])
     assert (policy["capacity"]["bytes"], policy["paused"]) == (64 << 20, True)
@@ -131,7 +131,7 @@ def test_a_queue_is_set_drained_purged_and_deleted_by_the_command_line(server):
     assert server.run("queue", "delete", "mails").stdout == "queue mails is deleted\n"
     assert server.get("/v1/queues/mails").status == 404
 
-    assert server.run("type", "set", "resize", "attempt_timeout=10m").stdout == "type resize is set\n"
+    assert server.run("type", "set", "resize", "attempt_timeout=10m").stdout == "type resize is set; this type is new\n"
     assert server.get("/v1/types/resize").json["policy"]["attempt_timeout_ms"] == 600_000
 
 
