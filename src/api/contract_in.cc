@@ -71,15 +71,23 @@ Result<std::shared_ptr<const TypeContract>> ReadContract(std::string* body, uint
   return std::shared_ptr<const TypeContract>(std::move(contract));
 }
 
-Status FitContracts(const ContractPage* page, EnqueueCommand* command) {
+std::optional<size_t> BytesToFit(const ContractPage* page, const EnqueueCommand& command) {
+  std::optional<size_t> bytes;
+  if (page == nullptr) return bytes;
+  for (const NewTask& task : command.tasks)
+    if (page->HasType(task.type)) bytes = bytes.value_or(0) + task.body->payload.size();
+  return bytes;
+}
+
+Status FitContracts(const ContractPage* page, EnqueueCommand* command, const CheckBudget* budget) {
   static const ContractPage kNone;
   if (CanaryIs("accept_any_payload")) return {};
   for (size_t i = 0; i < command->tasks.size(); ++i) {
     NewTask& task = command->tasks[i];
     if (page == nullptr && !task.contract_was_asked_for) continue;
-    const auto version =
-        (page ? *page : kNone)
-            .FitInput(task.type, task.contract, {task.body->payload, task.body->content_type});
+    const auto version = (page ? *page : kNone)
+                             .FitInput(task.type, task.contract,
+                                       {task.body->payload, task.body->content_type}, budget);
     if (!version.ok())
       return {version.status().code(), Place(*command, i) + version.status().message()};
     task.contract = *version;
@@ -95,18 +103,43 @@ std::vector<TaskId> ResultsToCheck(const ContractPage* page, const ExchangeIn& i
   return tasks;
 }
 
-void RefuseResults(const ContractPage& page, const std::vector<std::optional<ContractName>>& names,
-                   ExchangeIn* in) {
-  std::vector<Status> statuses;
+namespace {
+
+// Calls `each` for every report of `in` whose result is to be checked, with its place and contract.
+template <class Each>
+void ForResults(const ContractPage& page, const std::vector<std::optional<ContractName>>& names,
+                const ExchangeIn& in, const Each& each) {
   auto name = names.begin();
-  for (const Report& report : in->request.reports) {
-    Status& status = statuses.emplace_back();
+  for (size_t i = 0; i < in.request.reports.size(); ++i) {
+    const Report& report = in.request.reports[i];
     if (report.kind != Report::Kind::kCompleted) continue;
     const std::optional<ContractName>& contract = *name++;
-    if (contract && report.result)
-      status = page.CheckOutput(contract->type, contract->version,
-                                {report.result->bytes, report.result->content_type});
+    if (contract && report.result && page.HasOutput(contract->type, contract->version))
+      each(i, *contract, *report.result);
   }
+}
+
+}  // namespace
+
+std::optional<size_t> BytesToCheck(const ContractPage& page,
+                                   const std::vector<std::optional<ContractName>>& names,
+                                   const ExchangeIn& in) {
+  std::optional<size_t> bytes;
+  ForResults(page, names, in, [&](size_t, const ContractName&, const TaskResult& result) {
+    bytes = bytes.value_or(0) + result.bytes.size();
+  });
+  return bytes;
+}
+
+void RefuseResults(const ContractPage& page, const std::vector<std::optional<ContractName>>& names,
+                   ExchangeIn* in, const Status& turn, const CheckBudget* budget) {
+  std::vector<Status> statuses(in->request.reports.size());
+  ForResults(
+      page, names, *in, [&](size_t i, const ContractName& contract, const TaskResult& result) {
+        statuses[i] = turn.ok() ? page.CheckOutput(contract.type, contract.version,
+                                                   {result.bytes, result.content_type}, budget)
+                                : turn;
+      });
   RefuseReports(in, statuses);
 }
 

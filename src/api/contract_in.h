@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,14 +22,22 @@ Result<std::shared_ptr<const TypeContract>> ReadContract(std::string* body, uint
 
 /// Gives each task the version of its type's contract that its payload fits. `page` may be null.
 /// INVALID_ARGUMENT: one fits none, by the path of the fault, and the task by its place if there
-/// are several.
-Status FitContracts(const ContractPage* page, EnqueueCommand* command);
+/// are several, or takes more time than `budget` has left (null: time is no matter).
+Status FitContracts(const ContractPage* page, EnqueueCommand* command,
+                    const CheckBudget* budget = nullptr);
+
+/// How many bytes of payloads FitContracts() would look at; nothing if it is over at once.
+std::optional<size_t> BytesToFit(const ContractPage* page, const EnqueueCommand& command);
 
 /// The tasks of the completed reports, if `page` says anything of results.
 std::vector<TaskId> ResultsToCheck(const ContractPage* page, const ExchangeIn& in);
 /// Refuses the reports whose results break the contract of their task, alone. `names` stand as
-/// ResultsToCheck() has named them.
+/// ResultsToCheck() has named them. `turn`, if it is not OK, is said of all that would be checked.
 void RefuseResults(const ContractPage& page, const std::vector<std::optional<ContractName>>& names,
-                   ExchangeIn* in);
+                   ExchangeIn* in, const Status& turn = {}, const CheckBudget* budget = nullptr);
+/// How many bytes of results it would look at; nothing if there is nothing to check.
+std::optional<size_t> BytesToCheck(const ContractPage& page,
+                                   const std::vector<std::optional<ContractName>>& names,
+                                   const ExchangeIn& in);
 
 }  // namespace treadle::api

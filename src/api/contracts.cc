@@ -32,9 +32,9 @@ Result<ContractPath> PathOf(const RequestContext& context) {
 }
 
 // What the shard has taken over holds at the border from here on.
-auto TakeOver(const Api& api, Responder responder,
+auto TakeOver(std::shared_ptr<ContractBook> book, Responder responder,
               std::shared_ptr<const CompiledContract> compiled = nullptr) {
-  return [book = api.contracts, compiled = std::move(compiled),
+  return [book = std::move(book), compiled = std::move(compiled),
           to = Shared(std::move(responder))](const Result<TypeView>& view) {
     if (view.ok()) book->Put(view->name, view->policy.contracts, compiled);
     to->Send(OneType(view));
@@ -60,15 +60,20 @@ void PutContract(const Api& api, RequestContext& context, Responder responder) {
   if (!path.ok()) return responder.Send(ProblemResponse(path.status()));
   const auto contract = ReadContract(&context.request.body, path->version);
   if (!contract.ok()) return responder.Send(ProblemResponse(contract.status()));
-  auto compiled = CompiledContract::Compile(*contract);
-  if (!compiled.ok()) return responder.Send(ProblemResponse(compiled.status()));
-  api.node->ConfigureType(
-      std::move(path->type),
-      [contract = *contract](TypePolicy* policy) {
-        treadle::PutContract(&policy->contracts, contract);
-        return Validate(*policy);
-      },
-      TakeOver(api, std::move(responder), *std::move(compiled)));
+  CheckOn(api.info.checks,
+          [node = api.node, book = api.contracts, type = path->type, contract = *contract,
+           to = Shared(std::move(responder))](const Status& turn) {
+            if (!turn.ok()) return to->Send(ProblemResponse(turn));
+            const auto compiled = CompiledContract::Compile(contract);
+            if (!compiled.ok()) return to->Send(ProblemResponse(compiled.status()));
+            node->ConfigureType(
+                type,
+                [contract](TypePolicy* policy) {
+                  treadle::PutContract(&policy->contracts, contract);
+                  return Validate(*policy);
+                },
+                TakeOver(book, std::move(*to), *compiled));
+          });
 }
 
 void DeleteContract(const Api& api, RequestContext& context, Responder responder) {
@@ -85,7 +90,7 @@ void DeleteContract(const Api& api, RequestContext& context, Responder responder
         return Status(Code::kNotFound, "there is no contract " + std::to_string(path.version) +
                                            " of type " + path.type);
       },
-      TakeOver(api, std::move(responder)));
+      TakeOver(api.contracts, std::move(responder)));
 }
 
 }  // namespace treadle::api

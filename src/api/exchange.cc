@@ -52,11 +52,15 @@ void Go(const std::shared_ptr<Call>& call) {
       [call](Result<ExchangeReply> reply) { call->Finish(std::move(reply)); }));
 }
 
-// What a report is about, the shard knows; its result is checked on the thread of the connection.
-void CheckThenGo(const std::shared_ptr<Call>& call, std::vector<TaskId> tasks) {
-  call->node->Contracts(std::move(tasks), [call](std::vector<std::optional<ContractName>> names) {
-    call->responder.Run([call, names = std::move(names)] {
-      RefuseResults(*call->contracts, names, &call->in);
+// What a report is about, the shard knows; its result is checked where nobody waits for that.
+void CheckThenGo(const Api& api, const std::shared_ptr<Call>& call, std::vector<TaskId> tasks) {
+  call->node->Contracts(std::move(tasks), [call, checks = api.info.checks](
+                                              std::vector<std::optional<ContractName>> names) {
+    const auto bytes = BytesToCheck(*call->contracts, names, call->in);
+    if (!bytes) return Go(call);
+    CheckOn(checks, [call, bytes = *bytes, names = std::move(names)](const Status& turn) {
+      const CheckBudget budget = CheckBudget::For(bytes);
+      RefuseResults(*call->contracts, names, &call->in, turn, &budget);
       Go(call);
     });
   });
@@ -77,7 +81,7 @@ void Exchange(const Api& api, http::RequestContext& context, http::Responder res
   call->contracts = api.contracts->Page();
   call->responder.OnDisconnect([call] { call->OnGone(); });
   std::vector<TaskId> tasks = ResultsToCheck(call->contracts.get(), call->in);
-  tasks.empty() ? Go(call) : CheckThenGo(call, std::move(tasks));
+  tasks.empty() ? Go(call) : CheckThenGo(api, call, std::move(tasks));
 }
 
 }  // namespace treadle::api

@@ -83,6 +83,11 @@ void GetLivez(const Api& api, http::RequestContext& context, http::Responder res
 void GetReadyz(const Api& api, http::RequestContext& context, http::Responder responder);
 void GetMetrics(const Api& api, http::RequestContext& context, http::Responder responder);
 
+/// Runs `work` where contracts are checked: `checks` is ApiInfo's.
+inline void CheckOn(const std::shared_ptr<CheckPool>& checks, CheckPool::Work work) {
+  checks != nullptr ? checks->Post(std::move(work)) : work(Status());
+}
+
 /// A responder that a callback of the node can hold.
 inline std::shared_ptr<http::Responder> Shared(http::Responder responder) {
   return std::make_shared<http::Responder>(std::move(responder));

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "api/check_pool.h"
 #include "base/turn_times.h"
 #include "http/router.h"
 #include "http/server.h"
@@ -23,6 +24,9 @@ struct ApiInfo {
   std::function<http::ServerStats()> server_stats;
   /// Of the shard's lane; likewise.
   std::function<LaneTurns()> shard_turns;
+  /// Where payloads and results are checked against contracts. It must be stopped before the node's
+  /// lanes are. Null, in tests: by whoever brings them, at once.
+  std::shared_ptr<CheckPool> checks;
 };
 
 /// A router for every operation of the contract. `node` is borrowed: it must outlive every request

@@ -65,19 +65,41 @@ Response ManyEnqueued(const EnqueueReply& reply) {
   return JsonResponse(201, std::move(body));
 }
 
+using EnqueuedAnswer = Response (*)(const EnqueueReply&);
+
+void Go(Node* node, EnqueueCommand command, EnqueuedAnswer answer, Responder responder) {
+  node->Enqueue(std::move(command),
+                [answer, to = Shared(std::move(responder))](Result<EnqueueReply> reply) {
+                  to->Send(reply.ok() ? answer(*reply) : ProblemResponse(reply.status()));
+                });
+}
+
+// Whoever has payloads of `bytes` to check does not keep the thread of its connection for that.
+void CheckThenGo(const Api& api, std::shared_ptr<const ContractPage> page, size_t bytes,
+                 EnqueueCommand command, EnqueuedAnswer answer, Responder responder) {
+  const auto kept = std::make_shared<EnqueueCommand>(std::move(command));
+  CheckOn(api.info.checks, [=, node = api.node, page = std::move(page),
+                            to = Shared(std::move(responder))](const Status& turn) {
+    const CheckBudget budget = CheckBudget::For(bytes);
+    const Status status = turn.ok() ? FitContracts(page.get(), kept.get(), &budget) : turn;
+    if (!status.ok()) return to->Send(ProblemResponse(status));
+    Go(node, std::move(*kept), answer, std::move(*to));
+  });
+}
+
 void Enqueue(const Api& api, RequestContext& context, Responder responder,
-             Result<EnqueueCommand> (*read)(http::Request*),
-             Response (*answer)(const EnqueueReply&)) {
+             Result<EnqueueCommand> (*read)(http::Request*), EnqueuedAnswer answer) {
   if (auto refusal = RefuseOtherThanJson(context.request))
     return responder.Send(*std::move(refusal));
   auto command = read(&context.request);
   if (!command.ok()) return responder.Send(ProblemResponse(command.status()));
-  if (const Status status = FitContracts(api.contracts->Page().get(), &*command); !status.ok())
+  auto page = api.contracts->Page();
+  if (const auto bytes = BytesToFit(page.get(), *command))
+    return CheckThenGo(api, std::move(page), *bytes, *std::move(command), answer,
+                       std::move(responder));
+  if (const Status status = FitContracts(page.get(), &*command); !status.ok())
     return responder.Send(ProblemResponse(status));
-  api.node->Enqueue(*std::move(command),
-                    [answer, to = Shared(std::move(responder))](Result<EnqueueReply> reply) {
-                      to->Send(reply.ok() ? answer(*reply) : ProblemResponse(reply.status()));
-                    });
+  Go(api.node, *std::move(command), answer, std::move(responder));
 }
 
 struct Lookup {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <thread>
 
+#include "api/check_pool.h"
 #include "api/routes.h"
 #include "app/data_check.h"
 #include "app/data_directory.h"
@@ -95,6 +96,7 @@ class ServerProcess {
   std::optional<DataDirectory> data_;
   Lanes lanes_;
   std::unique_ptr<Node> node_;
+  std::shared_ptr<api::CheckPool> checks_;  // stopped before the lanes
   std::shared_ptr<const http::Router> router_;
   std::unique_ptr<http::Server> server_;
   std::atomic<http::Server*> counted_{nullptr};  // for /metrics, once it is there
@@ -103,6 +105,7 @@ class ServerProcess {
 
 ServerProcess::~ServerProcess() {
   if (server_) server_->Stop(0);
+  if (checks_) checks_->Stop();
   lanes_.Stop();
 }
 
@@ -258,6 +261,9 @@ Status ServerProcess::StartHttp(const http::ServerOptions& http_options) {
     return server ? server->Stats() : http::ServerStats();
   };
   info.shard_turns = [this] { return lanes_.shard.turn_times(); };
+  const int threads = static_cast<int>(std::clamp(std::thread::hardware_concurrency() / 2, 1U, 4U));
+  checks_ = std::make_shared<api::CheckPool>(api::CheckPool::Options{.threads = threads});
+  info.checks = checks_;
   router_ = api::MakeRouter(node_.get(), std::move(info));
   TREADLE_ASSIGN_OR_RETURN(
       server_, http::Server::Start(http_options, router_, [this](const http::Request& request) {
@@ -289,6 +295,7 @@ void ServerProcess::Stop() {
   std::promise<void> closed;
   node_->Close([&closed] { closed.set_value(); });
   server_->Stop(kGraceMs);
+  checks_->Stop();
   closed.get_future().wait();
   lanes_.Stop();
 }

@@ -17,13 +17,13 @@ std::string NameOf(uint32_t version, const std::string& type) {
 }
 
 Status CheckValue(const CompiledContract& compiled, const JsonSchema* schema, ContractValue value,
-                  std::string_view name) {
+                  std::string_view name, const CheckBudget* budget) {
   if (!compiled.unusable.ok()) return compiled.unusable;
   if (schema == nullptr) return {};
   if (!value.content_type.empty())
     return {Code::kInvalidArgument,
             std::string(name) + " must be JSON, not " + std::string(value.content_type)};
-  return schema->Check(value.bytes, name);
+  return schema->Check(value.bytes, name, budget);
 }
 
 Status Named(const Status& status, uint32_t version, const std::string& type,
@@ -74,18 +74,18 @@ const CompiledContract* ContractPage::Find(const std::string& type, uint32_t ver
 }
 
 Result<uint32_t> ContractPage::FitInput(const std::string& type, uint32_t asked,
-                                        ContractValue payload) const {
+                                        ContractValue payload, const CheckBudget* budget) const {
   if (asked != 0) {
     if (Find(type, asked) == nullptr)
       return Status(Code::kInvalidArgument, "contract_version: there is no " + NameOf(asked, type));
-    TREADLE_RETURN_IF_ERROR(CheckInput(type, asked, payload));
+    TREADLE_RETURN_IF_ERROR(CheckInput(type, asked, payload, budget));
     return asked;
   }
   const auto versions = types_.find(type);
   if (versions == types_.end()) return 0U;
   Status of_newest;
   for (const auto& each : versions->second) {
-    const Status status = CheckValue(*each, each->input.get(), payload, "payload");
+    const Status status = CheckValue(*each, each->input.get(), payload, "payload", budget);
     if (status.ok()) return each->contract->version;
     if (of_newest.ok()) of_newest = status;
   }
@@ -94,18 +94,25 @@ Result<uint32_t> ContractPage::FitInput(const std::string& type, uint32_t asked,
                is_only_one ? "" : ", the newest; it fits no older one either");
 }
 
-Status ContractPage::CheckInput(const std::string& type, uint32_t version,
-                                ContractValue payload) const {
+Status ContractPage::CheckInput(const std::string& type, uint32_t version, ContractValue payload,
+                                const CheckBudget* budget) const {
   const CompiledContract* const compiled = Find(type, version);
   if (compiled == nullptr) return {};
-  return Named(CheckValue(*compiled, compiled->input.get(), payload, "payload"), version, type);
+  return Named(CheckValue(*compiled, compiled->input.get(), payload, "payload", budget), version,
+               type);
 }
 
-Status ContractPage::CheckOutput(const std::string& type, uint32_t version,
-                                 ContractValue result) const {
+bool ContractPage::HasOutput(const std::string& type, uint32_t version) const {
+  const CompiledContract* const compiled = Find(type, version);
+  return compiled != nullptr && (compiled->output != nullptr || !compiled->unusable.ok());
+}
+
+Status ContractPage::CheckOutput(const std::string& type, uint32_t version, ContractValue result,
+                                 const CheckBudget* budget) const {
   const CompiledContract* const compiled = Find(type, version);
   if (compiled == nullptr) return {};
-  return Named(CheckValue(*compiled, compiled->output.get(), result, "result"), version, type);
+  return Named(CheckValue(*compiled, compiled->output.get(), result, "result", budget), version,
+               type);
 }
 
 std::shared_ptr<const ContractPage> ContractBook::Page() const {

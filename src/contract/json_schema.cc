@@ -64,9 +64,10 @@ Result<std::shared_ptr<const JsonSchema>> JsonSchema::Compile(std::string_view t
 JsonSchema::JsonSchema(std::unique_ptr<const SchemaTable> table) : table_(std::move(table)) {}
 JsonSchema::~JsonSchema() = default;
 
-Status JsonSchema::Check(std::string_view json, std::string_view name) const {
+Status JsonSchema::Check(std::string_view json, std::string_view name,
+                         const CheckBudget* budget) const {
   TREADLE_ASSIGN_OR_RETURN(const SchemaJson value, Parse(json, name));
-  return CheckAgainst(*table_, value, json.size(), name);
+  return CheckAgainst(*table_, value, json.size(), name, budget);
 }
 
 }  // namespace treadle

@@ -2,8 +2,9 @@
 //
 // valijson reads the keywords; the walk over a value is our own, by valijson's visitor, because
 // what it checks comes from outside (docs/architecture.md, "Contracts"): regular expressions are
-// RE2's, which take time linear in the text; the work for one value is bounded by its size; the
-// first fault is told with its path, in plain words. `format` and `content…` are notes, as draft 7
+// RE2's, which take time linear in the text; the work for one value is bounded by its size, and the
+// time of all values of a request by a budget; the first fault is told with its path, in plain
+// words. `format` and `content…` are notes, as draft 7
 // has it.
 //
 // Immutable: any thread, also several at once. Nothing throws.
@@ -14,6 +15,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "contract/check_budget.h"
 
 namespace treadle {
 
@@ -32,8 +34,11 @@ class JsonSchema {
 
   /// OK, or INVALID_ARGUMENT with the path of the first fault below `name`:
   /// "payload.items[3].price must be a number". `json` must be valid JSON; what this program cannot
-  /// hold (a number beyond a double, half a surrogate pair) is a fault too.
-  Status Check(std::string_view json, std::string_view name) const;
+  /// hold (a number beyond a double, half a surrogate pair) is a fault too, as is one that takes
+  /// more work than its size allows, or more time than is left of `budget` (null: time is no
+  /// matter).
+  Status Check(std::string_view json, std::string_view name,
+               const CheckBudget* budget = nullptr) const;
 
  private:
   explicit JsonSchema(std::unique_ptr<const SchemaTable> table);

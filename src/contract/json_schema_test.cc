@@ -174,5 +174,33 @@ TEST(JsonSchema, LargeValuesAreCheckedWhole) {
   EXPECT_EQ(Fault(R"({"uniqueItems":true})", ones), "payload must not hold the same item twice: 1");
 }
 
+// A match cannot be interrupted, and RE2 takes a thousand times as long where its automaton does
+// not fit: so what one may cost is bounded by text and pattern.
+TEST(JsonSchema, ATextThatIsTooLongForItsPatternIsRefusedUnmatched) {
+  const std::string schema = R"({"properties":{"a":{"pattern":"([ab]{1,60}){1,3}c"}}})";
+  const auto text = [](size_t size) { return R"({"a":")" + std::string(size, 'a') + "\"}"; };
+  EXPECT_EQ(Fault(schema, text(100'000)),
+            "payload.a is too long to be matched with the pattern ([ab]{1,60}){1,3}c");
+  EXPECT_EQ(Fault(R"({"properties":{"a":{"pattern":"^[a-z]+$"}}})", text(1'000'000)), "");
+}
+
+TEST(JsonSchema, AValueThatTakesMoreTimeThanTheBudgetHasIsRefused) {
+  std::string properties;
+  for (int i = 0; i < 8; ++i)
+    properties +=
+        (i == 0 ? "" : ",") + ("{\"pattern\":\"[ab]*a[ab]{" + std::to_string(20 + i)) + "}c|a\"}";
+  const auto schema = JsonSchema::Compile(R"({"items":{"allOf":[)" + properties + "]}}", "schema");
+  ASSERT_TRUE(schema.ok()) << schema.status().ToString();
+  const std::string value = "[" + Repeated("\"" + std::string(2'000, 'b') + "a\",", 20) + "1]";
+  EXPECT_TRUE((*schema)->Check(value, "payload").ok());
+  const CheckBudget spent(0);
+  EXPECT_EQ((*schema)->Check(value, "payload", &spent).message(),
+            "payload takes more processor time to check than a request may: make it smaller, or "
+            "the patterns of the schema simpler");
+  const CheckBudget enough(60'000);
+  EXPECT_TRUE((*schema)->Check(value, "payload", &enough).ok());
+  EXPECT_TRUE((*schema)->Check("1", "payload", &spent).ok());  // nobody looks at the clock for it
+}
+
 }  // namespace
 }  // namespace treadle

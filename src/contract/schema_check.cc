@@ -13,21 +13,16 @@ constexpr size_t kStepsPerByte = 16;
 
 // Nearly all values fit: only for the few that do not is it looked again, to be able to say why.
 Status CheckAgainst(const SchemaTable& table, const SchemaJson& value, size_t bytes,
-                    std::string_view name) {
+                    std::string_view name, const CheckBudget* budget) {
   const size_t steps = kStepsAtLeast + kStepsPerByte * bytes;
-  SchemaWalk quick(table, value, steps, name, nullptr);
+  SchemaWalk quick(table, value, steps, budget, name, nullptr);
   const bool fits = quick.Fits();
-  if (fits && !quick.is_exhausted()) return {};
+  if (quick.is_exhausted()) return {Code::kInvalidArgument, quick.why()};
+  if (fits) return {};
   SchemaFault fault;
-  bool is_exhausted = quick.is_exhausted();
-  if (!is_exhausted) {
-    SchemaWalk talking(table, value, steps, name, &fault);
-    talking.Fits();
-    is_exhausted = talking.is_exhausted();
-  }
-  if (is_exhausted)
-    return {Code::kInvalidArgument,
-            std::string(name) + " takes more work to check than a value of its size may"};
+  SchemaWalk talking(table, value, steps, budget, name, &fault);
+  talking.Fits();
+  if (talking.is_exhausted()) return {Code::kInvalidArgument, talking.why()};
   return {Code::kInvalidArgument, fault.path + " " + fault.what};
 }
 

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "contract/check_budget.h"
 #include "contract/schema_table.h"
 #include "contract/schema_value.h"
 
@@ -12,6 +13,6 @@ namespace treadle {
 
 /// As JsonSchema::Check(). `bytes` is about the size of the value's text, which bounds the work.
 Status CheckAgainst(const SchemaTable& table, const SchemaJson& value, size_t bytes,
-                    std::string_view name);
+                    std::string_view name, const CheckBudget* budget = nullptr);
 
 }  // namespace treadle

@@ -11,6 +11,9 @@ namespace {
 constexpr size_t kPatternStep = 64;  // bytes times instructions of a pattern
 constexpr size_t kDepthMax = 400;    // calls within calls; a value has at most 64 levels
 constexpr size_t kToldAtOnce = 3;    // faults
+// Bytes times instructions for one match, which nothing can interrupt: some 70 ns each where RE2's
+// automaton does not fit into its memory. A text of 1 MiB may meet 24 instructions.
+constexpr size_t kMatchMax = size_t{24} << 20;
 
 uint64_t CharactersOf(const std::string& text) {
   return static_cast<uint64_t>(
@@ -65,13 +68,24 @@ bool IsOfType(const SchemaJson& value, valijson::constraints::TypeConstraint::Js
 
 }  // namespace
 
+bool SchemaWalk::Exhaust(std::string why) {
+  if (!is_exhausted_) why_ = std::move(why);
+  is_exhausted_ = true;
+  return false;
+}
+
+void SchemaWalk::LookAtBudget() {
+  steps_since_look_ = 0;
+  if (budget_ != nullptr && budget_->IsSpent())
+    Exhaust(std::string(name_) +
+            " takes more processor time to check than a request may: make it smaller, or the "
+            "patterns of the schema simpler");
+}
+
 bool SchemaWalk::FitsNode(const SchemaNode& node) {
   if (node.is_never) return Wrong("is not allowed");
   if (!Spend(1)) return false;
-  if (depth_ == kDepthMax) {
-    is_exhausted_ = true;
-    return false;
-  }
+  if (depth_ == kDepthMax) return Exhaust();
   ++depth_;
   bool fits = true;
   if (node.allowed && !Holds(*node.allowed, *value_)) {
@@ -160,6 +174,9 @@ uint64_t SchemaWalk::Characters() {
 bool SchemaWalk::Matches(std::string_view pattern, const std::string& text) {
   const re2::RE2* const compiled = table_.Pattern(pattern);
   const auto program = static_cast<size_t>(std::max(compiled->ProgramSize(), 1));
+  if (text.size() * program > kMatchMax)
+    return Exhaust(place_.Text(name_) + " is too long to be matched with the pattern " +
+                   std::string(pattern));
   if (!Spend(1 + text.size() * program / kPatternStep)) return false;
   return re2::RE2::PartialMatch(text, *compiled);
 }

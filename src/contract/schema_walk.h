@@ -10,6 +10,7 @@
 #include <valijson/constraints/concrete_constraints.hpp>
 #include <valijson/constraints/constraint_visitor.hpp>
 
+#include "contract/check_budget.h"
 #include "contract/schema_table.h"
 #include "contract/schema_value.h"
 
@@ -34,18 +35,28 @@ struct SchemaFault {
   std::string what;  // "must be …"
 };
 
-/// One walk; its work is bounded by `steps`, of some 20 ns each.
+/// One walk; its work is bounded by `steps`, of some 20 ns each where no pattern is slow, and by a
+/// budget of processor time.
 class SchemaWalk final : public valijson::constraints::ConstraintVisitor {
  public:
   using Subschema = valijson::Subschema;
 
   /// Without `fault`, nobody wants to know more than whether the value fits.
-  SchemaWalk(const SchemaTable& table, const SchemaJson& value, size_t steps, std::string_view name,
-             SchemaFault* fault)
-      : table_(table), name_(name), value_(&value), steps_left_(steps), fault_(fault) {}
+  /// Without `budget` only the steps count.
+  SchemaWalk(const SchemaTable& table, const SchemaJson& value, size_t steps,
+             const CheckBudget* budget, std::string_view name, SchemaFault* fault)
+      : table_(table),
+        name_(name),
+        value_(&value),
+        steps_left_(steps),
+        budget_(budget),
+        fault_(fault) {}
 
   bool Fits() { return FitsNode(table_.node(0)); }
+  /// The walk ended before it knew.
   bool is_exhausted() const { return is_exhausted_; }
+  /// The sentence that says why.
+  const std::string& why() const { return why_; }
 
   bool visit(const AllOfConstraint& all) override {
     bool fits = true;
@@ -104,11 +115,20 @@ class SchemaWalk final : public valijson::constraints::ConstraintVisitor {
   bool visit(const PatternConstraint& pattern) override;
 
  private:
+  static constexpr size_t kStepsToLook = 4'096;  // at the clock
+  static constexpr std::string_view kTooMuchWork =
+      " takes more work to check than a value of its size may";
+
   bool Spend(size_t steps) {
-    if (steps > steps_left_) is_exhausted_ = true;
-    steps_left_ -= std::min(steps, steps_left_);
+    if (steps > steps_left_) return Exhaust();
+    steps_left_ -= steps;
+    steps_since_look_ += steps;
+    if (steps_since_look_ >= kStepsToLook) LookAtBudget();
     return !is_exhausted_;
   }
+  bool Exhaust() { return Exhaust(std::string(name_).append(kTooMuchWork)); }
+  bool Exhaust(std::string why);
+  void LookAtBudget();
   bool Wrong(std::string_view rest) {
     if (fault_ != nullptr) *fault_ = {place_.depth, place_.Text(name_), std::string(rest)};
     return false;
@@ -147,8 +167,11 @@ class SchemaWalk final : public valijson::constraints::ConstraintVisitor {
   const SchemaJson* value_;
   SchemaPlace place_;
   size_t steps_left_;
+  size_t steps_since_look_ = 0;
+  const CheckBudget* const budget_;
   size_t depth_ = 0;
   bool is_exhausted_ = false;
+  std::string why_;
   SchemaFault* fault_;
 };
 

@@ -1,6 +1,7 @@
 """The contracts of task types: what is refused and with which words, two versions side by side, results, restarts."""
 
 import json
+import time
 
 from test_cli import Program
 from treadle import run, until
@@ -191,3 +192,36 @@ def test_the_command_line_registers_shows_and_removes_contracts(server, tmp_path
     assert "input_schema.type must be one of" in refused.stderr
     assert "is removed" in run("type", "contract", "remove", "order", "2", env=env).stdout
     assert "none: payloads" in run("type", "get", "order", env=env).stdout
+
+
+def test_a_contract_that_takes_long_to_check_keeps_nobody_waiting(server):
+    """60 patterns that no automaton of RE2's memory can run, and payloads on which each of them works longest."""
+    patterns = [{"pattern": f"[ab]*a[ab]{{{20 + n % 3}}}c|[ab]{n:02}"} for n in range(60)]
+    put(server, 1, {"input_schema": {"items": {"allOf": patterns}}}, "slow")
+    put(server, 1, ORDER_1)
+    payload = ["ab" * 8_000] * 50
+    slow = [server.later("POST", "/v1/tasks", {"type": "slow", "payload": payload}) for _ in range(6)]
+    longest = 0
+    while True:
+        start = time.monotonic()
+        assert server.get("/livez").status == 200
+        server.enqueue("other")
+        longest = max(longest, time.monotonic() - start)
+        if all(each.done() for each in slow):
+            break
+    for answer in (each.result() for each in slow):
+        assert (answer.status, answer.code) in ((400, "INVALID_ARGUMENT"), (503, "UNAVAILABLE")), answer
+        assert "processor time" in answer.detail or answer.status == 503
+    assert longest < 5, longest
+    assert "is missing" in refusal(server, {})  # the pool is free again
+
+
+def test_a_slow_result_is_refused_alone_and_keeps_nobody_waiting(server):
+    patterns = [{"pattern": f"[ab]*a[ab]{{{20 + n % 3}}}c|[ab]{n:02}"} for n in range(60)]
+    put(server, 1, {"output_schema": {"items": {"allOf": patterns}}}, "slow")
+    ids = [server.enqueue("slow"), server.enqueue("other")]
+    worker = server.worker("slow", "other")
+    leases = {each["id"]: each["token"] for each in worker.lease(want=2)}
+    codes = worker.report({"token": leases[ids[0]], "outcome": "completed", "result": ["ab" * 8_000] * 50},
+                          {"token": leases[ids[1]], "outcome": "completed"})
+    assert codes == ["INVALID_ARGUMENT", "OK"]
