@@ -132,14 +132,13 @@ std::optional<size_t> BytesToCheck(const ContractPage& page,
 }
 
 void RefuseResults(const ContractPage& page, const std::vector<std::optional<ContractName>>& names,
-                   ExchangeIn* in, const Status& turn, const CheckBudget* budget) {
+                   ExchangeIn* in, const CheckBudget* budget) {
   std::vector<Status> statuses(in->request.reports.size());
-  ForResults(
-      page, names, *in, [&](size_t i, const ContractName& contract, const TaskResult& result) {
-        statuses[i] = turn.ok() ? page.CheckOutput(contract.type, contract.version,
-                                                   {result.bytes, result.content_type}, budget)
-                                : turn;
-      });
+  ForResults(page, names, *in,
+             [&](size_t i, const ContractName& contract, const TaskResult& result) {
+               statuses[i] = page.CheckOutput(contract.type, contract.version,
+                                              {result.bytes, result.content_type}, budget);
+             });
   RefuseReports(in, statuses);
 }
 

@@ -32,9 +32,9 @@ std::optional<size_t> BytesToFit(const ContractPage* page, const EnqueueCommand&
 /// The tasks of the completed reports, if `page` says anything of results.
 std::vector<TaskId> ResultsToCheck(const ContractPage* page, const ExchangeIn& in);
 /// Refuses the reports whose results break the contract of their task, alone. `names` stand as
-/// ResultsToCheck() has named them. `turn`, if it is not OK, is said of all that would be checked.
+/// ResultsToCheck() has named them.
 void RefuseResults(const ContractPage& page, const std::vector<std::optional<ContractName>>& names,
-                   ExchangeIn* in, const Status& turn = {}, const CheckBudget* budget = nullptr);
+                   ExchangeIn* in, const CheckBudget* budget = nullptr);
 /// How many bytes of results it would look at; nothing if there is nothing to check.
 std::optional<size_t> BytesToCheck(const ContractPage& page,
                                    const std::vector<std::optional<ContractName>>& names,

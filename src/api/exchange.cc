@@ -59,8 +59,10 @@ void CheckThenGo(const Api& api, const std::shared_ptr<Call>& call, std::vector<
     const auto bytes = BytesToCheck(*call->contracts, names, call->in);
     if (!bytes) return Go(call);
     CheckOn(checks, [call, bytes = *bytes, names = std::move(names)](const Status& turn) {
+      // Nothing of the exchange is taken then: the worker repeats it, and no attempt fails for it.
+      if (!turn.ok()) return call->responder.Send(http::ProblemResponse(turn));
       const CheckBudget budget = CheckBudget::For(bytes);
-      RefuseResults(*call->contracts, names, &call->in, turn, &budget);
+      RefuseResults(*call->contracts, names, &call->in, &budget);
       Go(call);
     });
   });

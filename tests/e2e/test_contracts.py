@@ -1,6 +1,7 @@
 """The contracts of task types: what is refused and with which words, two versions side by side, results, restarts."""
 
 import json
+import random
 import time
 
 from test_cli import Program
@@ -194,13 +195,15 @@ def test_the_command_line_registers_shows_and_removes_contracts(server, tmp_path
     assert "none: payloads" in run("type", "get", "order", env=env).stdout
 
 
+# 60 patterns for which RE2's automaton needs more memory than it has, and 800 KB of texts that fit, at their very end.
+SLOW = {"items": {"allOf": [{"pattern": f"[ab]*a[ab]{{{20 + n}}}c|z"} for n in range(60)]}}
+SLOW_VALUE = ["".join(random.Random(n).choices("ab", k=16_000)) + "z" for n in range(50)]
+
+
 def test_a_contract_that_takes_long_to_check_keeps_nobody_waiting(server):
-    """60 patterns that no automaton of RE2's memory can run, and payloads on which each of them works longest."""
-    patterns = [{"pattern": f"[ab]*a[ab]{{{20 + n % 3}}}c|[ab]{n:02}"} for n in range(60)]
-    put(server, 1, {"input_schema": {"items": {"allOf": patterns}}}, "slow")
+    put(server, 1, {"input_schema": SLOW}, "slow")
     put(server, 1, ORDER_1)
-    payload = ["ab" * 8_000] * 50
-    slow = [server.later("POST", "/v1/tasks", {"type": "slow", "payload": payload}) for _ in range(6)]
+    slow = [server.later("POST", "/v1/tasks", {"type": "slow", "payload": SLOW_VALUE}) for _ in range(6)]
     longest = 0
     while True:
         start = time.monotonic()
@@ -217,11 +220,10 @@ def test_a_contract_that_takes_long_to_check_keeps_nobody_waiting(server):
 
 
 def test_a_slow_result_is_refused_alone_and_keeps_nobody_waiting(server):
-    patterns = [{"pattern": f"[ab]*a[ab]{{{20 + n % 3}}}c|[ab]{n:02}"} for n in range(60)]
-    put(server, 1, {"output_schema": {"items": {"allOf": patterns}}}, "slow")
+    put(server, 1, {"output_schema": SLOW}, "slow")
     ids = [server.enqueue("slow"), server.enqueue("other")]
     worker = server.worker("slow", "other")
     leases = {each["id"]: each["token"] for each in worker.lease(want=2)}
-    codes = worker.report({"token": leases[ids[0]], "outcome": "completed", "result": ["ab" * 8_000] * 50},
+    codes = worker.report({"token": leases[ids[0]], "outcome": "completed", "result": SLOW_VALUE},
                           {"token": leases[ids[1]], "outcome": "completed"})
     assert codes == ["INVALID_ARGUMENT", "OK"]
