@@ -8,10 +8,13 @@
 #include <numeric>
 
 #include "base/check.h"
+#include "base/duration_hint.h"
 #include "cli/units.h"
 
 namespace treadle::cli {
 namespace {
+
+constexpr std::string_view kOptionalTime = "[=TIME]";  // of a flag whose value may be left out
 
 [[noreturn]] void Refuse(std::string_view flag, const std::string& why) {
   throw CLI::ValidationError(std::string(flag.substr(flag.rfind(',') + 1)), why);
@@ -41,10 +44,44 @@ size_t EditDistance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+/// "30s", and what was meant to be one: "30", "30sec". Neither an id nor JSON, but for a number.
+bool IsMeantAsTime(std::string_view word) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  const auto is_letter = [](char c) { return c >= 'a' && c <= 'z'; };
+  return !word.empty() && is_digit(word.front()) &&
+         std::ranges::all_of(word, [&](char c) { return is_digit(c) || is_letter(c); });
+}
+
 /// The command that the words so far have reached.
 CLI::App* Deepest(CLI::App* app) {
   while (!app->get_subcommands().empty()) app = app->get_subcommands().back();
   return app;
+}
+
+/// The command that the words before `end` name.
+const CLI::App* Named(const CLI::App* command, const std::vector<std::string>& words, size_t end) {
+  for (size_t i = 0; i < end; ++i) {
+    const auto named =
+        command->get_subcommands([&](const CLI::App* sub) { return sub->get_name() == words[i]; });
+    if (!named.empty()) command = named.front();
+  }
+  return command;
+}
+
+/// Makes "--wait 30s" of a TextOrNone() one word.
+void JoinTimes(const CLI::App* root, std::vector<std::string>* words) {
+  const CLI::App* const command = Named(root, *words, words->size());
+  const auto takes_time = [&](const std::string& word) {
+    const CLI::Option* const option = command->get_option_no_throw(word);
+    return word.starts_with("--") && option != nullptr &&
+           option->get_option_text() == kOptionalTime;
+  };
+  for (size_t i = 0; i + 1 < words->size() && (*words)[i] != "--"; ++i) {
+    const std::string& next = (*words)[i + 1];
+    if (!takes_time((*words)[i]) || !IsMeantAsTime(next)) continue;
+    (*words)[i] += '=' + next;
+    words->erase(words->begin() + static_cast<ptrdiff_t>(i) + 1);
+  }
 }
 
 std::string FullName(const CLI::App* app) {
@@ -166,12 +203,13 @@ Command& Command::Texts(std::string_view flag, std::string_view placeholder,
 
 Command& Command::TextOrNone(std::string_view flag, std::optional<std::string>* target,
                              std::string_view help) {
-  const auto callback = [target](const CLI::results_t& values) {
+  const auto callback = [flag = std::string(flag), target](const CLI::results_t& values) {
     *target = values.back() == "true" ? "" : values.back();
+    if (!(*target)->empty() && !ParseDuration(**target)) Refuse(flag, WhyNoDuration(**target));
     return true;
   };
   app_->add_option(std::string(flag), callback, std::string(help))
-      ->option_text("[=TIME]")
+      ->option_text(std::string(kOptionalTime))
       ->expected(0);
   return *this;
 }
@@ -194,9 +232,7 @@ Command& Command::Duration(std::string_view flag, std::optional<int64_t>* target
                            std::string_view help) {
   AddValue(app_, flag, "TIME", help, [=](const std::string& v) {
     *target = ParseDuration(v);
-    if (!*target) {
-      Refuse(flag, fmt::format("\"{}\" is not a duration; write for example 500ms, 30s or 2m", v));
-    }
+    if (!*target) Refuse(flag, WhyNoDuration(v));
   });
   return *this;
 }
@@ -274,12 +310,8 @@ Command CommandLine::root() { return {app_.get(), &extras_}; }
 
 std::vector<std::string> CommandLine::TakeRest(std::vector<std::string>* words) {
   const auto mark = std::find(words->begin(), words->end(), "--");
-  const CLI::App* command = app_.get();
-  for (auto word = words->begin(); word != mark; ++word) {
-    const auto named =
-        command->get_subcommands([&](const CLI::App* sub) { return sub->get_name() == *word; });
-    if (!named.empty()) command = named.front();
-  }
+  const CLI::App* const command =
+      Named(app_.get(), *words, static_cast<size_t>(mark - words->begin()));
   if (mark == words->end() || extras_[command].rest == nullptr) return {};
   std::vector<std::string> rest(mark + 1, words->end());
   words->erase(mark, words->end());
@@ -294,6 +326,7 @@ Parsed CommandLine::Parse(std::vector<std::string> words, std::string_view versi
   app_->set_version_flag("--version", std::string(version), "Prints the version");
   if (words.empty()) return {.status = ExitStatus::kUsage, .err = app_->help()};
   const std::vector<std::string> rest = TakeRest(&words);
+  JoinTimes(app_.get(), &words);
   std::reverse(words.begin(), words.end());  // the order that CLI11 asks for
   try {
     app_->parse(words);

@@ -35,9 +35,10 @@ class CliTest : public ::testing::Test {
  protected:
   Said Do(std::vector<std::string> words, bool terminal = false) {
     Said said;
-    Console console({.write = [&](std::string_view t) { return said.out += t, true; }},
-                    {.write = [&](std::string_view t) { return said.err += t, true; },
-                     .is_terminal = terminal});
+    Console console(
+        {.write = [&](std::string_view t) { return said.out += t, true; }, .is_terminal = terminal},
+        {.write = [&](std::string_view t) { return said.err += t, true; },
+         .is_terminal = terminal});
     said.status = RunCommand(std::move(words), console, serve_);
     return said;
   }
@@ -135,6 +136,20 @@ TEST_F(CliTest, WrongUsageIsOneSentenceWithTheNearestWord) {
   EXPECT_THAT(wrong({"task", "list", "--state"}), HasSubstr("--state needs a value"));
   EXPECT_THAT(wrong({"task", "list", "--limit", "0"}), HasSubstr("\"0\" is not a number from 1"));
   EXPECT_THAT(wrong({"enqueue", "hello", "--delay", "5x"}), HasSubstr("\"5x\" is not a duration"));
+  EXPECT_EQ(wrong({"enqueue", "hello", "--delay", "30"}),
+            "treadle enqueue: --delay: \"30\" has no unit; did you mean 30s?; see: treadle enqueue "
+            "--help\n");
+  EXPECT_THAT(wrong({"worker", "exec", "t", "--timeout", "30", "--", "x"}),
+              HasSubstr("did you mean 30s?"));
+  for (const std::vector<std::string>& wait : {std::vector<std::string>{"--wait=30"},
+                                               {"--wait", "30"},
+                                               {"--wait", "30sec"},
+                                               {"--wait=soon"}}) {
+    std::vector<std::string> words = {"enqueue", "hello", "1"};
+    words.insert(words.end(), wait.begin(), wait.end());
+    EXPECT_THAT(wrong(words),
+                HasSubstr("--wait: \"" + wait.back().substr(wait.back().find('=') + 1)));
+  }
   EXPECT_THAT(wrong({"start", "--disk-reserve", "1MB"}), HasSubstr("\"1MB\" is not a size"));
   EXPECT_THAT(wrong({"start", "--listen", "here"}), HasSubstr("\"here\" is not an address"));
   EXPECT_THAT(wrong({}), HasSubstr("Commands:"));
@@ -233,9 +248,21 @@ TEST_F(CliTest, WaitingForATaskThatDiesHasItsOwnStatus) {
 
 TEST_F(CliTest, WaitingTooLongTimesOut) {
   server_.Answer("GET /v1/tasks/1-7?wait=0ms", {{200, kReady}});
-  const Said said = Ask({"task", "result", "1-7", "--wait=0s"});
-  EXPECT_EQ(said.status, ExitStatus::kTimedOut);
-  EXPECT_THAT(said.err, HasSubstr("still ready"));
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"task", "result", "1-7", "--wait=0s"},
+        {"task", "result", "1-7", "--wait", "0s"},
+        {"task", "result", "--wait", "0s", "1-7"}}) {
+    const Said said = Ask(words);
+    EXPECT_EQ(said.status, ExitStatus::kTimedOut) << said.err;
+    EXPECT_THAT(said.err, HasSubstr("still ready"));
+  }
+}
+
+TEST_F(CliTest, AWordBehindWaitThatIsNoTimeIsThePayload) {
+  server_.Answer("POST /v1/tasks", {{201, R"({"id":"1-7"})"}});
+  server_.Answer("GET /v1/tasks/1-7?wait=30000ms", {{200, kDead}});
+  EXPECT_EQ(Ask({"enqueue", "hello", "--wait", R"({"name":"Ada"})"}).status, ExitStatus::kTaskDied);
+  EXPECT_THAT(server_.requests()[0].body, HasSubstr(R"("payload":{"name":"Ada"})"));
 }
 
 TEST_F(CliTest, GetShowsATaskInEachForm) {
@@ -243,6 +270,22 @@ TEST_F(CliTest, GetShowsATaskInEachForm) {
   EXPECT_THAT(Ask({"task", "get", "1-7"}).out, HasSubstr("error         exit_1: no such host\n"));
   EXPECT_EQ(Ask({"task", "get", "1-7", "-o", "jsonl"}).out, std::string(kDead) + '\n');
   EXPECT_THAT(Ask({"-o", "json", "task", "get", "1-7"}).out, HasSubstr("{\n  \"id\": \"1-7\",\n"));
+}
+
+constexpr char kTraceback[] =
+    R"({"id":"1-7","type":"hello","queue":"default","state":"dead","attempt":1,"max_attempts":1,)"
+    R"("error":{"code":"exit_1","fingerprint":"f","message":"Traceback (most recent call last):\n)"
+    R"(  File \"x.py\", line 1, in <module>\nKeyError: 'name'"}})";
+
+TEST_F(CliTest, ListsShowTheLastLineOfATraceback) {
+  const std::string page = std::string(R"({"tasks":[)") + kTraceback + R"(],"as_of":"t"})";
+  server_.Answer("GET /v1/tasks?limit=50", {{200, page}});
+  server_.Answer("GET /v1/tasks?limit=1000&state=dead", {{200, page}});
+  for (const std::string list : {"list", "errors"}) {
+    const std::string out = Ask({"task", list}).out;
+    EXPECT_THAT(out, HasSubstr("KeyError: 'name'")) << list;
+    EXPECT_THAT(out, Not(HasSubstr("Traceback"))) << list;
+  }
 }
 
 TEST_F(CliTest, EachKindOfFailureHasItsOwnStatus) {

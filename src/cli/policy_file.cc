@@ -148,6 +148,10 @@ class PolicyFileReader {
   Result<std::string> ReadMs(const PolicyField& field, const TomlNode& node) const {
     const std::optional<int64_t> ms =
         node.kind == TomlNode::Kind::kText ? ParseDuration(node.text) : std::nullopt;
+    const bool has_no_unit = !node.text.empty() && node.kind != TomlNode::Kind::kArray &&
+                             node.text.find_first_not_of("0123456789") == std::string::npos;
+    if (has_no_unit)
+      return Wrong(node, field.name, fmt::format("has no unit; did you mean \"{}s\"?", node.text));
     if (!ms) return Wrong(node, field.name, "is not a duration; write for example \"30s\"");
     return std::to_string(*ms);
   }

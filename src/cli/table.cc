@@ -3,13 +3,35 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "base/utf8.h"
+#include "base/terminal_text.h"
 
 namespace treadle::cli {
 
+namespace {
+
+// A row per line of the last cell.
+std::vector<std::vector<Table::Cell>> Unfolded(std::vector<Table::Cell> row) {
+  std::vector<std::vector<Table::Cell>> rows;
+  const Table::Cell last = row.back();
+  for (size_t begin = 0; begin <= last.text.size();) {
+    const size_t end = std::min(last.text.find('\n', begin), last.text.size());
+    row.back().text = last.text.substr(begin, end - begin);
+    rows.push_back(row);
+    for (Table::Cell& cell : row) cell.text.clear();
+    begin = end + 1;
+  }
+  return rows;
+}
+
+}  // namespace
+
 void Table::Row(std::vector<Cell> cells) {
   TREADLE_CHECK(cells.size() == columns_.size());
-  for (Cell& cell : cells) cell.text = Printable(cell.text);
+  // In the last of several columns lines go on below themselves; they cannot forge a row there.
+  std::string last = std::move(cells.back().text);
+  for (Cell& cell : cells) cell.text = treadle::Printable(cell.text);
+  while (last.ends_with('\n')) last.pop_back();
+  cells.back().text = cells.size() > 1 ? PrintableLines(last) : treadle::Printable(last);
   rows_.push_back(std::move(cells));
 }
 
@@ -20,12 +42,15 @@ std::string Table::ToString(const Console& console) const {
     std::vector<Cell>& head = lines.emplace_back();
     for (const Column& column : columns_) head.emplace_back(column.title, Color::kBold);
   }
-  lines.insert(lines.end(), rows_.begin(), rows_.end());
+  for (const auto& row : rows_) {
+    const auto unfolded = Unfolded(row);
+    lines.insert(lines.end(), unfolded.begin(), unfolded.end());
+  }
 
   std::vector<size_t> widths(columns_.size());
   for (const auto& line : lines) {
     for (size_t i = 0; i < line.size(); ++i) {
-      widths[i] = std::max(widths[i], CountCharacters(line[i].text));
+      widths[i] = std::max(widths[i], WidthInColumns(line[i].text));
     }
   }
   std::string out;
@@ -33,7 +58,7 @@ std::string Table::ToString(const Console& console) const {
     std::string row;
     size_t visible = 0;  // length of `row` up to its last character that is no blank
     for (size_t i = 0; i < line.size(); ++i) {
-      const std::string pad(widths[i] - CountCharacters(line[i].text), ' ');
+      const std::string pad(widths[i] - WidthInColumns(line[i].text), ' ');
       if (i > 0) row += "  ";
       if (columns_[i].align == Align::kRight) row += pad;
       if (!line[i].text.empty()) row += console.PaintOut(line[i].text, line[i].color);

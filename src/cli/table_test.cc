@@ -27,8 +27,25 @@ TEST(TableTest, ColorsDoNotCountAsWidth) {
 }
 
 TEST(TableTest, ControlCharactersCannotReachTheTerminal) {
-  EXPECT_EQ(Printable("a\x1b[2J\nb\x7f\xff\xc2\x9b"), "a\\x1b[2J\\x0ab\\x7f\\xff\\xc2\\x9b");
-  EXPECT_EQ(Printable("é😀"), "é😀");
+  Table table({{""}});
+  table.Row({"a\x1b[2J\nb\u202e"});
+  EXPECT_EQ(table.ToString(WithColor(false)), "a\\x1b[2J\\x0ab\\u202e\n");
+}
+
+TEST(TableTest, WideCharactersTakeTwoColumns) {
+  Table table({{""}, {""}});
+  table.Row({"日本", "x"});
+  table.Row({"😀", "y"});
+  table.Row({"abcd", "z"});
+  EXPECT_EQ(table.ToString(WithColor(false)), "日本  x\n😀    y\nabcd  z\n");
+}
+
+TEST(TableTest, LinesInTheLastColumnGoOnBelowThemselves) {
+  Table table({{""}, {""}});
+  table.Row({"error", "Traceback:\n  File \x1b\nKeyError\n"});
+  table.Row({"id", "1-7"});
+  EXPECT_EQ(table.ToString(WithColor(false)),
+            "error  Traceback:\n         File \\x1b\n       KeyError\nid     1-7\n");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 
+#include "base/terminal_text.h"
 #include "cli/commands.h"
 #include "cli/pages.h"
 #include "cli/table.h"
@@ -16,7 +17,7 @@ namespace treadle::cli {
 namespace {
 
 constexpr int64_t kTasksMax = 100'000;  // looked at for one answer
-constexpr size_t kMessageBytes = 70;
+constexpr size_t kMessageColumns = 70;
 
 struct ErrorsFlags {
   TaskFilter filter;
@@ -91,11 +92,10 @@ void PrintTable(Session& session, const std::vector<Group>& groups) {
   using enum Table::Align;
   Table table({{"TASKS", kRight}, {"TYPE"}, {"CODE"}, {"MESSAGE"}, {"NEWEST"}, {"FINGERPRINT"}});
   for (const Group& group : groups) {
-    const size_t end = std::min(group.message.find('\n'), kMessageBytes);
     table.Row({WithCommas(group.tasks),
                group.type,
                {group.code, Color::kRed},
-               group.message.substr(0, end),
+               Shortened(treadle::Printable(TellingLine(group.message)), kMessageColumns),
                group.newest,
                group.fingerprint});
   }

@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 
+#include "base/terminal_text.h"
 #include "cli/commands.h"
 #include "cli/pages.h"
 #include "cli/table.h"
@@ -30,10 +31,14 @@ std::string Target(const ListFlags& flags, int64_t limit, const std::string& cur
   return target;
 }
 
-std::string Shortened(std::string text) {
-  static constexpr size_t kBytes = 60;
-  const size_t end = std::min(text.find('\n'), kBytes);
-  return text.size() <= end ? text : text.substr(0, end) + "…";
+std::string ErrorOf(const JsonValue& task) {
+  static constexpr size_t kColumns = 60;
+  const JsonValue* const error = task.Find("error");
+  if (error == nullptr) return "";
+  const std::string message = error->Text("message");
+  return Shortened(
+      treadle::Printable(fmt::format("{}: {}", error->Text("code"), TellingLine(message))),
+      kColumns);
 }
 
 void PrintTable(Session& session, const std::vector<JsonValue>& tasks) {
@@ -41,16 +46,14 @@ void PrintTable(Session& session, const std::vector<JsonValue>& tasks) {
   Table table(
       {{"ID"}, {"TYPE"}, {"QUEUE"}, {"STATE"}, {"ATTEMPT", kRight}, {"ENQUEUED"}, {"ERROR"}});
   for (const JsonValue& task : tasks) {
-    const JsonValue* error = task.Find("error");
     const std::string state = task.Text("state");
-    table.Row(
-        {task.Text("id"),
-         task.Text("type"),
-         task.Text("queue"),
-         {state, ColorOfState(state)},
-         fmt::format("{}/{}", task.Integer("attempt"), task.Integer("max_attempts")),
-         task.Text("enqueued_at"),
-         error == nullptr ? "" : Shortened(error->Text("code") + ": " + error->Text("message"))});
+    table.Row({task.Text("id"),
+               task.Text("type"),
+               task.Text("queue"),
+               {state, ColorOfState(state)},
+               fmt::format("{}/{}", task.Integer("attempt"), task.Integer("max_attempts")),
+               task.Text("enqueued_at"),
+               ErrorOf(task)});
   }
   session.console().Out(table.ToString(session.console()));
 }

@@ -54,14 +54,14 @@ def test_only_what_differs_is_changed(server, file):
 @pytest.mark.parametrize("text, message", [
     ("[queues.a]\nleese = '1s'\n", 'queues.toml:2: leese is unknown; did you mean "lease"?'),
     ("[queues.a.retry]\nbackof_cap = '1s'\n", 'did you mean "retry.backoff_cap"?'),
-    ("[queues.a]\nlease = 5\n", 'queues.toml:2: lease is not a duration; write for example "30s"'),
+    ("[queues.a]\nlease = 5\n", 'queues.toml:2: lease has no unit; did you mean "5s"?'),
     ("[queues.a]\nretention = { completed_tasks = '5' }\n", "is not a whole number from 0"),
     ("[queue.a]\n", "queue is unknown; write [queues.NAME] or [types.NAME]"),
     ("[queues]\na = 1\n", "queues.a is not a table"),
     ("[queues.a]\nlease = '0s'\n", "lease_ms"),
     ("[types.a]\nlease = '1s'\n", "lease is unknown"),
     ("[queues.a]\npaused = 'yes'\n", "is neither true nor false"),
-    ("[queues.a.retry]\ndelays = [1]\n", "retry.delays is not a duration"),
+    ("[queues.a.retry]\ndelays = [1]\n", 'retry.delays has no unit; did you mean "1s"?'),
     ("[queues.a.retry]\nbackoff = 'odd'\n", "must be one of exponential, linear, fixed, listed"),
 ])
 def test_a_mistake_is_named_with_its_line(server, file, text, message):
@@ -137,7 +137,7 @@ def test_a_queue_is_set_drained_purged_and_deleted_by_the_command_line(server):
 
 @pytest.mark.parametrize(("word", "told"), [
     ("lease", "is no FIELD=VALUE"), ("=1", "is no FIELD=VALUE"), ("lase=45s", 'did you mean "lease"'),
-    ("lease=soon", "is not a duration"), ("retry.max_attempts=x", "is not a whole number"), ("a\nb=1", "is no FIELD=VALUE")])
+    ("lease=soon", "is not a duration"), ("lease=5", 'did you mean "5s"?'), ('lease="5"', 'did you mean "5s"?'), ("retry.max_attempts=x", "is not a whole number"), ("a\nb=1", "is no FIELD=VALUE")])
 def test_a_word_that_sets_nothing_is_told(server, word, told):
     failed = server.run("queue", "set", "mails", word, expect=2)
     assert told in failed.stderr

@@ -128,6 +128,9 @@ TEST_F(ConfigurationTest, AWrongValueIsRefusedWithItsPlaceAndItsRange) {
               EndsWith(":2: server.listen: a whole number is not HOST:PORT"));
   EXPECT_THAT(WrongFile("[storage]\ncheckpoint_after = \"1KiB\"\n"),
               EndsWith("\"1KiB\" is out of range; it is a size from 1MiB to 1GiB"));
+  EXPECT_THAT(WrongFile("[server]\nidle_timeout = 75\n"),
+              EndsWith(":2: server.idle_timeout: \"75\" has no unit; did you mean 75s?"));
+  EXPECT_THAT(WrongFile("[server]\nidle_timeout = \"75\"\n"), EndsWith("did you mean 75s?"));
   EXPECT_THAT(WrongFile("[server]\nconnections_max = \"10K\"\n"),
               EndsWith("\"10K\" is not a whole number"));
   EXPECT_THAT(WrongFile("[server]\nconnections_max = 0\n"),

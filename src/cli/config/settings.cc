@@ -6,6 +6,7 @@
 #include <cctype>
 #include <charconv>
 
+#include "base/duration_hint.h"
 #include "base/utf8.h"
 #include "cli/config/toml_node.h"
 #include "cli/units.h"
@@ -224,13 +225,11 @@ constexpr Setting kSettings[] = {
 };
 
 Status CheckNumber(const Setting& setting, std::string_view text, std::optional<uint64_t> number,
-                   std::string_view what) {
+                   const std::string& why_not) {
   if (number && *number >= setting.min && *number <= setting.max) return {};
-  if (number) {
-    return {Code::kInvalidArgument,
-            fmt::format("\"{}\" is out of range; it is {}", text, setting.Range())};
-  }
-  return {Code::kInvalidArgument, fmt::format("\"{}\" is not {}", text, what)};
+  if (!number) return {Code::kInvalidArgument, why_not};
+  return {Code::kInvalidArgument,
+          fmt::format("\"{}\" is out of range; it is {}", text, setting.Range())};
 }
 
 bool HasChoice(const Setting& setting, std::string_view text) {
@@ -320,8 +319,11 @@ const Setting* FindSetting(std::string_view key) {
 }
 
 Status CheckSetting(const Setting& setting, std::string_view text) {
+  const auto is_not = [&](std::string_view what) {
+    return fmt::format("\"{}\" is not {}", text, what);
+  };
   const auto refuse = [&](std::string_view what) {
-    return Status(Code::kInvalidArgument, fmt::format("\"{}\" is not {}", text, what));
+    return Status(Code::kInvalidArgument, is_not(what));
   };
   // The environment and the command line take any bytes; a file, a log and an answer do not.
   if (!IsUtf8(text)) return {Code::kInvalidArgument, "the value is not UTF-8 text"};
@@ -336,12 +338,12 @@ Status CheckSetting(const Setting& setting, std::string_view text) {
     case Kind::kSwitch:
       return text == "true" || text == "false" ? Status() : refuse("true or false");
     case Kind::kSize:
-      return CheckNumber(setting, text, ParseSize(text), "a size; write for example 64MiB or 2GiB");
+      return CheckNumber(setting, text, ParseSize(text),
+                         is_not("a size; write for example 64MiB or 2GiB"));
     case Kind::kCount:
-      return CheckNumber(setting, text, ParseCount(text), "a whole number");
+      return CheckNumber(setting, text, ParseCount(text), is_not("a whole number"));
     case Kind::kDuration:
-      return CheckNumber(setting, text, ParseDuration(text),
-                         "a duration; write for example 500ms, 30s or 2m");
+      return CheckNumber(setting, text, ParseDuration(text), WhyNoDuration(text));
     case Kind::kDirectory:
       return text.empty() && !setting.default_text.empty() ? refuse("the path of a directory")
                                                            : Status();
