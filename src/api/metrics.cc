@@ -133,6 +133,16 @@ void AddNode(const NodeStats& stats, Metrics* out) {
   out->Gauge("treadle_backup_last_timestamp_seconds",
              "When the newest backup was taken, in seconds since 1970; 0: there is none",
              static_cast<double>(stats.backups.last_taken_at.ms) / 1000);
+  out->Gauge("treadle_journal_write_age_seconds",
+             "How long the write to the journal that is under way has been waiting for its disk",
+             static_cast<double>(stats.journal_write_age_ms) / 1000);
+  out->Gauge("treadle_store_write_age_seconds",
+             "How long the write to the store that is under way has been waiting for its disk",
+             static_cast<double>(stats.store_write_age_ms) / 1000);
+  out->Gauge("treadle_checkpoint_age_seconds",
+             "How long the oldest change that is not in the store yet has been waiting for a "
+             "checkpoint; 0: all is in the store",
+             static_cast<double>(stats.checkpoint_age_ms) / 1000);
   out->Gauge("treadle_uptime_seconds", "Since the start of the node",
              static_cast<double>(stats.uptime_ms) / 1000);
 }

@@ -35,6 +35,13 @@ struct ApiInfo {
 /// at.
 std::shared_ptr<const http::Router> MakeRouter(Node* node, ApiInfo info);
 
+/// What a server answers while it opens its data, to any request that may pass: /livez is well, all
+/// else is UNAVAILABLE and says how far the server is.
+http::Response StartingResponse(const http::Request& request, const RecoveryProgress& progress);
+
+/// How far that is, for a person: "120000 of 310000 tasks read".
+std::string DescribeProgress(const RecoveryProgress& progress);
+
 /// The text of docs/openapi.yaml as of this build.
 std::string_view OpenApiYaml();
 

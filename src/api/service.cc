@@ -1,5 +1,7 @@
 // The server itself: what it is, and whether it is well.
 
+#include <algorithm>
+
 #include "api/handlers.h"
 #include "api/json_out.h"
 
@@ -29,9 +31,31 @@ std::string Info(const Api& api) {
   return body;
 }
 
+constexpr int64_t kRetryStartMs = 1'000;
+
 http::Response Fine() { return {.content_type = "text/plain; charset=utf-8", .body = "ok\n"}; }
 
+// "12 of 40 tasks", or "12 tasks" while the total is not known.
+std::string Part(uint64_t done, uint64_t total, std::string_view what) {
+  const std::string of = total == 0 ? "" : " of " + std::to_string(std::max(total, done));
+  return std::to_string(done) + of + " " + std::string(what);
+}
+
 }  // namespace
+
+std::string DescribeProgress(const RecoveryProgress& progress) {
+  std::string text = Part(progress.tasks, progress.tasks_total, "tasks read");
+  if (progress.frames_total > 0)
+    text += ", " + Part(progress.frames, progress.frames_total, "frames of the journal replayed");
+  return text;
+}
+
+http::Response StartingResponse(const http::Request& request, const RecoveryProgress& progress) {
+  if (request.path() == "/livez") return Fine();
+  return http::ProblemResponse(
+      503, Status(Code::kUnavailable, "the server is starting: " + DescribeProgress(progress))
+               .WithRetryAfter(kRetryStartMs));
+}
 
 void GetInfo(const Api& api, RequestContext& context, Responder responder) {
   if (!HasNoQuery(context, &responder)) return;

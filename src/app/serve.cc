@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <future>
@@ -16,6 +17,7 @@
 #include "app/data_check.h"
 #include "app/data_directory.h"
 #include "app/descriptors.h"
+#include "app/memory_meter.h"
 #include "app/out_of_memory.h"
 #include "app/server_log.h"
 #include "app/service_manager.h"
@@ -38,17 +40,21 @@ namespace {
 
 using Durability = cli::ServerOptions::Durability;
 
-constexpr int64_t kGraceMs = 5'000;  // for answers that are under way when the server stops
+constexpr std::chrono::milliseconds kProgressEvery{2'000};
+constexpr int64_t kQuietStartMs = 1'900;  // a start that is quicker than this needs no word
+constexpr int64_t kGraceMs = 5'000;       // for answers that are under way when the server stops
 
 /// What the node runs on. Stopped in this order, so that a lane can post to those below it until
 /// its end.
 struct Lanes {
+  ThreadExecutor watch{"watch"};
   ThreadExecutor reader{"reader"};
   ThreadExecutor checkpoint{"checkpoint"};
   ThreadExecutor journal{"journal", ThreadExecutor::Turns::kShort};
   ThreadExecutor shard{"shard", ThreadExecutor::Turns::kShort};
 
   void Stop() {
+    watch.Stop();
     reader.Stop();
     checkpoint.Stop();
     journal.Stop();
@@ -65,9 +71,10 @@ class ServerProcess {
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
 
-  Status Start();
+  Status Start(const ServiceManager& manager);
   cli::ServerReady Ready() const;
-  /// Tells that the shard answers, over and over: a server that hangs is restarted.
+  /// Reports that the shard and every HTTP thread answer, again and again: a server that hangs is
+  /// restarted.
   void BeginHeartbeat(const ServiceManager& manager);
   /// Takes over what a running server can; an error changes nothing.
   void Reload();
@@ -80,8 +87,11 @@ class ServerProcess {
   Result<std::unique_ptr<FileJournal>> OpenJournal();
   Result<NodeStorage> OpenStorage();
   Status OpenNode();
+  Status OpenNodeWithWord(const ServiceManager& manager);
   Result<http::ServerOptions> HttpOptions();
-  Status StartHttp(const http::ServerOptions& http_options);
+  Status Listen(const http::ServerOptions& http_options);
+  std::optional<http::Response> Admit(const http::Request& request) const;
+  void ServeRoutes();
   NodeEnvironment Environment();
   bool is_interval() const { return options_.durability == Durability::kInterval; }
 
@@ -95,11 +105,11 @@ class ServerProcess {
   SystemRandom journal_random_;  // one thread at a time each
   std::optional<DataDirectory> data_;
   Lanes lanes_;
+  RecoveryProgress progress_;
+  std::atomic<bool> starting_{true};
   std::unique_ptr<Node> node_;
   std::shared_ptr<api::CheckPool> checks_;  // stopped before the lanes
-  std::shared_ptr<const http::Router> router_;
   std::unique_ptr<http::Server> server_;
-  std::atomic<http::Server*> counted_{nullptr};  // for /metrics, once it is there
   std::unique_ptr<Heartbeat> heartbeat_;
 };
 
@@ -109,12 +119,16 @@ ServerProcess::~ServerProcess() {
   lanes_.Stop();
 }
 
-Status ServerProcess::Start() {
+// The port is open before the data is, so that whoever waits can see how far the server is.
+Status ServerProcess::Start(const ServiceManager& manager) {
   TREADLE_RETURN_IF_ERROR(Apply(options_));
   TREADLE_ASSIGN_OR_RETURN(const http::ServerOptions http_options, HttpOptions());
   TREADLE_ASSIGN_OR_RETURN(data_, DataDirectory::Open(&disk_, options_.data_dir));
-  if (const Status status = OpenNode(); !status.ok()) return WithDataCheck(status, data_->path());
-  return StartHttp(http_options);
+  TREADLE_RETURN_IF_ERROR(Listen(http_options));
+  if (const Status status = OpenNodeWithWord(manager); !status.ok())
+    return WithDataCheck(status, data_->path());
+  ServeRoutes();
+  return {};
 }
 
 Result<std::string> ServerProcess::ReadToken(const cli::ServerOptions& options) {
@@ -193,7 +207,12 @@ NodeEnvironment ServerProcess::Environment() {
                               .shard = &lanes_.shard,
                               .journal = &lanes_.journal,
                               .checkpoint = &lanes_.checkpoint,
-                              .reader = &lanes_.reader};
+                              .reader = &lanes_.reader,
+                              .watch = &lanes_.watch,
+                              .progress = &progress_};
+  environment.memory = [memory_max = options_.memory_max_bytes] {
+    return MeasureMemory(memory_max);
+  };
   environment.on_fatal = [log = log_](const Status& status) {
     log->Fatal("Treadle stops, for it cannot keep its promises: " + status.ToString());
     _exit(kFatalExit);
@@ -225,8 +244,21 @@ Status ServerProcess::OpenNode() {
         "acknowledged");
   }
   TREADLE_ASSIGN_OR_RETURN(node_, Node::Open(options, Environment(), std::move(storage)));
-  log_->Info("opened " + data_->path() + ", term " + std::to_string(node_->term()));
+  log_->Info("opened " + data_->path() + ", term " + std::to_string(node_->term()) + " (" +
+             api::DescribeProgress(progress_) + ")");
   return {};
+}
+
+// A store of millions of tasks takes a while; systemd is asked for the time, and people see why.
+Status ServerProcess::OpenNodeWithWord(const ServiceManager& manager) {
+  const int64_t begun_ms = clock_.MonotonicMs();
+  const Heartbeat word(kProgressEvery, [&] {
+    if (clock_.MonotonicMs() - begun_ms < kQuietStartMs) return;
+    const std::string progress = api::DescribeProgress(progress_);
+    log_->Info("still opening " + data_->path() + ": " + progress);
+    manager.Tell("EXTEND_TIMEOUT_USEC=60000000\nSTATUS=opening the data: " + progress);
+  });
+  return OpenNode();
 }
 
 // Before anything is opened: a server without room for connections is not to begin.
@@ -250,27 +282,32 @@ Result<http::ServerOptions> ServerProcess::HttpOptions() {
   return options;
 }
 
-Status ServerProcess::StartHttp(const http::ServerOptions& http_options) {
+Status ServerProcess::Listen(const http::ServerOptions& http_options) {
+  TREADLE_ASSIGN_OR_RETURN(
+      server_, http::Server::Listen(
+                   http_options, [this](const http::Request& request) { return Admit(request); }));
+  return {};
+}
+
+std::optional<http::Response> ServerProcess::Admit(const http::Request& request) const {
+  if (auto refusal = guard_.Check(request)) return refusal;
+  if (!starting_) return {};
+  return api::StartingResponse(request, progress_);
+}
+
+void ServerProcess::ServeRoutes() {
   api::ApiInfo info{.version = TREADLE_VERSION,
                     .durability = is_interval() ? NodeOptions::Durability::kInterval
                                                 : NodeOptions::Durability::kFsync,
                     .data_directory = data_->path(),
                     .started_at = clock_.Wall()};
-  info.server_stats = [this] {
-    const http::Server* const server = counted_;
-    return server ? server->Stats() : http::ServerStats();
-  };
+  info.server_stats = [this] { return server_->Stats(); };
   info.shard_turns = [this] { return lanes_.shard.turn_times(); };
   const int threads = static_cast<int>(std::clamp(std::thread::hardware_concurrency() / 2, 1U, 4U));
   checks_ = std::make_shared<api::CheckPool>(api::CheckPool::Options{.threads = threads});
   info.checks = checks_;
-  router_ = api::MakeRouter(node_.get(), std::move(info));
-  TREADLE_ASSIGN_OR_RETURN(
-      server_, http::Server::Start(http_options, router_, [this](const http::Request& request) {
-        return guard_.Check(request);
-      }));
-  counted_ = server_.get();
-  return {};
+  server_->Route(api::MakeRouter(node_.get(), std::move(info)));
+  starting_ = false;
 }
 
 cli::ServerReady ServerProcess::Ready() const {
@@ -285,7 +322,9 @@ cli::ServerReady ServerProcess::Ready() const {
 void ServerProcess::BeginHeartbeat(const ServiceManager& manager) {
   if (manager.watchdog().count() == 0) return;
   heartbeat_ = std::make_unique<Heartbeat>(manager.watchdog() / 3, [this, manager] {
-    node_->Stats([manager](const Result<NodeStats>&) { manager.Tell("WATCHDOG=1"); });
+    node_->Stats([this, manager](const Result<NodeStats>&) {
+      server_->Ping([manager] { manager.Tell("WATCHDOG=1"); });
+    });
   });
 }
 
@@ -309,13 +348,13 @@ int Serve(const cli::ServerOptions& options,
   StopWhenMemoryEnds();
   umask(S_IRWXG |
         S_IRWXO);  // what lies in the data directory is nobody else's, SQLite's files included
-  ServerProcess process(options, &log);
-  if (const Status status = process.Start(); !status.ok()) {
+  const ServiceManager manager = ServiceManager::FromEnvironment();
+  ServerProcess process(FitToMemory(options), &log);
+  if (const Status status = process.Start(manager); !status.ok()) {
     log.Fatal(status.message());
     return static_cast<int>(cli::ExitStatusFor(status));
   }
   on_ready(process.Ready());
-  const ServiceManager manager = ServiceManager::FromEnvironment();
   manager.Tell("READY=1");
   process.BeginHeartbeat(manager);
   StopSignal::Signal signal = stop.Wait();

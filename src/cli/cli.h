@@ -44,6 +44,7 @@ struct ServerOptions {
   int64_t checkpoint_ms = 2'000;
   uint64_t backlog_bytes_max = 512 << 20;
   uint64_t payload_memory_bytes = 32 << 20;
+  uint64_t memory_max_bytes = 0;  // enqueues are refused near it; 0: see DefaultMemoryMax()
   bool strict_queues = false;
   std::string backup_directory;       // empty: `backups` in the data directory
   int64_t backup_every_ms = 0;        // 0: only when asked for

@@ -6,6 +6,7 @@
 
 #include "http/problem.h"
 #include "http/response_head.h"
+#include "http/router.h"
 
 namespace treadle::http {
 namespace {
@@ -17,6 +18,7 @@ constexpr size_t kReadBytes = 32 * 1024;     // read at once while a request arr
 constexpr size_t kReadAheadMax = 64 * 1024;  // kept while a handler has a request
 constexpr int64_t kLingerMs = 2'000;
 constexpr int64_t kRetryMemoryMs = 1'000;
+constexpr int64_t kRetryStartMs = 1'000;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 Response OutOfMemory(const char* what) {
@@ -210,7 +212,13 @@ void Connection::Handle() {
   answered_ = false;
   ++serial_;
   if (!reading_ && received_.size() == 0) received_.Shrink(kRestBytes);
-  loop_->core().router->Dispatch(std::move(parser_.request()), Responder(self, serial_));
+  if (const Router* const router = loop_->core().router.load(std::memory_order_acquire)) {
+    router->Dispatch(std::move(parser_.request()), Responder(self, serial_));
+  } else {
+    Responder(self, serial_)
+        .Send(ProblemResponse(
+            Status(Code::kUnavailable, "the server is starting").WithRetryAfter(kRetryStartMs)));
+  }
   if (state_ == State::kHandling && received_.size() < kReadAheadMax) Read();
 }
 

@@ -25,9 +25,19 @@ class Connection;
 
 /// What all loops of a server share.
 struct ServerCore {
+  ServerCore(ServerOptions server_options, GuardFn server_guard)
+      : options(std::move(server_options)), guard(std::move(server_guard)) {}
+
+  /// Once; any thread.
+  void Route(std::shared_ptr<const Router> to) {
+    router_owner = std::move(to);
+    router.store(router_owner.get(), std::memory_order_release);
+  }
+
   const ServerOptions options;
-  const std::shared_ptr<const Router> router;
   const GuardFn guard;
+  std::atomic<const Router*> router{nullptr};  // null until Route()
+  std::shared_ptr<const Router> router_owner;  // written once, before `router`
   MemoryBudget bodies{options.bodies_bytes_max};
   std::atomic<size_t> connections_open{0};
 };

@@ -13,9 +13,8 @@ namespace treadle::http {
 
 class Server::Impl {
  public:
-  Impl(ServerOptions options, std::shared_ptr<const Router> router, GuardFn guard)
-      : core_(
-            std::make_shared<ServerCore>(std::move(options), std::move(router), std::move(guard))),
+  Impl(ServerOptions options, GuardFn guard)
+      : core_(std::make_shared<ServerCore>(std::move(options), std::move(guard))),
         loops_(MakeLoops(core_)),
         listener_(core_.get(), &loops_) {}
 
@@ -46,6 +45,11 @@ class Server::Impl {
     threads_.clear();
   }
 
+  void Route(std::shared_ptr<const Router> router) { core_->Route(std::move(router)); }
+
+  // Each loop passes the word on to the next one; the last one says that all have answered.
+  void Ping(std::function<void()> done) const { PingFrom(0, std::move(done)); }
+
   uint16_t port() const { return listener_.port(); }
 
   ServerStats Stats() const {
@@ -57,6 +61,12 @@ class Server::Impl {
   }
 
  private:
+  void PingFrom(size_t index, std::function<void()> done) const {
+    if (index == loops_.size()) return done();
+    loops_[index]->Execute(
+        [this, index, done = std::move(done)] { PingFrom(index + 1, std::move(done)); });
+  }
+
   static std::vector<std::shared_ptr<Loop>> MakeLoops(const std::shared_ptr<ServerCore>& core) {
     std::vector<std::shared_ptr<Loop>> loops;
     for (int i = 0; i < core->options.threads; ++i) loops.push_back(std::make_shared<Loop>(core));
@@ -85,13 +95,19 @@ class Server::Impl {
 
 Result<std::unique_ptr<Server>> Server::Start(ServerOptions options,
                                               std::shared_ptr<const Router> router, GuardFn guard) {
-  TREADLE_CHECK(router != nullptr);
+  TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<Server> server,
+                           Listen(std::move(options), std::move(guard)));
+  server->Route(std::move(router));
+  return server;
+}
+
+Result<std::unique_ptr<Server>> Server::Listen(ServerOptions options, GuardFn guard) {
   if (options.threads < 1 || options.header_bytes_max < 1 || options.idle_timeout_ms < 1 ||
       options.read_timeout_ms < 1 || options.write_timeout_ms < 1) {
     return Status(Code::kInvalidArgument,
                   "the HTTP server needs at least one thread, and limits and timeouts above 0");
   }
-  auto impl = std::make_unique<Impl>(std::move(options), std::move(router), std::move(guard));
+  auto impl = std::make_unique<Impl>(std::move(options), std::move(guard));
   TREADLE_RETURN_IF_ERROR(impl->Open());
   impl->Run();
   return std::unique_ptr<Server>(new Server(std::move(impl)));
@@ -100,6 +116,11 @@ Result<std::unique_ptr<Server>> Server::Start(ServerOptions options,
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() { Stop(0); }
 
+void Server::Route(std::shared_ptr<const Router> router) {
+  TREADLE_CHECK(router != nullptr);
+  impl_->Route(std::move(router));
+}
+void Server::Ping(std::function<void()> done) const { impl_->Ping(std::move(done)); }
 uint16_t Server::port() const { return impl_->port(); }
 ServerStats Server::Stats() const { return impl_->Stats(); }
 void Server::Stop(int64_t grace_ms) { impl_->Stop(grace_ms); }

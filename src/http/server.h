@@ -66,11 +66,21 @@ class Server {
   /// is none of this machine.
   static Result<std::unique_ptr<Server>> Start(ServerOptions options,
                                                std::shared_ptr<const Router> router, GuardFn guard);
+  /// As Start(), before there is a router: a server that takes minutes to start can say so. Until
+  /// Route(), what passes the guard is answered 503.
+  static Result<std::unique_ptr<Server>> Listen(ServerOptions options, GuardFn guard);
   ~Server();  // Stop(0), if that was not called
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
+  /// Serves requests by `router` from now on. Once, after Listen(); any thread.
+  void Route(std::shared_ptr<const Router> router);
+
   uint16_t port() const;
+
+  /// Calls `done` when every loop has come to it: a loop that a handler holds up never does. Any
+  /// thread; `done` runs on a loop.
+  void Ping(std::function<void()> done) const;
 
   /// Any thread, any time.
   ServerStats Stats() const;

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <future>
 #include <thread>
 
 #include "http/server_fixture.h"
@@ -242,6 +244,40 @@ TEST_F(ServerTest, ALoopbackPeerIsKnownAsOne) {
   RawClient client(port());
   client.Send("GET /wait/x HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_TRUE(waiting_.Take().context.request.peer_is_loopback);
+}
+
+TEST_F(ServerTest, RequestsBeforeThereIsARouterAreAnswered503) {
+  server_ = *Server::Listen({}, nullptr);
+  RawClient client(port());
+  client.Send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+  const auto early = client.ReadResponse();
+  EXPECT_EQ(early.status, 503);
+  EXPECT_EQ(RawClient::HeaderOf(early, "Retry-After"), "1");
+  server_->Route(router_);
+  client.Send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(client.ReadResponse().body, "hello");
+}
+
+TEST_F(ServerTest, APingIsAnsweredOnceEveryLoopIsFree) {
+  std::promise<void> held;
+  std::promise<void> entered;
+  const auto router = std::make_shared<Router>();
+  router->Add(Method::kGet, "/hold", [&](RequestContext, Responder responder) {
+    entered.set_value();
+    held.get_future().wait();
+    responder.Send({});
+  });
+  router_ = router;
+  Start({.threads = 3});
+  RawClient client(port());
+  client.Send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
+  entered.get_future().wait();
+  std::promise<void> pinged;
+  auto answer = pinged.get_future();
+  server_->Ping([&pinged] { pinged.set_value(); });
+  EXPECT_EQ(answer.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  held.set_value();
+  answer.wait();
 }
 
 TEST_F(ServerTest, AnAddressInUseIsSaidPlainly) {

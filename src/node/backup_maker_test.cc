@@ -29,7 +29,7 @@ class BackupMakerTest : public testing::Test {
 
   std::unique_ptr<Checkpointer> NewCheckpointer(uint64_t recovered) {
     return std::make_unique<Checkpointer>(1, journal_.get(), store_.get(), &clock_, StoreMeta(),
-                                          recovered, 1 << 20);
+                                          recovered, 1 << 20, &watch_);
   }
   BackupMaker::Tools Tools(uint64_t reserve_bytes = 0) {
     return {.disk = &disk_,
@@ -43,6 +43,7 @@ class BackupMakerTest : public testing::Test {
 
   PosixDisk disk_;
   SystemClock clock_;
+  DiskWatch watch_;
   SystemRandom random_;
   fs::path base_;
   std::unique_ptr<FileJournal> journal_;

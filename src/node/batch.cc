@@ -72,6 +72,7 @@ void Shard::Append(uint64_t sequence, ShardTime time, std::string effects) {
   const bool syncs = options_.durability == NodeOptions::Durability::kFsync;
   auto append = [this, sequence, time, effects = std::move(effects), syncs] {
     const auto durability = syncs ? Journal::Durability::kSynced : Journal::Durability::kWritten;
+    const DiskWatch::Write write(storage_->watch.get(), DiskWatch::Kind::kJournal, env_.clock);
     Status status = storage_->journal->Append({sequence, time, effects}, durability);
     auto go_on = [this, sequence, bytes = effects.size(), status = std::move(status)] {
       OnDurable(sequence, bytes, status);
@@ -90,6 +91,7 @@ void Shard::OnDurable(uint64_t sequence, uint64_t bytes, const Status& status) {
   std::vector<std::function<void()>> replies = std::move(under_way_.front().replies);
   under_way_.pop_front();
   durable_frame_ = sequence;
+  if (backlog_.empty()) unstored_since_ms_ = env_.clock->MonotonicMs();
   backlog_.emplace_back(sequence, bytes);
   backlog_bytes_ += bytes;
   ++stats_.frames;
@@ -108,10 +110,15 @@ void Shard::OnDurable(uint64_t sequence, uint64_t bytes, const Status& status) {
   CloseIfIdle();
 }
 
+Status Shard::SyncJournal() {
+  const DiskWatch::Write write(storage_->watch.get(), DiskWatch::Kind::kJournal, env_.clock);
+  return storage_->journal->Sync();
+}
+
 void Shard::SyncLater() {
   if (std::exchange(sync_posted_, true)) return;
   env_.journal->PostAfter(kSyncIntervalMs, [this] {
-    Status status = storage_->journal->Sync();
+    Status status = SyncJournal();
     env_.shard->Post([this, status = std::move(status)] {
       sync_posted_ = false;
       if (!status.ok()) Fail(status);

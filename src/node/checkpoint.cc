@@ -32,22 +32,25 @@ void Shard::Checkpoint() {
   if (options_.durability == NodeOptions::Durability::kFsync) return RunCheckpoint(to);
   // The store must never be ahead of the journal.
   env_.journal->Post([this, to] {
-    Status status = storage_->journal->Sync();
+    Status status = SyncJournal();
     env_.shard->Post(
         [this, to, status = std::move(status)] { status.ok() ? RunCheckpoint(to) : Fail(status); });
   });
 }
 
 void Shard::RunCheckpoint(uint64_t to) {
-  env_.checkpoint->Post([this, to, as_of = env_.clock->Wall()] {
+  const int64_t began_ms = env_.clock->MonotonicMs();
+  env_.checkpoint->Post([this, to, began_ms, as_of = env_.clock->Wall()] {
     Result<uint64_t> applied = checkpointer_->Run(to);
     if (applied.status().code() == Code::kResourceExhausted) {
       const Result<bool> gained = space_->GiveUpBallast();
       if (!gained.ok()) applied = gained.status();
       if (gained.ok() && *gained) applied = checkpointer_->Run(to);
     }
-    env_.shard->Post(
-        [this, applied = std::move(applied), as_of] { OnCheckpointed(applied, as_of); });
+    env_.shard->Post([this, applied = std::move(applied), began_ms, as_of] {
+      if (applied.ok()) unstored_since_ms_ = began_ms;  // what came later is younger
+      OnCheckpointed(applied, as_of);
+    });
   });
 }
 
@@ -103,6 +106,7 @@ void Shard::CheckSpace() {
   if (std::exchange(space_check_posted_, true)) return;
   // Not behind a checkpoint, which may take seconds.
   env_.reader->Post([this, written = stats_.journal_bytes] {
+    memory_->Check();
     Status status = space_->Check();
     env_.shard->Post([this, written, status = std::move(status)] {
       space_check_posted_ = false;

@@ -14,14 +14,16 @@ constexpr uint64_t kBytesMax = uint64_t{64} << 20;  // of journal in one run
 }  // namespace
 
 Checkpointer::Checkpointer(ShardId shard, Journal* journal, Store* store, Clock* clock,
-                           const StoreMeta& meta, uint64_t recovered, size_t transaction_bytes)
+                           const StoreMeta& meta, uint64_t recovered, size_t transaction_bytes,
+                           DiskWatch* watch)
     : shard_(shard),
       journal_(journal),
       store_(store),
       clock_(clock),
       meta_(meta),
       recovered_(recovered),
-      transaction_bytes_(transaction_bytes) {}
+      transaction_bytes_(transaction_bytes),
+      watch_(watch) {}
 
 Result<uint64_t> Checkpointer::Run(uint64_t to) {
   if (to <= meta_.applied) return meta_.applied;
@@ -68,7 +70,10 @@ Status Checkpointer::WriteOut(Fold* fold) {
 
 Status Checkpointer::Write(std::vector<StoreChanges> parts, const StoreMeta& meta) {
   parts.back().meta = meta;
-  for (const StoreChanges& part : parts) TREADLE_RETURN_IF_ERROR(store_->Write(part));
+  for (const StoreChanges& part : parts) {
+    const DiskWatch::Write write(watch_, DiskWatch::Kind::kStore, clock_);
+    TREADLE_RETURN_IF_ERROR(store_->Write(part));
+  }
   return {};
 }
 

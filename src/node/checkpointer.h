@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "journal/journal.h"
+#include "node/disk_watch.h"
 #include "node/fold.h"
 #include "store/store.h"
 
@@ -19,9 +20,9 @@ namespace treadle {
 class Checkpointer {
  public:
   /// Borrows all. `meta` is what the store said at recovery; frames up to `recovered` may be in the
-  /// store in part.
+  /// store in part. Its writes to the store are noted in `watch`.
   Checkpointer(ShardId shard, Journal* journal, Store* store, Clock* clock, const StoreMeta& meta,
-               uint64_t recovered, size_t transaction_bytes);
+               uint64_t recovered, size_t transaction_bytes, DiskWatch* watch);
 
   /// Brings the store to frame `to`, which must be durable, or less far if that is much journal;
   /// returns how far it is then. RESOURCE_EXHAUSTED: the disk is full; try again later, nothing is
@@ -43,6 +44,7 @@ class Checkpointer {
   StoreMeta meta_;
   uint64_t recovered_;  // what began up to this frame may be in the store, in part
   size_t transaction_bytes_;
+  DiskWatch* watch_;
 };
 
 }  // namespace treadle

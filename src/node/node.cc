@@ -6,6 +6,7 @@
 #include "node/recovery.h"
 #include "node/shard.h"
 #include "node/space_guard.h"
+#include "node/stall_alarm.h"
 
 namespace treadle {
 namespace {
@@ -32,21 +33,25 @@ Result<std::unique_ptr<Node>> Node::Open(NodeOptions options, NodeEnvironment en
   node->storage_ = std::make_unique<NodeStorage>(std::move(storage));
   Journal* journal = node->storage_->journal.get();
   Store* store = node->storage_->store.get();
-  TREADLE_ASSIGN_OR_RETURN(Recovered recovered, Recover(options.shard, journal, store));
+  TREADLE_ASSIGN_OR_RETURN(Recovered recovered,
+                           Recover(options.shard, journal, store, environment.progress));
   node->checkpointer_ = std::make_unique<Checkpointer>(
       options.shard, journal, store, environment.clock, recovered.meta,
-      journal->recovered_sequence(), options.checkpoint_transaction_bytes);
+      journal->recovered_sequence(), options.checkpoint_transaction_bytes,
+      node->storage_->watch.get());
   node->space_ = std::make_unique<SpaceGuard>(environment.disk, journal, options.directory,
                                               options.disk_reserve_bytes, options.ballast_bytes,
                                               environment.log);
   // Before the first enqueue: what the disk can hold must be known by then.
   TREADLE_RETURN_IF_ERROR(node->space_->Check());
+  node->memory_ = std::make_unique<MemoryGuard>(environment.memory, environment.log);
+  node->memory_->Check();
   ResumeTime(&recovered, environment.clock->Wall());
   node->executor_ = environment.shard;
   node->next_ticket_ = 1;
   node->shard_ =
       std::make_unique<Shard>(options, environment, node->storage_.get(), node->checkpointer_.get(),
-                              node->space_.get(), std::move(recovered));
+                              node->space_.get(), node->memory_.get(), std::move(recovered));
   node->bulk_ =
       std::make_unique<BulkActions>(node->shard_.get(), environment.shard, environment.clock);
   node->environment_ = std::make_unique<NodeEnvironment>(environment);
@@ -58,6 +63,13 @@ Result<std::unique_ptr<Node>> Node::Open(NodeOptions options, NodeEnvironment en
                                                    .checkpointer = node->checkpointer_.get(),
                                                    .term = journal->term(),
                                                    .reserve_bytes = options.disk_reserve_bytes});
+  node->stalls_ =
+      std::make_unique<StallAlarm>(StallAlarm::Tools{.watch = node->storage_->watch.get(),
+                                                     .clock = environment.clock,
+                                                     .executor = environment.watch,
+                                                     .log = environment.log,
+                                                     .directory = options.directory});
+  node->stalls_->Begin();
   environment.shard->Post([node = node.get()] {
     node->shard_->Start();
     node->backups_->Begin();
@@ -257,6 +269,8 @@ void Node::Stats(Callback<NodeStats> done) {
 uint32_t Node::term() const { return storage_->journal->term(); }
 
 Status Node::Readiness() const {
+  TREADLE_RETURN_IF_ERROR(stalls_->Check());
+  TREADLE_RETURN_IF_ERROR(memory_->Refusal());
   if (space_->refuses())
     return {Code::kResourceExhausted, "the disk is nearly full: enqueues are refused"};
   return {};
@@ -266,6 +280,7 @@ void Node::Close(std::function<void()> closed) {
   executor_->Post([this, closed = std::move(closed)]() mutable {
     bulk_->StopAll();
     backups_->Stop();
+    stalls_->Stop();
     shard_->Close(std::move(closed));
   });
 }

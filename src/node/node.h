@@ -22,7 +22,10 @@
 #include "journal/journal.h"
 #include "node/backups.h"
 #include "node/bulk.h"
+#include "node/disk_watch.h"
 #include "node/exchange.h"
+#include "node/memory_guard.h"
+#include "node/recovery_progress.h"
 #include "store/store.h"
 
 namespace treadle {
@@ -65,6 +68,9 @@ struct NodeEnvironment {
   Executor* journal = nullptr;     // appends and syncs
   Executor* checkpoint = nullptr;  // folds, store writes
   Executor* reader = nullptr;      // store reads, disk space
+  Executor* watch = nullptr;       // what must run while a disk hangs; null: stalls are not logged
+  RecoveryProgress* progress = nullptr;  // of Open(), for others to see; may be null
+  MemoryGuard::Probe memory;             // empty: memory is not bounded
   /// Called at most once, on any lane, when the node cannot keep its promises any more (a failed
   /// sync, damage). In production it ends the process.
   std::function<void(const Status&)> on_fatal;
@@ -75,6 +81,7 @@ struct NodeEnvironment {
 struct NodeStorage {
   std::unique_ptr<Journal> journal;
   std::unique_ptr<Store> store;
+  std::unique_ptr<DiskWatch> watch = std::make_unique<DiskWatch>();  // of the writes to both
 };
 
 struct NodeStats {
@@ -89,7 +96,10 @@ struct NodeStats {
   uint64_t checkpoints = 0;
   uint64_t payload_memory_bytes = 0;
   uint64_t exchanges_parked = 0;
-  bool enqueue_refused = false;  // disk nearly full
+  bool enqueue_refused = false;      // disk nearly full
+  int64_t checkpoint_age_ms = 0;     // of the oldest durable frame that is not in the store
+  int64_t journal_write_age_ms = 0;  // see DiskWatch
+  int64_t store_write_age_ms = 0;
   int64_t uptime_ms = 0;
   BackupStats backups;
 };
@@ -121,6 +131,7 @@ class Engine;
 class Shard;
 class Checkpointer;
 class SpaceGuard;
+class StallAlarm;
 
 class Node {
  public:
@@ -196,7 +207,8 @@ class Node {
 
   void Stats(Callback<NodeStats> done);
   uint32_t term() const;
-  /// OK, or why the node is not ready for enqueues (RESOURCE_EXHAUSTED). Any thread, at once.
+  /// OK, or why the node is not ready for enqueues: disk or memory are full (RESOURCE_EXHAUSTED),
+  /// or a disk hangs (UNAVAILABLE). Any thread, at once.
   Status Readiness() const;
 
   /// Refuses new work with UNAVAILABLE, ends parked exchanges, makes a last checkpoint, then calls
@@ -215,6 +227,8 @@ class Node {
   std::unique_ptr<NodeStorage> storage_;
   std::unique_ptr<Checkpointer> checkpointer_;
   std::unique_ptr<SpaceGuard> space_;
+  std::unique_ptr<MemoryGuard> memory_;
+  std::unique_ptr<StallAlarm> stalls_;
   std::unique_ptr<Shard> shard_;
   std::unique_ptr<BulkActions> bulk_;
   std::unique_ptr<Backups> backups_;

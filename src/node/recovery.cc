@@ -32,7 +32,10 @@ Status CheckFit(const StoreMeta& meta, const Journal& journal) {
 
 }  // namespace
 
-Result<Recovered> Recover(ShardId shard, Journal* journal, Store* store) {
+Result<Recovered> Recover(ShardId shard, Journal* journal, Store* store,
+                          RecoveryProgress* progress) {
+  RecoveryProgress unseen;
+  if (progress == nullptr) progress = &unseen;
   Recovered recovered;
   TREADLE_ASSIGN_OR_RETURN(recovered.meta, store->ReadMeta());
   const StoreMeta& meta = recovered.meta;
@@ -41,12 +44,13 @@ Result<Recovered> Recover(ShardId shard, Journal* journal, Store* store) {
   recovered.engine = std::make_unique<Engine>(shard, journal->term());
   State* state = recovered.engine->mutable_state();
   state->BeginFrame(meta.applied, meta.time);
-  TREADLE_RETURN_IF_ERROR(LoadStore(store, state));
+  TREADLE_RETURN_IF_ERROR(LoadStore(store, state, progress));
   state->LoadNextSequence(meta.next_sequence);
   state->Forget(meta.applied, 0);
 
   ShardTime time = meta.time;
   if (journal->recovered_sequence() > meta.applied) {
+    progress->frames_total = journal->recovered_sequence() - meta.applied;
     TREADLE_RETURN_IF_ERROR(journal->Read(
         meta.applied + 1,
         journal->recovered_sequence() - (CanaryIs("forget_last_frame_at_recovery") ? 1 : 0),
@@ -55,7 +59,7 @@ Result<Recovered> Recover(ShardId shard, Journal* journal, Store* store) {
             return {Code::kDataLoss,
                     "shard time goes backward in frame " + std::to_string(frame.sequence)};
           time = frame.time;
-          ++recovered.replayed;
+          progress->frames.store(++recovered.replayed, std::memory_order_relaxed);
           return recovered.engine->Replay(frame.sequence, frame.time, frame.effects);
         }));
     if (CanaryIs("replay_twice"))

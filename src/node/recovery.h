@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "engine/engine.h"
 #include "journal/journal.h"
+#include "node/recovery_progress.h"
 #include "store/store.h"
 
 namespace treadle {
@@ -19,7 +20,9 @@ struct Recovered {
 
 /// Loads what the engine keeps at hand, and replays the journal after the store's last frame.
 /// Changes nothing on disk. DATA_LOSS: store and journal do not fit together, or hold damage.
-Result<Recovered> Recover(ShardId shard, Journal* journal, Store* store);
+/// `progress` may be null.
+Result<Recovered> Recover(ShardId shard, Journal* journal, Store* store,
+                          RecoveryProgress* progress = nullptr);
 
 /// Moves shard time by what has passed since the store was written, and gives every running task a
 /// full lease. To be called when the node is about to run: time that passes between this and the

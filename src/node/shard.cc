@@ -14,16 +14,19 @@ constexpr uint8_t kNormalPriority = 5;
 }  // namespace
 
 Shard::Shard(const NodeOptions& options, const NodeEnvironment& environment, NodeStorage* storage,
-             Checkpointer* checkpointer, SpaceGuard* space, Recovered recovered)
+             Checkpointer* checkpointer, SpaceGuard* space, MemoryGuard* memory,
+             Recovered recovered)
     : options_(options),
       env_(environment),
       storage_(storage),
       checkpointer_(checkpointer),
       space_(space),
+      memory_(memory),
       engine_(std::move(recovered.engine)),
       base_time_(recovered.now),
       base_monotonic_ms_(environment.clock->MonotonicMs()),
       started_monotonic_ms_(base_monotonic_ms_),
+      unstored_since_ms_(base_monotonic_ms_),
       next_frame_(storage->journal->recovered_sequence() + 1),
       durable_frame_(next_frame_ - 1),
       stored_frame_(recovered.meta.applied),
@@ -59,11 +62,23 @@ Status Shard::RefuseWrites() {
   return {};
 }
 
+// A task takes about as much memory as it takes of the journal, its copy in a checkpoint included
+// twice that.
+Status Shard::RefuseForMemory() {
+  TREADLE_RETURN_IF_ERROR(memory_->Refusal());
+  const uint64_t written = stats_.journal_bytes - written_at_space_check_;
+  if (2 * written < memory_->spendable_bytes()) return {};
+  CheckSpace();
+  return Status(Code::kResourceExhausted, "memory fills up faster than it is measured")
+      .WithRetryAfter(kRetryBacklogMs);
+}
+
 // What is refused before the engine is asked. Under pressure, low priority goes first: so the tasks
 // that matter find room for longer.
 Status Shard::RefuseEnqueue(const EnqueueCommand& command) {
   if (closing_) return {Code::kUnavailable, "the server is stopping"};
   TREADLE_RETURN_IF_ERROR(RefuseWrites());
+  TREADLE_RETURN_IF_ERROR(RefuseForMemory());
   const bool pressed = space_->spendable_bytes() < options_.disk_reserve_bytes / 2 ||
                        backlog_bytes_ > options_.backlog_bytes_max - options_.backlog_bytes_max / 4;
   const auto is_low = [](const NewTask& task) { return task.priority < kNormalPriority; };
@@ -150,7 +165,9 @@ void Shard::Stats(Callback<NodeStats> done) {
   stats.journal_backlog_bytes = backlog_bytes_;
   stats.payload_memory_bytes = engine_->state().parts_bytes();
   stats.exchanges_parked = waiters_.parked();
-  stats.enqueue_refused = space_->refuses();
+  stats.enqueue_refused = space_->refuses() || !memory_->Refusal().ok();
+  const int64_t now_ms = env_.clock->MonotonicMs();
+  if (!backlog_.empty()) stats.checkpoint_age_ms = now_ms - unstored_since_ms_;
   stats.uptime_ms = env_.clock->MonotonicMs() - started_monotonic_ms_;
   done(stats);
 }

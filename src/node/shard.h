@@ -25,6 +25,7 @@
 
 #include "engine/engine.h"
 #include "node/checkpointer.h"
+#include "node/memory_guard.h"
 #include "node/node.h"
 #include "node/recovery.h"
 #include "node/space_guard.h"
@@ -39,7 +40,7 @@ class Shard {
 
   /// Borrows everything but what it is given by value.
   Shard(const NodeOptions& options, const NodeEnvironment& environment, NodeStorage* storage,
-        Checkpointer* checkpointer, SpaceGuard* space, Recovered recovered);
+        Checkpointer* checkpointer, SpaceGuard* space, MemoryGuard* memory, Recovered recovered);
 
   /// Starts timers and the first check of the disk.
   void Start();
@@ -100,6 +101,8 @@ class Shard {
   void Append(uint64_t sequence, ShardTime time, std::string effects);
   void OnDurable(uint64_t sequence, uint64_t bytes, const Status& status);
   void SyncLater();
+  /// On the journal's lane.
+  Status SyncJournal();
   void Reply(std::function<void()> reply);
   template <class T>
   void Answer(Callback<T> done, Result<T> result) {
@@ -122,6 +125,8 @@ class Shard {
   bool IsDiskNearlyFull();
   /// Why nothing may be added now: the disk is nearly full, or the store is far behind.
   Status RefuseWrites();
+  /// Why no task may be added now: memory is nearly full.
+  Status RefuseForMemory();
   Status RefuseEnqueue(const EnqueueCommand& command);
   void AnswerEnqueue(uint64_t bytes, Callback<EnqueueReply> done, Result<EnqueueReply> reply);
 
@@ -184,6 +189,7 @@ class Shard {
   NodeStorage* storage_;
   Checkpointer* checkpointer_;
   SpaceGuard* space_;
+  MemoryGuard* memory_;
   std::unique_ptr<Engine> engine_;
   Waiters waiters_;
   bool failed_ = false;
@@ -193,6 +199,7 @@ class Shard {
   ShardTime base_time_;
   int64_t base_monotonic_ms_;
   int64_t started_monotonic_ms_;
+  int64_t unstored_since_ms_;       // monotonic; of the oldest in backlog_, or earlier
   int64_t tick_at_ms_ = INT64_MAX;  // by the monotonic clock; the earliest Tick() that is posted
 
   // The batch that is open, and frames on their way to disk.

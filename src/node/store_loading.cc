@@ -120,9 +120,24 @@ bool IsSensible(const State& state, const TaskImage& image, bool ended) {
          image.type > 0 && image.type <= state.types() && IsTerminal(image.state) == ended;
 }
 
+// All that the queues' counters say is kept, waiting or ended.
+uint64_t TasksOf(const State& state) {
+  uint64_t tasks = 0;
+  for (QueueId id = 1; id <= state.queues(); ++id) {
+    const CountersAreNow& counters = state.queue(id).counters;
+    tasks += counters.accepted;
+    for (const uint64_t removed : counters.removed) tasks -= std::min(tasks, removed);
+  }
+  return tasks;
+}
+
 }  // namespace
 
-Status LoadStore(Store* store, State* state) {
+Status LoadStore(Store* store, State* state, RecoveryProgress* progress) {
+  auto count = [&, read = uint64_t{0}]() mutable {
+    if (read++ == 0) progress->tasks_total = TasksOf(*state);
+    progress->tasks.store(read, std::memory_order_relaxed);
+  };
   TaskIntake intake(state);
   Store::Visitor visit;
   VisitNames(state, &visit);
@@ -131,10 +146,12 @@ Status LoadStore(Store* store, State* state) {
         (task.image.state == TaskState::kRunning && !task.holder))
       return {Code::kDataLoss, "the store's row of task " + task.image.id.ToString() +
                                    " makes no sense; run treadle data check"};
+    count();
     return intake.Put(task, payload_bytes), Status();
   };
   visit.ended = [&](const TaskImage& image, uint32_t bytes) -> Status {
     intake.Finish();
+    count();
     if (!IsSensible(*state, image, /*ended=*/true))
       return {Code::kDataLoss, "the store's row of ended task " + image.id.ToString() +
                                    " makes no sense; run treadle data check"};

@@ -63,13 +63,36 @@ def is_answered(connection):
 
 
 def ask(operator, batch):
-    """None once nobody answers."""
+    """The status, None once nobody answers, and what was answered."""
     try:
         status, body = operator.call("POST", "/v1/tasks/batch", batch)
     except ConnectionError:
-        return None
-    assert status in (201, None), body
-    return status and json.loads(body)
+        return None, None
+    return status, status and json.loads(body)
+
+
+def test_a_server_near_its_limit_of_memory_refuses_tasks_until_it_is_drained(start_server, data_dir):
+    server = start_server(data_dir, limits=(f"--as={240 * MIB}",))
+    operator, accepted, rng = Line(server), 0, random.Random(a_seed())
+    while True:
+        tasks = [{"type": "t", "idempotency_key": f"{accepted + i}-{rng.randbytes(100).hex()}", "payload": "x" * 500}
+                 for i in range(1_000)]
+        status, body = operator.call("POST", "/v1/tasks/batch", {"tasks": tasks})
+        if status != 201:
+            break
+        accepted += len(tasks)
+    print(f"{accepted} accepted, then {status}: {body}")
+    assert status == 503 and b"memory" in body and b"RESOURCE_EXHAUSTED" in body
+    assert operator.call("GET", "/readyz")[0] == 503
+    worker, leased, reports = server.worker("t"), 0, []
+    while leased < accepted:
+        leases = worker.exchange(want=1_000, wait_ms=10_000, reports=reports)["leases"]
+        reports = [{"token": each["token"], "outcome": "completed"} for each in leases]
+        leased += len(leases)
+    worker.exchange(want=0, reports=reports)
+    queue = server.queue()
+    assert queue["tasks"]["completed"] + queue["removed"]["retention"] == accepted
+    assert server.process.poll() is None
 
 
 def test_a_server_whose_memory_ends_stops_with_a_word_and_loses_nothing(start_server, data_dir):
@@ -79,8 +102,12 @@ def test_a_server_whose_memory_ends_stops_with_a_word_and_loses_nothing(start_se
     limit_memory(Process(server), 48 * MIB)
     operator, ids = Line(server), []
     batch = {"tasks": [{"type": f"type-{i % 10}", "tags": ["tag"]} for i in range(1_000)]}
-    while (answer := ask(operator, batch)) is not None:  # a backlog without end
-        ids += [each["id"] for each in answer["tasks"]]
+    while (answer := ask(operator, batch))[0] == 201:  # a backlog without end
+        ids += [each["id"] for each in answer[1]["tasks"]]
+    assert answer[0] == 503 and "memory" in answer[1]["detail"]
+    limit_memory(Process(server), 0)  # what was kept for everything else is gone, too
+    while ask(operator, {"tasks": [{"type": "t", "payload": "x" * (1 << 20)}] * 12})[0]:
+        pass
     status = server.process.wait(30)
     print(f"{len(ids)} acknowledged, then status {status}: {server.log.splitlines()[-1]}")
     assert status == 70

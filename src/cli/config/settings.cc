@@ -93,6 +93,15 @@ constexpr Setting kSettings[] = {
      .min = 32 * kMiB,
      .max = 64 * kGiB,
      .put = PutSize<&ServerOptions::bodies_bytes_max>},
+    {.key = "server.memory_max",
+     .flag = "--memory-max",
+     .kind = Kind::kSize,
+     .default_text = "0B",
+     .help =
+         "Refuse new tasks before the server needs more memory than this; 0B: four fifths of the "
+         "machine's or the control group's",
+     .max = 64 * 1024 * kGiB,
+     .put = PutSize<&ServerOptions::memory_max_bytes>},
     {.key = "server.idle_timeout",
      .flag = "--idle-timeout",
      .kind = Kind::kDuration,

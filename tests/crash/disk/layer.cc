@@ -78,6 +78,7 @@ int Layer::Close(int fd) {
 
 ssize_t Layer::WriteAt(int fd, const void* data, size_t size, off_t offset) {
   const OpenFile& file = *FileAt(fd);
+  operations_.WaitWhileStalled(file.name);
   const std::lock_guard lock(mutex_);
   const Verdict verdict = operations_.Begin(Kind::kWrite, file.name);
   if (verdict.error != 0) return Fail(verdict.error);
@@ -103,6 +104,7 @@ int Layer::Sync(int fd, int (*sync)(int)) {
   OpenFile file;
   uint64_t before = 0;
   Verdict verdict;
+  operations_.WaitWhileStalled(FileAt(fd)->name);
   {
     const std::lock_guard lock(mutex_);
     file = *FileAt(fd);

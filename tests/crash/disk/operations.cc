@@ -16,6 +16,8 @@ namespace {
 constexpr const char* kNames[] = {"write",  "truncate", "sync",   "sync-directory",
                                   "create", "rename",   "unlink", "mkdir"};
 
+constexpr unsigned int kStallLookUs = 10'000;
+
 const char* TextOf(const char* variable) {
   const char* const text = std::getenv(variable);
   return text == nullptr ? "" : text;
@@ -29,6 +31,7 @@ Operations::Operations()
     : directory_(TextOf("TREADLE_DISK_DIRECTORY")),
       only_(TextOf("TREADLE_DISK_ONLY")),
       error_(TextOf("TREADLE_DISK_ERROR")),
+      stall_(TextOf("TREADLE_DISK_STALL")),
       sync_ms_(static_cast<unsigned int>(NumberOf("TREADLE_DISK_SYNC_MS"))),
       die_at_(NumberOf("TREADLE_DISK_DIE_AT")),
       die_half_(std::getenv("TREADLE_DISK_DIE_HALF") != nullptr),
@@ -45,6 +48,11 @@ const char* Operations::NameOf(const char* path) const {
   if (*rest == '\0') return rest;
   if (*rest != '/' || text.ends_with("-shm")) return nullptr;
   return rest + 1;
+}
+
+void Operations::WaitWhileStalled(const std::string& name) const {
+  if (stall_.empty() || name.find(only_) == std::string::npos) return;
+  while (access(stall_.c_str(), F_OK) == 0) usleep(kStallLookUs);
 }
 
 Verdict Operations::Begin(Kind kind, const std::string& name) {

@@ -6,6 +6,8 @@
 //   TREADLE_DISK_DIRECTORY   the absolute path; what lies elsewhere, or is SQLite's shared memory,
 //                            is left alone
 //   TREADLE_DISK_SYNC_MS     a sync takes so much longer, as on a slower disk
+//   TREADLE_DISK_STALL       while this file exists, writes and syncs of what TREADLE_DISK_ONLY
+//                            names hang
 //   TREADLE_DISK_TRACE       a file that gets a line for each operation: number, kind, name
 //   TREADLE_DISK_ONLY        number only operations whose name has this in it
 //   TREADLE_DISK_DIE_AT      the process kills itself at this number (from 1), before the operation
@@ -41,6 +43,8 @@ class Operations {
   const char* NameOf(const char* path) const;
 
   unsigned int sync_ms() const { return sync_ms_; }
+  /// Without the lock: other files go on.
+  void WaitWhileStalled(const std::string& name) const;
   Verdict Begin(Kind kind, const std::string& name);
   /// Kills the process; the caller keeps the lock, so that no thread does anything more.
   [[noreturn]] static void Die();
@@ -49,6 +53,7 @@ class Operations {
   std::string directory_;
   std::string only_;
   std::string error_;
+  std::string stall_;
   int trace_ = -1;
   unsigned int sync_ms_ = 0;
   uint64_t number_ = 0;
