@@ -114,7 +114,7 @@ TEST_F(BulkTest, AStoppedOneGivesItsTurnToThoseThatWait) {
   std::vector<uint64_t> ids;
   for (int i = 0; i < 12; ++i) ids.push_back(Start(Cancelling())->id);
   EXPECT_EQ(Look(ids.back())->state, BulkView::State::kPending);
-  for (int i = 0; i < 11; ++i) Stop(ids[static_cast<size_t>(i)]);
+  for (size_t i = 0; i < 11; ++i) EXPECT_TRUE(Stop(ids[i]).ok());
   EXPECT_EQ(AwaitEnd(ids.back()).state, BulkView::State::kDone);
   EXPECT_EQ(Count(TaskState::kCancelled), 1'000U);
 }
