@@ -259,20 +259,24 @@ TEST(SharedClient, AnUnreachableServerIsTriedUntilTheTimeout) {
   EXPECT_EQ(client.Enqueue({.type = "t"}).status().code(), Code::kUnavailable);
 }
 
+std::string View(const std::string& id, const std::string& state, const std::string& more = "") {
+  return R"({"id":")" + id + R"(","type":"t","queue":"default","state":")" + state +
+         R"(","attempt":1,"max_attempts":20)" + more + "}";
+}
+
 TEST(SharedClient, WaitsUntilTheTaskHasEnded) {
   TestServer server;
   Client client(To(server));
   auto call = std::async(std::launch::async, [&] { return client.WaitFor<int>("1-1", kLong); });
   const TestRequest first = server.Next();
   EXPECT_THAT(first.head, HasSubstr("GET /v1/tasks/1-1?wait="));
-  TestServer::Answer(first, 200, R"({"id":"1-1","state":"running"})");
-  TestServer::Answer(server.Next(), 200, R"({"id":"1-1","state":"completed","result":42})");
+  TestServer::Answer(first, 200, View("1-1", "running"));
+  TestServer::Answer(server.Next(), 200, View("1-1", "completed", R"(,"result":42)"));
   EXPECT_EQ(*call.get(), 42);
 
   auto dead = std::async(std::launch::async, [&] { return client.WaitFor<int>("1-2", kLong); });
-  TestServer::Answer(
-      server.Next(), 200,
-      R"({"id":"1-2","state":"dead","error":{"code":"exit_1","message":"it broke"}})");
+  TestServer::Answer(server.Next(), 200,
+                     View("1-2", "dead", R"(,"error":{"code":"exit_1","message":"it broke"})"));
   const Status status = dead.get().status();
   EXPECT_EQ(status.ToString(), "FAILED_PRECONDITION: task 1-2 is dead: exit_1, it broke");
 }
@@ -284,7 +288,7 @@ TEST(SharedClient, ACancellationIsSentWithItsReasonAndItsRefusalComesBack) {
   const TestRequest asked = server.Next();
   EXPECT_THAT(asked.head, HasSubstr("POST /v1/tasks/1-1/cancel "));
   EXPECT_EQ(asked.body, R"({"reason":"too late"})");
-  TestServer::Answer(asked, 200, R"({"id":"1-1","state":"cancelled"})");
+  TestServer::Answer(asked, 200, R"({"id":"1-1","state":"cancelled","changed":true})");
   EXPECT_TRUE(call.get().ok());
   auto again = std::async(std::launch::async, [&] { return client.Cancel("1-2"); });
   TestServer::Answer(server.Next(), 409,

@@ -92,6 +92,8 @@ class ServerConnection::Impl {
 
   Delivery delivery() const { return delivery_; }
 
+  std::string url() const { return address().Url(); }
+
   void Cancel() { socket_.Cancel(); }
 
  private:
@@ -180,6 +182,10 @@ class ServerConnection::Impl {
     // What nobody asked for is no answer to the next request.
     if (!parser->keep_alive() || !unread_.empty()) socket_.Close();
     ServerAnswer response = Unpack(parser->release());
+    if (response.http_status >= 300 && response.http_status < 400)
+      return Status(Code::kInternal, address().Url() + " answered with a redirection, HTTP " +
+                                         std::to_string(response.http_status) +
+                                         "; is that a Treadle server? Check the address");
     if (response.http_status >= 400) return StatusFromProblem(response.http_status, response.body);
     return response;
   }
@@ -228,6 +234,8 @@ Result<ServerAnswer> ServerConnection::Call(std::string_view method, std::string
 }
 
 Delivery ServerConnection::delivery() const { return impl_->delivery(); }
+
+std::string ServerConnection::url() const { return impl_->url(); }
 
 void ServerConnection::Cancel() { impl_->Cancel(); }
 

@@ -47,7 +47,8 @@ class ServerConnection {
 
   /// Sends one request and waits for its answer, at most `timeout_ms`. `body` empty: none; else it
   /// is sent as JSON. An answer of 400 and above comes back as a Status with the problem's code,
-  /// detail and retry_after_ms. UNAVAILABLE: no connection ("cannot reach a Treadle server at
+  /// detail and retry_after_ms; one of 300 to 399, which Treadle never gives, is INTERNAL.
+  /// UNAVAILABLE: no connection ("cannot reach a Treadle server at
   /// http://…: Connection refused"); DEADLINE_EXCEEDED: no answer in time; CANCELLED: Cancel() was
   /// called.
   Result<ServerAnswer> Call(std::string_view method, std::string_view target, std::string_view body,
@@ -55,6 +56,9 @@ class ServerConnection {
 
   /// What became of the last call's request.
   Delivery delivery() const;
+
+  /// Of the server of the last call, or of the next: "http://HOST:PORT".
+  std::string url() const;
 
   /// Ends the call that is under way, if any, and makes all later ones fail with CANCELLED.
   void Cancel();

@@ -121,7 +121,10 @@ TEST(Connection, AProxysErrorPageBecomesAStatusToo) {
   const auto client = ClientOf(server);
   auto call = CallLater(client.get());
   TestServer::Answer(server.Next(), 502, "<html>", "text/html");
-  EXPECT_EQ(call.get().status().ToString(), "UNAVAILABLE: the server answered HTTP 502");
+  EXPECT_EQ(
+      call.get().status().ToString(),
+      "UNAVAILABLE: the server answered HTTP 502 and no reason; is it a Treadle server? Check "
+      "the address, and any proxy in between");
 }
 
 TEST(Connection, AnUnreachableServerIsNamed) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "client/answers.h"
 #include "client/blob_writer.h"
 #include "client/json_reader.h"
 #include "client/json_writer.h"
@@ -321,6 +322,7 @@ Result<AttemptAnswer> SaveAttempt(ServerConnection& client, std::string_view tok
   const std::string target = "/v1/attempts/" + PercentEncode(token);
   TREADLE_ASSIGN_OR_RETURN(ServerAnswer answer,
                            client.Call("POST", target, EncodeUpdate(update), timeout_ms));
+  TREADLE_RETURN_IF_ERROR(CheckAnswer(client, "POST /v1/attempts/", answer, kAttemptStandingShape));
   JsonDocument document(std::move(answer.body));
   AttemptAnswer said;
   bool has_log_bytes = false;

@@ -7,11 +7,9 @@
 namespace treadle::wire {
 namespace {
 
-constexpr int kDepthMax = 64;  // the server's
-
 class Grammar {
  public:
-  explicit Grammar(std::string_view text) : rest_(text) {}
+  Grammar(std::string_view text, int depth_max) : rest_(text), depth_max_(depth_max) {}
 
   bool IsText() {
     SkipSpace();
@@ -36,8 +34,8 @@ class Grammar {
   }
 
   bool Value(int depth) {
-    if (Take("{")) return depth <= kDepthMax && Members(depth);
-    if (Take("[")) return depth <= kDepthMax && Items(depth);
+    if (Take("{")) return depth <= depth_max_ && Members(depth);
+    if (Take("[")) return depth <= depth_max_ && Items(depth);
     if (Take("\"")) return String();
     return Take("null") || Take("true") || Take("false") || Number();
   }
@@ -105,10 +103,13 @@ class Grammar {
   }
 
   std::string_view rest_;
+  const int depth_max_;
 };
 
 }  // namespace
 
-bool FollowsJsonGrammar(std::string_view text) { return IsUtf8(text) && Grammar(text).IsText(); }
+bool FollowsJsonGrammar(std::string_view text, int depth_max) {
+  return IsUtf8(text) && Grammar(text, depth_max).IsText();
+}
 
 }  // namespace treadle::wire

@@ -6,7 +6,9 @@
 
 namespace treadle::wire {
 
-/// One value, in UTF-8, at most 64 levels deep, with or without white space around it.
-bool FollowsJsonGrammar(std::string_view text);
+inline constexpr int kJsonDepthMax = 64;  // the server's, of payloads and results
+
+/// One value, in UTF-8, at most `depth_max` levels deep, with or without white space around it.
+bool FollowsJsonGrammar(std::string_view text, int depth_max = kJsonDepthMax);
 
 }  // namespace treadle::wire

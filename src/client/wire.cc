@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "client/answers.h"
 #include "client/blob_writer.h"
 #include "client/json_reader.h"
 #include "client/json_writer.h"
@@ -194,11 +195,14 @@ Result<std::vector<Enqueued>> EnqueueEncoded(ServerConnection& client,
   body += '}';
   TREADLE_ASSIGN_OR_RETURN(ServerAnswer answer,
                            client.Call("POST", "/v1/tasks/batch", body, timeout_ms, repeat));
+  TREADLE_RETURN_IF_ERROR(CheckAnswer(client, "POST /v1/tasks/batch", answer, kEnqueuedBatchShape));
   JsonDocument document(std::move(answer.body));
   std::vector<Enqueued> enqueued;
   TREADLE_RETURN_IF_ERROR(Guarded([&] { return ReadBatch(&document, &enqueued); }));
   if (enqueued.size() != tasks.size())
-    return Status(Code::kInternal, "the server answered for another number of tasks");
+    return UnexpectedAnswer(client, "POST /v1/tasks/batch",
+                            "it names " + std::to_string(enqueued.size()) + " tasks instead of " +
+                                std::to_string(tasks.size()));
   return enqueued;
 }
 
@@ -216,6 +220,7 @@ Result<Enqueued> Enqueue(ServerConnection& client, const TaskRequest& task) {
   TREADLE_ASSIGN_OR_RETURN(const std::string body, EncodeTask(task));
   TREADLE_ASSIGN_OR_RETURN(ServerAnswer answer, client.Call("POST", "/v1/tasks", body,
                                                             kCallTimeoutMs, RepeatOf({task})));
+  TREADLE_RETURN_IF_ERROR(CheckAnswer(client, "POST /v1/tasks", answer, kEnqueuedShape));
   JsonDocument document(std::move(answer.body));
   Enqueued enqueued;
   TREADLE_RETURN_IF_ERROR(Guarded([&] {
@@ -233,8 +238,10 @@ Result<TaskInfo> ParseTask(std::string_view json) {
 }
 
 Result<std::string> GetTaskJson(ServerConnection& client, std::string_view id, int64_t wait_ms) {
-  TREADLE_ASSIGN_OR_RETURN(ServerAnswer response, client.Call("GET", TaskTarget(id, "", wait_ms),
-                                                              "", kCallTimeoutMs + wait_ms));
+  const std::string target = TaskTarget(id, "", wait_ms);
+  TREADLE_ASSIGN_OR_RETURN(ServerAnswer response,
+                           client.Call("GET", target, "", kCallTimeoutMs + wait_ms));
+  TREADLE_RETURN_IF_ERROR(CheckAnswer(client, "GET " + target, response, kTaskShape));
   return std::move(response.body);
 }
 
@@ -249,11 +256,18 @@ Status CancelTask(ServerConnection& client, std::string_view id, std::string_vie
   json.BeginObject();
   if (!reason.empty()) json.Key("reason").String(reason);
   json.EndObject();
-  return client.Call("POST", TaskTarget(id, "/cancel", 0), body, kCallTimeoutMs).status();
+  const std::string target = TaskTarget(id, "/cancel", 0);
+  TREADLE_ASSIGN_OR_RETURN(const ServerAnswer answer,
+                           client.Call("POST", target, body, kCallTimeoutMs));
+  return CheckAnswer(client, "POST " + target, answer, kStandingShape);
 }
 
 Result<ServerAnswer> GetResult(ServerConnection& client, std::string_view id, int64_t wait_ms) {
-  return client.Call("GET", TaskTarget(id, "/result", wait_ms), "", kCallTimeoutMs + wait_ms);
+  const std::string target = TaskTarget(id, "/result", wait_ms);
+  TREADLE_ASSIGN_OR_RETURN(ServerAnswer answer,
+                           client.Call("GET", target, "", kCallTimeoutMs + wait_ms));
+  TREADLE_RETURN_IF_ERROR(CheckBytes(client, "GET " + target, answer, "treadle-sha256"));
+  return answer;
 }
 
 std::string PercentEncode(std::string_view text) {

@@ -1,8 +1,8 @@
 // The wire as values: what Treadle's calls send and answer, and their JSON.
 //
 // Parsing and encoding are pure and may run on any thread; the calls block, as ServerConnection
-// does. Fields that a newer server adds are skipped. A body that cannot be read is INTERNAL: the
-// server is at fault, or is none.
+// does. Fields that a newer server adds are skipped. An answer that has not the shape of
+// client/answers.h is INTERNAL: it is no Treadle server's.
 #pragma once
 
 #include <cstdint>
