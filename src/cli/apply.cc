@@ -36,6 +36,8 @@ std::string PathOf(bool is_type, const std::string& name) {
   return fmt::format("/v1/{}s/{}", KindOf(is_type), wire::PercentEncode(name));
 }
 
+const wire::Shape& ShapeOf(bool is_type) { return is_type ? wire::kTypeShape : wire::kQueueShape; }
+
 /// A preset is no field of a policy: it is there if all that it stands for is.
 bool Holds(const WantedField& wanted, const JsonValue* policy) {
   if (wanted.field->wire != "preset") return false;
@@ -48,7 +50,8 @@ bool Holds(const WantedField& wanted, const JsonValue* policy) {
 
 Result<PolicyDifference> Compare(Session& session, const WantedPolicy& wanted) {
   PolicyDifference change{.is_type = wanted.is_type, .name = wanted.name};
-  const Result<JsonDocument> now = session.CallJson("GET", PathOf(wanted.is_type, wanted.name));
+  const Result<JsonDocument> now =
+      session.CallJson("GET", PathOf(wanted.is_type, wanted.name), ShapeOf(wanted.is_type));
   if (!now.ok() && now.status().code() != Code::kNotFound) return now.status();
   change.is_new = !now.ok();
   const JsonValue* const policy = now.ok() ? now->root.Find("policy") : nullptr;
@@ -63,7 +66,9 @@ Result<PolicyDifference> Compare(Session& session, const WantedPolicy& wanted) {
 Status Put(Session& session, const PolicyDifference& change) {
   std::vector<WantedField> fields;
   for (const PolicyDifference::Field& each : change.fields) fields.push_back(each.wanted);
-  return session.CallJson("PUT", PathOf(change.is_type, change.name), PolicyChangeJson(fields))
+  return session
+      .CallJson("PUT", PathOf(change.is_type, change.name), ShapeOf(change.is_type),
+                PolicyChangeJson(fields))
       .status();
 }
 

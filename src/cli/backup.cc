@@ -22,7 +22,9 @@ uint64_t SizeOf(const JsonValue& backup, std::string_view name) {
 
 /// Has one made and waits for its end, with its progress on a terminal.
 Result<JsonDocument> MakeOne(Session& session) {
-  TREADLE_ASSIGN_OR_RETURN(JsonDocument backup, session.CallJson("POST", "/v1/backups"));
+  TREADLE_ASSIGN_OR_RETURN(
+      JsonDocument backup,
+      session.CallJson("POST", "/v1/backups", wire::kBackupShape, {}, kCallMs, Repeat::kOnce));
   const std::string target = "/v1/backups/" + wire::PercentEncode(backup.root.Text("name"));
   const bool shows = session.console().err_is_terminal();
   while (backup.root.Text("state") == "running") {
@@ -31,7 +33,7 @@ Result<JsonDocument> MakeOne(Session& session) {
                                         SizeInWords(SizeOf(backup.root, "bytes_done")),
                                         SizeInWords(SizeOf(backup.root, "bytes_total"))));
     std::this_thread::sleep_for(kWatchEvery);
-    TREADLE_ASSIGN_OR_RETURN(backup, session.CallJson("GET", target));
+    TREADLE_ASSIGN_OR_RETURN(backup, session.CallJson("GET", target, wire::kBackupShape));
   }
   if (shows) session.console().Err("\r\x1b[K");
   return backup;
@@ -39,12 +41,16 @@ Result<JsonDocument> MakeOne(Session& session) {
 
 ExitStatus Create(Session& session) {
   const Result<JsonDocument> backup = MakeOne(session);
-  if (!backup.ok()) return session.Fail(backup.status());
+  if (!backup.ok()) {
+    const ExitStatus status = session.Fail(backup.status());
+    session.Hint("  those that are there:  " + session.CommandLineFor("backup list"));
+    return status;
+  }
   if (session.json() || session.jsonl()) PrintJson(session, backup->root);
   if (backup->root.Text("state") != "done")
     return session.Fail(ExitStatus::kFailure, backup->root.Text("error"));
   if (session.json() || session.jsonl()) return ExitStatus::kOk;
-  const Result<JsonDocument> list = session.CallJson("GET", "/v1/backups");
+  const Result<JsonDocument> list = session.CallJson("GET", "/v1/backups", wire::kBackupListShape);
   if (!list.ok()) return session.Fail(list.status());
   session.console().OutLine(
       fmt::format("{}/{}", list->root.Text("directory"), backup->root.Text("name")));
@@ -55,7 +61,8 @@ ExitStatus Create(Session& session) {
 }
 
 ExitStatus List(Session& session) {
-  const Result<JsonDocument> answer = session.CallJson("GET", "/v1/backups");
+  const Result<JsonDocument> answer =
+      session.CallJson("GET", "/v1/backups", wire::kBackupListShape);
   if (!answer.ok()) return session.Fail(answer.status());
   if (session.json()) return PrintJson(session, answer->root), ExitStatus::kOk;
   Table table({{"NAME"}, {"STATE"}, {"SIZE", Table::Align::kRight}, {"TAKEN"}, {"ERROR"}});

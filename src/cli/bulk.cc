@@ -60,9 +60,10 @@ std::string Progress(const JsonValue& job) {
 /// Starts it and waits for its end, with its progress on a terminal.
 Result<JsonDocument> RunToEnd(Session& session, const Action& action, const BulkFlags& flags,
                               bool count_only) {
-  TREADLE_ASSIGN_OR_RETURN(JsonDocument job,
-                           session.CallJson("POST", "/v1/bulk?" + QueryOf(flags.filter),
-                                            Body(action, flags, count_only)));
+  TREADLE_ASSIGN_OR_RETURN(
+      JsonDocument job, session.CallJson("POST", "/v1/bulk?" + QueryOf(flags.filter),
+                                         wire::kBulkShape, Body(action, flags, count_only), kCallMs,
+                                         count_only ? Repeat::kSafe : Repeat::kOnce));
   const std::string id = job.root.Text("id");
   const bool shows = session.console().err_is_terminal();
   const auto has_ended = [&] {
@@ -72,7 +73,7 @@ Result<JsonDocument> RunToEnd(Session& session, const Action& action, const Bulk
   while (!has_ended()) {
     if (shows) session.console().Err(fmt::format("\r{}  (bulk {})", Progress(job.root), id));
     std::this_thread::sleep_for(kWatchEvery);
-    TREADLE_ASSIGN_OR_RETURN(job, session.CallJson("GET", "/v1/bulk/" + id));
+    TREADLE_ASSIGN_OR_RETURN(job, session.CallJson("GET", "/v1/bulk/" + id, wire::kBulkShape));
   }
   if (shows) session.console().Err("\r\x1b[K");
   return job;
@@ -105,12 +106,16 @@ ExitStatus Run(Session& session, const Action& action, const BulkFlags& flags) {
       return session.Fail(ExitStatus::kFailure, "nothing was changed");
   }
   const Result<JsonDocument> job = RunToEnd(session, action, flags, false);
-  if (!job.ok()) return session.Fail(job.status());
+  if (!job.ok()) {
+    const ExitStatus status = session.Fail(job.status());
+    session.Hint("  what runs:  " + session.CommandLineFor("bulk list"));
+    return status;
+  }
   return PrintEnd(session, job->root);
 }
 
 ExitStatus List(Session& session) {
-  const Result<JsonDocument> answer = session.CallJson("GET", "/v1/bulk");
+  const Result<JsonDocument> answer = session.CallJson("GET", "/v1/bulk", wire::kBulkListShape);
   if (!answer.ok()) return session.Fail(answer.status());
   if (session.json()) return PrintJson(session, answer->root), ExitStatus::kOk;
   Table table({{"ID"}, {"ACTION"}, {"STATE"}, {"PROGRESS"}, {"STARTED"}});
@@ -127,7 +132,8 @@ ExitStatus List(Session& session) {
 }
 
 ExitStatus Stop(Session& session, const std::string& id) {
-  const Result<JsonDocument> job = session.CallJson("POST", "/v1/bulk/" + id + "/stop");
+  const Result<JsonDocument> job =
+      session.CallJson("POST", "/v1/bulk/" + id + "/stop", wire::kBulkShape);
   if (!job.ok()) return session.Fail(job.status());
   if (session.json() || session.jsonl()) return PrintJson(session, job->root), ExitStatus::kOk;
   session.console().OutLine(fmt::format("{}: {}", job->root.Text("state"), Progress(job->root)));

@@ -34,10 +34,16 @@ void AddGlobalFlags(Command root, GlobalFlags& flags, TargetWords& target) {
 // A server that was named gets nothing of a context: not the token that is meant for another.
 Status ChooseServer(const TargetWords& target, GlobalFlags& flags) {
   flags.token_file = target.token_file;
-  if (!target.server.empty()) return flags.server = target.server, Status::Ok();
+  if (!target.server.empty()) {
+    flags.server = target.server;
+    flags.server_is_named = true;
+    return {};
+  }
   TREADLE_ASSIGN_OR_RETURN(const Contexts contexts, ReadContexts());
   const std::string name = target.context.empty() ? contexts.current : target.context;
   if (name.empty()) return {};
+  flags.server_is_named = true;
+  flags.context = name;
   TREADLE_ASSIGN_OR_RETURN(const ServerContext context, contexts.Find(name));
   flags.server = context.server;
   if (flags.token_file.empty()) flags.token_file = context.token_file;
@@ -101,6 +107,15 @@ void AddCommands(CommandLine& line, Session& session, const ServeFn& serve,
   AddVersion(root, session);
 }
 
+// Nothing that was printed may be lost silently.
+ExitStatus Ended(Session& session, ExitStatus status) {
+  const std::string why = session.console().Flush();
+  if (why.empty()) return status;
+  const ExitStatus lost = session.Fail(
+      ExitStatus::kFailure, "standard output cannot be written, so some of it is lost: " + why);
+  return status == ExitStatus::kOk ? lost : status;
+}
+
 }  // namespace
 
 ExitStatus RunCommand(std::vector<std::string> words, Console& console, const ServeFn& serve,
@@ -120,14 +135,15 @@ ExitStatus RunCommand(std::vector<std::string> words, Console& console, const Se
   const Parsed parsed = line.Parse(std::move(words), VersionLine());
   if (parsed.action) {
     session.set_target_status(ChooseServer(target, session.flags));
-    return parsed.action();
+    return Ended(session, parsed.action());
   }
   console.Out(parsed.out);
   console.Err(parsed.err);
-  return parsed.status;
+  return Ended(session, parsed.status);
 }
 
 int RunCli(int argc, char** argv, ServeFn serve, const DataTools& data_tools) {
+  OpenStandardStreams();
   Console console = Console::OfProcess();
   return static_cast<int>(RunCommand({argv + 1, argv + argc}, console, serve, data_tools));
 }

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
+
 #include "cli/fake_server.h"
 #include "cli/run.h"
 
@@ -214,7 +216,7 @@ TEST_F(CliTest, OnATerminalEnqueueSaysWhatToTryNext) {
 }
 
 TEST_F(CliTest, RawBytesTravelAsBase64) {
-  server_.Answer("POST /v1/tasks", {{201, R"({"id":"1-7"})"}});
+  server_.Answer("POST /v1/tasks", {{201, R"({"id":"1-7","duplicate":false})"}});
   EXPECT_EQ(Ask({"enqueue", "hello", "--raw", "info"}).status, ExitStatus::kOk);
   EXPECT_THAT(server_.requests()[0].body, HasSubstr(R"("payload_base64":"aW5mbw==")"));
 }
@@ -228,7 +230,7 @@ TEST_F(CliTest, BadJsonIsRefusedBeforeItIsSent) {
 }
 
 TEST_F(CliTest, WaitPrintsTheResultOnceItIsThere) {
-  server_.Answer("POST /v1/tasks", {{201, R"({"id":"1-7"})"}});
+  server_.Answer("POST /v1/tasks", {{201, R"({"id":"1-7","duplicate":false})"}});
   server_.Answer("GET /v1/tasks/1-7?wait=30000ms", {{200, kReady}, {200, kCompleted}});
   server_.Answer("GET /v1/tasks/1-7/result", {{200, "HELLO\n", "text/plain"}});
   const Said said = Ask({"enqueue", "hello", "--wait"});
@@ -237,7 +239,7 @@ TEST_F(CliTest, WaitPrintsTheResultOnceItIsThere) {
 }
 
 TEST_F(CliTest, WaitingForATaskThatDiesHasItsOwnStatus) {
-  server_.Answer("POST /v1/tasks", {{201, R"({"id":"1-7"})"}});
+  server_.Answer("POST /v1/tasks", {{201, R"({"id":"1-7","duplicate":false})"}});
   server_.Answer("GET /v1/tasks/1-7?wait=5000ms", {{200, kDead}});
   const Said said = Ask({"enqueue", "hello", "--wait=5s"});
   EXPECT_EQ(said.status, ExitStatus::kTaskDied);
@@ -259,7 +261,7 @@ TEST_F(CliTest, WaitingTooLongTimesOut) {
 }
 
 TEST_F(CliTest, AWordBehindWaitThatIsNoTimeIsThePayload) {
-  server_.Answer("POST /v1/tasks", {{201, R"({"id":"1-7"})"}});
+  server_.Answer("POST /v1/tasks", {{201, R"({"id":"1-7","duplicate":false})"}});
   server_.Answer("GET /v1/tasks/1-7?wait=30000ms", {{200, kDead}});
   EXPECT_EQ(Ask({"enqueue", "hello", "--wait", R"({"name":"Ada"})"}).status, ExitStatus::kTaskDied);
   EXPECT_THAT(server_.requests()[0].body, HasSubstr(R"("payload":{"name":"Ada"})"));
@@ -309,7 +311,7 @@ TEST_F(CliTest, AServerThatIsNotThereIsNamedWithWhatToDo) {
   EXPECT_EQ(said.status, ExitStatus::kUnreachable);
   EXPECT_EQ(said.err,
             "treadle: cannot reach a Treadle server at http://127.0.0.1:1: Connection refused; "
-            "start one with: treadle start\n");
+            "start one with: treadle start --listen 127.0.0.1:1\n");
 }
 
 TEST_F(CliTest, AListFollowsItsPages) {
@@ -349,14 +351,94 @@ TEST_F(CliTest, AQueueTellsItsPolicyInWords) {
   EXPECT_THAT(out, HasSubstr("kept for 30 d"));
 }
 
-TEST_F(CliTest, AClosedPipeIsQuiet) {
+TEST_F(CliTest, OutputThatCannotBeWrittenIsAFailure) {
   server_.Answer("GET /v1/tasks/1-7/payload", {{200, "x"}});
   std::string err;
-  Console console({.write = [](std::string_view) { return false; }},
+  Console console({.write = [](std::string_view) { return errno = ENOSPC, false; }},
                   {.write = [&](std::string_view t) { return err += t, true; }});
   EXPECT_EQ(RunCommand({"--server", server_.url(), "task", "payload", "1-7"}, console, serve_),
-            ExitStatus::kOk);
-  EXPECT_THAT(err, IsEmpty());
+            ExitStatus::kFailure);
+  EXPECT_EQ(err,
+            "treadle: standard output cannot be written, so some of it is lost: No space left on "
+            "device\n");
+}
+
+TEST_F(CliTest, OutputThatIsLostAtTheEndIsAFailure) {
+  std::string err;
+  Console console({.write = [](std::string_view) { return true; },
+                   .flush = [] { return errno = EDQUOT, false; }},
+                  {.write = [&](std::string_view t) { return err += t, true; }});
+  EXPECT_EQ(RunCommand({"version"}, console, serve_), ExitStatus::kFailure);
+  EXPECT_THAT(err, HasSubstr("Disk quota exceeded"));
+}
+
+// ---- several tasks ----
+
+TEST_F(CliTest, SeveralTasksAreReportedEachAndTheWorstStatusIsReturned) {
+  server_.Answer("GET /v1/tasks/1-7", {{200, kDead}});
+  server_.Answer("GET /v1/tasks/1-8", {{200, kReady}});
+  const Said said = Ask({"task", "get", "1-7", "1-99", "1-8"});
+  EXPECT_EQ(said.status, ExitStatus::kNotFound);
+  EXPECT_THAT(said.out, HasSubstr("dead"));
+  EXPECT_THAT(said.out, HasSubstr("ready"));
+  EXPECT_THAT(said.err, HasSubstr("no such thing"));
+  const Said json = Ask({"task", "get", "1-7", "1-8", "-o", "json"});
+  EXPECT_THAT(json.out, ::testing::StartsWith("[\n  {\n    \"id\": \"1-7\""));
+  EXPECT_EQ(Ask({"task", "get", "1-7", "1-8", "-o", "jsonl"}).out,
+            std::string(kDead) + '\n' + kReady + '\n');
+}
+
+TEST_F(CliTest, NothingIsDoneIfOneOfTheIdsIsNone) {
+  const Said said = Ask({"task", "cancel", "1-7", "x"});
+  EXPECT_EQ(said.status, ExitStatus::kBadInput);
+  EXPECT_THAT(server_.requests(), IsEmpty());
+}
+
+// ---- payloads and results ----
+
+TEST_F(CliTest, GetShowsPayloadAndResultAsText) {
+  const std::string view =
+      R"({"id":"1-7","type":"t","queue":"q","state":"completed","attempt":1,"max_attempts":20,)"
+      R"("content_type":"text/plain","payload_bytes":10,"result_content_type":"text/plain",)"
+      R"("result_base64":"b25lCnR3byBcIiAb")";
+  server_.Answer("GET /v1/tasks/1-7", {{200, view + "}"}, {200, view + R"(,"sensitive":true})"}});
+  server_.Answer("GET /v1/tasks/1-7/payload", {{200, "a \x1b[31mred", "text/plain"}});
+  const std::string out = Ask({"task", "get", "1-7"}).out;
+  EXPECT_THAT(out, Not(HasSubstr("b25lC")));
+  EXPECT_THAT(out, ContainsRegex("payload +a .x1b.31mred\n"));
+  EXPECT_THAT(out, ContainsRegex("result +one\n +two .\" .x1b\n"));
+  const std::string hidden = Ask({"task", "get", "1-7"}).out;
+  EXPECT_THAT(hidden, HasSubstr("(sensitive; printed by: treadle task result 1-7"));
+}
+
+// ---- a server that starts, or is another ----
+
+TEST_F(CliTest, ServersOfOtherMachinesGetOtherAdvice) {
+  const Said unknown = Do({"info", "--server", "http://no-such-host.invalid"});
+  EXPECT_EQ(unknown.status, ExitStatus::kUnreachable);
+  EXPECT_THAT(unknown.err, HasSubstr("check the address, which comes from --server"));
+  EXPECT_THAT(unknown.err, Not(HasSubstr("treadle start")));
+}
+
+TEST_F(CliTest, APlainWordIsShownAsJson) {
+  EXPECT_THAT(Ask({"enqueue", "hello", "hi"}).err, HasSubstr(R"('"hi"')"));
+}
+
+TEST_F(CliTest, AWaitForATypeThatNobodyRunsSaysSoWithTheNearestName) {
+  server_.Answer("POST /v1/tasks", {{201, R"({"id":"1-7","duplicate":false})"}});
+  server_.Answer(
+      "GET /v1/tasks/1-7/explain",
+      {{200, R"({"id":"1-7","type":"helo","queue":"q","reason":"no_worker",)"
+             R"("summary":"No worker.","next":"Start: treadle worker exec helo -- X"})"}});
+  server_.Answer("GET /v1/types", {{200, R"({"types":[{"name":"helo","policy":{}},)"
+                                         R"({"name":"hello","policy":{}}]})"}});
+  server_.Answer("GET /v1/tasks/1-7?wait=5000ms", {{200, kDead}});
+  const Said said = Ask({"enqueue", "helo", "--wait=5s"});
+  EXPECT_THAT(said.err, HasSubstr("no worker asks for tasks of type helo in queue q so far; did "
+                                  "you mean \"hello\"?"));
+  const Said why = Ask({"task", "explain", "1-7"});
+  EXPECT_THAT(why.out, HasSubstr("did you mean \"hello\"?"));
+  EXPECT_THAT(why.out, HasSubstr("treadle --server " + server_.url() + " worker exec helo"));
 }
 
 // Nobody's token opens a file.

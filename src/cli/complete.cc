@@ -31,7 +31,7 @@ void OfferQueues(Session& session) {
     for (const JsonValue& queue : queues) Offer(session, queue.Text("name"));
     return true;
   };
-  (void)ForEachPage(session, "/v1/queues", "queues", offer, kServerMs);
+  (void)ForEachPage(session, "/v1/queues", "queues", wire::kQueueListShape, offer, kServerMs);
 }
 
 void OfferContexts(Session& session) {
@@ -52,6 +52,7 @@ void AddComplete(Command parent, Session& session) {
           std::this_thread::sleep_for(kAllOfIt);
           std::_Exit(0);
         }).detach();
+        session.set_patience_ms(0);
         if (*what == "queues") OfferQueues(session);
         if (*what == "contexts") OfferContexts(session);
         return ExitStatus::kOk;

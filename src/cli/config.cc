@@ -55,6 +55,7 @@ void AddConfig(Command parent, Session& session) {
   Command config = parent.Sub("config", "Look at the configuration of a server");
   auto flags = std::make_shared<ServerFlags>();
   flags->system_file = true;
+  UseStateDirectory(flags.get());
   Command show = config.Sub("show", "Show what `treadle server` would run with, and from where");
   AddServerFlags(show, *flags);
   show.Example("treadle config show --config treadle.toml\ntreadle config show -o json")

@@ -1,11 +1,14 @@
 #include "cli/console.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "base/utf8.h"
@@ -17,10 +20,21 @@ bool WriteAll(int fd, std::string_view data) {
   while (!data.empty()) {
     const ssize_t n = ::write(fd, data.data(), data.size());
     if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+      pollfd ready{.fd = fd, .events = POLLOUT, .revents = 0};
+      ::poll(&ready, 1, -1);
+      continue;
+    }
     if (n < 0) return false;
     data.remove_prefix(static_cast<size_t>(n));
   }
   return true;
+}
+
+// A file system on a network may report only at the end that a disk is full.
+bool CloseACopy(int fd) {
+  const int copy = ::dup(fd);
+  return copy < 0 || ::close(copy) == 0;
 }
 
 OutputStream StreamOf(int fd) {
@@ -30,6 +44,7 @@ OutputStream StreamOf(int fd) {
   const bool dumb = term == nullptr || std::string_view(term) == "dumb";
   const bool refused = no_color != nullptr && *no_color != '\0';
   return {.write = [fd](std::string_view data) { return WriteAll(fd, data); },
+          .flush = [fd] { return CloseACopy(fd); },
           .is_terminal = terminal,
           .color = terminal && !dumb && !refused};
 }
@@ -50,7 +65,17 @@ Console Console::OfProcess() {
 }
 
 void Console::Out(std::string_view data) {
-  if (!closed_ && !out_.write(data)) closed_ = true;
+  if (closed_ || data.empty() || out_.write(data)) return;
+  error_ = errno;
+  closed_ = true;
+}
+
+std::string Console::Flush() {
+  if (!closed_ && out_.flush && !out_.flush()) {
+    error_ = errno;
+    closed_ = true;
+  }
+  return closed_ ? std::strerror(error_) : "";
 }
 
 void Console::OutLine(std::string_view line) { Out(std::string(line) + '\n'); }
@@ -65,6 +90,14 @@ std::string Console::PaintOut(std::string_view text, Color color) const {
 
 std::string Console::PaintErr(std::string_view text, Color color) const {
   return err_.color ? Paint(text, color) : std::string(text);
+}
+
+void OpenStandardStreams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+    // The lowest free number, which is this one. Standard output cannot be written through it.
+    (void)::open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+  }
 }
 
 std::string Printable(std::string_view text) {

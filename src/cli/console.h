@@ -1,7 +1,7 @@
 // Console: where a command writes. Data goes to standard output, messages go to standard error.
 //
-// One thread at a time. A reader of standard output that goes away (a closed pipe) is no error:
-// what follows is dropped.
+// One thread at a time. Once standard output cannot be written (a closed pipe, a full disk), what
+// follows is dropped, and the end of the program says so (RunCommand()).
 #pragma once
 
 #include <functional>
@@ -12,10 +12,11 @@ namespace treadle::cli {
 
 enum class Color { kPlain, kBold, kDim, kRed, kGreen, kYellow };
 
-/// One of the two streams. `write` takes all of its bytes; false means that nobody reads them any
-/// more.
+/// One of the two streams. `write` takes all of its bytes, `flush` sees to it that what was taken
+/// has arrived; false means that it is lost, and errno says why.
 struct OutputStream {
   std::function<bool(std::string_view)> write;
+  std::function<bool()> flush = {};  // empty: nothing to do
   bool is_terminal = false;
   bool color = false;
 };
@@ -36,8 +37,10 @@ class Console {
 
   bool out_is_terminal() const { return out_.is_terminal; }
   bool err_is_terminal() const { return err_.is_terminal; }
-  /// Nobody reads standard output any more.
+  /// Standard output cannot be written any more.
   bool out_is_closed() const { return closed_; }
+  /// Why something that was meant for standard output is lost; empty: all of it was written.
+  std::string Flush();
 
   /// `text` in that colour, if standard output (standard error) shows colours.
   std::string PaintOut(std::string_view text, Color color) const;
@@ -47,7 +50,12 @@ class Console {
   OutputStream out_;
   OutputStream err_;
   bool closed_ = false;
+  int error_ = 0;  // of the write that failed
 };
+
+/// Opens what of standard input, output and error is closed, so that no file or socket takes its
+/// number. Writing to a standard output that was closed is still an error.
+void OpenStandardStreams();
 
 /// `text` fit for a terminal: control characters, which could move the cursor or forge lines, and
 /// bytes that are not UTF-8 become \xNN.

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "cli/fake_server.h"
 
 namespace treadle::cli {
@@ -89,10 +90,11 @@ void FakeServer::ServeConnection(int fd) {
   Request request;
   while (ReadRequest(fd, &buffer, &request)) {
     const FakeAnswer answer = AnswerTo(request);
-    const std::string text = "HTTP/1.1 " + std::to_string(answer.status) +
-                             " Fake\r\nContent-Type: " + answer.content_type +
-                             "\r\nContent-Length: " + std::to_string(answer.body.size()) +
-                             "\r\n\r\n" + answer.body;
+    const std::string text =
+        "HTTP/1.1 " + std::to_string(answer.status) +
+        " Fake\r\nContent-Type: " + answer.content_type +
+        "\r\nTreadle-Attempt: 1\r\nTreadle-Sha256: " + ToHex(Sha256Of(answer.body).view()) +
+        "\r\nContent-Length: " + std::to_string(answer.body.size()) + "\r\n\r\n" + answer.body;
     if (::send(fd, text.data(), text.size(), MSG_NOSIGNAL) < 0) return;
   }
 }

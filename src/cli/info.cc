@@ -6,7 +6,7 @@ namespace treadle::cli {
 namespace {
 
 ExitStatus Info(Session& session) {
-  const Result<JsonDocument> info = session.CallJson("GET", "/v1/info");
+  const Result<JsonDocument> info = session.CallJson("GET", "/v1/info", wire::kInfoShape);
   if (!info.ok()) return session.Fail(info.status());
   if (session.json() || session.jsonl()) {
     PrintJson(session, info->root);

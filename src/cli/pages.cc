@@ -14,17 +14,15 @@ Status CursorGuard::Check(const std::string& cursor) {
 }
 
 Status ForEachPage(Session& session, std::string_view path, std::string_view list,
+                   const wire::Shape& shape,
                    const std::function<bool(const std::vector<JsonValue>&)>& take,
                    int64_t timeout_ms) {
   CursorGuard guard;
   std::string target(path);
   while (true) {
     TREADLE_ASSIGN_OR_RETURN(const JsonDocument page,
-                             session.CallJson("GET", target, {}, timeout_ms));
+                             session.CallJson("GET", target, shape, {}, timeout_ms));
     const JsonValue* const entries = page.root.Find(list);
-    if (entries == nullptr || entries->kind != JsonValue::Kind::kArray)
-      return {Code::kInternal,
-              fmt::format("the server's answer to GET {} has no list \"{}\"", target, list)};
     const std::string cursor = page.root.Text("next_cursor");
     TREADLE_RETURN_IF_ERROR(guard.Check(cursor));
     if (!take(entries->items) || cursor.empty()) return {};
@@ -59,7 +57,7 @@ ExitStatus PrintList(Session& session, PrintedList list) {
     }
     return !session.console().out_is_closed();
   };
-  const Status status = ForEachPage(session, list.path, list.name, take);
+  const Status status = ForEachPage(session, list.path, list.name, list.shape, take);
   if (!status.ok()) return session.Fail(status);
   if (session.json()) {
     session.console().OutLine(

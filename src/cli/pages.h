@@ -24,6 +24,7 @@ class CursorGuard {
 /// Asks for `path`, a list without parameters, page by page, and gives the entries of its member
 /// `list` to `take` until that returns false. INTERNAL: an answer is no such list.
 Status ForEachPage(Session& session, std::string_view path, std::string_view list,
+                   const wire::Shape& shape,
                    const std::function<bool(const std::vector<JsonValue>&)>& take,
                    int64_t timeout_ms = 30'000);
 
@@ -31,6 +32,7 @@ Status ForEachPage(Session& session, std::string_view path, std::string_view lis
 struct PrintedList {
   std::string_view path;
   std::string_view name;     // of its member
+  const wire::Shape& shape;  // of a page
   std::string_view nothing;  // a message for people if it is empty
   Table table;
   void (*add_row)(const JsonValue& entry, Table* table);

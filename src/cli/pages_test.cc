@@ -28,10 +28,10 @@ class PagesTest : public ::testing::Test {
   std::string err_;
 };
 
-constexpr char kFirst[] =
-    R"({"queues":[{"name":"a","tasks":{"ready":1},"conditions":["paused","no_worker"]}],)"
-    R"("next_cursor":"7"})";
-constexpr char kLast[] = R"({"queues":[{"name":"b","tasks":{"ready":0},"conditions":[]}]})";
+constexpr char kFirst[] = R"({"queues":[{"name":"a","tasks":{"ready":1},"accepted":1,"policy":{},)"
+                          R"("conditions":["paused","no_worker"]}],"next_cursor":"7"})";
+constexpr char kLast[] =
+    R"({"queues":[{"name":"b","tasks":{"ready":0},"accepted":1,"policy":{},"conditions":[]}]})";
 
 TEST_F(PagesTest, AListOfQueuesHasAllPagesAndSaysInWhatStateEachIs) {
   server_.Answer("GET /v1/queues", {{200, kFirst}});
@@ -74,13 +74,14 @@ TEST_F(PagesTest, AnAnswerThatIsNoListIsAnError) {
   for (const char* answer : {"{}", R"({"queues":7})", "[]"}) {
     server_.AnswerOthers([&](const FakeServer::Request&) { return FakeAnswer{200, answer}; });
     EXPECT_NE(Ask({"queue", "list"}), ExitStatus::kOk) << answer;
-    EXPECT_THAT(err_, HasSubstr("has no list \"queues\"")) << answer;
+    EXPECT_THAT(err_, HasSubstr("unexpected answer")) << answer;
   }
 }
 
 TEST_F(PagesTest, SettingAQueueSaysWhenItWasNotThereBefore) {
+  const std::string queue = R"({"name":"emials","tasks":{},"accepted":0,"policy":{})";
   server_.Answer("PUT /v1/queues/emials",
-                 {{200, R"({"name":"emials","created":true})"}, {200, R"({"name":"emials"})"}});
+                 {{200, queue + R"(,"created":true})"}, {200, queue + "}"}});
   EXPECT_EQ(Ask({"queue", "set", "emials", "lease=45s"}), ExitStatus::kOk);
   EXPECT_EQ(out_, "queue emials is set; this queue is new\n");
   EXPECT_EQ(Ask({"queue", "set", "emials", "lease=45s"}), ExitStatus::kOk);

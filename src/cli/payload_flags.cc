@@ -27,13 +27,19 @@ Result<std::string> ReadPayloadFile(const std::string& path) {
   return bytes;
 }
 
+// What to type instead of `text`, which is not JSON.
+std::string InsteadOf(const std::string& text) {
+  const bool is_plain = text.size() <= 60 && text.find_first_of("{[\"'\n") == std::string::npos;
+  if (!is_plain) return R"(put it in single quotes, for example '{"name":"Ada"}')";
+  return fmt::format("a text needs double quotes, and single ones around them: '{}'",
+                     QuoteJson(text));
+}
+
 Status CheckPayload(const std::string& json) {
   const std::optional<JsonError> error = CheckJson(json);
   if (!error) return Status::Ok();
-  return Bad(
-      fmt::format("the payload is not JSON: {}; put it in single quotes, for example "
-                  "'{{\"name\":\"Ada\"}}', or send other bytes with --raw",
-                  error->ToString(json)));
+  return Bad(fmt::format("the payload is not JSON: {}; {}, or send other bytes with --raw",
+                         error->ToString(json), InsteadOf(json)));
 }
 
 }  // namespace

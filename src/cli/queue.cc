@@ -63,6 +63,7 @@ void AddRow(const JsonValue& queue, Table* table) {
 ExitStatus List(Session& session) {
   return PrintList(session, {.path = "/v1/queues",
                              .name = "queues",
+                             .shape = wire::kQueueListShape,
                              .nothing = "there is no queue yet; the first task of a queue makes it",
                              .table = QueueTable(),
                              .add_row = AddRow});
@@ -150,7 +151,7 @@ void PrintQueue(Session& session, const JsonValue& queue) {
 
 ExitStatus Get(Session& session, const std::string& name) {
   const Result<JsonDocument> queue =
-      session.CallJson("GET", "/v1/queues/" + wire::PercentEncode(name));
+      session.CallJson("GET", "/v1/queues/" + wire::PercentEncode(name), wire::kQueueShape);
   if (!queue.ok()) return session.Fail(queue.status());
   if (session.json() || session.jsonl()) return PrintJson(session, queue->root), ExitStatus::kOk;
   PrintQueue(session, queue->root);

@@ -11,8 +11,8 @@ namespace {
 
 ExitStatus Set(Session& session, const std::string& name, std::string_view verb,
                std::string_view said) {
-  const Result<JsonDocument> queue =
-      session.CallJson("POST", fmt::format("/v1/queues/{}/{}", wire::PercentEncode(name), verb));
+  const Result<JsonDocument> queue = session.CallJson(
+      "POST", fmt::format("/v1/queues/{}/{}", wire::PercentEncode(name), verb), wire::kQueueShape);
   if (!queue.ok()) return session.Fail(queue.status());
   if (session.json() || session.jsonl()) return PrintJson(session, queue->root), ExitStatus::kOk;
   session.console().OutLine(fmt::format("queue {} {}", Printable(name), said));

@@ -33,7 +33,9 @@ ExitStatus Set(Session& session, std::string_view kind, const SetFlags& flags) {
   const auto fields = ReadPolicyWords(flags.fields, kind == "type");
   if (!fields.ok()) return session.Fail(ExitStatus::kUsage, fields.status().message());
   const std::string path = fmt::format("/v1/{}s/{}", kind, wire::PercentEncode(flags.name));
-  const Result<JsonDocument> answer = session.CallJson("PUT", path, PolicyChangeJson(*fields));
+  const wire::Shape& shape = kind == "type" ? wire::kTypeShape : wire::kQueueShape;
+  const Result<JsonDocument> answer =
+      session.CallJson("PUT", path, shape, PolicyChangeJson(*fields));
   return Print(session, answer,
                fmt::format("{} {} is set{}", kind, Printable(flags.name), IfItIsNew(answer, kind)));
 }
@@ -45,8 +47,8 @@ struct DrainFlags {
 
 ExitStatus Drain(Session& session, const DrainFlags& flags) {
   const std::string body = JsonObject().Bool("draining", !flags.off).Done();
-  const Result<JsonDocument> answer =
-      session.CallJson("PUT", "/v1/queues/" + wire::PercentEncode(flags.name), body);
+  const Result<JsonDocument> answer = session.CallJson(
+      "PUT", "/v1/queues/" + wire::PercentEncode(flags.name), wire::kQueueShape, body);
   return Print(
       session, answer,
       fmt::format("queue {} {}{}", Printable(flags.name),
@@ -55,8 +57,15 @@ ExitStatus Drain(Session& session, const DrainFlags& flags) {
 }
 
 ExitStatus Delete(Session& session, const std::string& name) {
-  return Print(session, session.CallJson("DELETE", "/v1/queues/" + wire::PercentEncode(name)),
-               fmt::format("queue {} is deleted", Printable(name)));
+  const Result<JsonDocument> queue =
+      session.CallJson("DELETE", "/v1/queues/" + wire::PercentEncode(name), wire::kQueueShape);
+  const bool is_gone = !queue.ok() && queue.status().code() == Code::kNotFound;
+  if (is_gone && session.was_repeated()) {
+    session.console().Message(
+        fmt::format("queue {} is deleted; the first answer was lost", Printable(name)));
+    return ExitStatus::kOk;
+  }
+  return Print(session, queue, fmt::format("queue {} is deleted", Printable(name)));
 }
 
 void AddSet(Command parent, Session& session, const std::string& kind, std::string_view example) {

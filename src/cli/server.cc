@@ -2,6 +2,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
 #include <memory>
 
 #include "cli/commands.h"
@@ -12,6 +15,16 @@ namespace {
 
 enum class Hangup { kReloads, kEnds };  // what the server does when its terminal goes away
 
+// Before anything that may take its time, or fail.
+void SayWhatStarts(Session& session, const std::string& directory) {
+  std::error_code error;
+  const bool is_there =
+      std::filesystem::exists(directory, error) && !std::filesystem::is_empty(directory, error);
+  session.console().Message(fmt::format(
+      "{} {}", is_there ? "opening the data directory" : "making a new data directory,",
+      Printable(std::filesystem::absolute(directory, error).lexically_normal().string())));
+}
+
 ExitStatus Serve(Session& session, const ServerFlags& flags, const ServeFn& serve, Hangup hangup,
                  const std::function<void(const ServerReady&)>& on_ready) {
   const ConfigurationSources sources = flags.Sources();
@@ -19,13 +32,17 @@ ExitStatus Serve(Session& session, const ServerFlags& flags, const ServeFn& serv
   if (!configuration.ok()) return session.Fail(configuration.status());
   ServerOptions options = configuration->options;
   if (hangup == Hangup::kReloads) options.reload = MakeReload(sources, *configuration);
+  if (hangup == Hangup::kEnds) SayWhatStarts(session, options.data_dir);
   return static_cast<ExitStatus>(serve(options, on_ready));
 }
 
-std::string Welcome(const Console& console, const ServerReady& ready) {
+std::string Welcome(Session& session, const ServerReady& ready) {
+  const Console& console = session.console();
   const std::string note =
       ready.durability_note.empty() ? "" : fmt::format(" ({})", ready.durability_note);
-  const std::string server = ready.url == kDefaultServer ? "" : " --server " + ready.url;
+  // Without it, the command would go to the server of a context, or of the environment.
+  const bool is_usual = ready.url == kDefaultServer && !session.flags.server_is_named;
+  const std::string server = is_usual ? "" : " --server " + ready.url;
   return fmt::format(
       "Treadle is ready at {url}\n"
       "  data   {data}{note}\n"
@@ -81,6 +98,12 @@ ConfigurationSources ServerFlags::Sources() const {
   return sources;
 }
 
+void UseStateDirectory(ServerFlags* flags) {
+  const char* const directory = std::getenv("STATE_DIRECTORY");
+  if (directory != nullptr && *directory == '/' && std::strchr(directory, ':') == nullptr)
+    flags->defaults["server.data"] = directory;
+}
+
 void AddStart(Command parent, Session& session, ServeFn serve) {
   auto flags = std::make_shared<ServerFlags>();
   flags->defaults["server.log_level"] = "warning";  // a person reads along
@@ -89,7 +112,7 @@ void AddStart(Command parent, Session& session, ServeFn serve) {
   command.Example("treadle start\ntreadle start --data /srv/treadle --listen 127.0.0.1:8000")
       .Run([flags, &session, serve] {
         return Serve(session, *flags, serve, Hangup::kEnds, [&session](const ServerReady& ready) {
-          session.console().Err(Welcome(session.console(), ready));
+          session.console().Err(Welcome(session, ready));
         });
       });
 }
@@ -97,6 +120,7 @@ void AddStart(Command parent, Session& session, ServeFn serve) {
 void AddServer(Command parent, Session& session, ServeFn serve) {
   auto flags = std::make_shared<ServerFlags>();
   flags->system_file = true;
+  UseStateDirectory(flags.get());
   Command command =
       parent.Sub("server", "Start a server, for production: it logs and says no more");
   AddServerFlags(command, *flags);

@@ -22,6 +22,10 @@ struct ServerFlags {
   ConfigurationSources Sources() const;
 };
 
+/// Under systemd, the unit's StateDirectory= is where the data directory is unless something says
+/// otherwise.
+void UseStateDirectory(ServerFlags* flags);
+
 /// `flags` must not move any more.
 void AddServerFlags(Command& command, ServerFlags& flags);
 

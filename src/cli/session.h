@@ -14,6 +14,7 @@
 #include "cli/console.h"
 #include "cli/exit_status.h"
 #include "cli/json.h"
+#include "client/answers.h"
 #include "client/connection.h"
 
 namespace treadle::cli {
@@ -24,7 +25,14 @@ struct GlobalFlags {
   std::string output = "table";  // table, json or jsonl
   std::string server = std::string(kDefaultServer);
   std::string token_file;  // empty: no token
+  std::string context;     // that names the server; empty: none does
+  /// The command line, the environment or a context names the server, so a command that is typed
+  /// without all of these would go to another one.
+  bool server_is_named = false;
 };
+
+/// How long a call may take that asks for nothing that needs time.
+inline constexpr int64_t kCallMs = 30'000;
 
 class Session {
  public:
@@ -44,12 +52,24 @@ class Session {
   /// read.
   Result<ConnectionOptions> Target() const;
 
-  /// One call to the server; see ServerConnection::Call. `body` is JSON, or empty.
+  /// How long a server on this machine, which may be starting, is waited for.
+  void set_patience_ms(int64_t ms) { patience_ms_ = ms; }
+
+  /// One call to the server; see ServerConnection::Call. `body` is JSON, or empty. With
+  /// Repeat::kSafe the request is sent again, twice at most, if its answer is lost. UNKNOWN: the
+  /// answer is lost, and what would have changed something may have done so.
   Result<ServerAnswer> Call(std::string_view method, std::string_view target,
-                            std::string_view body = {}, int64_t timeout_ms = 30'000);
-  /// The same, the answer read.
+                            std::string_view body = {}, int64_t timeout_ms = kCallMs,
+                            Repeat repeat = Repeat::kSafe);
+  /// The same for an answer of that shape, read. INTERNAL: it has another one.
   Result<JsonDocument> CallJson(std::string_view method, std::string_view target,
-                                std::string_view body = {}, int64_t timeout_ms = 30'000);
+                                const wire::Shape& shape, std::string_view body = {},
+                                int64_t timeout_ms = kCallMs, Repeat repeat = Repeat::kSafe);
+  /// A GET of bytes that come with the header `name` (in lower case), as none but Treadle sends.
+  Result<ServerAnswer> CallBytes(const std::string& target,
+                                 std::string_view name = "treadle-sha256");
+  /// Whether the last call was sent more than once.
+  bool was_repeated() const { return was_repeated_; }
 
   /// Prints `status` as one sentence to standard error; what to return from the command.
   ExitStatus Fail(const Status& status);
@@ -62,11 +82,28 @@ class Session {
 
   /// `words` as a command line that reaches the same server.
   std::string CommandLineFor(std::string_view words) const;
+  /// A sentence of the server with command lines in it, so that they reach the same server.
+  std::string WithServer(std::string sentence) const;
+
+  /// From here on PrintJson() of a JSON document collects, until EndList() prints one list.
+  void BeginList() { list_.emplace(); }
+  void EndList();
 
  private:
+  friend void PrintJson(Session& session, const JsonValue& value);
+
+  Result<ServerAnswer> CallPatiently(std::string_view method, std::string_view target,
+                                     std::string_view body, int64_t timeout_ms, Repeat repeat);
+  /// Flags that lead to the same server, each behind a blank.
+  std::string ServerFlags() const;
+  std::string WhatToDoIfUnreachable(std::string_view why) const;
+
   Console* console_;
   Status target_status_;
   std::unique_ptr<ServerConnection> client_;
+  int64_t patience_ms_ = 2'000;
+  bool was_repeated_ = false;
+  std::optional<std::string> list_;  // what a list has so far
 };
 
 /// INVALID_ARGUMENT if `id` has not the form of a task's id.

@@ -4,52 +4,76 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/each_task.h"
 #include "cli/task_standing.h"
 
 namespace treadle::cli {
 namespace {
 
-ExitStatus Ask(Session& session, std::string_view method, const std::string& id,
-               std::string_view verb, std::string_view body, const StandingWords& words) {
-  if (const Status status = CheckTaskId(id); !status.ok()) return session.Fail(status);
-  const std::string path = fmt::format("/v1/tasks/{}{}{}", id, verb.empty() ? "" : "/", verb);
-  return PrintStanding(session, session.CallJson(method, path, body), words);
+/// What is asked of a task.
+struct Wish {
+  std::string_view method = "POST";
+  std::string_view verb;  // behind its path; empty: none
+  std::string body;
+  StandingWords words;
+  /// Says that the wish was fulfilled before, so that it is when an answer was lost.
+  Code fulfilled = Code::kOk;
+};
+
+ExitStatus Ask(Session& session, const Wish& wish, const std::string& id) {
+  const std::string path =
+      fmt::format("/v1/tasks/{}{}{}", id, wish.verb.empty() ? "" : "/", wish.verb);
+  const Result<JsonDocument> answer =
+      session.CallJson(wish.method, path, wire::kStandingShape, wish.body);
+  if (!answer.ok() && session.was_repeated() && answer.status().code() == wish.fulfilled) {
+    session.console().Message(
+        fmt::format("task {} {}; the answer to the first request was lost", id, wish.words.done));
+    return ExitStatus::kOk;
+  }
+  return PrintStanding(session, answer, wish.words);
+}
+
+void AddWish(Command parent, Session& session, std::string_view name, std::string_view summary,
+             const Wish& wish) {
+  auto ids = std::make_shared<std::vector<std::string>>();
+  Command command = parent.Sub(name, summary);
+  AddIds(command, ids.get())
+      .Example(fmt::format("treadle task {0} 1-42\ntreadle task {0} 1-42 1-43 1-44", name))
+      .Run([ids, wish, &session] {
+        return ForEachTask(session, *ids,
+                           [&](const std::string& id) { return Ask(session, wish, id); });
+      });
 }
 
 struct CancelFlags {
-  std::string id;
+  std::vector<std::string> ids;
   std::string reason;
 };
 
 ExitStatus Cancel(Session& session, const CancelFlags& flags) {
-  const std::string body =
-      flags.reason.empty() ? "" : JsonObject().Text("reason", flags.reason).Done();
-  return Ask(session, "POST", flags.id, "cancel", body,
-             {.done = "is cancelled", .already = "was cancelled before"});
-}
-
-Command AddOne(Command parent, std::string_view name, std::string_view summary, std::string* id) {
-  Command command = parent.Sub(name, summary);
-  command.Positional("ID", Need::kRequired, id, "The id of the task, for example 1-42")
-      .Example(fmt::format("treadle task {} 1-42", name));
-  return command;
+  const Wish wish{
+      .verb = "cancel",
+      .body = flags.reason.empty() ? "" : JsonObject().Text("reason", flags.reason).Done(),
+      .words = {.done = "is cancelled", .already = "was cancelled before"}};
+  return ForEachTask(session, flags.ids,
+                     [&](const std::string& id) { return Ask(session, wish, id); });
 }
 
 }  // namespace
 
 void AddTaskRunNow(Command parent, Session& session) {
-  auto id = std::make_shared<std::string>();
-  AddOne(parent, "run-now", "Do not let a task wait for its time or its backoff", id.get())
-      .Run([id, &session] {
-        return Ask(session, "POST", *id, "run-now", "",
-                   {.done = "is ready", .already = "did not wait for a time"});
-      });
+  AddWish(parent, session, "run-now", "Do not let a task wait for its time or its backoff",
+          {.verb = "run-now",
+           .body = "",
+           .words = {.done = "is ready", .already = "did not wait for a time"}});
 }
 
 void AddTaskCancel(Command parent, Session& session) {
   auto flags = std::make_shared<CancelFlags>();
-  AddOne(parent, "cancel", "Cancel a task: one that runs is asked to stop", &flags->id)
+  Command command = parent.Sub("cancel", "Cancel a task: one that runs is asked to stop");
+  AddIds(command, &flags->ids)
       .Text("--reason", "TEXT", &flags->reason, "Why, for those who look at it later")
+      .Example("treadle task cancel 1-42\ntreadle task cancel 1-42 1-43 --reason duplicates")
       .Footer(
           "A task that waits is cancelled at once. For one that runs, its worker is told; when "
           "the\n"
@@ -59,20 +83,21 @@ void AddTaskCancel(Command parent, Session& session) {
 }
 
 void AddTaskRedrive(Command parent, Session& session) {
-  auto id = std::make_shared<std::string>();
-  AddOne(parent, "redrive", "Make a dead or cancelled task ready again, its attempts anew",
-         id.get())
-      .Run([id, &session] {
-        return Ask(session, "POST", *id, "redrive", "", {.done = "is ready again", .already = ""});
-      });
+  AddWish(parent, session, "redrive",
+          "Make a dead or cancelled task ready again, its attempts anew",
+          {.verb = "redrive",
+           .body = "",
+           .words = {.done = "is ready again", .already = ""},
+           .fulfilled = Code::kFailedPrecondition});
 }
 
 void AddTaskDelete(Command parent, Session& session) {
-  auto id = std::make_shared<std::string>();
-  AddOne(parent, "delete", "Delete a task that waits or has ended; nothing of it is kept", id.get())
-      .Run([id, &session] {
-        return Ask(session, "DELETE", *id, "", "", {.done = "is deleted", .already = ""});
-      });
+  AddWish(parent, session, "delete", "Delete a task that waits or has ended; nothing of it is kept",
+          {.method = "DELETE",
+           .verb = "",
+           .body = "",
+           .words = {.done = "is deleted", .already = ""},
+           .fulfilled = Code::kNotFound});
 }
 
 }  // namespace treadle::cli

@@ -49,7 +49,9 @@ ExitStatus Edit(Session& session, const EditFlags& flags, const StandingWords& w
   if (const Status status = CheckTaskId(flags.id); !status.ok()) return session.Fail(status);
   const Result<std::string> body = EditJson(flags);
   if (!body.ok()) return session.Fail(body.status());
-  return PrintStanding(session, session.CallJson("PATCH", "/v1/tasks/" + flags.id, *body), words);
+  return PrintStanding(
+      session, session.CallJson("PATCH", "/v1/tasks/" + flags.id, wire::kStandingShape, *body),
+      words);
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include "base/random.h"
 #include "base/utf8.h"
 #include "cli/commands.h"
+#include "cli/enqueue_file.h"
+#include "cli/known_types.h"
 #include "cli/payload_flags.h"
 #include "cli/task_outcome.h"
 #include "cli/units.h"
@@ -16,6 +18,7 @@ namespace {
 
 struct EnqueueFlags {
   std::string type;
+  std::string from;
   PayloadFlags payload;
   std::string queue;
   std::optional<int64_t> priority;
@@ -32,6 +35,10 @@ struct EnqueueFlags {
   bool sensitive = false;
   std::optional<std::string> wait;  // "" without a time
 };
+
+constexpr int64_t kExplainMs = 5'000;
+/// Longer than any answer is waited for, and short, for the server remembers the key so long.
+constexpr int64_t kWindowOfOwnKeyMs = 600'000;
 
 Status Bad(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
 
@@ -69,11 +76,26 @@ Result<std::string> TaskBody(const EnqueueFlags& flags) {
     task.payload = std::move(payload->bytes);
     task.content_type = std::move(payload->content_type);
   }
-  return wire::EncodeTask(task);
+  TREADLE_ASSIGN_OR_RETURN(std::string json, wire::EncodeTask(task));
+  if (!flags.key.empty()) return json;
+  json.pop_back();
+  return json + fmt::format(R"(,"idempotency_window_ms":{}}})", kWindowOfOwnKeyMs);
+}
+
+// Nobody shall wait for a worker that does not exist without knowing it.
+void SayIfNobodyRunsIt(Session& session, const std::string& id) {
+  const Result<JsonDocument> why = session.CallJson("GET", "/v1/tasks/" + id + "/explain",
+                                                    wire::kExplanationShape, {}, kExplainMs);
+  if (!why.ok() || why->root.Text("reason") != "no_worker") return;
+  const std::string type = why->root.Text("type");
+  session.console().Message(
+      Printable(fmt::format("no worker asks for tasks of type {} in queue {} so far{}", type,
+                            why->root.Text("queue"), DidYouMeanType(session, type))));
 }
 
 ExitStatus Wait(Session& session, const std::string& id, std::optional<int64_t> timeout_ms) {
   session.console().Message(fmt::format("enqueued {}; waiting for its result", id));
+  SayIfNobodyRunsIt(session, id);
   const Result<JsonDocument> view = WaitForTask(session, id, timeout_ms);
   if (!view.ok()) {
     const ExitStatus status = session.Fail(view.status());
@@ -88,7 +110,8 @@ void PrintEnqueued(Session& session, const EnqueueFlags& flags, const JsonValue&
   if (session.json() || session.jsonl()) return PrintJson(session, answer);
   session.console().OutLine(id);
   const JsonValue* duplicate = answer.Find("duplicate");
-  if (duplicate != nullptr && duplicate->raw == "true") {
+  const bool is_duplicate = duplicate != nullptr && duplicate->raw == "true";
+  if (is_duplicate && !flags.key.empty() && !session.was_repeated()) {
     session.console().Message(
         fmt::format("the key \"{}\" was used before: this is the task of then", flags.key));
   }
@@ -99,7 +122,24 @@ void PrintEnqueued(Session& session, const EnqueueFlags& flags, const JsonValue&
       session.CommandLineFor("task get " + id)));
 }
 
+ExitStatus FromFile(Session& session, const EnqueueFlags& flags) {
+  const bool has_others =
+      flags.priority || flags.max_attempts || flags.delay_ms || flags.expires_ms ||
+      flags.deadline_ms || flags.timeout_ms || flags.contract || flags.sensitive || flags.wait ||
+      !flags.payload.text.empty() || !flags.payload.file.empty() ||
+      !flags.payload.content_type.empty() || flags.payload.raw || !flags.run_at.empty() ||
+      !flags.key.empty() || !flags.tags.empty() || !flags.unique_while.empty();
+  if (has_others)
+    return session.Fail(ExitStatus::kUsage,
+                        "with --from, each line says all of its task; only TYPE and --queue go "
+                        "with it, for lines that name none");
+  return EnqueueFile(session, {.path = flags.from, .type = flags.type, .queue = flags.queue});
+}
+
 ExitStatus Enqueue(Session& session, const EnqueueFlags& flags) {
+  if (!flags.from.empty()) return FromFile(session, flags);
+  if (flags.type.empty())
+    return session.Fail(ExitStatus::kUsage, "TYPE is missing; see: treadle task enqueue --help");
   std::optional<int64_t> timeout_ms;
   if (flags.wait && !flags.wait->empty()) {
     timeout_ms = ParseDuration(*flags.wait);
@@ -112,7 +152,8 @@ ExitStatus Enqueue(Session& session, const EnqueueFlags& flags) {
   }
   const Result<std::string> body = TaskBody(flags);
   if (!body.ok()) return session.Fail(body.status());
-  const Result<JsonDocument> answer = session.CallJson("POST", "/v1/tasks", *body);
+  const Result<JsonDocument> answer =
+      session.CallJson("POST", "/v1/tasks", wire::kEnqueuedShape, *body);
   if (!answer.ok()) return session.Fail(answer.status());
   if (flags.wait) return Wait(session, answer->root.Text("id"), timeout_ms);
   PrintEnqueued(session, flags, answer->root);
@@ -123,11 +164,14 @@ ExitStatus Enqueue(Session& session, const EnqueueFlags& flags) {
 
 void AddTaskEnqueue(Command parent, Session& session) {
   auto flags = std::make_shared<EnqueueFlags>();
-  Command command = parent.Sub("enqueue", "Enqueue a task and print its id");
+  Command command =
+      parent.Sub("enqueue", "Enqueue a task and print its id, or all tasks of a file");
   command
-      .Positional("TYPE", Need::kRequired, &flags->type, "The type of the task, for example hello")
+      .Positional("TYPE", Need::kOptional, &flags->type, "The type of the task, for example hello")
       .Positional("PAYLOAD", Need::kOptional, &flags->payload.text,
                   "What the worker gets: JSON (default null)")
+      .Text("--from", "FILE", &flags->from,
+            "Enqueue the tasks of FILE, one JSON object on each line; - is standard input")
       .Text("-q,--queue", "NAME", &flags->queue, "The queue (default \"default\")")
       .Number("-p,--priority", &flags->priority, 0, 9, "9 runs first (default 5)")
       .Number("--max-attempts", &flags->max_attempts, 1, 1000,
@@ -152,7 +196,14 @@ void AddTaskEnqueue(Command parent, Session& session) {
       .Example(
           "treadle task enqueue hello '{\"name\":\"Ada\"}'\n"
           "treadle task enqueue hello '{\"name\":\"Ada\"}' --wait=30s\n"
-          "treadle task enqueue resize --payload-file photo.png --content-type image/png")
+          "treadle task enqueue resize --payload-file photo.png --content-type image/png\n"
+          "treadle task enqueue --from tasks.jsonl")
+      .Footer(
+          "A line of --from has the fields of the API's NewTask: {\"type\":\"hello\","
+          "\"payload\":{\"name\":\"Ada\"}}.\n"
+          "TYPE and --queue are for lines that name none. Many lines make one request; at the "
+          "first\n"
+          "line that is refused it stops: all before it are enqueued, none behind it.\n")
       .Run([flags, &session] { return Enqueue(session, *flags); });
 }
 

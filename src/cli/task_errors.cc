@@ -62,12 +62,10 @@ Result<std::map<std::string, Group>> Collect(Session& session, const TaskFilter&
   do {
     std::string target = "/v1/tasks?limit=1000&" + QueryOf(filter);
     if (!cursor.empty()) target += "&cursor=" + wire::PercentEncode(cursor);
-    TREADLE_ASSIGN_OR_RETURN(const JsonDocument page, session.CallJson("GET", target));
-    const JsonValue* const tasks = page.root.Find("tasks");
-    if (tasks == nullptr)
-      return Status(Code::kInternal, "the server's answer has no list \"tasks\"");
-    for (const JsonValue& task : tasks->items) Note(task, &groups);
-    seen += static_cast<int64_t>(tasks->items.size());
+    TREADLE_ASSIGN_OR_RETURN(const JsonDocument page,
+                             session.CallJson("GET", target, wire::kTaskListShape));
+    for (const JsonValue& task : page.root.Find("tasks")->items) Note(task, &groups);
+    seen += static_cast<int64_t>(page.root.Find("tasks")->items.size());
     cursor = page.root.Text("next_cursor");
     TREADLE_RETURN_IF_ERROR(guard.Check(cursor));
   } while (!cursor.empty() && seen < limit);

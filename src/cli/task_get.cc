@@ -3,12 +3,22 @@
 
 #include <memory>
 
+#include "base/hash.h"
 #include "cli/commands.h"
+#include "cli/each_task.h"
 #include "cli/table.h"
+#include "cli/task_bytes.h"
 #include "cli/task_outcome.h"
 
 namespace treadle::cli {
 namespace {
+
+constexpr int64_t kFetchedBytesMax = 64 << 10;  // of a payload of which 1 KiB is shown
+
+bool IsTrue(const JsonValue& view, std::string_view name) {
+  const JsonValue* value = view.Find(name);
+  return value != nullptr && value->raw == "true";
+}
 
 std::string ValueText(const JsonValue& value) {
   if (value.kind == JsonValue::Kind::kString) return value.text;
@@ -16,13 +26,48 @@ std::string ValueText(const JsonValue& value) {
   return std::string(value.raw);
 }
 
-void PrintTask(Session& session, const JsonValue& view) {
+void AddLines(std::string_view name, const std::vector<std::string>& lines, Table* table) {
+  for (size_t i = 0; i < lines.size(); ++i) table->Row({i == 0 ? std::string(name) : "", lines[i]});
+}
+
+void AddResult(Session& session, const JsonValue& view, Table* table) {
+  const JsonValue* json = view.Find("result");
+  const JsonValue* base64 = view.Find("result_base64");
+  if (json == nullptr && base64 == nullptr) return;
+  const std::string command = session.CommandLineFor("task result " + view.Text("id"));
+  if (IsTrue(view, "sensitive"))
+    return table->Row({"result", "(sensitive; printed by: " + command + ")"});
+  const std::string bytes =
+      json == nullptr ? FromBase64(base64->text).value_or("") : std::string(json->raw);
+  AddLines("result", TextOfBytes(bytes, view.Text("result_content_type"), command), table);
+}
+
+Status AddPayload(Session& session, const JsonValue& view, Table* table) {
+  const JsonValue* size = view.Find("payload_bytes");
+  if (size == nullptr) return {};
+  const std::string id = view.Text("id");
+  const std::string command = session.CommandLineFor("task payload " + id);
+  if (IsTrue(view, "sensitive"))
+    return table->Row({"payload", "(sensitive; printed by: " + command + ")"}), Status::Ok();
+  if (view.Integer("payload_bytes") > kFetchedBytesMax)
+    return table->Row({"payload", "(printed by: " + command + ")"}), Status::Ok();
+  TREADLE_ASSIGN_OR_RETURN(const ServerAnswer payload,
+                           session.CallBytes("/v1/tasks/" + id + "/payload"));
+  AddLines("payload", TextOfBytes(payload.body, view.Text("content_type"), command), table);
+  return {};
+}
+
+Status PrintTask(Session& session, const JsonValue& view) {
   Table table({{}, {}});
   for (const auto& [name, value] : view.members) {
+    if (name == "result" || name == "result_base64") continue;
     const Color color = name == "state" ? ColorOfState(value.text) : Color::kPlain;
     table.Row({name, {ValueText(value), name == "error" ? Color::kRed : color}});
   }
+  TREADLE_RETURN_IF_ERROR(AddPayload(session, view, &table));
+  AddResult(session, view, &table);
   session.console().Out(table.ToString(session.console()));
+  return {};
 }
 
 void SayWhatIsNext(Session& session, const JsonValue& view) {
@@ -43,14 +88,15 @@ void SayWhatIsNext(Session& session, const JsonValue& view) {
   }
 }
 
-ExitStatus Get(Session& session, const std::string& id) {
-  if (const Status status = CheckTaskId(id); !status.ok()) return session.Fail(status);
-  const Result<JsonDocument> view = session.CallJson("GET", "/v1/tasks/" + id);
+ExitStatus Get(Session& session, const std::string& id, bool is_one_of_several) {
+  const Result<JsonDocument> view = session.CallJson("GET", "/v1/tasks/" + id, wire::kTaskShape);
   if (!view.ok()) return session.Fail(view.status());
-  if (session.json() || session.jsonl()) {
-    PrintJson(session, view->root);
+  if (session.json() || session.jsonl()) return PrintJson(session, view->root), ExitStatus::kOk;
+  if (const Status status = PrintTask(session, view->root); !status.ok())
+    return session.Fail(status);
+  if (is_one_of_several) {
+    session.console().Out("\n");
   } else {
-    PrintTask(session, view->root);
     SayWhatIsNext(session, view->root);
   }
   return ExitStatus::kOk;
@@ -59,11 +105,16 @@ ExitStatus Get(Session& session, const std::string& id) {
 }  // namespace
 
 void AddTaskGet(Command parent, Session& session) {
-  auto id = std::make_shared<std::string>();
-  parent.Sub("get", "Show one task")
-      .Positional("ID", Need::kRequired, id.get(), "The id of the task, for example 1-42")
-      .Example("treadle task get 1-42\ntreadle task get 1-42 -o json")
-      .Run([id, &session] { return Get(session, *id); });
+  auto ids = std::make_shared<std::vector<std::string>>();
+  Command command =
+      parent.Sub("get", "Show tasks, with payload and result as far as they are text");
+  AddIds(command, ids.get())
+      .Example("treadle task get 1-42\ntreadle task get 1-42 1-43 -o json")
+      .Run([ids, &session] {
+        return ForEachTask(session, *ids, [&](const std::string& id) {
+          return Get(session, id, ids->size() > 1);
+        });
+      });
 }
 
 }  // namespace treadle::cli

@@ -1,9 +1,11 @@
 // treadle task history, treadle task log: what the attempts at a task left behind
 #include <fmt/format.h>
 
+#include <charconv>
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/each_task.h"
 #include "cli/table.h"
 #include "cli/task_outcome.h"
 #include "cli/units.h"
@@ -61,11 +63,12 @@ void PrintSaved(Session& session, const JsonValue& history) {
         fmt::format("checkpoint: {} bytes", WithCommas(checkpoint->Integer("bytes"))));
 }
 
-ExitStatus History(Session& session, const std::string& id) {
-  if (const Status status = CheckTaskId(id); !status.ok()) return session.Fail(status);
-  const Result<JsonDocument> history = session.CallJson("GET", "/v1/tasks/" + id + "/attempts");
+ExitStatus History(Session& session, const std::string& id, bool is_one_of_several) {
+  const Result<JsonDocument> history =
+      session.CallJson("GET", "/v1/tasks/" + id + "/attempts", wire::kHistoryShape);
   if (!history.ok()) return session.Fail(history.status());
   if (session.json() || session.jsonl()) return PrintJson(session, history->root), ExitStatus::kOk;
+  if (is_one_of_several) session.console().OutLine("task " + id);
   PrintAttempts(session, history->root);
   PrintSaved(session, history->root);
   return ExitStatus::kOk;
@@ -76,12 +79,25 @@ struct LogFlags {
   std::optional<int64_t> attempt;
 };
 
+ExitStatus PrintLogJson(Session& session, const std::string& id, const ServerAnswer& log) {
+  int64_t attempt = 0;
+  for (const auto& [name, value] : log.headers) {
+    if (name == "treadle-attempt")
+      std::from_chars(value.data(), value.data() + value.size(), attempt);
+  }
+  const Result<JsonDocument> document = ReadJson(
+      JsonObject().Text("id", id).Integer("attempt", attempt).Text("log", log.body).Done());
+  if (!document.ok()) return session.Fail(document.status());
+  return PrintJson(session, document->root), ExitStatus::kOk;
+}
+
 ExitStatus Log(Session& session, const LogFlags& flags) {
   if (const Status status = CheckTaskId(flags.id); !status.ok()) return session.Fail(status);
   std::string target = "/v1/tasks/" + flags.id + "/log";
   if (flags.attempt) target += "?attempt=" + std::to_string(*flags.attempt);
-  const Result<ServerAnswer> log = session.Call("GET", target);
+  const Result<ServerAnswer> log = session.CallBytes(target, "treadle-attempt");
   if (!log.ok()) return session.Fail(log.status());
+  if (session.json() || session.jsonl()) return PrintLogJson(session, flags.id, *log);
   if (log->body.empty()) {
     session.console().Message("nothing is kept of its log");
   } else {
@@ -93,13 +109,18 @@ ExitStatus Log(Session& session, const LogFlags& flags) {
 }  // namespace
 
 void AddTaskHistory(Command parent, Session& session) {
-  auto id = std::make_shared<std::string>();
-  parent.Sub("history", "Show every attempt at a task: who ran it, when, how it ended")
-      .Positional("ID", Need::kRequired, id.get(), "The id of the task, for example 1-42")
+  auto ids = std::make_shared<std::vector<std::string>>();
+  Command history =
+      parent.Sub("history", "Show every attempt at a task: who ran it, when, how it ended");
+  AddIds(history, ids.get())
       .Example("treadle task history 1-42")
       .Footer(
           "WAITED is from when the attempt could begin until it did, BACKOFF what followed it.\n")
-      .Run([id, &session] { return History(session, *id); });
+      .Run([ids, &session] {
+        return ForEachTask(session, *ids, [&](const std::string& id) {
+          return History(session, id, ids->size() > 1);
+        });
+      });
 
   auto flags = std::make_shared<LogFlags>();
   parent.Sub("log", "Show what an attempt at a task logged")

@@ -70,14 +70,13 @@ class Lister {
 
   ExitStatus Run() {
     do {
-      Result<JsonDocument> page =
-          session_.CallJson("GET", Target(flags_, std::min(left_, kPageTasks), cursor_));
+      Result<JsonDocument> page = session_.CallJson(
+          "GET", Target(flags_, std::min(left_, kPageTasks), cursor_), wire::kTaskListShape);
       if (!page.ok()) return session_.Fail(page.status());
       cursor_ = page->root.Text("next_cursor");
       if (const Status status = guard_.Check(cursor_); !status.ok()) return session_.Fail(status);
       as_of_ = page->root.Text("as_of");
       const JsonValue* tasks = page->root.Find("tasks");
-      if (tasks == nullptr) break;
       left_ -= static_cast<int64_t>(tasks->items.size());
       Take(tasks->items);
     } while (!cursor_.empty() && left_ > 0 && !session_.console().out_is_closed());

@@ -16,6 +16,7 @@ constexpr int64_t kPollMs = 30'000;
 constexpr int64_t kAnswerMs = 10'000;       // beyond the poll itself
 constexpr int64_t kUnreachableMs = 30'000;  // how long a restart of the server may take
 constexpr int64_t kRetryMs = 500;
+constexpr int64_t kPaceMs = 100;  // between looks, at a server that does not wait though it should
 
 void SleepMs(int64_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
 
@@ -33,20 +34,24 @@ Result<JsonDocument> WaitForTask(Session& session, const std::string& id,
   const int64_t start = clock.MonotonicMs();
   int64_t last_answer = start;
   while (true) {
-    const int64_t waited = clock.MonotonicMs() - start;
+    const int64_t asked = clock.MonotonicMs();
+    const int64_t waited = asked - start;
     const int64_t left = timeout_ms ? std::max<int64_t>(*timeout_ms - waited, 0) : kPollMs;
     const int64_t poll = std::min(left, kPollMs);
-    Result<JsonDocument> view = session.CallJson(
-        "GET", fmt::format("/v1/tasks/{}?wait={}ms", id, poll), {}, poll + kAnswerMs);
+    Result<JsonDocument> view =
+        session.CallJson("GET", fmt::format("/v1/tasks/{}?wait={}ms", id, poll), wire::kTaskShape,
+                         {}, poll + kAnswerMs);
     const bool in_time = !timeout_ms || clock.MonotonicMs() - start < *timeout_ms;
     if (view.ok()) {
       const std::string state = view->root.Text("state");
       if (IsEnded(state)) return view;
+      const bool is_early = clock.MonotonicMs() - asked < std::min(poll, kPaceMs);
       last_answer = clock.MonotonicMs();
       if (!in_time) {
         return Status(Code::kDeadlineExceeded, fmt::format("task {} is still {} after {}", id,
                                                            state, DurationInWords(*timeout_ms)));
       }
+      if (is_early) SleepMs(kPaceMs);
       continue;
     }
     const bool away = view.status().code() == Code::kUnavailable;
@@ -74,7 +79,7 @@ ExitStatus PrintOutcome(Session& session, const JsonValue& view) {
         fmt::format("task {} ({}) is {} after {}", id, view.Text("type"), state, WhyDead(view)));
   }
   if (session.json() || session.jsonl()) return ExitStatus::kOk;
-  const Result<ServerAnswer> result = session.Call("GET", fmt::format("/v1/tasks/{}/result", id));
+  const Result<ServerAnswer> result = session.CallBytes(fmt::format("/v1/tasks/{}/result", id));
   if (!result.ok()) return session.Fail(result.status());
   PrintBytes(session, result->body);
   return ExitStatus::kOk;

@@ -1,9 +1,11 @@
 // treadle task result, treadle task payload
 #include <memory>
 
+#include "base/hash.h"
 #include "cli/commands.h"
 #include "cli/task_outcome.h"
 #include "cli/units.h"
+#include "client/wire.h"
 
 namespace treadle::cli {
 namespace {
@@ -21,8 +23,9 @@ ExitStatus PrintResult(Session& session, const ResultFlags& flags) {
         ExitStatus::kUsage,
         "--wait: \"" + *flags.wait + "\" is not a duration; write for example --wait=30s");
   }
-  const Result<JsonDocument> view = flags.wait ? WaitForTask(session, flags.id, timeout_ms)
-                                               : session.CallJson("GET", "/v1/tasks/" + flags.id);
+  const Result<JsonDocument> view =
+      flags.wait ? WaitForTask(session, flags.id, timeout_ms)
+                 : session.CallJson("GET", "/v1/tasks/" + flags.id, wire::kTaskShape);
   if (!view.ok()) return session.Fail(view.status());
   const std::string state = view->root.Text("state");
   if (IsEnded(state)) return PrintOutcome(session, view->root);
@@ -32,10 +35,26 @@ ExitStatus PrintResult(Session& session, const ResultFlags& flags) {
   return ExitStatus::kFailure;
 }
 
+// In JSON form the bytes are a value of a document, as in the API.
+ExitStatus PrintPayloadJson(Session& session, const std::string& id, const ServerAnswer& payload) {
+  JsonObject object;
+  object.Text("id", id);
+  if (payload.content_type == wire::kJson) {
+    object.Raw("payload", payload.body);
+  } else {
+    object.Text("content_type", payload.content_type);
+    object.Text("payload_base64", ToBase64(payload.body));
+  }
+  const Result<JsonDocument> document = ReadJson(object.Done());
+  if (!document.ok()) return session.Fail(document.status());
+  return PrintJson(session, document->root), ExitStatus::kOk;
+}
+
 ExitStatus PrintPayload(Session& session, const std::string& id) {
   if (const Status status = CheckTaskId(id); !status.ok()) return session.Fail(status);
-  const Result<ServerAnswer> payload = session.Call("GET", "/v1/tasks/" + id + "/payload");
+  const Result<ServerAnswer> payload = session.CallBytes("/v1/tasks/" + id + "/payload");
   if (!payload.ok()) return session.Fail(payload.status());
+  if (session.json() || session.jsonl()) return PrintPayloadJson(session, id, *payload);
   PrintBytes(session, payload->body);
   return ExitStatus::kOk;
 }

@@ -20,9 +20,7 @@ std::string TimeoutInWords(const JsonValue& policy) {
 }
 
 void AddRow(const JsonValue& type, Table* table) {
-  static const JsonValue kNone;
-  const JsonValue* const found = type.Find("policy");
-  const JsonValue& policy = found == nullptr ? kNone : *found;
+  const JsonValue& policy = *type.Find("policy");
   table->Row({type.Text("name"),
               policy.Find("retry") == nullptr ? "that of the queue" : "of its own",
               TimeoutInWords(policy)});
@@ -32,6 +30,7 @@ ExitStatus List(Session& session) {
   return PrintList(session,
                    {.path = "/v1/types",
                     .name = "types",
+                    .shape = wire::kTypeListShape,
                     .nothing = "there is no task type yet; the first task of a type makes it",
                     .table = Table({{"TYPE"}, {"RETRY"}, {"ATTEMPT TIMEOUT"}}),
                     .add_row = AddRow});
@@ -39,7 +38,7 @@ ExitStatus List(Session& session) {
 
 ExitStatus Get(Session& session, const std::string& name) {
   const Result<JsonDocument> type =
-      session.CallJson("GET", "/v1/types/" + wire::PercentEncode(name));
+      session.CallJson("GET", "/v1/types/" + wire::PercentEncode(name), wire::kTypeShape);
   if (!type.ok()) return session.Fail(type.status());
   if (session.json() || session.jsonl()) return PrintJson(session, type->root), ExitStatus::kOk;
   const JsonValue& policy = *type->root.Find("policy");

@@ -84,13 +84,13 @@ ExitStatus Answer(Session& session, const Result<JsonDocument>& type, const std:
 ExitStatus Set(Session& session, const ContractFlags& flags) {
   const Result<std::string> body = ContractJson(flags);
   if (!body.ok()) return session.Fail(body.status());
-  return Answer(session, session.CallJson("PUT", PathOf(flags), *body),
+  return Answer(session, session.CallJson("PUT", PathOf(flags), wire::kTypeShape, *body),
                 fmt::format("contract {} of type {} holds from now on", Printable(flags.version),
                             Printable(flags.type)));
 }
 
 ExitStatus Remove(Session& session, const ContractFlags& flags) {
-  return Answer(session, session.CallJson("DELETE", PathOf(flags)),
+  return Answer(session, session.CallJson("DELETE", PathOf(flags), wire::kTypeShape),
                 fmt::format("contract {} of type {} is removed", Printable(flags.version),
                             Printable(flags.type)));
 }

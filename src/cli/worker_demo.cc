@@ -20,6 +20,7 @@ ExitStatus WorkerDemo(Session& session, std::optional<int64_t> concurrency) {
   if (!worker.ok()) return session.Fail(worker.status());
   (*worker)->Handle(std::string(demo::kScan), demo::MakeScanHandler(options->client));
   (*worker)->Handle(std::string(demo::kDigest), demo::MakeDigestHandler());
+  (*worker)->Handle(std::string(demo::kPace), demo::MakePaceHandler());
   session.Hint("  give it work:  " + session.CommandLineFor("demo /usr/include"));
   return RunWorker(session, **worker);
 }
@@ -28,7 +29,7 @@ ExitStatus WorkerDemo(Session& session, std::optional<int64_t> concurrency) {
 
 void AddWorkerDemo(Command parent, Session& session) {
   auto concurrency = std::make_shared<std::optional<int64_t>>();
-  parent.Sub("demo", "Run the tasks of the demo: scan and digest, in the queue \"demo\"")
+  parent.Sub("demo", "Run the tasks of the demo: scan, digest and pace, in the queue \"demo\"")
       .Number("-c,--concurrency", concurrency.get(), 1, 1000,
               "Tasks to run at the same time (default 10)")
       .Example("treadle worker demo")

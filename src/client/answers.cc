@@ -127,6 +127,7 @@ constexpr Field kQueueFields[] = {{"name", kText},
                                   {"tasks", kObject},
                                   {"accepted", kInteger},
                                   {"removed", kObject, kOptional},
+                                  {"conditions", kList, kOptional},
                                   {"policy", kObject, true, &kPolicyShape}};
 
 constexpr Field kQueueListFields[] = {{"queues", kList, true, &kQueueShape},

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "base/time.h"
@@ -24,11 +25,14 @@ using demo::SignalWatch;
 
 constexpr int64_t kReadyMs = 120'000;  // a recovery may take its time
 constexpr int64_t kLookMs = 50;
+constexpr std::string_view kListen = "127.0.0.1:7374";  // beside the server of `treadle start`
+constexpr std::string_view kListenAnywhere = "127.0.0.1:0";
 
 struct DemoFlags {
   std::string directory;
-  std::string data = "./treadle-data";
-  std::string listen = "127.0.0.1:7373";
+  std::string data = "./treadle-demo";
+  std::string listen;  // empty: the port kPort of this machine, or another if that is taken
+  std::optional<int64_t> port;
   bool serve = false;
   bool once = false;
   bool json = false;
@@ -56,8 +60,9 @@ class Household {
 
   /// Returns once the server answers. From then on the session speaks to it.
   Status Start(const DemoFlags& flags) {
-    TREADLE_ASSIGN_OR_RETURN(const std::string listen, demo::ProbeListen(flags.listen));
+    TREADLE_ASSIGN_OR_RETURN(const std::string listen, ChooseListen(flags));
     session_.flags.server = UrlOf(listen);
+    session_.set_patience_ms(0);  // it is waited for below
     std::vector<std::string> server = {"server", "--data",      flags.data, "--listen",
                                        listen,   "--log-level", "warning"};
     std::vector<std::string> worker = {"worker", "demo", "--server", session_.flags.server};
@@ -89,6 +94,13 @@ class Household {
   }
 
  private:
+  static Result<std::string> ChooseListen(const DemoFlags& flags) {
+    if (flags.port) return demo::ProbeListen(fmt::format("127.0.0.1:{}", *flags.port));
+    if (!flags.listen.empty()) return demo::ProbeListen(flags.listen);
+    const Result<std::string> usual = demo::ProbeListen(std::string(kListen));
+    return usual.ok() ? usual : demo::ProbeListen(std::string(kListenAnywhere));
+  }
+
   static std::string UrlOf(const std::string& listen) {
     Address address = ParseAddress(listen).value_or(Address{});
     if (address.host == "0.0.0.0") address.host = "127.0.0.1";
@@ -147,9 +159,11 @@ ExitStatus Demo(Session& session, const DemoFlags& flags) {
                                     report.status().message(), flags.directory));
   }
   if (!report.ok()) return session.Fail(report.status());
-  session.console().Out(demo::ReportForPeople(*report, session.console()));
-  if (flags.json || session.json() || session.jsonl())
+  if (flags.json || session.json() || session.jsonl()) {
     session.console().OutLine(demo::ReportAsJson(*report));
+  } else {
+    session.console().Out(demo::ReportForPeople(*report, session.console()));
+  }
   if (flags.serve && !flags.once) StayUp(session, household);
   return report->AllIsAccountedFor() ? ExitStatus::kOk : ExitStatus::kFailure;
 }
@@ -164,14 +178,21 @@ void AddDemo(Command parent, Session& session) {
       .Switch("--serve", &flags->serve,
               "Start a server and a worker for it, and keep them up afterwards")
       .Switch("--once", &flags->once, "With --serve: stop both after the job")
-      .Switch("--json", &flags->json, "Print the figures as one JSON object, the last line")
+      .Switch("--json", &flags->json, "Print the figures as one JSON object, and nothing else")
       .Text("--data", "DIR", &flags->data,
-            "With --serve: the data directory (default ./treadle-data)")
+            "With --serve: the data directory (default ./treadle-demo)")
       .Text("--listen", "HOST:PORT", &flags->listen,
-            "With --serve: where to listen (default 127.0.0.1:7373)")
+            "With --serve: where to listen (default 127.0.0.1:7374, or another port if that is "
+            "taken)")
+      .Number("--port", &flags->port, 0, 65'535,
+              "With --serve: the port to listen on, on this machine alone")
       .Example(
           "treadle demo /usr/include --serve\n"
           "treadle demo /usr/include --serve --once --json")
+      .Footer(
+          "The latencies are of tasks that come one after the other when the job is done and "
+          "nothing\n"
+          "else waits: from the enqueue to the start of the handler.\n")
       .Run([flags, &session] { return Demo(session, *flags); });
 }
 

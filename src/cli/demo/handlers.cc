@@ -51,6 +51,10 @@ Handler MakeScanHandler(ConnectionOptions options) {
   };
 }
 
+Handler MakePaceHandler() {
+  return [](const Task&, Context&) -> Outcome { return Completed{}; };
+}
+
 Handler MakeDigestHandler() {
   return [](const Task& task, Context&) -> Outcome {
     const Result<Request> request = ReadDigestPayload(task.payload);

@@ -1,4 +1,4 @@
-// The handlers of the demo's two task types. See job.h.
+// The handlers of the demo's task types. See job.h.
 #pragma once
 
 #include "client/connection.h"
@@ -11,5 +11,6 @@ Handler MakeScanHandler(ConnectionOptions client);
 /// Reads one file. A file that is missing, unreadable or no regular file goes to the dead letters
 /// at once.
 Handler MakeDigestHandler();
+Handler MakePaceHandler();
 
 }  // namespace treadle::cli::demo

@@ -37,6 +37,8 @@ std::string FileKey(std::string_view run, std::string_view path) {
   return fmt::format("{}:sha256:{}", run, ToHex(Sha256Of(path).view()));
 }
 
+std::string PaceKeyPrefix(std::string_view run) { return fmt::format("{}-pace:", run); }
+
 std::string ScanPayload(std::string_view run, std::string_view directory) {
   return WithPath(run, "dir", directory).Done();
 }

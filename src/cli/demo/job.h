@@ -4,6 +4,7 @@
 //
 //   scan    payload {"run","dir"}    result {"run","files"}
 //   digest  payload {"run","path"}   result {"run","path","sha256","bytes","lines","words"}
+//   pace    no payload, no result
 //
 // A path that is not UTF-8, which JSON cannot hold, travels as "path_hex" (hexadecimal) instead of
 // "path".
@@ -20,12 +21,16 @@ namespace treadle::cli::demo {
 inline constexpr std::string_view kQueue = "demo";
 inline constexpr std::string_view kScan = "scan";
 inline constexpr std::string_view kDigest = "digest";
+inline constexpr std::string_view kPace = "pace";  // does nothing: only how soon it starts counts
 inline constexpr int kDigestAttempts = 3;
 
 /// A key for the digest task of `path`: "RUN:PATH", or "RUN:sha256:HEX" for a path that is too long
 /// for a key or is not UTF-8. The same path of the same run always gets the same key, so a scan
 /// that is tried again doubles nothing.
 std::string FileKey(std::string_view run, std::string_view path);
+
+/// What the keys of a run's pace tasks begin with; no key of a digest task does.
+std::string PaceKeyPrefix(std::string_view run);
 
 std::string ScanPayload(std::string_view run, std::string_view directory);
 std::string ScanResult(std::string_view run, int64_t files);

@@ -45,10 +45,7 @@ bool IsAfter(const std::string& id, const TaskId& scan) {
 /// Adds what one page lists; false: the list has come down to tasks that are older than the run.
 Result<bool> AddPage(const JsonValue& page, const std::string& prefix, TaskId scan, bool completed,
                      Outcomes* outcomes) {
-  const JsonValue* tasks = page.Find("tasks");
-  if (tasks == nullptr)
-    return Status(Code::kInternal, "the server's list of tasks has no \"tasks\"");
-  for (const JsonValue& view : tasks->items) {
+  for (const JsonValue& view : page.Find("tasks")->items) {
     if (!IsAfter(view.Text("id"), scan)) return false;
     const std::string key = view.Text("idempotency_key");
     if (!key.starts_with(prefix)) continue;
@@ -76,7 +73,8 @@ Result<Outcomes> ReadOutcomes(Session& session, const std::string& run,
           fmt::format("/v1/tasks?queue={}&type={}&state={}&results=true&limit=1000", kQueue,
                       kDigest, completed ? "completed" : "dead");
       if (!cursor.empty()) target += "&cursor=" + wire::PercentEncode(cursor);
-      TREADLE_ASSIGN_OR_RETURN(const JsonDocument page, session.CallJson("GET", target));
+      TREADLE_ASSIGN_OR_RETURN(const JsonDocument page,
+                               session.CallJson("GET", target, wire::kTaskListShape));
       TREADLE_ASSIGN_OR_RETURN(more, AddPage(page.root, run + ':', scan, completed, &outcomes));
       cursor = page.root.Text("next_cursor");
       TREADLE_RETURN_IF_ERROR(guard.Check(cursor));

@@ -55,14 +55,11 @@ int64_t Percentile(const std::vector<int64_t>& sorted, int percent) {
 Report MakeReport(int64_t files, const std::string& run, WallTime begun, const Outcomes& outcomes,
                   Verification check) {
   Report report{.files = files, .duplicates = outcomes.duplicates, .check = std::move(check)};
-  std::vector<int64_t> waits_ms;
   WallTime last = begun;
   for (const auto& [key, outcome] : outcomes.by_key) {
     (outcome.completed ? report.completed : report.dead) += 1;
     if (outcome.completed) report.bytes += outcome.digest.bytes;
     if (outcome.attempt > 1) ++report.retried;
-    if (outcome.attempt == 1)
-      waits_ms.push_back(std::max<int64_t>(outcome.started - outcome.enqueued, 0));
     if (!outcome.completed && report.deaths.size() < kShown) {
       report.deaths.emplace_back(key.substr(run.size() + 1), outcome.error);
     }
@@ -73,11 +70,14 @@ Report MakeReport(int64_t files, const std::string& run, WallTime begun, const O
       std::max({files - ended, static_cast<int64_t>(report.check.lost.size()), int64_t{0}});
   report.tasks_per_s =
       static_cast<double>(ended) * 1000 / static_cast<double>(std::max<int64_t>(last - begun, 1));
-  std::sort(waits_ms.begin(), waits_ms.end());
-  report.p50_ms = Percentile(waits_ms, 50);
-  report.p95_ms = Percentile(waits_ms, 95);
-  report.p99_ms = Percentile(waits_ms, 99);
   return report;
+}
+
+void SetLatencies(std::vector<int64_t> waits_ms, Report* report) {
+  std::sort(waits_ms.begin(), waits_ms.end());
+  report->p50_ms = Percentile(waits_ms, 50);
+  report->p95_ms = Percentile(waits_ms, 95);
+  report->p99_ms = Percentile(waits_ms, 99);
 }
 
 std::string ReportForPeople(const Report& report, const Console& console) {

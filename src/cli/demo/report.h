@@ -22,8 +22,8 @@ struct Report {
   int64_t duplicates = 0;  // completed more than once
   double tasks_per_s =
       0;  // from the enqueueing of the scan to the last end of a task, by the server's clock
-  // From enqueued to started, of the files that were completed or died at their first attempt,
-  // nearest rank.
+  // From enqueued to started, of tasks that came one after the other while nothing else waited,
+  // nearest rank: SetLatencies().
   int64_t p50_ms = 0;
   int64_t p95_ms = 0;
   int64_t p99_ms = 0;
@@ -41,6 +41,9 @@ int64_t Percentile(const std::vector<int64_t>& sorted, int percent);
 /// `files` is the scan's count, `begun` when the scan was enqueued, by the server's clock.
 Report MakeReport(int64_t files, const std::string& run, WallTime begun, const Outcomes& outcomes,
                   Verification check);
+
+/// The percentiles of `waits_ms`, in any order; zeros if there are none.
+void SetLatencies(std::vector<int64_t> waits_ms, Report* report);
 
 /// A table, the check's verdict, and the dead files.
 std::string ReportForPeople(const Report& report, const Console& console);

@@ -18,6 +18,9 @@ namespace {
 constexpr int64_t kLookMs = 200;
 constexpr int64_t kAwayMs = 30'000;  // how long a restart of the server may take
 constexpr int64_t kNobodyMs = 5'000;
+constexpr int64_t kPaceTasks = 100;
+constexpr int64_t kPaceEveryMs = 10;
+constexpr int64_t kPaceWaitMs = 5'000;
 constexpr int64_t kLagMs = 15'000;  // lists follow the tasks after a moment
 // Nothing may be dropped before it is counted.
 constexpr std::string_view kPolicy =
@@ -41,8 +44,9 @@ Run::Run(Session& session, std::string directory, std::function<Status()> interr
       progress_(session.console()) {}
 
 Result<Report> Run::Execute() {
-  TREADLE_ASSIGN_OR_RETURN(const JsonDocument queue,
-                           session_.CallJson("PUT", fmt::format("/v1/queues/{}", kQueue), kPolicy));
+  TREADLE_ASSIGN_OR_RETURN(
+      const JsonDocument queue,
+      session_.CallJson("PUT", fmt::format("/v1/queues/{}", kQueue), wire::kQueueShape, kPolicy));
   TREADLE_ASSIGN_OR_RETURN(before_, ReadCounts());
   started_ = clock_.Wall();
   TREADLE_RETURN_IF_ERROR(EnqueueScan());
@@ -51,12 +55,45 @@ Result<Report> Run::Execute() {
   TREADLE_ASSIGN_OR_RETURN(const Outcomes outcomes, CollectOutcomes());
   session_.console().Message("checking against a direct walk of " + Printable(directory_));
   TREADLE_ASSIGN_OR_RETURN(Verification check, Verify(directory_, run_, outcomes, started_));
-  return MakeReport(files_, run_, begun_, outcomes, std::move(check));
+  Report report = MakeReport(files_, run_, begun_, outcomes, std::move(check));
+  session_.console().Message("measuring how soon a task starts when nothing else waits");
+  TREADLE_ASSIGN_OR_RETURN(std::vector<int64_t> waits_ms, MeasurePace());
+  if (waits_ms.empty())
+    session_.console().Message("the worker is an older one and runs no such tasks");
+  SetLatencies(std::move(waits_ms), &report);
+  return report;
+}
+
+Result<std::vector<int64_t>> Run::MeasurePace() {
+  std::vector<int64_t> waits_ms;
+  const int64_t start = clock_.MonotonicMs();
+  for (int64_t i = 0; i < kPaceTasks; ++i) {
+    TREADLE_RETURN_IF_ERROR(interrupted_());
+    SleepMs(std::max<int64_t>(start + i * kPaceEveryMs - clock_.MonotonicMs(), 0));
+    TREADLE_ASSIGN_OR_RETURN(
+        const std::string task,
+        wire::EncodeTask({.type = std::string(kPace),
+                          .queue = std::string(kQueue),
+                          .idempotency_key = PaceKeyPrefix(run_) + fmt::to_string(i)}));
+    TREADLE_ASSIGN_OR_RETURN(const JsonDocument answer,
+                             session_.CallJson("POST", "/v1/tasks", wire::kEnqueuedShape, task));
+    const std::string id = answer.root.Text("id");
+    TREADLE_ASSIGN_OR_RETURN(
+        const JsonDocument view,
+        session_.CallJson("GET", fmt::format("/v1/tasks/{}?wait={}ms", id, kPaceWaitMs),
+                          wire::kTaskShape));
+    if (view.root.Text("state") != "completed") return std::vector<int64_t>();
+    const auto enqueued = ParseWallTime(view.root.Text("enqueued_at"));
+    const auto started = ParseWallTime(view.root.Text("started_at"));
+    if (enqueued && started) waits_ms.push_back(std::max<int64_t>(*started - *enqueued, 0));
+  }
+  return waits_ms;
 }
 
 Result<Run::Counts> Run::ReadCounts() {
-  TREADLE_ASSIGN_OR_RETURN(const JsonDocument queue,
-                           session_.CallJson("GET", fmt::format("/v1/queues/{}", kQueue)));
+  TREADLE_ASSIGN_OR_RETURN(
+      const JsonDocument queue,
+      session_.CallJson("GET", fmt::format("/v1/queues/{}", kQueue), wire::kQueueShape));
   static const JsonValue kNone;
   const auto part = [&](std::string_view name) {
     const JsonValue* value = queue.root.Find(name);
@@ -79,14 +116,15 @@ Status Run::EnqueueScan() {
                                              .queue = std::string(kQueue),
                                              .payload = ScanPayload(run_, directory_),
                                              .idempotency_key = run_ + ":scan"}));
-  TREADLE_ASSIGN_OR_RETURN(const JsonDocument answer, session_.CallJson("POST", "/v1/tasks", task));
+  TREADLE_ASSIGN_OR_RETURN(const JsonDocument answer,
+                           session_.CallJson("POST", "/v1/tasks", wire::kEnqueuedShape, task));
   scan_id_ = answer.root.Text("id");
   return Status::Ok();
 }
 
 Status Run::LookAtScan() {
   TREADLE_ASSIGN_OR_RETURN(const JsonDocument scan,
-                           session_.CallJson("GET", "/v1/tasks/" + scan_id_));
+                           session_.CallJson("GET", "/v1/tasks/" + scan_id_, wire::kTaskShape));
   begun_ = ParseWallTime(scan.root.Text("enqueued_at")).value_or(started_);
   const std::string state = scan.root.Text("state");
   if (!IsEnded(state)) return Status::Ok();

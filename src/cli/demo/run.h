@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 #include "base/time.h"
@@ -42,6 +43,10 @@ class Run {
   void SayIfNobodyWorks(const Counts& counts, int64_t elapsed_ms);
   /// Reads the outcomes again until they are all there or `kLagMs` have passed.
   Result<Outcomes> CollectOutcomes();
+
+  /// How long tasks wait that come one after the other, in milliseconds; nothing if the worker does
+  /// not know their type.
+  Result<std::vector<int64_t>> MeasurePace();
 
   Session& session_;
   const std::string directory_;
