@@ -73,7 +73,7 @@ expect() { # what, wanted, got
 }
 SERVER=''
 start_server() {
-  chroot --userspec=treadle:treadle "$ROOT" /usr/bin/treadle server --data /var/lib/treadle --listen "127.0.0.1:$PORT" \
+  chroot --userspec=treadle:treadle "$ROOT" /usr/bin/treadle server --listen "127.0.0.1:$PORT" \
     2>> "$CACHE/server.log" &
   SERVER=$!
   local tries=0

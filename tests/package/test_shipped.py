@@ -1,5 +1,6 @@
 """What is shipped: which libraries the program needs, and that unit, maintainer scripts and container agree with the tree."""
 
+import json
 import os
 import re
 import shutil
@@ -52,10 +53,31 @@ def test_systemd_understands_the_unit(tmp_path):
     assert not complaints
 
 
-def test_the_shipped_settings_are_the_programs_own_defaults():
+def test_the_shipped_settings_are_the_programs_own_defaults_but_for_the_data_directory():
     printed = subprocess.run([BINARY, "config", "init"], text=True, capture_output=True, check=True).stdout
     shipped = ROOT / "deploy/debian/treadle.toml"
-    assert shipped.read_text() == printed, f"refresh it: treadle config init > {shipped.relative_to(ROOT)}"
+    here, there = '# data = "./treadle-data"', 'data = "/var/lib/treadle"'
+    assert here in printed
+    assert shipped.read_text() == printed.replace(here, there), \
+        f"refresh it: treadle config init | sed 's|{here}|{there}|' > {shipped.relative_to(ROOT)}"
+
+
+def config(key, **env):
+    words = [BINARY, "config", "show", "-o", "json", "--config", str(ROOT / "deploy/debian/treadle.toml")]
+    if env:
+        words = words[:-2]
+    settings = json.loads(subprocess.run(words, text=True, capture_output=True, check=True,
+                                         env={**os.environ, **env}).stdout)["settings"]
+    return next(each["value"] for each in settings if each["key"] == key)
+
+
+def test_the_shipped_data_directory_is_the_one_in_force():
+    """Of the file; and of the unit, for an older file that says nothing of it."""
+    assert unit()["ExecStart"] == "/usr/bin/treadle server", "a flag would win over the file"
+    assert unit()["StateDirectory"] == "treadle"
+    assert config("server.data") == "/var/lib/treadle"
+    if not Path("/etc/treadle/treadle.toml").exists():
+        assert config("server.data", STATE_DIRECTORY="/var/lib/treadle") == "/var/lib/treadle"
 
 
 def test_maintainer_scripts_are_shell_and_end_at_the_first_error():
