@@ -125,7 +125,9 @@ void Shard::ParkExchange(const Waiters::Job& job) {
   // While it was loading, the worker has gone on.
   if (job->request.sequence < sessions_[job->request.holder].sequence) return EndParked(job);
   waiters_.Park(job);
-  env_.shard->PostAfter(job->request.wait_ms, [this, ticket = job->ticket] {
+  const int64_t now = env_.clock->MonotonicMs();
+  if (!job->until_ms) job->until_ms = now + job->request.wait_ms;
+  env_.shard->PostAfter(std::max<int64_t>(*job->until_ms - now, 0), [this, ticket = job->ticket] {
     if (failed_) return;
     if (const Waiters::Job parked = waiters_.TakeByTicket(ticket)) FinishExchange(parked);
   });
