@@ -16,6 +16,7 @@
 
 #include "engine/commands.h"
 #include "engine/state.h"
+#include "model/limits.h"
 
 namespace treadle {
 
@@ -32,6 +33,9 @@ class Engine {
 
   /// Queues are made by their policies alone, not by their first task.
   bool strict_queues = false;
+  /// So many names may be there at once.
+  size_t queues_max = limits::kQueues;
+  size_t types_max = limits::kTypes;
 
   // --- Batches.
 
@@ -70,6 +74,8 @@ class Engine {
   Result<QueueView> DeleteQueue(const std::string& queue);
   /// Makes the task type known if needed. INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
   Result<TypeView> ConfigureType(const std::string& type, const TypePolicy& policy);
+  /// FAILED_PRECONDITION: there are tasks of it, kept ones too. NOT_FOUND.
+  Result<TypeView> DeleteType(const std::string& type);
   /// Does what is due by time, at most about `limit` tasks; true if there is more.
   bool Tick(size_t limit);
   /// Sends a task whose payload is damaged to the dead letters.
@@ -202,6 +208,7 @@ class Engine {
   Result<TaskStanding> Delete(const TaskRecord& task);
 
   void TouchOldQueues();
+  void DeleteUnusedNames();
   CountersAreNow Retain(const Queue& queue) const;
 
   State state_;
@@ -209,6 +216,8 @@ class Engine {
   BatchTime time_;
   std::string* effects_ = nullptr;
   ShardTime next_retention_check_;
+  QueueId next_queue_check_ = 0;
+  TypeId next_type_check_ = 0;
   std::vector<HeldLease> lost_;
   std::vector<HeldLease> cancel_requests_;
   std::vector<TaskId> ended_;

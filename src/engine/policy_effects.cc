@@ -10,6 +10,7 @@ namespace {
 constexpr uint8_t kPolicyVersion = 3;
 constexpr uint8_t kPolicyVersionOldest = 2;  // without kHasLeaseBefore
 constexpr uint8_t kTypePolicyVersion = 1;
+constexpr uint8_t kDeletedTypeVersion = 2;  // 1, and the type was deleted
 constexpr uint8_t kTermsVersion = 1;
 
 enum PolicyFlag : uint8_t {
@@ -151,7 +152,7 @@ QueuePolicy DecodePolicy(ByteReader* in) {
 }
 
 void EncodeTypePolicy(const TypePolicy& policy, ByteWriter* out) {
-  out->U8(kTypePolicyVersion);
+  out->U8(policy.deleted ? kDeletedTypeVersion : kTypePolicyVersion);
   EncodeOptionalRetry(policy.retry, out);
   out->Signed(policy.attempt_timeout_ms);
   out->Varint(policy.contracts.size());
@@ -159,8 +160,11 @@ void EncodeTypePolicy(const TypePolicy& policy, ByteWriter* out) {
 }
 
 TypePolicy DecodeTypePolicy(ByteReader* in) {
-  CheckVersion(kTypePolicyVersion, in);
+  const uint8_t version = in->U8();
+  if (version != kTypePolicyVersion && version != kDeletedTypeVersion)
+    in->Raw(SIZE_MAX);  // fails the reader
   TypePolicy policy;
+  policy.deleted = version == kDeletedTypeVersion;
   policy.retry = DecodeOptionalRetry(in);
   policy.attempt_timeout_ms = in->Signed();
   for (uint64_t left = in->Varint(); left > 0 && !in->failed(); --left)

@@ -37,6 +37,7 @@ bool Engine::Tick(size_t limit) {
   if (state_.now() >= next_retention_check_) {
     next_retention_check_ = state_.now() + kRetentionCheckMs;
     TouchOldQueues();
+    DeleteUnusedNames();
   }
   return false;
 }
