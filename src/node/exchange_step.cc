@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t kSessionIdleMs = 120'000;  // longer than any worker waits for an answer
 constexpr int64_t kSessionSweepMs = 10'000;
+constexpr int64_t kRetryParkingMs = 1'000;
 
 }  // namespace
 
@@ -124,7 +125,13 @@ void Shard::EndParked(const Waiters::Job& job) {
 void Shard::ParkExchange(const Waiters::Job& job) {
   // While it was loading, the worker has gone on.
   if (job->request.sequence < sessions_[job->request.holder].sequence) return EndParked(job);
-  waiters_.Park(job);
+  if (!waiters_.Park(job))
+    return Answer<ExchangeReply>(
+        job->done,
+        Status(Code::kResourceExhausted,
+               "the workers that wait name " + std::to_string(Waiters::kLanesMax) +
+                   " pairs of a queue and a type already: name fewer queues or types")
+            .WithRetryAfter(kRetryParkingMs));
   env_.shard->PostAfter(job->request.wait_ms, [this, ticket = job->ticket] {
     if (failed_) return;
     if (const Waiters::Job parked = waiters_.TakeByTicket(ticket)) FinishExchange(parked);

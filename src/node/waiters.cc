@@ -4,9 +4,13 @@
 
 namespace treadle {
 
-void Waiters::Park(Job job) {
+bool Waiters::Park(Job job) {
   Parked parked{.job = job, .places = {}};
   if (job->request.want > 0) {
+    const size_t places = job->request.queues.size() * job->request.types.size();
+    if (places_ + places > kLanesMax) return false;
+    places_ += places;
+    parked.places.reserve(places);
     for (const std::string& queue : job->request.queues) {
       for (const std::string& type : job->request.types) {
         Line& line = lanes_[{queue, type}];
@@ -17,12 +21,14 @@ void Waiters::Park(Job job) {
   }
   by_holder_[job->request.holder] = job->ticket;
   parked_.emplace(job->ticket, std::move(parked));
+  return true;
 }
 
 Waiters::Job Waiters::Take(std::map<uint64_t, Parked>::iterator it) {
   Parked parked = std::move(it->second);
   parked_.erase(it);
   by_holder_.erase(parked.job->request.holder);
+  places_ -= parked.places.size();
   for (auto& [line, place] : parked.places) line->erase(place);
   // Names come from outside: a line that nobody stands in must not stay.
   for (const std::string& queue : parked.job->request.queues)

@@ -32,8 +32,12 @@ class Waiters {
  public:
   using Job = std::shared_ptr<ExchangeJob>;
 
-  /// Parks the exchange: it will be found by its lanes, its holder and its ticket.
-  void Park(Job job);
+  /// Pairs of queue and type in which all parked exchanges wait together; each takes some 50 bytes.
+  static constexpr size_t kLanesMax = 1'000'000;
+
+  /// Parks the exchange: it will be found by its lanes, its holder and its ticket. False if there
+  /// is no room for its lanes.
+  bool Park(Job job);
   /// Takes a parked exchange out; null if it is not parked.
   Job TakeByTicket(uint64_t ticket);
   Job TakeByHolder(const LeaseHolder& holder);
@@ -68,6 +72,7 @@ class Waiters {
   std::map<uint64_t, Parked> parked_;  // by ticket
   std::map<LeaseHolder, uint64_t> by_holder_;
   std::unordered_map<Lane, Line, LaneHash> lanes_;
+  size_t places_ = 0;  // in all lines
   std::map<std::pair<TaskId, uint64_t>, std::function<void()>> watchers_;
 };
 

@@ -43,6 +43,20 @@ TEST(Waiters, ALaneThatIsNamedTwiceCountsOnce) {
   EXPECT_EQ(waiters.TakeByLane("q", "x"), nullptr);
 }
 
+TEST(Waiters, OnlySoManyLanesAreWaitedForAndThoseThatAreLeftAreFreeAgain) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 1'000; ++i) names.push_back("t" + std::to_string(i));
+  Waiters waiters;
+  uint64_t ticket = 0;
+  while (waiters.Park(Job(++ticket, "w" + std::to_string(ticket), {"q"}, names))) {
+  }
+  EXPECT_EQ(ticket, Waiters::kLanesMax / 1'000 + 1);
+  EXPECT_TRUE(waiters.Park(Job(++ticket, "full", {"q"}, {"x"}, 0))) << "it waits in no line";
+  EXPECT_NE(waiters.TakeByTicket(1), nullptr);
+  EXPECT_TRUE(waiters.Park(Job(++ticket, "late", {"q"}, names)));
+  waiters.TakeAll();
+}
+
 TEST(Waiters, EveryWatcherOfATaskIsWokenOnce) {
   Waiters waiters;
   int woken = 0;
