@@ -122,7 +122,7 @@ void History::CheckTime(const Token& token, const Known& task) {
 void History::CheckNobodyElseHolds(const Token& token, const Known& task, const Moment& asked) {
   if (task.may_be_cancelled || task.may_be_redriven || task.may_be_deleted) return;
   for (const auto& [held, lease] : task.leases)
-    if (held.attempt < token.attempt && IsStillValid(lease))
+    if (held.attempt < token.attempt && !task.may_be_released && IsStillValid(lease))
       Violation(token.ToString() + " was leased while the lease " + held.ToString() + " is valid");
   CheckUniqueKey(token.task, task, asked);
 }
@@ -131,7 +131,8 @@ void History::CheckUniqueKey(TaskId id, const Known& task, const Moment& asked) 
   if (task.unique_key.empty()) return;
   for (const TaskId other : by_unique_key_[task.unique_key]) {
     const Known& twin = tasks_[other];
-    if (other == id || twin.may_be_redriven || twin.may_be_cancelled) continue;
+    if (other == id || twin.may_be_redriven || twin.may_be_cancelled || twin.may_be_released)
+      continue;
     for (const auto& [held, lease] : twin.leases)
       if (lease.told_ms < asked.ms && IsStillValid(lease))
         Violation(id.ToString() + " and " + other.ToString() + " of the unique key " +
@@ -215,7 +216,8 @@ void History::Lost(const Token& token) {
   Known& task = tasks_[token.task];
   const auto lease = task.leases.find(token);
   if (lease == task.leases.end()) return;
-  if (!task.may_be_cancelled && !task.may_be_redriven && IsStillValid(lease->second))
+  if (!task.may_be_cancelled && !task.may_be_redriven && !task.may_be_released &&
+      IsStillValid(lease->second))
     Violation("the lease " + token.ToString() + " was lost while it is valid");
   task.leases.erase(lease);
 }
@@ -252,6 +254,7 @@ void History::Asked(const TaskCommand& command) {
   Known& task = tasks_[command.id];
   if (command.kind == Kind::kCancel) task.may_be_cancelled = true;
   if (command.kind == Kind::kDelete) task.may_be_deleted = true;
+  if (command.kind == Kind::kRelease) task.may_be_released = true;
   task.may_be_moved |= command.edit.queue.has_value();
   if (command.kind == Kind::kRunNow || command.edit.has_time()) task.may_be_run_early = true;
   if (command.kind == Kind::kRedrive) {
@@ -299,7 +302,8 @@ void History::QueueDeleted(const std::string& queue, const Moment& asked) {
     Known& task = tasks_[id];
     if (task.queue != queue || task.may_be_moved || task.deleted_ms) continue;
     for (const auto& [held, lease] : task.leases)
-      if (lease.told_ms < asked.ms && IsStillValid(lease) && IsUntouched(id))
+      if (lease.told_ms < asked.ms && IsStillValid(lease) && IsUntouched(id) &&
+          !task.may_be_released)
         Violation("queue " + queue + " was deleted while the lease " + held.ToString() +
                   " is valid");
     task.may_be_deleted = true;

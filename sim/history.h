@@ -139,6 +139,7 @@ class History {
     bool may_be_deleted = false;
     bool may_be_redriven = false;
     bool may_be_run_early = false;
+    bool may_be_released = false;
     bool may_be_moved = false;
     bool may_be_forgotten = false;
     bool may_expire = false;

@@ -57,7 +57,7 @@ void Operator::ActOnATask() {
   const auto& accepted = stage_.history->accepted();
   if (accepted.empty()) return Later();
   TaskCommand command;
-  command.kind = static_cast<Kind>(random.Below(5));
+  command.kind = static_cast<Kind>(random.Below(6));
   // Often the same again: what one command leaves behind, the next may trip over.
   if (last_ == TaskId{} || random.OneIn(2)) last_ = accepted[random.Below(accepted.size())];
   command.id = last_;

@@ -22,7 +22,7 @@ constexpr int64_t kRateMax = 1'000'000;
 constexpr std::pair<std::string_view, TaskCommand::Kind> kActions[] = {
     {"run_now", TaskCommand::Kind::kRunNow},  {"cancel", TaskCommand::Kind::kCancel},
     {"redrive", TaskCommand::Kind::kRedrive}, {"edit", TaskCommand::Kind::kEdit},
-    {"delete", TaskCommand::Kind::kDelete},
+    {"delete", TaskCommand::Kind::kDelete},   {"release", TaskCommand::Kind::kRelease},
 };
 
 std::string_view ActionName(TaskCommand::Kind kind) {
@@ -101,8 +101,9 @@ Status CheckShape(const BulkIn& in, const http::Request& request) {
   TREADLE_RETURN_IF_ERROR(CheckQuery(request));
   if (edits == command.edit.empty())
     return Invalid("edit goes with the action edit, and is needed there");
-  if (!command.reason.empty() && command.kind != TaskCommand::Kind::kCancel)
-    return Invalid("reason goes with the action cancel alone");
+  if (!command.reason.empty() && command.kind != TaskCommand::Kind::kCancel &&
+      command.kind != TaskCommand::Kind::kRelease)
+    return Invalid("reason goes with the actions cancel and release only");
   if (command.reason.size() > limits::kErrorMessageBytes)
     return Invalid("reason must have at most " + std::to_string(limits::kErrorMessageBytes) +
                    " bytes");

@@ -38,6 +38,7 @@ void GetTaskResult(const Api& api, http::RequestContext& context, http::Responde
 // task_by_hand.cc
 void RunTaskNow(const Api& api, http::RequestContext& context, http::Responder responder);
 void CancelTask(const Api& api, http::RequestContext& context, http::Responder responder);
+void ReleaseTask(const Api& api, http::RequestContext& context, http::Responder responder);
 void RedriveTask(const Api& api, http::RequestContext& context, http::Responder responder);
 void EditTask(const Api& api, http::RequestContext& context, http::Responder responder);
 void DeleteTask(const Api& api, http::RequestContext& context, http::Responder responder);

@@ -31,6 +31,7 @@ constexpr Row kRoutes[] = {
     {Method::kPost, "/v1/tasks/{id}/run-now", RunTaskNow},
     {Method::kPost, "/v1/tasks/{id}/cancel", CancelTask},
     {Method::kPost, "/v1/tasks/{id}/redrive", RedriveTask},
+    {Method::kPost, "/v1/tasks/{id}/release", ReleaseTask},
     {Method::kPost, "/v1/bulk", StartBulk},
     {Method::kGet, "/v1/bulk", ListBulk},
     {Method::kGet, "/v1/bulk/{bulk}", GetBulk},

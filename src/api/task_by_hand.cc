@@ -46,19 +46,27 @@ Result<TaskCommand> ReadBare(RequestContext& context, TaskCommand::Kind kind) {
   return ReadCommand(context, kind);
 }
 
-constexpr JsonField<std::string> kCancelFields[] = {{"reason", ReadText}};
+constexpr JsonField<std::string> kReasonFields[] = {{"reason", ReadText}};
 
-Result<TaskCommand> ReadCancel(RequestContext& context) {
-  TREADLE_ASSIGN_OR_RETURN(TaskCommand command, ReadCommand(context, TaskCommand::Kind::kCancel));
+Result<TaskCommand> ReadWithReason(RequestContext& context, TaskCommand::Kind kind) {
+  TREADLE_ASSIGN_OR_RETURN(TaskCommand command, ReadCommand(context, kind));
   if (context.request.body.empty()) return command;
   TREADLE_RETURN_IF_ERROR(ParseJson(
       &context.request.body, "the request body",
-      [&](JsonValue value) { return ReadObject(value, kCancelFields, &command.reason); }));
+      [&](JsonValue value) { return ReadObject(value, kReasonFields, &command.reason); }));
   if (command.reason.size() > limits::kErrorMessageBytes)
     return Status(
         Code::kInvalidArgument,
         "reason must have at most " + std::to_string(limits::kErrorMessageBytes) + " bytes");
   return command;
+}
+
+void DoWithReason(const Api& api, RequestContext& context, TaskCommand::Kind kind,
+                  Responder responder) {
+  if (!context.request.body.empty())
+    if (auto refusal = RefuseOtherThanJson(context.request))
+      return responder.Send(*std::move(refusal));
+  Do(api, ReadWithReason(context, kind), std::move(responder));
 }
 
 // A payload that is put in the place of another must fit the same contract.
@@ -97,10 +105,11 @@ void RunTaskNow(const Api& api, RequestContext& context, Responder responder) {
 }
 
 void CancelTask(const Api& api, RequestContext& context, Responder responder) {
-  if (!context.request.body.empty())
-    if (auto refusal = RefuseOtherThanJson(context.request))
-      return responder.Send(*std::move(refusal));
-  Do(api, ReadCancel(context), std::move(responder));
+  DoWithReason(api, context, TaskCommand::Kind::kCancel, std::move(responder));
+}
+
+void ReleaseTask(const Api& api, RequestContext& context, Responder responder) {
+  DoWithReason(api, context, TaskCommand::Kind::kRelease, std::move(responder));
 }
 
 void RedriveTask(const Api& api, RequestContext& context, Responder responder) {

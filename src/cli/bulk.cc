@@ -1,4 +1,4 @@
-// treadle bulk run-now|cancel|redrive|delete|move, list, stop
+// treadle bulk run-now|cancel|redrive|delete|move|release, list, stop
 #include <fmt/format.h>
 
 #include <chrono>
@@ -38,6 +38,8 @@ constexpr Action kActions[] = {
     {"redrive", "redrive", "Make dead, cancelled or expired tasks ready again", "Redrive {}?"},
     {"delete", "delete", "Delete tasks that wait or have ended", "Delete {}?"},
     {"move", "edit", "Move tasks that wait to another queue", "Move {}?"},
+    {"release", "release", "Take the leases of running tasks back from their workers",
+     "Release {}?"},
 };
 
 constexpr const Action& kPurge = kActions[3];
@@ -146,7 +148,7 @@ void AddAction(Command parent, Session& session, const Action& action) {
   if (action.command == "move")
     command.Positional("QUEUE", Need::kRequired, &flags->queue, "Where they shall wait");
   AddFilterFlags(command, &flags->filter);
-  if (action.command == "cancel")
+  if (action.command == "cancel" || action.command == "release")
     command.Text("--reason", "TEXT", &flags->reason, "Why, for those who look at it later");
   command.Number("--rate", &flags->rate, 1, 1'000'000, "Tasks a second, at most")
       .Switch("--count", &flags->count, "Only count the tasks that it is about")

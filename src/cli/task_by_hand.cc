@@ -1,4 +1,4 @@
-// treadle task run-now, cancel, redrive, delete
+// treadle task run-now, cancel, redrive, release, delete
 #include <fmt/format.h>
 
 #include <memory>
@@ -30,7 +30,10 @@ ExitStatus Ask(Session& session, const Wish& wish, const std::string& id) {
         fmt::format("task {} {}; the answer to the first request was lost", id, wish.words.done));
     return ExitStatus::kOk;
   }
-  return PrintStanding(session, answer, wish.words);
+  StandingWords words = wish.words;
+  if (wish.verb == "release" && answer.ok() && answer->root.Text("state") == "cancelled")
+    words.done = "is cancelled, as someone had asked";
+  return PrintStanding(session, answer, words);
 }
 
 void AddWish(Command parent, Session& session, std::string_view name, std::string_view summary,
@@ -45,18 +48,32 @@ void AddWish(Command parent, Session& session, std::string_view name, std::strin
       });
 }
 
-struct CancelFlags {
+struct ReasonFlags {
   std::vector<std::string> ids;
   std::string reason;
 };
 
-ExitStatus Cancel(Session& session, const CancelFlags& flags) {
-  const Wish wish{
-      .verb = "cancel",
-      .body = flags.reason.empty() ? "" : JsonObject().Text("reason", flags.reason).Done(),
-      .words = {.done = "is cancelled", .already = "was cancelled before"}};
+ExitStatus AskWithReason(Session& session, const ReasonFlags& flags, Wish wish) {
+  if (!flags.reason.empty()) wish.body = JsonObject().Text("reason", flags.reason).Done();
   return ForEachTask(session, flags.ids,
                      [&](const std::string& id) { return Ask(session, wish, id); });
+}
+
+void AddRelease(Command parent, Session& session) {
+  auto flags = std::make_shared<ReasonFlags>();
+  Command command = parent.Sub("release", "Take the lease of a running task back from its worker");
+  AddIds(command, &flags->ids)
+      .Text("--reason", "TEXT", &flags->reason, "Why, for the history of the task")
+      .Example("treadle task release 1-42 --reason 'node-1 hangs'")
+      .Footer(
+          "The task is ready again at once and has spent no attempt. Its history says that the\n"
+          "attempt was released by hand. The worker is told that it lost the lease, but it may\n"
+          "still be at work: release a task when its worker is stuck, or gone for good.\n")
+      .Run([flags, &session] {
+        return AskWithReason(
+            session, *flags,
+            {.verb = "release", .words = {.done = "is ready again", .already = "did not run"}});
+      });
 }
 
 }  // namespace
@@ -69,7 +86,7 @@ void AddTaskRunNow(Command parent, Session& session) {
 }
 
 void AddTaskCancel(Command parent, Session& session) {
-  auto flags = std::make_shared<CancelFlags>();
+  auto flags = std::make_shared<ReasonFlags>();
   Command command = parent.Sub("cancel", "Cancel a task: one that runs is asked to stop");
   AddIds(command, &flags->ids)
       .Text("--reason", "TEXT", &flags->reason, "Why, for those who look at it later")
@@ -79,7 +96,13 @@ void AddTaskCancel(Command parent, Session& session) {
           "the\n"
           "attempt ends without completing it, or after the queue's cancel_grace, it is "
           "cancelled.\n")
-      .Run([flags, &session] { return Cancel(session, *flags); });
+      .Run([flags, &session] {
+        return AskWithReason(
+            session, *flags,
+            {.verb = "cancel",
+             .words = {.done = "is cancelled", .already = "was cancelled before"}});
+      });
+  AddRelease(parent, session);
 }
 
 void AddTaskRedrive(Command parent, Session& session) {

@@ -142,11 +142,12 @@ struct TaskCommand {
     kRedrive,  // an ended one: ready again, its attempts anew
     kEdit,     // change what it is, or move it
     kDelete,   // no more of it, not even among those that ended
+    kRelease,  // take its lease back, whatever its worker does: it is ready again, unspent
   };
 
   Kind kind = Kind::kRunNow;
   TaskId id;
-  std::string reason;  // kCancel: for people; may be empty
+  std::string reason;  // kCancel, kRelease: for people; may be empty
   TaskEdit edit;       // kEdit
   /// Only a task in this state: what a list said of it may be over.
   std::optional<TaskState> only_in;

@@ -200,6 +200,7 @@ class Engine {
   Result<TaskStanding> Redrive(const TaskRecord& task);
   Result<TaskStanding> Edit(const TaskRecord& task, const TaskEdit& edit);
   Result<TaskStanding> Delete(const TaskRecord& task);
+  Result<TaskStanding> TakeBack(const TaskRecord& task, const std::string& reason);
 
   void TouchOldQueues();
   CountersAreNow Retain(const Queue& queue) const;

@@ -33,6 +33,8 @@ Outcome<TaskStanding> Engine::Do(const TaskCommand& command, const TaskRecord* l
       return Edit(*task.reply, command.edit);
     case Kind::kDelete:
       return Delete(*task.reply);
+    case Kind::kRelease:
+      return TakeBack(*task.reply, command.reason);
   }
   return Status(Code::kInternal, "no such command");
 }

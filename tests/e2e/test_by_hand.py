@@ -224,3 +224,57 @@ def test_an_edit_that_says_nothing_is_refused_before_it_is_sent(server):
     id = server.enqueue()
     assert "nothing to change" in server.run("task", "edit", id, expect=None).stderr
     assert "not JSON" in server.run("task", "edit", id, "{oops", expect=None).stderr
+
+
+def test_a_lease_is_taken_back_by_hand_and_spends_no_attempt(server):
+    id = server.enqueue(max_attempts=1)
+    stuck, other = server.worker(name="node-1"), server.worker(name="node-2")
+    (lease,) = stuck.lease()
+    parked = server.later("POST", "/v1/exchange", stuck.request(want=0, wait_ms=30_000, renew=[lease["token"]]))
+    until(lambda: "treadle_exchanges_parked 1" in server.get("/metrics").body.decode())
+    answer = stand(server, id, "release", {"reason": "node-1 hangs"})
+    assert answer == {"id": id, "state": "ready", "changed": True, "cancel_requested": False}
+    assert parked.result(30).json["lost"] == [lease["token"]], "its worker hears at once"
+    assert server.task(id)["error"]["code"] == "released_by_hand"
+    crash(server)
+    stuck.http = other.http = server
+    (again,) = other.lease()
+    assert (again["id"], again["attempt"]) == (id, 1)
+    assert stuck.complete(lease) == "LEASE_LOST"
+    assert stuck.fail(lease) == "LEASE_LOST"
+    assert stuck.release(lease) == "LEASE_LOST"
+    assert other.complete(again) == "OK"
+    first = server.get(f"/v1/tasks/{id}/attempts").json["attempts"][0]
+    assert (first["outcome"], first["worker"]) == ("released", "node-1")
+    assert first["error"] == {"code": "released_by_hand", "message": "node-1 hangs"}
+
+
+def test_releasing_what_does_not_run_changes_nothing(server):
+    id = server.enqueue(delay_ms=10**9)
+    assert stand(server, id, "release") == {"id": id, "state": "scheduled", "changed": False, "cancel_requested": False}
+    stand(server, id, "run-now")
+    worker = server.worker()
+    worker.complete(worker.lease()[0])
+    assert stand(server, id, "release", expect=409)["code"] == "FAILED_PRECONDITION"
+    assert stand(server, "1-999", "release", expect=404)["code"] == "NOT_FOUND"
+    assert stand(server, id, "release", {"reason": 7}, expect=400)["code"] == "INVALID_ARGUMENT"
+
+
+def test_a_task_that_is_to_be_cancelled_is_cancelled_when_its_lease_is_taken_back(server):
+    id = server.enqueue()
+    server.worker().lease()
+    stand(server, id, "cancel", {"reason": "withdrawn"})
+    assert stand(server, id, "release")["state"] == "cancelled"
+    assert server.task(id)["error"]["message"] == "withdrawn"
+
+
+def test_the_command_line_takes_leases_back(server):
+    ids = [server.enqueue() for _ in range(3)]
+    server.worker(name="node-1").lease(want=3)
+    assert f"task {ids[0]} is ready again" in server.run("task", "release", ids[0], "--reason", "node-1 is gone").stdout
+    assert "did not run" in server.run("task", "release", ids[0]).stdout
+    history = server.run("task", "history", ids[0]).stdout
+    assert "released" in history and "released_by_hand" in history and "node-1 is gone" in history
+    end = server.run("bulk", "release", "--state", "running", "--worker", "node-1", "--yes", "--reason", "gone").stdout
+    assert "2 changed" in end
+    assert server.queue()["tasks"]["ready"] == 3

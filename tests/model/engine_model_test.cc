@@ -341,7 +341,7 @@ class ModelRun {
 
   void ByHand() {
     TaskCommand command;
-    command.kind = static_cast<TaskCommand::Kind>(random_.Below(5));
+    command.kind = static_cast<TaskCommand::Kind>(random_.Below(6));
     command.id = SomeToken().task;
     if (random_.OneIn(2) && !reference_.tasks().empty()) {
       auto it = reference_.tasks().begin();

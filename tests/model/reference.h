@@ -96,6 +96,7 @@ class Reference {
   Code Redrive(ReferenceTask* task, bool* changed);
   Code Edit(ReferenceTask* task, const TaskEdit& edit, bool* changed);
   Code Delete(const ReferenceTask& task);
+  Code TakeBack(ReferenceTask* task, bool* changed);
   Result<EnqueueReply::Task> EnqueueOne(const NewTask& task, std::map<std::string, TaskId>* own);
   bool MakeRoom(const std::vector<NewTask>& tasks, const std::vector<EnqueueReply::Task>& answer);
   void ReleaseKey(const ReferenceTask& task, Unique by_now);

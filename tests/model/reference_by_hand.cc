@@ -41,6 +41,9 @@ std::pair<Code, TaskStanding> Reference::Do(const TaskCommand& command) {
     case TaskCommand::Kind::kEdit:
       code = Edit(&task, command.edit, &changed);
       break;
+    case TaskCommand::Kind::kRelease:
+      code = TakeBack(&task, &changed);
+      break;
     case TaskCommand::Kind::kDelete:
       if (task.state == TaskState::kRunning) return {Code::kFailedPrecondition, {}};
       const TaskStanding last{task.id, task.state, false, true};
@@ -101,6 +104,20 @@ Code Reference::Edit(ReferenceTask* task, const TaskEdit& edit, bool* changed) {
     *changed |= Set(&task->state, is_due ? TaskState::kReady : TaskState::kScheduled);
     if (!is_due) *changed |= Set(&task->due_ms, edit.run_at->ms);
   }
+  return Code::kOk;
+}
+
+Code Reference::TakeBack(ReferenceTask* task, bool* changed) {
+  if (IsTerminal(task->state)) return Code::kFailedPrecondition;
+  *changed = task->state == TaskState::kRunning;
+  if (!*changed) return Code::kOk;
+  ReleaseKey(*task, Unique::kRunning);
+  Note(task, AttemptOutcome::kReleased);
+  task->reported = false;
+  task->spent -= 1;
+  if (task->cancel_requested) return End(task, TaskState::kCancelled), Code::kOk;
+  task->error_code = "released_by_hand";
+  task->state = TaskState::kReady;
   return Code::kOk;
 }
 
