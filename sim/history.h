@@ -65,6 +65,8 @@ class History {
   void Reporting(const Report& report);
   /// The report was answered; it was `asked` when an exchange carried it for the first time.
   void Reported(const Report& report, const Status& status, const Moment& asked);
+  /// The worker leaves: whatever it holds may be released from now on.
+  void GaveUp(const Token& token) { tasks_[token.task].leases.erase(token); }
   /// The worker was told that the lease is over.
   void Lost(const Token& token);
 

@@ -247,8 +247,19 @@ void Worker::Finish(Report report, std::optional<LogText> last) {
   finished_.push_back(std::move(report));
 }
 
+// Nobody waits for the answer.
+void Worker::SayGoodbye() {
+  for (const auto& [token, attempt] : held_) stage_.history->GaveUp(token);
+  ExchangeRequest request{.holder = holder_, .sequence = ++sequence_};
+  request.goodbye = true;
+  stage_.network->Send([this, request](Node*) {
+    stage_.network->border()->Exchange(request, [](const Result<ExchangeReply>&) {});
+  });
+}
+
 void Worker::Restart() {
   stage_.scheduler->Trace("worker restarts");
+  if (stage_.scheduler->random.OneIn(3)) SayGoodbye();
   const std::map<Token, Attempt> before = std::exchange(held_, {});
   finished_.clear();
   for (const auto& [token, attempt] : before)

@@ -48,6 +48,7 @@ class Worker {
   Report EndOf(const Token& token);
   Report Failure(const Token& token);
   void Finish(Report report, std::optional<LogText> last);
+  void SayGoodbye();
   void Restart();
 
   Stage stage_;

@@ -236,6 +236,11 @@ constexpr JsonField<ExchangeIn> kExchangeFields[] = {
      }},
     {"renew", read_renew},
     {"reports", read_reports},
+    {"goodbye",
+     [](JsonValue v, ExchangeIn* in) {
+       TREADLE_ASSIGN_OR_RETURN(in->request.goodbye, v.Flag());
+       return Status::Ok();
+     }},
 };
 
 // A report that cannot be read has a token all the same, perhaps.

@@ -46,6 +46,8 @@ TEST(ExchangeIn, EachMistakeIsNamed) {
   EXPECT_EQ(ErrorOf(R"({"worker":"w","incarnation":"00000000000000ff"})"), "sequence is missing");
   EXPECT_THAT(ErrorOf(R"({"incarnation":"xyz"})"), HasSubstr("16 hexadecimal digits"));
   EXPECT_THAT(ErrorOf(With(R"(,"want":1)")), HasSubstr("queues and types"));
+  EXPECT_THAT(ErrorOf(With(R"(,"want":1,"queues":["q"],"types":["t"],"goodbye":true)")),
+              HasSubstr("goodbye"));
   EXPECT_THAT(ErrorOf(With(R"(,"reports":[{"token":"1-1.1.1","outcome":"failed"}],"want":-1)")),
               HasSubstr("want"));
   EXPECT_THAT(ErrorOf(With(R"(,"reports":[{"token":"1-1.1.1" "outcome":1}])")),

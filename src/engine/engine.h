@@ -81,6 +81,8 @@ class Engine {
   Outcome<TaskView> Get(TaskId id, const TaskRecord* loaded, bool was_loaded) const;
   /// Why it is not running, as far as it is for the engine to say. Errors as Get().
   Outcome<TaskReasons> Explain(TaskId id, const TaskRecord* loaded, bool was_loaded) const;
+  /// All leases of `holder`.
+  std::vector<Token> LeasesOf(const LeaseHolder& holder) const;
   /// Leases of `holder` whose tasks are to be cancelled.
   std::vector<Token> CancelRequestsOf(const LeaseHolder& holder) const;
   Result<QueueView> GetQueue(std::string_view name) const;

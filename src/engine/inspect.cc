@@ -120,6 +120,13 @@ Outcome<TaskReasons> Engine::Explain(TaskId id, const TaskRecord* loaded, bool w
   return reasons;
 }
 
+std::vector<Token> Engine::LeasesOf(const LeaseHolder& holder) const {
+  std::vector<Token> tokens;
+  for (uint32_t slot = state_.LeasesOf(holder); slot != kNoSlot; slot = state_.tasks()[slot].next)
+    tokens.push_back(state_.tasks()[slot].token());
+  return tokens;
+}
+
 std::vector<Token> Engine::CancelRequestsOf(const LeaseHolder& holder) const {
   std::vector<Token> tokens;
   if (state_.cancel_requests() == 0) return tokens;

@@ -42,6 +42,8 @@ Status Validate(const ExchangeRequest& request) {
     return {Code::kInvalidArgument, "queues times types must be at most " +
                                         std::to_string(limits::kExchangeLanes) +
                                         "; use several workers"};
+  if (request.want > 0 && request.goodbye)
+    return {Code::kInvalidArgument, "want must be 0 with goodbye"};
   if (request.want > 0 && (request.queues.empty() || request.types.empty()))
     return {Code::kInvalidArgument,
             "queues and types must name at least one each when want is not 0"};

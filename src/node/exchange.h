@@ -23,6 +23,7 @@ struct ExchangeRequest {
   int64_t wait_ms = 0;
   std::vector<Token> renew;
   std::vector<Report> reports;
+  bool goodbye = false;  // the worker ends: whatever it still holds is released
 };
 
 struct ExchangeReply {

@@ -13,6 +13,13 @@ constexpr int64_t kSessionIdleMs = 120'000;  // longer than any worker waits for
 constexpr int64_t kSessionSweepMs = 10'000;
 constexpr int64_t kRetryParkingMs = 1'000;
 
+Report ReleaseOf(const Token& token) {
+  Report report;
+  report.token = token;
+  report.kind = Report::Kind::kReleased;
+  return report;
+}
+
 }  // namespace
 
 void Shard::Exchange(Waiters::Job job) {
@@ -34,6 +41,7 @@ void Shard::Exchange(Waiters::Job job) {
     session.queues = request.queues;
     session.types = request.types;
   }
+  if (request.goodbye) session.queues.clear();  // it is not there for anyone any more
   job->reply.reports.resize(request.reports.size());
   for (size_t i = 0; i < request.reports.size(); ++i) job->unreported.push_back(i);
   StepExchange(job, {});
@@ -46,11 +54,16 @@ void Shard::StepExchange(const Waiters::Job& job, const Loaded& loaded) {
     const std::vector<Token> lost = engine_->Renew(job->request.renew);
     job->reply.lost.insert(job->reply.lost.end(), lost.begin(), lost.end());
   }
+  // Also those that it does not know of, for their answer was lost.
+  if (job->request.goodbye)
+    for (const Token& token : engine_->LeasesOf(job->request.holder))
+      engine_->Apply(ReleaseOf(token), nullptr, true);
   if (!LeaseFor(job)) return;
   const ExchangeReply& reply = job->reply;
   const bool has_news = NoteCancelRequests(job) || !reply.leases.empty() ||
                         !reply.reports.empty() || !reply.lost.empty();
-  has_news || job->request.wait_ms == 0 || closing_ ? FinishExchange(job) : ParkExchange(job);
+  has_news || job->request.wait_ms == 0 || job->request.goodbye || closing_ ? FinishExchange(job)
+                                                                            : ParkExchange(job);
 }
 
 // False if the store must be asked first: then the exchange goes on later.
@@ -127,11 +140,10 @@ void Shard::ParkExchange(const Waiters::Job& job) {
   if (job->request.sequence < sessions_[job->request.holder].sequence) return EndParked(job);
   if (!waiters_.Park(job))
     return Answer<ExchangeReply>(
-        job->done,
-        Status(Code::kResourceExhausted,
-               "the workers that wait name " + std::to_string(Waiters::kLanesMax) +
-                   " pairs of a queue and a type already: name fewer queues or types")
-            .WithRetryAfter(kRetryParkingMs));
+        job->done, Status(Code::kResourceExhausted,
+                          "the workers that wait name " + std::to_string(Waiters::kLanesMax) +
+                              " pairs of a queue and a type already: name fewer queues or types")
+                       .WithRetryAfter(kRetryParkingMs));
   env_.shard->PostAfter(job->request.wait_ms, [this, ticket = job->ticket] {
     if (failed_) return;
     if (const Waiters::Job parked = waiters_.TakeByTicket(ticket)) FinishExchange(parked);
@@ -152,12 +164,7 @@ void Shard::Undelivered(const LeaseHolder& holder, const ExchangeReply& reply) {
     const auto only = session->second.deliveries.find(reply.sequence);
     if (only == session->second.deliveries.end() || only->second != reply.delivery) return;
   }
-  for (const Leased& lease : reply.leases) {
-    Report report;
-    report.token = lease.token;
-    report.kind = Report::Kind::kReleased;
-    Open().Apply(report, nullptr, true);
-  }
+  for (const Leased& lease : reply.leases) Open().Apply(ReleaseOf(lease.token), nullptr, true);
 }
 
 void Shard::ForgetIdleSessions() {

@@ -223,6 +223,22 @@ def test_what_is_no_exchange_is_refused_whole(server):
     assert server.task(lease["id"])["state"] == "running"
 
 
+def test_a_worker_that_says_goodbye_frees_its_leases_at_once(server):
+    ids = [server.enqueue() for _ in range(3)]
+    worker = server.worker(name="leaving")
+    leases = worker.lease(want=3)
+    other = server.worker(name="other")
+    reply = worker.exchange(want=0, wait_ms=30_000, goodbye=True,
+                            reports=[{"token": leases[0]["token"], "outcome": "completed"}])
+    assert reply["reports"] == [{"token": leases[0]["token"], "code": "OK"}]
+    assert server.task(ids[0])["state"] == "completed"
+    again = other.lease(want=3)
+    assert [(lease["id"], lease["attempt"]) for lease in again] == [(ids[1], 1), (ids[2], 1)]
+    assert worker.complete(leases[1]) == "LEASE_LOST"
+    assert server.get(f"/v1/tasks/{ids[1]}/attempts").json["attempts"][0]["outcome"] == "released"
+    assert worker.request(want=1) and server.post("/v1/exchange", worker.request(want=1, goodbye=True)).status == 400
+
+
 def test_of_a_long_error_the_end_is_kept(server):
     id = server.enqueue()
     worker = server.worker()
