@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <iterator>
 #include <utility>
 
 #include "base/hash.h"
@@ -123,9 +124,42 @@ size_t Exchanger::Stop() {
   for (const auto& client : clients_) client->Cancel();
   for (std::thread& lane : lanes_) lane.join();
   lanes_.clear();
-  MutexLock lock(mutex_);
-  size_t unreported = pool_->TakeReports().size();
-  for (const Exchange& exchange : unanswered_) unreported += exchange.reports.size();
+  return SayGoodbye();
+}
+
+std::vector<Report> Exchanger::TakeUnreported() {
+  std::vector<Report> reports;
+  for (Exchange& exchange : std::exchange(unanswered_, {}))
+    std::move(exchange.reports.begin(), exchange.reports.end(), std::back_inserter(reports));
+  std::vector<Report> rest = pool_->TakeReports();
+  std::move(rest.begin(), rest.end(), std::back_inserter(reports));
+  return reports;
+}
+
+// Without it, the server would wait for what is held until its leases end, and count this worker as
+// lost. If the goodbye does not arrive, that is so.
+size_t Exchanger::SayGoodbye() {
+  Exchange last;
+  {
+    MutexLock lock(mutex_);
+    if (std::exchange(has_left_, true)) return 0;
+    last.reports = TakeUnreported();
+    if (sequence_ == 0 || lost_since_ || !failure_.ok() || options_.goodbye_ms == 0)
+      return last.reports.size();
+    last.sequence = ++sequence_;
+    last.answered = sequence_ - 1;
+  }
+  const size_t sent = std::min(last.reports.size(), wire::kExchangeItemsMax);
+  size_t unreported = last.reports.size() - sent;
+  last.reports.resize(sent);
+  ConnectionOptions to = options_.client;
+  to.connect_timeout_ms = std::min(to.connect_timeout_ms, options_.goodbye_ms);
+  const auto client = ServerConnection::Make(to);
+  if (!client.ok()) return unreported + sent;
+  const Result<wire::ExchangeAnswer> answer = Ask(client->get(), last, /*is_last=*/true);
+  if (!answer.ok()) return unreported + sent;
+  for (const wire::ReportAnswer& report : answer->reports)
+    unreported += MayWorkLater(report.code) ? 1 : 0;
   return unreported;
 }
 
@@ -229,8 +263,8 @@ uint64_t Exchanger::AnsweredBefore(uint64_t sequence) const {
   return sequence - 1;
 }
 
-Result<wire::ExchangeAnswer> Exchanger::Ask(ServerConnection* client,
-                                            const Exchange& exchange) const {
+Result<wire::ExchangeAnswer> Exchanger::Ask(ServerConnection* client, const Exchange& exchange,
+                                            bool is_last) const {
   wire::ExchangeRequest request{.worker = options_.worker,
                                 .build = options_.build,
                                 .incarnation = IncarnationText(options_.incarnation),
@@ -243,9 +277,11 @@ Result<wire::ExchangeAnswer> Exchanger::Ask(ServerConnection* client,
                                 .renew = exchange.renew};
   request.reports.reserve(exchange.reports.size());
   for (const Report& report : exchange.reports) request.reports.push_back(report.json);
+  std::string body = wire::EncodeExchange(request);
+  if (is_last) body.insert(body.size() - 1, R"(,"goodbye":true)");
+  const int64_t patience_ms = is_last ? options_.goodbye_ms : exchange.wait_ms + kAnswerMs;
   TREADLE_ASSIGN_OR_RETURN(ServerAnswer response,
-                           client->Call("POST", "/v1/exchange", wire::EncodeExchange(request),
-                                        exchange.wait_ms + kAnswerMs));
+                           client->Call("POST", "/v1/exchange", body, patience_ms));
   Result<wire::ExchangeAnswer> answer = wire::ParseExchangeAnswer(std::move(response.body));
   if (answer.ok()) return answer;
   return Status(answer.status().code(),

@@ -34,6 +34,7 @@ struct ExchangerOptions {
   uint64_t incarnation = 0;
   std::vector<std::string> queues;
   int64_t poll_wait_ms = 30'000;
+  int64_t goodbye_ms = 2'000;  // for the server to take the last exchange; 0: there is none
   std::function<void(std::string_view)>
       log;  // one line, no line end; called from the threads of the exchanger
   std::function<void(std::string_view)> task_line;  // the same, of each task that ended; or empty
@@ -57,8 +58,8 @@ class Exchanger {
   bool IsIdle();
   /// Why the exchanger gave up: the server refuses this worker for good. OK while it goes on.
   Status failure();
-  /// Ends the calls under way and the threads. What is unreported stays so. Returns how many
-  /// reports that were.
+  /// Ends the calls under way and the threads, and says goodbye, with what is still to be reported:
+  /// the server then releases whatever this worker holds. Returns how many reports did not arrive.
   size_t Stop();
 
  private:
@@ -93,7 +94,8 @@ class Exchanger {
   Exchange TakeUnanswered(Clock::time_point now) TREADLE_REQUIRES(mutex_);
   void Renew(Clock::time_point now, Exchange* exchange) TREADLE_REQUIRES(mutex_);
   uint64_t AnsweredBefore(uint64_t sequence) const TREADLE_REQUIRES(mutex_);
-  Result<wire::ExchangeAnswer> Ask(ServerConnection* client, const Exchange& exchange) const;
+  Result<wire::ExchangeAnswer> Ask(ServerConnection* client, const Exchange& exchange,
+                                   bool is_last = false) const;
 
   void Settle(Exchange exchange, Result<wire::ExchangeAnswer> answer);
   void Apply(Exchange exchange, wire::ExchangeAnswer answer) TREADLE_REQUIRES(mutex_);
@@ -103,6 +105,8 @@ class Exchanger {
   bool SaysSomething(const Exchange& exchange, const wire::ExchangeAnswer& answer,
                      size_t lost) const TREADLE_REQUIRES(mutex_);
   void SendApart(std::vector<Report> reports, const Status& why) TREADLE_REQUIRES(mutex_);
+  std::vector<Report> TakeUnreported() TREADLE_REQUIRES(mutex_);
+  size_t SayGoodbye();
   void Fail(Exchange exchange, const Status& why) TREADLE_REQUIRES(mutex_);
   void RetryLater(int64_t at_least_ms) TREADLE_REQUIRES(mutex_);
 
@@ -128,6 +132,7 @@ class Exchanger {
   std::vector<std::string> task_lines_ TREADLE_GUARDED_BY(mutex_);  // still to be said
   bool draining_ TREADLE_GUARDED_BY(mutex_) = false;
   bool stopped_ TREADLE_GUARDED_BY(mutex_) = false;
+  bool has_left_ TREADLE_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace treadle::worker

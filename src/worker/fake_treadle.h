@@ -178,8 +178,10 @@ class Signal {
 class RunningPool {
  public:
   RunningPool(const std::string& url, Handler handler, PoolSettings options = {},
-              std::chrono::milliseconds timeout = std::chrono::minutes(30)) {
+              std::chrono::milliseconds timeout = std::chrono::minutes(30),
+              bool says_goodbye = false) {
     options.client.server = url;
+    if (!says_goodbye) options.goodbye_ms = 0;  // most tests do not stay to answer it
     options.log = [this](std::string_view line) {
       MutexLock lock(mutex_);
       log_.append(line).append("\n");

@@ -112,6 +112,7 @@ Status Pool::MakeExchanger() {
                                                         .incarnation = SystemRandom().Next(),
                                                         .queues = options_.queues,
                                                         .poll_wait_ms = options_.poll_wait_ms,
+                                                        .goodbye_ms = options_.goodbye_ms,
                                                         .log = options_.log,
                                                         .task_line = options_.task_line,
                                                         .progressed = [this] { Wake(); }},

@@ -431,6 +431,30 @@ TEST(Pool, AServerThatAnswersAtOnceThatThereIsNothingIsAskedLessOften) {
   server.Answer(server.NextReporting("1-1.1.1"));
 }
 
+TEST(Pool, AWorkerThatEndsSaysGoodbyeWithWhatItHasNotReported) {
+  FakeTreadle server;
+  PoolSettings options;
+  options.goodbye_ms = 20'000;
+  options.shutdown_grace_ms = options.cancel_wait_ms = 1;
+  Signal started;
+  RunningPool worker(
+      server.url(),
+      [&](const Task&, Context& context) -> Outcome {
+        started.Set();
+        return WaitForCancel(context, Released{});
+      },
+      options, std::chrono::minutes(30), /*says_goodbye=*/true);
+  server.Answer(server.Next(), LeaseJson("1-1"));
+  started.Wait();
+  for (int i = 0; i < 4; ++i) worker.Stop();
+  const Asked last = server.NextWith(
+      [](const Asked& a) { return a.http.body.find(R"("goodbye":true)") != std::string::npos; });
+  EXPECT_EQ(last.want, 0);
+  EXPECT_EQ(last.wait_ms, 0);
+  server.Answer(last);
+  (void)worker.Join();
+}
+
 TEST(Pool, ReportsThatWereNotAnsweredForAreSentAgain) {
   FakeTreadle server;
   RunningPool worker(server.url(), Echo);

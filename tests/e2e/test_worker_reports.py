@@ -1,4 +1,4 @@
-"""A worker outlives what it cannot report, and wrong servers."""
+"""A worker outlives what it cannot report, wrong servers, and its own end."""
 
 import http.server
 import json
@@ -25,6 +25,19 @@ def test_a_program_that_asks_for_an_impossible_snooze_fails_alone(server):
         later = server.enqueue(payload="later")
         until(lambda: server.task(later)["state"] == "completed")
         assert program.process.poll() is None
+
+
+def test_a_worker_that_is_stopped_though_its_program_is_deaf_frees_its_lease_at_once(server, tmp_path):
+    server.call("PUT", "/v1/queues/default", {"lease_ms": 3_600_000})
+    begun = tmp_path / "begun"
+    id = server.enqueue()
+    with worker(server.url, "t", f"trap '' TERM; touch {begun}; while :; do sleep 0.05; done") as program:
+        until(begun.exists)
+        for _ in range(4):  # the grace is over, and the patience, too
+            program.process.send_signal(signal.SIGTERM)
+        task = until(lambda: server.task(id), lambda task: task["state"] != "running")
+        program.process.wait(30)
+    assert (task["state"], task["attempt"]) == ("ready", 0)
 
 
 class WrongServer(http.server.ThreadingHTTPServer):
