@@ -55,12 +55,13 @@ Status ReadCodes(JsonValue value, Retry* changes, std::vector<std::string> Retry
   return {};
 }
 
-// What may wait out an outage.
+// What all other fields change, wherever in the object it stands. "patient": may wait out an
+// outage.
 Status ReadPreset(JsonValue value, Retry* changes) {
   TREADLE_ASSIGN_OR_RETURN(const std::string_view text, value.Text());
   if (text != "default" && text != "patient") return value.Wrong("must be default or patient");
   const bool patient = text == "patient";
-  changes->Add([patient](RetryPolicy* retry) {
+  changes->AddFirst([patient](RetryPolicy* retry) {
     *retry = {};
     if (patient) retry->max_attempts = 25, retry->backoff_cap_ms = 3'600'000;
   });

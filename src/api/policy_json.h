@@ -13,12 +13,14 @@ namespace treadle::api {
 
 inline constexpr int64_t kNumberMax = (int64_t{1} << 53) - 1;  // what every reader of JSON can hold
 
-/// What a request changes of a value that is there, in the order in which its fields came.
+/// What a request changes of a value that is there. The order in which its fields came must not
+/// matter: each step sets a member of its own, but for one that sets them all and goes first.
 template <class T>
 struct Changes {
   std::vector<std::function<void(T*)>> steps;
 
   void Add(std::function<void(T*)> step) { steps.push_back(std::move(step)); }
+  void AddFirst(std::function<void(T*)> step) { steps.insert(steps.begin(), std::move(step)); }
   void Apply(T* value) const {
     for (const auto& step : steps) step(value);
   }

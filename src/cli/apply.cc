@@ -1,6 +1,7 @@
 // treadle apply
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "cli/commands.h"
@@ -38,14 +39,42 @@ std::string PathOf(bool is_type, const std::string& name) {
 
 const wire::Shape& ShapeOf(bool is_type) { return is_type ? wire::kTypeShape : wire::kQueueShape; }
 
-/// A preset is no field of a policy: it is there if all that it stands for is.
-bool Holds(const WantedField& wanted, const JsonValue* policy) {
-  if (wanted.field->wire != "preset") return false;
+/// What a preset sets: every field of a retry policy.
+struct PresetValue {
+  std::string_view wire;
+  std::string_view usual;
+  std::string_view patient;
+};
+constexpr PresetValue kPresetValues[] = {
+    {"backoff", "\"exponential\"", "\"exponential\""},
+    {"jitter", "\"full\"", "\"full\""},
+    {"backoff_base_ms", "500", "500"},
+    {"backoff_cap_ms", "60000", "3600000"},
+    {"delays_ms", "[]", "[]"},
+    {"max_attempts", "20", "25"},
+    {"total_ms", "0", "0"},
+    {"never", "[]", "[]"},
+    {"always", "[]", "[]"},
+};
+
+bool IsPreset(const WantedField& wanted) { return wanted.field->wire == "preset"; }
+
+/// A preset is no field of a policy: it is there if all that it stands for is, but for what the
+/// file says otherwise.
+bool HoldsPreset(const WantedField& preset, const WantedPolicy& wanted, const JsonValue* policy) {
   const JsonValue* const retry = policy == nullptr ? nullptr : policy->Find("retry");
   if (retry == nullptr) return false;
-  const bool patient = wanted.json == "\"patient\"";
-  return retry->Integer("max_attempts") == (patient ? 25 : 20) &&
-         retry->Integer("backoff_cap_ms") == (patient ? 3'600'000 : 60'000);
+  const auto says_otherwise = [&](std::string_view wire) {
+    return std::ranges::any_of(wanted.fields, [&](const WantedField& each) {
+      return each.field->section == "retry" && each.field->wire == wire;
+    });
+  };
+  const bool patient = preset.json == "\"patient\"";
+  return std::ranges::all_of(kPresetValues, [&](const PresetValue& value) {
+    if (says_otherwise(value.wire)) return true;
+    const JsonValue* const now = retry->Find(value.wire);
+    return now != nullptr && now->raw == (patient ? value.patient : value.usual);
+  });
 }
 
 Result<PolicyDifference> Compare(Session& session, const WantedPolicy& wanted) {
@@ -55,10 +84,15 @@ Result<PolicyDifference> Compare(Session& session, const WantedPolicy& wanted) {
   if (!now.ok() && now.status().code() != Code::kNotFound) return now.status();
   change.is_new = !now.ok();
   const JsonValue* const policy = now.ok() ? now->root.Find("policy") : nullptr;
+  // A preset sets the other fields of its section, too: those that the file names go with it.
+  const bool sets_preset = std::ranges::any_of(wanted.fields, [&](const WantedField& field) {
+    return IsPreset(field) && !HoldsPreset(field, wanted, policy);
+  });
   for (const WantedField& field : wanted.fields) {
     std::string value = policy == nullptr ? "" : field.field->In(*policy);
-    if (value != field.json && !Holds(field, policy))
-      change.fields.push_back({field, std::move(value)});
+    const bool goes_along = sets_preset && field.field->section == "retry";
+    const bool holds = IsPreset(field) || value == field.json;
+    if (goes_along || !holds) change.fields.push_back({field, std::move(value)});
   }
   return change;
 }

@@ -142,3 +142,22 @@ def test_a_word_that_sets_nothing_is_told(server, word, told):
     failed = server.run("queue", "set", "mails", word, expect=2)
     assert told in failed.stderr
     assert server.get("/v1/queues/mails").status == 404
+
+
+def test_the_order_of_fields_does_not_matter(server, file):
+    fields = {"max_attempts": 3, "never": ["a"], "preset": "patient"}
+    for order in (("preset", "never", "max_attempts"), ("max_attempts", "never", "preset")):
+        answer = server.call("PUT", "/v1/queues/q", {"retry": {name: fields[name] for name in order}})
+        retry = answer.json["policy"]["retry"]
+        assert (retry["max_attempts"], retry["never"], retry["backoff_cap_ms"]) == (3, ["a"], 3_600_000)
+    assert server.call("PUT", "/v1/queues/q", {"retry": {"max_attempts": 0, "preset": "default"}}).status == 400
+
+
+def test_a_preset_in_a_file_leaves_its_neighbors_alone(server, file):
+    server.call("PUT", "/v1/queues/mails", {"retry": {"max_attempts": 3, "total_ms": 5000}})
+    path = file("[queues.mails]\nretry = { preset = 'patient', max_attempts = 3, never = ['a'] }\n")
+    server.run("apply", "-f", path)
+    retry = server.queue("mails")["policy"]["retry"]
+    assert (retry["max_attempts"], retry["never"], retry["backoff_cap_ms"], retry["total_ms"]) == (3, ["a"], 3_600_000, 0)
+    assert "nothing to change" in server.run("apply", "-f", path).stderr
+    assert server.queue("mails")["policy"]["retry"] == retry
