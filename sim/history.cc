@@ -87,14 +87,14 @@ void History::Accepted(const NewTask& task, const EnqueueReply::Task& answer, co
     by_unique_key_[key].insert(id);
   }
   // It was accepted before this answer came, so it runs out of time no later than this.
-  known.may_expire = task.expires_ms > 0;
-  if (task.expires_ms > 0) known.last_lease_ms = now.ms + task.expires_ms + kGivenAgainMs;
-  if (task.deadline_ms > 0)
+  known.may_expire = task.expires_ms.has_value();
+  if (task.expires_ms) known.last_lease_ms = now.ms + *task.expires_ms + kGivenAgainMs;
+  if (task.deadline_ms)
     known.last_lease_ms =
-        std::min(known.last_lease_ms.value_or(INT64_MAX), now.ms + task.deadline_ms);
+        std::min(known.last_lease_ms.value_or(INT64_MAX), now.ms + *task.deadline_ms);
   if (answer.duplicate) return;  // it was asked for earlier than we may know
-  known.run_at = task.run_at;
-  if (task.delay_ms > 0) known.not_before = NotBefore{asked, task.delay_ms, true, 0};
+  known.run_at = task.run_at.value_or(WallTime{});
+  if (task.delay_ms) known.not_before = NotBefore{asked, *task.delay_ms, true, 0};
 }
 
 bool History::IsStillValid(const Known::Lease& lease) const {

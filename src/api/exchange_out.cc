@@ -17,7 +17,7 @@ void WriteLease(const Leased& lease, JsonOut* out) {
   out->Key("lease_ms").Number(lease.lease_ms);
   out->Key("timeout_ms").Number(lease.timeout_ms);
   if (lease.contract != 0) out->Key("contract_version").Number(lease.contract);
-  if (lease.deadline_at.ms != 0) out->Key("deadline_at").Time(lease.deadline_at);
+  if (lease.deadline_at) out->Key("deadline_at").Time(*lease.deadline_at);
   out->Key("enqueued_at").Time(lease.enqueued_at);
   out->Key("content_type").Text(ContentTypeOf(lease.body->content_type));
   out->Key("payload_sha256").Digest(lease.body->payload_sha256);

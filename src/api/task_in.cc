@@ -78,20 +78,22 @@ constexpr JsonField<TaskIn> kTaskFields[] = {
      [](JsonValue v, TaskIn* in) {
        return ReadWhole(v, 1, limits::kAttemptsMax, &in->task.max_attempts);
      }},
-    {"run_at", [](JsonValue v, TaskIn* in) { return ReadTime(v, &in->task.run_at); }},
+    {"run_at", [](JsonValue v, TaskIn* in) { return ReadTime(v, &in->task.run_at.emplace()); }},
     {"delay_ms",
      [](JsonValue v, TaskIn* in) {
-       return ReadWhole(v, 0, limits::kWallTimeMaxMs, &in->task.delay_ms);
+       return ReadWhole(v, 0, limits::kWallTimeMaxMs, &in->task.delay_ms.emplace());
      }},
-    {"expires_at", [](JsonValue v, TaskIn* in) { return ReadTime(v, &in->task.expires_at); }},
+    {"expires_at",
+     [](JsonValue v, TaskIn* in) { return ReadTime(v, &in->task.expires_at.emplace()); }},
     {"expires_ms",
      [](JsonValue v, TaskIn* in) {
-       return ReadWhole(v, 1, limits::kWallTimeMaxMs, &in->task.expires_ms);
+       return ReadWhole(v, 1, limits::kWallTimeMaxMs, &in->task.expires_ms.emplace());
      }},
-    {"deadline_at", [](JsonValue v, TaskIn* in) { return ReadTime(v, &in->task.deadline_at); }},
+    {"deadline_at",
+     [](JsonValue v, TaskIn* in) { return ReadTime(v, &in->task.deadline_at.emplace()); }},
     {"deadline_ms",
      [](JsonValue v, TaskIn* in) {
-       return ReadWhole(v, 1, limits::kWallTimeMaxMs, &in->task.deadline_ms);
+       return ReadWhole(v, 1, limits::kWallTimeMaxMs, &in->task.deadline_ms.emplace());
      }},
     {"attempt_timeout_ms",
      [](JsonValue v, TaskIn* in) {

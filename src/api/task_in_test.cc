@@ -54,6 +54,30 @@ TEST(TaskIn, BytesThatAreCalledJsonMustBeJson) {
             "payload_base64 is not JSON, as its content_type says");
 }
 
+TEST(TaskIn, APresetHoldsWhereverItStandsAndWipesNothing) {
+  const std::vector<std::string> fields = {R"("max_attempts":3)", R"("never":["a"])",
+                                           R"("preset":"patient")"};
+  for (size_t first = 0; first < fields.size(); ++first) {
+    std::string body = R"({"type":"t","retry":{)" + fields[first] + "," + fields[(first + 1) % 3] +
+                       "," + fields[(first + 2) % 3] + "}}";
+    const auto task = ReadTask(&body, "");
+    ASSERT_TRUE(task.ok()) << task.status().ToString();
+    EXPECT_EQ(task->retry->max_attempts, 3) << body;
+    EXPECT_EQ(task->retry->never, std::vector<std::string>{"a"}) << body;
+    EXPECT_EQ(task->retry->backoff_cap_ms, 3'600'000) << body;
+  }
+}
+
+TEST(TaskIn, TheFirstMomentOf1970IsATimeLikeAnyOther) {
+  std::string body =
+      R"({"type":"t","expires_at":"1970-01-01T00:00:00Z","deadline_at":"1970-01-01T00:00:00Z"})";
+  const auto task = ReadTask(&body, "");
+  ASSERT_TRUE(task.ok()) << task.status().ToString();
+  EXPECT_EQ(task->expires_at, WallTime{0});
+  EXPECT_EQ(task->deadline_at, WallTime{0});
+  EXPECT_EQ(task->run_at, std::nullopt);
+}
+
 TEST(TaskIn, EachMistakeIsNamed) {
   EXPECT_THAT(ErrorOf("{}"), HasSubstr("type is missing"));
   EXPECT_EQ(ErrorOf(R"({"type":"t","payload":1,"payload_base64":""})"),

@@ -46,7 +46,7 @@ Status SetText(std::string_view name, const std::string& value, std::optional<st
   return {};
 }
 
-Status SetTime(std::string_view name, const std::string& value, WallTime* out) {
+Status SetTime(std::string_view name, const std::string& value, std::optional<WallTime>* out) {
   const auto time = ParseRfc3339(value);
   if (!time) return Invalid(std::string(name) + " must be a time such as 2026-11-23T20:53:01Z");
   *out = *time;

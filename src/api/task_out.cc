@@ -15,8 +15,8 @@ void WriteTimes(const TaskImage& image, JsonOut* out) {
 }
 
 void WriteTerms(const TaskTerms& terms, JsonOut* out) {
-  if (terms.expires_at.ms != 0) out->Key("expires_at").Time(terms.expires_at);
-  if (terms.deadline_at.ms != 0) out->Key("deadline_at").Time(terms.deadline_at);
+  if (terms.expires_at) out->Key("expires_at").Time(*terms.expires_at);
+  if (terms.deadline_at) out->Key("deadline_at").Time(*terms.deadline_at);
   if (terms.attempt_timeout_ms != 0)
     out->Key("attempt_timeout_ms").Number(terms.attempt_timeout_ms);
   if (terms.contract != 0) out->Key("contract_version").Number(terms.contract);

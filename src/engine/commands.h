@@ -80,7 +80,7 @@ struct Leased {
   uint16_t max_attempts = 0;
   int64_t lease_ms = 0;
   int64_t timeout_ms = 0;  // from now until the lease is revoked, however often it is renewed
-  WallTime deadline_at;    // of the task; 0: none
+  std::optional<WallTime> deadline_at;  // of the task
   WallTime enqueued_at;
   uint32_t contract = 0;  // the version that its payload fits; 0: none
   bool sensitive = false;

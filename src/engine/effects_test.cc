@@ -97,9 +97,9 @@ TEST(Effects, EachPartOfAChangeIsThereOrNot) {
           std::make_shared<TaskBody>(TaskBody{"payload", "text/plain", "key", {}, {"tag"}});
     if (parts & 16) effect.left = QueuePlace{7, 300, 4, TaskState::kDead, 12};
     if (parts & 32)
-      effect.terms = std::make_shared<TaskTerms>(TaskTerms{.expires_at = {1},
+      effect.terms = std::make_shared<TaskTerms>(TaskTerms{.expires_at = WallTime{1},
                                                            .expires = {2},
-                                                           .deadline_at = {3},
+                                                           .deadline_at = WallTime{3},
                                                            .deadline = {-4},
                                                            .attempt_timeout_ms = 5,
                                                            .retry = SomeRetry(),
@@ -141,6 +141,26 @@ TEST(Effects, EachPartOfAChangeIsThereOrNot) {
       EXPECT_EQ(*again.result, *effect.result);
     }
   }
+}
+
+TEST(Effects, TermsOf1970AreNoAbsence) {
+  TaskIsNow effect{.image = SomeImage()};
+  for (const TaskTerms& terms :
+       {TaskTerms{.expires_at = WallTime{0}, .expires = {-5}},
+        TaskTerms{.deadline_at = WallTime{0}, .deadline = {0}},
+        TaskTerms{.expires_at = WallTime{3}, .deadline_at = WallTime{0}},
+        TaskTerms{.unique = Unique::kDone, .unique_key = {7, 8}, .request_hash = 0},
+        TaskTerms{.unique = Unique::kDone, .unique_key = {7, 8}}, TaskTerms{}}) {
+    effect.terms = std::make_shared<TaskTerms>(terms);
+    EXPECT_EQ(*RoundTrip(effect).terms, terms);
+  }
+}
+
+TEST(Effects, TermsThatVersion1CanSayAreWrittenAsThat) {
+  std::string bytes;
+  ByteWriter out(&bytes);
+  EncodeTerms({.expires_at = WallTime{1}, .expires = {2}, .sensitive = true}, &out);
+  EXPECT_EQ(bytes, std::string("\x01\x02\x04\0\0\0\0\0\0\x01\0\0\0", 13));
 }
 
 TEST(Effects, ContractsOfATypeComeBackWhole) {

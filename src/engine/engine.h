@@ -151,12 +151,19 @@ class Engine {
   Status CheckQueue(const std::string& name) const;
   Status CheckNames(const EnqueueCommand& command) const;
   Status MakeRoom(const EnqueueCommand& command, Admission* admission) const;
+  /// Whom a task of this size and priority would displace that comes to the queue otherwise.
+  /// RESOURCE_EXHAUSTED: it does not fit.
+  Result<std::vector<TaskId>> RoomFor(const Queue& queue, uint64_t bytes, uint8_t priority) const;
+  /// RESOURCE_EXHAUSTED: a payload of the queue must not grow by so much.
+  Status CheckGrowth(const Queue& queue, uint64_t bytes) const;
+  /// ALREADY_EXISTS: another task than this one has the key.
+  Status CheckKeyIsFree(TaskId id, const IdempotencyId& key) const;
   void Shed(TaskId id);
   void Replace(TaskId id);
   ShardTime KeyEnd(const NewTask& task, const Queue& queue) const;
   /// Lets go of the key of a task that holds it as long as this lasts.
   void ReleaseKey(const TaskImage& image, Unique by_now);
-  std::shared_ptr<const TaskTerms> TermsFor(const NewTask& task, const IdempotencyId& key);
+  std::shared_ptr<const TaskTerms> TermsFor(const NewTask& task, const EnqueueCommand::Key& key);
   uint8_t PriorityOf(const NewTask& task, TypeId type) const;
   TaskId EnqueueOne(const NewTask& task, const EnqueueCommand::Key& key, const Queue& queue,
                     TypeId type);
@@ -201,6 +208,9 @@ class Engine {
   Result<TaskStanding> Cancel(const TaskRecord& task, const std::string& reason);
   Result<TaskStanding> Redrive(const TaskRecord& task);
   Result<TaskStanding> Edit(const TaskRecord& task, const TaskEdit& edit);
+  Status MayMove(const TaskRecord& task, const TaskEdit& edit, std::vector<TaskId>* shed) const;
+  void MoveKey(const TaskRecord& task, const std::string& queue);
+  const KeyIsNow* HeldKey(const TaskRecord& task) const;
   Result<TaskStanding> Delete(const TaskRecord& task);
   Result<TaskStanding> TakeBack(const TaskRecord& task, const std::string& reason);
 

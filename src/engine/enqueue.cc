@@ -15,9 +15,9 @@ namespace {
 
 void HashTerms(const NewTask& task, ByteWriter* out) {
   const TaskTerms asked{.expires_at = task.expires_at,
-                        .expires = {task.expires_ms},
+                        .expires = {task.expires_ms.value_or(0)},
                         .deadline_at = task.deadline_at,
-                        .deadline = {task.deadline_ms},
+                        .deadline = {task.deadline_ms.value_or(0)},
                         .attempt_timeout_ms = task.attempt_timeout_ms,
                         .retry = task.retry,
                         .unique = task.unique,
@@ -35,8 +35,8 @@ uint64_t RequestHash(const NewTask& task) {
   out.Raw(task.body->payload_sha256.view());
   out.U8(task.priority);
   out.U16(task.max_attempts);
-  out.Signed(task.run_at.ms);
-  out.Signed(task.delay_ms);
+  out.Signed(task.run_at.value_or(WallTime{}).ms);
+  out.Signed(task.delay_ms.value_or(0));
   if (task.asks_for_terms() || task.contract_was_asked_for) HashTerms(task, &out);
   EncodeTexts(task.body->tags, &out);
   const Sha256 digest = Sha256Of(asked);
@@ -113,11 +113,12 @@ TaskId Engine::EnqueueOne(const NewTask& task, const EnqueueCommand::Key& key, c
   image.priority = PriorityOf(task, type);
   image.enqueued_at = time_.wall;
   std::shared_ptr<const TaskTerms> terms;
-  if (task.has_terms()) terms = TermsFor(task, key.id);
+  if (task.has_terms()) terms = TermsFor(task, key);
   image.has_terms = terms != nullptr;
   image.max_attempts =
       task.max_attempts != 0 ? task.max_attempts : RetryOf(image, terms.get()).max_attempts;
-  const WallTime due = task.delay_ms > 0 ? time_.wall + task.delay_ms : task.run_at;
+  const WallTime due =
+      task.delay_ms ? time_.wall + *task.delay_ms : task.run_at.value_or(WallTime{});
   if (due > time_.wall && !CanaryIs("run_before_time")) {
     image.state = TaskState::kScheduled;
     image.when_ms = due.ms;
@@ -146,19 +147,24 @@ void Engine::ReleaseKey(const TaskImage& image, Unique by_now) {
 
 // What is asked for by the wall clock happens by shard time: both agree now, and only one of them
 // cannot jump.
-std::shared_ptr<const TaskTerms> Engine::TermsFor(const NewTask& task, const IdempotencyId& key) {
+std::shared_ptr<const TaskTerms> Engine::TermsFor(const NewTask& task,
+                                                  const EnqueueCommand::Key& key) {
   auto terms = std::make_shared<TaskTerms>();
-  const auto set = [&](WallTime at, int64_t in_ms, WallTime* shown, ShardTime* when) {
-    if (at.ms == 0 && in_ms == 0) return;
-    *shown = at.ms != 0 ? at : time_.wall + in_ms;
-    *when = state_.now() + (*shown - time_.wall);
+  const auto set = [&](const std::optional<WallTime>& at, const std::optional<int64_t>& in_ms,
+                       std::optional<WallTime>* shown, ShardTime* when) {
+    if (!at && !in_ms) return;
+    *shown = at ? *at : time_.wall + *in_ms;
+    *when = state_.now() + (**shown - time_.wall);
   };
   set(task.expires_at, task.expires_ms, &terms->expires_at, &terms->expires);
   set(task.deadline_at, task.deadline_ms, &terms->deadline_at, &terms->deadline);
   terms->attempt_timeout_ms = task.attempt_timeout_ms;
   terms->retry = task.retry;
   terms->unique = task.unique;
-  if (task.unique != Unique::kNo) terms->unique_key = key;
+  if (task.unique != Unique::kNo) {
+    terms->unique_key = key.id;
+    terms->request_hash = key.request_hash;
+  }
   terms->contract = task.contract;
   terms->sensitive = task.sensitive;
   // Most tasks of a contract have nothing else: they share what says so.

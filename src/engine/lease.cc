@@ -156,7 +156,7 @@ Leased Engine::Describe(const TaskSlot& task) const {
   const Queue& queue = state_.queue(task.queue);
   const TaskTerms* const terms = state_.TermsOf(task);
   int64_t end_ms = task.when_ms;
-  if (terms != nullptr && terms->deadline_at.ms != 0) end_ms = std::min(end_ms, terms->deadline.ms);
+  if (terms != nullptr && terms->deadline_at) end_ms = std::min(end_ms, terms->deadline.ms);
   return Leased{.token = task.token(),
                 .queue = queue.name,
                 .type = state_.type_name(task.type),
@@ -164,7 +164,7 @@ Leased Engine::Describe(const TaskSlot& task) const {
                 .max_attempts = task.max_attempts,
                 .lease_ms = queue.policy.lease_ms,
                 .timeout_ms = std::max<int64_t>(end_ms - state_.now().ms, 1),
-                .deadline_at = terms == nullptr ? WallTime{} : terms->deadline_at,
+                .deadline_at = terms == nullptr ? std::nullopt : terms->deadline_at,
                 .enqueued_at = task.enqueued_at,
                 .contract = terms == nullptr ? 0 : terms->contract,
                 .sensitive = terms != nullptr && terms->sensitive,

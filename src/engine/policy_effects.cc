@@ -10,7 +10,8 @@ namespace {
 constexpr uint8_t kPolicyVersion = 3;
 constexpr uint8_t kPolicyVersionOldest = 2;  // without kHasLeaseBefore
 constexpr uint8_t kTypePolicyVersion = 1;
-constexpr uint8_t kTermsVersion = 1;
+constexpr uint8_t kTermsVersionOldest = 1;  // knew neither the later flags nor what they announce
+constexpr uint8_t kTermsVersion = 2;
 
 enum PolicyFlag : uint8_t {
   kPaused = 1,
@@ -20,7 +21,13 @@ enum PolicyFlag : uint8_t {
   kSearchesPayloads = 16,
   kHasLeaseBefore = 32,
 };
-enum TermsFlag : uint8_t { kSensitive = 1, kHasSaved = 2 };
+enum TermsFlag : uint8_t {
+  kSensitive = 1,
+  kHasSaved = 2,
+  kHasRequest = 4,
+  kExpires = 8,
+  kHasDeadline = 16
+};
 
 void CheckVersion(uint8_t version, ByteReader* in) {
   if (in->U8() != version) in->Raw(SIZE_MAX);  // fails the reader
@@ -168,32 +175,40 @@ TypePolicy DecodeTypePolicy(ByteReader* in) {
   return policy;
 }
 
+// Most terms say nothing that version 1 could not say, and stay as they were.
 void EncodeTerms(const TaskTerms& terms, ByteWriter* out) {
-  out->U8(kTermsVersion);
-  out->Signed(terms.expires_at.ms);
+  const auto is_zero = [](const std::optional<WallTime>& time) { return time && time->ms == 0; };
+  const bool is_old =
+      !terms.request_hash && !is_zero(terms.expires_at) && !is_zero(terms.deadline_at);
+  out->U8(is_old ? kTermsVersionOldest : kTermsVersion);
+  out->Signed(terms.expires_at.value_or(WallTime{}).ms);
   out->Signed(terms.expires.ms);
-  out->Signed(terms.deadline_at.ms);
+  out->Signed(terms.deadline_at.value_or(WallTime{}).ms);
   out->Signed(terms.deadline.ms);
   out->Signed(terms.attempt_timeout_ms);
   EncodeOptionalRetry(terms.retry, out);
   out->Varint(terms.contract);
   out->Signed(terms.first_failure.ms);
-  out->U8(
-      static_cast<uint8_t>((terms.sensitive ? kSensitive : 0) | (terms.has_saved ? kHasSaved : 0)));
+  const int later = (terms.request_hash ? kHasRequest : 0) | (terms.expires_at ? kExpires : 0) |
+                    (terms.deadline_at ? kHasDeadline : 0);
+  out->U8(static_cast<uint8_t>((terms.sensitive ? kSensitive : 0) |
+                               (terms.has_saved ? kHasSaved : 0) | (is_old ? 0 : later)));
   if (terms.has_saved) out->Varint(terms.saved_bytes);
   out->Varint(terms.log_attempt);
   out->Varint(terms.log_bytes);
   out->U8(static_cast<uint8_t>(terms.unique));
   if (terms.unique == Unique::kNo) return;
   for (const uint64_t half : terms.unique_key) out->U64(half);
+  if (terms.request_hash) out->U64(*terms.request_hash);
 }
 
 std::shared_ptr<const TaskTerms> DecodeTerms(ByteReader* in) {
-  CheckVersion(kTermsVersion, in);
+  const uint8_t version = in->U8();
+  if (version < kTermsVersionOldest || version > kTermsVersion) in->Raw(SIZE_MAX);  // fails it
   auto terms = std::make_shared<TaskTerms>();
-  terms->expires_at = {in->Signed()};
+  const WallTime expires_at{in->Signed()};
   terms->expires = {in->Signed()};
-  terms->deadline_at = {in->Signed()};
+  const WallTime deadline_at{in->Signed()};
   terms->deadline = {in->Signed()};
   terms->attempt_timeout_ms = in->Signed();
   terms->retry = DecodeOptionalRetry(in);
@@ -202,6 +217,9 @@ std::shared_ptr<const TaskTerms> DecodeTerms(ByteReader* in) {
   const uint8_t flags = in->U8();
   terms->sensitive = (flags & kSensitive) != 0;
   terms->has_saved = (flags & kHasSaved) != 0;
+  const bool is_old = version == kTermsVersionOldest;  // then 0 was nothing
+  if (is_old ? expires_at.ms != 0 : (flags & kExpires) != 0) terms->expires_at = expires_at;
+  if (is_old ? deadline_at.ms != 0 : (flags & kHasDeadline) != 0) terms->deadline_at = deadline_at;
   if (terms->has_saved) terms->saved_bytes = static_cast<uint32_t>(in->Varint());
   terms->log_attempt = static_cast<uint32_t>(in->Varint());
   terms->log_bytes = static_cast<uint32_t>(in->Varint());
@@ -209,6 +227,7 @@ std::shared_ptr<const TaskTerms> DecodeTerms(ByteReader* in) {
   if (terms->unique > Unique::kDone) in->Raw(SIZE_MAX);  // fails the reader
   if (terms->unique == Unique::kNo) return terms;
   for (uint64_t& half : terms->unique_key) half = in->U64();
+  if (!is_old && (flags & kHasRequest) != 0) terms->request_hash = in->U64();
   return terms;
 }
 

@@ -10,8 +10,8 @@ constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
 int64_t EndMs(const TaskTerms& terms, TaskState state) {
   if (IsTerminal(state)) return kNever;
-  const int64_t deadline = terms.deadline_at.ms == 0 ? kNever : terms.deadline.ms;
-  if (state == TaskState::kRunning || terms.expires_at.ms == 0) return deadline;
+  const int64_t deadline = terms.deadline_at ? terms.deadline.ms : kNever;
+  if (state == TaskState::kRunning || !terms.expires_at) return deadline;
   return std::min(deadline, terms.expires.ms);
 }
 
@@ -48,9 +48,9 @@ void TermsTable::Watch(const TaskImage& image) {
 }
 
 OutOfTime IsOutOfTime(const TaskTerms& terms, TaskState state, ShardTime now) {
-  if (terms.deadline_at.ms != 0 && terms.deadline <= now) return OutOfTime::kDeadline;
+  if (terms.deadline_at && terms.deadline <= now) return OutOfTime::kDeadline;
   const bool waits = state != TaskState::kRunning && !IsTerminal(state);
-  if (waits && terms.expires_at.ms != 0 && terms.expires <= now) return OutOfTime::kExpired;
+  if (waits && terms.expires_at && terms.expires <= now) return OutOfTime::kExpired;
   return OutOfTime::kNo;
 }
 

@@ -58,12 +58,12 @@ bool Engine::EndIfOutOfTime(const TaskSlot& task) {
   if (image.cancel_requested)
     return End(image, TaskState::kCancelled, AttemptOutcome::kCancelled, nullptr), true;
   if (out == OutOfTime::kExpired) {
-    auto why = TaskError{"expired", "it had not begun by " + FormatWallTime(terms->expires_at)};
+    auto why = TaskError{"expired", "it had not begun by " + FormatWallTime(*terms->expires_at)};
     End(image, TaskState::kExpired, AttemptOutcome::kTimedOut,
         std::make_shared<TaskError>(std::move(why)));
   } else {
-    auto why =
-        TaskError{"deadline_exceeded", "it had not ended by " + FormatWallTime(terms->deadline_at)};
+    auto why = TaskError{"deadline_exceeded",
+                         "it had not ended by " + FormatWallTime(*terms->deadline_at)};
     End(image, TaskState::kDead, AttemptOutcome::kTimedOut,
         std::make_shared<TaskError>(std::move(why)));
   }

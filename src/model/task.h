@@ -102,14 +102,17 @@ enum class OnDuplicate : uint8_t {
 /// body. Times of the producer's wall clock are kept to be shown; what happens by them follows
 /// shard time, so that no wrong clock ends a task early.
 struct TaskTerms {
-  WallTime expires_at;               // 0: never
-  ShardTime expires;                 // the same: when a task that waits expires
-  WallTime deadline_at;              // 0: none
-  ShardTime deadline;                // the same: when it is dead, whether it waits or runs
-  int64_t attempt_timeout_ms = 0;    // 0: that of its type, or of its queue
-  std::optional<RetryPolicy> retry;  // instead of its type's and its queue's
+  std::optional<WallTime> expires_at;   // nothing: never
+  ShardTime expires;                    // the same: when a task that waits expires
+  std::optional<WallTime> deadline_at;  // nothing: none
+  ShardTime deadline;                   // the same: when it is dead, whether it waits or runs
+  int64_t attempt_timeout_ms = 0;       // 0: that of its type, or of its queue
+  std::optional<RetryPolicy> retry;     // instead of its type's and its queue's
   Unique unique = Unique::kNo;
   std::array<uint64_t, 2> unique_key{};  // unless kNo: the identity of its key
+  /// Unless kNo: the hash of its request, for when its key is taken again. Nothing: written by
+  /// version 0.3.0 or older.
+  std::optional<uint64_t> request_hash;
   uint32_t contract = 0;     // the version of its type's contract that its payload fits; 0: none
   bool sensitive = false;    // what it carries is not shown in lists, pages and logs
   bool has_saved = false;    // its attempts saved something for those that follow
@@ -200,13 +203,14 @@ struct NewTask {
   std::shared_ptr<const TaskBody> body;
   uint8_t priority = 5;
   uint16_t max_attempts = 0;  // 0: what its type's, or its queue's, retry policy says
-  WallTime run_at;            // not before; 0: at once
-  int64_t delay_ms = 0;       // not before now plus this; at most one of the two is set
-  WallTime expires_at;        // not to begin after; 0: no such bound
-  int64_t expires_ms = 0;     // not to begin after now plus this; at most one of the two is set
-  WallTime deadline_at;       // not to end after; 0: no such bound
-  int64_t deadline_ms = 0;    // not to end after now plus this; at most one of the two is set
-  int64_t attempt_timeout_ms = 0;  // 0: what its type, or its queue, says
+  // Of each pair at most one is set. No value stands for absence: 1970 is a time like any other.
+  std::optional<WallTime> run_at;       // not before
+  std::optional<int64_t> delay_ms;      // not before now plus this
+  std::optional<WallTime> expires_at;   // not to begin after
+  std::optional<int64_t> expires_ms;    // not to begin after now plus this
+  std::optional<WallTime> deadline_at;  // not to end after
+  std::optional<int64_t> deadline_ms;   // not to end after now plus this
+  int64_t attempt_timeout_ms = 0;       // 0: what its type, or its queue, says
   std::optional<RetryPolicy> retry;
   int64_t idempotency_window_ms = 0;  // 0: the queue's
   OnDuplicate on_duplicate = OnDuplicate::kReturn;
@@ -218,8 +222,8 @@ struct NewTask {
 
   bool has_terms() const { return asks_for_terms() || contract != 0; }
   bool asks_for_terms() const {
-    return unique != Unique::kNo || expires_at.ms != 0 || expires_ms != 0 || deadline_at.ms != 0 ||
-           deadline_ms != 0 || attempt_timeout_ms != 0 || retry.has_value() || sensitive;
+    return unique != Unique::kNo || expires_at || expires_ms || deadline_at || deadline_ms ||
+           attempt_timeout_ms != 0 || retry.has_value() || sensitive;
   }
 };
 

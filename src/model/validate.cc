@@ -63,14 +63,15 @@ Status ValidateMaxAttempts(uint16_t attempts) {
 }
 
 // A moment, and the same as a distance from now: at most one of them.
-Status ValidateWhen(const char* at_field, WallTime at, const char* in_field, int64_t in_ms) {
-  if (at.ms == 0 && in_ms == 0) return {};
-  if (at.ms < 0 || at.ms > limits::kWallTimeMaxMs)
+Status ValidateWhen(const char* at_field, const std::optional<WallTime>& at, const char* in_field,
+                    const std::optional<int64_t>& in_ms) {
+  if (!at && !in_ms) return {};
+  if (at && (at->ms < 0 || at->ms > limits::kWallTimeMaxMs))
     return Invalid(std::string(at_field) + " must lie between 1970 and 9999");
-  if (in_ms < 0 || in_ms > limits::kWallTimeMaxMs)
+  if (in_ms && (*in_ms < 0 || *in_ms > limits::kWallTimeMaxMs))
     return Invalid(std::string(in_field) +
                    " must not be negative, and must end before the year 10000");
-  if (at.ms != 0 && in_ms != 0)
+  if (at && in_ms)
     return Invalid(std::string("give ") + at_field + " or " + in_field + ", not both");
   return {};
 }
@@ -125,9 +126,7 @@ Status Validate(const TaskEdit& edit) {
   if (edit.queue) TREADLE_RETURN_IF_ERROR(ValidateName("queue", *edit.queue));
   if (edit.priority) TREADLE_RETURN_IF_ERROR(ValidatePriority(*edit.priority));
   if (edit.max_attempts) TREADLE_RETURN_IF_ERROR(ValidateMaxAttempts(*edit.max_attempts));
-  if (edit.run_at && edit.delay_ms) return Invalid("give run_at or delay_ms, not both");
-  TREADLE_RETURN_IF_ERROR(ValidateWhen("run_at", edit.run_at.value_or(WallTime{}), "delay_ms",
-                                       edit.delay_ms.value_or(0)));
+  TREADLE_RETURN_IF_ERROR(ValidateWhen("run_at", edit.run_at, "delay_ms", edit.delay_ms));
   return edit.payload ? ValidatePayload(*edit.payload) : Status();
 }
 

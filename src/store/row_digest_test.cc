@@ -51,7 +51,8 @@ class RowDigestTest : public testing::Test {
     now.image.finished_at = {ended ? 1'764'000'000'789 : 0};
     now.image.has_terms = true;
     now.image.has_trail = true;
-    now.terms = std::make_shared<TaskTerms>(TaskTerms{.expires_at = {7}, .has_saved = true});
+    now.terms =
+        std::make_shared<TaskTerms>(TaskTerms{.expires_at = WallTime{7}, .has_saved = true});
     now.holder = LeaseHolder{"worker", 77, "build-1"};
     now.error = std::make_shared<TaskError>(TaskError{"code", "what went wrong"});
     auto body = std::make_shared<TaskBody>(

@@ -96,10 +96,10 @@ struct TaskQuery {
   std::optional<uint64_t> fingerprint;     // of its error; see model/fingerprint.h
   std::vector<std::string> words;          // all of them in its error's code or message
   std::vector<std::string> payload_words;  // all of them in its payload; see model/search_text.h
-  WallTime enqueued_from;  // these four: 0 is no bound; `from` counts, `to` does not
-  WallTime enqueued_to;
-  WallTime finished_from;
-  WallTime finished_to;
+  std::optional<WallTime> enqueued_from;   // of these four, `from` counts, `to` does not
+  std::optional<WallTime> enqueued_to;
+  std::optional<WallTime> finished_from;
+  std::optional<WallTime> finished_to;
   TaskId before;      // only ids less than this; 0: from the newest
   size_t limit = 50;  // 1..1000
   /// Else `result` stays null. Payloads are never read: `body` has an empty one.

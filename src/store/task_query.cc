@@ -18,9 +18,9 @@ bool HasAll(const std::vector<std::string>& words, const std::vector<std::string
   });
 }
 
-bool IsWithin(WallTime time, WallTime from, WallTime to) {
-  if (from.ms == 0 && to.ms == 0) return true;
-  return time.ms != 0 && time >= from && (to.ms == 0 || time < to);
+bool IsWithin(WallTime time, const std::optional<WallTime>& from,
+              const std::optional<WallTime>& to) {
+  return (!from || time >= *from) && (!to || time < *to);
 }
 
 bool IsHidden(const TaskView& view) {
@@ -56,7 +56,9 @@ bool Matches(const TaskQuery& query, const TaskView& view, std::string_view payl
   if (query.state && image.state != *query.state) return false;
   if (query.worker && (!view.task.holder || view.task.holder->worker != *query.worker))
     return false;
+  const bool asks_when_it_ended = query.finished_from || query.finished_to;
   return IsWithin(image.enqueued_at, query.enqueued_from, query.enqueued_to) &&
+         (!asks_when_it_ended || IsTerminal(image.state)) &&
          IsWithin(image.finished_at, query.finished_from, query.finished_to) &&
          MatchesBody(query, view.task.body.get()) && MatchesError(query, view) &&
          (query.payload_words.empty() ||

@@ -107,7 +107,7 @@ TaskRecord MakeTask(uint64_t sequence, TaskState state) {
   task.image.worker_losses = 3;
   task.image.has_terms = true;
   task.image.has_trail = true;
-  task.terms = std::make_shared<TaskTerms>(TaskTerms{.expires_at = {7},
+  task.terms = std::make_shared<TaskTerms>(TaskTerms{.expires_at = WallTime{7},
                                                      .expires = {8},
                                                      .attempt_timeout_ms = 9,
                                                      .retry = RetryPolicy{},

@@ -36,9 +36,9 @@ std::vector<TaskQuery> Questions() {
   questions[4].words = {"order", "not"};
   questions[5].words = {"order", "absent"};
   questions[6].fingerprint = ErrorFingerprint("type-2", "exit_1", "Order 5 NOT found");
-  questions[7].enqueued_from = {1'764'000'000'050};
-  questions[7].enqueued_to = {1'764'000'000'090};
-  questions[8].finished_from = {1'764'000'200'000 + 100};
+  questions[7].enqueued_from = WallTime{1'764'000'000'050};
+  questions[7].enqueued_to = WallTime{1'764'000'000'090};
+  questions[8].finished_from = WallTime{1'764'000'200'000 + 100};
   questions[9].tag = "small", questions[9].state = TaskState::kDead, questions[9].queue = "queue-1";
   questions[10].tag = "red", questions[10].error_code = "exit_0", questions[10].type = "type-1";
   questions[11].payload_words = {"Name", "ADA"};

@@ -24,6 +24,20 @@ def test_a_task_that_waits_too_long_expires_and_does_not_run(server):
     assert server.queue()["tasks"]["expired"] == 1
 
 
+def test_the_first_moment_of_1970_is_a_time_like_any_other(server):
+    epoch = "1970-01-01T00:00:00Z"
+    server.call("POST", "/v1/queues/default/pause")
+    expired, dead = server.enqueue(expires_at=epoch), server.enqueue(deadline_at=epoch)
+    assert state(server, expired, "expired")["expires_at"] == "1970-01-01T00:00:00.000Z"
+    assert state(server, dead, "dead")["error"]["code"] == "deadline_exceeded"
+    refused = server.post("/v1/tasks", {"type": "t", "run_at": epoch, "delay_ms": 5})
+    assert refused.status == 400 and "not both" in refused.detail
+    # Nothing was enqueued before it; a filter that is given is one.
+    for name in ("enqueued_to", "finished_to"):
+        assert server.get(f"/v1/tasks?{name}={epoch}").json["tasks"] == []
+    assert len(server.get(f"/v1/tasks?finished_from={epoch}").json["tasks"]) == 2
+
+
 def test_a_task_that_began_in_time_does_not_expire(server):
     id = server.enqueue(expires_ms=300)
     worker = server.worker()

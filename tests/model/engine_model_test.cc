@@ -266,7 +266,8 @@ class ModelRun {
       task.type = types_[0];
       task.priority = 4;
       task.max_attempts = 2;
-      task.delay_ms = task.expires_ms = task.deadline_ms = task.attempt_timeout_ms = 0;
+      task.delay_ms = task.expires_ms = task.deadline_ms = std::nullopt;
+      task.attempt_timeout_ms = 0;
       task.retry.reset();
       task.on_duplicate = static_cast<OnDuplicate>(random_.Below(8) < 5 ? 0 : random_.Below(3));
       if (random_.OneIn(3)) task.idempotency_window_ms = 3'000;
