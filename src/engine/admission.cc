@@ -1,5 +1,5 @@
-// Admit: whether a batch of tasks is accepted, whole, and what must give way to it. Changes
-// nothing.
+// Admit: whether a batch of tasks, or one that comes by hand, is accepted, and what must give way
+// to it. Changes nothing.
 
 #include <algorithm>
 #include <map>
@@ -68,10 +68,6 @@ std::vector<TaskId> Victims(const State& state, const Queue& queue, uint8_t prio
   return victims;
 }
 
-Status KeyIs(const std::string& what, const EnqueueCommand& command, size_t i) {
-  return {Code::kAlreadyExists, PlaceInBatch(command.tasks, i) + "idempotency_key is " + what};
-}
-
 Status IsFull(const Queue& queue) {
   const CapacityPolicy& capacity = queue.policy.capacity;
   std::string bound;
@@ -81,6 +77,26 @@ Status IsFull(const Queue& queue) {
   return Status(Code::kResourceExhausted,
                 "queue " + queue.name + " is full: it takes at most " + bound)
       .WithRetryAfter(kRetryFullMs);
+}
+
+// What must be shed for what comes; IsFull() if that does not suffice.
+Status Fit(const State& state, const Queue& queue, const Incoming& incoming,
+           std::vector<TaskId>* shed) {
+  Excess excess = ExcessOf(queue, incoming);
+  if (excess.any() && queue.policy.capacity.shed) {
+    const std::vector<TaskId> victims = Victims(state, queue, incoming.least_priority, &excess);
+    shed->insert(shed->end(), victims.begin(), victims.end());
+  }
+  return excess.any() && !CanaryIs("take_more_than_fits") ? IsFull(queue) : Status();
+}
+
+Status KeyIs(const std::string& what, const EnqueueCommand& command, size_t i) {
+  return {Code::kAlreadyExists, PlaceInBatch(command.tasks, i) + "idempotency_key is " + what};
+}
+
+Status TooManyKeys() {
+  return Status(Code::kResourceExhausted, "too many idempotency keys are within their window")
+      .WithRetryAfter(60'000);
 }
 
 }  // namespace
@@ -128,10 +144,7 @@ Status Engine::PlanDuplicates(const EnqueueCommand& command, Admission* admissio
       return KeyIs(holder + ", which was asked for differently", command, i);
     admission->plans[i].existing = taken->task;
   }
-  if (state_.keys().size() + own.size() > kKeysMax)
-    return Status(Code::kResourceExhausted, "too many idempotency keys are within their window")
-        .WithRetryAfter(60'000);
-  return {};
+  return state_.keys().size() + own.size() > kKeysMax ? TooManyKeys() : Status();
 }
 
 Status Engine::CheckQueue(const std::string& name) const {
@@ -181,15 +194,35 @@ Status Engine::MakeRoom(const EnqueueCommand& command, Admission* admission) con
       incoming.leaving_bytes += old->payload_bytes;
     }
   }
-  for (const auto& [full, incoming] : bounded) {
-    Excess excess = ExcessOf(*full, incoming);
-    if (excess.any() && full->policy.capacity.shed) {
-      const std::vector<TaskId> victims = Victims(state_, *full, incoming.least_priority, &excess);
-      admission->shed.insert(admission->shed.end(), victims.begin(), victims.end());
-    }
-    if (excess.any() && !CanaryIs("take_more_than_fits")) return IsFull(*full);
-  }
+  for (const auto& [full, incoming] : bounded)
+    TREADLE_RETURN_IF_ERROR(Fit(state_, *full, incoming, &admission->shed));
   return {};
+}
+
+// A task that comes by hand needs room like one that is enqueued.
+Result<std::vector<TaskId>> Engine::RoomFor(const Queue& queue, uint64_t bytes,
+                                            uint8_t priority) const {
+  std::vector<TaskId> shed;
+  if (queue.policy.capacity == CapacityPolicy{}) return shed;
+  TREADLE_RETURN_IF_ERROR(
+      Fit(state_, queue, {.tasks = 1, .bytes = bytes, .least_priority = priority}, &shed));
+  return shed;
+}
+
+Status Engine::CheckGrowth(const Queue& queue, uint64_t bytes) const {
+  const int64_t bound = queue.policy.capacity.bytes;
+  if (bound == 0 || queue.live_bytes + bytes <= static_cast<uint64_t>(bound)) return {};
+  return IsFull(queue);
+}
+
+Status Engine::CheckKeyIsFree(TaskId id, const IdempotencyId& key) const {
+  const KeyIsNow* const taken = state_.keys().Find(key);
+  if (taken == nullptr) return state_.keys().size() < kKeysMax ? Status() : TooManyKeys();
+  if (taken->task == id || taken->expires <= state_.now()) return {};
+  const std::string other = taken->task.ToString();
+  return {Code::kAlreadyExists, "the idempotency key of task " + id.ToString() +
+                                    " is taken by task " + other + "; wait until " + other +
+                                    " has ended, or cancel it first"};
 }
 
 }  // namespace treadle

@@ -31,14 +31,55 @@ Status CheckState(const TaskImage& image, const TaskEdit& edit) {
 
 }  // namespace
 
+// Whether the task may come to `edit.queue`, and whom it displaces there. It comes like a new one:
+// a queue that drains or is full does not take it, and a key that it holds is one of that queue.
+Status Engine::MayMove(const TaskRecord& task, const TaskEdit& edit,
+                       std::vector<TaskId>* shed) const {
+  TREADLE_RETURN_IF_ERROR(CheckQueue(*edit.queue));
+  if (const KeyIsNow* const key = HeldKey(task); key != nullptr)
+    TREADLE_RETURN_IF_ERROR(
+        CheckKeyIsFree(task.image.id, IdempotencyIdOf(*edit.queue, task.body->idempotency_key)));
+  const Queue* const queue = state_.FindQueue(*edit.queue);
+  if (queue == nullptr) return {};
+  const TaskBody& body = edit.payload ? *edit.payload : *task.body;
+  TREADLE_ASSIGN_OR_RETURN(
+      *shed, RoomFor(*queue, body.payload.size(), edit.priority.value_or(task.image.priority)));
+  return {};
+}
+
+// The key that it holds as long as it lives, or lives so far; null: none.
+const KeyIsNow* Engine::HeldKey(const TaskRecord& task) const {
+  if (task.terms == nullptr || task.terms->unique == Unique::kNo) return nullptr;
+  const KeyIsNow* const key = state_.keys().Find(task.terms->unique_key);
+  return key != nullptr && key->task == task.image.id ? key : nullptr;
+}
+
+// Such a key goes with its task to another queue.
+void Engine::MoveKey(const TaskRecord& task, const std::string& queue) {
+  const KeyIsNow* const held = HeldKey(task);
+  if (held == nullptr) return;
+  KeyIsNow key = *held;
+  Emit(KeyIsGone{IdempotencyId(key.id)});
+  key.id = IdempotencyIdOf(queue, task.body->idempotency_key);
+  Emit(key);
+}
+
 Result<TaskStanding> Engine::Edit(const TaskRecord& task, const TaskEdit& edit) {
   TREADLE_RETURN_IF_ERROR(Validate(edit));
   TREADLE_RETURN_IF_ERROR(CheckState(task.image, edit));
   TaskImage image = task.image;
-  if (edit.queue) {
-    TREADLE_RETURN_IF_ERROR(CheckQueue(*edit.queue));
+  const Queue& from = state_.queue(image.queue);
+  const bool changes_queue = edit.queue && *edit.queue != from.name;
+  if (changes_queue) {
+    std::vector<TaskId> shed;
+    TREADLE_RETURN_IF_ERROR(MayMove(task, edit, &shed));
     TREADLE_ASSIGN_OR_RETURN(const Queue* const queue, QueueFor(*edit.queue));
+    for (const TaskId id : shed) Shed(id);
     image.queue = queue->id;
+  } else if (edit.payload && !IsTerminal(image.state) &&
+             edit.payload->payload.size() > task.body->payload.size()) {
+    TREADLE_RETURN_IF_ERROR(
+        CheckGrowth(from, edit.payload->payload.size() - task.body->payload.size()));
   }
   if (edit.priority) image.priority = *edit.priority;
   if (edit.max_attempts) image.max_attempts = *edit.max_attempts;
@@ -59,6 +100,12 @@ Result<TaskStanding> Engine::Edit(const TaskRecord& task, const TaskEdit& edit) 
   }
   if (effect.body || IsTerminal(image.state)) effect.terms = task.terms;
   if (!effect.body && image == task.image) return Standing(image, false);
+  if (changes_queue && task.terms && task.terms->unique != Unique::kNo) {
+    auto terms = std::make_shared<TaskTerms>(*task.terms);
+    terms->unique_key = IdempotencyIdOf(*edit.queue, task.body->idempotency_key);
+    effect.terms = std::move(terms);
+    MoveKey(task, *edit.queue);
+  }
   Emit(effect);
   return Standing(image, true);
 }

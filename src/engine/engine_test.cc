@@ -278,15 +278,18 @@ TEST_F(EngineTest, ADeletedTaskLetsGoOfItsUniqueKeyAlsoIfItWasMoved) {
   body->payload = "null";
   body->idempotency_key = "key";
   task.body = body;
-  const auto command = *EnqueueCommand::Make({task});
-  const auto enqueue = [&] { return InBatch([&] { return engine_.Enqueue(command); })->tasks[0]; };
-  const TaskId id = enqueue().id;
+  const auto enqueue = [&](const std::string& queue) {
+    task.queue = queue;
+    const auto command = *EnqueueCommand::Make({task});
+    return InBatch([&] { return engine_.Enqueue(command); })->tasks[0];
+  };
+  const TaskId id = enqueue("default").id;
   TaskCommand move{.kind = TaskCommand::Kind::kEdit, .id = id, .edit = {.queue = "other"}};
   EXPECT_TRUE(InBatch([&] { return engine_.Do(move, nullptr, false); }).reply.ok());
-  EXPECT_TRUE(enqueue().duplicate);
+  EXPECT_TRUE(enqueue("other").duplicate);
   TaskCommand away{.kind = TaskCommand::Kind::kDelete, .id = id};
   EXPECT_TRUE(InBatch([&] { return engine_.Do(away, nullptr, false); }).reply.ok());
-  EXPECT_FALSE(enqueue().duplicate);
+  EXPECT_FALSE(enqueue("other").duplicate);
 }
 
 TEST_F(EngineTest, OldKeysLeaveAsFastAsTickIsCalled) {

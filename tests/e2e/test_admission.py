@@ -110,6 +110,49 @@ def test_a_key_that_is_unique_until_done_outlives_failures_and_crashes_and_no_ti
     assert server.enqueue(idempotency_key="k", unique_while="done") != first
 
 
+def test_a_task_whose_unique_key_is_taken_by_another_is_not_redriven(server):
+    first = server.enqueue(idempotency_key="k", unique_while="done")
+    worker = server.worker()
+    worker.fail(worker.lease()[0], retry=False)
+    second = server.enqueue(idempotency_key="k", unique_while="done")
+    answer = server.post(f"/v1/tasks/{first}/redrive", None)
+    assert (answer.status, answer.code) == (409, "ALREADY_EXISTS") and second in answer.detail
+    bulk = server.post("/v1/bulk?state=dead", {"action": "redrive"}).json["id"]
+    ended = until(lambda: server.get(f"/v1/bulk/{bulk}").json, lambda bulk: bulk["state"] == "done")
+    assert (ended["changed"], ended["skipped"]) == (0, 1)
+    assert server.post(f"/v1/tasks/{second}/cancel", {}).status == 200
+    crash(server)
+    assert server.post(f"/v1/tasks/{first}/redrive", None).status == 200
+    crash(server)
+    assert server.enqueue(idempotency_key="k", unique_while="done", expect=200) == first
+    assert server.queue()["tasks"]["ready"] == 1
+
+
+def test_a_unique_task_keeps_its_key_in_another_queue(server):
+    first = server.enqueue(idempotency_key="k", unique_while="done")
+    second = server.enqueue(idempotency_key="k", unique_while="done", queue="other")
+    answer = server.call("PATCH", f"/v1/tasks/{first}", {"queue": "other"})
+    assert (answer.status, answer.code) == (409, "ALREADY_EXISTS") and second in answer.detail
+    assert server.post(f"/v1/tasks/{second}/cancel", {}).status == 200
+    assert server.call("PATCH", f"/v1/tasks/{first}", {"queue": "other"}).status == 200
+    assert server.enqueue(idempotency_key="k", unique_while="done", queue="other", expect=200) == first
+
+
+def test_redrives_and_moves_need_room(server):
+    put(server, capacity={"tasks": 1})
+    dead = server.enqueue()
+    worker = server.worker()
+    worker.fail(worker.lease()[0], retry=False)
+    server.enqueue()
+    assert server.post(f"/v1/tasks/{dead}/redrive", None).status == 429
+    elsewhere = server.enqueue(queue="other")
+    answer = server.call("PATCH", f"/v1/tasks/{elsewhere}", {"queue": "default"})
+    assert (answer.status, answer.code) == (429, "RESOURCE_EXHAUSTED")
+    put(server, capacity={"tasks": 0}, draining=True)
+    assert server.post(f"/v1/tasks/{dead}/redrive", None).status == 409
+    assert server.call("PATCH", f"/v1/tasks/{elsewhere}", {"queue": "default"}).status == 409
+
+
 def test_uniqueness_needs_a_key(server):
     assert "idempotency_key" in enqueue(server, unique_while="done").detail
     assert "not both" in enqueue(server, idempotency_key="k", unique_while="done", idempotency_window_ms=5000).detail

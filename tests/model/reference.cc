@@ -11,9 +11,12 @@ namespace {
 
 std::string RequestOf(const NewTask& task) {
   return task.type + "|" + task.body->payload + "|" + std::to_string(task.priority) + "|" +
-         std::to_string(task.max_attempts) + "|" + std::to_string(task.run_at.ms) + "|" +
-         std::to_string(task.delay_ms) + "|" + std::to_string(task.expires_ms) + "|" +
-         std::to_string(task.deadline_ms) + "|" + std::to_string(task.attempt_timeout_ms) + "|" +
+         std::to_string(task.max_attempts) + "|" +
+         std::to_string(task.run_at.value_or(WallTime{}).ms) + "|" +
+         std::to_string(task.delay_ms.value_or(0)) + "|" +
+         std::to_string(task.expires_ms.value_or(0)) + "|" +
+         std::to_string(task.deadline_ms.value_or(0)) + "|" +
+         std::to_string(task.attempt_timeout_ms) + "|" +
          (task.retry ? std::to_string(task.retry->max_attempts) : "-") + "|" +
          std::to_string(static_cast<int>(task.unique));
 }
@@ -77,16 +80,18 @@ Result<EnqueueReply::Task> Reference::EnqueueOne(const NewTask& task,
   made.type = task.type;
   made.payload = task.body->payload;
   made.key = task.body->idempotency_key;
+  made.request = RequestOf(task);
   made.unique = task.unique;
   made.priority = task.priority;
   made.retry = task.retry;
   made.attempt_timeout_ms = task.attempt_timeout_ms;
-  if (task.expires_ms > 0) made.expires_ms = shard_ms + task.expires_ms;
-  if (task.deadline_ms > 0) made.deadline_ms = shard_ms + task.deadline_ms;
+  if (task.expires_ms) made.expires_ms = shard_ms + *task.expires_ms;
+  if (task.deadline_ms) made.deadline_ms = shard_ms + *task.deadline_ms;
   made.max_attempts = task.max_attempts != 0
                           ? task.max_attempts
                           : (task.retry ? *task.retry : policy.retry).max_attempts;
-  const int64_t due = task.delay_ms > 0 ? wall_ms + task.delay_ms : task.run_at.ms;
+  const int64_t due =
+      task.delay_ms ? wall_ms + *task.delay_ms : task.run_at.value_or(WallTime{}).ms;
   if (due > wall_ms) {
     made.state = TaskState::kScheduled;
     made.due_ms = due;
@@ -119,26 +124,40 @@ bool Reference::MakeRoom(const std::vector<NewTask>& tasks,
       come.insert(answer[i].id);
     }
     if (!brings || policy.capacity.tasks == 0) continue;
-    std::vector<ReferenceTask*> victims;
-    int64_t live = 0;
-    for (auto& [id, task] : tasks_) {
-      if (task.queue != queue || IsTerminal(task.state)) continue;
-      ++live;
-      if (task.state == TaskState::kReady && task.priority < least && !come.contains(id))
-        victims.push_back(&task);
-    }
-    const int64_t excess = live - policy.capacity.tasks;
-    if (excess <= 0) continue;
-    if (!policy.capacity.shed || static_cast<int64_t>(victims.size()) < excess) return false;
-    std::sort(victims.begin(), victims.end(), [](const ReferenceTask* a, const ReferenceTask* b) {
-      return a->priority != b->priority ? a->priority < b->priority : a->id > b->id;
-    });
-    for (int64_t i = 0; i < excess; ++i) {
-      victims[static_cast<size_t>(i)]->error_code = "shed";
-      End(victims[static_cast<size_t>(i)], TaskState::kCancelled);
-    }
+    if (!MakeRoomIn(queue, LiveIn(queue) - policy.capacity.tasks, least, come)) return false;
   }
   return true;
+}
+
+int64_t Reference::LiveIn(const std::string& queue) const {
+  return std::count_if(tasks_.begin(), tasks_.end(), [&](const auto& each) {
+    return each.second.queue == queue && !IsTerminal(each.second.state);
+  });
+}
+
+// So many tasks of less priority than `least` give way, none of `come` among them.
+bool Reference::MakeRoomIn(const std::string& queue, int64_t excess, uint8_t least,
+                           const std::set<TaskId>& come) {
+  std::vector<ReferenceTask*> victims;
+  for (auto& [id, task] : tasks_)
+    if (task.queue == queue && task.state == TaskState::kReady && task.priority < least &&
+        !come.contains(id))
+      victims.push_back(&task);
+  if (excess <= 0) return true;
+  if (!policy.capacity.shed || static_cast<int64_t>(victims.size()) < excess) return false;
+  std::sort(victims.begin(), victims.end(), [](const ReferenceTask* a, const ReferenceTask* b) {
+    return a->priority != b->priority ? a->priority < b->priority : a->id > b->id;
+  });
+  for (int64_t i = 0; i < excess; ++i) {
+    victims[static_cast<size_t>(i)]->error_code = "shed";
+    End(victims[static_cast<size_t>(i)], TaskState::kCancelled);
+  }
+  return true;
+}
+
+bool Reference::OtherHasKey(const ReferenceTask& task, const std::string& queue) const {
+  const auto key = keys_.find({queue, task.key});
+  return key != keys_.end() && key->second.expires_ms > shard_ms && key->second.task != task.id;
 }
 
 void Reference::ReleaseKey(const ReferenceTask& task, Unique by_now) {

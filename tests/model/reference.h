@@ -20,6 +20,7 @@ struct ReferenceTask {
   std::string type;
   std::string payload;
   std::string key;
+  std::string request;  // with that key
   Unique unique = Unique::kNo;
   uint8_t priority = 5;
   uint32_t max_attempts = 20;
@@ -95,10 +96,15 @@ class Reference {
   Code Cancel(ReferenceTask* task, bool* changed);
   Code Redrive(ReferenceTask* task, bool* changed);
   Code Edit(ReferenceTask* task, const TaskEdit& edit, bool* changed);
+  Code MoveTo(ReferenceTask* task, const TaskEdit& edit);
   Code Delete(const ReferenceTask& task);
   Code TakeBack(ReferenceTask* task, bool* changed);
   Result<EnqueueReply::Task> EnqueueOne(const NewTask& task, std::map<std::string, TaskId>* own);
   bool MakeRoom(const std::vector<NewTask>& tasks, const std::vector<EnqueueReply::Task>& answer);
+  bool MakeRoomIn(const std::string& queue, int64_t excess, uint8_t least,
+                  const std::set<TaskId>& come);
+  int64_t LiveIn(const std::string& queue) const;
+  bool OtherHasKey(const ReferenceTask& task, const std::string& queue) const;
   void ReleaseKey(const ReferenceTask& task, Unique by_now);
   void Lease(ReferenceTask* task) const;
   void Fail(ReferenceTask* task, AttemptOutcome how, const std::string& code, bool reported,

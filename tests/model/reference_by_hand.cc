@@ -1,6 +1,7 @@
 // Reference: what people ask of single tasks.
 
 #include <algorithm>
+#include <limits>
 
 #include "tests/model/reference.h"
 
@@ -75,6 +76,14 @@ Code Reference::Cancel(ReferenceTask* task, bool* changed) {
 Code Reference::Redrive(ReferenceTask* task, bool*) {
   if (!IsTerminal(task->state) || task->state == TaskState::kCompleted)
     return Code::kFailedPrecondition;
+  const bool is_unique = task->unique != Unique::kNo;
+  if (is_unique && OtherHasKey(*task, task->queue)) return Code::kAlreadyExists;
+  if (policy.capacity.tasks != 0 &&
+      !MakeRoomIn(task->queue, LiveIn(task->queue) + 1 - policy.capacity.tasks, task->priority, {}))
+    return Code::kResourceExhausted;
+  if (is_unique)
+    keys_[{task->queue, task->key}] = {task->request, task->id,
+                                       std::numeric_limits<int64_t>::max()};
   task->state = TaskState::kReady;
   task->spent = 0;
   task->worker_losses = 0;
@@ -84,12 +93,31 @@ Code Reference::Redrive(ReferenceTask* task, bool*) {
   return Code::kOk;
 }
 
+// Room and key in the other queue; the task itself is still where it was.
+Code Reference::MoveTo(ReferenceTask* task, const TaskEdit& edit) {
+  const auto key = keys_.find({task->queue, task->key});
+  const bool has_key =
+      task->unique != Unique::kNo && key != keys_.end() && key->second.task == task->id;
+  if (has_key && OtherHasKey(*task, *edit.queue)) return Code::kAlreadyExists;
+  if (policy.capacity.tasks != 0 &&
+      !MakeRoomIn(*edit.queue, LiveIn(*edit.queue) + 1 - policy.capacity.tasks,
+                  edit.priority.value_or(task->priority), {}))
+    return Code::kResourceExhausted;
+  if (!has_key) return Code::kOk;
+  const Key held = key->second;
+  keys_.erase(key);
+  keys_[{*edit.queue, task->key}] = held;
+  return Code::kOk;
+}
+
 Code Reference::Edit(ReferenceTask* task, const TaskEdit& edit, bool* changed) {
   const bool may_be_redriven = IsTerminal(task->state) && task->state != TaskState::kCompleted;
   if (!Waits(*task) && !may_be_redriven) return Code::kFailedPrecondition;
   if (may_be_redriven && (edit.queue || edit.run_at)) return Code::kFailedPrecondition;
   if (edit.max_attempts && Waits(*task) && *edit.max_attempts <= task->spent)
     return Code::kInvalidArgument;
+  if (edit.queue && *edit.queue != task->queue)
+    if (const Code code = MoveTo(task, edit); code != Code::kOk) return code;
   *changed = edit.payload != nullptr;
   if (edit.payload) task->payload = edit.payload->payload;
   if (edit.queue && Set(&task->queue, *edit.queue)) {
