@@ -6,6 +6,8 @@
 #include <charconv>
 #include <filesystem>
 
+#include "app/directory_owner.h"
+
 namespace treadle::app {
 namespace {
 
@@ -89,6 +91,10 @@ Result<std::string> MakeDirectory(Disk* disk, const std::string& path) {
   std::error_code error;
   std::filesystem::path absolute = std::filesystem::absolute(path, error).lexically_normal();
   if (!absolute.has_filename()) absolute = absolute.parent_path();
+  if (std::filesystem::exists(absolute, error) && !std::filesystem::is_directory(absolute, error))
+    return Status(Code::kInvalidArgument, absolute.string() +
+                                              " is not a directory; name a new or empty directory "
+                                              "for the data");
   std::filesystem::create_directories(absolute.parent_path(), error);
   TREADLE_RETURN_IF_ERROR(disk->CreateDirectory(absolute));
   return absolute.string();
@@ -98,6 +104,7 @@ Result<std::string> MakeDirectory(Disk* disk, const std::string& path) {
 
 Result<DataDirectory> DataDirectory::Open(Disk* disk, const std::string& path) {
   TREADLE_ASSIGN_OR_RETURN(const std::string absolute, MakeDirectory(disk, path));
+  TREADLE_ASSIGN_OR_RETURN(std::vector<std::string> warnings, CheckDirectory(absolute));
   TREADLE_ASSIGN_OR_RETURN(const std::vector<std::string> names, disk->List(absolute));
   const bool is_new = std::ranges::find(names, kMarker) == names.end();
   if (is_new) {
@@ -109,7 +116,10 @@ Result<DataDirectory> DataDirectory::Open(Disk* disk, const std::string& path) {
   }
   TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<DiskLock> lock, LockAndSign(disk, absolute));
   if (is_new) TREADLE_RETURN_IF_ERROR(WriteMarker(disk, absolute));
-  return DataDirectory(disk, absolute, std::move(lock));
+  DataDirectory data(disk, absolute, std::move(lock));
+  data.is_new_ = is_new;
+  data.warnings_ = std::move(warnings);
+  return data;
 }
 
 Result<DataDirectory> DataDirectory::BeginNew(Disk* disk, const std::string& path) {

@@ -9,6 +9,8 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/disk.h"
 
@@ -36,6 +38,14 @@ class DataDirectory {
   const std::string& path() const { return path_; }
   std::string journal() const { return path_ + "/journal"; }
   std::string store() const { return path_ + "/store.db"; }
+  /// What a running server has open, or must find again.
+  std::vector<std::string> InUse() const {
+    return {path_, path_ + "/LOCK", path_ + "/treadle.data", journal(), store(), store() + "-wal"};
+  }
+  /// It was made by Open(), or was empty: there are no tasks in it.
+  bool is_new() const { return is_new_; }
+  /// What Open() found that should be changed, one sentence each, with the command to type.
+  const std::vector<std::string>& warnings() const { return warnings_; }
   /// Where backups go unless the configuration says otherwise.
   std::string backups() const { return path_ + "/backups"; }
 
@@ -46,6 +56,8 @@ class DataDirectory {
   Disk* disk_;
   std::string path_;
   std::unique_ptr<DiskLock> lock_;
+  bool is_new_ = false;
+  std::vector<std::string> warnings_;
 };
 
 }  // namespace treadle::app

@@ -65,6 +65,35 @@ TEST_F(DataDirectoryTest, AForeignDirectoryIsRefusedAndStaysAsItWas) {
   EXPECT_THAT(*disk_.List(path_), testing::ElementsAre("thesis.tex"));
 }
 
+TEST_F(DataDirectoryTest, OneThatIsMadeSaysSoAndOneThatWasThereDoesNot) {
+  EXPECT_TRUE(DataDirectory::Open(&disk_, path_)->is_new());
+  EXPECT_FALSE(DataDirectory::Open(&disk_, path_)->is_new());
+}
+
+TEST_F(DataDirectoryTest, AFileInItsPlaceIsBadInput) {
+  std::filesystem::create_directories(base_ + "/deep");
+  std::ofstream(path_) << "text";
+  const auto opened = DataDirectory::Open(&disk_, path_);
+  EXPECT_EQ(opened.status().code(), Code::kInvalidArgument);
+  EXPECT_THAT(opened.status().message(), HasSubstr("is not a directory"));
+}
+
+TEST_F(DataDirectoryTest, ALockThatIsALinkIsRefusedAndItsTargetStaysAsItWas) {
+  Put("victim", "precious");
+  std::filesystem::rename(path_ + "/victim", base_ + "/victim");
+  std::filesystem::create_symlink(base_ + "/victim", path_ + "/LOCK");
+  const auto opened = DataDirectory::Open(&disk_, path_);
+  EXPECT_THAT(opened.status().message(), HasSubstr("LOCK is a symbolic link"));
+  EXPECT_EQ(std::filesystem::file_size(base_ + "/victim"), 8U);
+}
+
+TEST_F(DataDirectoryTest, AModeThatLetsEveryoneWriteIsWarnedOf) {
+  std::filesystem::create_directories(path_);
+  ASSERT_EQ(chmod(path_.c_str(), 0777), 0);
+  EXPECT_THAT(DataDirectory::Open(&disk_, path_)->warnings(),
+              testing::Contains(HasSubstr("chmod 700 " + path_)));
+}
+
 TEST_F(DataDirectoryTest, ANewerFormatIsRefused) {
   Put("treadle.data", "treadle-data 2\n");
   EXPECT_THAT(Refusal(), HasSubstr("newer Treadle"));

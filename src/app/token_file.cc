@@ -16,11 +16,11 @@ Status Invalid(const std::string& path, const std::string& why) {
 }  // namespace
 
 Result<TokenFile> ReadTokenFile(const std::string& path) {
-  struct stat info{};
-  if (stat(path.c_str(), &info) != 0 || S_ISDIR(info.st_mode))
-    return Invalid(path, "cannot be read");
-  TokenFile result{.others_can_read = (info.st_mode & (S_IRGRP | S_IROTH)) != 0};
+  TokenFile result;
   TREADLE_ASSIGN_OR_RETURN(result.token, ReadToken(path));
+  struct stat info{};
+  result.others_can_read =
+      stat(path.c_str(), &info) == 0 && (info.st_mode & (S_IRGRP | S_IROTH)) != 0;
   if (result.token.size() < kTokenCharactersMin)
     return Invalid(path,
                    "holds a token of fewer than 16 characters; make one with: openssl rand "

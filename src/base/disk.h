@@ -2,9 +2,10 @@
 //
 // Real: PosixDisk. Simulated: sim/, which injects crashes, lost and torn writes, full disks and I/O
 // errors. Calls block. A File may be read by one thread while another writes other parts of it;
-// everything else is one thread at a time. Errors: RESOURCE_EXHAUSTED when the disk is full,
-// NOT_FOUND for a missing file, PERMISSION_DENIED, FAILED_PRECONDITION when a lock is held
-// elsewhere, and UNAVAILABLE for the rest; the message names the path.
+// everything else is one thread at a time. Errors: RESOURCE_EXHAUSTED when the disk or a
+// quota is full, NOT_FOUND for a missing file, PERMISSION_DENIED, INVALID_ARGUMENT when the path
+// names something of another kind, FAILED_PRECONDITION when a lock is held elsewhere, and
+// UNAVAILABLE for the rest; the message names the path.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +33,14 @@ class File {
   virtual Result<uint64_t> Size() = 0;
 };
 
+/// Which file a path names. Two files that exist at the same time differ in it.
+struct FileIdentity {
+  uint64_t device = 0;
+  uint64_t inode = 0;
+
+  bool operator==(const FileIdentity&) const = default;
+};
+
 /// Holds an exclusive lock until destroyed.
 class DiskLock {
  public:
@@ -54,6 +63,12 @@ class Disk {
   virtual Status SyncDirectory(const std::string& path) = 0;
   /// Bytes that a process without privileges may still write to the file system of `path`.
   virtual Result<uint64_t> FreeBytes(const std::string& path) = 0;
+  /// Of the file or directory at `path`; NOT_FOUND if there is none. A disk that cannot say has one
+  /// identity for all.
+  virtual Result<FileIdentity> Identify(const std::string& path) {
+    (void)path;
+    return FileIdentity{};
+  }
   /// FAILED_PRECONDITION if another process (or another lock of this one) holds it.
   virtual Result<std::unique_ptr<DiskLock>> Lock(const std::string& path) = 0;
 };

@@ -9,49 +9,20 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
+
+#include "base/regular_file.h"
 
 namespace treadle {
 namespace {
 
 Status ErrnoStatus(const std::string& what, const std::string& path) {
-  const int error = errno;
-  const std::string message = what + " " + path + ": " + std::strerror(error);
-  switch (error) {
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-      return {Code::kResourceExhausted, message};
-    case ENOENT:
-      return {Code::kNotFound, message};
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return {Code::kPermissionDenied, message};
-    default:
-      return {Code::kUnavailable, message};
-  }
+  return StatusOfErrno(errno, what, path);
 }
-
-// Owns a file descriptor.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 class PosixFile final : public File {
  public:
-  PosixFile(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+  PosixFile(FileDescriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
 
   Result<size_t> Read(uint64_t offset, char* out, size_t size) override {
     size_t done = 0;
@@ -94,25 +65,25 @@ class PosixFile final : public File {
   }
 
  private:
-  Descriptor fd_;
+  FileDescriptor fd_;
   std::string path_;
 };
 
 class PosixLock final : public DiskLock {
  public:
-  explicit PosixLock(Descriptor fd) : fd_(std::move(fd)) {}
+  explicit PosixLock(FileDescriptor fd) : fd_(std::move(fd)) {}
 
  private:
-  Descriptor fd_;
+  FileDescriptor fd_;
 };
 
 }  // namespace
 
+// What is written is never reached by a link: whoever may make one could name another's file.
 Result<std::unique_ptr<File>> PosixDisk::Open(const std::string& path, Mode mode) {
-  int flags = O_CLOEXEC | (mode == Mode::kRead ? O_RDONLY : O_RDWR);
+  int flags = mode == Mode::kRead ? O_RDONLY : O_RDWR | O_NOFOLLOW;
   if (mode == Mode::kCreate) flags |= O_CREAT;
-  Descriptor fd(open(path.c_str(), flags, 0600));
-  if (fd.get() < 0) return ErrnoStatus("cannot open", path);
+  TREADLE_ASSIGN_OR_RETURN(FileDescriptor fd, OpenRegularFile(path, flags));
   return std::unique_ptr<File>(std::make_unique<PosixFile>(std::move(fd), path));
 }
 
@@ -143,7 +114,7 @@ Status PosixDisk::Remove(const std::string& path) {
 }
 
 Status PosixDisk::SyncDirectory(const std::string& path) {
-  const Descriptor fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const FileDescriptor fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd.get() < 0 || fsync(fd.get()) != 0) return ErrnoStatus("cannot sync directory", path);
   return {};
 }
@@ -154,9 +125,14 @@ Result<uint64_t> PosixDisk::FreeBytes(const std::string& path) {
   return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
 }
 
+Result<FileIdentity> PosixDisk::Identify(const std::string& path) {
+  struct stat info{};
+  if (stat(path.c_str(), &info) != 0) return ErrnoStatus("cannot stat", path);
+  return FileIdentity{info.st_dev, info.st_ino};
+}
+
 Result<std::unique_ptr<DiskLock>> PosixDisk::Lock(const std::string& path) {
-  Descriptor fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (fd.get() < 0) return ErrnoStatus("cannot open", path);
+  TREADLE_ASSIGN_OR_RETURN(FileDescriptor fd, OpenRegularFile(path, O_RDWR | O_CREAT | O_NOFOLLOW));
   if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK)
       return Status(Code::kFailedPrecondition, path + " is locked by another process");

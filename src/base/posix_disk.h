@@ -15,6 +15,7 @@ class PosixDisk final : public Disk {
   Status Remove(const std::string& path) override;
   Status SyncDirectory(const std::string& path) override;
   Result<uint64_t> FreeBytes(const std::string& path) override;
+  Result<FileIdentity> Identify(const std::string& path) override;
   Result<std::unique_ptr<DiskLock>> Lock(const std::string& path) override;
 };
 

@@ -41,6 +41,25 @@ TEST_F(PosixDiskTest, NamesAreListedInOrderAndRenamed) {
   EXPECT_GT(*disk_.FreeBytes(directory_), 0U);
 }
 
+TEST_F(PosixDiskTest, AFileIsIdentifiedUntilAnotherTakesItsPlace) {
+  ASSERT_TRUE(disk_.Open(directory_ + "/a", Disk::Mode::kCreate).ok());
+  ASSERT_TRUE(disk_.Open(directory_ + "/b", Disk::Mode::kCreate).ok());
+  const FileIdentity a = *disk_.Identify(directory_ + "/a");
+  EXPECT_EQ(*disk_.Identify(directory_ + "/a"), a);
+  ASSERT_TRUE(disk_.Rename(directory_ + "/b", directory_ + "/a").ok());
+  EXPECT_NE(*disk_.Identify(directory_ + "/a"), a);
+  EXPECT_EQ(disk_.Identify(directory_ + "/b").status().code(), Code::kNotFound);
+}
+
+TEST_F(PosixDiskTest, WhatIsWrittenIsNoLinkAndNoDirectory) {
+  std::filesystem::create_symlink(directory_ + "/victim", directory_ + "/link");
+  for (const Disk::Mode mode : {Disk::Mode::kReadWrite, Disk::Mode::kCreate})
+    EXPECT_EQ(disk_.Open(directory_ + "/link", mode).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(disk_.Lock(directory_ + "/link").status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(disk_.Open(directory_, Disk::Mode::kRead).status().code(), Code::kInvalidArgument);
+  EXPECT_FALSE(std::filesystem::exists(directory_ + "/victim"));
+}
+
 TEST_F(PosixDiskTest, AMissingFileHasACodeOfItsOwnAndItsPathInTheMessage) {
   const auto file = disk_.Open(directory_ + "/none", Disk::Mode::kRead);
   EXPECT_EQ(file.status().code(), Code::kNotFound);

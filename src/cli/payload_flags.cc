@@ -2,13 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iostream>
-#include <iterator>
-
 #include "base/utf8.h"
+#include "cli/input_file.h"
 #include "cli/json.h"
 #include "client/wire.h"
 
@@ -16,16 +11,6 @@ namespace treadle::cli {
 namespace {
 
 Status Bad(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
-
-Result<std::string> ReadPayloadFile(const std::string& path) {
-  if (path == "-") {
-    return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
-  }
-  std::ifstream file(path, std::ios::binary);
-  std::string bytes(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>{});
-  if (!file) return Bad(fmt::format("{} cannot be read ({})", path, std::strerror(errno)));
-  return bytes;
-}
 
 // What to type instead of `text`, which is not JSON.
 std::string InsteadOf(const std::string& text) {
@@ -62,7 +47,7 @@ Result<std::optional<PayloadBytes>> ReadPayload(const PayloadFlags& flags) {
   }
   PayloadBytes payload{.bytes = flags.text, .content_type = std::string(wire::kJson)};
   if (!flags.file.empty()) {
-    TREADLE_ASSIGN_OR_RETURN(payload.bytes, ReadPayloadFile(flags.file));
+    TREADLE_ASSIGN_OR_RETURN(payload.bytes, ReadInputFile(flags.file));
   } else if (payload.bytes.empty() && !flags.raw) {
     return std::optional<PayloadBytes>();
   }

@@ -3,14 +3,10 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/input_file.h"
 #include "client/wire.h"
 
 namespace treadle::cli {
@@ -29,14 +25,7 @@ struct ContractFlags {
 Status Bad(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
 
 Result<std::string> ReadSchema(const std::string& path) {
-  std::string text;
-  if (path == "-") {
-    text.assign(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
-  } else {
-    std::ifstream file(path, std::ios::binary);
-    text.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-    if (!file) return Bad(fmt::format("{} cannot be read ({})", path, std::strerror(errno)));
-  }
+  TREADLE_ASSIGN_OR_RETURN(std::string text, ReadInputFile(path));
   if (const auto error = CheckJson(text))
     return Bad(fmt::format("{} is not JSON: {}", path, error->ToString(text)));
   return text;

@@ -5,7 +5,9 @@
 namespace treadle {
 namespace {
 
+// A name and password before an @ are not repeated.
 Status Unreadable(std::string_view text, std::string_view why) {
+  text.remove_prefix(text.rfind('@') + 1);
   return {Code::kInvalidArgument, "cannot read the server address \"" + std::string(text) +
                                       "\": " + std::string(why) + "; write http://HOST:PORT"};
 }

@@ -6,16 +6,17 @@
 // Behind it.
 #include <toml++/toml.h>
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <sstream>
+
+#include "base/regular_file.h"
 
 namespace treadle::cli {
 
 void ThrowTomlAssertion() { throw TomlAssertion(); }
 
 namespace {
+
+constexpr size_t kFileBytesMax = size_t{16} << 20;
 
 TomlNode Convert(const toml::node& node);
 
@@ -73,6 +74,16 @@ size_t LineOfAssertion(std::string_view text) {
   return line;
 }
 
+// Whether a line may hold a secret: then nothing of it is quoted.
+bool MayHoldSecret(std::string_view text, size_t number) {
+  for (size_t line = 1; line < number; ++line)
+    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  const std::string_view line = text.substr(0, text.find('\n'));
+  const std::string_view words[] = {"token", "secret", "password", "passphrase"};
+  return std::ranges::any_of(
+      words, [&](std::string_view word) { return line.find(word) != std::string_view::npos; });
+}
+
 }  // namespace
 
 const TomlNode* TomlNode::Find(std::string_view name) const {
@@ -111,20 +122,19 @@ Result<TomlNode> ReadToml(std::string_view text, std::string_view name) {
                                                       name, LineOfAssertion(text)));
   } catch (const toml::parse_error& error) {
     const toml::source_position at = error.source().begin;
+    if (MayHoldSecret(text, at.line))
+      return Status(Code::kInvalidArgument,
+                    fmt::format("{}:{}:{}: this is not TOML; write texts in double quotes", name,
+                                at.line, at.column));
     return Status(Code::kInvalidArgument,
                   fmt::format("{}:{}:{}: {}", name, at.line, at.column, error.description()));
   }
 }
 
 Result<TomlNode> ReadTomlFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf() || file.peek() == EOF) || file.bad()) {
-    return Status(Code::kInvalidArgument,
-                  fmt::format("{} cannot be read ({})", path,
-                              errno != 0 ? std::strerror(errno) : "is it a file?"));
-  }
-  return ReadToml(text.str(), path);
+  const Result<std::string> text = ReadRegularFile(path, kFileBytesMax);
+  if (!text.ok()) return Status(Code::kInvalidArgument, text.status().message());
+  return ReadToml(*text, path);
 }
 
 std::string QuoteToml(std::string_view text) {
