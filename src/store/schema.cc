@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "base/canary.h"
+#include "store/expected_schema.h"
 #include "store/old_tasks.h"
 #include "store/people_views.h"
 #include "store/row_digest.h"
@@ -216,8 +217,7 @@ Status PutIdentity(Connection* db, uint64_t identity) {
 }
 
 Status Create(Connection* db, uint64_t identity) {
-  for (const char* const sql : {kTables, kTaskTables, kFound})
-    TREADLE_RETURN_IF_ERROR(db->Execute(sql));
+  TREADLE_RETURN_IF_ERROR(CreateSchema(db));
   return PutIdentity(db, identity);
 }
 
@@ -243,7 +243,9 @@ Status BringForward(Connection* db, int64_t version) {
   if (version == 2) TREADLE_RETURN_IF_ERROR(AddDigests(db));
   TREADLE_RETURN_IF_ERROR(SetAsideOldTasks(db));
   TREADLE_RETURN_IF_ERROR(db->Execute(kTaskTables));
-  return TakeOverOldTasks(db, /*has_digests=*/version > 2);
+  TREADLE_RETURN_IF_ERROR(TakeOverOldTasks(db, /*has_digests=*/version > 2));
+  TREADLE_RETURN_IF_ERROR(db->Execute(PeopleViews()));
+  return CheckSchema(db);
 }
 
 // Brings a store of `version`, 0 for an empty file, forward to this one, or leaves it alone.
@@ -251,7 +253,6 @@ Status Migrate(Connection* db, int64_t version, uint64_t identity) {
   Transaction transaction(db);
   TREADLE_RETURN_IF_ERROR(transaction.Begin(Transaction::Kind::kWrite));
   TREADLE_RETURN_IF_ERROR(version == 0 ? Create(db, identity) : BringForward(db, version));
-  TREADLE_RETURN_IF_ERROR(db->Execute(PeopleViews()));
   TREADLE_RETURN_IF_ERROR(PutRoots(db));
   TREADLE_RETURN_IF_ERROR(
       db->Execute("PRAGMA application_id = " + std::to_string(kStoreApplicationId) +
@@ -280,7 +281,11 @@ Result<int64_t> Inspect(Connection* db, uint64_t identity) {
   if (found != IdentityText(identity))
     return Refused(db, "belongs to another data directory: its identity is " + found +
                            ", the journal's is " + IdentityText(identity));
-  if (version < kStoreVersion) return version;
+  if (version < kStoreVersion) {
+    TREADLE_RETURN_IF_ERROR(CheckHasNoForeignCode(db));
+    return version;
+  }
+  TREADLE_RETURN_IF_ERROR(CheckSchema(db));
   TREADLE_ASSIGN_OR_RETURN(const int64_t roots, DigestOfRoots(db));
   TREADLE_ASSIGN_OR_RETURN(const int64_t written,
                            Number(db, "SELECT value FROM meta WHERE key = 'roots'"));
@@ -290,6 +295,12 @@ Result<int64_t> Inspect(Connection* db, uint64_t identity) {
 }
 
 }  // namespace
+
+Status CreateSchema(Connection* db) {
+  for (const char* const sql : {kTables, kTaskTables, kFound})
+    TREADLE_RETURN_IF_ERROR(db->Execute(sql));
+  return db->Execute(PeopleViews());
+}
 
 Status CheckIsNotNewer(Disk* disk, const std::string& path) {
   const auto file = disk->Open(path, Disk::Mode::kRead);
@@ -322,11 +333,13 @@ Status PrepareSchema(Connection* db, uint64_t identity) {
 
 Status Configure(Connection* db, int cache_kib) {
   db->KeepLogBelow(kLogBytes / kPageBytes);
+  // No statement, whoever wrote it, changes what FTS5 keeps for itself.
+  sqlite3_db_config(db->handle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   return db->Execute(
       std::string(CanaryIs("checkpoint_without_sync") ? "PRAGMA synchronous = OFF;"
                                                       : "PRAGMA synchronous = FULL;") +
       "PRAGMA temp_store = MEMORY;"
-      "PRAGMA secure_delete = FAST; PRAGMA trusted_schema = OFF;"
+      "PRAGMA secure_delete = FAST;"
       "PRAGMA journal_size_limit = " +
       std::to_string(kLogBytes) + "; PRAGMA cache_size = -" + std::to_string(cache_kib));
 }

@@ -26,8 +26,11 @@ Status CheckIsNotNewer(Disk* disk, const std::string& path);
 /// Gives `db` row_digest(…); makes an empty file a store of this identity, or brings an older store
 /// forward, in one transaction; then switches it to a write-ahead log. FAILED_PRECONDITION, and the
 /// file is as it was: it is no SQLite file, or one of another program, of a newer Treadle, or of
-/// another data directory.
+/// another data directory, or defines what Treadle did not make.
 Status PrepareSchema(Connection* db, uint64_t identity);
+
+/// Everything that a new store defines, in an empty file.
+Status CreateSchema(Connection* db);
 
 /// Makes the store at `path` that of another journal, from which nothing has been written yet. For
 /// a file that nobody else has open, and that is one of this version; durable on return.
