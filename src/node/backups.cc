@@ -16,12 +16,18 @@ constexpr int64_t kSettleMs = 1'000;      // after a start, before one that is d
 constexpr int64_t kTurnMsMin = 20;        // how long a turn on the checkpoint's lane takes
 constexpr int64_t kTurnMsMax = 250;
 
-// "treadle-20261124T175148.123Z.backup": names are in the order of time.
-std::string NameAt(WallTime time) {
+constexpr size_t kAskedMax = 4;  // of backups that are asked for within this time:
+constexpr int64_t kAskedWindowMs = 300'000;
+constexpr std::string_view kManualSuffix = "-manual.backup";
+
+// "treadle-20261124T175148.123Z.backup", or "….123Z-manual.backup": in the order of time.
+std::string NameAt(WallTime time, std::string_view suffix) {
   std::string stamp = FormatWallTime(time);
   std::erase_if(stamp, [](char c) { return c == '-' || c == ':'; });
-  return "treadle-" + stamp + std::string(kBackupSuffix);
+  return "treadle-" + stamp + std::string(suffix);
 }
+
+bool IsManual(std::string_view name) { return name.ends_with(kManualSuffix); }
 
 BackupView ViewOf(const std::string& name, const BackupLabel& label) {
   const uint64_t bytes = label.store_bytes + kBackupLabelBytes;
@@ -66,13 +72,14 @@ void RemoveDrafts(Disk* disk, const std::string& directory) {
     if (name.ends_with(ending)) (void)disk->Remove(directory + "/" + name);
 }
 
-// All but the `keep` newest of those that are whole.
-void RemoveOldest(Disk* disk, const std::string& directory, size_t keep) {
+// All but the `keep` newest of those that are whole and of this kind.
+void RemoveOldest(Disk* disk, const std::string& directory, bool is_manual, size_t keep) {
   const auto views = ReadDirectory(disk, directory);
   if (!views.ok()) return;
   size_t whole = 0;
   for (const BackupView& view : *views)
-    if (view.state == BackupView::State::kDone && ++whole > keep)
+    if (view.state == BackupView::State::kDone && IsManual(view.name) == is_manual &&
+        ++whole > keep)
       (void)disk->Remove(directory + "/" + view.name);
 }
 
@@ -83,6 +90,7 @@ Backups::Backups(const NodeOptions& options, const NodeEnvironment& environment,
     : directory_(options.backup_directory),
       every_ms_(options.backup_every_ms),
       keep_(options.backups_kept),
+      keep_manual_(options.manual_backups_kept),
       env_(environment),
       shard_(shard),
       tools_(tools) {}
@@ -95,26 +103,52 @@ void Backups::Begin() {
     RemoveDrafts(env_.disk, directory_);
     const auto views = ReadDirectory(env_.disk, directory_);
     WallTime last;
-    if (views.ok())
-      for (const BackupView& view : *views)
-        if (view.state == BackupView::State::kDone) last = std::max(last, view.taken_at);
-    env_.shard->Post([this, last] {
+    WallTime last_scheduled;
+    for (const BackupView& view : views.ok() ? *views : std::vector<BackupView>()) {
+      if (view.state != BackupView::State::kDone) continue;
+      last = std::max(last, view.taken_at);
+      if (!IsManual(view.name)) last_scheduled = std::max(last_scheduled, view.taken_at);
+    }
+    env_.shard->Post([this, last, last_scheduled] {
       stats_.last_taken_at = last;
+      last_scheduled_at_ = last_scheduled;
       PlanNext();
     });
   });
 }
 
 void Backups::PlanNext() {
-  const int64_t due_in = stats_.last_taken_at + every_ms_ - env_.clock->Wall();
+  const int64_t due_in = last_scheduled_at_ + every_ms_ - env_.clock->Wall();
   Plan(std::clamp(due_in, kSettleMs, std::max(every_ms_, kSettleMs)));
 }
 
 void Backups::Plan(int64_t delay_ms) {
   if (every_ms_ == 0 || stopped_) return;
   env_.shard->PostAfter(delay_ms, [this, plan = ++plan_] {
-    if (plan == plan_) Start([](const Result<BackupView>&) {});
+    if (plan == plan_) StartScheduled();
   });
+}
+
+// Another one may be under way: its end plans this one again.
+void Backups::StartScheduled() {
+  if (stopped_ || directory_.empty()) return;
+  if (current_.state == BackupView::State::kRunning && !current_.name.empty()) return;
+  Launch(NameAt(env_.clock->Wall(), kBackupSuffix));
+}
+
+Status Backups::TakeTurnOfAsking() {
+  const int64_t now_ms = env_.clock->MonotonicMs();
+  while (!asked_ms_.empty() && asked_ms_.front() <= now_ms - kAskedWindowMs) asked_ms_.pop_front();
+  if (asked_ms_.size() < kAskedMax) {
+    asked_ms_.push_back(now_ms);
+    return {};
+  }
+  const int64_t wait_ms = asked_ms_.front() + kAskedWindowMs - now_ms;
+  return Status(Code::kResourceExhausted,
+                "at most " + std::to_string(kAskedMax) + " backups can be asked for in " +
+                    std::to_string(kAskedWindowMs / 60'000) + " minutes; ask again in " +
+                    std::to_string(wait_ms / 1'000 + 1) + " s, or set backup.every")
+      .WithRetryAfter(wait_ms);
 }
 
 void Backups::Start(Callback<BackupView> done) {
@@ -123,9 +157,14 @@ void Backups::Start(Callback<BackupView> done) {
     return done(Status(Code::kFailedPrecondition, "this node has no directory for backups"));
   if (current_.state == BackupView::State::kRunning && !current_.name.empty())
     return done(Status(Code::kFailedPrecondition, "backup " + current_.name + " is being made"));
-  ++plan_;  // one that is planned comes after this one
-  current_ = {.name = NameAt(env_.clock->Wall()), .taken_at = env_.clock->Wall()};
+  if (Status refusal = TakeTurnOfAsking(); !refusal.ok()) return done(std::move(refusal));
+  Launch(NameAt(env_.clock->Wall(), kManualSuffix));
   done(current_);
+}
+
+void Backups::Launch(const std::string& name) {
+  ++plan_;  // one that is planned comes after this one
+  current_ = {.name = name, .taken_at = env_.clock->Wall()};
   shard_->WhenStored(kStoreWaitMs, [this](bool is_stored) {
     if (!is_stored)
       return OnFailed({Code::kUnavailable, "no checkpoint ended within a minute before it"});
@@ -182,7 +221,11 @@ void Backups::OnDone(const BackupLabel& label) {
   env_.log("backup " + directory_ + "/" + current_.name +
            " is made: " + std::to_string(current_.bytes_total >> 10) + " KiB, up to frame " +
            std::to_string(label.frame));
-  if (keep_ > 0) env_.reader->Post([this] { RemoveOldest(env_.disk, directory_, keep_); });
+  const bool is_manual = IsManual(current_.name);
+  if (!is_manual) last_scheduled_at_ = label.taken_at;
+  if (const size_t keep = is_manual ? keep_manual_ : keep_; keep > 0)
+    env_.reader->Post(
+        [this, is_manual, keep] { RemoveOldest(env_.disk, directory_, is_manual, keep); });
   PlanNext();
 }
 
@@ -191,7 +234,7 @@ void Backups::OnFailed(const Status& status) {
   current_.error = status.message();
   ++stats_.failed;
   env_.log("backup " + current_.name + " failed: " + status.message());
-  Plan(std::min(every_ms_, kRetryMs));
+  IsManual(current_.name) ? PlanNext() : Plan(std::min(every_ms_, kRetryMs));
 }
 
 void Backups::List(Callback<BackupList> done) {

@@ -1,11 +1,15 @@
 // Backups: copies of the store that are made while the node serves, when someone asks and by a
 // schedule, in files of one directory; the oldest leave when there are too many.
 //
+// The two kinds know nothing of each other: whoever may ask for backups, and does so often, neither
+// pushes scheduled ones out nor puts them off. Files of earlier versions count as scheduled.
+//
 // On the shard's lane, but for the constructor and the destructor. Answers rest on what is durable.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -56,8 +60,9 @@ class Backups {
 
   /// Removes what an earlier process left unfinished, and begins the schedule.
   void Begin();
-  /// Answers when the backup is under way. It will hold all that was acknowledged before.
-  /// FAILED_PRECONDITION: another one is under way, or there is no directory for it.
+  /// Someone asks for one. Answers when it is under way; it will hold all that was acknowledged
+  /// before. FAILED_PRECONDITION: another one is under way, or there is no directory for it.
+  /// RESOURCE_EXHAUSTED: too many were asked for lately.
   void Start(Callback<BackupView> done);
   void List(Callback<BackupList> done);
   /// NOT_FOUND.
@@ -67,6 +72,9 @@ class Backups {
   void Stop();
 
  private:
+  void StartScheduled();
+  void Launch(const std::string& name);
+  Status TakeTurnOfAsking();
   void Make(const std::string& name);
   Result<BackupMaker::Next> TakeTurn();
   void Step();
@@ -78,6 +86,7 @@ class Backups {
   const std::string directory_;
   const int64_t every_ms_;
   const size_t keep_;
+  const size_t keep_manual_;
   const NodeEnvironment& env_;
   Shard* const shard_;
   const BackupMaker::Tools tools_;
@@ -85,6 +94,8 @@ class Backups {
   // Of the shard's lane.
   BackupView current_;  // the last that was begun; no name: there was none
   uint64_t plan_ = 0;   // counts plans: an older one does not run any more
+  WallTime last_scheduled_at_;
+  std::deque<int64_t> asked_ms_;  // when, by the monotonic clock; the last few
   BackupStats stats_;
 
   std::atomic<bool> stopped_{false};

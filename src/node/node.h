@@ -51,12 +51,16 @@ struct NodeOptions {
   bool strict_queues = false;
   /// Payloads that the store has stay in memory up to about this much.
   uint64_t payload_memory_bytes = uint64_t{32} << 20;
+  /// Files and directories in use: the node stops if one of them is removed or replaced.
+  std::vector<std::string> watched_files;
   /// Where backups go; made when the first one is.
   std::string backup_directory;
   /// One is made when the last is this old; 0: only when asked for.
   int64_t backup_every_ms = 0;
-  /// So many of the newest are kept; 0: all.
+  /// So many of the newest are kept, of those by the schedule and of those that were asked for; 0:
+  /// all.
   size_t backups_kept = 7;
+  size_t manual_backups_kept = 7;
 };
 
 /// What a node stands on. Everything is borrowed and must outlive the node.

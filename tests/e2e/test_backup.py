@@ -1,7 +1,12 @@
 """`treadle backup`: made by a real server under load, verified, restored, and what damage does to them."""
 
+import contextlib
+import ctypes
+import hashlib
 import json
 import random
+import re
+import sqlite3
 import threading
 
 import pytest
@@ -160,6 +165,64 @@ def test_backups_are_made_by_the_schedule_and_the_newest_are_kept(start_server, 
     until(lambda: len(list(directory.glob("*.backup"))), lambda count: count == 2)
     assert "treadle_backups_failed_total 0" in server.get("/metrics").body.decode()
     assert until(names) == sorted(until(names), reverse=True)
+
+
+def test_requested_backups_are_few_at_a_time_and_push_no_scheduled_one_out(start_server, data_dir):
+    server = start_server(data_dir, "--backup-every", "1h", "--backup-keep", "2")
+    directory = data_dir / "backups"
+    (scheduled,) = until(lambda: list(directory.glob("*.backup")))
+    for _ in range(4):
+        until(lambda: server.get("/v1/backups").json["backups"][0]["state"], lambda state: state == "done")
+        assert server.post("/v1/backups", None).status == 202
+    until(lambda: server.get("/v1/backups").json["backups"][0]["state"], lambda state: state == "done")
+    refused = server.post("/v1/backups", None)
+    assert (refused.status, refused.code) == (429, "RESOURCE_EXHAUSTED") and 0 < refused.json["retry_after_ms"] <= 300_000
+    assert "at most 4 backups" in refused.detail
+    until(lambda: len(list(directory.glob("*-manual.backup"))), lambda count: count == 2)
+    assert scheduled.exists() and len(list(directory.glob("*.backup"))) == 3
+
+
+def xxh3(text):
+    """As the label has it."""
+    try:
+        library = ctypes.CDLL("libxxhash.so.0")
+    except OSError:
+        pytest.skip("libxxhash is not here")
+    library.XXH3_64bits.restype = ctypes.c_uint64
+    return f"{library.XXH3_64bits(text, ctypes.c_size_t(len(text))):016x}"
+
+
+def forged(path, sql, tmp_path):
+    """The backup with `sql` run on its store, and a label that is right."""
+    whole = path.read_bytes()
+    store, label = tmp_path / "forged.db", whole[-512:]
+    store.write_bytes(whole[:-512])
+    with contextlib.closing(sqlite3.connect(store)) as db:
+        db.executescript(sql)
+    content = store.read_bytes()
+    lines = label[:label.index(b"label_xxh3")].decode()
+    lines = re.sub(r"store_bytes \d+", f"store_bytes {len(content)}", lines)
+    lines = re.sub(r"store_sha256 \w+", f"store_sha256 {hashlib.sha256(content).hexdigest()}", lines)
+    label = f"{lines}label_xxh3 {xxh3(lines.encode())}\n".encode()
+    made = tmp_path / "forged.backup"
+    made.write_bytes(content + label.ljust(512, b"\n"))
+    return made
+
+
+@pytest.mark.parametrize("sql", [
+    "CREATE TRIGGER intruder AFTER UPDATE ON meta BEGIN DELETE FROM live; END",
+    "CREATE VIEW intruder AS SELECT * FROM live",
+    "CREATE TABLE intruder (a)",
+    "CREATE INDEX intruder ON queue (paused)",
+])
+def test_a_backup_whose_store_defines_more_than_treadle_does_is_refused(server, tmp_path, sql):
+    server.enqueue()
+    whole = path_of(server, create(server))
+    made = forged(whole, sql, tmp_path)
+    for text in (verify(made, expect=None), restore(made, tmp_path / "restored", expect=None)):
+        assert "intruder" in text and "which Treadle did not make" in text, text
+    assert not (tmp_path / "restored" / "treadle.data").exists()
+    verify(forged(whole, "PRAGMA user_version = 4", tmp_path))
 
 
 def test_what_a_killed_server_left_of_a_backup_is_removed(start_server, data_dir):

@@ -228,7 +228,7 @@ constexpr Setting kSettings[] = {
      .flag = "--backup-keep",
      .kind = Kind::kCount,
      .default_text = "7",
-     .help = "How many backups are kept, the newest; 0: all",
+     .help = "How many backups to keep, the newest of the scheduled and of the requested; 0: all",
      .max = 100'000,
      .put = PutCount<&ServerOptions::backups_kept>},
 };
