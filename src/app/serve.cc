@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <future>
 #include <optional>
 #include <thread>
@@ -84,7 +86,9 @@ class ServerProcess {
   Result<std::string> ReadToken(const cli::ServerOptions& options);
   Status Apply(const cli::ServerOptions& options);
   Status CheckJournalIsThere();
-  Result<std::unique_ptr<FileJournal>> OpenJournal();
+  Status CheckStoreIsThere(const Journal& journal);
+  template <class T>
+  Result<T> OpenOrGiveUpBallast(const std::function<Result<T>()>& open);
   Result<NodeStorage> OpenStorage();
   Status OpenNode();
   Status OpenNodeWithWord(const ServiceManager& manager);
@@ -124,6 +128,8 @@ Status ServerProcess::Start(const ServiceManager& manager) {
   TREADLE_RETURN_IF_ERROR(Apply(options_));
   TREADLE_ASSIGN_OR_RETURN(const http::ServerOptions http_options, HttpOptions());
   TREADLE_ASSIGN_OR_RETURN(data_, DataDirectory::Open(&disk_, options_.data_dir));
+  for (const std::string& warning : data_->warnings()) log_->Warn(warning);
+  if (data_->is_new()) log_->Info("made a new data directory, without tasks, at " + data_->path());
   TREADLE_RETURN_IF_ERROR(Listen(http_options));
   if (const Status status = OpenNodeWithWord(manager); !status.ok())
     return WithDataCheck(status, data_->path());
@@ -178,24 +184,42 @@ Status ServerProcess::CheckJournalIsThere() {
                                " has lost its segments; " + std::string(kRunDataCheck)};
 }
 
+// A new store would take the place of one that is only missing, and SQLite would delete the log
+// that belongs to it.
+Status ServerProcess::CheckStoreIsThere(const Journal& journal) {
+  if (journal.first_sequence() <= 1) return {};
+  const auto store = disk_.Open(data_->store(), Disk::Mode::kRead);
+  if (store.status().code() != Code::kNotFound) return store.status();
+  return {Code::kDataLoss, data_->store() + " is missing, and the journal begins only at frame " +
+                               std::to_string(journal.first_sequence()) +
+                               "; put the file back and start again, or " +
+                               std::string(kRunDataCheck)};
+}
+
 // A server that stopped because its disk was full left its ballast: that is room enough to start.
-Result<std::unique_ptr<FileJournal>> ServerProcess::OpenJournal() {
-  const FileJournalOptions options{.directory = data_->journal()};
-  auto journal = FileJournal::Open(&disk_, &journal_random_, options);
-  if (journal.status().code() != Code::kResourceExhausted ||
-      !disk_.Remove(SpaceGuard::BallastPath(data_->path())).ok())
-    return journal;
+template <class T>
+Result<T> ServerProcess::OpenOrGiveUpBallast(const std::function<Result<T>()>& open) {
+  Result<T> opened = open();
+  if (opened.status().code() != Code::kResourceExhausted) return opened;
+  if (!disk_.Remove(SpaceGuard::BallastPath(data_->path())).ok())
+    return Status(Code::kResourceExhausted,
+                  opened.status().message() + "; free 64 MiB or raise the quota, and start again");
   log_->Warn("the disk is full: the ballast is given up for this start");
-  return FileJournal::Open(&disk_, &journal_random_, options);
+  return open();
 }
 
 Result<NodeStorage> ServerProcess::OpenStorage() {
   // Opening the journal writes to it.
   TREADLE_RETURN_IF_ERROR(CheckIsNotNewer(&disk_, data_->store()));
   TREADLE_RETURN_IF_ERROR(CheckJournalIsThere());
-  TREADLE_ASSIGN_OR_RETURN(auto journal, OpenJournal());
-  TREADLE_ASSIGN_OR_RETURN(
-      auto store, SqliteStore::Open({.path = data_->store(), .identity = journal->identity()}));
+  TREADLE_ASSIGN_OR_RETURN(auto journal, OpenOrGiveUpBallast<std::unique_ptr<FileJournal>>([this] {
+                             return FileJournal::Open(&disk_, &journal_random_,
+                                                      {.directory = data_->journal()});
+                           }));
+  TREADLE_RETURN_IF_ERROR(CheckStoreIsThere(*journal));
+  const SqliteStoreOptions options{.path = data_->store(), .identity = journal->identity()};
+  TREADLE_ASSIGN_OR_RETURN(auto store, OpenOrGiveUpBallast<std::unique_ptr<SqliteStore>>(
+                                           [&options] { return SqliteStore::Open(options); }));
   TREADLE_RETURN_IF_ERROR(disk_.SyncDirectory(data_->path()));  // the store may be new
   return NodeStorage{std::move(journal), std::move(store)};
 }
@@ -225,6 +249,7 @@ Status ServerProcess::OpenNode() {
   TREADLE_ASSIGN_OR_RETURN(NodeStorage storage, OpenStorage());
   NodeOptions options;
   options.directory = data_->path();
+  options.watched_files = data_->InUse();
   options.disk_reserve_bytes = options_.disk_reserve_bytes;
   options.checkpoint_bytes = options_.checkpoint_bytes;
   options.checkpoint_ms = options_.checkpoint_ms;
@@ -237,6 +262,7 @@ Status ServerProcess::OpenNode() {
           : std::filesystem::absolute(options_.backup_directory).lexically_normal().string();
   options.backup_every_ms = options_.backup_every_ms;
   options.backups_kept = options_.backups_kept;
+  options.manual_backups_kept = options_.backups_kept;
   if (is_interval()) {
     options.durability = NodeOptions::Durability::kInterval;
     log_->Warn(
@@ -346,6 +372,7 @@ int Serve(const cli::ServerOptions& options,
   ServerLog log(options.log_level);
   StopSignal stop(options.reload ? StopSignal::Hangup::kReloads : StopSignal::Hangup::kEnds);
   StopWhenMemoryEnds();
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow further is a full disk
   umask(S_IRWXG |
         S_IRWXO);  // what lies in the data directory is nobody else's, SQLite's files included
   const ServiceManager manager = ServiceManager::FromEnvironment();

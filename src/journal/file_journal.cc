@@ -94,10 +94,12 @@ Status FileJournal::BeginSegment(uint64_t number, uint64_t first_sequence) {
     TREADLE_RETURN_IF_ERROR(disk_->SyncDirectory(options_.directory));
   // Once more, by the name that it has now: errors tell of that.
   TREADLE_ASSIGN_OR_RETURN(file_, disk_->Open(Path(SegmentName(number)), Disk::Mode::kReadWrite));
+  TREADLE_ASSIGN_OR_RETURN(const FileIdentity identity, disk_->Identify(Path(SegmentName(number))));
   active_ = header;
   offset_ = kSegmentHeaderBytes;
   room_ = options_.segment_bytes - offset_;
   MutexLock lock(mutex_);
+  file_identity_ = identity;
   if (!segments_.empty() && segments_.back().number == number) segments_.pop_back();
   segments_.push_back({number, first_sequence, options_.segment_bytes});
   return {};
@@ -172,6 +174,26 @@ Status FileJournal::Trim(uint64_t sequence) {
     }
   }
   return spares_.Recycle(trimmed);
+}
+
+// A segment that is trimmed meanwhile is no longer in the list by the second look.
+Status FileJournal::CheckInPlace() {
+  const auto segments = [this] {
+    MutexLock lock(mutex_);
+    return std::pair(std::vector<Segment>(segments_.begin(), segments_.end()), file_identity_);
+  };
+  const auto [held, active] = segments();
+  for (const Segment& segment : held) {
+    const std::string path = Path(SegmentName(segment.number));
+    const Result<FileIdentity> found = disk_->Identify(path);
+    const bool is_active = segment.number == held.back().number;
+    if (found.ok() && (!is_active || *found == active)) continue;
+    if (!found.ok() && found.status().code() != Code::kNotFound) return found.status();
+    if (segments().first.front().number > segment.number) continue;
+    return {Code::kUnavailable, path + " was " + (found.ok() ? "replaced" : "removed") +
+                                    " while this server was writing to it"};
+  }
+  return {};
 }
 
 bool FileJournal::HasRoomFor(uint64_t bytes) const {

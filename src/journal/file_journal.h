@@ -9,8 +9,10 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/disk.h"
 #include "base/random.h"
@@ -52,6 +54,8 @@ class FileJournal final : public Journal {
   Status Trim(uint64_t sequence) override;
   bool HasRoomFor(uint64_t bytes) const override;
   Status MakeRoom() override { return spares_.Prepare(); }
+  void WhenFull(std::function<Result<bool>()> gain) override { spares_.WhenFull(std::move(gain)); }
+  Status CheckInPlace() override;
 
  private:
   struct Segment {
@@ -87,6 +91,7 @@ class FileJournal final : public Journal {
   std::string buffer_;  // reused, so that appending does not allocate
   Status failed_;
 
+  FileIdentity file_identity_ TREADLE_GUARDED_BY(mutex_);    // of the active segment
   std::atomic<uint64_t> room_ = 0;                           // bytes left in the active segment
   mutable Mutex mutex_;                                      // never held during I/O
   std::deque<Segment> segments_ TREADLE_GUARDED_BY(mutex_);  // oldest first, the active one last

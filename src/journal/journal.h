@@ -59,6 +59,13 @@ class Journal {
   /// RESOURCE_EXHAUSTED: the disk is full, nothing is lost, and the call may be repeated when space
   /// returns.
   virtual Status MakeRoom() = 0;
+  /// What Append() calls when the disk is full, before it gives up: `gain` frees some of it and
+  /// says whether it could. Before the first Append().
+  virtual void WhenFull(std::function<Result<bool>()> gain) { (void)gain; }
+
+  /// UNAVAILABLE: files that hold frames are not where they were written; someone has removed or
+  /// replaced them. Any lane.
+  virtual Status CheckInPlace() { return {}; }
 };
 
 }  // namespace treadle

@@ -68,7 +68,10 @@ Result<std::string> SpareFiles::Take() {
       return path;
     }
   }
-  return Make();
+  Result<std::string> made = Make();
+  if (made.status().code() != Code::kResourceExhausted || !gain_) return made;
+  TREADLE_ASSIGN_OR_RETURN(const bool gained, gain_());
+  return gained ? Make() : made;
 }
 
 Status SpareFiles::Prepare() {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,6 +37,8 @@ class SpareFiles {
   /// Makes one if there is none. RESOURCE_EXHAUSTED: the disk is full, and the part is removed.
   Status Prepare();
   bool empty() const;
+  /// Take() calls it when the disk is full, and tries again if it says that room was gained.
+  void WhenFull(std::function<Result<bool>()> gain) { gain_ = std::move(gain); }
 
   struct OldSegment {
     std::string path;
@@ -53,6 +56,7 @@ class SpareFiles {
   Disk* const disk_;
   const std::string directory_;
   const uint64_t segment_bytes_;
+  std::function<Result<bool>()> gain_;
 
   mutable Mutex mutex_;
   std::vector<std::string> paths_ TREADLE_GUARDED_BY(mutex_);

@@ -31,7 +31,7 @@ Found ReadHistory(Store* store, TaskId id) {
 void Shard::Save(AttemptSave save, std::optional<Progress> progress,
                  Callback<AttemptStanding> done) {
   if (failed_) return;
-  if (Status refusal = save.empty() ? Status() : RefuseWrites(); !refusal.ok())
+  if (Status refusal = save.empty() ? Status() : RefuseSave(); !refusal.ok())
     return Answer<AttemptStanding>(std::move(done), std::move(refusal));
   Outcome<AttemptStanding> outcome = Open().Save(save);
   if (!outcome.needs.empty())

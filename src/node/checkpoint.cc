@@ -43,10 +43,11 @@ void Shard::RunCheckpoint(uint64_t to) {
   env_.checkpoint->Post([this, to, began_ms, as_of = env_.clock->Wall()] {
     Result<uint64_t> applied = checkpointer_->Run(to);
     if (applied.status().code() == Code::kResourceExhausted) {
-      const Result<bool> gained = space_->GiveUpBallast();
+      const Result<bool> gained = space_->NoteFull();
       if (!gained.ok()) applied = gained.status();
       if (gained.ok() && *gained) applied = checkpointer_->Run(to);
     }
+    if (applied.ok()) space_->NoteCheckpoint();
     env_.shard->Post([this, applied = std::move(applied), began_ms, as_of] {
       if (applied.ok()) unstored_since_ms_ = began_ms;  // what came later is younger
       OnCheckpointed(applied, as_of);
@@ -104,10 +105,14 @@ void Shard::ForgetLater() {
 
 void Shard::CheckSpace() {
   if (std::exchange(space_check_posted_, true)) return;
+  // How large the frames are that recovery found, nobody counted.
+  const bool is_known = stored_frame_ >= storage_->journal->recovered_sequence();
+  const uint64_t waiting = is_known ? backlog_bytes_ : SpaceGuard::kUnknown;
   // Not behind a checkpoint, which may take seconds.
-  env_.reader->Post([this, written = stats_.journal_bytes] {
+  env_.reader->Post([this, waiting, written = stats_.journal_bytes] {
     memory_->Check();
-    Status status = space_->Check();
+    Status status = checkpointer_->CheckFiles();
+    if (status.ok()) status = space_->Check(waiting);
     env_.shard->Post([this, written, status = std::move(status)] {
       space_check_posted_ = false;
       written_at_space_check_ = written;

@@ -1,6 +1,7 @@
 #include "node/checkpointer.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -10,6 +11,24 @@ namespace treadle {
 namespace {
 
 constexpr uint64_t kBytesMax = uint64_t{64} << 20;  // of journal in one run
+constexpr size_t kRemovalsAtOnce = 512;             // a small log will do for them
+
+bool IsGone(const TaskChange& change) { return change.is_gone; }
+
+// What leaves the store makes room for what comes into it.
+std::vector<StoreChanges> RemovalsFirst(std::vector<StoreChanges> parts) {
+  std::vector<StoreChanges> ordered(1);
+  for (StoreChanges& part : parts) {
+    for (TaskChange& change : part.tasks) {
+      if (!IsGone(change)) continue;
+      if (ordered.back().tasks.size() >= kRemovalsAtOnce) ordered.emplace_back();
+      ordered.back().tasks.push_back(std::move(change));
+    }
+    std::erase_if(part.tasks, IsGone);
+  }
+  std::ranges::move(parts, std::back_inserter(ordered));
+  return ordered;
+}
 
 }  // namespace
 
@@ -27,21 +46,28 @@ Checkpointer::Checkpointer(ShardId shard, Journal* journal, Store* store, Clock*
 
 Result<uint64_t> Checkpointer::Run(uint64_t to) {
   if (to <= meta_.applied) return meta_.applied;
-  std::optional<Fold> fold(std::in_place, shard_, recovered_ + 1);
-  uint64_t bytes = 0;
   const Status enough(Code::kOutOfRange, "enough for one run");
-  const uint64_t from = meta_.applied + (CanaryIs("checkpoint_skips_a_frame") ? 2 : 1);
-  const Status read = journal_->Read(std::min(from, to), to, [&](const Frame& frame) -> Status {
-    if (bytes > kBytesMax) return enough;
-    bytes += frame.effects.size();
-    TREADLE_RETURN_IF_ERROR(fold->Add(frame));
-    if (!fold->is_full()) return {};
-    TREADLE_RETURN_IF_ERROR(WriteOut(&*fold));
-    fold.emplace(shard_, recovered_ + 1);
-    return {};
-  });
-  if (!read.ok() && read.code() != enough.code()) return read;
-  if (fold->last_frame() > meta_.applied) TREADLE_RETURN_IF_ERROR(WriteOut(&*fold));
+  const auto carry = [&](bool is_whole) -> Status {
+    std::optional<Fold> fold(std::in_place, shard_, recovered_ + 1);
+    uint64_t bytes = 0;
+    const uint64_t from = meta_.applied + (CanaryIs("checkpoint_skips_a_frame") ? 2 : 1);
+    const Status read = journal_->Read(std::min(from, to), to, [&](const Frame& frame) -> Status {
+      if (bytes > kBytesMax && !is_whole) return enough;
+      bytes += frame.effects.size();
+      TREADLE_RETURN_IF_ERROR(fold->Add(frame));
+      if (!fold->is_full() || is_whole) return {};
+      TREADLE_RETURN_IF_ERROR(WriteOut(&*fold));
+      fold.emplace(shard_, recovered_ + 1);
+      return {};
+    });
+    if (!read.ok() && read.code() != enough.code()) return read;
+    return fold->last_frame() > meta_.applied ? WriteOut(&*fold) : Status();
+  };
+  Status carried = carry(/*is_whole=*/false);
+  // Once more, and in one piece: tasks that came and went leave nothing then, and others make room.
+  if (carried.code() == Code::kResourceExhausted) carried = carry(/*is_whole=*/true);
+  TREADLE_RETURN_IF_ERROR(carried);
+  TREADLE_RETURN_IF_ERROR(CheckFiles());
   // Never taken for a full disk, and tried again: a segment that stays behind would be a hole
   // later.
   if (const Status trimmed = journal_->Trim(meta_.applied); !trimmed.ok())
@@ -58,7 +84,10 @@ Status Checkpointer::WriteOut(Fold* fold) {
     meta.next_sequence = std::max(meta.next_sequence, fold->next_sequence());
   meta.term = journal_->term();
   if (CanaryIs("trim_too_early")) TREADLE_RETURN_IF_ERROR(journal_->Trim(meta.applied));
-  Status written = Write(fold->Take(transaction_bytes_), meta);
+  std::vector<StoreChanges> parts = fold->Take(transaction_bytes_);
+  // The last one was cut short, perhaps by a full disk.
+  if (!store_is_even()) parts = RemovalsFirst(std::move(parts));
+  Status written = Write(std::move(parts), meta);
   if (!written.ok()) {
     // A part of it is in the store now: what begins in these frames may be there.
     recovered_ = std::max(recovered_, meta.applied);

@@ -7,11 +7,15 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/time.h"
 #include "journal/journal.h"
 #include "node/disk_watch.h"
+#include "node/files_watch.h"
 #include "node/fold.h"
 #include "store/store.h"
 
@@ -29,6 +33,12 @@ class Checkpointer {
   /// lost. Any other error: the node must stop.
   Result<uint64_t> Run(uint64_t to);
 
+  /// Looks before each trim whether the files are still those that were opened. Before the first
+  /// Run().
+  void Watch(FilesWatch files) { files_ = std::move(files); }
+  /// See FilesWatch::Check(). Any thread.
+  Status CheckFiles() const { return files_ ? files_->Check() : Status(); }
+
   /// The store holds frames up to some one, and nothing of later ones: no checkpoint was cut short.
   bool store_is_even() const { return meta_.applied >= recovered_; }
 
@@ -45,6 +55,7 @@ class Checkpointer {
   uint64_t recovered_;  // what began up to this frame may be in the store, in part
   size_t transaction_bytes_;
   DiskWatch* watch_;
+  std::optional<FilesWatch> files_;
 };
 
 }  // namespace treadle

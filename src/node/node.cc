@@ -39,11 +39,16 @@ Result<std::unique_ptr<Node>> Node::Open(NodeOptions options, NodeEnvironment en
       options.shard, journal, store, environment.clock, recovered.meta,
       journal->recovered_sequence(), options.checkpoint_transaction_bytes,
       node->storage_->watch.get());
-  node->space_ = std::make_unique<SpaceGuard>(environment.disk, journal, options.directory,
-                                              options.disk_reserve_bytes, options.ballast_bytes,
-                                              environment.log);
+  TREADLE_ASSIGN_OR_RETURN(FilesWatch files,
+                           FilesWatch::Begin(environment.disk, journal, options.watched_files));
+  node->checkpointer_->Watch(std::move(files));
+  node->space_ = std::make_unique<SpaceGuard>(
+      environment.disk, journal, store,
+      SpaceGuard::Options{options.directory, options.disk_reserve_bytes, options.ballast_bytes},
+      environment.log);
+  journal->WhenFull([space = node->space_.get()] { return space->NoteFull(); });
   // Before the first enqueue: what the disk can hold must be known by then.
-  TREADLE_RETURN_IF_ERROR(node->space_->Check());
+  TREADLE_RETURN_IF_ERROR(node->space_->Check(recovered.replayed == 0 ? 0 : SpaceGuard::kUnknown));
   node->memory_ = std::make_unique<MemoryGuard>(environment.memory, environment.log);
   node->memory_->Check();
   ResumeTime(&recovered, environment.clock->Wall());

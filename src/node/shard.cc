@@ -47,19 +47,31 @@ void Shard::Start() {
 bool Shard::IsDiskNearlyFull() {
   if (space_->refuses()) return true;
   const uint64_t written = stats_.journal_bytes - written_at_space_check_;
-  if (written < space_->spendable_bytes()) return false;
-  CheckSpace();
-  return true;
+  if (2 * written >= space_->spendable_bytes()) CheckSpace();
+  return written >= space_->spendable_bytes();
 }
 
 Status Shard::RefuseWrites() {
   if (IsDiskNearlyFull())
     return Status(Code::kResourceExhausted, "the server's disk is nearly full")
         .WithRetryAfter(kRetryFullDiskMs);
-  if (backlog_bytes_ > options_.backlog_bytes_max)
-    return Status(Code::kResourceExhausted, "the store is behind the journal")
-        .WithRetryAfter(kRetryBacklogMs);
-  return {};
+  return RefuseForBacklog();
+}
+
+Status Shard::RefuseForBacklog() const {
+  if (backlog_bytes_ <= options_.backlog_bytes_max) return {};
+  return Status(Code::kResourceExhausted, "the store is behind the journal")
+      .WithRetryAfter(kRetryBacklogMs);
+}
+
+// What a running attempt saves is worth more than a new task: without it the work is done again.
+Status Shard::RefuseSave() {
+  const uint64_t written = stats_.journal_bytes - written_at_space_check_;
+  if (written < space_->savable_bytes()) return RefuseForBacklog();
+  CheckSpace();
+  return Status(Code::kResourceExhausted,
+                "the server's disk is full: attempts can end, and save nothing more")
+      .WithRetryAfter(kRetryFullDiskMs);
 }
 
 // A task takes about as much memory as it takes of the journal, its copy in a checkpoint included
@@ -79,7 +91,7 @@ Status Shard::RefuseEnqueue(const EnqueueCommand& command) {
   if (closing_) return {Code::kUnavailable, "the server is stopping"};
   TREADLE_RETURN_IF_ERROR(RefuseWrites());
   TREADLE_RETURN_IF_ERROR(RefuseForMemory());
-  const bool pressed = space_->spendable_bytes() < options_.disk_reserve_bytes / 2 ||
+  const bool pressed = space_->room_bytes() < options_.disk_reserve_bytes / 2 ||
                        backlog_bytes_ > options_.backlog_bytes_max - options_.backlog_bytes_max / 4;
   const auto is_low = [](const NewTask& task) { return task.priority < kNormalPriority; };
   if (!pressed || std::ranges::none_of(command.tasks, is_low)) return {};

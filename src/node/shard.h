@@ -125,6 +125,8 @@ class Shard {
   bool IsDiskNearlyFull();
   /// Why nothing may be added now: the disk is nearly full, or the store is far behind.
   Status RefuseWrites();
+  Status RefuseSave();
+  Status RefuseForBacklog() const;
   /// Why no task may be added now: memory is nearly full.
   Status RefuseForMemory();
   Status RefuseEnqueue(const EnqueueCommand& command);

@@ -59,7 +59,7 @@ Status MakeLogDurable(const std::string& path, const std::string& vfs_name) {
     if (result == SQLITE_OK) result = Rewrite(&log);
   }
   if (result == SQLITE_OK) return {};
-  return {Code::kUnavailable,
+  return {result == SQLITE_FULL ? Code::kResourceExhausted : Code::kUnavailable,
           log_path + ": cannot make the write-ahead log durable: " + sqlite3_errstr(result)};
 }
 

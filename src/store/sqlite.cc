@@ -2,6 +2,8 @@
 
 #include <cerrno>
 
+#include "base/regular_file.h"
+
 namespace treadle {
 namespace {
 
@@ -19,12 +21,13 @@ Code CodeOf(int extended, int system_errno) {
     case SQLITE_PERM:
       return Code::kPermissionDenied;
     case SQLITE_CANTOPEN:
+      if (IsDiskFull(system_errno)) return Code::kResourceExhausted;
       return system_errno == EACCES ? Code::kPermissionDenied : Code::kUnavailable;
     case SQLITE_IOERR:
       // A failed sync is never a full disk: nobody may go on after one.
       if (extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC)
         return Code::kUnavailable;
-      return system_errno == ENOSPC ? Code::kResourceExhausted : Code::kUnavailable;
+      return IsDiskFull(system_errno) ? Code::kResourceExhausted : Code::kUnavailable;
     default:
       return Code::kUnavailable;
   }
@@ -46,6 +49,9 @@ Result<std::unique_ptr<Connection>> Connection::Open(const std::string& path,
   if (result != SQLITE_OK) return connection->Error(result);
   sqlite3_extended_result_codes(db, 1);
   sqlite3_busy_timeout(db, kBusyMs);
+  // Whoever could write to the file could put code into its schema.
+  sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   return connection;
 }
 

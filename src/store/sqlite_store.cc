@@ -89,6 +89,16 @@ Result<std::string> SqliteStore::Log(TaskId task, uint32_t attempt) {
   return trail_.Log(task, attempt);
 }
 
+Result<uint64_t> SqliteStore::ReusableBytes() {
+  MutexLock lock(reading_mutex_);
+  Statement pages(reading_.get(),
+                  "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size");
+  Rows rows = pages.Query();
+  const uint64_t bytes = rows.Next() ? rows.As<uint64_t>(0) : 0;
+  TREADLE_RETURN_IF_ERROR(rows.status());
+  return bytes;
+}
+
 Result<std::unique_ptr<StoreCopy>> SqliteStore::BeginCopy(const std::string& path) {
   return SqliteCopy::Begin(writing_.get(), path, vfs_);
 }

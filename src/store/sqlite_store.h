@@ -41,6 +41,7 @@ class SqliteStore final : public Store {
   Result<TaskPage> List(const TaskQuery& query) override;
   Result<TaskHistory> History(TaskId task) override;
   Result<std::string> Log(TaskId task, uint32_t attempt) override;
+  Result<uint64_t> ReusableBytes() override;
   Result<std::unique_ptr<StoreCopy>> BeginCopy(const std::string& path) override;
 
  private:

@@ -169,6 +169,9 @@ class Store {
   /// What is kept of an attempt's log.
   virtual Result<std::string> Log(TaskId task, uint32_t attempt) = 0;
 
+  /// Bytes of the store's file that hold nothing: it takes as much more before it grows.
+  virtual Result<uint64_t> ReusableBytes() { return uint64_t{0}; }
+
   /// Begins a copy in a new file at `path`, without a sync: that is for whoever has the disk.
   virtual Result<std::unique_ptr<StoreCopy>> BeginCopy(const std::string& path) = 0;
 };

@@ -17,12 +17,12 @@ def data_dir(tmp_path):
 
 @pytest.fixture
 def start_server(tmp_path):
-    """Starts servers: start_server(data_dir, *flags, limits=("--nofile=128",)), where limits are words of prlimit(1).
-    All of them are ended with the test."""
+    """Starts servers: start_server(data_dir, *flags, limits=("--nofile=128",)), where limits are words of prlimit(1);
+    or behind the words of `command`. All of them are ended with the test."""
     servers = []
 
-    def start(data_dir, *flags, limits=()):
-        command = ("prlimit", *limits) if limits else ()
+    def start(data_dir, *flags, limits=(), command=()):
+        command = ("prlimit", *limits) if limits else command
         servers.append(Server(data_dir, *flags, log=tmp_path / f"server-{len(servers)}.log", command=command))
         return servers[-1].start()
 

@@ -14,9 +14,18 @@ MIB = 1 << 20
 
 @pytest.fixture
 def small_disk(tmp_path):
+    yield from mounted(tmp_path, "512m")
+
+
+@pytest.fixture
+def gigabyte_disk(tmp_path):
+    yield from mounted(tmp_path, "1g")
+
+
+def mounted(tmp_path, size):
     path = tmp_path / "disk"
     path.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512m", "none", path], capture_output=True, check=False).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", path], capture_output=True, check=False).returncode:
         pytest.skip("nobody may mount a small disk here; the test beside this one does without")
     yield path
     subprocess.run(["umount", "-l", path], check=True)
@@ -102,3 +111,39 @@ def test_a_disk_full_to_the_last_block_under_load_stops_the_server_at_most(small
         accepted = load.counts()[0]
         until(load.counts, lambda counts: counts[0] > accepted + 200)
     load.check(server)
+
+
+BATCH = {"tasks": [{"type": "t", "payload": "x" * 20_000}] * 100}
+
+
+def enqueue_until_refused(server):
+    """How many were taken."""
+    taken = 0
+    while (answer := server.post("/v1/tasks/batch", BATCH)).status in (200, 201):
+        taken += len(BATCH["tasks"])
+    assert (answer.status, answer.code) == (429, "RESOURCE_EXHAUSTED"), answer
+    return taken
+
+
+def test_a_drained_queue_takes_tasks_again_and_meanwhile_attempts_save_their_steps(gigabyte_disk, start_server):
+    server = start_server(gigabyte_disk / "data")
+    assert server.call("PUT", "/v1/queues/default", {"retention": {"completed_tasks": 0}}).status == 200
+    taken, worker = enqueue_until_refused(server), server.worker()
+    until(lambda: ready(server), lambda status: status == 503)
+    (lease,) = worker.lease()
+    saved = server.post(f"/v1/attempts/{lease['token']}", {"steps": [{"name": "charge", "result": "x" * 100_000}]})
+    assert saved.status == 200, saved
+    reports = [{"token": lease["token"], "outcome": "completed"}]
+    for _ in range(taken):
+        assert set(worker.report(*reports)) == {"OK"}
+        leases = worker.exchange(want=200)["leases"]
+        if not leases:
+            break
+        reports = [{"token": each["token"], "outcome": "completed"} for each in leases]
+    until(lambda: ready(server), lambda status: status == 200)
+    server.enqueue(priority=0)
+    server.kill()
+    server.restart()
+    until(lambda: server.post("/v1/tasks", {"type": "t", "priority": 0}).status, lambda status: status == 201)
+    until(lambda: server.queue()["accepted"], lambda accepted: server.post("/v1/tasks/batch", BATCH) and accepted > 1.5 * taken)
+    assert server.process.poll() is None
