@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "api/contract_in.h"
+#include "base/check.h"
 #include "model/validate.h"
 
 namespace treadle::sim {
@@ -18,6 +19,9 @@ void Border::Open() {
 }
 
 void Border::Enqueue(EnqueueCommand command, Node::Callback<EnqueueReply> done) {
+  size_t bytes = 0;
+  for (const NewTask& task : command.tasks) bytes += task.body->payload.size();
+  TREADLE_CHECK(bytes <= kBodyBytes);
   const Status status = api::FitContracts(book_->Page().get(), &command);
   if (!status.ok()) return done(status);
   node_->Enqueue(std::move(command), std::move(done));

@@ -11,6 +11,9 @@
 
 namespace treadle::sim {
 
+/// No enqueue carries more: the bound of a request's body, over 256. See also kSegmentBytes.
+inline constexpr size_t kBodyBytes = size_t{64} << 10;
+
 /// Of one life of a server, on the lanes of its node, which it borrows. Dies with them.
 class Border {
  public:

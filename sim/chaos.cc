@@ -1,5 +1,6 @@
 #include "sim/chaos.h"
 
+#include <string>
 #include <utility>
 
 namespace treadle::sim {
@@ -75,6 +76,7 @@ void Chaos::ArmKill() {
 
 void Chaos::BeforeWork(const Lane* lane) {
   if (server_->node() == nullptr || lane != server_->lane(SimulatedServer::kCheckpointLane)) return;
+  scheduler_->Tell([] { return std::string("a checkpoint runs"); });
   if (faults_->Rolls(Fault::kCrashInCheckpoint))
     ArmCrash(Fault::kCrashInCheckpoint, kCheckpointCrashWithin);
 }
@@ -83,7 +85,11 @@ void Chaos::Crash(bool was_armed) {
   using Death = SimulatedServer::Death;
   const Fault fault = std::exchange(armed_, Fault::kPowerFailure);
   if (was_armed) faults_->Count(fault);
-  scheduler_->Trace(was_armed ? FaultName(fault) : "it stopped itself");
+  scheduler_->Fold(was_armed ? FaultName(fault) : "it stopped itself");
+  scheduler_->Tell([&] {
+    return "the server goes down: " +
+           (was_armed ? std::string(FaultName(fault)) : "it stopped itself: " + server_->stopped());
+  });
   if (!was_armed || fault == Fault::kCrashInCheckpoint) return server_->Crash(Death::kByChance);
   server_->Crash(fault == Fault::kPowerFailure ? Death::kPower : Death::kProcess);
 }
@@ -110,8 +116,13 @@ void Chaos::SlowDown() {
                                                  SimulatedServer::kReaderLane};
   faults_->Count(Fault::kSlowDisk);
   const uint64_t most_ms = scheduler_->random.OneIn(2) ? 200 : kStallMs;
-  server_->lane(kSlow[scheduler_->random.Below(3)])
-      ->StallFor(static_cast<int64_t>(1 + scheduler_->random.Below(most_ms)));
+  constexpr const char* kNames[] = {"journal", "checkpoint", "reader"};
+  const uint64_t slow = scheduler_->random.Below(3);
+  const auto ms = static_cast<int64_t>(1 + scheduler_->random.Below(most_ms));
+  scheduler_->Tell([&] {
+    return "the " + std::string(kNames[slow]) + " stalls for " + std::to_string(ms) + " ms";
+  });
+  server_->lane(kSlow[slow])->StallFor(ms);
 }
 
 void Chaos::StepWall() {
@@ -123,6 +134,7 @@ void Chaos::StepWall() {
 void Chaos::ForceCheckpoint() {
   if (server_->node() == nullptr) return;
   faults_->Count(Fault::kForcedCheckpoint);
+  scheduler_->Tell([] { return std::string("a list asks for a checkpoint"); });
   server_->node()->List({}, [](const Result<ListReply>&) {});
 }
 

@@ -3,6 +3,8 @@
 #include <functional>
 #include <utility>
 
+#include "sim/trace_text.h"
+
 namespace treadle::sim {
 namespace {
 
@@ -10,6 +12,13 @@ constexpr int64_t kAnswerTimeoutMs = 3'000;
 constexpr uint64_t kPauseMs = 1'500;
 
 }  // namespace
+
+std::string Deployer::TextOf(const Change& change) {
+  if (change.version == 0)
+    return "deployer: retry with " + std::to_string(change.max_attempts) + " attempts";
+  return std::string(change.removes ? "deployer: remove" : "deployer: put") + " contract " +
+         std::to_string(change.version);
+}
 
 void Deployer::Later() {
   stage_.lane->PostAfter(static_cast<int64_t>(stage_.scheduler->random.Below(kPauseMs)), [this] {
@@ -37,11 +46,14 @@ void Deployer::Act() {
 
 void Deployer::Send(const Change& change) {
   const uint64_t round = ++round_;
-  stage_.scheduler->Trace("deploy", change.version, change.removes);
+  stage_.scheduler->Fold("deploy", change.version, change.removes);
   stage_.network->Send(
+      stage_.scheduler->Note([&] { return TextOf(change); }),
       [this, round, change](Node* node) {
         const auto done = [this, round, change](const Result<TypeView>& view) {
           stage_.network->Deliver(
+              stage_.scheduler->Note(
+                  [&] { return "deployer is answered: " + treadle::sim::TextOf(view); }),
               [this, round, change, status = view.status()] {
                 if (round == round_) OnReply(change, status);
               },

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "sim/producer.h"
 
@@ -24,6 +25,7 @@ class Deployer {
     uint16_t max_attempts = 0;
   };
 
+  static std::string TextOf(const Change& change);
   void Later();
   void Act();
   void Send(const Change& change);

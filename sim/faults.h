@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string_view>
 
 #include "base/random.h"
@@ -62,11 +63,17 @@ class Faults {
   bool Rolls(Fault fault);
   /// Both: it happens at once.
   bool Happens(Fault fault);
-  void Count(Fault fault) { ++counts_[static_cast<size_t>(fault)]; }
+  void Count(Fault fault) {
+    ++counts_[static_cast<size_t>(fault)];
+    if (on_count) on_count(fault);
+  }
   /// From now on nothing goes wrong.
   void Stop() { stopped_ = true; }
 
   const FaultCounts& counts() const { return counts_; }
+
+  /// Called with what happens. May be empty.
+  std::function<void(Fault)> on_count;
 
  private:
   SeededRandom random_;

@@ -97,8 +97,16 @@ void Keeper::NoteTime() {
   wall_forward_ms_ = forward_ms;
 }
 
+// For those who read: which answers rest on which frame.
+void Keeper::TellFrames() {
+  const State& state = server_->node()->engine_for_tests().state();
+  if (std::exchange(told_frame_, state.frame()) != state.frame())
+    scheduler_->Tell([&] { return "frame " + std::to_string(state.frame()) + " begins"; });
+}
+
 void Keeper::Look() {
   if (server_->node() == nullptr) return;
+  if (scheduler_->print_trace) TellFrames();
   const bool killed = chaos_->KillsNow();
   const bool died = server_->disk().dead();
   if (!died && !killed && server_->stopped().empty()) {

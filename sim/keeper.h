@@ -44,6 +44,7 @@ class Keeper {
   void BringUp();
   void BringUpLater();
   void OnStarted(uint64_t failed_syncs_before);
+  void TellFrames();
   void NoteTime();
   void NoteState();
   void CompareState();
@@ -76,6 +77,9 @@ class Keeper {
   uint64_t frame_ = 0;
   uint64_t digest_ = 0;
   uint64_t states_compared_ = 0;
+
+  // Only while somebody reads the trace.
+  uint64_t told_frame_ = 0;
 };
 
 }  // namespace treadle::sim

@@ -1,6 +1,8 @@
 // treadle_sim: many seeds of the simulated world, each run twice. `./dev sim` calls it.
 
+#include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -20,13 +22,18 @@ struct Arguments {
   uint64_t jobs = 1;
   bool json = false;
   bool canaries = false;
+  bool fresh = false;
+  uint64_t minutes = 30;  // of fresh seeds
   std::string canary;
 };
 
-constexpr uint64_t kManySeeds = 100;  // over so many, every kind of fault must have happened
+constexpr uint64_t kManySeeds = 100;   // over so many, every kind of fault must have happened
+constexpr uint64_t kFreshAtOnce = 25;  // for each process
+constexpr std::chrono::seconds kTellEvery{15};
 
 constexpr const char* kUsage =
     "usage: treadle_sim [--seeds N] [--seed S] [--jobs J] [--once] [--trace] [--json]\n"
+    "       treadle_sim --fresh [--minutes M] [--jobs J] [--json]\n"
     "\n"
     "Runs the whole node, producers and workers under a seeded scheduler, with faults of disk,\n"
     "machine, network, clocks and clients, and checks what was promised as an outsider who knows\n"
@@ -36,8 +43,13 @@ constexpr const char* kUsage =
     "  --seeds N   how many seeds (500), beginning with --seed S (1)\n"
     "  --jobs J    in so many processes (1)\n"
     "  --once      run each seed once only\n"
-    "  --trace     print every step to standard error\n"
+    "  --trace     print to standard error what everyone asks and is answered, and what goes "
+    "wrong\n"
+    "  --fresh     seeds that nobody has run: the clock gives the first; each once\n"
+    "  --minutes M for so long (30)\n"
     "  --json      end with one JSON object\n"
+    "\n"
+    "Exit status 1: a promise was broken. The seed, and the command that repeats it, are printed.\n"
     "\n"
     "Only in the build that `./dev canaries` makes, where bugs can be switched on:\n"
     "\n"
@@ -57,6 +69,7 @@ bool* FlagOf(std::string_view name, Arguments* arguments) {
   if (name == "--trace") return &arguments->run.trace;
   if (name == "--once") return &arguments->run.once;
   if (name == "--canaries") return &arguments->canaries;
+  if (name == "--fresh") return &arguments->fresh;
   return nullptr;
 }
 
@@ -64,6 +77,7 @@ uint64_t* NumberOf(std::string_view name, Arguments* arguments) {
   if (name == "--seeds") return &arguments->run.seeds;
   if (name == "--seed") return &arguments->run.first;
   if (name == "--jobs") return &arguments->jobs;
+  if (name == "--minutes") return &arguments->minutes;
   return nullptr;
 }
 
@@ -83,6 +97,32 @@ bool Parse(int argc, char** argv, Arguments* arguments) {
   }
   arguments->run.jobs = static_cast<unsigned>(arguments->jobs);
   return arguments->jobs > 0;
+}
+
+Totals RunFreshSeeds(const Arguments& arguments) {
+  using Clock = std::chrono::steady_clock;
+  RunnerOptions options = arguments.run;
+  options.first = treadle::sim::FreshSeed();
+  options.seeds = kFreshAtOnce * options.jobs;
+  std::fprintf(stderr, "fresh seeds from %llu on, for %llu minutes\n",
+               static_cast<unsigned long long>(options.first),
+               static_cast<unsigned long long>(arguments.minutes));
+  const auto end = Clock::now() + std::chrono::minutes(arguments.minutes);
+  auto told = Clock::now();
+  const auto tell = [&](const Totals& totals) {
+    if (Clock::now() < told + kTellEvery) return;
+    told = Clock::now();
+    const auto left = std::chrono::duration_cast<std::chrono::minutes>(end - told).count();
+    std::fprintf(stderr, "%s so far; %lld minutes left\n", ToSummary(totals).c_str(),
+                 static_cast<long long>(std::max<int64_t>(left, 0)));
+  };
+  Totals totals = RunFresh(options, [&] { return Clock::now() >= end; }, tell);
+  std::fprintf(
+      stderr, "fresh seeds %llu to %llu: %s\n", static_cast<unsigned long long>(options.first),
+      static_cast<unsigned long long>(options.first + totals.seeds - 1), ToSummary(totals).c_str());
+  for (const uint64_t seed : totals.failed)
+    std::fprintf(stderr, "repeat with: %s\n", treadle::sim::RepeatCommand(seed).c_str());
+  return totals;
 }
 
 bool NamesWhatNeverHappened(const Totals& totals) {
@@ -109,7 +149,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   if (arguments.canaries) return treadle::sim::RunCanaries(arguments.run) ? 0 : 1;
-  const Totals totals = RunSeeds(arguments.run);
+  const Totals totals = arguments.fresh ? RunFreshSeeds(arguments) : RunSeeds(arguments.run);
   const std::string report = arguments.json ? ToJson(totals) + "\n" : ToText(totals);
   std::fputs(report.c_str(), stdout);
   const bool failed = totals.violations + totals.unequal > 0;

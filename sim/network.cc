@@ -25,12 +25,19 @@ int64_t Network::ArrivesAfter(Care care, int64_t* newest) {
   return delay;
 }
 
-int Network::Send(std::function<void(Node*)> call, Care care) {
-  if (faults_->Happens(Fault::kRequestLost)) return scheduler_->Trace("request lost"), 0;
-  const auto arrive = [this, call = std::move(call)] {
+void Network::Tell(uint64_t message, const std::string& what) {
+  scheduler_->Tell([&] { return '#' + std::to_string(message) + ' ' + what; });
+}
+
+int Network::Send(const std::string& note, std::function<void(Node*)> call, Care care) {
+  const uint64_t message = ++messages_;
+  Tell(message, note);
+  if (faults_->Happens(Fault::kRequestLost)) return scheduler_->Fold("request lost"), 0;
+  const auto arrive = [this, message, call = std::move(call)] {
     Node* const node = server_->node();
-    if (node == nullptr || !server_->border()->is_open()) return;
+    if (node == nullptr || !server_->border()->is_open()) return Tell(message, "finds no server");
     ++commands_;
+    Tell(message, "comes in");
     call(node);
   };
   const int copies = care == Care::kAny && faults_->Happens(Fault::kDoubled) ? 2 : 1;
@@ -39,9 +46,14 @@ int Network::Send(std::function<void(Node*)> call, Care care) {
   return copies;
 }
 
-bool Network::Deliver(std::function<void()> receive, Care care) {
-  if (faults_->Happens(Fault::kReplyLost)) return scheduler_->Trace("answer lost"), false;
-  lane_->PostAfter(ArrivesAfter(care, &newest_answer_ms_), std::move(receive));
+bool Network::Deliver(const std::string& note, std::function<void()> receive, Care care) {
+  const uint64_t message = ++messages_;
+  Tell(message, note);
+  if (faults_->Happens(Fault::kReplyLost)) return scheduler_->Fold("answer lost"), false;
+  lane_->PostAfter(ArrivesAfter(care, &newest_answer_ms_), [this, message, receive] {
+    Tell(message, "is heard");
+    receive();
+  });
   return true;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 
 #include "sim/faults.h"
 #include "sim/scheduler.h"
@@ -20,9 +21,10 @@ class Network {
   enum class Care { kAny, kInOrder };
 
   /// Runs `call(node)` after a while if the server is up then; unless lost. Returns how many times.
-  int Send(std::function<void(Node*)> call, Care care = Care::kAny);
-  /// Runs `receive` after a while, unless lost. False: it was lost.
-  bool Deliver(std::function<void()> receive, Care care = Care::kAny);
+  /// `note`, by Scheduler::Note(), says who asks for what.
+  int Send(const std::string& note, std::function<void(Node*)> call, Care care = Care::kAny);
+  /// Runs `receive` after a while, unless lost. False: it was lost. `note`: who is answered what.
+  bool Deliver(const std::string& note, std::function<void()> receive, Care care = Care::kAny);
 
   /// Of the server, if it is up.
   Node* node() { return server_->node(); }
@@ -32,6 +34,7 @@ class Network {
 
  private:
   int64_t ArrivesAfter(Care care, int64_t* newest);
+  void Tell(uint64_t message, const std::string& what);
 
   Scheduler* scheduler_;
   SimulatedServer* server_;
@@ -41,6 +44,7 @@ class Network {
   int64_t newest_answer_ms_ = 0;
   int64_t newest_in_order_ms_ = 0;
   uint64_t commands_ = 0;
+  uint64_t messages_ = 0;
 };
 
 }  // namespace treadle::sim

@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "sim/trace_text.h"
 #include "sim/trail_question.h"
 
 namespace treadle::sim {
@@ -67,14 +68,14 @@ void Operator::ActOnATask() {
   if (command.kind == Kind::kEdit) command.edit = RandomEdit(&random);
   asked_ = stage_.history->Now();
   stage_.history->Asked(command);
-  stage_.scheduler->Trace("by hand", static_cast<uint64_t>(command.kind), command.id.packed);
+  stage_.scheduler->Fold("by hand", static_cast<uint64_t>(command.kind), command.id.packed);
   SendTask(command);
 }
 
 // A bulk action ends with the server that runs it, so nobody waits for it.
 void Operator::RunAllNow() {
   stage_.history->AnyMayRunEarly();
-  stage_.network->Send([](Node* node) {
+  stage_.network->Send("operator: run all now", [](Node* node) {
     BulkRequest request;
     request.command.kind = Kind::kRunNow;
     node->StartBulk(std::move(request), [](const Result<BulkView>&) {});
@@ -88,8 +89,10 @@ void Operator::ChangeLease() {
   SeededRandom& random = stage_.scheduler->random;
   const std::string queue = kQueueNames[random.Below(2)];
   const auto lease_ms = static_cast<int64_t>(1'000 << random.Below(4));
-  stage_.scheduler->Trace("lease time", static_cast<uint64_t>(lease_ms));
-  stage_.network->Send([queue, lease_ms](Node* node) {
+  stage_.scheduler->Fold("lease time", static_cast<uint64_t>(lease_ms));
+  const std::string note = stage_.scheduler->Note(
+      [&] { return "operator: " + queue + " leases for " + std::to_string(lease_ms) + " ms"; });
+  stage_.network->Send(note, [queue, lease_ms](Node* node) {
     node->Configure(
         queue, [lease_ms](QueuePolicy* policy) { return policy->lease_ms = lease_ms, Status(); },
         [](const Result<QueueView>&) {});
@@ -99,17 +102,19 @@ void Operator::ChangeLease() {
 
 void Operator::SendTask(const TaskCommand& command) {
   const uint64_t round = ++round_;
+  const auto answered = [this, round, command](const Result<TaskStanding>& answer) {
+    const std::string note =
+        stage_.scheduler->Note([&] { return "operator is answered: " + TextOf(answer); });
+    stage_.network->Deliver(
+        note,
+        [this, round, command, answer] {
+          if (round == round_) OnTask(command, answer);
+        },
+        Network::Care::kInOrder);
+  };
+  const std::string note = stage_.scheduler->Note([&] { return "operator: " + TextOf(command); });
   stage_.network->Send(
-      [this, round, command](Node*) {
-        stage_.network->border()->Do(command,
-                                     [this, round, command](const Result<TaskStanding>& answer) {
-                                       stage_.network->Deliver(
-                                           [this, round, command, answer] {
-                                             if (round == round_) OnTask(command, answer);
-                                           },
-                                           Network::Care::kInOrder);
-                                     });
-      },
+      note, [this, command, answered](Node*) { stage_.network->border()->Do(command, answered); },
       Network::Care::kInOrder);
   Expect(round, [this, command] { SendTask(command); });
 }
@@ -122,14 +127,20 @@ void Operator::OnTask(const TaskCommand& command, const Result<TaskStanding>& an
 
 void Operator::SendPause(const std::string& queue, bool paused) {
   const uint64_t round = ++round_;
-  stage_.scheduler->Trace(paused ? "pause" : "resume");
+  stage_.scheduler->Fold(paused ? "pause" : "resume");
   stage_.history->PauseAsked(queue, paused);
+  const std::string note = stage_.scheduler->Note(
+      [&] { return std::string(paused ? "operator: pause " : "operator: resume ") + queue; });
   stage_.network->Send(
+      note,
       [this, round, queue, paused](Node* node) {
         node->Pause(queue, paused, [this, round, queue, paused](const Result<QueueView>& view) {
-          if (view.ok()) stage_.scheduler->Trace("paused", view->policy.paused);
+          if (view.ok()) stage_.scheduler->Fold("paused", view->policy.paused);
           const bool done = view.ok();
+          const std::string answer =
+              stage_.scheduler->Note([&] { return "operator is answered: " + TextOf(view); });
           stage_.network->Deliver(
+              answer,
               [this, round, queue, paused, done] {
                 if (round == round_) OnPaused(queue, paused && done);
               },
@@ -186,9 +197,11 @@ void Observer::LookAtTask() {
   const TaskId id = accepted[stage_.scheduler->random.Below(accepted.size())];
   const History::Told told = stage_.history->Asking(id);
   stage_.network->Send(
+      stage_.scheduler->Note([&] { return "observer: get " + id.ToString(); }),
       [this, id, told, round = round_](Node* node) {
         node->Get(id, 0, [this, id, told, round](const Result<TaskView>& view) {
           stage_.network->Deliver(
+              stage_.scheduler->Note([&] { return "observer is answered: " + TextOf(view); }),
               [this, id, told, round, view] {
                 if (Heard(round)) stage_.history->Seen(id, told, view);
               },
@@ -206,9 +219,11 @@ void Observer::LookAtTrail() {
                                stage_.scheduler->random.OneIn(2) ? TrailQuestion::About::kLog
                                                                  : TrailQuestion::About::kAttempts);
   stage_.network->Send(
+      stage_.scheduler->Note([&] { return "observer: log or history of " + id.ToString(); }),
       [this, question, round = round_](Node* node) {
         question.Ask(node, [this, round](std::function<void()> check) {
           stage_.network->Deliver(
+              "observer is answered: log or history",
               [this, round, check = std::move(check)] {
                 if (Heard(round)) check();
               },
@@ -220,9 +235,11 @@ void Observer::LookAtTrail() {
 
 void Observer::LookAtType() {
   stage_.network->Send(
+      "observer: get the type",
       [this, asked_ms = stage_.scheduler->MonotonicMs(), round = round_](Node* node) {
         node->GetType(kAgreedType, [this, asked_ms, round](const Result<TypeView>& view) {
           stage_.network->Deliver(
+              stage_.scheduler->Note([&] { return "observer is answered: " + TextOf(view); }),
               [this, asked_ms, round, view] {
                 if (Heard(round))
                   stage_.history->types().SeenType(view,
@@ -236,9 +253,11 @@ void Observer::LookAtType() {
 
 void Observer::LookAtQueues() {
   stage_.network->Send(
+      "observer: list queues",
       [this, round = round_](Node* node) {
         node->Queues(0, SIZE_MAX, [this, round](const Result<ListPart<QueueView>>& queues) {
           stage_.network->Deliver(
+              "observer is answered: queues",
               [this, round, queues] {
                 if (Heard(round) && queues.ok()) stage_.history->SeenQueues(queues->views);
               },

@@ -4,6 +4,8 @@
 #include <set>
 #include <utility>
 
+#include "sim/trace_text.h"
+
 namespace treadle::sim {
 namespace {
 
@@ -53,8 +55,13 @@ void Producer::SendBatch() {
   const bool bursts = stage_.scheduler->MonotonicMs() < burst_until_ms_;
   const uint64_t most = bursts ? 8 * kBurstFactor : 8;
   const uint64_t size = std::min(total_ - sent_, 1 + random.Below(most));
-  for (uint64_t i = 0; i < size; ++i)
-    batch_.push_back(MakeTask(name_ + "-" + std::to_string(sent_ + i), i < kBoundedMax ? 3 : 2));
+  size_t bytes = 0;
+  for (uint64_t i = 0; i < size; ++i) {
+    NewTask task = MakeTask(name_ + "-" + std::to_string(sent_ + i), i < kBoundedMax ? 3 : 2);
+    bytes += task.body->payload.size();
+    if (bytes > kBodyBytes) break;  // it comes with the next batch
+    batch_.push_back(std::move(task));
+  }
   SendNow();
 }
 
@@ -110,11 +117,14 @@ void Producer::SetTerms(NewTask* task) {
 
 void Producer::SendNow() {
   const uint64_t round = ++round_;
-  stage_.scheduler->Trace("enqueue", sent_, batch_.size());
-  stage_.network->Send([this, round, batch = batch_](Node*) {
+  stage_.scheduler->Fold("enqueue", sent_, batch_.size());
+  const std::string note = stage_.scheduler->Note([&] { return name_ + ": " + TextOf(batch_); });
+  stage_.network->Send(note, [this, round, batch = batch_](Node*) {
     stage_.network->border()->Enqueue(
         *EnqueueCommand::Make(batch), [this, round](Result<EnqueueReply> reply) {
-          stage_.network->Deliver([this, round, reply = std::move(reply)] {
+          const std::string answer =
+              stage_.scheduler->Note([&] { return name_ + " is answered: " + TextOf(reply); });
+          stage_.network->Deliver(answer, [this, round, reply = std::move(reply)] {
             if (round == round_) OnReply(reply);
           });
         });
@@ -133,7 +143,7 @@ void Producer::OnReply(const Result<EnqueueReply>& reply) {
   const bool is_final = reply.status().code() == Code::kInvalidArgument;
   // A time or a key that was good for the first asking need not be for a later one.
   if (!reply.ok() && !is_old_ && !is_final) {
-    stage_.scheduler->Trace("refused", static_cast<uint64_t>(reply.status().code()));
+    stage_.scheduler->Fold("refused", static_cast<uint64_t>(reply.status().code()));
     stage_.lane->PostAfter(200, [this] { SendNow(); });
     return;
   }
@@ -172,9 +182,12 @@ void KeyProducer::Send(size_t key) {
     task.unique = Unique::kDone;
   if (replaces) task.idempotency_window_ms = 5'000;
   asked_ = stage_.history->Now();
-  stage_.network->Send([this, round, task](Node* node) {
+  const std::string note = stage_.scheduler->Note([&] { return "keys: enqueue " + TextOf(task); });
+  stage_.network->Send(note, [this, round, task](Node* node) {
     node->Enqueue(*EnqueueCommand::Make({task}), [this, round, task](Result<EnqueueReply> reply) {
-      stage_.network->Deliver([this, round, task, reply = std::move(reply)] {
+      const std::string answer =
+          stage_.scheduler->Note([&] { return "keys are answered: " + TextOf(reply); });
+      stage_.network->Deliver(answer, [this, round, task, reply = std::move(reply)] {
         if (round == round_) OnReply(task, reply);
       });
     });

@@ -30,8 +30,7 @@ struct Message {
 };
 
 void PrintRepeat(uint64_t seed) {
-  std::fprintf(stderr, "repeat with: ./dev sim --seed %llu --seeds 1 --trace\n",
-               static_cast<unsigned long long>(seed));
+  std::fprintf(stderr, "repeat with: %s\n", RepeatCommand(seed).c_str());
 }
 
 Message RunOne(uint64_t seed, const RunnerOptions& options) {
@@ -145,6 +144,7 @@ void Add(const Message& run, Totals* totals) {
   totals->states_compared += run.states_compared;
   totals->violations += run.violations != 0;
   totals->unequal += run.unequal;
+  if (run.violations != 0 || run.unequal) totals->failed.push_back(run.seed);
   uint64_t faults = 0;
   for (size_t i = 0; i < kFaults; ++i) {
     totals->faults[i] += run.faults[i];
@@ -157,7 +157,45 @@ void Add(const Message& run, Totals* totals) {
                  static_cast<double>(run.commands) / static_cast<double>(kCommandsPerHour));
 }
 
+void Add(const Totals& some, Totals* totals) {
+  totals->seeds += some.seeds;
+  totals->events += some.events;
+  totals->commands += some.commands;
+  totals->virtual_hours += some.virtual_hours;
+  totals->accepted += some.accepted;
+  totals->leases += some.leases;
+  totals->completions += some.completions;
+  totals->crashes += some.crashes;
+  totals->states_compared += some.states_compared;
+  for (size_t i = 0; i < kFaults; ++i) totals->faults[i] += some.faults[i];
+  totals->violations += some.violations;
+  totals->unequal += some.unequal;
+  totals->failed.insert(totals->failed.end(), some.failed.begin(), some.failed.end());
+  totals->seconds += some.seconds;
+}
+
 }  // namespace
+
+std::string RepeatCommand(uint64_t seed) {
+  return "./dev sim --seed " + std::to_string(seed) + " --seeds 1 --trace";
+}
+
+uint64_t FreshSeed() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
+Totals RunFresh(RunnerOptions options, const std::function<bool()>& is_over,
+                const std::function<void(const Totals&)>& tell) {
+  options.once = true;
+  Totals totals;
+  do {
+    Add(RunSeeds(options), &totals);
+    options.first += options.seeds;
+    tell(totals);
+  } while (!is_over());
+  return totals;
+}
 
 Totals RunSeeds(const RunnerOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
@@ -197,6 +235,14 @@ std::string ToJson(const Totals& totals) {
          ", " + field("crashes", totals.crashes) + ", " +
          field("states_compared", totals.states_compared) + ", \"faults\": {" + faults + "}, " +
          field("violations", totals.violations) + ", " + field("unequal", totals.unequal) + "}";
+}
+
+std::string ToSummary(const Totals& totals) {
+  char line[256];
+  std::snprintf(line, sizeof line, "%llu seeds, %.1f virtual hours, %llu with violations",
+                static_cast<unsigned long long>(totals.seeds), totals.virtual_hours,
+                static_cast<unsigned long long>(totals.failed.size()));
+  return line;
 }
 
 std::string ToText(const Totals& totals) {

@@ -28,6 +28,7 @@ void Scheduler::StepWall(int64_t by_ms) {
   ++wall_steps_;
   wall_forward_ms_ += std::max<int64_t>(by_ms, 0);
   wall_offset_ms_ += by_ms;
+  Tell([&] { return "the wall clock is set by " + std::to_string(by_ms) + " ms"; });
 }
 
 Lane* Scheduler::MakeLane() {
@@ -45,7 +46,7 @@ bool Scheduler::Step() {
     const auto work = std::move(lane->ready_.front());
     lane->ready_.pop_front();
     ++steps_;
-    Trace("run", lane->number_, static_cast<uint64_t>(now_ms_));
+    Fold("run", lane->number_, static_cast<uint64_t>(now_ms_));
     if (before_work) before_work(lane);
     work();
     return true;
@@ -58,12 +59,12 @@ bool Scheduler::Step() {
   return true;
 }
 
-void Scheduler::Trace(std::string_view what, uint64_t a, uint64_t b) {
+void Scheduler::Fold(std::string_view what, uint64_t a, uint64_t b) {
   trace_ = Mix64(trace_ ^ Xxh3(what) ^ Mix64(a) ^ (Mix64(b) << 1));
-  if (print_trace)
-    std::fprintf(stderr, "%8lld ms %.*s %llu %llu\n", static_cast<long long>(now_ms_),
-                 static_cast<int>(what.size()), what.data(), static_cast<unsigned long long>(a),
-                 static_cast<unsigned long long>(b));
+}
+
+void Scheduler::Print(const std::string& line) const {
+  std::fprintf(stderr, "%8lld ms  %s\n", static_cast<long long>(now_ms_), line.c_str());
 }
 
 }  // namespace treadle::sim

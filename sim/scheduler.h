@@ -2,7 +2,8 @@
 //
 // Each lane runs its posted work in order; which lane goes next is drawn by the seed. Time stands
 // still while anything can run, then jumps to the next thing that is due. One seed gives one run:
-// Trace() folds every step into a hash.
+// every step is folded into a hash. What people read of it is printed on demand, and costs next to
+// nothing else.
 #pragma once
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -68,8 +70,22 @@ class Scheduler final : public Clock {
   /// The latest time that it ever showed.
   WallTime LatestWall() { return std::max(latest_wall_, Wall()); }
 
-  /// Folds something that happened into the trace.
-  void Trace(std::string_view what, uint64_t a = 0, uint64_t b = 0);
+  /// Folds something that happened into the hash.
+  void Fold(std::string_view what, uint64_t a = 0, uint64_t b = 0);
+  /// The same, with a line for people.
+  void Trace(std::string_view what) {
+    Fold(what), Tell([&] { return std::string(what); });
+  }
+  /// Only the line. `text` is not called unless somebody reads.
+  template <class Text>
+  void Tell(Text text) {
+    if (print_trace) Print(text());
+  }
+  /// A text for a later Tell(): empty unless somebody reads.
+  template <class Text>
+  std::string Note(Text text) const {
+    return print_trace ? text() : std::string();
+  }
   uint64_t trace_hash() const { return trace_; }
   uint64_t steps() const { return steps_; }
 
@@ -81,6 +97,7 @@ class Scheduler final : public Clock {
 
  private:
   friend class Lane;
+  void Print(const std::string& line) const;
   struct Delayed {
     Lane* lane;
     std::function<void()> work;

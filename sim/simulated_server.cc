@@ -17,7 +17,7 @@ NodeOptions SmallNode() {
   options.directory = kDirectory;
   options.disk_reserve_bytes = 0;
   options.ballast_bytes = 4096;
-  options.checkpoint_bytes = 16 << 10;
+  options.checkpoint_bytes = kFrameBytes;
   options.checkpoint_ms = 300;
   options.checkpoint_transaction_bytes = 2 << 10;
   options.payload_memory_bytes = 4 << 10;
@@ -47,8 +47,7 @@ Status SimulatedServer::Open() {
   TREADLE_RETURN_IF_ERROR(disk_.CreateDirectory(kDirectory));
   NodeStorage storage;
   TREADLE_ASSIGN_OR_RETURN(
-      auto journal,
-      FileJournal::Open(&disk_, &random_, {kDirectory + "/journal", uint64_t{128} << 10}));
+      auto journal, FileJournal::Open(&disk_, &random_, {kDirectory + "/journal", kSegmentBytes}));
   // Names of file systems are global to SQLite, and runs may follow each other in one process.
   vfs_ = std::make_unique<SimVfs>(&disk_, "sim-" + std::to_string(incarnation_), random_.Next());
   TREADLE_ASSIGN_OR_RETURN(storage.store, SqliteStore::Open({kDirectory + "/store.db",
@@ -72,7 +71,11 @@ Status SimulatedServer::Open() {
   TREADLE_ASSIGN_OR_RETURN(node_, Node::Open(options_, environment, std::move(storage)));
   border_ = std::make_unique<Border>(node_.get());
   border_->Open();
-  scheduler_->Trace("started", node_->term());
+  scheduler_->Fold("started", node_->term());
+  scheduler_->Tell([&] {
+    return "the server is up: term " + std::to_string(node_->term()) + ", " +
+           std::to_string(replayed_) + " frames replayed";
+  });
   return {};
 }
 

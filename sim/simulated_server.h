@@ -16,6 +16,11 @@
 
 namespace treadle::sim {
 
+/// Sizes that depend on each other: those of a production server, over 256. A frame that has grown
+/// to kFrameBytes takes no other command, so one command more must fit into a segment beside it.
+inline constexpr uint64_t kSegmentBytes = uint64_t{128} << 10;
+inline constexpr size_t kFrameBytes = size_t{16} << 10;
+
 class SimulatedServer {
  public:
   /// Borrows the scheduler. The server is down until Start().

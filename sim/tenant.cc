@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "sim/trace_text.h"
+
 namespace treadle::sim {
 namespace {
 
@@ -30,17 +32,19 @@ void Tenant::Later(void (Tenant::*next)()) {
                          [this, next] { (this->*next)(); });
 }
 
-void Tenant::Ask(const std::function<void(Node*, Answer)>& call, const Answer& next) {
+void Tenant::Ask(const std::string& what, const std::function<void(Node*, Answer)>& call,
+                 const Answer& next) {
   was_asked_again_ = false;
   asked_ = stage_.history->Now();
-  Send(call, next);
+  Send(what, call, next);
 }
 
-void Tenant::Send(const std::function<void(Node*, Answer)>& call, const Answer& next) {
+void Tenant::Send(const std::string& what, const std::function<void(Node*, Answer)>& call,
+                  const Answer& next) {
   const uint64_t round = ++round_;
-  const auto again = [this, call, next] {
+  const auto again = [this, what, call, next] {
     was_asked_again_ = true;
-    Send(call, next);
+    Send(what, call, next);
   };
   const auto on_answer = [this, round, next, again](const Status& status) {
     if (round != round_) return;
@@ -49,10 +53,12 @@ void Tenant::Send(const std::function<void(Node*, Answer)>& call, const Answer& 
     stage_.lane->PostAfter(200, again);
   };
   stage_.network->Send(
+      stage_.scheduler->Note([&] { return "tenant: " + what; }),
       [this, call, on_answer](Node* node) {
         call(node, [this, on_answer](const Status& status) {
-          stage_.network->Deliver([on_answer, status] { on_answer(status); },
-                                  Network::Care::kInOrder);
+          stage_.network->Deliver(
+              stage_.scheduler->Note([&] { return "tenant is answered: " + TextOf(status); }),
+              [on_answer, status] { on_answer(status); }, Network::Care::kInOrder);
         });
       },
       Network::Care::kInOrder);
@@ -69,6 +75,8 @@ void Tenant::Configure(bool paused, void (Tenant::*next)()) {
   policy.retention.completed_tasks = 0;
   policy.retention.dead_ms = 1;
   Ask(
+      stage_.scheduler->Note(
+          [&] { return std::string("configure his queue") + (paused ? ", paused" : ""); }),
       [policy](Node* node, const Answer& answer) {
         node->Configure(
             kTenantQueue, [policy](QueuePolicy* now) { return *now = policy, Status(); },
@@ -86,6 +94,7 @@ void Tenant::Enqueue(size_t tasks, void (Tenant::*next)()) {
   for (size_t i = 0; i < tasks; ++i) batch.push_back(TaskOf("tenant-" + std::to_string(++keys_)));
   const auto reply = std::make_shared<EnqueueReply>();
   Ask(
+      stage_.scheduler->Note([&] { return TextOf(batch); }),
       [batch, reply](Node* node, const Answer& answer) {
         node->Enqueue(*EnqueueCommand::Make(batch),
                       [reply, answer](const Result<EnqueueReply>& result) {
@@ -110,7 +119,12 @@ void Tenant::Make() {
   Configure(true, &Tenant::Fill);
 }
 
-void Tenant::Fill() { Enqueue(1 + stage_.scheduler->random.Below(5), &Tenant::DeleteTooEarly); }
+// Of a task that was there before, nobody knows: it may have been leased before the queue was
+// paused, and have ended.
+void Tenant::Fill() {
+  tasks_.clear();
+  Enqueue(1 + stage_.scheduler->random.Below(5), &Tenant::DeleteTooEarly);
+}
 
 bool Tenant::IsUntouched() const {
   return std::ranges::any_of(tasks_, [&](TaskId id) { return stage_.history->IsUntouched(id); });
@@ -118,6 +132,7 @@ bool Tenant::IsUntouched() const {
 
 void Tenant::DeleteTooEarly() {
   Ask(
+      "delete his queue, which is full",
       [](Node* node, const Answer& answer) {
         node->DeleteQueue(kTenantQueue,
                           [answer](const Result<QueueView>& view) { answer(view.status()); });
@@ -133,6 +148,7 @@ void Tenant::Open() { Configure(false, &Tenant::Delete); }
 
 void Tenant::Delete() {
   Ask(
+      "delete his queue",
       [](Node* node, const Answer& answer) {
         node->DeleteQueue(kTenantQueue,
                           [answer](const Result<QueueView>& view) { answer(view.status()); });
@@ -149,6 +165,7 @@ void Tenant::Delete() {
 
 void Tenant::LookThatItIsGone() {
   Ask(
+      "look whether it is gone",
       [](Node* node, const Answer& answer) {
         node->GetQueue(kTenantQueue,
                        [answer](const Result<QueueView>& view) { answer(view.status()); });
@@ -173,6 +190,7 @@ void Tenant::LetATaskMakeIt() {
 void Tenant::LookAtItsPolicy() {
   const auto policy = std::make_shared<QueuePolicy>();
   Ask(
+      "look at its policy",
       [policy](Node* node, const Answer& answer) {
         node->GetQueue(kTenantQueue, [policy, answer](const Result<QueueView>& view) {
           if (view.ok()) *policy = view->policy;

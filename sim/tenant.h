@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "sim/producer.h"
@@ -42,8 +43,10 @@ class Tenant {
   /// `call` is sent, again if there is no answer in time or the server is in trouble; then `next`
   /// has the answer.
   using Answer = std::function<void(const Status&)>;
-  void Ask(const std::function<void(Node*, Answer)>& call, const Answer& next);
-  void Send(const std::function<void(Node*, Answer)>& call, const Answer& next);
+  void Ask(const std::string& what, const std::function<void(Node*, Answer)>& call,
+           const Answer& next);
+  void Send(const std::string& what, const std::function<void(Node*, Answer)>& call,
+            const Answer& next);
   void Later(void (Tenant::*next)());
 
   Stage stage_;
@@ -52,7 +55,7 @@ class Tenant {
   bool is_idle_ = true;
   bool was_asked_again_ = false;  // an answer may have been lost
   uint64_t keys_ = 0;             // that he has used
-  std::vector<TaskId> tasks_;     // that he put into the queue as it is now
+  std::vector<TaskId> tasks_;     // that he put into the queue since it is paused
   History::Moment asked_;
 };
 

@@ -106,23 +106,30 @@ void TypeHistory::Leased(const treadle::Leased& lease, const Span& span) {
     violation_(id.ToString() + " was leased again after an error that its contract calls final");
 }
 
+// What is reported again is taken for taken: its contract was asked when it came first.
+TypeHistory::Span TypeHistory::SinceFirst(Known* task, uint32_t attempt, const Span& span) {
+  return {task->first_reported_ms.try_emplace(attempt, span.asked_ms).first->second,
+          span.answered_ms};
+}
+
 void TypeHistory::Reported(const Report& report, const Status& status, const Span& span) {
   const auto found = tasks_.find(report.token.task);
   if (found == tasks_.end() || !found->second.told) return;
   Known& task = found->second;
+  const Span taken = SinceFirst(&task, report.token.attempt, span);
   const uint32_t version = *task.told;
   const auto has = [&](const Agreement& agreed) { return agreed.contracts.contains(version); };
   const std::string id = report.token.task.ToString();
   if (report.kind == Report::Kind::kFailed) {
     if (status.ok() && version != 0 && report.error->code == kHopelessCode &&
-        agreed_.All(span.asked_ms, span.answered_ms, has))
+        agreed_.All(taken.asked_ms, taken.answered_ms, has))
       task.final = {report.token.attempt, span.answered_ms};
     return;
   }
   if (report.kind != Report::Kind::kCompleted || task.is_completed) return;
   task.is_completed = status.ok();
   const bool fits = !LimitsResults(version) || FitsOf(report.result->bytes).contains(version);
-  if (status.ok() && !fits && agreed_.All(span.asked_ms, span.answered_ms, has))
+  if (status.ok() && !fits && agreed_.All(taken.asked_ms, taken.answered_ms, has))
     violation_(id + " was completed with a result that breaks its contract");
   if (status.code() == Code::kInvalidArgument &&
       (fits || !agreed_.Any(span.asked_ms, span.answered_ms, has)))

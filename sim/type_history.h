@@ -75,9 +75,11 @@ class TypeHistory {
       uint32_t attempt;
       int64_t told_ms;
     };
-    std::optional<Final> final;  // an attempt after which there is no other
+    std::optional<Final> final;                     // an attempt after which there is no other
+    std::map<uint32_t, int64_t> first_reported_ms;  // by attempt: when its end was sent first
   };
 
+  static Span SinceFirst(Known* task, uint32_t attempt, const Span& span);
   void CheckVersion(TaskId id, const Known& task);
 
   std::function<void(const std::string&)> violation_;

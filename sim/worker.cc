@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sim/tenant.h"
+#include "sim/trace_text.h"
 
 namespace treadle::sim {
 namespace {
@@ -56,7 +57,9 @@ void Worker::SendNow(uint32_t sequence) {
   Call& call = calls_[sequence];
   const uint64_t round = call.round = ++round_;
   auto copies = std::make_shared<int>(1);
-  *copies = stage_.network->Send([this, round, copies, request = call.request](Node* node) {
+  const std::string note =
+      stage_.scheduler->Note([&] { return holder_.worker + ": " + TextOf(call.request); });
+  *copies = stage_.network->Send(note, [this, round, copies, request = call.request](Node* node) {
     const Caller caller{request.holder, request.sequence, round, *copies > 1};
     stage_.network->border()->Exchange(request, [this, caller, node](Result<ExchangeReply> reply) {
       Answer(caller, node, std::move(reply));
@@ -73,8 +76,10 @@ void Worker::SendNow(uint32_t sequence) {
 
 // On the server's side: the answer goes out, and perhaps the server learns that it did not arrive.
 void Worker::Answer(const Caller& caller, Node* node, Result<ExchangeReply> reply) {
+  const std::string note = stage_.scheduler->Note(
+      [&] { return caller.holder.worker + " is answered: " + TextOf(reply); });
   const bool went_out = stage_.network->Deliver(
-      [this, caller, reply] { OnReply(caller.sequence, caller.round, reply); });
+      note, [this, caller, reply] { OnReply(caller.sequence, caller.round, reply); });
   if (went_out || caller.was_doubled || !reply.ok() ||
       !stage_.faults->Happens(Fault::kConnectionGone))
     return;
@@ -82,13 +87,16 @@ void Worker::Answer(const Caller& caller, Node* node, Result<ExchangeReply> repl
   SeededRandom& random = stage_.scheduler->random;
   const auto notices_after = static_cast<int64_t>(
       random.OneIn(3) ? random.Below(100) : kAnswerTimeoutMs + random.Below(kAnswerTimeoutMs));
-  stage_.lane->PostAfter(notices_after,
-                         [this, node, term = node->term(), holder = caller.holder, reply] {
-                           // Of this life of the server: a later one knows nothing of the
-                           // connection.
-                           Node* const now = stage_.network->node();
-                           if (now == node && now->term() == term) now->Undelivered(holder, *reply);
-                         });
+  stage_.lane->PostAfter(
+      notices_after, [this, node, term = node->term(), holder = caller.holder, reply] {
+        // Of this life of the server: a later one knows nothing of the
+        // connection.
+        Node* const now = stage_.network->node();
+        if (now != node || now->term() != term) return;
+        stage_.scheduler->Tell(
+            [&] { return "the server sees that " + holder.worker + " is not there"; });
+        now->Undelivered(holder, *reply);
+      });
 }
 
 void Worker::OnReply(uint32_t sequence, uint64_t round, const Result<ExchangeReply>& reply) {
@@ -97,7 +105,7 @@ void Worker::OnReply(uint32_t sequence, uint64_t round, const Result<ExchangeRep
   const Call call = std::move(it->second);
   calls_.erase(it);
   if (!reply.ok()) {
-    stage_.scheduler->Trace("exchange refused", static_cast<uint64_t>(reply.status().code()));
+    stage_.scheduler->Fold("exchange refused", static_cast<uint64_t>(reply.status().code()));
     return Restart();
   }
   TakeIn(call, *reply);
@@ -135,7 +143,7 @@ void Worker::TakeIn(const Call& call, const ExchangeReply& reply) {
 
 void Worker::Work(const Leased& lease, History::Moment asked) {
   stage_.history->Leased(lease, asked);
-  stage_.scheduler->Trace("leased", lease.token.task.packed, lease.token.attempt);
+  stage_.scheduler->Fold("leased", lease.token.task.packed, lease.token.attempt);
   held_[lease.token] = {};
   const uint64_t most_ms = stage_.scheduler->random.OneIn(4) ? 6'000 : 200;
   const auto work_ms = static_cast<int64_t>(stage_.scheduler->random.Below(most_ms));
@@ -189,9 +197,13 @@ LogText Worker::MoreLog(const Token& token, Attempt* attempt) {
 }
 
 void Worker::SendSave(const AttemptSave& save, std::function<void(const AttemptStanding&)> kept) {
-  stage_.network->Send([this, save, kept = std::move(kept)](Node* node) {
+  const std::string note =
+      stage_.scheduler->Note([&] { return holder_.worker + ": " + TextOf(save); });
+  stage_.network->Send(note, [this, save, kept = std::move(kept)](Node* node) {
     node->Save(save, Progress{.fraction = 0.5}, [this, kept](const auto& standing) {
-      stage_.network->Deliver([kept, standing] {
+      const std::string answer = stage_.scheduler->Note(
+          [&] { return holder_.worker + " is answered: save " + TextOf(standing); });
+      stage_.network->Deliver(answer, [kept, standing] {
         if (standing.ok()) kept(*standing);
       });
     });
@@ -252,13 +264,16 @@ void Worker::SayGoodbye() {
   for (const auto& [token, attempt] : held_) stage_.history->GaveUp(token);
   ExchangeRequest request{.holder = holder_, .sequence = ++sequence_};
   request.goodbye = true;
-  stage_.network->Send([this, request](Node*) {
+  const std::string note =
+      stage_.scheduler->Note([&] { return holder_.worker + " says goodbye"; });
+  stage_.network->Send(note, [this, request](Node*) {
     stage_.network->border()->Exchange(request, [](const Result<ExchangeReply>&) {});
   });
 }
 
 void Worker::Restart() {
-  stage_.scheduler->Trace("worker restarts");
+  stage_.scheduler->Fold("worker restarts");
+  stage_.scheduler->Tell([&] { return holder_.worker + " restarts"; });
   if (stage_.scheduler->random.OneIn(3)) SayGoodbye();
   const std::map<Token, Attempt> before = std::exchange(held_, {});
   finished_.clear();

@@ -46,6 +46,10 @@ class World {
         tenant_(stage_),
         observer_(stage_) {
     scheduler_.print_trace = options.print_trace;
+    if (options.print_trace)
+      faults_.on_count = [this](Fault fault) {
+        scheduler_.Tell([&] { return "fault: " + std::string(FaultName(fault)); });
+      };
     SeededRandom& random = scheduler_.random;
     const uint64_t producers = 1 + random.Below(3);
     for (uint64_t i = 0; i < producers; ++i)
@@ -189,7 +193,7 @@ class World {
     RunReport report;
     report.seed = options_.seed;
     report.violations = history_.violations();
-    scheduler_.Trace("end", history_.leases(), history_.completions());
+    scheduler_.Fold("end", history_.leases(), history_.completions());
     report.trace_hash = scheduler_.trace_hash();
     report.steps = scheduler_.steps();
     report.commands = network_.commands();

@@ -1,5 +1,6 @@
 // Shard: batches, frames and replies.
 
+#include <algorithm>
 #include <utility>
 
 #include "base/canary.h"
@@ -8,16 +9,22 @@
 namespace treadle {
 namespace {
 
-constexpr size_t kFramesUnderWay = 2;  // one syncs, one waits to follow without a pause
-constexpr size_t kFrameThatFollowsBytes = size_t{64} << 10;
-constexpr size_t kFrameBytes = size_t{4} << 20;  // a batch that has grown so far does not wait
+constexpr size_t kFramesUnderWay = 2;      // one syncs, one waits to follow without a pause
+constexpr size_t kFollowersPerFrame = 64;  // in bytes: what is worth a sync of its own
+constexpr size_t kFrameBytes = size_t{4} << 20;
 constexpr int64_t kSyncIntervalMs = 1'000;
 constexpr uint64_t kSpareBytes = uint64_t{16} << 20;  // less room than this on disk: make more
+
+// A batch that has grown so far takes no other command. With one more it must fit into a segment of
+// the journal.
+size_t FrameBytes(const NodeOptions& options) {
+  return std::min<uint64_t>(kFrameBytes, options.checkpoint_bytes);
+}
 
 }  // namespace
 
 Engine& Shard::Open() {
-  if (batch_open_ && effects_.size() >= kFrameBytes) Seal();
+  if (batch_open_ && effects_.size() >= FrameBytes(options_)) Seal();
   if (!batch_open_) {
     engine_->BeginBatch(next_frame_, Now(), &effects_);
     batch_open_ = true;
@@ -42,9 +49,11 @@ void Shard::Flush() {
 void Shard::SealIfRoom() {
   if (!batch_open_) return;
   // A small batch is not worth a sync of its own: it goes with what comes while another one syncs.
-  const bool has_room = under_way_.empty() || (under_way_.size() < kFramesUnderWay &&
-                                               effects_.size() >= kFrameThatFollowsBytes);
-  if (has_room || effects_.size() >= kFrameBytes) Seal();
+  const size_t most = FrameBytes(options_);
+  const size_t follower = most / kFollowersPerFrame;
+  const bool has_room =
+      under_way_.empty() || (under_way_.size() < kFramesUnderWay && effects_.size() >= follower);
+  if (has_room || effects_.size() >= most) Seal();
 }
 
 void Shard::Seal() {

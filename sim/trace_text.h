@@ -1,0 +1,27 @@
+// What people read in a trace: commands with what matters of them, answers with ids and codes. Only
+// called while somebody reads.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "node/node.h"
+
+namespace treadle::sim {
+
+std::string TextOf(const Status& status);
+std::string TextOf(const NewTask& task);
+std::string TextOf(const std::vector<NewTask>& batch);
+std::string TextOf(const Result<EnqueueReply>& reply);
+std::string TextOf(const Report& report);
+std::string TextOf(const ExchangeRequest& request);
+std::string TextOf(const Result<ExchangeReply>& reply);
+std::string TextOf(const AttemptSave& save);
+std::string TextOf(const Result<AttemptStanding>& standing);
+std::string TextOf(const TaskCommand& command);
+std::string TextOf(const Result<TaskStanding>& standing);
+std::string TextOf(const Result<TaskView>& view);
+std::string TextOf(const Result<QueueView>& view);
+std::string TextOf(const Result<TypeView>& view);
+
+}  // namespace treadle::sim

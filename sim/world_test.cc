@@ -1,0 +1,59 @@
+// Whole runs: seeds that broke a promise once, what a trace tells, and seeds that nobody has run.
+
+#include "sim/world.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "sim/runner.h"
+
+namespace treadle::sim {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class SeedThatFailedOnce : public testing::TestWithParam<uint64_t> {};
+
+// What a seed does changes with the code, so each cause has a test of its own, too;
+// docs/reliability.md says which.
+TEST_P(SeedThatFailedOnce, BreaksNoPromise) {
+  EXPECT_THAT(RunWorld({.seed = GetParam()}).violations, IsEmpty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, SeedThatFailedOnce,
+                         testing::Values(7703800, 7706368, 7707874, 7710200, 7710800));
+
+TEST(Trace, NamesTasksCommandsAndAnswersAndChangesNothing) {
+  const RunReport silent = RunWorld({.seed = 7});
+  testing::internal::CaptureStderr();
+  const RunReport traced = RunWorld({.seed = 7, .print_trace = true});
+  const std::string trace = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(traced.trace_hash, silent.trace_hash);
+  EXPECT_THAT(trace, AllOf(HasSubstr("p0: enqueue "), HasSubstr("p0 is answered: OK 1-"),
+                           HasSubstr("w0: exchange 1, want 8"), HasSubstr(", leased 1-"),
+                           HasSubstr(" completed {"), HasSubstr("operator: ")));
+  EXPECT_THAT(trace, AllOf(HasSubstr("the server is up: term 1, 0 frames replayed"),
+                           HasSubstr("the server goes down: "), HasSubstr("frame 2 begins"),
+                           HasSubstr("a checkpoint runs"), HasSubstr("deployer: put contract "),
+                           HasSubstr("tenant: configure"), HasSubstr("comes in"),
+                           HasSubstr("is heard"), HasSubstr("fault: ")));
+  EXPECT_THAT(trace, testing::Not(HasSubstr("run 0")));
+}
+
+TEST(FreshSeeds, RunUntilTheTimeIsOver) {
+  int rounds = 0;
+  std::vector<uint64_t> told;
+  const Totals totals = RunFresh(
+      {.first = 1, .seeds = 2}, [&] { return ++rounds == 2; },
+      [&](const Totals& so_far) { told.push_back(so_far.seeds); });
+  EXPECT_EQ(totals.seeds, 4U);
+  EXPECT_THAT(told, testing::ElementsAre(2, 4));
+  EXPECT_THAT(totals.failed, IsEmpty());
+  EXPECT_THAT(ToSummary(totals), AllOf(HasSubstr("4 seeds, "), HasSubstr("0 with violations")));
+  EXPECT_GT(FreshSeed(), 1'700'000'000'000U);
+}
+
+}  // namespace
+}  // namespace treadle::sim
