@@ -46,8 +46,10 @@ Result<bool> SimulatedServer::Start() {
 Status SimulatedServer::Open() {
   TREADLE_RETURN_IF_ERROR(disk_.CreateDirectory(kDirectory));
   NodeStorage storage;
+  // Larger frames need larger segments.
+  const uint64_t segment_bytes = std::max<uint64_t>(kSegmentBytes, options_.checkpoint_bytes);
   TREADLE_ASSIGN_OR_RETURN(
-      auto journal, FileJournal::Open(&disk_, &random_, {kDirectory + "/journal", kSegmentBytes}));
+      auto journal, FileJournal::Open(&disk_, &random_, {kDirectory + "/journal", segment_bytes}));
   // Names of file systems are global to SQLite, and runs may follow each other in one process.
   vfs_ = std::make_unique<SimVfs>(&disk_, "sim-" + std::to_string(incarnation_), random_.Next());
   TREADLE_ASSIGN_OR_RETURN(storage.store, SqliteStore::Open({kDirectory + "/store.db",

@@ -95,10 +95,11 @@ void Tenant::Enqueue(size_t tasks, void (Tenant::*next)()) {
   const auto reply = std::make_shared<EnqueueReply>();
   Ask(
       stage_.scheduler->Note([&] { return TextOf(batch); }),
-      [batch, reply](Node* node, const Answer& answer) {
+      [this, batch, reply](Node* node, const Answer& answer) {
         node->Enqueue(*EnqueueCommand::Make(batch),
-                      [reply, answer](const Result<EnqueueReply>& result) {
+                      [this, reply, answer](const Result<EnqueueReply>& result) {
                         if (result.ok()) *reply = *result;
+                        stage_.scheduler->Tell([&] { return "tenant's tasks: " + TextOf(result); });
                         answer(result.status());
                       });
       },

@@ -18,7 +18,7 @@ class TenantTest : public testing::Test {
     EXPECT_TRUE(*server_.Start());
   }
 
-  bool IsPaused() const {
+  bool IsPaused() {
     const auto queue = server_.node()->engine_for_tests().GetQueue(kTenantQueue);
     return queue.ok() && queue->policy.paused;
   }

@@ -5,6 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/batch_limits.h"
+#include "journal/file_journal.h"
+#include "model/limits.h"
 #include "sim/runner.h"
 
 namespace treadle::sim {
@@ -53,6 +56,15 @@ TEST(FreshSeeds, RunUntilTheTimeIsOver) {
   EXPECT_THAT(totals.failed, IsEmpty());
   EXPECT_THAT(ToSummary(totals), AllOf(HasSubstr("4 seeds, "), HasSubstr("0 with violations")));
   EXPECT_GT(FreshSeed(), 1'700'000'000'000U);
+}
+
+// A frame takes no other command once it has kFrameBytes, and no command writes more than
+// kCommandBytesMax: so each frame fits into a segment, with the counters of all queues.
+TEST(Sizes, AFrameAndOneMoreCommandFitIntoASegment) {
+  constexpr size_t kHeaders = 8'192;
+  EXPECT_LT(
+      treadle::kFrameBytes + kCommandBytesMax + limits::kQueues * kCountersBytesMax + kHeaders,
+      FileJournalOptions{}.segment_bytes);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/canary.h"
+#include "engine/batch_limits.h"
 #include "engine/engine.h"
 #include "model/limits.h"
 
@@ -29,6 +30,10 @@ struct Excess {
   int64_t tasks = 0;
   int64_t bytes = 0;
   bool any() const { return tasks > 0 || bytes > 0; }
+  /// Not more than `other`, or none at all.
+  bool IsWithin(const Excess& other) const {
+    return tasks <= std::max<int64_t>(other.tasks, 0) && bytes <= std::max<int64_t>(other.bytes, 0);
+  }
 };
 
 Excess ExcessOf(const Queue& queue, const Incoming& incoming) {
@@ -40,26 +45,27 @@ Excess ExcessOf(const Queue& queue, const Incoming& incoming) {
           beyond(capacity.bytes, queue.live_bytes, incoming.bytes, incoming.leaving_bytes)};
 }
 
-// Ready tasks below `priority` that make up for `excess`: the lowest priority first, and of one
-// priority the newest. Those that were found, if they do not suffice.
-std::vector<TaskId> Victims(const State& state, const Queue& queue, uint8_t priority,
+// Ready tasks below `priority` that make up for `excess`, at most so many: the lowest priority
+// first, and of one priority the newest. Those that were found, if they do not suffice.
+std::vector<TaskId> Victims(const State& state, const Queue& queue, uint8_t priority, size_t most,
                             Excess* excess) {
   std::vector<TaskId> victims;
-  for (uint8_t p = 0; p < priority && excess->any(); ++p) {
+  for (uint8_t p = 0; p < priority && excess->any() && victims.size() < most; ++p) {
     std::vector<std::pair<TaskId, uint32_t>> candidates;
     for (const auto& [type, lane] : queue.lanes) {
       Excess left = *excess;
+      size_t room = most - victims.size();
       lane->ForEachNewest(state.tasks(), p, [&](uint32_t slot) {
         const TaskSlot& task = state.tasks()[slot];
         candidates.emplace_back(task.id, task.payload_bytes);
         left.tasks -= 1;
         left.bytes -= task.payload_bytes;
-        return left.any();
+        return left.any() && --room > 0;
       });
     }
     std::ranges::sort(candidates, std::greater());
     for (const auto& [id, bytes] : candidates) {
-      if (!excess->any()) break;
+      if (!excess->any() || victims.size() == most) break;
       victims.push_back(id);
       excess->tasks -= 1;
       excess->bytes -= bytes;
@@ -84,8 +90,12 @@ Status Fit(const State& state, const Queue& queue, const Incoming& incoming,
            std::vector<TaskId>* shed) {
   Excess excess = ExcessOf(queue, incoming);
   if (excess.any() && queue.policy.capacity.shed) {
-    const std::vector<TaskId> victims = Victims(state, queue, incoming.least_priority, &excess);
+    const size_t most = kShedMax - shed->size();
+    const std::vector<TaskId> victims =
+        Victims(state, queue, incoming.least_priority, most, &excess);
     shed->insert(shed->end(), victims.begin(), victims.end());
+    // A bound that was set below what is there is reached batch by batch.
+    if (victims.size() == most && excess.IsWithin(ExcessOf(queue, {}))) return {};
   }
   return excess.any() && !CanaryIs("take_more_than_fits") ? IsFull(queue) : Status();
 }

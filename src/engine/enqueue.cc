@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/canary.h"
+#include "engine/batch_limits.h"
 #include "engine/engine.h"
 #include "engine/text_list.h"
 #include "model/limits.h"
@@ -45,6 +46,21 @@ uint64_t RequestHash(const NewTask& task) {
   return hash;
 }
 
+size_t BytesOf(const std::vector<std::string>& texts) {
+  size_t bytes = 0;
+  for (const std::string& text : texts) bytes += text.size();
+  return bytes;
+}
+
+// What a task carries that can be large.
+size_t BytesOf(const NewTask& task) {
+  const TaskBody& body = *task.body;
+  size_t bytes = body.payload.size() + body.content_type.size() + body.idempotency_key.size();
+  if (!body.tags.empty()) bytes += BytesOf(body.tags);
+  if (task.retry) bytes += BytesOf(task.retry->never) + BytesOf(task.retry->always);
+  return bytes;
+}
+
 }  // namespace
 
 Result<EnqueueCommand> EnqueueCommand::Make(std::vector<NewTask> tasks) {
@@ -54,13 +70,20 @@ Result<EnqueueCommand> EnqueueCommand::Make(std::vector<NewTask> tasks) {
                   "tasks must have at most " + std::to_string(limits::kBatchTasks) + " entries");
   EnqueueCommand command;
   command.keys.resize(tasks.size());
+  size_t bytes = 0;
   for (size_t i = 0; i < tasks.size(); ++i) {
     const NewTask& task = tasks[i];
     if (Status status = Validate(task); !status.ok())
       return Status(status.code(), PlaceInBatch(tasks, i) + status.message());
+    bytes += BytesOf(task);
     if (task.body->idempotency_key.empty()) continue;
     command.keys[i] = {IdempotencyIdOf(task.queue, task.body->idempotency_key), RequestHash(task)};
   }
+  if (bytes > kBatchBytes)
+    return Status(Code::kInvalidArgument, "tasks must carry at most " +
+                                              std::to_string(kBatchBytes) +
+                                              " bytes together, not " + std::to_string(bytes) +
+                                              ": send them in several requests");
   command.tasks = std::move(tasks);
   return command;
 }

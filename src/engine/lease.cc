@@ -1,9 +1,11 @@
-// Lease: gives ready tasks to a worker, highest priority first, then the oldest.
+// Lease: gives ready tasks to a worker, highest priority first, then the oldest. UNAVAILABLE: it
+// has ended so many tasks that were out of time that the rest must wait for another batch.
 
 #include <algorithm>
 #include <tuple>
 
 #include "base/canary.h"
+#include "engine/batch_limits.h"
 #include "engine/engine.h"
 
 namespace treadle {
@@ -105,12 +107,15 @@ Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
     return reply;
   }
   size_t bytes = 0;
+  const size_t begun = effects_->size();
   LaneHeap lanes(state_, command);
   while (!lanes.empty() && reply.leases.size() < command.want) {
     if (const TaskSlot& front = state_.tasks()[lanes.Front()];
         front.has_terms && EndIfOutOfTime(front)) {
       lanes.Advance();
-      continue;
+      if (effects_->size() - begun < kPieceBytes) continue;
+      if (!reply.leases.empty()) return reply;
+      return Status(Code::kUnavailable, "so many tasks were out of time: ask again");
     }
     if (!state_.tasks()[lanes.Front()].HasBody()) {
       if (!reply.leases.empty()) break;  // order holds: what comes next must wait for its payload

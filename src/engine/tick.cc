@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "engine/batch_limits.h"
 #include "engine/engine.h"
 
 namespace treadle {
@@ -15,23 +16,25 @@ constexpr int64_t kRetentionCheckMs = 1'000;
 }  // namespace
 
 bool Engine::Tick(size_t limit) {
+  const size_t begun = effects_->size();
+  const auto is_over = [&] { return limit-- == 0 || effects_->size() - begun >= kPieceBytes; };
   for (const TaskSlot* task = state_.EarliestByShardTime();
        task && state_.EarliestShardTime() <= state_.now(); task = state_.EarliestByShardTime()) {
-    if (limit-- == 0) return true;
+    if (is_over()) return true;
     task->state == TaskState::kRunning ? LoseLease(*task) : MakeReady(task->image());
   }
   for (const TaskSlot* task = state_.EarliestByWallTime(); task && task->when_ms <= time_.wall.ms;
        task = state_.EarliestByWallTime()) {
-    if (limit-- == 0) return true;
+    if (is_over()) return true;
     MakeReady(task->image());
   }
   while (state_.terms().has_timer() && state_.terms().next_time() <= state_.now()) {
-    if (limit-- == 0) return true;
+    if (is_over()) return true;
     TREADLE_CHECK(EndIfOutOfTime(*state_.Find(state_.terms().next_task())));
   }
   for (const KeyIsNow* key = state_.keys().Earliest(); key && key->expires <= state_.now();
        key = state_.keys().Earliest()) {
-    if (limit-- == 0) return true;
+    if (is_over()) return true;
     Emit(KeyIsGone{.id = IdempotencyId(key->id)});
   }
   if (state_.now() >= next_retention_check_) {

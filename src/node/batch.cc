@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/canary.h"
+#include "engine/batch_limits.h"
 #include "node/shard.h"
 
 namespace treadle {
@@ -11,12 +12,10 @@ namespace {
 
 constexpr size_t kFramesUnderWay = 2;      // one syncs, one waits to follow without a pause
 constexpr size_t kFollowersPerFrame = 64;  // in bytes: what is worth a sync of its own
-constexpr size_t kFrameBytes = size_t{4} << 20;
 constexpr int64_t kSyncIntervalMs = 1'000;
 constexpr uint64_t kSpareBytes = uint64_t{16} << 20;  // less room than this on disk: make more
 
-// A batch that has grown so far takes no other command. With one more it must fit into a segment of
-// the journal.
+// See engine/batch_limits.h.
 size_t FrameBytes(const NodeOptions& options) {
   return std::min<uint64_t>(kFrameBytes, options.checkpoint_bytes);
 }

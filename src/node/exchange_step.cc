@@ -48,16 +48,15 @@ void Shard::Exchange(Waiters::Job job) {
 }
 
 void Shard::StepExchange(const Waiters::Job& job, const Loaded& loaded) {
-  Open();
   if (!ApplyReports(job, loaded)) return;
   if (!std::exchange(job->renewed, true)) {
-    const std::vector<Token> lost = engine_->Renew(job->request.renew);
+    const std::vector<Token> lost = Open().Renew(job->request.renew);
     job->reply.lost.insert(job->reply.lost.end(), lost.begin(), lost.end());
   }
   // Also those that it does not know of, for their answer was lost.
   if (job->request.goodbye)
     for (const Token& token : engine_->LeasesOf(job->request.holder))
-      engine_->Apply(ReleaseOf(token), nullptr, true);
+      Open().Apply(ReleaseOf(token), nullptr, true);
   if (!LeaseFor(job)) return;
   const ExchangeReply& reply = job->reply;
   const bool has_news = NoteCancelRequests(job) || !reply.leases.empty() ||
@@ -72,8 +71,7 @@ bool Shard::ApplyReports(const Waiters::Job& job, const Loaded& loaded) {
   std::vector<size_t> waiting;
   for (const size_t i : job->unreported) {
     const Report& report = job->request.reports[i];
-    Outcome<bool> outcome =
-        engine_->Apply(report, Find(loaded, report.token.task), job->asked_store);
+    Outcome<bool> outcome = Open().Apply(report, Find(loaded, report.token.task), job->asked_store);
     if (!outcome.needs.empty()) {
       needs.insert(needs.end(), outcome.needs.begin(), outcome.needs.end());
       waiting.push_back(i);
@@ -95,10 +93,16 @@ bool Shard::ApplyReports(const Waiters::Job& job, const Loaded& loaded) {
 bool Shard::LeaseFor(const Waiters::Job& job) {
   const ExchangeRequest& request = job->request;
   if (request.want == 0 || closing_) return true;
-  Outcome<LeaseReply> outcome = engine_->Lease(
-      {request.holder, request.sequence, request.queues, request.types, request.want});
+  Outcome<LeaseReply> outcome =
+      Open().Lease({request.holder, request.sequence, request.queues, request.types, request.want});
   if (!outcome.needs.empty()) {
     LoadLane(outcome.needs, [this, job](const Loaded&) { StepExchange(job, {}); });
+    return false;
+  }
+  if (!outcome.reply.ok()) {
+    env_.shard->Post([this, job] {
+      if (!failed_) StepExchange(job, {});
+    });
     return false;
   }
   if (!outcome.reply->next.empty()) LoadLane(std::move(outcome.reply->next), [](const Loaded&) {});
