@@ -264,8 +264,7 @@ void Worker::SayGoodbye() {
   for (const auto& [token, attempt] : held_) stage_.history->GaveUp(token);
   ExchangeRequest request{.holder = holder_, .sequence = ++sequence_};
   request.goodbye = true;
-  const std::string note =
-      stage_.scheduler->Note([&] { return holder_.worker + " says goodbye"; });
+  const std::string note = stage_.scheduler->Note([&] { return holder_.worker + " says goodbye"; });
   stage_.network->Send(note, [this, request](Node*) {
     stage_.network->border()->Exchange(request, [](const Result<ExchangeReply>&) {});
   });
