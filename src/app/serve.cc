@@ -1,5 +1,6 @@
 #include "app/serve.h"
 
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -154,6 +155,8 @@ Status ServerProcess::Apply(const cli::ServerOptions& options) {
   guard_.Swap(std::make_shared<const http::Guard>(http::GuardOptions{
       .listen_host = options_.host, .allowed_hosts = options.allowed_hosts, .token = token}));
   log_->SetLevel(options.log_level);
+  // A core dump would hold the token, and so could a debugger of another process of this user.
+  if (!token.empty()) prctl(PR_SET_DUMPABLE, 0);
   if (token != token_ && server_ != nullptr) log_->Info("reloaded: the token is another one");
   token_ = std::move(token);
   return {};

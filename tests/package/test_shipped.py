@@ -25,6 +25,27 @@ def test_the_program_needs_no_library_beyond_the_list():
     assert needed <= LIBRARIES
 
 
+def readelf(*flags):
+    return subprocess.run(["readelf", "-W", *flags, BINARY], text=True, capture_output=True, check=True).stdout
+
+
+def test_the_program_is_hardened():
+    assert re.search(r"Type:\s+DYN", readelf("-h"))  # no fixed addresses
+    segments = readelf("-l")
+    assert "GNU_RELRO" in segments
+    assert re.search(r"GNU_STACK.*\bRW\b(?!E)", segments)
+    assert re.search(r"FLAGS.*\bNOW\b", readelf("-d"))  # full RELRO: nothing is bound later
+    assert "__stack_chk_fail" in readelf("--dyn-syms")
+
+
+def test_every_file_of_the_program_is_compiled_with_checked_buffers_and_stacks():
+    commands = json.loads((BINARY.parent / "compile_commands.json").read_text())
+    ours = [each["command"] for each in commands if each["file"].startswith(str(ROOT / "src"))]
+    assert len(ours) > 100
+    for command in ours:
+        assert "-D_FORTIFY_SOURCE=2" in command and "-fstack-protector-strong" in command
+
+
 def unit():
     """The settings of the unit, by name; the last of a name wins."""
     lines = (ROOT / "deploy/systemd/treadle.service").read_text().splitlines()
