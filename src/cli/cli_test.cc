@@ -274,6 +274,18 @@ TEST_F(CliTest, GetShowsATaskInEachForm) {
   EXPECT_THAT(Ask({"-o", "json", "task", "get", "1-7"}).out, HasSubstr("{\n  \"id\": \"1-7\",\n"));
 }
 
+TEST_F(CliTest, BytesFromOutsideReachATerminalAsTextUnlessAskedForRaw) {
+  const std::string bytes = "\x1b]0;owned\x07 exe.\u202ecod\n";
+  server_.Answer("GET /v1/tasks/1-7", {{200, kCompleted}});
+  for (const std::string what : {"log", "result", "payload"}) {
+    server_.Answer("GET /v1/tasks/1-7/" + what, {{200, bytes, "text/plain"}});
+    EXPECT_EQ(Ask({"task", what, "1-7"}, /*terminal=*/true).out,
+              "\\x1b]0;owned\\x07 exe.\\u202ecod\n");
+    EXPECT_EQ(Ask({"task", what, "1-7"}).out, bytes) << "no terminal";
+  }
+  EXPECT_EQ(Ask({"task", "log", "1-7", "--raw"}, /*terminal=*/true).out, bytes);
+}
+
 constexpr char kTraceback[] =
     R"({"id":"1-7","type":"hello","queue":"default","state":"dead","attempt":1,"max_attempts":1,)"
     R"("error":{"code":"exit_1","fingerprint":"f","message":"Traceback (most recent call last):\n)"
@@ -288,6 +300,25 @@ TEST_F(CliTest, ListsShowTheLastLineOfATraceback) {
     EXPECT_THAT(out, HasSubstr("KeyError: 'name'")) << list;
     EXPECT_THAT(out, Not(HasSubstr("Traceback"))) << list;
   }
+}
+
+TEST_F(CliTest, OneTaskShowsItsTracebackOnSeveralLines) {
+  server_.Answer("GET /v1/tasks/1-7", {{200, kTraceback}});
+  EXPECT_THAT(Ask({"task", "get", "1-7"}).out,
+              HasSubstr("error         exit_1: Traceback (most recent call last):\n"
+                        "                File \"x.py\", line 1, in <module>\n"
+                        "              KeyError: 'name'\n"));
+  EXPECT_EQ(Ask({"task", "result", "1-7"}).err,
+            "treadle: task 1-7 (hello) is dead after 1 of 1 attempts: exit_1: KeyError: 'name'\n"
+            "  Traceback (most recent call last):\n    File \"x.py\", line 1, in <module>\n"
+            "  KeyError: 'name'\n");
+  server_.Answer(
+      "GET /v1/tasks/1-7/attempts",
+      {{200, std::string(R"({"attempts":[)") +
+                 R"({"attempt":1,"outcome":"failed","started_at":"s","worker":"w",)"
+                 R"("error":{"code":"exit_1","message":"Traceback:\n  File\nKeyError"}}]})"}});
+  EXPECT_THAT(Ask({"task", "history", "1-7"}).out,
+              ContainsRegex("exit_1  Traceback:\n +File\n +KeyError\n"));
 }
 
 TEST_F(CliTest, EachKindOfFailureHasItsOwnStatus) {

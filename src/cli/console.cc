@@ -11,7 +11,7 @@
 #include <cstring>
 #include <utility>
 
-#include "base/utf8.h"
+#include "base/terminal_text.h"
 
 namespace treadle::cli {
 namespace {
@@ -49,10 +49,29 @@ OutputStream StreamOf(int fd) {
           .color = terminal && !dumb && !refused};
 }
 
+constexpr std::string_view kColors[] = {"\x1b[0m",  "\x1b[1m",  "\x1b[2m",
+                                        "\x1b[31m", "\x1b[32m", "\x1b[33m"};
+
 std::string Paint(std::string_view text, Color color) {
-  static constexpr std::string_view kCodes[] = {"0", "1", "2", "31", "32", "33"};
   if (color == Color::kPlain) return std::string(text);
-  return fmt::format("\x1b[{}m{}\x1b[0m", kCodes[static_cast<size_t>(color)], text);
+  return fmt::format("{}{}{}", kColors[static_cast<size_t>(color)], text, kColors[0]);
+}
+
+// What should have been made printable before, and was not.
+std::string ForTerminal(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    size_t plain = text.size();
+    size_t color = 0;
+    for (const std::string_view code : kColors) {
+      const size_t at = text.find(code);
+      if (at < plain) plain = at, color = code.size();
+    }
+    out += PrintableLines(text.substr(0, plain));
+    out += text.substr(plain, color);
+    text.remove_prefix(plain + color);
+  }
+  return out;
 }
 
 }  // namespace
@@ -78,9 +97,13 @@ std::string Console::Flush() {
   return closed_ ? std::strerror(error_) : "";
 }
 
-void Console::OutLine(std::string_view line) { Out(std::string(line) + '\n'); }
+void Console::OutLine(std::string_view line) {
+  Out((out_.is_terminal ? ForTerminal(line) : std::string(line)) + '\n');
+}
 
-void Console::Message(std::string_view line) { Err(std::string(line) + '\n'); }
+void Console::Message(std::string_view line) {
+  Err((err_.is_terminal ? ForTerminal(line) : std::string(line)) + '\n');
+}
 
 void Console::Err(std::string_view text) { err_.write(text); }
 
@@ -101,22 +124,7 @@ void OpenStandardStreams() {
 }
 
 std::string Printable(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const size_t length = Utf8Length(text);
-    const auto first = static_cast<unsigned char>(text[0]);
-    const bool c1_control =
-        length == 2 && first == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0;
-    if (length == 0 || first < 0x20 || first == 0x7F || c1_control) {
-      for (const char c : text.substr(0, length == 0 ? 1 : length)) {
-        out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-      }
-    } else {
-      out += text.substr(0, length);
-    }
-    text.remove_prefix(length == 0 ? 1 : length);
-  }
-  return out;
+  return treadle::Printable(text);  // one of the whole program
 }
 
 }  // namespace treadle::cli

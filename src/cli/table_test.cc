@@ -48,5 +48,18 @@ TEST(TableTest, LinesInTheLastColumnGoOnBelowThemselves) {
             "error  Traceback:\n         File \\x1b\n       KeyError\nid     1-7\n");
 }
 
+TEST(ConsoleTest, LinesOnATerminalHaveNoControlCharactersButColors) {
+  std::string out;
+  Console console({.write = [&](std::string_view t) { return out += t, true; },
+                   .is_terminal = true,
+                   .color = true},
+                  {.write = [&](std::string_view t) { return out += t, true; }});
+  console.OutLine(console.PaintOut("red", Color::kRed) + " a\x1b[2Jb\u202e");
+  EXPECT_EQ(out, "\x1b[31mred\x1b[0m a\\x1b[2Jb\\u202e\n");
+  out.clear();
+  console.Message("raw \x1b where nobody looks");
+  EXPECT_EQ(out, "raw \x1b where nobody looks\n");
+}
+
 }  // namespace
 }  // namespace treadle::cli

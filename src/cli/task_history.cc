@@ -13,10 +13,14 @@
 namespace treadle::cli {
 namespace {
 
-constexpr size_t kMessageBytes = 60;
-
-std::string OneLine(const std::string& text) {
-  return text.substr(0, std::min(text.find('\n'), kMessageBytes));
+// The last lines, which say most of a traceback.
+std::string LastLines(std::string text) {
+  static constexpr size_t kLines = 10;
+  while (text.ends_with('\n')) text.pop_back();
+  size_t begin = text.size();
+  for (size_t lines = 0; lines < kLines && begin != std::string::npos; ++lines)
+    begin = begin == 0 ? std::string::npos : text.rfind('\n', begin - 1);
+  return begin == std::string::npos ? text : "…" + text.substr(begin);
 }
 
 // Milliseconds as people read them; nothing if the field is not there.
@@ -42,7 +46,7 @@ void PrintAttempts(Session& session, const JsonValue& history) {
   for (const JsonValue& attempt : history.Find("attempts")->items) {
     const JsonValue* error = attempt.Find("error");
     const std::string said =
-        error == nullptr ? "" : error->Text("code") + "  " + OneLine(error->Text("message"));
+        error == nullptr ? "" : error->Text("code") + "  " + LastLines(error->Text("message"));
     table.Row({std::to_string(attempt.Integer("attempt")), attempt.Text("outcome"),
                attempt.Text("started_at"), Took(attempt, "waited_ms"), Took(attempt, "ran_ms"),
                Took(attempt, "backoff_ms"), WhoRan(attempt), said});
@@ -76,6 +80,7 @@ ExitStatus History(Session& session, const std::string& id, bool is_one_of_sever
 
 struct LogFlags {
   std::string id;
+  bool raw = false;
   std::optional<int64_t> attempt;
 };
 
@@ -100,6 +105,8 @@ ExitStatus Log(Session& session, const LogFlags& flags) {
   if (session.json() || session.jsonl()) return PrintLogJson(session, flags.id, *log);
   if (log->body.empty()) {
     session.console().Message("nothing is kept of its log");
+  } else if (flags.raw) {
+    session.console().Out(log->body);
   } else {
     PrintBytes(session, log->body);
   }
@@ -127,6 +134,7 @@ void AddTaskHistory(Command parent, Session& session) {
       .Positional("ID", Need::kRequired, &flags->id, "The id of the task, for example 1-42")
       .Number("--attempt", &flags->attempt, 1, UINT32_MAX,
               "Which attempt, as `task history` numbers them (default: the last one)")
+      .Switch("--raw", &flags->raw, "Print control characters as they are, also to a terminal")
       .Example("treadle task log 1-42\ntreadle task log 1-42 --attempt 1")
       .Run([flags, &session] { return Log(session, *flags); });
 }

@@ -6,7 +6,9 @@
 #include <chrono>
 #include <thread>
 
+#include "base/terminal_text.h"
 #include "base/time.h"
+#include "cli/table.h"
 #include "cli/units.h"
 
 namespace treadle::cli {
@@ -66,17 +68,36 @@ std::string WhyDead(const JsonValue& view) {
       fmt::format("{} of {} attempts", view.Integer("attempt"), view.Integer("max_attempts"));
   const JsonValue* error = view.Find("error");
   if (error == nullptr) return why;
-  return fmt::format("{}: {}: {}", why, error->Text("code"), error->Text("message"));
+  const std::string message = error->Text("message");
+  return fmt::format("{}: {}: {}", why, error->Text("code"), TellingLine(message));
 }
+
+namespace {
+
+// A message of several lines, below the sentence that quotes its last.
+void ShowWholeError(Session& session, const JsonValue& view) {
+  const JsonValue* const error = view.Find("error");
+  const std::string message = error == nullptr ? "" : error->Text("message");
+  if (message.find('\n') == std::string::npos) return;
+  Table table({{}, {}});
+  table.Row({"", message});
+  std::string text = table.ToString(session.console());
+  text.pop_back();
+  session.console().Message(text);
+}
+
+}  // namespace
 
 ExitStatus PrintOutcome(Session& session, const JsonValue& view) {
   const std::string id = view.Text("id");
   const std::string state = view.Text("state");
   if (session.json() || session.jsonl()) PrintJson(session, view);
   if (state != "completed") {
-    return session.Fail(
+    const ExitStatus status = session.Fail(
         ExitStatus::kTaskDied,
         fmt::format("task {} ({}) is {} after {}", id, view.Text("type"), state, WhyDead(view)));
+    ShowWholeError(session, view);
+    return status;
   }
   if (session.json() || session.jsonl()) return ExitStatus::kOk;
   const Result<ServerAnswer> result = session.CallBytes(fmt::format("/v1/tasks/{}/result", id));
@@ -87,8 +108,9 @@ ExitStatus PrintOutcome(Session& session, const JsonValue& view) {
 
 void PrintBytes(Session& session, std::string_view bytes) {
   Console& console = session.console();
-  console.Out(bytes);
-  if (console.out_is_terminal() && !bytes.ends_with('\n')) console.Out("\n");
+  if (!console.out_is_terminal()) return console.Out(bytes);
+  console.Out(PrintableLines(bytes));
+  if (!bytes.ends_with('\n')) console.Out("\n");
 }
 
 }  // namespace treadle::cli

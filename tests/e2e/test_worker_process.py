@@ -213,6 +213,8 @@ def test_what_programs_print_reaches_a_terminal_as_text(server):
         assert until(lambda: server.task(id, wait="5s"), lambda task: task["state"] == "completed")
         os.kill(worker.pid, signal.SIGTERM)
         assert shown in worker.read_to_end()
+        log = OnTerminal("task", "log", id, *flags, env={"TREADLE_SERVER": server.url})
+        assert shown in log.read_to_end()
 
 
 def can_unshare():
