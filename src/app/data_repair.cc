@@ -113,8 +113,9 @@ class Repair {
     if (plan_.from <= plan_.to) {
       meta.applied = plan_.from - 1;
       SystemClock clock;
+      DiskWatch watch;  // nobody looks
       Checkpointer checkpointer(kShard, &plan_.journal, store.get(), &clock, meta, plan_.to,
-                                kTransactionBytes);
+                                kTransactionBytes, &watch);
       for (uint64_t at = meta.applied; at < plan_.to;) {
         TREADLE_ASSIGN_OR_RETURN(at, checkpointer.Run(plan_.to));
       }
