@@ -1,6 +1,7 @@
 """Who may speak to a server, and where it listens."""
 
 import os
+import signal
 import stat
 
 import pytest
@@ -128,3 +129,16 @@ def test_the_data_directory_is_its_owners_alone(server):
 def test_a_port_that_is_taken_is_one_clear_error(server, tmp_path):
     result = run("server", "--data", str(tmp_path / "other"), "--listen", f"127.0.0.1:{server.port}", expect=None)
     assert result.returncode != 0 and str(server.port) in result.stderr
+
+
+def dumps_core(server):
+    """Whether a crash of the server leaves a core dump; its files go to its working directory."""
+    os.kill(server.process.pid, signal.SIGSEGV)
+    return os.WCOREDUMP(os.waitpid(server.process.pid, 0)[1])
+
+
+def test_a_server_that_has_a_token_leaves_no_core_dump(start_server, data_dir, token_file, tmp_path):
+    unlimited = {"command": ("sh", "-c", f'cd {tmp_path} && ulimit -c unlimited && exec "$@"', "sh")}
+    if not dumps_core(start_server(data_dir, **unlimited)):
+        pytest.skip("nothing leaves a core dump here")
+    assert not dumps_core(start_server(data_dir, "--token-file", str(token_file), **unlimited))
