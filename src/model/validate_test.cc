@@ -45,13 +45,13 @@ TEST(Validate, EveryBoundOfATaskIsNamed) {
   refused([](NewTask* t, TaskBody*) { t->queue = "a b"; }, "queue");
   refused([](NewTask* t, TaskBody*) { t->priority = 10; }, "priority");
   refused([](NewTask* t, TaskBody*) { t->retry.emplace().max_attempts = 0; }, "retry.max_attempts");
-  refused([](NewTask* t, TaskBody*) { t->expires_at.ms = -1; }, "expires_at");
+  refused([](NewTask* t, TaskBody*) { t->expires_at = WallTime{-1}; }, "expires_at");
   refused([](NewTask* t, TaskBody*) { t->deadline_ms = -1; }, "deadline_ms");
   refused([](NewTask* t, TaskBody*) { t->attempt_timeout_ms = -1; }, "attempt_timeout_ms");
   refused([](NewTask*, TaskBody* b) { b->tags = {"a\nb"}; }, "tags");
   refused([](NewTask* t, TaskBody*) { t->max_attempts = 1'001; }, "max_attempts");
-  refused([](NewTask* t, TaskBody*) { t->run_at.ms = -1; }, "run_at");
-  refused([](NewTask* t, TaskBody*) { t->run_at.ms = INT64_MAX; }, "run_at");
+  refused([](NewTask* t, TaskBody*) { t->run_at = WallTime{-1}; }, "run_at");
+  refused([](NewTask* t, TaskBody*) { t->run_at = WallTime{INT64_MAX}; }, "run_at");
   refused([](NewTask* t, TaskBody*) { t->delay_ms = -1; }, "delay_ms");
   refused([](NewTask*, TaskBody* b) { b->payload.resize(limits::kPayloadBytes + 1); }, "payload");
   refused([](NewTask*, TaskBody* b) { b->content_type = "a\nb"; }, "content_type");
@@ -61,7 +61,7 @@ TEST(Validate, EveryBoundOfATaskIsNamed) {
 
 TEST(Validate, AnAbsoluteAndARelativeTimeExcludeEachOther) {
   NewTask task = GoodTask();
-  task.run_at.ms = 1;
+  task.run_at = WallTime{1};
   task.delay_ms = 1;
   EXPECT_FALSE(Validate(task).ok());
 }

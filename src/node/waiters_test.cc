@@ -47,9 +47,8 @@ TEST(Waiters, OnlySoManyLanesAreWaitedForAndThoseThatAreLeftAreFreeAgain) {
   std::vector<std::string> names;
   for (int i = 0; i < 1'000; ++i) names.push_back("t" + std::to_string(i));
   Waiters waiters;
-  uint64_t ticket = 0;
-  while (waiters.Park(Job(++ticket, "w" + std::to_string(ticket), {"q"}, names))) {
-  }
+  uint64_t ticket = 1;
+  while (waiters.Park(Job(ticket, "w" + std::to_string(ticket), {"q"}, names))) ++ticket;
   EXPECT_EQ(ticket, Waiters::kLanesMax / 1'000 + 1);
   EXPECT_TRUE(waiters.Park(Job(++ticket, "full", {"q"}, {"x"}, 0))) << "it waits in no line";
   EXPECT_NE(waiters.TakeByTicket(1), nullptr);

@@ -204,7 +204,7 @@ def test_explain_names_the_reason_and_the_way_out(server):
 def test_the_commands_say_in_words_what_became_of_a_task(server):
     id = server.enqueue(delay_ms=10**9)
     assert "is not due before" in server.run("task", "explain", id).stdout.replace("It is", "is")
-    assert "treadle task run-now" in server.run("task", "explain", id).stdout
+    assert "task run-now 1-1 makes it ready" in server.run("task", "explain", id).stdout
     assert server.run("task", "edit", id, '{"n":1}', "--priority", "7").stdout == f"task {id} is changed\n"
     assert server.run("task", "move", id, "emails").stdout == f"task {id} is moved\n"
     assert server.run("task", "run-now", id).stdout == f"task {id} is ready\n"
