@@ -89,7 +89,7 @@ def test_the_quick_start_works_as_it_is_written(tmp_path):
             os.killpg(bash.pid, signal.SIGKILL)
     assert bash.returncode == 0, err
     assert len(re.findall(r"^1-[123] +hello +default +ready +0/20 ", out, re.M)) == 3, out
-    assert out.count('{"NAME":"ADA"}') == 1, out
+    assert out.count('{"NAME":"ADA"}') == 2, out  # by `task result`, and by `task get`
 
 
 def region(path, name):

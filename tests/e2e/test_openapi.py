@@ -104,7 +104,8 @@ def test_every_example_request_is_taken(shared_server, ids):
         for example in op.get("requestBody", {}).get("content", {}).get("application/json", {}).get(
                 "examples", {}).values():
             body = {**example["value"], **({"wait_ms": 0} if operation == "exchange" else {})}
-            path = path.replace("{queue}", "examples").replace("{type}", "example").replace("{id}", ids["spare"])
+            id = shared_server.enqueue("example") if operation == "releaseTask" else ids["spare"]  # not one that has ended
+            path = path.replace("{queue}", "examples").replace("{type}", "example").replace("{id}", id)
             path = path.replace("{version}", "7").replace("{token}", ids["token"])
             answer = check(operation, shared_server.call(method, path, body))
             assert answer.status < 300, answer
@@ -148,8 +149,11 @@ def calls():
     yield "cancelTask", "/v1/tasks/{completed}/cancel", None, 409
     yield "cancelTask", "/v1/tasks/{running}/cancel", {"reason": "enough"}, 200
     yield "cancelTask", "/v1/tasks/{running}/cancel", {"reason": 1}, 400
+    yield "releaseTask", "/v1/tasks/{ready}/release", None, 200
+    yield "releaseTask", "/v1/tasks/{completed}/release", None, 409
+    yield "releaseTask", "/v1/tasks/{running}/release", {"reason": 1}, 400
     for operation, path in (("explainTask", "explain"), ("runTaskNow", "run-now"), ("cancelTask", "cancel"),
-                            ("redriveTask", "redrive")):
+                            ("redriveTask", "redrive"), ("releaseTask", "release")):
         yield operation, f"/v1/tasks/1-999999/{path}", None, 404
         yield operation, f"/v1/tasks/x/{path}", None, 400
     for operation in ("pause", "resume"):
