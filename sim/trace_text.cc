@@ -33,10 +33,10 @@ std::string TokenText(const Token& token) { return token.ToString(); }
 
 std::string TermsOf(const NewTask& task) {
   std::string text;
-  if (task.delay_ms > 0) text += ", in " + Number(task.delay_ms) + " ms";
-  if (task.run_at.ms > 0) text += ", at " + FormatWallTime(task.run_at);
-  if (task.expires_ms > 0) text += ", expires in " + Number(task.expires_ms) + " ms";
-  if (task.deadline_ms > 0) text += ", deadline in " + Number(task.deadline_ms) + " ms";
+  if (task.delay_ms) text += ", in " + Number(*task.delay_ms) + " ms";
+  if (task.run_at) text += ", at " + FormatWallTime(*task.run_at);
+  if (task.expires_ms) text += ", expires in " + Number(*task.expires_ms) + " ms";
+  if (task.deadline_ms) text += ", deadline in " + Number(*task.deadline_ms) + " ms";
   if (task.attempt_timeout_ms > 0) text += ", timeout " + Number(task.attempt_timeout_ms) + " ms";
   if (task.contract_was_asked_for) text += ", contract " + std::to_string(task.contract);
   if (task.max_attempts > 0) text += ", attempts " + std::to_string(task.max_attempts);

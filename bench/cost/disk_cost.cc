@@ -70,13 +70,14 @@ class Checkpoints {
   void To(uint64_t frame) {
     const StoreMeta meta = OrDie(data_.store->ReadMeta());
     Checkpointer checkpointer(1, data_.journal.get(), data_.store.get(), &clock_, meta, 0,
-                              NodeOptions().checkpoint_transaction_bytes);
+                              NodeOptions().checkpoint_transaction_bytes, &watch_);
     Expect(OrDie(checkpointer.Run(frame)) == frame, "the checkpoint stopped early");
   }
   void ToTheEnd() { To(frames_); }
 
  private:
   sim::Scheduler clock_{1};
+  DiskWatch watch_;
   Data data_;
   uint64_t frames_;
 };

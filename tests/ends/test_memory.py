@@ -82,7 +82,7 @@ def test_a_server_near_its_limit_of_memory_refuses_tasks_until_it_is_drained(sta
             break
         accepted += len(tasks)
     print(f"{accepted} accepted, then {status}: {body}")
-    assert status == 503 and b"memory" in body and b"RESOURCE_EXHAUSTED" in body
+    assert status == 429 and b"memory" in body and b"RESOURCE_EXHAUSTED" in body
     assert operator.call("GET", "/readyz")[0] == 503
     worker, leased, reports = server.worker("t"), 0, []
     while leased < accepted:
@@ -104,7 +104,7 @@ def test_a_server_whose_memory_ends_stops_with_a_word_and_loses_nothing(start_se
     batch = {"tasks": [{"type": f"type-{i % 10}", "tags": ["tag"]} for i in range(1_000)]}
     while (answer := ask(operator, batch))[0] == 201:  # a backlog without end
         ids += [each["id"] for each in answer[1]["tasks"]]
-    assert answer[0] == 503 and "memory" in answer[1]["detail"]
+    assert answer[0] == 429 and "memory" in answer[1]["detail"]
     limit_memory(Process(server), 0)  # what was kept for everything else is gone, too
     while ask(operator, {"tasks": [{"type": "t", "payload": "x" * (1 << 20)}] * 12})[0]:
         pass
