@@ -17,6 +17,10 @@ extern "C" __attribute__((weak)) int mallctl(const char* name, void* old_value, 
 namespace treadle::app {
 namespace {
 
+// Address space is taken in large pieces (stacks, arenas), so its end comes earlier than the sum of
+// what is used.
+constexpr uint64_t kPiecesBytes = uint64_t{64} << 20;
+
 struct Pages {
   uint64_t size = 0;      // address space
   uint64_t resident = 0;  // in memory
@@ -95,11 +99,14 @@ MemoryUse MeasureMemory(uint64_t memory_max_bytes) {
   const uint64_t data_max = LimitOf(RLIMIT_DATA);
   const bool has_limits = space_max != UINT64_MAX || data_max != UINT64_MAX;
   const uint64_t retained = has_limits ? RetainedBytes() : 0;
+  const auto usable = [](uint64_t limit) {
+    return limit == UINT64_MAX ? limit : limit - std::min(limit, kPiecesBytes);
+  };
   const auto less = [&](uint64_t bytes) { return bytes - std::min(bytes, retained); };
   const std::array<MemoryUse, 3> uses = {
       MemoryUse{pages.resident, memory_max_bytes, "server.memory_max"},
-      MemoryUse{less(pages.size), space_max, "the limit of address space, prlimit --as"},
-      MemoryUse{less(pages.data), data_max, "the limit of data, prlimit --data"}};
+      MemoryUse{less(pages.size), usable(space_max), "the limit of address space, prlimit --as"},
+      MemoryUse{less(pages.data), usable(data_max), "the limit of data, prlimit --data"}};
   const auto room = [](const MemoryUse& use) {
     return use.limit_bytes - std::min(use.limit_bytes, use.used_bytes);
   };

@@ -57,7 +57,7 @@ TEST(Wire, APayloadWithoutItsHashIsDamaged) {
 
 TEST(Wire, ReadsReportsAndLostTokens) {
   const auto answer = ParseExchangeAnswer(
-      R"({"reports":[{"token":"a","code":"OK"},{"token":"b","code":"ABORTED","detail":"old"},)"
+      R"({"leases":[],"reports":[{"token":"a","code":"OK"},{"token":"b","code":"ABORTED","detail":"old"},)"
       R"({"token":"c","code":"NEW"}],"lost":["d"]})");
   ASSERT_TRUE(answer.ok());
   EXPECT_EQ(answer->reports.at(0).code, Code::kOk);

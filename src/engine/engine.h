@@ -72,6 +72,9 @@ class Engine {
   Result<TypeView> ConfigureType(const std::string& type, const TypePolicy& policy);
   /// Does what is due by time, at most about `limit` tasks; true if there is more.
   bool Tick(size_t limit);
+  /// Returns a lease unspent that its worker never had, or leaves behind. Nothing happens if it is
+  /// not valid any more.
+  void ReturnLease(const Token& token);
   /// Sends a task whose payload is damaged to the dead letters.
   void Bury(TaskId id, TaskError error);
 
@@ -183,7 +186,7 @@ class Engine {
   void Fail(TaskImage image, AttemptOutcome outcome, std::shared_ptr<const TaskError> error,
             bool may_retry, std::optional<int64_t> delay_ms);
   bool BoundRetryTime(int64_t total_ms, int64_t wait_ms, TaskIsNow* failed) const;
-  void Release(const TaskSlot& task);
+  void Release(const TaskSlot& task, bool is_by_worker);
   void Snooze(const TaskSlot& task, int64_t delay_ms);
   void Discard(const TaskSlot& task, std::shared_ptr<const TaskError> why);
   bool EndIfOutOfTime(const TaskSlot& task);

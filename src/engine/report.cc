@@ -42,7 +42,7 @@ Outcome<bool> Engine::Apply(const Report& report, const TaskRecord* loaded, bool
       break;
     }
     case Report::Kind::kReleased:
-      Release(*task);
+      Release(*task, /*is_by_worker=*/true);
       break;
     case Report::Kind::kSnoozed:
       Snooze(*task, report.delay_ms.value_or(0));
@@ -94,10 +94,17 @@ void Engine::End(TaskImage image, TaskState state, AttemptOutcome outcome,
   if (image.has_terms) ReleaseKey(image, Unique::kDone);
 }
 
-void Engine::Release(const TaskSlot& task) {
+// What its worker may still report of it is no repeat of this.
+void Engine::ReturnLease(const Token& token) {
+  const TaskSlot* task = state_.Find(token.task);
+  if (task == nullptr || task->state != TaskState::kRunning || task->token() != token) return;
+  Release(*task, /*is_by_worker=*/false);
+}
+
+void Engine::Release(const TaskSlot& task, bool is_by_worker) {
   TaskImage image = task.image();
   image.unspent += 1;
-  image.reported = true;
+  image.reported = is_by_worker;
   if (image.cancel_requested)
     return End(image, TaskState::kCancelled, AttemptOutcome::kCancelled, nullptr);
   image.exchange = 0;
@@ -110,7 +117,7 @@ void Engine::Release(const TaskSlot& task) {
 }
 
 void Engine::Snooze(const TaskSlot& task, int64_t delay_ms) {
-  if (delay_ms == 0 || task.cancel_requested) return Release(task);
+  if (delay_ms == 0 || task.cancel_requested) return Release(task, /*is_by_worker=*/true);
   TaskImage image = task.image();
   image.unspent += 1;
   image.reported = true;

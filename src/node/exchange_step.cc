@@ -13,13 +13,6 @@ constexpr int64_t kSessionIdleMs = 120'000;  // longer than any worker waits for
 constexpr int64_t kSessionSweepMs = 10'000;
 constexpr int64_t kRetryParkingMs = 1'000;
 
-Report ReleaseOf(const Token& token) {
-  Report report;
-  report.token = token;
-  report.kind = Report::Kind::kReleased;
-  return report;
-}
-
 }  // namespace
 
 void Shard::Exchange(Waiters::Job job) {
@@ -56,7 +49,7 @@ void Shard::StepExchange(const Waiters::Job& job, const Loaded& loaded) {
   // Also those that it does not know of, for their answer was lost.
   if (job->request.goodbye)
     for (const Token& token : engine_->LeasesOf(job->request.holder))
-      Open().Apply(ReleaseOf(token), nullptr, true);
+      Open().ReturnLease(token);
   if (!LeaseFor(job)) return;
   const ExchangeReply& reply = job->reply;
   const bool has_news = NoteCancelRequests(job) || !reply.leases.empty() ||
@@ -168,7 +161,7 @@ void Shard::Undelivered(const LeaseHolder& holder, const ExchangeReply& reply) {
     const auto only = session->second.deliveries.find(reply.sequence);
     if (only == session->second.deliveries.end() || only->second != reply.delivery) return;
   }
-  for (const Leased& lease : reply.leases) Open().Apply(ReleaseOf(lease.token), nullptr, true);
+  for (const Leased& lease : reply.leases) Open().ReturnLease(lease.token);
 }
 
 void Shard::ForgetIdleSessions() {

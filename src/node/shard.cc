@@ -180,6 +180,8 @@ void Shard::Stats(Callback<NodeStats> done) {
   stats.enqueue_refused = space_->refuses() || !memory_->Refusal().ok();
   const int64_t now_ms = env_.clock->MonotonicMs();
   if (!backlog_.empty()) stats.checkpoint_age_ms = now_ms - unstored_since_ms_;
+  stats.journal_write_age_ms = storage_->watch->AgeMs(DiskWatch::Kind::kJournal, now_ms);
+  stats.store_write_age_ms = storage_->watch->AgeMs(DiskWatch::Kind::kStore, now_ms);
   stats.uptime_ms = env_.clock->MonotonicMs() - started_monotonic_ms_;
   done(stats);
 }

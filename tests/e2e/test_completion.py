@@ -1,5 +1,6 @@
 """Completion in real shells: what TAB offers. zsh runs the script without its line editor, so what it would draw is printed."""
 
+import json
 import os
 import shutil
 import socket
@@ -134,9 +135,11 @@ def test_a_server_that_does_not_answer_keeps_nobody_waiting(offers):
     assert offers("task", "list", "--queue", "", TREADLE_SERVER="nonsense://") == []
 
 
-def test_a_server_cannot_make_the_shell_run_its_names(tmp_path):
+def test_a_server_cannot_make_the_shell_run_its_names(tmp_path, server):
     """Queues have plain names; a foreign server could answer anything."""
-    body = rb'{"queues":[{"name":"$(touch evil)"},{"name":"-x"},{"name":"a b"},{"name":"fine"},{"name":""}]}'
+    server.enqueue()
+    queue = server.get("/v1/queues").json["queues"][0]
+    body = json.dumps({"queues": [{**queue, "name": name} for name in ("$(touch evil)", "-x", "a b", "fine", "")]}).encode()
     with socket.socket() as foreign:
         foreign.bind(("127.0.0.1", 0))
         foreign.listen()

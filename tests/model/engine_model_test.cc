@@ -323,6 +323,7 @@ class ModelRun {
     for (const Leased& lease : got.reply->leases) tokens.push_back(lease.token);
     EXPECT_THAT(tokens, testing::UnorderedElementsAreArray(reference_.Lease(command)));
     tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+    TakeOrderOfEnds();
   }
 
   Token SomeToken() {

@@ -188,6 +188,7 @@ std::vector<Token> Reference::Lease(const LeaseCommand& command) {
   });
   for (ReferenceTask* task : ready) {
     if (leases.size() == command.want) break;
+    if (EndIfOutOfTime(task)) continue;  // it came back after its time, and no tick has seen it
     task->state = TaskState::kRunning;
     task->attempt += 1;
     task->log.clear();
@@ -369,20 +370,20 @@ void Reference::Tick() {
 }
 
 void Reference::EndOutOfTime() {
-  for (auto& [id, task] : tasks_) {
-    if (IsTerminal(task.state)) continue;
-    const bool late = task.deadline_ms != 0 && task.deadline_ms <= shard_ms;
-    const bool expired =
-        task.state != TaskState::kRunning && task.expires_ms != 0 && task.expires_ms <= shard_ms;
-    if (!late && !expired) continue;
-    if (task.state == TaskState::kRunning) Note(&task, AttemptOutcome::kTimedOut);
-    if (task.cancel_requested) {
-      End(&task, TaskState::kCancelled);
-      continue;
-    }
-    task.error_code = late ? "deadline_exceeded" : "expired";
-    End(&task, late ? TaskState::kDead : TaskState::kExpired);
-  }
+  for (auto& [id, task] : tasks_) EndIfOutOfTime(&task);
+}
+
+bool Reference::EndIfOutOfTime(ReferenceTask* task) {
+  if (IsTerminal(task->state)) return false;
+  const bool late = task->deadline_ms != 0 && task->deadline_ms <= shard_ms;
+  const bool expired =
+      task->state != TaskState::kRunning && task->expires_ms != 0 && task->expires_ms <= shard_ms;
+  if (!late && !expired) return false;
+  if (task->state == TaskState::kRunning) Note(task, AttemptOutcome::kTimedOut);
+  if (task->cancel_requested) return End(task, TaskState::kCancelled), true;
+  task->error_code = late ? "deadline_exceeded" : "expired";
+  End(task, late ? TaskState::kDead : TaskState::kExpired);
+  return true;
 }
 
 void Reference::Retain() {

@@ -111,6 +111,7 @@ class Reference {
             bool retry, std::optional<int64_t> delay_ms = {});
   static void Note(ReferenceTask* task, AttemptOutcome how);
   void EndOutOfTime();
+  bool EndIfOutOfTime(ReferenceTask* task);
 
   uint32_t term_;
   uint64_t next_ = 1;

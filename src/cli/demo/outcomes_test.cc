@@ -14,6 +14,10 @@ constexpr char kTarget[] = "GET /v1/tasks?queue=demo&type=digest&state=";
 std::string View(const std::string& id, const std::string& key, const std::string& more) {
   const std::string view = JsonObject()
                                .Text("id", id)
+                               .Text("type", "digest")
+                               .Text("queue", "demo")
+                               .Text("state", "completed")
+                               .Integer("max_attempts", 20)
                                .Text("idempotency_key", key)
                                .Integer("attempt", 1)
                                .Text("enqueued_at", "2026-11-23T20:53:01.000Z")
@@ -29,12 +33,15 @@ std::string Digested(const std::string& path) {
 TEST(OutcomesTest, ReadsOnlyThisRunAndStopsAtItsScan) {
   FakeServer server;
   const std::string page = R"({"tasks":[)" + View("1-9", "r:/a", Digested("/a")) + ',' +
-                           View("1-8", "other:/a", Digested("/a")) + R"(],"next_cursor":"c"})";
+                           View("1-8", "other:/a", Digested("/a")) +
+                           R"(],"as_of":"","next_cursor":"c"})";
   const std::string next = R"({"tasks":[)" + View("1-7", "r:/a", Digested("/a")) + ',' +
-                           View("1-4", "r:/b", Digested("/b")) + R"(],"next_cursor":"d"})";
+                           View("1-4", "r:/b", Digested("/b")) +
+                           R"(],"as_of":"","next_cursor":"d"})";
   const std::string dead =
       R"({"tasks":[)" +
-      View("1-6", "r:/x", R"("error":{"code":"file_missing","message":"gone"},)") + "]}";
+      View("1-6", "r:/x", R"("error":{"code":"file_missing","message":"gone"},)") +
+      R"(],"as_of":""})";
   const std::string completed = std::string(kTarget) + "completed&results=true&limit=1000";
   server.Answer(completed, {{200, page}});
   server.Answer(completed + "&cursor=c", {{200, next}});
