@@ -76,8 +76,9 @@ def test_the_quick_start_works_as_it_is_written(tmp_path):
     blocks = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "docs/quickstart.md").read_text(), re.M | re.S)
     ready = "treadle start &\nuntil treadle info > ready 2>&1; do kill -0 $!; done\n"  # a person is slower than a server
     killed = "kill -9 $!\nwait $! || true\n"  # and slower than its end, too
-    script = "".join(blocks).replace("treadle start &\n", ready).replace("kill -9 $!\n", killed).replace("localhost:7373", listen)
-    assert script.count(ready) == 2
+    listed = "until treadle task list | grep -q '^1-3 '; do :; done\ntreadle task list\n"  # and slower than the store
+    script = "".join(blocks).replace("treadle task list\n", listed).replace("treadle start &\n", ready).replace("kill -9 $!\n", killed).replace("localhost:7373", listen)
+    assert (script.count(ready), script.count(listed)) == (2, 1)
     environment = dict(os.environ, PATH=f"{os.path.dirname(os.path.abspath(BINARY))}:{os.environ['PATH']}", HOME=str(tmp_path),
                        TREADLE_SERVER=f"http://{listen}", TREADLE_SERVER__LISTEN=listen)
     bash = subprocess.Popen(["bash", "-e"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
