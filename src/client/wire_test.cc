@@ -56,9 +56,9 @@ TEST(Wire, APayloadWithoutItsHashIsDamaged) {
 }
 
 TEST(Wire, ReadsReportsAndLostTokens) {
-  const auto answer = ParseExchangeAnswer(
-      R"({"leases":[],"reports":[{"token":"a","code":"OK"},{"token":"b","code":"ABORTED","detail":"old"},)"
-      R"({"token":"c","code":"NEW"}],"lost":["d"]})");
+  const auto answer = ParseExchangeAnswer(R"({"leases":[],"reports":[{"token":"a","code":"OK"},)"
+                                          R"({"token":"b","code":"ABORTED","detail":"old"},)"
+                                          R"({"token":"c","code":"NEW"}],"lost":["d"]})");
   ASSERT_TRUE(answer.ok());
   EXPECT_EQ(answer->reports.at(0).code, Code::kOk);
   EXPECT_EQ(answer->reports.at(1).detail, "old");

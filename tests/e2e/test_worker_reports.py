@@ -33,9 +33,9 @@ def test_a_worker_that_is_stopped_though_its_program_is_deaf_frees_its_lease_at_
     id = server.enqueue()
     with worker(server.url, "t", f"trap '' TERM; touch {begun}; while :; do sleep 0.05; done") as program:
         until(begun.exists)
-        for _ in range(4):  # the grace is over, and the patience, too
+        for _ in range(4):  # the grace is over, and the patience, too, unless some come together and count as one
             program.process.send_signal(signal.SIGTERM)
-        task = until(lambda: server.task(id), lambda task: task["state"] != "running")
+        task = until(lambda: server.task(id), lambda task: task["state"] != "running", deadline_s=90)
         program.process.wait(30)
     assert (task["state"], task["attempt"]) == ("ready", 0)
 
