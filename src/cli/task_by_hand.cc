@@ -67,7 +67,7 @@ void AddRelease(Command parent, Session& session) {
       .Example("treadle task release 1-42 --reason 'node-1 hangs'")
       .Footer(
           "The task is ready again at once and has spent no attempt. Its history says that the\n"
-          "attempt was released by hand. The worker is told that it lost the lease, but it may\n"
+          "attempt was released by hand. The worker is notified that it lost the lease, but it may\n"
           "still be at work: release a task when its worker is stuck, or gone for good.\n")
       .Run([flags, &session] {
         return AskWithReason(
@@ -107,7 +107,7 @@ void AddTaskCancel(Command parent, Session& session) {
 
 void AddTaskRedrive(Command parent, Session& session) {
   AddWish(parent, session, "redrive",
-          "Make a dead or cancelled task ready again, its attempts anew",
+          "Make a dead or cancelled task ready again, with fresh attempts",
           {.verb = "redrive",
            .body = "",
            .words = {.done = "is ready again", .already = ""},

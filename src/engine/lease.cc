@@ -115,7 +115,7 @@ Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
       lanes.Advance();
       if (effects_->size() - begun < kPieceBytes) continue;
       if (!reply.leases.empty()) return reply;
-      return Status(Code::kUnavailable, "so many tasks were out of time: ask again");
+      return Status(Code::kUnavailable, "too many tasks were out of time; ask again");
     }
     if (!state_.tasks()[lanes.Front()].HasBody()) {
       if (!reply.leases.empty()) break;  // order holds: what comes next must wait for its payload

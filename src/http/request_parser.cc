@@ -177,7 +177,7 @@ RequestParser::Progress RequestParser::Feed(std::string_view bytes, size_t* cons
   if (!bytes.empty()) *consumed = parser.put({bytes.data(), bytes.size()}, failure);
   if (!header_told_ && *consumed > 0) {
     if (HoldsFold(last_header_byte_, bytes.substr(0, *consumed)))
-      return Refuse(400, Code::kInvalidArgument, "a header goes on in a second line (obs-fold)");
+      return Refuse(400, Code::kInvalidArgument, "a header continues on a second line (obs-fold)");
     header_bytes_ += *consumed;
     last_header_byte_ = bytes[*consumed - 1];
   }
