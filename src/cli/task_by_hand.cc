@@ -67,8 +67,8 @@ void AddRelease(Command parent, Session& session) {
       .Example("treadle task release 1-42 --reason 'node-1 hangs'")
       .Footer(
           "The task is ready again at once and has spent no attempt. Its history says that the\n"
-          "attempt was released by hand. The worker is notified that it lost the lease, but it may\n"
-          "still be at work: release a task when its worker is stuck, or gone for good.\n")
+          "attempt was released by hand. The worker is notified that it lost the lease, but it\n"
+          "may still be at work: release a task when its worker is stuck, or gone for good.\n")
       .Run([flags, &session] {
         return AskWithReason(
             session, *flags,
