@@ -69,6 +69,7 @@ void AddCommands(CommandLine& line, Session& session, const ServeFn& serve,
   AddTaskEdit(task, session);
   AddTaskMove(task, session);
   AddTaskCancel(task, session);
+  AddTaskRelease(task, session);
   AddTaskRedrive(task, session);
   AddTaskDelete(task, session);
   task.Example("treadle task enqueue hello '{\"name\":\"Ada\"}'");

@@ -29,6 +29,7 @@ void AddTaskRunNow(Command parent, Session& session);
 void AddTaskEdit(Command parent, Session& session);
 void AddTaskMove(Command parent, Session& session);
 void AddTaskCancel(Command parent, Session& session);
+void AddTaskRelease(Command parent, Session& session);
 void AddTaskRedrive(Command parent, Session& session);
 void AddTaskDelete(Command parent, Session& session);
 void AddBulk(Command parent, Session& session);

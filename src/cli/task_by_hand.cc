@@ -53,27 +53,20 @@ struct ReasonFlags {
   std::string reason;
 };
 
-ExitStatus AskWithReason(Session& session, const ReasonFlags& flags, Wish wish) {
-  if (!flags.reason.empty()) wish.body = JsonObject().Text("reason", flags.reason).Done();
-  return ForEachTask(session, flags.ids,
-                     [&](const std::string& id) { return Ask(session, wish, id); });
-}
-
-void AddRelease(Command parent, Session& session) {
+/// A wish that may say why.
+Command AddReasonedWish(Command parent, Session& session, std::string_view name,
+                        std::string_view summary, std::string_view reason, const Wish& wish) {
   auto flags = std::make_shared<ReasonFlags>();
-  Command command = parent.Sub("release", "Take the lease of a running task back from its worker");
+  Command command = parent.Sub(name, summary);
   AddIds(command, &flags->ids)
-      .Text("--reason", "TEXT", &flags->reason, "Why, for the history of the task")
-      .Example("treadle task release 1-42 --reason 'node-1 hangs'")
-      .Footer(
-          "The task is ready again at once and has spent no attempt. Its history says that the\n"
-          "attempt was released by hand. The worker is notified that it lost the lease, but it\n"
-          "may still be at work: release a task when its worker is stuck, or gone for good.\n")
-      .Run([flags, &session] {
-        return AskWithReason(
-            session, *flags,
-            {.verb = "release", .words = {.done = "is ready again", .already = "did not run"}});
+      .Text("--reason", "TEXT", &flags->reason, reason)
+      .Run([flags, wish, &session] {
+        Wish said = wish;
+        if (!flags->reason.empty()) said.body = JsonObject().Text("reason", flags->reason).Done();
+        return ForEachTask(session, flags->ids,
+                           [&](const std::string& id) { return Ask(session, said, id); });
       });
+  return command;
 }
 
 }  // namespace
@@ -86,23 +79,30 @@ void AddTaskRunNow(Command parent, Session& session) {
 }
 
 void AddTaskCancel(Command parent, Session& session) {
-  auto flags = std::make_shared<ReasonFlags>();
-  Command command = parent.Sub("cancel", "Cancel a task: one that runs is asked to stop");
-  AddIds(command, &flags->ids)
-      .Text("--reason", "TEXT", &flags->reason, "Why, for those who look at it later")
+  AddReasonedWish(parent, session, "cancel", "Cancel a task: one that runs is asked to stop",
+                  "Why, for those who look at it later",
+                  {.verb = "cancel",
+                   .body = "",
+                   .words = {.done = "is cancelled", .already = "was cancelled before"}})
       .Example("treadle task cancel 1-42\ntreadle task cancel 1-42 1-43 --reason duplicates")
       .Footer(
-          "A task that waits is cancelled at once. For one that runs, its worker is told; when "
-          "the\n"
-          "attempt ends without completing it, or after the queue's cancel_grace, it is "
-          "cancelled.\n")
-      .Run([flags, &session] {
-        return AskWithReason(
-            session, *flags,
-            {.verb = "cancel",
-             .words = {.done = "is cancelled", .already = "was cancelled before"}});
-      });
-  AddRelease(parent, session);
+          "A task that waits is cancelled at once. The worker of one that runs is notified; when\n"
+          "the attempt ends without completing it, or after the queue's cancel_grace, it is\n"
+          "cancelled.\n");
+}
+
+void AddTaskRelease(Command parent, Session& session) {
+  AddReasonedWish(parent, session, "release",
+                  "Take the lease of a running task back from its worker",
+                  "Why, for the history of the task",
+                  {.verb = "release",
+                   .body = "",
+                   .words = {.done = "is ready again", .already = "did not run"}})
+      .Example("treadle task release 1-42 --reason 'node-1 hangs'")
+      .Footer(
+          "The task is ready again at once and has spent no attempt. Its history says that the\n"
+          "attempt was released by hand. The worker is notified that it lost the lease, but it\n"
+          "may still be at work: release a task when its worker is stuck, or gone for good.\n");
 }
 
 void AddTaskRedrive(Command parent, Session& session) {

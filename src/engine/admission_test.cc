@@ -3,43 +3,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "engine/engine.h"
+#include "engine/engine_fixture.h"
 
 namespace treadle {
 namespace {
 
 using testing::HasSubstr;
 
-class AdmissionTest : public testing::Test {
+class AdmissionTest : public EngineFixture {
  protected:
-  static NewTask Task(const std::string& key = "", const std::string& queue = "default") {
-    auto body = std::make_shared<TaskBody>();
-    body->payload = "\"payload\"";
-    body->payload_sha256 = Sha256Of(body->payload);
-    body->idempotency_key = key;
-    return {.queue = queue, .type = "hello", .body = body};
-  }
-
-  template <class Work>
-  auto InBatch(Work work) {
-    effects_.clear();
-    engine_.BeginBatch(++frame_, {ShardTime{1'000}, WallTime{1'000'000}, 1}, &effects_);
-    auto answer = work();
-    engine_.EndBatch();
-    return answer;
-  }
   Result<EnqueueReply> Enqueue(std::vector<NewTask> tasks) {
     const auto command = EnqueueCommand::Make(std::move(tasks));
     if (!command.ok()) return command.status();
     return InBatch([&] { return engine_.Enqueue(*command); });
   }
-  void Configure(const std::string& queue, const QueuePolicy& policy) {
-    ASSERT_TRUE(InBatch([&] { return engine_.Configure(queue, policy); }).ok());
-  }
-
-  Engine engine_{1, 7};
-  std::string effects_;
-  uint64_t frame_ = 0;
 };
 
 TEST_F(AdmissionTest, ABatchIsRefusedWholeAndNamesTheTaskAtFault) {

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "engine/engine.h"
+#include "engine/engine_fixture.h"
 
 namespace treadle {
 namespace {
@@ -11,25 +11,13 @@ namespace {
 using testing::HasSubstr;
 using Kind = TaskCommand::Kind;
 
-class ByHandTest : public testing::Test {
+class ByHandTest : public EngineFixture {
  protected:
+  /// With a key: unique until it is done.
   static NewTask Task(const std::string& key = "", const std::string& queue = "default") {
-    auto body = std::make_shared<TaskBody>();
-    body->payload = "\"payload\"";
-    body->payload_sha256 = Sha256Of(body->payload);
-    body->idempotency_key = key;
-    NewTask task{.queue = queue, .type = "hello", .body = body};
+    NewTask task = EngineFixture::Task(key, queue);
     if (!key.empty()) task.unique = Unique::kDone;
     return task;
-  }
-
-  template <class Work>
-  auto InBatch(Work work) {
-    effects_.clear();
-    engine_.BeginBatch(++frame_, {ShardTime{1'000}, WallTime{1'000'000}, 1}, &effects_);
-    auto answer = work();
-    engine_.EndBatch();
-    return answer;
   }
   EnqueueReply::Task Enqueue(const NewTask& task) {
     const auto command = EnqueueCommand::Make({task});
@@ -55,13 +43,7 @@ class ByHandTest : public testing::Test {
     return id;
   }
   TaskState StateOf(TaskId id) { return engine_.Peek(id)->state; }
-  void Configure(const std::string& queue, const QueuePolicy& policy) {
-    ASSERT_TRUE(InBatch([&] { return engine_.Configure(queue, policy); }).ok());
-  }
 
-  Engine engine_{1, 7};
-  std::string effects_;
-  uint64_t frame_ = 0;
   uint32_t exchange_ = 0;
 };
 
