@@ -29,8 +29,7 @@ void History::Violation(const std::string& what) {
 }
 
 History::Moment History::Now() const {
-  return {scheduler_->MonotonicMs(), forward_ms_, lag_ms_, scheduler_->wall_steps(),
-          scheduler_->Wall()};
+  return {scheduler_->MonotonicMs(), forward_ms_, lag_ms_, scheduler_->Wall()};
 }
 
 void History::ShardTimeMoved(int64_t by_ms) {
@@ -94,7 +93,7 @@ void History::Accepted(const NewTask& task, const EnqueueReply::Task& answer, co
         std::min(known.last_lease_ms.value_or(INT64_MAX), now.ms + *task.deadline_ms);
   if (answer.duplicate) return;  // it was asked for earlier than we may know
   known.run_at = task.run_at.value_or(WallTime{});
-  if (task.delay_ms) known.not_before = NotBefore{asked, *task.delay_ms, true, 0};
+  if (task.delay_ms) known.not_before = NotBefore{asked, *task.delay_ms, 0};
 }
 
 bool History::IsStillValid(const Known::Lease& lease) const {
@@ -112,8 +111,7 @@ void History::CheckTime(const Token& token, const Known& task) {
   if (scheduler_->LatestWall() < task.run_at) Violation(id + " was leased before its time");
   const auto& wait = task.not_before;
   if (!wait || token.attempt <= wait->attempt) return;
-  if (wait->by_wall && scheduler_->wall_steps() != wait->asked.wall_steps) return;
-  const int64_t ahead = wait->by_wall ? 0 : forward_ms_ - wait->asked.forward_ms;
+  const int64_t ahead = forward_ms_ - wait->asked.forward_ms;
   const int64_t early_ms = wait->asked.ms + wait->delay_ms - ahead - now_ms;
   if (early_ms > 0)
     Violation(id + " was leased " + std::to_string(early_ms) + " ms before its time");
@@ -239,8 +237,7 @@ void History::Reported(const Report& report, const Status& status, const Moment&
   // The same report again is taken for taken: what counts is when it came first.
   const bool is_first = !task.not_before || task.not_before->attempt < report.token.attempt;
   if (report.delay_ms && is_first)
-    task.not_before = NotBefore{asked, *report.delay_ms, report.kind == Report::Kind::kSnoozed,
-                                report.token.attempt};
+    task.not_before = NotBefore{asked, *report.delay_ms, report.token.attempt};
   if (report.kind != Report::Kind::kCompleted) return;
   if (!task.completed) ++completions_;
   if (task.completed && *task.completed != report.token)

@@ -34,7 +34,6 @@ class History {
     int64_t ms = 0;          // the time by which all live
     int64_t forward_ms = 0;  // how far shard time has jumped ahead of it, in all, so far
     int64_t lag_ms = 0;      // and how far it was left behind
-    uint64_t wall_steps = 0;
     WallTime wall;
   };
   Moment Now() const;
@@ -119,7 +118,6 @@ class History {
   struct NotBefore {
     Moment asked;
     int64_t delay_ms = 0;
-    bool by_wall = false;  // the wait is by the wall clock, which must not have been set since
     uint32_t attempt = 0;  // leases of later attempts are meant
   };
   /// A step of a task: each attempt sends a result at most once.

@@ -185,6 +185,22 @@ TEST_F(NodeTest, AWallClockThatJumpsExpiresNothingEarly) {
   EXPECT_EQ(Get(id)->task.image.state, TaskState::kExpired) << "after a minute as we all know it";
 }
 
+TEST_F(NodeTest, AWallClockThatJumpsMovesNoDelay) {
+  NewTask task = Task();
+  task.delay_ms = 60'000;
+  const TaskId id = (*Enqueue({task}))->tasks.at(0).id;
+  for (const int64_t jump : {120'000, -240'000}) {
+    scheduler_.StepWall(jump);
+    Await(std::optional<int>(), 20'000);
+    EXPECT_EQ(Get(id)->task.image.state, TaskState::kScheduled);
+    const auto list = List();
+    ASSERT_TRUE(list.ok());
+    EXPECT_EQ(list->page.tasks.at(0).run_at, Get(id)->run_at);
+  }
+  Await(std::optional<int>(), 25'000);
+  EXPECT_EQ(Get(id)->task.image.state, TaskState::kReady) << "after a minute as we all know it";
+}
+
 TEST_F(NodeTest, AStopMovesShardTimeByAtMostADay) {
   NewTask early = Task();
   early.expires_ms = 23 * kHourMs;

@@ -25,7 +25,6 @@ void Lane::StallFor(int64_t ms) {
 
 void Scheduler::StepWall(int64_t by_ms) {
   latest_wall_ = LatestWall();
-  ++wall_steps_;
   wall_forward_ms_ += std::max<int64_t>(by_ms, 0);
   wall_offset_ms_ += by_ms;
   Tell([&] { return "the wall clock is set by " + std::to_string(by_ms) + " ms"; });

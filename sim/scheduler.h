@@ -64,7 +64,6 @@ class Scheduler final : public Clock {
   void Pass(int64_t ms) { now_ms_ += ms; }
   /// The wall clock is set to another time.
   void StepWall(int64_t by_ms);
-  uint64_t wall_steps() const { return wall_steps_; }
   /// By how much it was set forward in all.
   int64_t wall_forward_ms() const { return wall_forward_ms_; }
   /// The latest time that it ever showed.
@@ -106,7 +105,6 @@ class Scheduler final : public Clock {
   int64_t now_ms_ = 0;
   int64_t wall_offset_ms_ = 0;
   WallTime latest_wall_;
-  uint64_t wall_steps_ = 0;
   int64_t wall_forward_ms_ = 0;
   uint64_t steps_ = 0;
   uint64_t trace_ = 0;

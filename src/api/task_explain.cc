@@ -29,7 +29,8 @@ std::string AttemptOf(const TaskImage& image) {
 }
 
 Answer WaitsForItsTime(const TaskView& view, const std::string& id) {
-  return {"not_due", "It is not due before " + FormatWallTime({view.task.image.when_ms}) + ".",
+  return {"not_due",
+          "It is not due before " + FormatWallTime(view.run_at.value_or(WallTime{})) + ".",
           "treadle task run-now " + id + " makes it ready at once."};
 }
 

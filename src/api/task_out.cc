@@ -7,9 +7,10 @@
 namespace treadle::api {
 namespace {
 
-void WriteTimes(const TaskImage& image, JsonOut* out) {
+void WriteTimes(const TaskView& view, JsonOut* out) {
+  const TaskImage& image = view.task.image;
   out->Key("enqueued_at").Time(image.enqueued_at);
-  if (image.state == TaskState::kScheduled) out->Key("run_at").Time({image.when_ms});
+  if (view.run_at) out->Key("run_at").Time(*view.run_at);
   if (image.started_at.ms != 0) out->Key("started_at").Time(image.started_at);
   if (image.finished_at.ms != 0) out->Key("finished_at").Time(image.finished_at);
 }
@@ -90,7 +91,7 @@ void WriteTask(const TaskView& view, TaskDetail detail, JsonOut* out) {
   out->Key("priority").Number(image.priority);
   out->Key("attempt").Number(image.spent());
   out->Key("max_attempts").Number(image.max_attempts);
-  WriteTimes(image, out);
+  WriteTimes(view, out);
   if (view.next_attempt_at.ms != 0) out->Key("next_attempt_at").Time(view.next_attempt_at);
   const bool is_hidden =
       detail != TaskDetail::kWhole && task.terms != nullptr && task.terms->sensitive;

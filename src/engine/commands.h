@@ -167,6 +167,7 @@ struct TaskView {
   std::string queue;
   std::string type;
   std::optional<Progress> progress;  // running; not in lists
+  std::optional<WallTime> run_at;    // scheduled: when it is due, as far as can be told
   WallTime next_attempt_at;  // retrying: when its backoff ends, as far as can be told; else 0. Not
                              // in lists
 };

@@ -84,10 +84,11 @@ Result<TaskStanding> Engine::Edit(const TaskRecord& task, const TaskEdit& edit) 
   if (edit.priority) image.priority = *edit.priority;
   if (edit.max_attempts) image.max_attempts = *edit.max_attempts;
   if (edit.has_time()) {
-    const WallTime due = edit.run_at ? *edit.run_at : time_.wall + *edit.delay_ms;
-    const bool is_due = due <= time_.wall;
+    const bool is_due = edit.run_at ? *edit.run_at <= time_.wall : *edit.delay_ms == 0;
     image.state = is_due ? TaskState::kReady : TaskState::kScheduled;
-    image.when_ms = is_due ? 0 : due.ms;
+    image.by_shard_time = !is_due && !edit.run_at;
+    image.when_ms = 0;
+    if (!is_due) image.when_ms = edit.run_at ? edit.run_at->ms : (state_.now() + *edit.delay_ms).ms;
   }
   TaskIsNow effect{.image = image};
   const bool moves = image.queue != task.image.queue || image.priority != task.image.priority;

@@ -42,8 +42,8 @@ enum Flag : uint8_t {
   kReported = 0x80
 };
 
-// The byte of the image that holds the state, and this.
-constexpr uint8_t kHasTrail = 0x80;
+// The byte of the image that holds the state, and these.
+enum StateFlag : uint8_t { kByShardTime = 0x40, kHasTrail = 0x80 };
 
 // 0: not set; else the milliseconds from `base`, plus 1 unless that is negative.
 int64_t Distance(WallTime base, WallTime time) {
@@ -57,8 +57,9 @@ void EncodeImage(const TaskImage& image, ByteWriter* out) {
   numbers.Varint(image.id.sequence());
   numbers.Varint(image.queue);
   numbers.Varint(image.type);
-  numbers.U8(
-      static_cast<uint8_t>(static_cast<uint8_t>(image.state) | (image.has_trail ? kHasTrail : 0)));
+  numbers.U8(static_cast<uint8_t>(static_cast<uint8_t>(image.state) |
+                                  (image.by_shard_time ? kByShardTime : 0) |
+                                  (image.has_trail ? kHasTrail : 0)));
   numbers.U8(static_cast<uint8_t>(
       image.priority | (image.reported ? kReported : 0) |
       (image.cancel_requested && !CanaryIs("forget_cancel_request") ? kCancelRequested : 0) |
@@ -89,7 +90,8 @@ TaskImage DecodeImage(ShardId shard, ByteReader* in) {
   image.queue = static_cast<QueueId>(in->Varint());
   image.type = static_cast<TypeId>(in->Varint());
   const uint8_t state = in->U8();
-  image.state = static_cast<TaskState>(state & ~kHasTrail);
+  image.state = static_cast<TaskState>(state & ~(kByShardTime | kHasTrail));
+  image.by_shard_time = (state & kByShardTime) != 0;
   image.has_trail = (state & kHasTrail) != 0;
   const uint8_t bits = in->U8();
   image.priority = bits & kPriorityBits;

@@ -143,6 +143,15 @@ TEST(Effects, EachPartOfAChangeIsThereOrNot) {
   }
 }
 
+TEST(Effects, AScheduledTaskSaysByWhichClock) {
+  TaskIsNow effect{.image = SomeImage()};
+  effect.image.state = TaskState::kScheduled;
+  for (const bool by_shard_time : {false, true}) {
+    effect.image.by_shard_time = by_shard_time;
+    EXPECT_EQ(RoundTrip(effect).image, effect.image);
+  }
+}
+
 TEST(Effects, TermsOf1970AreNoAbsence) {
   TaskIsNow effect{.image = SomeImage()};
   for (const TaskTerms& terms :

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +25,9 @@ struct BatchTime {
   WallTime wall;
   uint64_t random = 0;  // fresh with each call
 };
+
+/// When a scheduled task is due, as far as can be told at `now`; nothing in other states.
+std::optional<WallTime> RunAt(const TaskImage& image, const BatchTime& now);
 
 class Engine {
  public:

@@ -18,12 +18,21 @@ class EngineTest : public testing::Test {
   template <class Work>
   auto InBatch(Work work) {
     effects_.clear();
-    engine_.BeginBatch(++frame_, {ShardTime{now_ms_}, WallTime{1'000'000 + now_ms_}, 1}, &effects_);
+    engine_.BeginBatch(++frame_,
+                       {ShardTime{now_ms_}, WallTime{1'000'000 + now_ms_ + wall_jump_ms_}, 1},
+                       &effects_);
     auto answer = work();
     engine_.EndBatch();
     return answer;
   }
 
+  TaskId Enqueue(NewTask task) {
+    auto body = std::make_shared<TaskBody>();
+    body->payload = "null";
+    task.body = body;
+    const auto command = EnqueueCommand::Make({task});
+    return InBatch([&] { return engine_.Enqueue(*command); })->tasks[0].id;
+  }
   TaskId Enqueue(std::string key = "") {
     auto body = std::make_shared<TaskBody>();
     body->payload = "\"payload\"";
@@ -69,6 +78,7 @@ class EngineTest : public testing::Test {
   uint64_t frame_ = 0;
   uint32_t exchange_ = 0;
   int64_t now_ms_ = 0;
+  int64_t wall_jump_ms_ = 0;
 };
 
 TEST_F(EngineTest, ALeaseOfATaskThatIsNotInMemoryChangesNothingAndSaysWhatItNeeds) {
@@ -262,6 +272,37 @@ TEST_F(EngineTest, TickDoesABoundedAmountAndSaysThatThereIsMore) {
   now_ms_ += 30'000;
   EXPECT_TRUE(InBatch([&] { return engine_.Tick(3); }));
   EXPECT_THAT(engine_.TakeLostLeases(), SizeIs(3));
+}
+
+TEST_F(EngineTest, DelaysFollowShardTimeWhateverTheWallClockSays) {
+  const auto tick = [&] { return InBatch([&] { return engine_.Tick(10); }); };
+  const TaskId delayed = Enqueue(NewTask{.type = "hello", .delay_ms = 60'000});
+  const TaskId edited = Enqueue(NewTask{.type = "hello", .delay_ms = 1});
+  TaskCommand edit{.kind = TaskCommand::Kind::kEdit, .id = edited, .edit = {.delay_ms = 60'000}};
+  ASSERT_TRUE(InBatch([&] { return engine_.Do(edit, nullptr, false); }).reply.ok());
+  const TaskId snoozed = Enqueue();
+  Report report{.token = LeaseOne(), .kind = Report::Kind::kSnoozed, .delay_ms = 60'000};
+  ASSERT_TRUE(InBatch([&] { return engine_.Apply(report, nullptr, false); }).reply.ok());
+  const TaskId dated =
+      Enqueue(NewTask{.type = "hello", .run_at = WallTime{1'000'000 + now_ms_ + 60'000}});
+  for (const int64_t jump_ms : {120'000, -120'000}) {
+    wall_jump_ms_ = jump_ms;
+    tick();
+    for (const TaskId id : {delayed, edited, snoozed})
+      EXPECT_EQ(engine_.Peek(id)->state, TaskState::kScheduled) << jump_ms;
+    EXPECT_EQ(engine_.Peek(dated)->state, TaskState::kReady) << "by the wall clock, at once";
+    const auto view = InBatch([&] { return engine_.Get(delayed, nullptr, false); }).reply;
+    EXPECT_EQ(view->run_at, WallTime{1'000'000 + jump_ms + 60'000});
+  }
+  engine_.mutable_state()->RenewAllLeases();  // as after a restart
+  now_ms_ += 59'999;
+  tick();
+  EXPECT_EQ(engine_.Peek(delayed)->state, TaskState::kScheduled);
+  now_ms_ += 1;
+  tick();
+  for (const TaskId id : {delayed, edited, snoozed})
+    EXPECT_EQ(engine_.Peek(id)->state, TaskState::kReady);
+  engine_.state().CheckInvariants();
 }
 
 TEST_F(EngineTest, AKeyIsFreeAgainAfterItsWindow) {

@@ -140,11 +140,13 @@ TaskId Engine::EnqueueOne(const NewTask& task, const EnqueueCommand::Key& key, c
   image.has_terms = terms != nullptr;
   image.max_attempts =
       task.max_attempts != 0 ? task.max_attempts : RetryOf(image, terms.get()).max_attempts;
-  const WallTime due =
-      task.delay_ms ? time_.wall + *task.delay_ms : task.run_at.value_or(WallTime{});
-  if (due > time_.wall && !CanaryIs("run_before_time")) {
+  // A delay is a duration: no wall clock that is set makes it shorter or longer.
+  const bool is_due =
+      (!task.run_at || *task.run_at <= time_.wall) && task.delay_ms.value_or(0) == 0;
+  if (!is_due && !CanaryIs("run_before_time")) {
     image.state = TaskState::kScheduled;
-    image.when_ms = due.ms;
+    image.by_shard_time = !task.run_at;
+    image.when_ms = task.run_at ? task.run_at->ms : (state_.now() + *task.delay_ms).ms;
   }
   Emit(TaskIsNew{.image = image, .body = task.body, .terms = std::move(terms)});
   if (!task.body->idempotency_key.empty())

@@ -56,6 +56,12 @@ void Overlay(const TaskParts& parts, TaskRecord* record) {
 
 }  // namespace
 
+std::optional<WallTime> RunAt(const TaskImage& image, const BatchTime& now) {
+  if (image.state != TaskState::kScheduled) return std::nullopt;
+  if (!image.by_shard_time) return WallTime{image.when_ms};
+  return now.wall + (ShardTime{image.when_ms} - now.shard);
+}
+
 // What the store has of an ended task may have been let go of since it was written.
 bool Engine::IsKept(const TaskImage& image) const {
   return IsTerminal(image.state) &&
@@ -97,6 +103,7 @@ Outcome<TaskView> Engine::Get(TaskId id, const TaskRecord* loaded, bool was_load
   if (!record.reply.ok()) return record.reply.status();
   const TaskImage& image = record.reply->image;
   TaskView view{*record.reply, state_.queue(image.queue).name, state_.type_name(image.type)};
+  view.run_at = RunAt(image, {.shard = state_.now(), .wall = time_.wall});
   if (image.state == TaskState::kRetrying)
     view.next_attempt_at = time_.wall + (ShardTime{image.when_ms} - state_.now());
   return view;

@@ -68,6 +68,7 @@ Outcome<bool> Engine::ApplyLate(const Report& report, const TaskRecord* loaded,
 // Sets what a task has when it has ended in this state.
 TaskImage Engine::Ended(TaskImage image, TaskState state) const {
   image.state = state;
+  image.by_shard_time = false;
   image.cancel_requested = false;
   image.exchange = 0;
   image.ordinal = state_.queue(image.queue).counters.of(state).next;
@@ -123,7 +124,8 @@ void Engine::Snooze(const TaskSlot& task, int64_t delay_ms) {
   image.reported = true;
   image.exchange = 0;
   image.state = TaskState::kScheduled;
-  image.when_ms = (time_.wall + delay_ms).ms;
+  image.by_shard_time = true;
+  image.when_ms = (state_.now() + delay_ms).ms;
   TaskIsNow effect{.image = image};
   NoteEndOfAttempt(task, AttemptOutcome::kSnoozed, delay_ms, &effect);
   Emit(effect);

@@ -155,12 +155,13 @@ void State::RenewAllLeases() {
     if (task.state == TaskState::kRunning) running.push_back(task.id);
     by_shard_time_.Remove(0);
   }
-  // Backoffs go back where they were; they were taken out with the leases above.
+  // Backoffs and delays go back where they were; they were taken out with the leases above.
   for (uint32_t slot = 0; slot < tasks_.slots(); ++slot) {
     const TaskSlot& task = tasks_[slot];
     if (CanaryIs("forget_backoff_at_recovery")) break;
-    if (task.state == TaskState::kRetrying && task.id.packed != 0)
-      by_shard_time_.Push(task.when_ms, slot);
+    const bool waits = task.state == TaskState::kRetrying ||
+                       (task.state == TaskState::kScheduled && task.by_shard_time);
+    if (waits && task.id.packed != 0) by_shard_time_.Push(task.when_ms, slot);
   }
   for (const TaskId id : running) {
     const uint32_t slot = tasks_.Find(TaskSlot::HashOf(id), id);
@@ -216,7 +217,7 @@ void State::Attach(uint32_t slot, const TaskImage& image, const LeaseHolder* hol
       return SignalLane(&lane);
     }
     case TaskState::kScheduled:
-      return by_wall_time_.Push(image.when_ms, slot);
+      return (image.by_shard_time ? by_shard_time_ : by_wall_time_).Push(image.when_ms, slot);
     case TaskState::kRetrying:
       return by_shard_time_.Push(image.when_ms, slot);
     default:
@@ -239,7 +240,8 @@ void State::Detach(uint32_t slot) {
   --queue.live[static_cast<size_t>(state)];
   queue.live_bytes -= task.payload_bytes;
   if (state == TaskState::kReady) queue.LaneOf(task.type).Remove(&tasks_, slot);
-  if (state == TaskState::kScheduled) by_wall_time_.Remove(task.timer);
+  if (state == TaskState::kScheduled)
+    (task.by_shard_time ? by_shard_time_ : by_wall_time_).Remove(task.timer);
   if (state == TaskState::kRunning) {
     workers_.Remove(&tasks_, slot);
     cancel_requests_ -= task.cancel_requested;
@@ -390,8 +392,11 @@ void State::CheckInvariants() const {
     if (task.id.packed == 0 || IsTerminal(task.state)) continue;
     ++live[task.queue - 1][static_cast<size_t>(task.state)];
     live_bytes[task.queue - 1] += task.payload_bytes;
-    on_shard_time += task.state == TaskState::kRunning || task.state == TaskState::kRetrying;
-    on_wall_time += task.state == TaskState::kScheduled;
+    const bool is_scheduled = task.state == TaskState::kScheduled;
+    on_shard_time += task.state == TaskState::kRunning || task.state == TaskState::kRetrying ||
+                     (is_scheduled && task.by_shard_time);
+    on_wall_time += is_scheduled && !task.by_shard_time;
+    TREADLE_CHECK(is_scheduled || !task.by_shard_time);
     cancel_requests += task.cancel_requested;
     TREADLE_CHECK(task.spent() <= task.max_attempts);
     TREADLE_CHECK(!task.cancel_requested || task.state == TaskState::kRunning);

@@ -77,8 +77,8 @@ class State {
   ShardTime LastRevocation(QueueId queue) const;
   /// Running tasks that are to be cancelled.
   size_t cancel_requests() const { return cancel_requests_; }
-  /// The task whose lease or backoff ends first, or null; and that which becomes due first by the
-  /// wall clock.
+  /// The task whose lease, backoff or delay ends first, or null; and that which becomes due first
+  /// by the wall clock.
   const TaskSlot* EarliestByShardTime() const;
   const TaskSlot* EarliestByWallTime() const;
   /// When the lease of a running task, or the backoff of a retrying one, ends.
@@ -163,8 +163,8 @@ class State {
   IdempotencyTable keys_;
   TermsTable terms_;
   WorkerTable workers_;
-  Timers by_shard_time_;  // leases and backoffs
-  Timers by_wall_time_;   // scheduled tasks
+  Timers by_shard_time_;  // leases, backoffs and delays
+  Timers by_wall_time_;   // tasks that are scheduled for a date
   std::vector<QueueId> touched_;
   std::vector<std::pair<QueueId, TypeId>> ready_lanes_;
   std::deque<std::pair<uint64_t, TaskId>>

@@ -20,6 +20,7 @@ TaskImage TaskSlot::image() const {
           .cancel_requested = cancel_requested,
           .has_terms = has_terms,
           .has_trail = has_trail,
+          .by_shard_time = by_shard_time,
           .max_attempts = max_attempts,
           .worker_losses = more.worker_losses,
           .unspent = more.unspent,
@@ -45,6 +46,7 @@ void TaskSlot::SetImage(const TaskImage& image, Pool<ImageRest>* rests) {
   cancel_requested = image.cancel_requested;
   has_terms = image.has_terms;
   has_trail = image.has_trail;
+  by_shard_time = image.by_shard_time;
   max_attempts = image.max_attempts;
   if (rest == nullptr) {
     if (WaitsToBegin(image)) return;

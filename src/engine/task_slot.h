@@ -45,6 +45,7 @@ struct ImageHead {
   bool cancel_requested : 1 = false;
   bool has_terms : 1 = false;
   bool has_trail : 1 = false;
+  bool by_shard_time : 1 = false;
   bool returned : 1 = false;  // not of the image. Ready: waits in the lane's set, not in its list
   uint16_t max_attempts = 0;
 };

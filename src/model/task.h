@@ -62,6 +62,7 @@ struct TaskImage {
   bool cancel_requested : 1 = false;  // running: it is to be cancelled, and its worker is told
   bool has_terms : 1 = false;         // there are TaskTerms of it
   bool has_trail : 1 = false;         // its attempts left something behind; see model/trail.h
+  bool by_shard_time : 1 = false;     // scheduled: it waits for a duration, not for a date
   uint16_t max_attempts = 20;         // spent attempts after which a failure is final
   uint16_t worker_losses = 0;         // leases lost by workers that died or stalled
   uint32_t unspent = 0;   // leases that do not count: given back, or from before a redrive
@@ -69,7 +70,8 @@ struct TaskImage {
   uint32_t term = 0;      // of the shard when it gave the last lease; 0 before the first
   uint32_t exchange = 0;  // running: the worker's exchange that was answered with this lease
   uint64_t ordinal = 0;   // ended: place among the queue's tasks that ended in this state, from 1
-  /// What the state waits for. Scheduled: WallTime of run_at. Retrying: ShardTime when it is due.
+  /// What the state waits for. Scheduled: WallTime of run_at; by_shard_time: ShardTime when it is
+  /// due (before version 0.4.0, a wall time as well). Retrying: ShardTime when it is due.
   /// Running: ShardTime at which the lease is revoked, however often it is renewed; 0: never.
   /// Ended: ShardTime of the end. Else 0. (A lease's own end is memory only: recovery grants a full
   /// lease.)

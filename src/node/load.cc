@@ -106,6 +106,8 @@ void Shard::ReadList(TaskQuery query, Callback<ListReply> done) {
       if (failed_) return;
       // What the store holds is durable: nothing to wait for.
       if (!page.ok()) return done(page.status());
+      const BatchTime now = Now();
+      for (TaskView& view : page->tasks) view.run_at = RunAt(view.task.image, now);
       done(ListReply{std::move(*page), as_of});
     });
   });

@@ -12,7 +12,9 @@
 namespace treadle {
 namespace {
 
-constexpr uint8_t kForm = 1;
+// Form 2 has flags that form 1 did not know; a row that needs none of them is written as form 1.
+constexpr uint8_t kFormOldest = 1;
+constexpr uint8_t kForm = 2;
 
 // Bits of the fourth byte. On disk.
 enum Flag : uint8_t {
@@ -21,7 +23,9 @@ enum Flag : uint8_t {
   kHasTerms = 4,
   kSearched = 8,
   kHasTrail = 16,
+  kByShardTime = 32,
 };
+constexpr uint8_t kFlagsOfForm2 = kByShardTime;
 
 using Texts = std::array<std::string_view, kRowTexts>;
 
@@ -87,10 +91,10 @@ class In {
 
 uint8_t FlagsOf(const TaskRow& row) {
   const TaskImage& image = row.image;
-  return static_cast<uint8_t>((image.reported ? kReported : 0) |
-                              (image.cancel_requested ? kCancelRequested : 0) |
-                              (image.has_terms ? kHasTerms : 0) |
-                              (image.has_trail ? kHasTrail : 0) | (row.searched ? kSearched : 0));
+  return static_cast<uint8_t>(
+      (image.reported ? kReported : 0) | (image.cancel_requested ? kCancelRequested : 0) |
+      (image.has_terms ? kHasTerms : 0) | (image.has_trail ? kHasTrail : 0) |
+      (row.searched ? kSearched : 0) | (image.by_shard_time ? kByShardTime : 0));
 }
 
 bool HasAttempt(const TaskRow& row) {
@@ -127,10 +131,11 @@ uint8_t PartsOf(const TaskRow& row, const Texts& texts) {
 
 void EncodeCore(const TaskRow& row, uint8_t parts, Head* out) {
   const TaskImage& image = row.image;
-  out->Number(kForm);
+  const uint8_t flags = FlagsOf(row);
+  out->Number((flags & kFlagsOfForm2) != 0 ? kForm : kFormOldest);
   out->Number(static_cast<uint8_t>(image.state));
   out->Number(static_cast<uint8_t>(limits::kPriorityMax - image.priority));
-  out->Number(FlagsOf(row));
+  out->Number(flags);
   out->Number(parts);
   out->Number(uint8_t{0});
   out->Number(image.max_attempts);
@@ -286,7 +291,8 @@ Status DecodeRow(std::string_view bytes, TaskRow* row) {
   *row = {};
   if (bytes.size() < kRowCoreBytes) return Senseless();
   In in(bytes);
-  if (in.Number<uint8_t>() != kForm) return Senseless();
+  if (const auto form = in.Number<uint8_t>(); form < kFormOldest || form > kForm)
+    return Senseless();
   const uint8_t parts = DecodeCore(&in, row);
   if (!TaskStateName(row->image.state) || row->image.priority > limits::kPriorityMax ||
       IsTerminal(row->image.state) != ((parts & kRowHasEnd) != 0) || !HasItsSize(bytes, parts))
@@ -319,6 +325,8 @@ void SetFlags(uint8_t flags, TaskRow* row) {
   row->image.has_terms = (flags & kHasTerms) != 0;
   row->image.has_trail = (flags & kHasTrail) != 0;
   row->searched = (flags & kSearched) != 0;
+  row->image.by_shard_time =
+      (flags & kByShardTime) != 0 && row->image.state == TaskState::kScheduled;
 }
 
 bool HasReadableTerms(const TaskRow& row) {

@@ -249,7 +249,10 @@ class ModelRun {
     task.type = types_[random_.Below(2)];
     task.priority = static_cast<uint8_t>(random_.Below(3) * 4);
     task.max_attempts = static_cast<uint16_t>(1 + random_.Below(4));
-    if (random_.OneIn(4)) task.delay_ms = static_cast<int64_t>(random_.Below(3'000));
+    if (random_.OneIn(4))
+      task.delay_ms = static_cast<int64_t>(random_.Below(3'000));
+    else if (random_.OneIn(6))
+      task.run_at = WallTime{reference_.wall_ms + static_cast<int64_t>(random_.Below(3'000)) - 500};
     if (random_.OneIn(4)) task.expires_ms = static_cast<int64_t>(1 + random_.Below(8'000));
     if (random_.OneIn(6)) task.deadline_ms = static_cast<int64_t>(1 + random_.Below(15'000));
     if (random_.OneIn(4)) task.attempt_timeout_ms = static_cast<int64_t>(1 + random_.Below(4'000));
@@ -266,6 +269,7 @@ class ModelRun {
       task.type = types_[0];
       task.priority = 4;
       task.max_attempts = 2;
+      task.run_at.reset();
       task.delay_ms = task.expires_ms = task.deadline_ms = std::nullopt;
       task.attempt_timeout_ms = 0;
       task.retry.reset();
@@ -368,6 +372,8 @@ class ModelRun {
     if (random_.OneIn(2)) edit.max_attempts = static_cast<uint16_t>(1 + random_.Below(4));
     if (random_.OneIn(3))
       edit.run_at = WallTime{reference_.wall_ms + static_cast<int64_t>(random_.Below(4'000)) - 500};
+    else if (random_.OneIn(3))
+      edit.delay_ms = random_.OneIn(4) ? 0 : static_cast<int64_t>(random_.Below(4'000));
     if (random_.OneIn(3)) {
       auto body = std::make_shared<TaskBody>();
       body->payload = std::string(random_.Below(30), 'y');

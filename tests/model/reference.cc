@@ -90,12 +90,8 @@ Result<EnqueueReply::Task> Reference::EnqueueOne(const NewTask& task,
   made.max_attempts = task.max_attempts != 0
                           ? task.max_attempts
                           : (task.retry ? *task.retry : policy.retry).max_attempts;
-  const int64_t due =
-      task.delay_ms ? wall_ms + *task.delay_ms : task.run_at.value_or(WallTime{}).ms;
-  if (due > wall_ms) {
-    made.state = TaskState::kScheduled;
-    made.due_ms = due;
-  }
+  if (task.run_at && task.run_at->ms > wall_ms) Schedule(&made, task.run_at->ms, false);
+  if (task.delay_ms.value_or(0) > 0) Schedule(&made, shard_ms + *task.delay_ms, true);
   if (!key.second.empty()) {
     const int64_t window =
         task.idempotency_window_ms != 0 ? task.idempotency_window_ms : policy.idempotency_window_ms;
@@ -158,6 +154,12 @@ bool Reference::MakeRoomIn(const std::string& queue, int64_t excess, uint8_t lea
 bool Reference::OtherHasKey(const ReferenceTask& task, const std::string& queue) const {
   const auto key = keys_.find({queue, task.key});
   return key != keys_.end() && key->second.expires_ms > shard_ms && key->second.task != task.id;
+}
+
+void Reference::Schedule(ReferenceTask* task, int64_t due_ms, bool by_shard_time) {
+  task->state = TaskState::kScheduled;
+  task->due_ms = due_ms;
+  task->by_shard_time = by_shard_time;
 }
 
 void Reference::ReleaseKey(const ReferenceTask& task, Unique by_now) {
@@ -247,8 +249,8 @@ Code Reference::Apply(const Report& report) {
       if (task.cancel_requested) {
         End(&task, TaskState::kCancelled);
       } else {
-        task.state = *report.delay_ms == 0 ? TaskState::kReady : TaskState::kScheduled;
-        task.due_ms = wall_ms + *report.delay_ms;
+        task.state = TaskState::kReady;
+        if (*report.delay_ms > 0) Schedule(&task, shard_ms + *report.delay_ms, true);
       }
       break;
     case Report::Kind::kDiscarded:
@@ -351,7 +353,8 @@ void Reference::Tick() {
       lost.emplace_back(task.lease_end_ms, &task);
     if (task.state == TaskState::kRetrying && task.due_ms <= shard_ms)
       task.state = TaskState::kReady;
-    if (task.state == TaskState::kScheduled && task.due_ms <= wall_ms)
+    if (task.state == TaskState::kScheduled &&
+        task.due_ms <= (task.by_shard_time ? shard_ms : wall_ms))
       task.state = TaskState::kReady;
   }
   std::stable_sort(lost.begin(), lost.end(),

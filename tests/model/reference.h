@@ -39,9 +39,10 @@ struct ReferenceTask {
   uint32_t exchange = 0;
   int64_t lease_end_ms = 0;
   bool cancel_requested = false;
-  int64_t revoke_ms = 0;    // running: no renewal goes beyond it; 0: none
-  int64_t due_ms = 0;       // scheduled: wall; retrying: shard; -1: to be taken from the engine
-  int64_t wait_min_ms = 0;  // retrying: the range of what chance may have drawn
+  int64_t revoke_ms = 0;       // running: no renewal goes beyond it; 0: none
+  int64_t due_ms = 0;          // -1: to be taken from the engine
+  bool by_shard_time = false;  // scheduled: that is shard time, else wall time; retrying: shard
+  int64_t wait_min_ms = 0;     // retrying: the range of what chance may have drawn
   int64_t wait_max_ms = 0;
   bool may_be_dead = false;  // retrying, or dead, as chance drew the wait: ask the engine
   int64_t ended_ms = 0;
@@ -105,6 +106,7 @@ class Reference {
                   const std::set<TaskId>& come);
   int64_t LiveIn(const std::string& queue) const;
   bool OtherHasKey(const ReferenceTask& task, const std::string& queue) const;
+  static void Schedule(ReferenceTask* task, int64_t due_ms, bool by_shard_time);
   void ReleaseKey(const ReferenceTask& task, Unique by_now);
   void Lease(ReferenceTask* task) const;
   void Fail(ReferenceTask* task, AttemptOutcome how, const std::string& code, bool reported,

@@ -113,7 +113,7 @@ Code Reference::MoveTo(ReferenceTask* task, const TaskEdit& edit) {
 Code Reference::Edit(ReferenceTask* task, const TaskEdit& edit, bool* changed) {
   const bool may_be_redriven = IsTerminal(task->state) && task->state != TaskState::kCompleted;
   if (!Waits(*task) && !may_be_redriven) return Code::kFailedPrecondition;
-  if (may_be_redriven && (edit.queue || edit.run_at)) return Code::kFailedPrecondition;
+  if (may_be_redriven && (edit.queue || edit.has_time())) return Code::kFailedPrecondition;
   if (edit.max_attempts && Waits(*task) && *edit.max_attempts <= task->spent)
     return Code::kInvalidArgument;
   if (edit.queue && *edit.queue != task->queue)
@@ -127,10 +127,13 @@ Code Reference::Edit(ReferenceTask* task, const TaskEdit& edit, bool* changed) {
   }
   if (edit.priority) *changed |= Set(&task->priority, *edit.priority);
   if (edit.max_attempts) *changed |= Set(&task->max_attempts, *edit.max_attempts);
-  if (edit.run_at) {
-    const bool is_due = edit.run_at->ms <= wall_ms;
+  if (edit.has_time()) {
+    const bool is_due = edit.run_at ? edit.run_at->ms <= wall_ms : *edit.delay_ms == 0;
     *changed |= Set(&task->state, is_due ? TaskState::kReady : TaskState::kScheduled);
-    if (!is_due) *changed |= Set(&task->due_ms, edit.run_at->ms);
+    if (!is_due) {
+      *changed |= Set(&task->by_shard_time, !edit.run_at);
+      *changed |= Set(&task->due_ms, edit.run_at ? edit.run_at->ms : shard_ms + *edit.delay_ms);
+    }
   }
   return Code::kOk;
 }
