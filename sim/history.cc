@@ -198,7 +198,8 @@ void History::Leased(const treadle::Leased& lease, const Moment& asked) {
   types_.Leased(lease, Since(asked));
   task.newest_attempt = std::max(task.newest_attempt, lease.token.attempt);
   task.leases[lease.token] = {asked, scheduler_->MonotonicMs(), lease.lease_ms,
-                              asked.ms + lease.lease_ms, asked.ms + lease.timeout_ms};
+                              asked.ms + lease.lease_ms,
+                              SaturatingAdd(asked.ms, lease.timeout_ms.value_or(INT64_MAX))};
 }
 
 void History::Renewed(const Token& token, const Moment& asked) {

@@ -70,12 +70,15 @@ struct Contract {
   std::optional<int64_t> default_priority = {};
 };
 
+/// As long as it takes.
+inline constexpr std::chrono::milliseconds kNoTimeout = std::chrono::milliseconds::max();
+
 struct HandleOptions {
   std::string pool = {};  // of AddPool(); empty: the pool without a name
   /// After this, or earlier if the server says so, an attempt is cancelled; if the handler has not
   /// returned `cancel_wait` later, the attempt is reported as failed, code "timeout", without it.
   /// At least 1 ms.
-  std::chrono::milliseconds timeout{std::chrono::minutes(30)};
+  std::chrono::milliseconds timeout = kNoTimeout;
   /// Registered with the server before the worker asks for tasks; Task::contract_version says which
   /// of them a task fits. Run() returns INVALID_ARGUMENT if the server refuses one.
   std::vector<Contract> contracts = {};

@@ -15,7 +15,7 @@ void WriteLease(const Leased& lease, JsonOut* out) {
   out->Key("attempt").Number(lease.attempt);
   out->Key("max_attempts").Number(lease.max_attempts);
   out->Key("lease_ms").Number(lease.lease_ms);
-  out->Key("timeout_ms").Number(lease.timeout_ms);
+  if (lease.timeout_ms) out->Key("timeout_ms").Number(*lease.timeout_ms);
   if (lease.contract != 0) out->Key("contract_version").Number(lease.contract);
   if (lease.deadline_at) out->Key("deadline_at").Time(*lease.deadline_at);
   out->Key("enqueued_at").Time(lease.enqueued_at);

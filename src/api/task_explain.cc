@@ -49,10 +49,14 @@ Answer Runs(const TaskReasons& reasons, const std::string& id) {
             "It is to be cancelled, and " + who + " is told; its lease ends at " +
                 FormatWallTime(reasons.lease_ends) + " unless it ends by itself before.",
             ""};
+  std::string limit;
+  if (reasons.revoked_at)
+    limit = " It may take until " + FormatWallTime(*reasons.revoked_at) + " (" +
+            reasons.timeout_setting + ").";
   return {"running",
           "It is running: " + who + " has been at " + AttemptOf(task.image) + " since " +
               FormatWallTime(task.image.started_at) + ", and its lease lasts until " +
-              FormatWallTime(reasons.lease_ends) + " unless it is renewed.",
+              FormatWallTime(reasons.lease_ends) + " unless it is renewed." + limit,
           "treadle task cancel " + id + " asks the worker to stop."};
 }
 

@@ -101,9 +101,11 @@ void AddPolicy(const JsonValue& policy, Table& table) {
                                       SizeInWords(static_cast<uint64_t>(std::max<int64_t>(
                                           retention.Integer("completed_bytes"), 0))))});
   table.Row({"dead", fmt::format("kept for {}", DurationInWords(retention.Integer("dead_ms")))});
+  const int64_t timeout_ms = policy.Integer("attempt_timeout_ms");
   table.Row({"timeout",
              fmt::format("an attempt may take {}; {} workers may be lost before a task is dead",
-                         DurationInWords(policy.Integer("attempt_timeout_ms")),
+                         timeout_ms > 0 ? DurationInWords(timeout_ms)
+                                        : "as long as its worker renews its lease",
                          policy.Integer("max_worker_losses"))});
   AddCapacity(policy, table);
   const JsonValue* searches = policy.Find("search_payloads");

@@ -180,7 +180,9 @@ void AddTaskEnqueue(Command parent, Session& session) {
       .Duration("--delay", &flags->delay_ms, "Not before this much time has passed: 30s")
       .Duration("--expires", &flags->expires_ms, "Not to begin after this much time: 10m")
       .Duration("--deadline", &flags->deadline_ms, "Not to end after this much time: 1h")
-      .Duration("--timeout", &flags->timeout_ms, "How long an attempt may take (default 30m)")
+      .Duration(
+          "--timeout", &flags->timeout_ms,
+          "How long an attempt may take (default: no limit, unless its type or queue has one)")
       .Texts("--tag", "TAG", &flags->tags, "A word to find it by; may be given several times")
       .Text("-k,--key", "KEY", &flags->key, "Idempotency key: a second task with it is not made")
       .Choice("--unique-while", {"waiting", "running", "done"}, &flags->unique_while,

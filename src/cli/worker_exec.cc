@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/worker_run.h"
+#include "treadle/worker.h"
 #include "worker/exec_runner.h"
 #include "worker/init_process.h"
 #include "worker/program.h"
@@ -14,8 +15,6 @@
 
 namespace treadle::cli {
 namespace {
-
-constexpr int64_t kTimeoutMs = 30 * 60 * int64_t{1000};
 
 struct ExecFlags {
   std::string type;
@@ -49,7 +48,8 @@ ExitStatus Exec(Session& session, const ExecFlags& flags) {
                                "task enqueue {} '{{\"name\":\"Ada\"}}' --wait", flags.type))));
   const Result<std::unique_ptr<worker::Pool>> worker = worker::Pool::Make(*options);
   if (!worker.ok()) return session.Fail(worker.status());
-  const std::chrono::milliseconds timeout(flags.timeout_ms.value_or(kTimeoutMs));
+  std::chrono::milliseconds timeout = kNoTimeout;
+  if (flags.timeout_ms) timeout = std::chrono::milliseconds(*flags.timeout_ms);
   (*worker)->Handle(flags.type, worker::MakeExecHandler(flags.exec), timeout);
   return RunWorker(session, **worker);
 }
@@ -65,9 +65,10 @@ void AddWorkerExec(Command parent, Session& session) {
              "A queue to take tasks from; may be repeated (default \"default\")")
       .Number("-c,--concurrency", &flags->concurrency, 1, 1000,
               "Tasks to run at the same time (default 10)")
-      .Duration("--timeout", &flags->timeout_ms,
-                "How long a run may take before SIGTERM, and SIGKILL 5 s later (default 30m); the "
-                "server may say less")
+      .Duration(
+          "--timeout", &flags->timeout_ms,
+          "How long a run may take before SIGTERM, and SIGKILL 5 s later (default: no limit); the "
+          "server may set one, too")
       .Text("--name", "NAME", &flags->name, "The worker's name (default HOST-PID)")
       .Text("--build", "NAME", &flags->build,
             "The build of the program, for the histories of its tasks: a version, or a commit")

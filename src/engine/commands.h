@@ -79,7 +79,8 @@ struct Leased {
   uint32_t attempt = 0;  // spent attempts, this one included
   uint16_t max_attempts = 0;
   int64_t lease_ms = 0;
-  int64_t timeout_ms = 0;  // from now until the lease is revoked, however often it is renewed
+  /// From now until the lease is revoked, however often it is renewed; nothing: it is not.
+  std::optional<int64_t> timeout_ms;
   std::optional<WallTime> deadline_at;  // of the task
   WallTime enqueued_at;
   uint32_t contract = 0;  // the version that its payload fits; 0: none
@@ -219,6 +220,8 @@ struct TaskReasons {
   uint64_t ahead = 0;       // ready: tasks of its queue and type that are leased before it
   bool more_ahead = false;  // and still more, not counted
   WallTime lease_ends;      // running: as far as can be told
+  std::optional<WallTime> revoked_at;  // running: when it is, however often it is renewed
+  std::string timeout_setting;  // then: which says so, such as "attempt_timeout_ms of queue q"
 };
 
 struct TypeView {

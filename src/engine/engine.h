@@ -196,12 +196,20 @@ class Engine {
   bool EndIfOutOfTime(const TaskSlot& task);
   /// What holds for a task: its own, else its type's, else its queue's.
   const RetryPolicy& RetryOf(const TaskImage& image, const TaskTerms* terms) const;
-  int64_t AttemptTimeoutMs(const TaskImage& image, const TaskTerms* terms) const;
+  struct AttemptTimeout {
+    int64_t ms = 0;            // 0: there is none
+    std::string_view of;       // whose setting it is: "task", "type" or "queue"
+    std::string_view name;     // of that type or queue
+    std::string Text() const;  // "attempt_timeout_ms of queue default"
+  };
+  AttemptTimeout AttemptTimeoutOf(const TaskImage& image, const TaskTerms* terms) const;
+  void EndLongLeases();
   /// Whether there may be another attempt after this error; its policy and its contract say so.
   bool MayRetryAfter(const TaskImage& image, const TaskTerms* terms, std::string_view error_code,
                      bool worker_asks) const;
   void MakeReady(TaskImage image);
   void LoseLease(const TaskSlot& task);
+  std::string WhyRevoked(const TaskImage& image, const LeaseHolder& holder) const;
   /// `outcome` is that of the attempt that runs; if none does, it does not matter.
   void End(TaskImage image, TaskState state, AttemptOutcome outcome,
            std::shared_ptr<const TaskError> error);

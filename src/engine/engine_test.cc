@@ -274,6 +274,46 @@ TEST_F(EngineTest, TickDoesABoundedAmountAndSaysThatThereIsMore) {
   EXPECT_THAT(engine_.TakeLostLeases(), SizeIs(3));
 }
 
+TEST_F(EngineTest, ALeaseWithoutTimeoutLastsAsLongAsItIsRenewed) {
+  Enqueue();
+  const Token token = LeaseOne();
+  for (int minute = 0; minute < 120; ++minute)
+    for (int i = 0; i < 6; ++i) {
+      now_ms_ += 10'000;
+      InBatch([&] { return engine_.Tick(10); });
+      ASSERT_TRUE(InBatch([&] { return engine_.Renew({token}); }).empty());
+    }
+  EXPECT_TRUE(Apply(Report::Kind::kCompleted, token).reply.ok());
+}
+
+// Without a timeout nobody knows when the last lease ends that was promised to last longer.
+TEST_F(EngineTest, AShorterLeaseHoldsForNewTasksOnceTheLongOnesHaveEnded) {
+  const auto configure = [&](int64_t lease_ms) {
+    QueuePolicy policy;
+    policy.lease_ms = lease_ms;
+    return InBatch([&] { return engine_.Configure("default", policy); }).ok();
+  };
+  const auto tick = [&] {
+    now_ms_ += 1'000;
+    return InBatch([&] { return engine_.Tick(10); });
+  };
+  ASSERT_TRUE(configure(3'600'000));
+  Enqueue();
+  const Token longer = LeaseOne();
+  ASSERT_TRUE(configure(5'000));
+  for (int i = 0; i < 100; ++i) tick();
+  EXPECT_THAT(engine_.TakeLostLeases(), IsEmpty()) << "it was promised an hour";
+  Enqueue();
+  tick();
+  LeaseOne();  // busy at every moment
+  EXPECT_TRUE(Apply(Report::Kind::kCompleted, longer).reply.ok());
+  tick();
+  Enqueue();
+  LeaseOne();
+  for (int i = 0; i < 6; ++i) tick();
+  EXPECT_THAT(engine_.TakeLostLeases(), SizeIs(1));
+}
+
 TEST_F(EngineTest, DelaysFollowShardTimeWhateverTheWallClockSays) {
   const auto tick = [&] { return InBatch([&] { return engine_.Tick(10); }); };
   const TaskId delayed = Enqueue(NewTask{.type = "hello", .delay_ms = 60'000});

@@ -12,11 +12,22 @@ const RetryPolicy& Engine::RetryOf(const TaskImage& image, const TaskTerms* term
                                                        : state_.queue(image.queue).policy.retry;
 }
 
-int64_t Engine::AttemptTimeoutMs(const TaskImage& image, const TaskTerms* terms) const {
-  if (terms != nullptr && terms->attempt_timeout_ms != 0) return terms->attempt_timeout_ms;
+std::string Engine::AttemptTimeout::Text() const {
+  std::string text = "attempt_timeout_ms of ";
+  text.append(of);
+  if (!name.empty()) text.append(" ").append(name);
+  return text;
+}
+
+Engine::AttemptTimeout Engine::AttemptTimeoutOf(const TaskImage& image,
+                                                const TaskTerms* terms) const {
+  if (terms != nullptr && terms->attempt_timeout_ms != 0)
+    return {terms->attempt_timeout_ms, "the task", ""};
   const TypePolicy& type = state_.type_policy(image.type);
-  if (type.attempt_timeout_ms != 0) return type.attempt_timeout_ms;
-  return state_.queue(image.queue).policy.attempt_timeout_ms;
+  if (type.attempt_timeout_ms != 0)
+    return {type.attempt_timeout_ms, "type", state_.type_name(image.type)};
+  const Queue& queue = state_.queue(image.queue);
+  return {queue.policy.attempt_timeout_ms, "queue", queue.name};
 }
 
 // What the contract says stands beside what the policy says; "never" of either is final.

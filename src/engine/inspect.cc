@@ -116,8 +116,15 @@ Outcome<TaskReasons> Engine::Explain(TaskId id, const TaskRecord* loaded, bool w
   const TaskImage image = view.reply->task.image;
   const Queue& queue = state_.queue(image.queue);
   TaskReasons reasons{.view = *std::move(view.reply), .paused = queue.policy.paused};
-  if (image.state == TaskState::kRunning)
+  if (image.state == TaskState::kRunning) {
     reasons.lease_ends = time_.wall + (state_.TimerOf(*state_.Find(id)) - state_.now());
+    const AttemptTimeout timeout = AttemptTimeoutOf(image, state_.TermsOf(image));
+    if (image.when_ms != 0 && !image.cancel_requested) {
+      reasons.revoked_at = time_.wall + (ShardTime{image.when_ms} - state_.now());
+      reasons.timeout_setting =
+          timeout.ms == 0 ? "the attempt timeout when it began" : timeout.Text();
+    }
+  }
   if (image.state != TaskState::kReady) return reasons;
   queue.lanes.at(image.type)->ForEach(state_.tasks(), [&](uint32_t slot) {
     if (state_.tasks()[slot].id == id) return false;

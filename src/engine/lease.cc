@@ -150,7 +150,8 @@ Leased Engine::LeaseOne(uint32_t slot, const LeaseCommand& command) {
   image.attempt += 1;
   image.term = term_;
   image.exchange = command.exchange;
-  image.when_ms = (state_.now() + AttemptTimeoutMs(image, state_.TermsOf(image))).ms;
+  const int64_t timeout_ms = AttemptTimeoutOf(image, state_.TermsOf(image)).ms;
+  image.when_ms = timeout_ms == 0 ? 0 : (state_.now() + timeout_ms).ms;
   image.started_at = time_.wall;
   Emit(TaskIsNow{.image = image, .holder = command.holder});
   if (image.has_terms) ReleaseKey(image, Unique::kWaiting);
@@ -160,15 +161,19 @@ Leased Engine::LeaseOne(uint32_t slot, const LeaseCommand& command) {
 Leased Engine::Describe(const TaskSlot& task) const {
   const Queue& queue = state_.queue(task.queue);
   const TaskTerms* const terms = state_.TermsOf(task);
-  int64_t end_ms = task.when_ms;
-  if (terms != nullptr && terms->deadline_at) end_ms = std::min(end_ms, terms->deadline.ms);
+  std::optional<int64_t> end_ms;
+  if (task.when_ms != 0) end_ms = task.when_ms;
+  if (terms != nullptr && terms->deadline_at)
+    end_ms = std::min(end_ms.value_or(INT64_MAX), terms->deadline.ms);
   return Leased{.token = task.token(),
                 .queue = queue.name,
                 .type = state_.type_name(task.type),
                 .attempt = task.spent(),
                 .max_attempts = task.max_attempts,
                 .lease_ms = queue.policy.lease_ms,
-                .timeout_ms = std::max<int64_t>(end_ms - state_.now().ms, 1),
+                .timeout_ms = end_ms
+                                  ? std::optional(std::max<int64_t>(*end_ms - state_.now().ms, 1))
+                                  : std::nullopt,
                 .deadline_at = terms == nullptr ? std::nullopt : terms->deadline_at,
                 .enqueued_at = task.enqueued_at,
                 .contract = terms == nullptr ? 0 : terms->contract,

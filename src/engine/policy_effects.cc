@@ -7,8 +7,9 @@ namespace treadle {
 namespace {
 
 // On disk: a list that changes gets another number.
-constexpr uint8_t kPolicyVersion = 3;
-constexpr uint8_t kPolicyVersionOldest = 2;  // without kHasLeaseBefore
+constexpr uint8_t kPolicyVersion = 4;
+constexpr uint8_t kPolicyVersionTimeout = 3;  // and older: each queue had an attempt timeout
+constexpr uint8_t kPolicyVersionOldest = 2;   // without kHasLeaseBefore
 constexpr uint8_t kTypePolicyVersion = 1;
 constexpr uint8_t kTermsVersionOldest = 1;  // knew neither the later flags nor what they announce
 constexpr uint8_t kTermsVersion = 2;
@@ -103,6 +104,16 @@ std::shared_ptr<const TypeContract> DecodeContract(ByteReader* in) {
   return contract;
 }
 
+// Whether nobody ever changed this policy of version 0.3.0 or older but to pause, drain or delete
+// the queue: then its timeout was the default of the time, and is that of today.
+bool IsOldDefault(QueuePolicy policy) {
+  constexpr int64_t kOldTimeoutMs = 30 * 60 * int64_t{1000};
+  policy.paused = policy.draining = policy.deleted = false;
+  policy.lease_before_ms = 0;
+  policy.lease_before_until = {};
+  return policy == QueuePolicy{.attempt_timeout_ms = kOldTimeoutMs};
+}
+
 }  // namespace
 
 void EncodePolicy(const QueuePolicy& policy, ByteWriter* out) {
@@ -130,7 +141,8 @@ void EncodePolicy(const QueuePolicy& policy, ByteWriter* out) {
 }
 
 QueuePolicy DecodePolicy(ByteReader* in) {
-  if (const uint8_t version = in->U8(); version < kPolicyVersionOldest || version > kPolicyVersion)
+  const uint8_t version = in->U8();
+  if (version < kPolicyVersionOldest || version > kPolicyVersion)
     in->Raw(SIZE_MAX);  // fails the reader
   QueuePolicy policy;
   policy.retry = DecodeRetry(in);
@@ -151,9 +163,11 @@ QueuePolicy DecodePolicy(ByteReader* in) {
   policy.search_payloads = (flags & kSearchesPayloads) != 0;
   policy.capacity.tasks = in->Signed();
   policy.capacity.bytes = in->Signed();
-  if ((flags & kHasLeaseBefore) == 0) return policy;
-  policy.lease_before_ms = in->Signed();
-  policy.lease_before_until.ms = in->Signed();
+  if ((flags & kHasLeaseBefore) != 0) {
+    policy.lease_before_ms = in->Signed();
+    policy.lease_before_until.ms = in->Signed();
+  }
+  if (version <= kPolicyVersionTimeout && IsOldDefault(policy)) policy.attempt_timeout_ms = 0;
   return policy;
 }
 

@@ -101,6 +101,8 @@ struct Queue {
   std::map<TypeId, std::unique_ptr<Lane>> lanes;
   std::array<EndedTasks, kEndedStates> ended;
   bool touched = false;  // its counters are to be written at the end of the batch
+  /// While leases last longer than new ones and nothing ends them: when the newest of them began.
+  WallTime long_leases_began;
 
   Lane& LaneOf(TypeId type) {
     std::unique_ptr<Lane>& lane = lanes[type];

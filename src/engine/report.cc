@@ -140,18 +140,25 @@ void Engine::Discard(const TaskSlot& task, std::shared_ptr<const TaskError> why)
   End(image, TaskState::kCancelled, AttemptOutcome::kDiscarded, std::move(why));
 }
 
+// Says which setting it was, unless that was changed while the attempt ran.
+std::string Engine::WhyRevoked(const TaskImage& image, const LeaseHolder& holder) const {
+  const AttemptTimeout timeout = AttemptTimeoutOf(image, state_.TermsOf(image));
+  const std::string who = "worker " + holder.worker + " had not finished ";
+  if (timeout.ms == 0) return who + "within the attempt timeout that was set when it began";
+  return who + "within " + std::to_string(timeout.ms) + " ms: " + timeout.Text() +
+         ", which can be raised";
+}
+
 void Engine::LoseLease(const TaskSlot& task) {
   TaskImage image = task.image();
   const LeaseHolder& holder = state_.HolderOf(task);
   lost_.push_back({holder, image.token()});
   const bool is_revoked = image.when_ms != 0 && image.when_ms <= state_.now().ms;
   if (is_revoked) {
-    const int64_t timeout_ms = AttemptTimeoutMs(image, state_.TermsOf(image));
-    return Fail(image, AttemptOutcome::kTimedOut,
-                std::make_shared<TaskError>(TaskError{
-                    "attempt_timeout", "the worker " + holder.worker + " took longer than " +
-                                           std::to_string(timeout_ms) + " ms"}),
-                true, std::nullopt);
+    return Fail(
+        image, AttemptOutcome::kTimedOut,
+        std::make_shared<TaskError>(TaskError{"attempt_timeout", WhyRevoked(image, holder)}), true,
+        std::nullopt);
   }
   const QueuePolicy& policy = state_.queue(image.queue).policy;
   if (image.worker_losses < UINT16_MAX) image.worker_losses += 1;

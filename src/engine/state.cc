@@ -32,6 +32,7 @@ void State::Apply(const QueueIsNow& effect) {
   Queue& queue = MutableQueue(effect.id);
   const bool resumes = queue.policy.paused && !effect.policy.paused;
   queue.policy = effect.policy;
+  NoteLongLeases(&queue);
   Touch(effect.id);
   if (!resumes) return;
   for (const auto& [type, lane] : queue.lanes)
@@ -141,6 +142,32 @@ ShardTime State::LastRevocation(QueueId queue) const {
   return last;
 }
 
+namespace {
+
+bool LastLongerForEver(const QueuePolicy& policy) {
+  return policy.lease_before_ms != 0 && policy.lease_before_until.ms == INT64_MAX;
+}
+
+}  // namespace
+
+void State::NoteLongLeases(Queue* queue) const {
+  queue->long_leases_began = {};
+  if (!LastLongerForEver(queue->policy)) return;
+  workers_.ForEachLease(tasks_, [&](const TaskSlot& task) {
+    if (task.queue == queue->id)
+      queue->long_leases_began = std::max(queue->long_leases_began, task.rest->started_at);
+  });
+}
+
+bool State::HasOutlivedLongLeases(const Queue& queue) const {
+  if (!LastLongerForEver(queue.policy)) return false;
+  bool has_one = false;
+  workers_.ForEachLease(tasks_, [&](const TaskSlot& task) {
+    has_one |= task.queue == queue.id && task.rest->started_at <= queue.long_leases_began;
+  });
+  return !has_one;
+}
+
 void State::RenewLease(TaskId id) {
   const uint32_t slot = tasks_.Find(TaskSlot::HashOf(id), id);
   TREADLE_CHECK(slot != kNoSlot && tasks_[slot].state == TaskState::kRunning);
@@ -167,6 +194,7 @@ void State::RenewAllLeases() {
     const uint32_t slot = tasks_.Find(TaskSlot::HashOf(id), id);
     by_shard_time_.Push(LeaseEndMs(tasks_[slot]), slot);
   }
+  for (const auto& queue : queues_) NoteLongLeases(queue.get());
 }
 
 void State::Touch(QueueId id) {

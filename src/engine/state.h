@@ -75,6 +75,9 @@ class State {
   /// When the last of the queue's running tasks is revoked, if it has not ended by then; 0: none
   /// runs. Looks at every running task.
   ShardTime LastRevocation(QueueId queue) const;
+  /// Whether leases of the queue last longer than new ones, nothing revokes them, and the last of
+  /// them is over. Looks at every running task if it must.
+  bool HasOutlivedLongLeases(const Queue& queue) const;
   /// Running tasks that are to be cancelled.
   size_t cancel_requests() const { return cancel_requests_; }
   /// The task whose lease, backoff or delay ends first, or null; and that which becomes due first
@@ -137,6 +140,7 @@ class State {
   void Leave(uint32_t slot, const QueuePlace& place);
   void SignalLane(Lane* lane);
   int64_t LeaseEndMs(const TaskSlot& task) const;
+  void NoteLongLeases(Queue* queue) const;
   void RemoveEnded(EndedTasks* ended, uint64_t from);
   void MarkChanged(TaskSlot* task);
   template <class SetParts>

@@ -40,6 +40,7 @@ bool Engine::Tick(size_t limit) {
   if (state_.now() >= next_retention_check_) {
     next_retention_check_ = state_.now() + kRetentionCheckMs;
     TouchOldQueues();
+    EndLongLeases();
   }
   return false;
 }
@@ -84,6 +85,18 @@ void Engine::TouchOldQueues() {
       if (ended.tasks() > 0 && ended.at(ended.first()).ended_at + keep.ms < state_.now())
         state_.Touch(id);
     }
+  }
+}
+
+// New leases count again once those have ended that were promised to last longer.
+void Engine::EndLongLeases() {
+  for (QueueId id = 1; id <= state_.queues(); ++id) {
+    const Queue& queue = state_.queue(id);
+    if (!state_.HasOutlivedLongLeases(queue)) continue;
+    QueuePolicy policy = queue.policy;
+    policy.lease_before_ms = 0;
+    policy.lease_before_until = {};
+    Emit(QueueIsNow{.id = id, .name = queue.name, .policy = policy});
   }
 }
 

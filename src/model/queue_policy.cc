@@ -23,7 +23,7 @@ Status Validate(const QueuePolicy& policy) {
       {"lease_ms", policy.lease_ms, 1'000, 12 * kHourMs},
       {"idempotency_window_ms", policy.idempotency_window_ms, 1'000, kTenYearsMs},
       {"cancel_grace_ms", policy.cancel_grace_ms, 0, kTenYearsMs},
-      {"attempt_timeout_ms", policy.attempt_timeout_ms, 1, kAttemptTimeoutMsMax},
+      {"attempt_timeout_ms", policy.attempt_timeout_ms, 0, kAttemptTimeoutMsMax},
       {"capacity.tasks", policy.capacity.tasks, 0, int64_t{1} << 50},
       {"capacity.bytes", policy.capacity.bytes, 0, int64_t{1} << 50},
       {"max_worker_losses", policy.max_worker_losses, 1, 1'000},

@@ -44,8 +44,8 @@ struct QueuePolicy {
   /// revoked.
   int64_t cancel_grace_ms = 30'000;
   /// How long an attempt may take, from its lease to its report, unless its type or task says
-  /// otherwise; then its lease is revoked, and it has failed.
-  int64_t attempt_timeout_ms = 30 * 60 * int64_t{1000};
+  /// otherwise; then its lease is revoked, and it has failed. 0: as long as its worker renews it.
+  int64_t attempt_timeout_ms = 0;
   /// Leases that a task may lose, by workers that died or stalled, before it is dead.
   uint32_t max_worker_losses = 5;
   /// No task of the queue is leased. All else goes on: tasks are accepted, and those that run end.

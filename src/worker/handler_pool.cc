@@ -13,6 +13,7 @@ constexpr int64_t kLeaseMsDefault = 30'000;
 constexpr size_t kReportBytesMax = size_t{8} << 20;  // half of what the server takes
 constexpr size_t kManyReports = 100;
 constexpr std::chrono::milliseconds kReportDelay(1);
+constexpr std::chrono::milliseconds kForEver = std::chrono::hours(24 * 365 * 100);
 constexpr int64_t kTimeoutMsMax = 365 * 86'400'000LL;  // longer than the server allows
 
 std::chrono::steady_clock::time_point RevocationOf(const wire::Lease& lease) {
@@ -261,7 +262,9 @@ bool HandlerPool::Take(Running* running) {
   const Clock::time_point revoked_at = waiting_.front().revoked_at;
   running->lease = std::move(waiting_.front().lease);
   waiting_.pop_front();
-  running->deadline = std::min(now + options_.timeout_of(running->lease.type), revoked_at);
+  running->deadline = revoked_at;
+  if (const auto timeout = options_.timeout_of(running->lease.type); timeout < kForEver)
+    running->deadline = std::min(now + timeout, revoked_at);
   running->limit = std::chrono::ceil<std::chrono::milliseconds>(running->deadline - now);
   running_.push_back(running);
   if (running->deadline < next_watch_) watch_.notify_one();

@@ -187,6 +187,7 @@ class InProcess::Impl {
     if (current.attempt_timeout_ms)
       timeout = std::min(timeout, std::chrono::milliseconds(*current.attempt_timeout_ms));
     LinkInMemory link(&current);
+    timeout = std::min<std::chrono::milliseconds>(timeout, std::chrono::hours(24 * 365));
     Context context(std::stop_token(), Context::Clock::now() + timeout, &current.task, &services_,
                     /*cause=*/nullptr, &link);
     Apply(worker::CallHandler(set_->Wrapped(entry.handler), current.task, context), &current);

@@ -22,7 +22,7 @@ class Lease:
     def __init__(self, line):
         self.line, self.token, self.number = line, line["token"], number_of(line["token"])
         self.asked, self.told = line["asked"], line["t"]
-        self.revoked = self.asked + line["timeout_ms"] / 1000
+        self.revoked = self.asked + line.get("timeout_ms", float("inf")) / 1000
         self.extend(self.asked)
         self.reported = None  # when its worker began to report; from then on it may be over
 

@@ -76,6 +76,27 @@ def test_an_attempt_that_takes_too_long_has_failed_though_it_is_renewed(server):
     assert "worker_losses" not in task
 
 
+def test_an_attempt_has_no_limit_unless_someone_sets_one(server):
+    id = server.enqueue()
+    (lease,) = server.worker().lease()
+    assert "timeout_ms" not in lease and server.queue()["policy"]["attempt_timeout_ms"] == 0
+    assert "attempt_timeout" not in server.get(f"/v1/tasks/{id}/explain").json["summary"]
+
+
+def test_the_setting_behind_a_timeout_is_named(server):
+    server.call("PUT", "/v1/queues/default", {"attempt_timeout_ms": 60_000})
+    of_queue = server.enqueue()
+    server.worker().lease()
+    assert "attempt_timeout_ms of queue default" in server.get(f"/v1/tasks/{of_queue}/explain").json["summary"]
+    server.call("PUT", "/v1/types/u", {"attempt_timeout_ms": 100})
+    of_type = server.enqueue(type="u", max_attempts=1)
+    server.worker("u").lease()
+    assert "within 100 ms: attempt_timeout_ms of type u" in state(server, of_type, "dead")["error"]["message"]
+    of_task = server.enqueue(type="u", max_attempts=1, attempt_timeout_ms=50)
+    server.worker("u").lease()
+    assert "attempt_timeout_ms of the task" in state(server, of_task, "dead")["error"]["message"]
+
+
 def test_the_timeout_of_a_type_holds_in_every_queue(server):
     server.call("PUT", "/v1/types/t", {"attempt_timeout_ms": 4_000})
     server.enqueue(queue="other")

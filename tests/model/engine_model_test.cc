@@ -42,7 +42,7 @@ class ModelRun {
     reference_.policy.lease_ms = 5'000;
     reference_.policy.idempotency_window_ms = 20'000;
     reference_.policy.cancel_grace_ms = 3'000;
-    reference_.policy.attempt_timeout_ms = 15'000;
+    reference_.policy.attempt_timeout_ms = random_.OneIn(2) ? 15'000 : 0;
     reference_.policy.max_worker_losses = 2;
     reference_.policy.retry.max_attempts = 3;
     if (random_.OneIn(2))

@@ -199,8 +199,9 @@ std::vector<Token> Reference::Lease(const LeaseCommand& command) {
     task->reported = false;
     task->holder = command.holder;
     task->exchange = command.exchange;
-    task->revoke_ms = shard_ms + (task->attempt_timeout_ms != 0 ? task->attempt_timeout_ms
-                                                                : policy.attempt_timeout_ms);
+    const int64_t timeout_ms =
+        task->attempt_timeout_ms != 0 ? task->attempt_timeout_ms : policy.attempt_timeout_ms;
+    task->revoke_ms = timeout_ms == 0 ? 0 : shard_ms + timeout_ms;
     Lease(task);
     ReleaseKey(*task, Unique::kWaiting);
     leases.push_back(task->token());
@@ -361,7 +362,7 @@ void Reference::Tick() {
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   for (auto& [end, task] : lost) {
     ReleaseKey(*task, Unique::kRunning);
-    if (task->revoke_ms <= shard_ms) {
+    if (task->revoke_ms != 0 && task->revoke_ms <= shard_ms) {
       Fail(task, AttemptOutcome::kTimedOut, "attempt_timeout", false, true);
     } else if (++task->worker_losses >= policy.max_worker_losses) {
       Fail(task, AttemptOutcome::kLost, "worker_lost", false, false);

@@ -68,7 +68,8 @@ Code Reference::Cancel(ReferenceTask* task, bool* changed) {
   task->error_code = "asked";
   if (task->state != TaskState::kRunning) return End(task, TaskState::kCancelled), Code::kOk;
   task->cancel_requested = true;
-  task->revoke_ms = std::min(task->revoke_ms, shard_ms + policy.cancel_grace_ms);
+  const int64_t end_ms = shard_ms + policy.cancel_grace_ms;
+  task->revoke_ms = task->revoke_ms == 0 ? end_ms : std::min(task->revoke_ms, end_ms);
   Lease(task);
   return Code::kOk;
 }
