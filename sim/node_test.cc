@@ -185,6 +185,35 @@ TEST_F(NodeTest, AWallClockThatJumpsExpiresNothingEarly) {
   EXPECT_EQ(Get(id)->task.image.state, TaskState::kExpired) << "after a minute as we all know it";
 }
 
+TEST_F(NodeTest, AWorkerThatIsHeldBackIsAskedAgainOnceTheTasksThatRunApartAreTaken) {
+  const auto as = [&](const char* worker, uint32_t want, int64_t wait_ms = 0) {
+    ExchangeRequest request = Asking(want, wait_ms);
+    request.holder = {worker, 1};
+    return request;
+  };
+  EnqueueOne();
+  EnqueueOne();
+  ASSERT_THAT((*Exchange(as("lost", 2)))->leases, SizeIs(2));
+  EnqueueOne();
+  const Token held = (*Exchange(as("busy", 1)))->leases.at(0).token;
+  for (int i = 0; i < 6; ++i) {
+    Await(std::optional<int>(), 10'000);
+    ExchangeRequest renewing = as("busy", 0);
+    renewing.renew = {held};
+    ASSERT_THAT((*Exchange(renewing))->lost, IsEmpty());
+  }
+  const TaskId last = EnqueueOne();
+  std::optional<Result<ExchangeReply>> parked;
+  server_.node()->Exchange(as("busy", 1, 50'000),
+                           [&](Result<ExchangeReply> reply) { parked = std::move(reply); });
+  for (const char* idle : {"second", "third"}) {
+    EXPECT_FALSE(Await(parked, 1'000).has_value());
+    EXPECT_THAT((*Exchange(as(idle, 5)))->leases, SizeIs(1));
+  }
+  ASSERT_TRUE(Await(parked, 1'000).has_value());
+  EXPECT_EQ((*parked)->leases.at(0).token.task, last);
+}
+
 TEST_F(NodeTest, AWallClockThatJumpsMovesNoDelay) {
   NewTask task = Task();
   task.delay_ms = 60'000;

@@ -67,6 +67,11 @@ Answer WaitsForAWorker(const Explanation& facts, const std::string& id) {
     return {"no_worker", "No worker asks for " + what + ".",
             "Start one, for example: treadle worker exec " + reasons.view.type + " --queue " +
                 reasons.view.queue + " -- PROGRAM"};
+  if (reasons.apart)
+    return {"runs_apart",
+            "A worker was lost while it ran this task, so it waits for a worker that runs nothing "
+            "else: it may be what kills them.",
+            "It starts on the next worker that is idle. treadle task errors shows what happened."};
   if (facts.workers_free > 0)
     return {"about_to_start", "A worker is free for it: it starts at any moment.", ""};
   const std::string ahead = reasons.more_ahead ? "more than " + Counted(reasons.ahead, "task")

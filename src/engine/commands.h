@@ -217,6 +217,7 @@ struct QueueSummary {
 struct TaskReasons {
   TaskView view;
   bool paused = false;      // its queue
+  bool apart = false;       // it waits for a worker that holds nothing else
   uint64_t ahead = 0;       // ready: tasks of its queue and type that are leased before it
   bool more_ahead = false;  // and still more, not counted
   WallTime lease_ends;      // running: as far as can be told

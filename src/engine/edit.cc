@@ -87,7 +87,7 @@ Result<TaskStanding> Engine::Edit(const TaskRecord& task, const TaskEdit& edit) 
     const bool is_due = edit.run_at ? *edit.run_at <= time_.wall : *edit.delay_ms == 0;
     image.state = is_due ? TaskState::kReady : TaskState::kScheduled;
     image.by_shard_time = !is_due && !edit.run_at;
-    image.when_ms = 0;
+    image.when_ms = ReadySince(image);
     if (!is_due) image.when_ms = edit.run_at ? edit.run_at->ms : (state_.now() + *edit.delay_ms).ms;
   }
   TaskIsNow effect{.image = image};

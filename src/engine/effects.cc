@@ -43,7 +43,7 @@ enum Flag : uint8_t {
 };
 
 // The byte of the image that holds the state, and these.
-enum StateFlag : uint8_t { kByShardTime = 0x40, kHasTrail = 0x80 };
+enum StateFlag : uint8_t { kApart = 0x20, kByShardTime = 0x40, kHasTrail = 0x80 };
 
 // 0: not set; else the milliseconds from `base`, plus 1 unless that is negative.
 int64_t Distance(WallTime base, WallTime time) {
@@ -57,7 +57,7 @@ void EncodeImage(const TaskImage& image, ByteWriter* out) {
   numbers.Varint(image.id.sequence());
   numbers.Varint(image.queue);
   numbers.Varint(image.type);
-  numbers.U8(static_cast<uint8_t>(static_cast<uint8_t>(image.state) |
+  numbers.U8(static_cast<uint8_t>(static_cast<uint8_t>(image.state) | (image.apart ? kApart : 0) |
                                   (image.by_shard_time ? kByShardTime : 0) |
                                   (image.has_trail ? kHasTrail : 0)));
   numbers.U8(static_cast<uint8_t>(
@@ -90,7 +90,8 @@ TaskImage DecodeImage(ShardId shard, ByteReader* in) {
   image.queue = static_cast<QueueId>(in->Varint());
   image.type = static_cast<TypeId>(in->Varint());
   const uint8_t state = in->U8();
-  image.state = static_cast<TaskState>(state & ~(kByShardTime | kHasTrail));
+  image.state = static_cast<TaskState>(state & ~(kApart | kByShardTime | kHasTrail));
+  image.apart = (state & kApart) != 0;
   image.by_shard_time = (state & kByShardTime) != 0;
   image.has_trail = (state & kHasTrail) != 0;
   const uint8_t bits = in->U8();

@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <variant>
 
@@ -81,6 +82,9 @@ std::vector<Engine::ReadyLane> Engine::TakeReadyLanes() {
   std::vector<ReadyLane> lanes;
   for (const auto& [queue, type] : state_.TakeReadyLanes())
     lanes.push_back({state_.queue(queue).name, state_.type_name(type)});
+  if (state_.TakeLeftApart())
+    for (const auto& [queue, type] : std::exchange(held_back_, {}))
+      lanes.push_back({state_.queue(queue).name, state_.type_name(type)});
   return lanes;
 }
 
@@ -89,8 +93,10 @@ bool Engine::HasReady(std::string_view queue, std::string_view type) const {
   const TypeId type_id = state_.FindType(type);
   if (found == nullptr || type_id == 0) return false;
   if (found->policy.paused) return false;
-  const auto lane = found->lanes.find(type_id);
-  return lane != found->lanes.end() && !lane->second->empty();
+  return std::ranges::any_of(std::array{&found->lanes, &found->apart}, [&](const auto* lanes) {
+    const auto lane = lanes->find(type_id);
+    return lane != lanes->end() && !lane->second->empty();
+  });
 }
 
 }  // namespace treadle

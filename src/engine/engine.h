@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -176,6 +177,9 @@ class Engine {
                     TypeId type);
 
   std::vector<uint32_t> LeasesOfExchange(const LeaseCommand& command) const;
+  Outcome<LeaseReply> LeaseAgain(const std::vector<uint32_t>& held);
+  bool HasWaitedLongApart(const TaskSlot& task) const;
+  int64_t ReadySince(const TaskImage& image) const { return image.apart ? state_.now().ms : 0; }
   Leased Describe(const TaskSlot& task) const;
   Leased LeaseOne(uint32_t slot, const LeaseCommand& command);
 
@@ -240,6 +244,7 @@ class Engine {
   std::vector<HeldLease> lost_;
   std::vector<HeldLease> cancel_requests_;
   std::vector<TaskId> ended_;
+  std::set<std::pair<QueueId, TypeId>> held_back_;   // lanes that wait for one that runs apart
   std::shared_ptr<const TaskTerms> contract_alone_;  // of the last task that had no other terms
 };
 

@@ -126,7 +126,9 @@ Outcome<TaskReasons> Engine::Explain(TaskId id, const TaskRecord* loaded, bool w
     }
   }
   if (image.state != TaskState::kReady) return reasons;
-  queue.lanes.at(image.type)->ForEach(state_.tasks(), [&](uint32_t slot) {
+  reasons.apart = image.apart;
+  const auto& lanes = image.apart ? queue.apart : queue.lanes;
+  lanes.at(image.type)->ForEach(state_.tasks(), [&](uint32_t slot) {
     if (state_.tasks()[slot].id == id) return false;
     reasons.more_ahead = ++reasons.ahead == kAheadMax;
     return !reasons.more_ahead;

@@ -1,5 +1,6 @@
-// Lease: gives ready tasks to a worker, highest priority first, then the oldest. UNAVAILABLE: it
-// has ended so many tasks that were out of time that the rest must wait for another batch.
+// Lease: gives ready tasks to a worker, highest priority first, then the oldest; those that may
+// have killed a worker one at a time. UNAVAILABLE: it has ended so many tasks that were out of time
+// that the rest must wait for another batch.
 
 #include <algorithm>
 #include <tuple>
@@ -14,19 +15,22 @@ namespace {
 constexpr size_t kPayloadBytesPerLease = size_t{8} << 20;  // what one answer may carry
 constexpr size_t kLeasesAtOnce = 32;
 constexpr size_t kLookAheadBytes = size_t{8} << 20;
+constexpr int64_t kPatienceApartMs = 10'000;
 constexpr size_t kLookAhead = 4096;  // tasks loaded at once when a lane's front is not in memory
 
 // The lanes that the command names, as a heap whose front offers the task to lease next.
 class LaneHeap {
  public:
-  LaneHeap(const State& state, const LeaseCommand& command) : state_(state) {
+  LaneHeap(const State& state, const LeaseCommand& command, bool of_those_apart) : state_(state) {
     for (const std::string& queue_name : command.queues) {
       const Queue* queue = state.FindQueue(queue_name);
       if (queue == nullptr) continue;
       if (queue->policy.paused && !CanaryIs("lease_from_a_paused_queue")) continue;
+      const auto& lanes = of_those_apart ? queue->apart : queue->lanes;
+      if (lanes.empty()) continue;
       for (const std::string& type_name : command.types) {
-        const auto lane = queue->lanes.find(state.FindType(type_name));
-        if (lane != queue->lanes.end() && !lane->second->empty())
+        const auto lane = lanes.find(state.FindType(type_name));
+        if (lane != lanes.end() && !lane->second->empty())
           heap_.push_back(OfferOf(lane->second.get()));
       }
     }
@@ -40,6 +44,15 @@ class LaneHeap {
   bool empty() const { return heap_.empty(); }
   uint32_t Front() const { return heap_.front().slot; }
   const Lane& FrontLane() const { return *heap_.front().lane; }
+  /// Whether its front goes before that of `other`. It must not be empty.
+  bool GoesBefore(const LaneHeap& other) const {
+    return other.empty() || other.heap_.front() < heap_.front();
+  }
+  void Clear() { heap_.clear(); }
+  template <class Visit>
+  void ForEachLane(Visit visit) const {
+    for (const Offer& offer : heap_) visit(*offer.lane);
+  }
 
   /// The front task was leased: its lane offers its next.
   void Advance() {
@@ -92,38 +105,64 @@ std::vector<TaskId> MissingInLane(const State& state, const Lane& lane, size_t w
 
 }  // namespace
 
-Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
+Outcome<LeaseReply> Engine::LeaseAgain(const std::vector<uint32_t>& held) {
   LeaseReply reply;
-  if (const auto held = LeasesOfExchange(command); !held.empty()) {
-    std::vector<TaskId> missing;
-    for (const uint32_t slot : held) {
-      const TaskSlot& task = state_.tasks()[slot];
-      if (!task.HasBody()) missing.push_back(task.id);
-      // It begins now for the worker, who has not heard of it before.
-      state_.RenewLease(task.id);
-      reply.leases.push_back(Describe(task));
-    }
-    if (!missing.empty()) return Outcome<LeaseReply>::Need(std::move(missing));
-    return reply;
+  std::vector<TaskId> missing;
+  for (const uint32_t slot : held) {
+    const TaskSlot& task = state_.tasks()[slot];
+    if (!task.HasBody()) missing.push_back(task.id);
+    // It begins now for the worker, who has not heard of it before.
+    state_.RenewLease(task.id);
+    reply.leases.push_back(Describe(task));
   }
+  if (!missing.empty()) return Outcome<LeaseReply>::Need(std::move(missing));
+  return reply;
+}
+
+// A worker that is never idle must not keep it waiting for ever.
+bool Engine::HasWaitedLongApart(const TaskSlot& task) const {
+  return state_.now() >= ShardTime{task.when_ms} + kPatienceApartMs;
+}
+
+// A task that runs apart is given to a worker that holds nothing, and that gets nothing else until
+// it has ended. One that holds something goes on with others meanwhile; but once the task has
+// waited for long, it gets no more until it is idle.
+Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
+  if (const auto held = LeasesOfExchange(command); !held.empty()) return LeaseAgain(held);
+  LeaseReply reply;
+  const uint32_t held = state_.LeasesOf(command.holder);
+  if (held != kNoSlot && state_.tasks()[held].apart) return reply;
   size_t bytes = 0;
   const size_t begun = effects_->size();
-  LaneHeap lanes(state_, command);
-  while (!lanes.empty() && reply.leases.size() < command.want) {
-    if (const TaskSlot& front = state_.tasks()[lanes.Front()];
-        front.has_terms && EndIfOutOfTime(front)) {
-      lanes.Advance();
+  LaneHeap lanes(state_, command, /*of_those_apart=*/false);
+  LaneHeap apart(state_, command, /*of_those_apart=*/true);
+  while (reply.leases.size() < command.want) {
+    const bool is_apart = !apart.empty() && apart.GoesBefore(lanes);
+    LaneHeap& from = is_apart ? apart : lanes;
+    if (from.empty()) break;
+    const TaskSlot& front = state_.tasks()[from.Front()];
+    if (front.has_terms && EndIfOutOfTime(front)) {
+      from.Advance();
       if (effects_->size() - begun < kPieceBytes) continue;
       if (!reply.leases.empty()) return reply;
       return Status(Code::kUnavailable, "too many tasks were out of time; ask again");
     }
-    if (!state_.tasks()[lanes.Front()].HasBody()) {
+    if (is_apart && (held != kNoSlot || !reply.leases.empty())) {
+      if (!HasWaitedLongApart(front)) {
+        apart.Clear();
+        continue;
+      }
+      lanes.ForEachLane([&](const Lane& lane) { held_back_.emplace(lane.queue(), lane.type()); });
+      return reply;
+    }
+    if (!front.HasBody()) {
       if (!reply.leases.empty()) break;  // order holds: what comes next must wait for its payload
-      return Outcome<LeaseReply>::Need(MissingInLane(state_, lanes.FrontLane(), 1));
+      return Outcome<LeaseReply>::Need(MissingInLane(state_, from.FrontLane(), 1));
     }
     if (reply.leases.empty())
       reply.leases.reserve(std::min<size_t>(command.want, kLeasesAtOnce));  // few grow beyond
-    reply.leases.push_back(LeaseOne(lanes.Front(), command));
+    reply.leases.push_back(LeaseOne(from.Front(), command));
+    if (is_apart) return reply;
     const Leased& leased = reply.leases.back();
     bytes += leased.body->payload.size() + (leased.saved ? leased.saved->bytes() : 0);
     lanes.Advance();

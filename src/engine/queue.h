@@ -99,13 +99,14 @@ struct Queue {
       live{};               // tasks in each state that is not terminal, by the state's number
   uint64_t live_bytes = 0;  // of their payloads
   std::map<TypeId, std::unique_ptr<Lane>> lanes;
+  std::map<TypeId, std::unique_ptr<Lane>> apart;  // of the tasks that run apart; mostly empty
   std::array<EndedTasks, kEndedStates> ended;
   bool touched = false;  // its counters are to be written at the end of the batch
   /// While leases last longer than new ones and nothing ends them: when the newest of them began.
   WallTime long_leases_began;
 
-  Lane& LaneOf(TypeId type) {
-    std::unique_ptr<Lane>& lane = lanes[type];
+  Lane& LaneOf(TypeId type, bool of_those_apart = false) {
+    std::unique_ptr<Lane>& lane = (of_those_apart ? apart : lanes)[type];
     if (lane == nullptr) lane = std::make_unique<Lane>(id, type);
     return *lane;
   }

@@ -38,7 +38,7 @@ Result<TaskStanding> Engine::Redrive(const TaskRecord& task) {
   image.unspent = image.attempt;
   image.state = TaskState::kReady;
   image.ordinal = 0;
-  image.when_ms = 0;
+  image.when_ms = ReadySince(image);
   image.finished_at = {};
   image.worker_losses = 0;
   TaskIsNow effect{.image = image, .left = QueuePlace::Of(task.image)};

@@ -38,6 +38,7 @@ Outcome<bool> Engine::Apply(const Report& report, const TaskRecord* loaded, bool
     case Report::Kind::kFailed: {
       TaskImage image = task->image();
       image.reported = true;
+      image.apart = false;  // its worker lives
       Fail(image, AttemptOutcome::kFailed, report.error, report.retry, report.delay_ms);
       break;
     }
@@ -80,6 +81,7 @@ TaskImage Engine::Ended(TaskImage image, TaskState state) const {
 void Engine::Complete(const TaskSlot& task, const Report& report) {
   TaskImage image = Ended(task.image(), TaskState::kCompleted);
   image.reported = true;
+  image.apart = false;
   ended_.push_back(image.id);
   Emit(TaskIsNow{.image = image, .result = report.result});
   if (image.has_terms) ReleaseKey(image, Unique::kDone);
@@ -110,7 +112,7 @@ void Engine::Release(const TaskSlot& task, bool is_by_worker) {
     return End(image, TaskState::kCancelled, AttemptOutcome::kCancelled, nullptr);
   image.exchange = 0;
   image.state = TaskState::kReady;
-  image.when_ms = 0;
+  image.when_ms = ReadySince(image);  // released, perhaps by the server: it has not shown yet
   TaskIsNow effect{.image = image};
   NoteEndOfAttempt(task, AttemptOutcome::kReleased, 0, &effect);
   Emit(effect);
@@ -122,6 +124,7 @@ void Engine::Snooze(const TaskSlot& task, int64_t delay_ms) {
   TaskImage image = task.image();
   image.unspent += 1;
   image.reported = true;
+  image.apart = false;
   image.exchange = 0;
   image.state = TaskState::kScheduled;
   image.by_shard_time = true;
@@ -135,6 +138,7 @@ void Engine::Snooze(const TaskSlot& task, int64_t delay_ms) {
 void Engine::Discard(const TaskSlot& task, std::shared_ptr<const TaskError> why) {
   TaskImage image = task.image();
   image.reported = true;
+  image.apart = false;
   if (image.cancel_requested)
     return End(image, TaskState::kCancelled, AttemptOutcome::kCancelled, nullptr);
   End(image, TaskState::kCancelled, AttemptOutcome::kDiscarded, std::move(why));
@@ -153,6 +157,10 @@ void Engine::LoseLease(const TaskSlot& task) {
   TaskImage image = task.image();
   const LeaseHolder& holder = state_.HolderOf(task);
   lost_.push_back({holder, image.token()});
+  // A worker that dies with many tasks was killed by one of them at most. So a loss counts only for
+  // a task that was alone; any other runs alone next time, and then it is clear.
+  const bool was_alone = !task.shared && task.previous == kNoSlot && task.next == kNoSlot;
+  state_.NoteSharedLoss(task);
   const bool is_revoked = image.when_ms != 0 && image.when_ms <= state_.now().ms;
   if (is_revoked) {
     return Fail(
@@ -161,10 +169,12 @@ void Engine::LoseLease(const TaskSlot& task) {
         std::nullopt);
   }
   const QueuePolicy& policy = state_.queue(image.queue).policy;
-  if (image.worker_losses < UINT16_MAX) image.worker_losses += 1;
-  const std::string said = "the worker " + holder.worker + " did not renew its lease within " +
-                           std::to_string(policy.LeaseMsAt(state_.now())) + " ms";
-  if (image.worker_losses < policy.max_worker_losses)
+  image.apart = true;
+  std::string said = "the worker " + holder.worker + " did not renew its lease within " +
+                     std::to_string(policy.LeaseMsAt(state_.now())) + " ms";
+  if (!was_alone) said += "; it held other tasks, too, so this one runs alone next time";
+  if (was_alone && image.worker_losses < UINT16_MAX) image.worker_losses += 1;
+  if (!was_alone || image.worker_losses < policy.max_worker_losses)
     return Fail(image, AttemptOutcome::kLost,
                 std::make_shared<TaskError>(TaskError{"lease_expired", said}), true, std::nullopt);
   Fail(image, AttemptOutcome::kLost,

@@ -33,10 +33,12 @@ void State::Apply(const QueueIsNow& effect) {
   const bool resumes = queue.policy.paused && !effect.policy.paused;
   queue.policy = effect.policy;
   NoteLongLeases(&queue);
+  left_apart_ |= !queue.apart.empty();  // it may be paused now
   Touch(effect.id);
   if (!resumes) return;
-  for (const auto& [type, lane] : queue.lanes)
-    if (!lane->empty()) SignalLane(lane.get());
+  for (const auto* lanes : {&queue.lanes, &queue.apart})
+    for (const auto& [type, lane] : *lanes)
+      if (!lane->empty()) SignalLane(lane.get());
 }
 
 void State::Apply(const TypeIsNow& effect) {
@@ -173,6 +175,13 @@ void State::RenewLease(TaskId id) {
   TREADLE_CHECK(slot != kNoSlot && tasks_[slot].state == TaskState::kRunning);
   by_shard_time_.Remove(tasks_[slot].timer);
   by_shard_time_.Push(LeaseEndMs(tasks_[slot]), slot);
+  tasks_[slot].shared = false;
+}
+
+void State::NoteSharedLoss(const TaskSlot& task) {
+  if (task.shared) return;  // the others know
+  for (uint32_t slot = workers_.LeasesOf(HolderOf(task)); slot != kNoSlot; slot = tasks_[slot].next)
+    tasks_[slot].shared = tasks_[slot].shared || tasks_[slot].id != task.id;
 }
 
 void State::RenewAllLeases() {
@@ -208,7 +217,12 @@ std::vector<QueueId> State::TakeTouchedQueues() {
 }
 
 std::vector<std::pair<QueueId, TypeId>> State::TakeReadyLanes() {
-  for (const auto& [queue, type] : ready_lanes_) MutableQueue(queue).LaneOf(type).signalled = false;
+  for (const auto& [id, type] : ready_lanes_) {
+    Queue& queue = MutableQueue(id);
+    queue.LaneOf(type).signalled = false;
+    if (const auto apart = queue.apart.find(type); apart != queue.apart.end())
+      apart->second->signalled = false;
+  }
   return std::exchange(ready_lanes_, {});
 }
 
@@ -240,7 +254,8 @@ void State::Attach(uint32_t slot, const TaskImage& image, const LeaseHolder* hol
   queue.live_bytes += task.payload_bytes;
   switch (image.state) {
     case TaskState::kReady: {
-      Lane& lane = queue.LaneOf(image.type);
+      Lane& lane = queue.LaneOf(image.type, image.apart);
+      ready_apart_ += image.apart;
       lane.Add(&tasks_, slot);
       return SignalLane(&lane);
     }
@@ -267,7 +282,11 @@ void State::Detach(uint32_t slot) {
   Queue& queue = MutableQueue(task.queue);
   --queue.live[static_cast<size_t>(state)];
   queue.live_bytes -= task.payload_bytes;
-  if (state == TaskState::kReady) queue.LaneOf(task.type).Remove(&tasks_, slot);
+  if (state == TaskState::kReady) {
+    queue.LaneOf(task.type, task.apart).Remove(&tasks_, slot);
+    ready_apart_ -= task.apart;
+    left_apart_ |= task.apart;
+  }
   if (state == TaskState::kScheduled)
     (task.by_shard_time ? by_shard_time_ : by_wall_time_).Remove(task.timer);
   if (state == TaskState::kRunning) {
@@ -412,6 +431,7 @@ void State::CheckInvariants() const {
   uint64_t cancel_requests = 0;
   uint64_t with_terms = 0;
   uint64_t with_rest = 0;
+  uint64_t ready_apart = 0;
   for (uint32_t slot = 0; slot < tasks_.slots(); ++slot) {
     const TaskSlot& task = tasks_[slot];
     with_rest += task.rest != nullptr;
@@ -437,13 +457,17 @@ void State::CheckInvariants() const {
     TREADLE_CHECK(queue->live == live[queue->id - 1]);
     TREADLE_CHECK(queue->live_bytes == live_bytes[queue->id - 1]);
     uint64_t ready = 0;
-    for (const auto& [type, lane] : queue->lanes)
-      lane->ForEach(tasks_, [&](uint32_t slot) {
-        ++ready;
-        return tasks_[slot].state == TaskState::kReady;
-      });
+    for (const auto* lanes : {&queue->lanes, &queue->apart})
+      for (const auto& [type, lane] : *lanes)
+        lane->ForEach(tasks_, [&](uint32_t slot) {
+          ++ready;
+          ready_apart += tasks_[slot].apart;
+          TREADLE_CHECK(tasks_[slot].apart == (lanes == &queue->apart));
+          return tasks_[slot].state == TaskState::kReady;
+        });
     TREADLE_CHECK(ready == queue->live[static_cast<size_t>(TaskState::kReady)]);
   }
+  TREADLE_CHECK(ready_apart == ready_apart_);
   TREADLE_CHECK(FindWrongAccount() == nullptr);
 }
 

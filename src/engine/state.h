@@ -80,6 +80,8 @@ class State {
   bool HasOutlivedLongLeases(const Queue& queue) const;
   /// Running tasks that are to be cancelled.
   size_t cancel_requests() const { return cancel_requests_; }
+  /// Ready tasks that run apart.
+  size_t ready_apart() const { return ready_apart_; }
   /// The task whose lease, backoff or delay ends first, or null; and that which becomes due first
   /// by the wall clock.
   const TaskSlot* EarliestByShardTime() const;
@@ -99,6 +101,11 @@ class State {
   /// Queues whose counters changed since the last call.
   std::vector<QueueId> TakeTouchedQueues();
   void Touch(QueueId id);
+  /// The worker of this lease, which is lost or revoked, has lost one more: what its other leases
+  /// have in common with it until they are renewed.
+  void NoteSharedLoss(const TaskSlot& task);
+  /// Whether a task that runs apart stopped waiting since the last call.
+  bool TakeLeftApart() { return std::exchange(left_apart_, false); }
   /// Lanes that a task joined since the last call.
   std::vector<std::pair<QueueId, TypeId>> TakeReadyLanes();
 
@@ -176,6 +183,8 @@ class State {
   std::deque<TaskId> supplied_;  // live tasks whose parts the store has and memory too
   size_t parts_bytes_ = 0;
   size_t cancel_requests_ = 0;
+  size_t ready_apart_ = 0;
+  bool left_apart_ = false;
 };
 
 }  // namespace treadle

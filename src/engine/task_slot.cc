@@ -21,6 +21,7 @@ TaskImage TaskSlot::image() const {
           .has_terms = has_terms,
           .has_trail = has_trail,
           .by_shard_time = by_shard_time,
+          .apart = apart,
           .max_attempts = max_attempts,
           .worker_losses = more.worker_losses,
           .unspent = more.unspent,
@@ -47,6 +48,8 @@ void TaskSlot::SetImage(const TaskImage& image, Pool<ImageRest>* rests) {
   has_terms = image.has_terms;
   has_trail = image.has_trail;
   by_shard_time = image.by_shard_time;
+  apart = image.apart;
+  shared = false;
   max_attempts = image.max_attempts;
   if (rest == nullptr) {
     if (WaitsToBegin(image)) return;

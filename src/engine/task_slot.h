@@ -46,7 +46,10 @@ struct ImageHead {
   bool has_terms : 1 = false;
   bool has_trail : 1 = false;
   bool by_shard_time : 1 = false;
+  bool apart : 1 = false;
   bool returned : 1 = false;  // not of the image. Ready: waits in the lane's set, not in its list
+  bool shared : 1 = false;    // nor this. Running: another lease of its worker has been lost since
+                              // it was renewed
   uint16_t max_attempts = 0;
 };
 

@@ -48,7 +48,7 @@ bool Engine::Tick(size_t limit) {
 void Engine::MakeReady(TaskImage image) {
   image.state = TaskState::kReady;
   image.by_shard_time = false;
-  image.when_ms = 0;
+  image.when_ms = ReadySince(image);
   Emit(TaskIsNow{.image = image, .holder = {}, .error = nullptr, .result = nullptr});
 }
 

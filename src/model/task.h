@@ -63,18 +63,21 @@ struct TaskImage {
   bool has_terms : 1 = false;         // there are TaskTerms of it
   bool has_trail : 1 = false;         // its attempts left something behind; see model/trail.h
   bool by_shard_time : 1 = false;     // scheduled: it waits for a duration, not for a date
-  uint16_t max_attempts = 20;         // spent attempts after which a failure is final
-  uint16_t worker_losses = 0;         // leases lost by workers that died or stalled
-  uint32_t unspent = 0;   // leases that do not count: given back, or from before a redrive
-  uint32_t attempt = 0;   // leases so far; the number of the current or last one
-  uint32_t term = 0;      // of the shard when it gave the last lease; 0 before the first
-  uint32_t exchange = 0;  // running: the worker's exchange that was answered with this lease
-  uint64_t ordinal = 0;   // ended: place among the queue's tasks that ended in this state, from 1
+  /// A worker was lost with it, and no attempt of it has ended by a report since: it may be what
+  /// kills them. It is leased to workers that hold nothing else, and alone.
+  bool apart : 1 = false;
+  uint16_t max_attempts = 20;  // spent attempts after which a failure is final
+  uint16_t worker_losses = 0;  // leases lost, alone, by workers that died or stalled
+  uint32_t unspent = 0;        // leases that do not count: given back, or from before a redrive
+  uint32_t attempt = 0;        // leases so far; the number of the current or last one
+  uint32_t term = 0;           // of the shard when it gave the last lease; 0 before the first
+  uint32_t exchange = 0;       // running: the worker's exchange that was answered with this lease
+  uint64_t ordinal = 0;  // ended: place among the queue's tasks that ended in this state, from 1
   /// What the state waits for. Scheduled: WallTime of run_at; by_shard_time: ShardTime when it is
   /// due (before version 0.4.0, a wall time as well). Retrying: ShardTime when it is due.
   /// Running: ShardTime at which the lease is revoked, however often it is renewed; 0: never.
-  /// Ended: ShardTime of the end. Else 0. (A lease's own end is memory only: recovery grants a full
-  /// lease.)
+  /// Ready and apart: ShardTime since when. Ended: ShardTime of the end. Else 0. (A lease's own end
+  /// is memory only: recovery grants a full lease.)
   int64_t when_ms = 0;
   WallTime enqueued_at;
   WallTime started_at;   // of the last attempt; 0 before the first

@@ -6,6 +6,12 @@
 #include "node/shard.h"
 
 namespace treadle {
+namespace {
+
+constexpr int64_t kBetweenExchangesMs = 1'000;  // from an answer to a worker's next exchange
+
+}  // namespace
+
 void Shard::Do(TaskCommand command, Callback<TaskStanding> done) {
   if (failed_) return;
   Outcome<TaskStanding> outcome = Open().Do(command, nullptr, false);
@@ -29,17 +35,22 @@ void Shard::Explain(TaskId id, Callback<Explanation> done) {
   });
 }
 
+// A worker has its hands full if it holds a lease. One that holds none and does not wait for a task
+// either has gone, unless it was here a moment ago.
 Explanation Shard::WithWorkers(TaskReasons reasons) const {
   Explanation explanation{.reasons = std::move(reasons)};
   const TaskView& view = explanation.reasons.view;
-  explanation.workers =
-      static_cast<uint64_t>(std::ranges::count_if(sessions_, [&](const auto& entry) {
-        const Session& session = entry.second;
-        return IsThere(session) &&
-               std::ranges::find(session.queues, view.queue) != session.queues.end() &&
-               std::ranges::find(session.types, view.type) != session.types.end();
-      }));
-  explanation.workers_free = waiters_.WaitingFor(view.queue, view.type);
+  const int64_t since = env_.clock->MonotonicMs() - kBetweenExchangesMs;
+  for (const auto& [holder, session] : sessions_) {
+    if (std::ranges::find(session.queues, view.queue) == session.queues.end() ||
+        std::ranges::find(session.types, view.type) == session.types.end())
+      continue;
+    const bool waits = waiters_.Waits(holder, view.queue, view.type);
+    const bool holds = engine_->state().LeasesOf(holder) != kNoSlot;
+    const bool is_near = !holds && session.seen_ms >= since;
+    explanation.workers += waits || holds || is_near;
+    explanation.workers_free += waits || is_near;
+  }
   explanation.enqueue_refused = space_->refuses();
   return explanation;
 }

@@ -141,7 +141,9 @@ void Shard::ParkExchange(const Waiters::Job& job) {
                           "the workers that wait name " + std::to_string(Waiters::kLanesMax) +
                               " pairs of a queue and a type already: name fewer queues or types")
                        .WithRetryAfter(kRetryParkingMs));
-  env_.shard->PostAfter(job->request.wait_ms, [this, ticket = job->ticket] {
+  const int64_t now = env_.clock->MonotonicMs();
+  if (!job->until_ms) job->until_ms = now + job->request.wait_ms;
+  env_.shard->PostAfter(std::max<int64_t>(*job->until_ms - now, 0), [this, ticket = job->ticket] {
     if (failed_) return;
     if (const Waiters::Job parked = waiters_.TakeByTicket(ticket)) FinishExchange(parked);
   });

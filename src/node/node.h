@@ -111,7 +111,7 @@ struct NodeStats {
 /// Why a task stands where it stands.
 struct Explanation {
   TaskReasons reasons;
-  uint64_t workers = 0;          // that lately asked for its queue and type
+  uint64_t workers = 0;          // that asked for its queue and type and hold or await a task
   uint64_t workers_free = 0;     // of those, that wait for a task right now
   bool enqueue_refused = false;  // disk nearly full: no new task is accepted
 };

@@ -1,5 +1,7 @@
 #include "node/waiters.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 
 namespace treadle {
@@ -58,6 +60,15 @@ Waiters::Job Waiters::TakeByLane(std::string_view queue, std::string_view type) 
 size_t Waiters::WaitingFor(std::string_view queue, std::string_view type) const {
   const auto it = lanes_.find({std::string(queue), std::string(type)});
   return it == lanes_.end() ? 0 : it->second.size();
+}
+
+bool Waiters::Waits(const LeaseHolder& holder, const std::string& queue,
+                    const std::string& type) const {
+  const auto ticket = by_holder_.find(holder);
+  if (ticket == by_holder_.end()) return false;
+  const ExchangeRequest& request = parked_.at(ticket->second).job->request;
+  return request.want > 0 && std::ranges::find(request.queues, queue) != request.queues.end() &&
+         std::ranges::find(request.types, type) != request.types.end();
 }
 
 std::vector<Waiters::Job> Waiters::TakeAll() {

@@ -7,6 +7,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -26,6 +27,7 @@ struct ExchangeJob {
   std::vector<size_t> unreported;  // places of the reports that are not applied yet
   bool asked_store = false;        // for what the reports need
   bool renewed = false;
+  std::optional<int64_t> until_ms;  // its wait ends, however often it is parked
 };
 
 class Waiters {
@@ -47,6 +49,8 @@ class Waiters {
   size_t parked() const { return parked_.size(); }
   /// Exchanges that wait for this queue and type.
   size_t WaitingFor(std::string_view queue, std::string_view type) const;
+  /// Whether a parked exchange of this worker waits for it.
+  bool Waits(const LeaseHolder& holder, const std::string& queue, const std::string& type) const;
 
   /// A caller that waits for a task to end.
   void Watch(TaskId task, uint64_t ticket, std::function<void()> wake);

@@ -24,8 +24,9 @@ enum Flag : uint8_t {
   kSearched = 8,
   kHasTrail = 16,
   kByShardTime = 32,
+  kApart = 64,
 };
-constexpr uint8_t kFlagsOfForm2 = kByShardTime;
+constexpr uint8_t kFlagsOfForm2 = kByShardTime | kApart;
 
 using Texts = std::array<std::string_view, kRowTexts>;
 
@@ -94,7 +95,8 @@ uint8_t FlagsOf(const TaskRow& row) {
   return static_cast<uint8_t>(
       (image.reported ? kReported : 0) | (image.cancel_requested ? kCancelRequested : 0) |
       (image.has_terms ? kHasTerms : 0) | (image.has_trail ? kHasTrail : 0) |
-      (row.searched ? kSearched : 0) | (image.by_shard_time ? kByShardTime : 0));
+      (row.searched ? kSearched : 0) | (image.by_shard_time ? kByShardTime : 0) |
+      (image.apart ? kApart : 0));
 }
 
 bool HasAttempt(const TaskRow& row) {
@@ -325,6 +327,7 @@ void SetFlags(uint8_t flags, TaskRow* row) {
   row->image.has_terms = (flags & kHasTerms) != 0;
   row->image.has_trail = (flags & kHasTrail) != 0;
   row->searched = (flags & kSearched) != 0;
+  row->image.apart = (flags & kApart) != 0;
   row->image.by_shard_time =
       (flags & kByShardTime) != 0 && row->image.state == TaskState::kScheduled;
 }

@@ -29,6 +29,7 @@ TaskRow RandomRow(SeededRandom* random, std::string* texts) {
   image.cancel_requested = coin();
   image.has_terms = coin();
   image.has_trail = coin();
+  image.apart = coin();
   image.by_shard_time = image.state == TaskState::kScheduled && coin();
   image.max_attempts = static_cast<uint16_t>(random->Next());
   image.when_ms = static_cast<int64_t>(number());

@@ -22,6 +22,16 @@ def crash(server):
     server.restart()
 
 
+def test_a_worker_that_has_gone_does_not_have_its_hands_full(server):
+    server.call("PUT", "/v1/queues/default", {"lease_ms": 1000})
+    server.enqueue()
+    worker = server.worker()
+    worker.lease()
+    waits = server.enqueue(priority=0)
+    assert reason(server, waits) == "workers_busy"
+    until(lambda: reason(server, waits) == "no_worker")
+
+
 def test_a_scheduled_task_runs_now_when_asked(server):
     id = server.enqueue(delay_ms=10**9)
     assert reason(server, id) == "not_due"

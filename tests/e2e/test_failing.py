@@ -118,6 +118,29 @@ def test_a_task_whose_workers_die_is_dead_after_so_many(server):
     assert "worker_losses" not in server.task(id)
 
 
+def test_a_task_that_kills_its_worker_costs_no_other_more_than_one_attempt(server):
+    server.call("PUT", "/v1/queues/default", {"lease_ms": 1000, "max_worker_losses": 2, **SOON})
+    good = [server.enqueue() for _ in range(2)]
+    bad = server.enqueue()
+    good += [server.enqueue() for _ in range(2)]
+    assert len(server.worker(name="first").lease(want=10)) == 5  # and never heard of again
+    until(lambda: server.queue()["tasks"]["ready"] == 5)
+    crash(server)
+    worker, seen = server.worker(name="second"), set()
+    while len(seen) < 4:
+        (lease,) = worker.lease(want=10)  # alone, each of them
+        if lease["id"] == bad:
+            assert server.get(f"/v1/tasks/{good[-1]}/explain").json["reason"] == "runs_apart"
+            worker = server.worker(name=f"after {len(seen)}")
+        else:
+            assert worker.complete(lease) == "OK"
+            seen.add(lease["id"])
+    assert seen == set(good)
+    until(lambda: server.task(bad)["state"] == "dead" or server.worker(name="last").exchange(wait_ms=1000)["lost"])
+    assert server.task(bad)["error"]["code"] == "worker_lost"
+    assert [server.task(id)["state"] for id in good] == ["completed"] * 4
+
+
 def test_listed_delays_are_waited_in_their_order(server):
     id = server.enqueue(retry={"backoff": "listed", "delays_ms": [0, 600_000], "jitter": "none"})
     worker = server.worker()

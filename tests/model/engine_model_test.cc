@@ -174,6 +174,7 @@ class ModelRun {
     EXPECT_EQ(image.max_attempts, task.max_attempts);
     EXPECT_EQ(image.cancel_requested, task.cancel_requested);
     EXPECT_EQ(image.worker_losses, task.worker_losses);
+    EXPECT_EQ(image.apart, task.apart);
     EXPECT_EQ(slot.parts->body->payload, task.payload);
     EXPECT_EQ(slot.parts->error ? slot.parts->error->code : "", task.error_code);
     EXPECT_EQ(slot.parts->result ? slot.parts->result->bytes : "", task.result);
@@ -191,6 +192,7 @@ class ModelRun {
       ASSERT_NE(slot, nullptr);
       if (slot->state == TaskState::kReady) {
         task.state = TaskState::kReady;  // a draw of 0, due at once
+        task.ready_since_ms = reference_.shard_ms;
         continue;
       }
       if (task.may_be_dead && slot->state == TaskState::kDead) {

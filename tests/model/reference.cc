@@ -137,7 +137,7 @@ bool Reference::MakeRoomIn(const std::string& queue, int64_t excess, uint8_t lea
   std::vector<ReferenceTask*> victims;
   for (auto& [id, task] : tasks_)
     if (task.queue == queue && task.state == TaskState::kReady && task.priority < least &&
-        !come.contains(id))
+        !task.apart && !come.contains(id))
       victims.push_back(&task);
   if (excess <= 0) return true;
   if (!policy.capacity.shed || static_cast<int64_t>(victims.size()) < excess) return false;
@@ -185,12 +185,27 @@ std::vector<Token> Reference::Lease(const LeaseCommand& command) {
       ready.push_back(&task);
   }
   if (!leases.empty()) return leases;
+  bool holds = false;
+  bool runs_apart = false;
+  for (const auto& [id, task] : tasks_)
+    if (task.state == TaskState::kRunning && task.holder == command.holder) {
+      holds = true;
+      runs_apart |= task.apart;
+    }
   std::sort(ready.begin(), ready.end(), [](const ReferenceTask* a, const ReferenceTask* b) {
     return a->priority != b->priority ? a->priority > b->priority : a->id < b->id;
   });
+  bool passes_over = false;  // those that run apart
   for (ReferenceTask* task : ready) {
-    if (leases.size() == command.want) break;
+    if (leases.size() == command.want || runs_apart) break;
+    if (task->apart && passes_over) continue;
     if (EndIfOutOfTime(task)) continue;  // it came back after its time, and no tick has seen it
+    if (task->apart && (holds || !leases.empty())) {
+      if (shard_ms >= task->ready_since_ms + 10'000) break;
+      passes_over = true;
+      continue;
+    }
+    runs_apart = task->apart;
     task->state = TaskState::kRunning;
     task->attempt += 1;
     task->log.clear();
@@ -210,6 +225,7 @@ std::vector<Token> Reference::Lease(const LeaseCommand& command) {
 }
 
 void Reference::Lease(ReferenceTask* task) const {
+  task->shared = false;
   task->lease_end_ms = shard_ms + policy.lease_ms;
   if (task->revoke_ms != 0) task->lease_end_ms = std::min(task->lease_end_ms, task->revoke_ms);
 }
@@ -225,6 +241,10 @@ Code Reference::Apply(const Report& report) {
     return task.reported && says_completed == is_completed ? Code::kOk : Code::kLeaseLost;
   }
   if (report.kind != Report::Kind::kCompleted) ReleaseKey(task, Unique::kRunning);
+  const bool gave_back =
+      report.kind == Report::Kind::kReleased ||
+      (report.kind == Report::Kind::kSnoozed && (*report.delay_ms == 0 || task.cancel_requested));
+  if (!gave_back) task.apart = false;
   switch (report.kind) {
     case Report::Kind::kCompleted:
       task.reported = true;
@@ -241,7 +261,7 @@ Code Reference::Apply(const Report& report) {
       if (task.cancel_requested)
         End(&task, TaskState::kCancelled);
       else
-        task.state = TaskState::kReady;
+        MakeReady(&task);
       break;
     case Report::Kind::kSnoozed:
       Note(&task, *report.delay_ms == 0 ? AttemptOutcome::kReleased : AttemptOutcome::kSnoozed);
@@ -250,7 +270,7 @@ Code Reference::Apply(const Report& report) {
       if (task.cancel_requested) {
         End(&task, TaskState::kCancelled);
       } else {
-        task.state = TaskState::kReady;
+        MakeReady(&task);
         if (*report.delay_ms > 0) Schedule(&task, shard_ms + *report.delay_ms, true);
       }
       break;
@@ -352,25 +372,46 @@ void Reference::Tick() {
   for (auto& [id, task] : tasks_) {
     if (task.state == TaskState::kRunning && task.lease_end_ms <= shard_ms)
       lost.emplace_back(task.lease_end_ms, &task);
-    if (task.state == TaskState::kRetrying && task.due_ms <= shard_ms)
-      task.state = TaskState::kReady;
+    if (task.state == TaskState::kRetrying && task.due_ms <= shard_ms) MakeReady(&task);
     if (task.state == TaskState::kScheduled &&
         task.due_ms <= (task.by_shard_time ? shard_ms : wall_ms))
-      task.state = TaskState::kReady;
+      MakeReady(&task);
   }
   std::stable_sort(lost.begin(), lost.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   for (auto& [end, task] : lost) {
     ReleaseKey(*task, Unique::kRunning);
+    const bool is_shared = SharesItsWorker(*task);
     if (task->revoke_ms != 0 && task->revoke_ms <= shard_ms) {
       Fail(task, AttemptOutcome::kTimedOut, "attempt_timeout", false, true);
-    } else if (++task->worker_losses >= policy.max_worker_losses) {
+      continue;
+    }
+    task->apart = true;
+    if (!is_shared) ++task->worker_losses;
+    if (!is_shared && task->worker_losses >= policy.max_worker_losses) {
       Fail(task, AttemptOutcome::kLost, "worker_lost", false, false);
     } else {
       Fail(task, AttemptOutcome::kLost, "lease_expired", false, true);
     }
   }
   EndOutOfTime();
+}
+
+void Reference::MakeReady(ReferenceTask* task) const {
+  task->state = TaskState::kReady;
+  task->ready_since_ms = shard_ms;
+}
+
+// Whether its worker, which lost the lease, held others or has lost others; those know from now on.
+bool Reference::SharesItsWorker(const ReferenceTask& task) {
+  bool is_shared = task.shared;
+  for (auto& [id, other] : tasks_) {
+    if (id == task.id || other.state != TaskState::kRunning || other.holder != task.holder)
+      continue;
+    is_shared = true;
+    other.shared = other.shared || !task.shared;
+  }
+  return is_shared;
 }
 
 void Reference::EndOutOfTime() {

@@ -38,6 +38,9 @@ struct ReferenceTask {
   LeaseHolder holder;
   uint32_t exchange = 0;
   int64_t lease_end_ms = 0;
+  bool apart = false;          // a worker was lost with it
+  bool shared = false;         // running: its worker has lost another lease since it renewed this
+  int64_t ready_since_ms = 0;  // ready and apart
   bool cancel_requested = false;
   int64_t revoke_ms = 0;       // running: no renewal goes beyond it; 0: none
   int64_t due_ms = 0;          // -1: to be taken from the engine
@@ -112,6 +115,8 @@ class Reference {
   void Fail(ReferenceTask* task, AttemptOutcome how, const std::string& code, bool reported,
             bool retry, std::optional<int64_t> delay_ms = {});
   static void Note(ReferenceTask* task, AttemptOutcome how);
+  void MakeReady(ReferenceTask* task) const;
+  bool SharesItsWorker(const ReferenceTask& task);
   void EndOutOfTime();
   bool EndIfOutOfTime(ReferenceTask* task);
 

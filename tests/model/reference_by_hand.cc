@@ -57,7 +57,7 @@ std::pair<Code, TaskStanding> Reference::Do(const TaskCommand& command) {
 Code Reference::RunNow(ReferenceTask* task, bool* changed) {
   if (IsTerminal(task->state)) return Code::kFailedPrecondition;
   *changed = task->state == TaskState::kScheduled || task->state == TaskState::kRetrying;
-  if (*changed) task->state = TaskState::kReady;
+  if (*changed) MakeReady(task);
   return Code::kOk;
 }
 
@@ -85,7 +85,7 @@ Code Reference::Redrive(ReferenceTask* task, bool*) {
   if (is_unique)
     keys_[{task->queue, task->key}] = {task->request, task->id,
                                        std::numeric_limits<int64_t>::max()};
-  task->state = TaskState::kReady;
+  MakeReady(task);
   task->spent = 0;
   task->worker_losses = 0;
   task->first_failure_ms = 0;
@@ -131,6 +131,7 @@ Code Reference::Edit(ReferenceTask* task, const TaskEdit& edit, bool* changed) {
   if (edit.has_time()) {
     const bool is_due = edit.run_at ? edit.run_at->ms <= wall_ms : *edit.delay_ms == 0;
     *changed |= Set(&task->state, is_due ? TaskState::kReady : TaskState::kScheduled);
+    if (is_due && task->apart) *changed |= Set(&task->ready_since_ms, shard_ms);
     if (!is_due) {
       *changed |= Set(&task->by_shard_time, !edit.run_at);
       *changed |= Set(&task->due_ms, edit.run_at ? edit.run_at->ms : shard_ms + *edit.delay_ms);
