@@ -20,7 +20,7 @@ Result<TaskStanding> Engine::TakeBack(const TaskRecord& task, const std::string&
   }
   image.exchange = 0;
   image.state = TaskState::kReady;
-  image.when_ms = 0;
+  image.when_ms = ReadySince(image);
   TaskIsNow effect{.image = image,
                    .error = std::make_shared<TaskError>(TaskError{"released_by_hand", reason})};
   NoteEndOfAttempt(slot, AttemptOutcome::kReleased, 0, &effect);

@@ -48,8 +48,7 @@ void Shard::StepExchange(const Waiters::Job& job, const Loaded& loaded) {
   }
   // Also those that it does not know of, for their answer was lost.
   if (job->request.goodbye)
-    for (const Token& token : engine_->LeasesOf(job->request.holder))
-      Open().ReturnLease(token);
+    for (const Token& token : engine_->LeasesOf(job->request.holder)) Open().ReturnLease(token);
   if (!LeaseFor(job)) return;
   const ExchangeReply& reply = job->reply;
   const bool has_news = NoteCancelRequests(job) || !reply.leases.empty() ||

@@ -150,7 +150,7 @@ Code Reference::TakeBack(ReferenceTask* task, bool* changed) {
   task->spent -= 1;
   if (task->cancel_requested) return End(task, TaskState::kCancelled), Code::kOk;
   task->error_code = "released_by_hand";
-  task->state = TaskState::kReady;
+  MakeReady(task);
   return Code::kOk;
 }
 
