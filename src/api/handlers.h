@@ -69,6 +69,7 @@ void ResumeQueue(const Api& api, http::RequestContext& context, http::Responder 
 // types.cc
 void ListTypes(const Api& api, http::RequestContext& context, http::Responder responder);
 void GetType(const Api& api, http::RequestContext& context, http::Responder responder);
+void DeleteType(const Api& api, http::RequestContext& context, http::Responder responder);
 void PutType(const Api& api, http::RequestContext& context, http::Responder responder);
 // contracts.cc
 void PutContract(const Api& api, http::RequestContext& context, http::Responder responder);

@@ -48,6 +48,7 @@ constexpr Row kRoutes[] = {
     {Method::kGet, "/v1/types", ListTypes},
     {Method::kGet, "/v1/types/{type}", GetType},
     {Method::kPut, "/v1/types/{type}", PutType},
+    {Method::kDelete, "/v1/types/{type}", DeleteType},
     {Method::kPut, "/v1/types/{type}/contracts/{version}", PutContract},
     {Method::kDelete, "/v1/types/{type}/contracts/{version}", DeleteContract},
     {Method::kPost, "/v1/exchange", Exchange},

@@ -98,4 +98,14 @@ void PutType(const Api& api, RequestContext& context, Responder responder) {
       });
 }
 
+void DeleteType(const Api& api, RequestContext& context, Responder responder) {
+  auto name = TypeOf(context);
+  if (!name.ok()) return responder.Send(ProblemResponse(name.status()));
+  api.node->DeleteType(*std::move(name), [book = api.contracts, to = Shared(std::move(responder))](
+                                             const Result<TypeView>& view) {
+    if (view.ok()) book->Put(view->name, {});
+    to->Send(OneType(view));
+  });
+}
+
 }  // namespace treadle::api

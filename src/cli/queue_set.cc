@@ -1,4 +1,4 @@
-// treadle queue set|drain|delete, treadle type set
+// treadle queue set|drain|delete, treadle type set|delete
 #include <fmt/format.h>
 
 #include <memory>
@@ -56,16 +56,17 @@ ExitStatus Drain(Session& session, const DrainFlags& flags) {
                   IfItIsNew(answer, "queue")));
 }
 
-ExitStatus Delete(Session& session, const std::string& name) {
-  const Result<JsonDocument> queue =
-      session.CallJson("DELETE", "/v1/queues/" + wire::PercentEncode(name), wire::kQueueShape);
-  const bool is_gone = !queue.ok() && queue.status().code() == Code::kNotFound;
+ExitStatus Delete(Session& session, std::string_view kind, const std::string& name) {
+  const std::string path = fmt::format("/v1/{}s/{}", kind, wire::PercentEncode(name));
+  const wire::Shape& shape = kind == "queue" ? wire::kQueueShape : wire::kTypeShape;
+  const Result<JsonDocument> answer = session.CallJson("DELETE", path, shape);
+  const bool is_gone = !answer.ok() && answer.status().code() == Code::kNotFound;
   if (is_gone && session.was_repeated()) {
     session.console().Message(
-        fmt::format("queue {} is deleted; the first answer was lost", Printable(name)));
+        fmt::format("{} {} is deleted; the first answer was lost", kind, Printable(name)));
     return ExitStatus::kOk;
   }
-  return Print(session, queue, fmt::format("queue {} is deleted", Printable(name)));
+  return Print(session, answer, fmt::format("{} {} is deleted", kind, Printable(name)));
 }
 
 void AddSet(Command parent, Session& session, const std::string& kind, std::string_view example) {
@@ -94,12 +95,18 @@ void AddQueueSet(Command parent, Session& session) {
   parent.Sub("delete", "Delete a queue in which there is no task, kept ones included")
       .Positional("NAME", Need::kRequired, name.get(), "The name of the queue")
       .Example("treadle queue delete emails")
-      .Run([name, &session] { return Delete(session, *name); });
+      .Run([name, &session] { return Delete(session, "queue", *name); });
 }
 
 void AddTypeSet(Command parent, Session& session) {
   AddSet(parent, session, "type",
          "treadle type set resize attempt_timeout=10m retry.preset=patient");
+  auto name = std::make_shared<std::string>();
+  parent
+      .Sub("delete", "Delete a task type of which there is no task, with its policy and contracts")
+      .Positional("NAME", Need::kRequired, name.get(), "The name of the task type")
+      .Example("treadle type delete resize")
+      .Run([name, &session] { return Delete(session, "type", *name); });
 }
 
 }  // namespace treadle::cli

@@ -168,23 +168,6 @@ Status Engine::CheckQueue(const std::string& name) const {
   return {};
 }
 
-// Of queues and types: known, or not too many of them.
-Status Engine::CheckNames(const EnqueueCommand& command) const {
-  // Every new queue or type of a batch costs at most one each per task.
-  const bool may_be_many = state_.queues() + command.tasks.size() > limits::kQueues ||
-                           state_.types() + command.tasks.size() > limits::kTypes;
-  if (!strict_queues && !may_be_many) return {};
-  for (const NewTask& task : command.tasks) {
-    const Queue* queue = state_.FindQueue(task.queue);
-    // One that drains still answers for the tasks that it has.
-    if (strict_queues && (queue == nullptr || queue->policy.deleted)) return CheckQueue(task.queue);
-    if (may_be_many && (queue == nullptr || state_.FindType(task.type) == 0))
-      return {Code::kResourceExhausted, "too many queues or task types: cannot add queue " +
-                                            task.queue + " with type " + task.type};
-  }
-  return {};
-}
-
 Status Engine::MakeRoom(const EnqueueCommand& command, Admission* admission) const {
   std::map<const Queue*, Incoming> bounded;
   const Queue* queue = nullptr;

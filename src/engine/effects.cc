@@ -19,6 +19,8 @@ enum Kind : uint8_t {
   kKeyIsGone = 6,
   kCountersAreNow = 7,
   kTaskIsGone = 8,
+  kQueueTakesOver = 9,  // QueueIsNow and TypeIsNow with `takes_over`
+  kTypeTakesOver = 10,
 };
 
 // Which optional parts follow in a TaskIsNow record.
@@ -246,14 +248,14 @@ std::string_view RemovalName(Removal why) {
 }
 
 void Encode(const QueueIsNow& effect, ByteWriter* out) {
-  out->U8(kQueueIsNow);
+  out->U8(effect.takes_over ? kQueueTakesOver : kQueueIsNow);
   out->Varint(effect.id);
   out->Bytes(effect.name);
   EncodePolicy(effect.policy, out);
 }
 
 void Encode(const TypeIsNow& effect, ByteWriter* out) {
-  out->U8(kTypeIsNow);
+  out->U8(effect.takes_over ? kTypeTakesOver : kTypeIsNow);
   out->Varint(effect.id);
   out->Bytes(effect.name);
   EncodeTypePolicy(effect.policy, out);
@@ -330,14 +332,18 @@ void Encode(const CountersAreNow& effect, ByteWriter* out) {
 
 Effect EffectReader::Decode(uint8_t kind) {
   switch (kind) {
-    case kQueueIsNow: {
+    case kQueueIsNow:
+    case kQueueTakesOver: {
       QueueIsNow effect{.id = static_cast<QueueId>(in_.Varint()), .name = TakeString(&in_)};
       effect.policy = DecodePolicy(&in_);
+      effect.takes_over = kind == kQueueTakesOver;
       return effect;
     }
-    case kTypeIsNow: {
+    case kTypeIsNow:
+    case kTypeTakesOver: {
       TypeIsNow effect{.id = static_cast<TypeId>(in_.Varint()), .name = TakeString(&in_)};
       effect.policy = DecodeTypePolicy(&in_);
+      effect.takes_over = kind == kTypeTakesOver;
       return effect;
     }
     case kTaskIsNew:

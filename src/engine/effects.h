@@ -28,6 +28,8 @@ struct QueueIsNow {
   QueueId id = 0;
   std::string name;
   QueuePolicy policy;
+  /// The number was that of a deleted queue; this one begins with counts of its own.
+  bool takes_over = false;
 };
 
 /// A task type has this number and this policy.
@@ -35,6 +37,7 @@ struct TypeIsNow {
   TypeId id = 0;
   std::string name;
   TypePolicy policy = {};
+  bool takes_over = false;  // the number was that of a deleted type
 };
 
 /// A task was accepted. Sets its body, which changes only when someone edits it.

@@ -18,6 +18,7 @@
 
 #include "engine/commands.h"
 #include "engine/state.h"
+#include "model/limits.h"
 
 namespace treadle {
 
@@ -37,6 +38,9 @@ class Engine {
 
   /// Queues are made by their policies alone, not by their first task.
   bool strict_queues = false;
+  /// So many names may be there at once.
+  size_t queues_max = limits::kQueues;
+  size_t types_max = limits::kTypes;
 
   // --- Batches.
 
@@ -75,6 +79,8 @@ class Engine {
   Result<QueueView> DeleteQueue(const std::string& queue);
   /// Makes the task type known if needed. INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
   Result<TypeView> ConfigureType(const std::string& type, const TypePolicy& policy);
+  /// FAILED_PRECONDITION: there are tasks of it, kept ones too. NOT_FOUND.
+  Result<TypeView> DeleteType(const std::string& type);
   /// Does what is due by time, at most about `limit` tasks; true if there is more.
   bool Tick(size_t limit);
   /// Returns a lease unspent that its worker never had, or leaves behind. Nothing happens if it is
@@ -234,6 +240,7 @@ class Engine {
   Result<TaskStanding> TakeBack(const TaskRecord& task, const std::string& reason);
 
   void TouchOldQueues();
+  void DeleteUnusedNames();
   CountersAreNow Retain(const Queue& queue) const;
 
   State state_;
@@ -241,6 +248,8 @@ class Engine {
   BatchTime time_;
   std::string* effects_ = nullptr;
   ShardTime next_retention_check_;
+  QueueId next_queue_check_ = 0;
+  TypeId next_type_check_ = 0;
   std::vector<HeldLease> lost_;
   std::vector<HeldLease> cancel_requests_;
   std::vector<TaskId> ended_;

@@ -207,24 +207,4 @@ uint8_t Engine::PriorityOf(const NewTask& task, TypeId type) const {
   return contract == nullptr ? task.priority : contract->priority.value_or(task.priority);
 }
 
-Result<const Queue*> Engine::QueueFor(const std::string& name) {
-  if (const Queue* queue = state_.FindQueue(name)) {
-    if (!queue->policy.deleted) return queue;
-    QueuePolicy policy;
-    if (CanaryIs("deleted_queue_keeps_its_policy")) policy = queue->policy, policy.deleted = false;
-    Emit(QueueIsNow{.id = queue->id, .name = name, .policy = policy});
-    return queue;
-  }
-  if (state_.queues() >= limits::kQueues)
-    return Status(Code::kResourceExhausted, "there are too many queues to add " + name);
-  Emit(QueueIsNow{.id = state_.queues() + 1, .name = name, .policy = {}});
-  return state_.FindQueue(name);
-}
-
-Result<TypeId> Engine::TypeFor(const std::string& name) {
-  if (const TypeId type = state_.FindType(name)) return type;
-  Emit(TypeIsNow{.id = state_.types() + 1, .name = name});
-  return state_.types();
-}
-
 }  // namespace treadle

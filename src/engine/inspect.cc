@@ -161,7 +161,7 @@ Result<QueueView> Engine::GetQueue(std::string_view name) const {
 
 Result<TypeView> Engine::GetType(std::string_view name) const {
   const TypeId id = state_.FindType(name);
-  if (id == 0)
+  if (id == 0 || state_.type_policy(id).deleted)
     return Status(Code::kNotFound, "there is no task type " + std::string(name) +
                                        " (one appears with its first task)");
   return TypeView{.id = id, .name = state_.type_name(id), .policy = state_.type_policy(id)};
@@ -170,6 +170,7 @@ Result<TypeView> Engine::GetType(std::string_view name) const {
 ListPart<TypeView> Engine::Types(TypeId after, size_t limit) const {
   ListPart<TypeView> part;
   for (TypeId id = after + 1; id <= state_.types(); ++id) {
+    if (state_.type_policy(id).deleted) continue;
     if (part.views.size() == limit) {
       part.next = part.views.back().id;
       break;

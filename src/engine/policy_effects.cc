@@ -13,6 +13,7 @@ constexpr uint8_t kPolicyVersionOldest = 2;   // without kHasLeaseBefore
 constexpr uint8_t kTypePolicyVersion = 1;
 constexpr uint8_t kTermsVersionOldest = 1;  // knew neither the later flags nor what they announce
 constexpr uint8_t kTermsVersion = 2;
+constexpr uint8_t kDeletedTypeVersion = 2;  // 1, and the type was deleted
 
 enum PolicyFlag : uint8_t {
   kPaused = 1,
@@ -172,7 +173,7 @@ QueuePolicy DecodePolicy(ByteReader* in) {
 }
 
 void EncodeTypePolicy(const TypePolicy& policy, ByteWriter* out) {
-  out->U8(kTypePolicyVersion);
+  out->U8(policy.deleted ? kDeletedTypeVersion : kTypePolicyVersion);
   EncodeOptionalRetry(policy.retry, out);
   out->Signed(policy.attempt_timeout_ms);
   out->Varint(policy.contracts.size());
@@ -180,8 +181,11 @@ void EncodeTypePolicy(const TypePolicy& policy, ByteWriter* out) {
 }
 
 TypePolicy DecodeTypePolicy(ByteReader* in) {
-  CheckVersion(kTypePolicyVersion, in);
+  const uint8_t version = in->U8();
+  if (version != kTypePolicyVersion && version != kDeletedTypeVersion)
+    in->Raw(SIZE_MAX);  // fails the reader
   TypePolicy policy;
+  policy.deleted = version == kDeletedTypeVersion;
   policy.retry = DecodeOptionalRetry(in);
   policy.attempt_timeout_ms = in->Signed();
   for (uint64_t left = in->Varint(); left > 0 && !in->failed(); --left)

@@ -25,6 +25,7 @@ class EndedTasks {
     TaskId task;
     ShardTime ended_at;
     uint32_t bytes = 0;
+    TypeId type = 0;
   };
 
   bool empty() const { return entries_.empty(); }
@@ -36,15 +37,16 @@ class EndedTasks {
   const Entry& at(uint64_t ordinal) const { return entries_[ordinal - first_]; }
 
   /// Notes a task under its ordinal, in the place of what was noted before; nothing happens if the
-  /// ordinal lies before first().
-  void Put(uint64_t ordinal, const Entry& entry) {
-    if (ordinal < first_) return;
+  /// ordinal lies before first(). Returns which of the two is not here now; without a task if there
+  /// was only one.
+  Entry Put(uint64_t ordinal, const Entry& entry) {
+    if (ordinal < first_) return entry;
     while (first_ + entries_.size() <= ordinal) entries_.push_back({});
     Entry& place = entries_[ordinal - first_];
     Uncount(place);
-    place = entry;
     ++tasks_;
     bytes_ += entry.bytes;
+    return std::exchange(place, entry);
   }
 
   /// The task leaves: what was noted of it. Without a task if it is not here under that ordinal.
@@ -57,6 +59,12 @@ class EndedTasks {
 
   bool Holds(uint64_t ordinal, TaskId task) const {
     return ordinal >= first_ && ordinal - first_ < entries_.size() && at(ordinal).task == task;
+  }
+
+  template <class Visit>
+  void ForEach(Visit visit) const {
+    for (const Entry& entry : entries_)
+      if (entry.task != TaskId{}) visit(entry);
   }
 
   /// Starts over, empty, at `first`.
@@ -101,6 +109,7 @@ struct Queue {
   std::map<TypeId, std::unique_ptr<Lane>> lanes;
   std::map<TypeId, std::unique_ptr<Lane>> apart;  // of the tasks that run apart; mostly empty
   std::array<EndedTasks, kEndedStates> ended;
+  uint64_t deleted_in = 0;  // the frame of its deletion
   bool touched = false;  // its counters are to be written at the end of the batch
   /// While leases last longer than new ones and nothing ends them: when the newest of them began.
   WallTime long_leases_began;

@@ -26,10 +26,12 @@ void State::Apply(const QueueIsNow& effect) {
     TREADLE_CHECK(effect.id == queues_.size() + 1);
     queues_.push_back(std::make_unique<Queue>());
     queues_.back()->id = queues_.back()->counters.queue = effect.id;
-    queues_.back()->name = effect.name;
-    queue_ids_.emplace(effect.name, effect.id);
   }
   Queue& queue = MutableQueue(effect.id);
+  SetName(effect.name, effect.id, &queue.name, &queue_ids_);
+  if (effect.takes_over) TakeOver(&queue);
+  NoteDeletion(queue.policy.deleted, effect.policy.deleted, effect.id, &queue.deleted_in,
+               &deleted_queues_);
   const bool resumes = queue.policy.paused && !effect.policy.paused;
   queue.policy = effect.policy;
   NoteLongLeases(&queue);
@@ -44,10 +46,13 @@ void State::Apply(const QueueIsNow& effect) {
 void State::Apply(const TypeIsNow& effect) {
   if (effect.id > types_.size()) {
     TREADLE_CHECK(effect.id == types_.size() + 1);
-    types_.push_back({.name = effect.name, .policy = {}});
-    type_ids_.emplace(effect.name, effect.id);
+    types_.emplace_back();
   }
-  types_[effect.id - 1].policy = effect.policy;
+  Type& type = types_[effect.id - 1];
+  SetName(effect.name, effect.id, &type.name, &type_ids_);
+  NoteDeletion(type.policy.deleted, effect.policy.deleted, effect.id, &type.deleted_in,
+               &deleted_types_);
+  type.policy = effect.policy;
 }
 
 void State::Apply(const TaskIsNew& effect) {
@@ -90,7 +95,7 @@ void State::Apply(const TaskIsGone& effect) {
     Erase(slot);
   }
   if (IsTerminal(effect.place.state))
-    queue.ended_in(effect.place.state).Remove(effect.place.ordinal, effect.id);
+    Uncount(queue.ended_in(effect.place.state).Remove(effect.place.ordinal, effect.id));
   if (!CanaryIs("count_no_removals")) ++queue.counters.removed_by(effect.why);
   Touch(effect.place.queue);
 }
@@ -251,6 +256,7 @@ void State::Attach(uint32_t slot, const TaskImage& image, const LeaseHolder* hol
   if (image.has_terms) terms_.Watch(image);
   if (IsTerminal(image.state)) return NoteEnd(task, image.ordinal);
   ++queue.live[static_cast<size_t>(image.state)];
+  ++types_[image.type - 1].tasks;
   queue.live_bytes += task.payload_bytes;
   switch (image.state) {
     case TaskState::kReady: {
@@ -281,6 +287,7 @@ void State::Detach(uint32_t slot) {
   if (IsTerminal(state)) return;
   Queue& queue = MutableQueue(task.queue);
   --queue.live[static_cast<size_t>(state)];
+  --types_[task.type - 1].tasks;
   queue.live_bytes -= task.payload_bytes;
   if (state == TaskState::kReady) {
     queue.LaneOf(task.type, task.apart).Remove(&tasks_, slot);
@@ -304,7 +311,9 @@ void State::NoteEnd(const TaskSlot& task, uint64_t ordinal) {
   const bool has_result = task.parts != nullptr && task.parts->result != nullptr;
   const size_t result_bytes = has_result ? task.parts->result->bytes.size() : 0;
   const auto bytes = task.payload_bytes + static_cast<uint32_t>(result_bytes);
-  queue.ended_in(task.state).Put(ordinal, {task.id, ShardTime{task.when_ms}, bytes});
+  ++types_[task.type - 1].tasks;
+  Uncount(queue.ended_in(task.state)
+              .Put(ordinal, {task.id, ShardTime{task.when_ms}, bytes, task.type}));
 }
 
 // A task that comes back from those that ended is no longer one of them. (One that moved has left
@@ -315,12 +324,15 @@ void State::Leave(uint32_t slot, const QueuePlace& place) {
   TaskSlot& task = tasks_[slot];
   const EndedTasks::Entry entry =
       MutableQueue(place.queue).ended_in(place.state).Remove(place.ordinal, task.id);
+  Uncount(entry);
   if (task.payload_bytes == 0) task.payload_bytes = entry.bytes;  // it had no result
 }
 
 void State::RemoveEnded(EndedTasks* ended, uint64_t from) {
   while (!ended->empty() && ended->first() < from) {
-    const TaskId id = ended->PopFront().task;
+    const EndedTasks::Entry entry = ended->PopFront();
+    Uncount(entry);
+    const TaskId id = entry.task;
     const uint32_t slot = tasks_.Find(TaskSlot::HashOf(id), id);
     if (slot != kNoSlot && IsTerminal(tasks_[slot].state)) Erase(slot);
   }
@@ -419,13 +431,16 @@ void State::LoadTask(const TaskRecord& record, uint32_t payload_bytes) {
 
 void State::LoadEnded(const TaskImage& image, uint32_t bytes) {
   Queue& queue = MutableQueue(image.queue);
-  if (image.ordinal < queue.counters.of(image.state).next)
-    queue.ended_in(image.state).Put(image.ordinal, {image.id, ShardTime{image.when_ms}, bytes});
+  if (image.ordinal >= queue.counters.of(image.state).next) return;
+  ++types_[image.type - 1].tasks;
+  Uncount(queue.ended_in(image.state)
+              .Put(image.ordinal, {image.id, ShardTime{image.when_ms}, bytes, image.type}));
 }
 
 void State::CheckInvariants() const {
   std::vector<std::array<uint64_t, 8>> live(queues_.size());
   std::vector<uint64_t> live_bytes(queues_.size());
+  std::vector<uint64_t> of_type(types_.size());
   uint64_t on_shard_time = 0;
   uint64_t on_wall_time = 0;
   uint64_t cancel_requests = 0;
@@ -439,6 +454,7 @@ void State::CheckInvariants() const {
     with_terms += task.has_terms && (!IsTerminal(task.state) || terms_.Find(task.id) != nullptr);
     if (task.id.packed == 0 || IsTerminal(task.state)) continue;
     ++live[task.queue - 1][static_cast<size_t>(task.state)];
+    ++of_type[task.type - 1];
     live_bytes[task.queue - 1] += task.payload_bytes;
     const bool is_scheduled = task.state == TaskState::kScheduled;
     on_shard_time += task.state == TaskState::kRunning || task.state == TaskState::kRetrying ||
@@ -468,6 +484,10 @@ void State::CheckInvariants() const {
     TREADLE_CHECK(ready == queue->live[static_cast<size_t>(TaskState::kReady)]);
   }
   TREADLE_CHECK(ready_apart == ready_apart_);
+  for (const auto& queue : queues_)
+    for (const EndedTasks& ended : queue->ended)
+      ended.ForEach([&](const EndedTasks::Entry& entry) { ++of_type[entry.type - 1]; });
+  for (size_t i = 0; i < types_.size(); ++i) TREADLE_CHECK(types_[i].tasks == of_type[i]);
   TREADLE_CHECK(FindWrongAccount() == nullptr);
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -57,9 +58,35 @@ class State {
   QueueId queues() const { return static_cast<QueueId>(queues_.size()); }
   /// 0 if no task of that type was ever seen.
   TypeId FindType(std::string_view name) const;
+  /// Tasks of the type that are there, kept ones too.
+  uint64_t tasks_of_type(TypeId id) const { return types_[id - 1].tasks; }
   const std::string& type_name(TypeId id) const { return types_[id - 1].name; }
   const TypePolicy& type_policy(TypeId id) const { return types_[id - 1].policy; }
   TypeId types() const { return static_cast<TypeId>(types_.size()); }
+  // Numbers for new names: at most `max`, those of deleted names included once the store has their
+  // deletion.
+
+  size_t deleted_queues() const { return deleted_queues_.size(); }
+  size_t deleted_types() const { return deleted_types_.size(); }
+  /// 0: none is left.
+  QueueId NumberForQueue(size_t max) const {
+    return NumberFor(queues_.size(), deleted_queues_, max);
+  }
+  TypeId NumberForType(size_t max) const { return NumberFor(types_.size(), deleted_types_, max); }
+  bool HasNumbersForQueues(size_t wanted, size_t max) const {
+    return HasNumbers(wanted, queues_.size(), deleted_queues_, max);
+  }
+  bool HasNumbersForTypes(size_t wanted, size_t max) const {
+    return HasNumbers(wanted, types_.size(), deleted_types_, max);
+  }
+  /// Whether a new name may take its number.
+  bool IsFreeQueue(const Queue& queue) const {
+    return queue.policy.deleted && queue.deleted_in <= stored_frame_;
+  }
+  bool IsFreeType(TypeId id) const {
+    return types_[id - 1].policy.deleted && types_[id - 1].deleted_in <= stored_frame_;
+  }
+
   const IdempotencyTable& keys() const { return keys_; }
   const TermsTable& terms() const { return terms_; }
   /// Null if the task has none; valid until the next change.
@@ -138,6 +165,18 @@ class State {
   };
   using Timers = TimerHeap<uint32_t, SetTimer>;
 
+  using Names = std::unordered_map<std::string, uint32_t>;
+  using DeletedNames = std::set<std::pair<uint64_t, uint32_t>>;  // frame of the deletion, number
+
+  static void SetName(const std::string& name, uint32_t id, std::string* now, Names* names);
+  void NoteDeletion(bool was, bool is, uint32_t id, uint64_t* deleted_in, DeletedNames* all) const;
+  uint32_t NumberFor(size_t given, const DeletedNames& deleted, size_t max) const;
+  bool HasNumbers(size_t wanted, size_t given, const DeletedNames& deleted, size_t max) const;
+  void TakeOver(Queue* queue);
+  /// An ended task that is no longer kept; an entry without a task is none.
+  void Uncount(const EndedTasks::Entry& entry) {
+    if (entry.task != TaskId{}) --types_[entry.type - 1].tasks;
+  }
   Queue& MutableQueue(QueueId id) { return *queues_[id - 1]; }
   uint32_t SlotOf(const TaskImage& image);
   void Change(uint32_t slot, const TaskImage& image, const LeaseHolder* holder);
@@ -164,13 +203,17 @@ class State {
   SlabTable<TaskSlot> tasks_;
   Pool<ImageRest> rests_;
   std::vector<std::unique_ptr<Queue>> queues_;
-  std::unordered_map<std::string, QueueId> queue_ids_;
+  Names queue_ids_;
+  DeletedNames deleted_queues_;
   struct Type {
     std::string name;
     TypePolicy policy;
+    uint64_t tasks = 0;       // that are there
+    uint64_t deleted_in = 0;  // the frame of its deletion
   };
   std::vector<Type> types_;
-  std::unordered_map<std::string, TypeId> type_ids_;
+  Names type_ids_;
+  DeletedNames deleted_types_;
   IdempotencyTable keys_;
   TermsTable terms_;
   WorkerTable workers_;

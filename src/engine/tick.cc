@@ -41,6 +41,7 @@ bool Engine::Tick(size_t limit) {
     next_retention_check_ = state_.now() + kRetentionCheckMs;
     TouchOldQueues();
     EndLongLeases();
+    DeleteUnusedNames();
   }
   return false;
 }

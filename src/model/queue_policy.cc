@@ -39,6 +39,7 @@ Status Validate(const TypePolicy& policy) {
 
 bool TypePolicy::operator==(const TypePolicy& other) const {
   return retry == other.retry && attempt_timeout_ms == other.attempt_timeout_ms &&
+         deleted == other.deleted &&
          std::ranges::equal(contracts, other.contracts,
                             [](const auto& a, const auto& b) { return *a == *b; });
 }

@@ -75,6 +75,8 @@ struct TypePolicy {
   std::optional<RetryPolicy> retry;
   int64_t attempt_timeout_ms = 0;  // 0: not set
   TypeContracts contracts;
+  /// The type was deleted when it had no task. It is back with its next task, or its next policy.
+  bool deleted = false;
 
   bool operator==(const TypePolicy& other) const;
 };

@@ -210,6 +210,12 @@ void Node::ConfigureType(std::string name, std::function<Status(TypePolicy*)> ed
       });
 }
 
+void Node::DeleteType(std::string name, Callback<TypeView> done) {
+  executor_->Post([this, name = std::move(name), done = std::move(done)]() mutable {
+    shard_->DeleteType(name, std::move(done));
+  });
+}
+
 void Node::DeleteQueue(std::string name, Callback<QueueView> done) {
   executor_->Post([this, name = std::move(name), done = std::move(done)]() mutable {
     shard_->DeleteQueue(name, std::move(done));

@@ -192,6 +192,8 @@ class Node {
   /// As Configure(), of a task type.
   void ConfigureType(std::string name, std::function<Status(TypePolicy*)> edit,
                      Callback<TypeView> done);
+  /// FAILED_PRECONDITION: there are tasks of it. NOT_FOUND.
+  void DeleteType(std::string name, Callback<TypeView> done);
   /// FAILED_PRECONDITION: it has tasks. NOT_FOUND.
   void DeleteQueue(std::string name, Callback<QueueView> done);
   /// The contracts of those of `tasks` that run and have one, in their order. Rests on no frame: it

@@ -81,6 +81,11 @@ void Shard::Configure(const std::string& name, const std::function<Status(QueueP
   Answer<QueueView>(std::move(done), WithWorkers(std::move(view)));
 }
 
+void Shard::DeleteType(const std::string& name, Callback<TypeView> done) {
+  if (failed_) return;
+  Answer<TypeView>(std::move(done), Open().DeleteType(name));
+}
+
 void Shard::DeleteQueue(const std::string& name, Callback<QueueView> done) {
   if (failed_) return;
   Answer<QueueView>(std::move(done), Open().DeleteQueue(name));

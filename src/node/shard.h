@@ -60,6 +60,7 @@ class Shard {
   void GetQueue(const std::string& name, Callback<QueueView> done);
   void Configure(const std::string& name, const std::function<Status(QueuePolicy*)>& edit,
                  Callback<QueueView> done);
+  void DeleteType(const std::string& name, Callback<TypeView> done);
   void DeleteQueue(const std::string& name, Callback<QueueView> done);
   void Types(TypeId after, size_t limit, Callback<ListPart<TypeView>> done);
   void GetType(const std::string& name, Callback<TypeView> done);

@@ -89,3 +89,40 @@ def test_a_change_says_whether_it_made_the_queue_or_the_type(start):
     assert server.run("queue", "set", "typo", "lease=45s").stdout == "queue typo is set; this queue is new\n"
     assert server.run("queue", "set", "typo", "lease=45s").stdout == "queue typo is set\n"
     assert server.run("queue", "drain", "typo2").stdout.endswith("; this queue is new\n")
+
+
+def delete_all_tasks(server):
+    id = server.call("POST", "/v1/bulk?queue=default", {"action": "delete"}).json["id"]
+    until(lambda: server.get(f"/v1/bulk/{id}").json["state"] not in ("pending", "running"), deadline_s=300)
+
+
+def test_a_type_is_deleted_by_hand_once_it_has_no_task(start):
+    server = start()
+    server.call("PUT", "/v1/types/t", {"attempt_timeout_ms": 5000})
+    id = server.enqueue("t")
+    refused = server.call("DELETE", "/v1/types/t")
+    assert refused.status == 409 and "1 tasks" in refused.detail
+    assert server.run("type", "delete", "t", expect=5).stderr
+    assert server.call("DELETE", f"/v1/tasks/{id}").status == 200
+    assert server.run("type", "delete", "t").stdout == "type t is deleted\n"
+    assert server.call("DELETE", "/v1/types/t").status == 404
+    assert server.get("/v1/types").json["types"] == []
+    server.kill()
+    server.restart()
+    assert server.get("/v1/types/t").status == 404
+    server.enqueue("t")
+    assert server.get("/v1/types/t").json["policy"] == {}, "it begins without a policy"
+
+
+def test_names_that_nobody_needs_make_room_for_others(start):
+    server = start()
+    limit = 100_000
+    enqueue_names(server, limit, type="t{}")
+    refused = server.post("/v1/tasks", {"type": "one-more"})
+    assert refused.status == 429 and "100000 task types" in refused.detail and "treadle type delete" in refused.detail
+    server.enqueue("t5", queue="another-queue")
+    delete_all_tasks(server)
+    server.kill()
+    server.restart()
+    until(lambda: server.post("/v1/tasks", {"type": "one-more"}).status == 201, deadline_s=60)
+    assert server.get("/v1/types/t5").status == 200, "it has a task"

@@ -198,6 +198,8 @@ def calls():
     yield "getType", "/v1/types/t", None, 200
     yield "getType", "/v1/types/none", None, 404
     yield "getType", "/v1/types/not%20one", None, 400
+    yield "deleteType", "/v1/types/never-seen", None, 404
+    yield "deleteType", "/v1/types/not%20one", None, 400
     yield "deleteQueue", "/v1/queues/put", None, 200
     yield "deleteQueue", "/v1/queues/put", None, 404
     yield "deleteQueue", "/v1/queues/default", None, 409
