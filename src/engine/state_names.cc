@@ -28,9 +28,10 @@ void State::NoteDeletion(bool was, bool is, uint32_t id, uint64_t* deleted_in,
 void State::TakeOver(Queue* queue) {
   queue->counters.accepted = 0;
   queue->counters.removed = {};
-  std::erase_if(queue->lanes, [](const auto& entry) {
-    return entry.second->empty() && !entry.second->signalled;
-  });
+  for (auto* const lanes : {&queue->lanes, &queue->apart})
+    std::erase_if(*lanes, [](const auto& entry) {
+      return entry.second->empty() && !entry.second->signalled;
+    });
 }
 
 uint32_t State::NumberFor(size_t given, const DeletedNames& deleted, size_t max) const {
