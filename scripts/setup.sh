@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing of the named groups of scripts/packages.txt (build, test, lint, fuzz, package; all of these by
 # default; and peers-*, whose services it leaves off: `./dev peers` starts servers of its own).
+# Then what scripts/requirements-GROUP.txt pins, with pip and its own configuration, into build/python.
 # Quick when nothing is missing: one dpkg-query and no network. Called by ./dev; messages go to stderr.
 set -euo pipefail
 
@@ -8,6 +9,28 @@ say() { printf '%s\n' "$*" >&2; }
 
 groups=" $* "
 [[ $# -gt 0 && $groups != *" all "* ]] || groups=" build test lint fuzz package "
+
+# The environment says in `pinned` what is in it, so that nobody has to ask pip.
+install_python() {
+  local scripts environment pinned=()
+  scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+  environment=$scripts/../build/python
+  local group
+  for group in $groups; do
+    if [[ -f $scripts/requirements-$group.txt ]]; then pinned+=("$scripts/requirements-$group.txt"); fi
+  done
+  [[ ${#pinned[@]} -gt 0 ]] || return 0
+  if cat "${pinned[@]}" | cmp -s - "$environment/pinned"; then return 0; fi
+  say "setup: installing schemathesis into build/python"
+  mkdir -p "$(dirname "$environment")"
+  rm -rf "$environment"
+  if ! { /usr/bin/python3 -m venv "$environment" &&
+    "$environment/bin/pip" install --quiet --disable-pip-version-check "${pinned[@]/#/--requirement=}"; } >&2; then
+    say "setup: pip could not install what ${pinned[*]} names; it needs a package index (see: pip config list)"
+    return 1
+  fi
+  cat "${pinned[@]}" > "$environment/pinned"
+}
 
 packages=()
 while read -r group package _; do
@@ -25,7 +48,10 @@ missing=()
 for package in "${packages[@]}"; do
   if [[ $'\n'$state$'\n' != *$'\n'"installed $package"$'\n'* ]]; then missing+=("$package"); fi
 done
-[[ ${#missing[@]} -gt 0 ]] || exit 0
+if [[ ${#missing[@]} -eq 0 ]]; then
+  install_python
+  exit
+fi
 
 as_root=()
 if [[ $EUID -ne 0 ]]; then
@@ -66,3 +92,4 @@ if ! { apt update && apt install --yes --no-install-recommends "${missing[@]}"; 
   exit 1
 fi
 if [[ $groups == *" peers-"* ]]; then disable_services; fi
+install_python
