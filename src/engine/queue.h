@@ -110,7 +110,7 @@ struct Queue {
   std::map<TypeId, std::unique_ptr<Lane>> apart;  // of the tasks that run apart; mostly empty
   std::array<EndedTasks, kEndedStates> ended;
   uint64_t deleted_in = 0;  // the frame of its deletion
-  bool touched = false;  // its counters are to be written at the end of the batch
+  bool touched = false;     // its counters are to be written at the end of the batch
   /// While leases last longer than new ones and nothing ends them: when the newest of them began.
   WallTime long_leases_began;
 

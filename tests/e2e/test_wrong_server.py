@@ -28,7 +28,7 @@ ASKING = [
     ["bulk", "list"], ["bulk", "stop", "1"],
     ["queue", "list"], ["queue", "get", "q"], ["queue", "pause", "q"], ["queue", "resume", "q"], ["queue", "set", "q", "lease=45s"],
     ["queue", "drain", "q"], ["queue", "delete", "q"], ["queue", "purge", "q", "--yes"],
-    ["type", "list"], ["type", "get", "t"], ["type", "set", "t", "attempt_timeout=10s"],
+    ["type", "list"], ["type", "get", "t"], ["type", "set", "t", "attempt_timeout=10s"], ["type", "delete", "t"],
     ["type", "contract", "set", "t", "1", "--input", "schema.json"], ["type", "contract", "remove", "t", "1"],
     ["apply", "-f", "policy.toml"], ["backup", "create"], ["backup", "list"], ["demo", "."], ["info"],
 ]
