@@ -21,7 +21,7 @@ class ApartTest : public testing::Test {
     policy_.retry.backoff = Backoff::kFixed;
     policy_.retry.backoff_base_ms = 1'000;
     policy_.retry.jitter = Jitter::kNone;
-    InBatch([&] { return engine_.Configure("default", policy_); });
+    Configure();
   }
 
   template <class Work>
@@ -31,6 +31,9 @@ class ApartTest : public testing::Test {
     auto answer = work();
     engine_.EndBatch();
     return answer;
+  }
+  void Configure() {
+    EXPECT_TRUE(InBatch([&] { return engine_.Configure("default", policy_); }).ok());
   }
   TaskId Enqueue(uint16_t max_attempts = 20) {
     auto body = std::make_shared<TaskBody>();
@@ -168,7 +171,7 @@ TEST_F(ApartTest, ABusyWorkerGoesOnAndBecomesIdleForATaskThatHasWaitedLong) {
 
 TEST_F(ApartTest, ARedrivenTaskStillRunsApartFirst) {
   policy_.max_worker_losses = 1;
-  InBatch([&] { return engine_.Configure("default", policy_); });
+  Configure();
   const TaskId bad = Enqueue();
   Lease({"worker", 1}, 1);
   LoseAll();

@@ -31,10 +31,6 @@ enum TermsFlag : uint8_t {
   kHasDeadline = 16
 };
 
-void CheckVersion(uint8_t version, ByteReader* in) {
-  if (in->U8() != version) in->Raw(SIZE_MAX);  // fails the reader
-}
-
 void EncodeRetry(const RetryPolicy& retry, ByteWriter* out) {
   out->U8(static_cast<uint8_t>(retry.backoff));
   out->U8(static_cast<uint8_t>(retry.jitter));
