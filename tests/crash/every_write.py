@@ -91,8 +91,9 @@ class Bench:
         """With faults, then without. What was wrong, the operations, and whether the server stopped by itself."""
         server = self.set_up(scenario, settings)
         server.log_path = self.faults_log = self.data + ".faults.log"
-        wrong, stopped = run_with_faults(server, scenario, self.books, "FAIL_EVERY" not in settings)
-        wrong += end_with_faults(server, self)
+        wrong = run_with_faults(server, scenario, self.books, "FAIL_EVERY" not in settings)
+        more, stopped = end_with_faults(server, self)
+        wrong += more
         operations = self.operations()
         if os.path.exists(os.path.join(self.undo, "log")):
             power_cut.cut(self.data, self.undo, seed, takes_all=seed % 3 == 0)
@@ -119,7 +120,7 @@ def set_policies(server):
 
 
 def run_with_faults(server, scenario, books, goes_well_again):
-    """What was wrong, and the exit status if the server ended before it was asked to."""
+    """What was wrong."""
     wrong = []
     server.start()
     try:
@@ -133,19 +134,20 @@ def run_with_faults(server, scenario, books, goes_well_again):
             wrong.append(f"it was not ready in {ENDS_WITHIN_S} s, and did not end")
     except Stuck as stuck:
         wrong.append(str(stuck))
-    return wrong, server.process.returncode if server.has_ended() else None
+    return wrong
 
 
 def end_with_faults(server, bench):
-    """An orderly stop, if it still runs. What was wrong."""
+    """An orderly stop, if it still runs. What was wrong, and the exit status if the server stopped by itself.
+
+    It may be about to do that when it is asked: then it does not end with 0."""
     bench.operations_at_work = len(bench.operations())
     try:
-        if not server.has_ended():
-            server.stop(ENDS_WITHIN_S)
-        return []
+        status = server.process.returncode if server.has_ended() else server.stop(ENDS_WITHIN_S) or None
+        return [], status
     except subprocess.TimeoutExpired:
         server.kill()
-        return [f"it did not end in {ENDS_WITHIN_S} s when asked to"]
+        return [f"it did not end in {ENDS_WITHIN_S} s when asked to"], None
 
 
 def run_in_peace(server, books):
