@@ -48,7 +48,7 @@ class Shard {
   void Enqueue(EnqueueCommand command, uint64_t bytes, Callback<EnqueueReply> done);
   void Get(TaskId id, int64_t wait_ms, Callback<TaskView> done);
   /// Waits at most so long for the store to have all that was acknowledged before.
-  static constexpr int64_t kListWaitMs = 200;
+  static constexpr int64_t kListWaitMs = 1'000;
   void List(TaskQuery query, Callback<ListReply> done, int64_t wait_ms = kListWaitMs);
   void Do(TaskCommand command, Callback<TaskStanding> done);
   void Explain(TaskId id, Callback<Explanation> done);

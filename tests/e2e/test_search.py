@@ -31,6 +31,7 @@ def tasks(server):
     ids["running"] = server.enqueue(tags=["live"])
     server.worker(name="runner").lease()
     ids["waiting"] = server.enqueue(tags=["live"], idempotency_key="order-1")
+    until(lambda: len(found(server)) == len(ids))  # a list waits a second for the store, no longer
     return ids
 
 
