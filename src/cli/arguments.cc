@@ -151,6 +151,12 @@ Command& Command::Positional(std::string_view name, Need need, std::string* targ
   return *this;
 }
 
+Command& Command::Positional(std::string_view name, std::optional<std::string>* target,
+                             std::string_view help) {
+  AddValue(app_, name, "", help, [target](const std::string& v) { *target = v; });
+  return *this;
+}
+
 Command& Command::Words(std::string_view name, const std::vector<std::string>& words,
                         std::vector<std::string>* target, std::string_view help) {
   const auto check = [words](const std::string& word) -> std::string {

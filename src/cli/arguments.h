@@ -44,6 +44,9 @@ class Command {
   Command Sub(std::string_view name, std::string_view summary);
 
   Command& Positional(std::string_view name, Need need, std::string* target, std::string_view help);
+  /// A word that may be left out, or be empty.
+  Command& Positional(std::string_view name, std::optional<std::string>* target,
+                      std::string_view help);
   /// Any number of `words`.
   Command& Words(std::string_view name, const std::vector<std::string>& words,
                  std::vector<std::string>* target, std::string_view help);

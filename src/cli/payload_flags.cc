@@ -42,14 +42,13 @@ Result<std::optional<PayloadBytes>> ReadPayload(const PayloadFlags& flags) {
   if (!IsUtf8(flags.content_type)) {
     return Bad(fmt::format("\"{}\" is not UTF-8", flags.content_type));
   }
-  if (!flags.text.empty() && !flags.file.empty()) {
+  if (flags.text && !flags.file.empty()) {
     return Bad("give the payload either as a word or by --payload-file, not both");
   }
-  PayloadBytes payload{.bytes = flags.text, .content_type = std::string(wire::kJson)};
+  if (!flags.text && flags.file.empty() && !flags.raw) return std::optional<PayloadBytes>();
+  PayloadBytes payload{.bytes = flags.text.value_or(""), .content_type = std::string(wire::kJson)};
   if (!flags.file.empty()) {
     TREADLE_ASSIGN_OR_RETURN(payload.bytes, ReadInputFile(flags.file));
-  } else if (payload.bytes.empty() && !flags.raw) {
-    return std::optional<PayloadBytes>();
   }
   if (flags.raw) payload.content_type = "application/octet-stream";
   if (!flags.content_type.empty()) payload.content_type = flags.content_type;

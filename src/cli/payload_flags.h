@@ -10,8 +10,8 @@
 namespace treadle::cli {
 
 struct PayloadFlags {
-  std::string text;
-  std::string file;  // "-" is standard input
+  std::optional<std::string> text;  // the word; it may be empty, which is no JSON
+  std::string file;                 // "-" is standard input
   std::string content_type;
   bool raw = false;
 };

@@ -61,7 +61,7 @@ void AddTaskEdit(Command parent, Session& session) {
   Command command =
       parent.Sub("edit", "Change a task that waits, or that ended and is to be redriven");
   command.Positional("ID", Need::kRequired, &flags->id, "The id of the task, for example 1-42")
-      .Positional("PAYLOAD", Need::kOptional, &flags->payload.text, "The new payload: JSON")
+      .Positional("PAYLOAD", &flags->payload.text, "The new payload: JSON")
       .Number("-p,--priority", &flags->priority, 0, 9, "9 runs first")
       .Number("--max-attempts", &flags->max_attempts, 1, 1000, "Tries before the task is dead")
       .Text("--run-at", "RFC3339", &flags->run_at, "Not before this time: 2027-01-31T08:00:00Z")

@@ -123,12 +123,12 @@ void PrintEnqueued(Session& session, const EnqueueFlags& flags, const JsonValue&
 }
 
 ExitStatus FromFile(Session& session, const EnqueueFlags& flags) {
-  const bool has_others =
-      flags.priority || flags.max_attempts || flags.delay_ms || flags.expires_ms ||
-      flags.deadline_ms || flags.timeout_ms || flags.contract || flags.sensitive || flags.wait ||
-      !flags.payload.text.empty() || !flags.payload.file.empty() ||
-      !flags.payload.content_type.empty() || flags.payload.raw || !flags.run_at.empty() ||
-      !flags.key.empty() || !flags.tags.empty() || !flags.unique_while.empty();
+  const bool has_others = flags.priority || flags.max_attempts || flags.delay_ms ||
+                          flags.expires_ms || flags.deadline_ms || flags.timeout_ms ||
+                          flags.contract || flags.sensitive || flags.wait || flags.payload.text ||
+                          !flags.payload.file.empty() || !flags.payload.content_type.empty() ||
+                          flags.payload.raw || !flags.run_at.empty() || !flags.key.empty() ||
+                          !flags.tags.empty() || !flags.unique_while.empty();
   if (has_others)
     return session.Fail(ExitStatus::kUsage,
                         "with --from, each line says all of its task; only TYPE and --queue go "
@@ -168,8 +168,7 @@ void AddTaskEnqueue(Command parent, Session& session) {
       parent.Sub("enqueue", "Enqueue a task and print its id, or all tasks of a file");
   command
       .Positional("TYPE", Need::kOptional, &flags->type, "The type of the task, for example hello")
-      .Positional("PAYLOAD", Need::kOptional, &flags->payload.text,
-                  "What the worker gets: JSON (default null)")
+      .Positional("PAYLOAD", &flags->payload.text, "What the worker gets: JSON (default null)")
       .Text("--from", "FILE", &flags->from,
             "Enqueue the tasks of FILE, one JSON object on each line; - is standard input")
       .Text("-q,--queue", "NAME", &flags->queue, "The queue (default \"default\")")

@@ -123,10 +123,20 @@ def test_a_dead_task_has_a_status_of_its_own(shared_server):
 
 def test_lists_can_be_read_by_programs(shared_server):
     ids = [shared_server.enqueue("listed", payload=n) for n in range(5)]
-    lines = shared_server.run("task", "list", "--type", "listed", "-o", "jsonl").stdout.splitlines()
+    lines = until(lambda: shared_server.run("task", "list", "--type", "listed", "-o", "jsonl").stdout.splitlines(),
+                  lambda lines: len(lines) == len(ids))
     assert [json.loads(line)["id"] for line in lines] == ids[::-1]
     page = json.loads(shared_server.run("task", "list", "--type", "listed", "-o", "json", "--limit", "2").stdout)
     assert [task["id"] for task in page["tasks"]] == ids[:2:-1] and page["next_cursor"]
+
+
+def test_an_empty_payload_is_refused_wherever_it_comes_from(shared_server):
+    for words in ["enqueue", "empty", ""], ["enqueue", "empty", "--payload-file", "-"], ["task", "edit", "1-1", ""]:
+        done = shared_server.run(*words, stdin="", expect=4)
+        assert "the payload is not JSON" in done.stderr and "--raw" in done.stderr, words
+    assert shared_server.get("/v1/tasks?type=empty").json["tasks"] == []
+    id = shared_server.run("enqueue", "empty", "", "--raw").stdout.strip()
+    assert shared_server.task(id)["payload_bytes"] == 0
 
 
 def test_enqueue_passes_every_flag_on(shared_server):
