@@ -114,7 +114,8 @@ class NamesTest : public testing::Test {
     engine_->queues_max = engine_->types_max = kNamesMax;
     State* const state = engine_->mutable_state();
     state->BeginFrame(meta.applied, meta.time);
-    const Status loaded = LoadStore(store_.get(), state);
+    RecoveryProgress progress;
+    const Status loaded = LoadStore(store_.get(), state, &progress);
     ASSERT_TRUE(loaded.ok()) << loaded.ToString();
     state->LoadNextSequence(meta.next_sequence);
     state->Forget(meta.applied, 0);
@@ -218,8 +219,9 @@ TEST_F(NamesTest, UnusedNamesMakeRoomByThemselves) {
 }
 
 TEST_F(NamesTest, NamesWithAPolicyAreKept) {
-  InBatch([&] { return engine_->Configure("q", {.lease_ms = 5'000}); });
-  InBatch([&] { return engine_->ConfigureType("t", {.attempt_timeout_ms = 5'000}); });
+  ASSERT_TRUE(InBatch([&] { return engine_->Configure("q", {.lease_ms = 5'000}); }).ok());
+  ASSERT_TRUE(
+      InBatch([&] { return engine_->ConfigureType("t", {.attempt_timeout_ms = 5'000}); }).ok());
   for (const char* n : {"2", "3", "4"}) ASSERT_TRUE(Enqueue(n, n).ok());
   PassASecond();
   EXPECT_EQ(engine_->GetQueue("q")->policy.lease_ms, 5'000);
