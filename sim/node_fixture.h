@@ -80,6 +80,14 @@ class NodeTest : public testing::Test {
     return request;
   }
 
+  ExchangeRequest Failing(const Token& token, std::optional<int64_t> delay_ms) {
+    ExchangeRequest request = Asking(0);
+    Report report{.token = token, .kind = Report::Kind::kFailed, .delay_ms = delay_ms};
+    report.error = std::make_shared<TaskError>();
+    request.reports = {report};
+    return request;
+  }
+
   Result<TaskView> Get(TaskId id, int64_t wait_ms = 0) {
     std::optional<Result<TaskView>> answer;
     server_.node()->Get(id, wait_ms, [&](Result<TaskView> view) { answer = std::move(view); });

@@ -50,7 +50,7 @@ TEST_F(FramesTest, ReportsOfOneExchangeThatFillMoreThanASegmentGoIntoSeveralFram
   ASSERT_GT(kTasks * 4'000, 2 * kSegmentBytes);
   const auto reply = Exchange(request);
   ASSERT_TRUE(reply && reply->ok());
-  for (const auto& [token, status] : (*reply)->reports) EXPECT_TRUE(status.ok());
+  for (const ReportReply& each : (*reply)->reports) EXPECT_TRUE(each.status.ok());
   EXPECT_EQ(server_.stopped(), "");
   Restart();
   EXPECT_EQ(Get(leases.back().token.task)->task.image.state, TaskState::kCompleted);

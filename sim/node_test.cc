@@ -64,10 +64,10 @@ TEST_F(NodeTest, AReportIsTakenAgainAfterACrashAndACheckpoint) {
   const TaskId id = EnqueueOne();
   const Token token = (*Exchange(Asking(1)))->leases.at(0).token;
   ExchangeRequest request = Completing(token);
-  EXPECT_TRUE((*Exchange(request))->reports.at(0).second.ok());
+  EXPECT_TRUE((*Exchange(request))->reports.at(0).status.ok());
   EXPECT_TRUE(List().ok());  // asks for a checkpoint: the task leaves memory
   Restart();
-  EXPECT_TRUE((*Exchange(request))->reports.at(0).second.ok());
+  EXPECT_TRUE((*Exchange(request))->reports.at(0).status.ok());
   EXPECT_EQ(Get(id)->task.image.state, TaskState::kCompleted);
 }
 
@@ -87,7 +87,7 @@ TEST_F(NodeTest, AnUndeliveredAnswerThatWasAskedForAgainKeepsItsLeases) {
   const ExchangeReply again = **Exchange(request);
   server_.node()->Undelivered(request.holder, lost);
   EXPECT_EQ(Get(id)->task.image.state, TaskState::kRunning);
-  EXPECT_TRUE((*Exchange(Completing(again.leases.at(0).token)))->reports.at(0).second.ok());
+  EXPECT_TRUE((*Exchange(Completing(again.leases.at(0).token)))->reports.at(0).status.ok());
 }
 
 TEST_F(NodeTest, AnUndeliveredAnswerIsForgottenOnceTheWorkerAsksForMore) {
@@ -98,7 +98,7 @@ TEST_F(NodeTest, AnUndeliveredAnswerIsForgottenOnceTheWorkerAsksForMore) {
   EXPECT_TRUE(Exchange(Asking(0))->ok());
   server_.node()->Undelivered(request.holder, lost);
   EXPECT_EQ(Get(id)->task.image.state, TaskState::kRunning);
-  EXPECT_TRUE((*Exchange(Completing(token)))->reports.at(0).second.ok());
+  EXPECT_TRUE((*Exchange(Completing(token)))->reports.at(0).status.ok());
 }
 
 TEST_F(NodeTest, AnExchangeMayBeUnderWayBeforeTheLastOnesAnswerIsIn) {
@@ -248,6 +248,52 @@ TEST_F(NodeTest, AStopMovesShardTimeByAtMostADay) {
   EXPECT_EQ(Get(ids[1].id)->task.image.state, TaskState::kExpired);
 }
 
+TEST_F(NodeTest, AFailureIsAnsweredWithTheTimeUntilTheNextAttempt) {
+  EnqueueOne();
+  const ExchangeRequest failing = Failing((*Exchange(Asking(1)))->leases.at(0).token, 5'000);
+  const ReportReply first = (*Exchange(failing))->reports.at(0);
+  EXPECT_EQ(first.state, TaskState::kRetrying);
+  EXPECT_EQ(first.retry_in_ms, 5'000);
+  scheduler_.Pass(2'000);
+  const ReportReply repeated = (*Exchange(failing))->reports.at(0);
+  EXPECT_EQ(repeated.state, TaskState::kRetrying);
+  ASSERT_TRUE(repeated.retry_in_ms);
+  EXPECT_LE(*repeated.retry_in_ms, 3'000);
+  EXPECT_GE(*repeated.retry_in_ms, 2'000);
+  Await(std::optional<int>(), 5'000);
+  const ReportReply due = (*Exchange(failing))->reports.at(0);
+  EXPECT_EQ(due.state, TaskState::kReady);
+  EXPECT_EQ(due.retry_in_ms, 0);
+}
+
+TEST_F(NodeTest, AFailureThatIsTheLastIsAnsweredDeadAlsoOnceTheTaskHasLeftMemory) {
+  EnqueueOne();
+  ExchangeRequest failing = Failing((*Exchange(Asking(1)))->leases.at(0).token, std::nullopt);
+  failing.reports.at(0).retry = false;
+  const auto expect_dead = [&] {
+    const ReportReply reply = (*Exchange(failing))->reports.at(0);
+    EXPECT_TRUE(reply.status.ok());
+    EXPECT_EQ(reply.state, TaskState::kDead);
+    EXPECT_EQ(reply.retry_in_ms, std::nullopt);
+  };
+  expect_dead();
+  EXPECT_TRUE(List().ok());  // asks for a checkpoint
+  Restart();
+  expect_dead();
+}
+
+TEST_F(NodeTest, OnlyAFailureThatWasTakenIsAnsweredWithWhatFollows) {
+  EnqueueOne();
+  const Token token = (*Exchange(Asking(1)))->leases.at(0).token;
+  const ReportReply completed = (*Exchange(Completing(token)))->reports.at(0);
+  EXPECT_TRUE(completed.status.ok());
+  EXPECT_EQ(completed.state, std::nullopt);
+  const ReportReply late = (*Exchange(Failing(token, 5'000)))->reports.at(0);
+  EXPECT_EQ(late.status.code(), Code::kLeaseLost);
+  EXPECT_EQ(late.state, std::nullopt);
+  EXPECT_EQ(late.retry_in_ms, std::nullopt);
+}
+
 // Each opening begins shard time anew, from the same note in the store. One that takes long must
 // not leave its node behind, for the next one would make up for it in one leap.
 TEST_F(NodeTest, ASlowOpeningEndsNoBackoffEarlyAfterTheNextOne) {
@@ -257,12 +303,8 @@ TEST_F(NodeTest, ASlowOpeningEndsNoBackoffEarlyAfterTheNextOne) {
   Restart();
   server_.disk().while_it_looks = nullptr;
   const Token token = (*Exchange(Asking(1)))->leases.at(0).token;
-  ExchangeRequest failing = Asking(0);
-  Report report{.token = token, .kind = Report::Kind::kFailed, .delay_ms = 2'000};
-  report.error = std::make_shared<TaskError>();
-  failing.reports = {report};
   const int64_t failed_ms = scheduler_.MonotonicMs();
-  Exchange(failing);
+  Exchange(Failing(token, 2'000));
   Restart();
   EXPECT_THAT((*Exchange(Asking(1, 60'000)))->leases, SizeIs(1));
   EXPECT_GE(scheduler_.MonotonicMs() - failed_ms, 2'000);
@@ -305,7 +347,7 @@ TEST_F(NodeTest, AFullDiskRefusesEnqueuesAndStillTakesCompletions) {
   EXPECT_EQ(server_.node()->Readiness().code(), Code::kResourceExhausted);
   EXPECT_EQ(Enqueue({Task()})->status().code(), Code::kResourceExhausted);
   EXPECT_GT(Enqueue({Task()})->status().retry_after_ms(), 0);
-  EXPECT_TRUE((*Exchange(Completing(token)))->reports.at(0).second.ok());
+  EXPECT_TRUE((*Exchange(Completing(token)))->reports.at(0).status.ok());
   server_.disk().SetCapacity(UINT64_MAX);
   Await(never, 2'000);
   EXPECT_TRUE(Enqueue({Task()})->ok());

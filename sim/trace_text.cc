@@ -56,6 +56,13 @@ std::string TextOf(const Leased& lease) {
          (lease.body == nullptr ? "" : ' ' + Shown(lease.body->payload));
 }
 
+std::string TextOf(const ReportReply& report) {
+  std::string text = report.token.ToString() + ' ' + sim::TextOf(report.status);
+  if (report.state) text += ", now " + NameOf(*report.state);
+  if (report.retry_in_ms) text += ", again in " + Number(*report.retry_in_ms) + " ms";
+  return text;
+}
+
 }  // namespace
 
 std::string TextOf(const Status& status) { return status.ok() ? "OK" : status.ToString(); }
@@ -104,9 +111,8 @@ std::string TextOf(const Result<ExchangeReply>& reply) {
   if (!reply->leases.empty())
     text += ", leased " + List(reply->leases, [](const Leased& each) { return TextOf(each); });
   if (!reply->reports.empty())
-    text += ", reported " + List(reply->reports, [](const auto& each) {
-              return each.first.ToString() + ' ' + TextOf(each.second);
-            });
+    text +=
+        ", reported " + List(reply->reports, [](const ReportReply& each) { return TextOf(each); });
   if (!reply->lost.empty()) text += ", lost " + List(reply->lost, TokenText);
   if (!reply->cancelled.empty()) text += ", to cancel " + List(reply->cancelled, TokenText);
   return text;

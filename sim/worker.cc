@@ -120,9 +120,9 @@ void Worker::OnReply(uint32_t sequence, uint64_t round, const Result<ExchangeRep
 void Worker::TakeIn(const Call& call, const ExchangeReply& reply) {
   const std::vector<Report>& reports = call.request.reports;
   for (size_t i = 0; i < reports.size(); ++i) {
-    stage_.history->Reported(reports[i], reply.reports[i].second, call.asked);
+    stage_.history->Reported(reports[i], reply.reports[i].status, call.asked);
     if (stage_.faults->Happens(Fault::kDoubleReport)) finished_.push_back(reports[i]);
-    if (reply.reports[i].second.code() == Code::kInvalidArgument) {
+    if (reply.reports[i].status.code() == Code::kInvalidArgument) {
       Report invalid = Failure(reports[i].token);
       invalid.error = std::make_shared<TaskError>(TaskError{"result_invalid", "it fits no schema"});
       invalid.retry = false;

@@ -58,7 +58,7 @@ class WriteExchangeCost final : public Workload {
     Shop shop;
     shop.Enqueue(NewTasks(kBatch));
     reply_.leases = shop.Lease();
-    for (const Leased& lease : reply_.leases) reply_.reports.emplace_back(lease.token, Status());
+    for (const Leased& lease : reply_.leases) reply_.reports.push_back({lease.token, Status()});
   }
   void Run() override {
     for (uint64_t i = 0; i < kBatches; ++i)

@@ -316,7 +316,7 @@ void RefuseReports(ExchangeIn* in, const std::vector<Status>& statuses) {
 // A lease that is lost is the greater news.
 void MergeRefused(const ExchangeIn& in, ExchangeReply* reply) {
   for (const BadReport& bad : in.bad) {
-    Status& status = reply->reports[bad.place].second;
+    Status& status = reply->reports[bad.place].status;
     if (status.ok() || bad.no_token) status = bad.why;
   }
 }

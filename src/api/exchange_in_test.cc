@@ -81,10 +81,10 @@ TEST_P(BadReportTest, FailsItsOwnAttemptAndCostsNoOther) {
   EXPECT_THAT(in->bad[0].why.message(), HasSubstr(GetParam().why));
   ExchangeReply reply;
   for (const Report& report : in->request.reports)
-    reply.reports.emplace_back(report.token, Status());
+    reply.reports.push_back({report.token, Status()});
   MergeRefused(*in, &reply);
-  EXPECT_EQ(reply.reports[1].second.code(), Code::kInvalidArgument);
-  EXPECT_TRUE(reply.reports[0].second.ok() && reply.reports[2].second.ok());
+  EXPECT_EQ(reply.reports[1].status.code(), Code::kInvalidArgument);
+  EXPECT_TRUE(reply.reports[0].status.ok() && reply.reports[2].status.ok());
 }
 
 std::vector<Bad> BadReports() {
@@ -129,8 +129,8 @@ TEST(ExchangeIn, AReportWithoutATokenIsAnsweredAndNothingElseIsLost) {
   ASSERT_EQ(in->bad.size(), 4U);
   ExchangeReply reply;
   for (const Report& report : in->request.reports)
-    reply.reports.emplace_back(report.token, Status(Code::kNotFound, "no such task"));
-  reply.reports[4].second = {};
+    reply.reports.push_back({report.token, Status(Code::kNotFound, "no such task")});
+  reply.reports[4].status = {};
   MergeRefused(*in, &reply);
   const std::string answer = WriteExchange(reply, &*in);
   EXPECT_THAT(answer, HasSubstr(R"({"token":"garbage","code":"INVALID_ARGUMENT")"));
@@ -139,13 +139,26 @@ TEST(ExchangeIn, AReportWithoutATokenIsAnsweredAndNothingElseIsLost) {
   EXPECT_THAT(answer, HasSubstr(R"("lost":["garbage"])"));
 }
 
+TEST(ExchangeOut, AFailureIsAnsweredWithWhatFollows) {
+  const std::optional<Token> token = Token::Parse("1-1.1.1");
+  ASSERT_TRUE(token);
+  ExchangeReply reply;
+  reply.reports = {{.token = *token, .state = TaskState::kRetrying, .retry_in_ms = 222},
+                   {.token = *token, .state = TaskState::kDead},
+                   {.token = *token}};
+  EXPECT_THAT(WriteExchange(reply),
+              HasSubstr(R"("reports":[{"token":"1-1.1.1","code":"OK","state":"retrying",)"
+                        R"("retry_in_ms":222},{"token":"1-1.1.1","code":"OK","state":"dead"},)"
+                        R"({"token":"1-1.1.1","code":"OK"}])"));
+}
+
 TEST(ExchangeIn, ALostLeaseIsToldBeforeWhatIsWrongWithItsReport) {
   std::string body = With(R"(,"reports":[{"token":"1-1.1.1","outcome":"snoozed"}])");
   const auto in = ReadExchange(&body);
   ExchangeReply reply;
-  reply.reports.emplace_back(in->request.reports[0].token, Status(Code::kLeaseLost, "lost"));
+  reply.reports.push_back({in->request.reports[0].token, Status(Code::kLeaseLost, "lost")});
   MergeRefused(*in, &reply);
-  EXPECT_EQ(reply.reports[0].second.code(), Code::kLeaseLost);
+  EXPECT_EQ(reply.reports[0].status.code(), Code::kLeaseLost);
 }
 
 TEST(ExchangeIn, AResultThatCannotBeTakenFailsAloneAndForGood) {
@@ -175,11 +188,11 @@ TEST(ExchangeIn, ReportsThatAreRefusedLaterStandInTheirPlacesToo) {
   RefuseReports(&*in, {no, Status(), Status(), no, Status()});
   ExchangeReply reply;
   for (const Report& report : in->request.reports)
-    reply.reports.emplace_back(report.token, Status());
+    reply.reports.push_back({report.token, Status()});
   MergeRefused(*in, &reply);
   for (size_t i = 0; i < 5; ++i) {
-    EXPECT_EQ(reply.reports[i].first.task, TaskId::Of(1, i + 1));
-    EXPECT_EQ(reply.reports[i].second.ok(), i == 2);
+    EXPECT_EQ(reply.reports[i].token.task, TaskId::Of(1, i + 1));
+    EXPECT_EQ(reply.reports[i].status.ok(), i == 2);
     EXPECT_EQ(in->request.reports[i].kind,
               i == 2 ? Report::Kind::kCompleted : Report::Kind::kFailed);
   }

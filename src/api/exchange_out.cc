@@ -27,14 +27,16 @@ void WriteLease(const Leased& lease, JsonOut* out) {
   out->Close('}');
 }
 
-void WriteReport(const std::pair<Token, Status>& report, const BadReport* bad, JsonOut* out) {
+void WriteReport(const ReportReply& report, const BadReport* bad, JsonOut* out) {
   out->Open('{').Key("token");
   if (bad != nullptr && bad->no_token)
     out->Text(*bad->no_token);
   else
-    out->PlainText(report.first.Text().view());
-  out->Key("code").PlainText(CodeName(report.second.code()));
-  if (!report.second.ok()) out->Key("detail").Text(report.second.message());
+    out->PlainText(report.token.Text().view());
+  out->Key("code").PlainText(CodeName(report.status.code()));
+  if (!report.status.ok()) out->Key("detail").Text(report.status.message());
+  if (report.state) out->Key("state").PlainText(*TaskStateName(*report.state));
+  if (report.retry_in_ms) out->Key("retry_in_ms").Number(*report.retry_in_ms);
   out->Close('}');
 }
 

@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "engine/commands.h"
+#include "model/task.h"
 
 namespace treadle {
 
@@ -26,9 +26,20 @@ struct ExchangeRequest {
   bool goodbye = false;  // the worker ends: whatever it still holds is released
 };
 
+/// What became of a report.
+struct ReportReply {
+  Token token;
+  Status status;
+  /// Of the task, once its attempt has failed: retrying (ready, if its wait is over by now), dead
+  /// or cancelled. Left out: the report said no failure, it was not taken, or the task is gone.
+  std::optional<TaskState> state = {};
+  /// From now until the next attempt may begin, 0 or more. Left out: none follows the failure.
+  std::optional<int64_t> retry_in_ms = {};
+};
+
 struct ExchangeReply {
   std::vector<Leased> leases;
-  std::vector<std::pair<Token, Status>> reports;  // in the order of the request
+  std::vector<ReportReply> reports;  // in the order of the request
   std::vector<Token> lost;  // leases that the worker no longer has: those it tried to renew, and
                             // those that just ended
   std::vector<Token> cancelled;  // leases of the worker whose tasks it shall cancel; all of them

@@ -13,6 +13,17 @@ constexpr int64_t kSessionIdleMs = 120'000;  // longer than any worker waits for
 constexpr int64_t kSessionSweepMs = 10'000;
 constexpr int64_t kRetryParkingMs = 1'000;
 
+// The attempt has failed, by this report or by the first of which it is a repeat. A task that is
+// not in memory has ended; one that is neither there nor loaded is no longer kept.
+void AddWhatFollows(const Engine& engine, const TaskRecord* loaded, ReportReply* reply) {
+  const TaskSlot* const task = engine.Peek(reply->token.task);
+  if (task == nullptr && loaded == nullptr) return;
+  reply->state = task != nullptr ? task->state : loaded->image.state;
+  if (reply->state == TaskState::kReady) reply->retry_in_ms = 0;
+  if (task != nullptr && reply->state == TaskState::kRetrying)
+    reply->retry_in_ms = std::max<int64_t>(ShardTime{task->when_ms} - engine.state().now(), 0);
+}
+
 }  // namespace
 
 void Shard::Exchange(Waiters::Job job) {
@@ -63,16 +74,20 @@ bool Shard::ApplyReports(const Waiters::Job& job, const Loaded& loaded) {
   std::vector<size_t> waiting;
   for (const size_t i : job->unreported) {
     const Report& report = job->request.reports[i];
-    Outcome<bool> outcome = Open().Apply(report, Find(loaded, report.token.task), job->asked_store);
+    const TaskRecord* const record = Find(loaded, report.token.task);
+    Outcome<bool> outcome = Open().Apply(report, record, job->asked_store);
     if (!outcome.needs.empty()) {
       needs.insert(needs.end(), outcome.needs.begin(), outcome.needs.end());
       waiting.push_back(i);
       continue;
     }
-    job->reply.reports[i] = {report.token, outcome.reply.status()};
+    ReportReply& reply = job->reply.reports[i];
+    reply = {.token = report.token, .status = outcome.reply.status()};
     if (!outcome.reply.ok()) continue;
     stats_.tasks_completed += report.kind == Report::Kind::kCompleted;
-    stats_.tasks_failed += report.kind == Report::Kind::kFailed;
+    if (report.kind != Report::Kind::kFailed) continue;
+    stats_.tasks_failed += 1;
+    AddWhatFollows(*engine_, record, &reply);
   }
   job->unreported = std::move(waiting);
   if (needs.empty()) return true;

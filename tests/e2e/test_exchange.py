@@ -34,6 +34,23 @@ def test_a_retrying_task_says_when_it_will_be_tried_again(server):
     assert task["state"] == "retrying" and task["next_attempt_at"] >= task["started_at"]
 
 
+def test_the_answer_to_a_failure_says_what_follows(server):
+    server.call("PUT", "/v1/queues/default", {"retry": {"backoff": "fixed", "jitter": "none", "backoff_base_ms": 5_000}})
+    server.enqueue(max_attempts=1)
+    server.enqueue()
+    worker = server.worker()
+    last, first = worker.lease(want=2)
+    report = {"outcome": "failed", "error": {"code": "c", "message": "m"}}
+    request = worker.request(want=0, reports=[{"token": first["token"], **report}, {"token": last["token"], **report}])
+    again, dead = worker.send(request)["reports"]
+    assert again == {"token": first["token"], "code": "OK", "state": "retrying", "retry_in_ms": 5_000}
+    assert dead == {"token": last["token"], "code": "OK", "state": "dead"}
+    repeated, dead_still = worker.send(request)["reports"]
+    assert dead_still == dead and repeated["state"] == "retrying" and 0 <= repeated["retry_in_ms"] <= 5_000
+    server.call("POST", f"/v1/tasks/{first['id']}/run-now")
+    assert worker.send(request)["reports"][0] == {**again, "state": "ready", "retry_in_ms": 0}
+
+
 def test_a_failure_without_retry_is_final(server):
     id = server.enqueue()
     worker = server.worker()
