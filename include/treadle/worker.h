@@ -50,6 +50,10 @@ struct WorkerOptions {
   std::chrono::milliseconds shutdown_grace{25'000};  // how long Stop() lets running tasks finish
   std::chrono::milliseconds cancel_wait{7'000};  // how long cancelled handlers may take to return
   LogFn log = {};                                // empty: standard error, "treadle worker: …"
+  /// No line in the log for each task that ends: "1-6 greet failed (exception: no such host),
+  /// attempt 1 of 20, retrying in 222 ms". On standard error these stand without a prefix, and one
+  /// that would have to wait for its reader is dropped.
+  bool quiet = false;
 };
 
 /// What becomes of a task that fails with this code.

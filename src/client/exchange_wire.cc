@@ -130,6 +130,11 @@ ReportAnswer ReadReportAnswer(object source) {
           CodeFromName(std::string_view(field.value().get_string())).value_or(Code::kUnknown);
     } else if (key == "detail") {
       answer.detail = ReadString(field.value());
+    } else if (key == "state") {
+      answer.state = ReadString(field.value());
+    } else if (key == "retry_in_ms") {
+      const int64_t ms = field.value().get_int64();
+      if (ms >= 0) answer.retry_in_ms = ms;  // else it is no time: only a line for people lacks it
     }
   }
   return answer;

@@ -104,6 +104,8 @@ struct ReportAnswer {
   std::string token;
   Code code = Code::kUnknown;
   std::string detail;
+  std::string state;  // of the task once its attempt has failed; empty: the server sent none
+  std::optional<int64_t> retry_in_ms;  // until its next attempt, 0 or more; none if none follows
 };
 
 struct ExchangeAnswer {

@@ -66,6 +66,33 @@ TEST(Wire, ReadsReportsAndLostTokens) {
   EXPECT_EQ(answer->lost, std::vector<std::string>{"d"});
 }
 
+ReportAnswer AnswerWith(const std::string& more) {
+  const auto answer = ParseExchangeAnswer(R"({"leases":[],"reports":[{"token":"a","code":"OK")" +
+                                          more + R"(}],"lost":[]})");
+  EXPECT_TRUE(answer.ok()) << answer.status().ToString();
+  return answer.ok() ? answer->reports.at(0) : ReportAnswer();
+}
+
+TEST(Wire, ReadsWhatFollowsAFailure) {
+  const ReportAnswer again = AnswerWith(R"(,"state":"retrying","retry_in_ms":222)");
+  EXPECT_EQ(again.state, "retrying");
+  EXPECT_EQ(again.retry_in_ms, 222);
+  const ReportAnswer dead = AnswerWith(R"(,"state":"dead")");
+  EXPECT_EQ(dead.state, "dead");
+  EXPECT_EQ(dead.retry_in_ms, std::nullopt);
+  EXPECT_EQ(AnswerWith("").state, "") << "as of a server before 0.4";
+  EXPECT_EQ(AnswerWith(R"(,"retry_in_ms":-5)").retry_in_ms, std::nullopt) << "is no time";
+}
+
+TEST(Wire, ATimeThatIsNoNumberIsInternal) {
+  for (const std::string time : {R"("soon")", "1.5", "null", "99999999999999999999", "[1]"}) {
+    const auto answer =
+        ParseExchangeAnswer(R"({"leases":[],"reports":[{"token":"a","code":"OK","retry_in_ms":)" +
+                            time + R"(}],"lost":[]})");
+    EXPECT_EQ(answer.status().code(), Code::kInternal) << time;
+  }
+}
+
 TEST(Wire, WhatIsNoAnswerIsInternal) {
   for (const char* text : {"", "[]", "{", "{\"leases\":1}", "{\"leases\":[1]}", "<html>"}) {
     EXPECT_EQ(ParseExchangeAnswer(text).status().code(), Code::kInternal) << text;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "worker/task_line.h"
 
 namespace treadle::worker {
 namespace {
@@ -375,7 +376,7 @@ bool Exchanger::ApplyReports(std::vector<Report> reports,
       options_.log("the report for " + report.token + " was refused and is dropped: " +
                    std::string(CodeName(answer->code)) + " " + answer->detail);
     } else if (!report.line.empty() && options_.task_line) {
-      task_lines_.push_back(std::move(report.line));
+      task_lines_.push_back(std::move(report.line) + WhatFollows(*answer));
     }
   }
   const bool is_done = again.empty();

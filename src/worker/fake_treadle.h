@@ -78,13 +78,15 @@ class FakeTreadle {
     }
   }
 
-  /// Answers with leases (JSON, comma separated), lost tokens (quoted), and `code` for all reports.
+  /// Answers with leases (JSON, comma separated), lost tokens (quoted), and `code` for all reports,
+  /// with `more` members of each.
   static void Answer(const Asked& asked, const std::string& leases = "",
-                     const std::string& lost = "", const std::string& code = "OK") {
+                     const std::string& lost = "", const std::string& code = "OK",
+                     const std::string& more = "") {
     std::string reports;
     for (const auto& [token, json] : asked.reports) {
       reports += (reports.empty() ? "" : ",") + (R"({"token":")" + token) + R"(","code":")" + code +
-                 R"(","detail":"so"})";
+                 R"(","detail":"so")" + more + "}";
     }
     testing::TestServer::Answer(
         asked.http, 200,

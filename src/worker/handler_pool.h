@@ -27,7 +27,9 @@ namespace treadle::worker {
 struct Report {
   std::string token;
   std::string json;
-  std::string line = {};     // for people, said once the server has taken the report; empty: none
+  /// For people, said once the server has taken the report, with what follows a failure; empty:
+  /// none.
+  std::string line = {};
   bool is_fallback = false;  // stands for one that the server could not accept
   bool goes_alone = false;   // in an exchange without others, which it may have spoiled before
 };

@@ -24,10 +24,17 @@ std::string ProgramsEnd(std::string_view code) {
   return "";
 }
 
+// "3 min 5 s" of 185 s.
+std::string TwoUnits(int64_t time, int64_t in_larger, const char* larger, const char* smaller) {
+  const std::string text = std::to_string(time / in_larger) + larger;
+  const int64_t rest = time % in_larger;
+  return rest == 0 ? text : text + " " + std::to_string(rest) + smaller;
+}
+
 }  // namespace
 
 TaskLine::TaskLine(const wire::Lease& lease)
-    : task_(lease.id + " " + lease.type),
+    : task_(Printable(lease.id + " " + lease.type)),
       attempt_("attempt " + std::to_string(lease.attempt) + " of " +
                std::to_string(lease.max_attempts)),
       is_sensitive_(lease.sensitive) {}
@@ -52,21 +59,26 @@ std::string TaskLine::For(const Outcome& outcome) const {
 std::string TaskLine::Failure(const Failed& failed) const {
   std::string why = is_sensitive_ ? "" : ProgramsEnd(failed.code);
   if (why.empty() && !is_sensitive_) {
-    why = failed.code.empty() ? "failed" : failed.code;
+    why = failed.code.empty() ? "failed" : Printable(failed.code);
     if (!failed.message.empty())
       why += ": " + Shortened(Printable(TellingLine(failed.message)), kMessageColumns);
   }
   return " failed" + (why.empty() ? "" : " (" + why + ")") + ", " + attempt_;
 }
 
+// Only these words, whatever the server sent: the line is its reader's, not the server's.
+std::string WhatFollows(const wire::ReportAnswer& answer) {
+  if (answer.retry_in_ms) return ", retrying in " + ShortTime(milliseconds(*answer.retry_in_ms));
+  if (answer.state == "dead") return ", dead";
+  return answer.state == "cancelled" ? ", cancelled" : "";
+}
+
 std::string ShortTime(milliseconds time) {
   const int64_t ms = time.count();
   if (ms < 1'000) return std::to_string(ms) + " ms";
-  if (ms >= 60'000) {
-    const int64_t seconds = ms / 1'000;
-    const std::string minutes = std::to_string(seconds / 60) + " min";
-    return seconds % 60 == 0 ? minutes : minutes + " " + std::to_string(seconds % 60) + " s";
-  }
+  if (ms >= 86'400'000) return TwoUnits(ms / 3'600'000, 24, " d", " h");
+  if (ms >= 3'600'000) return TwoUnits(ms / 60'000, 60, " h", " min");
+  if (ms >= 60'000) return TwoUnits(ms / 1'000, 60, " min", " s");
   const std::string tenths = ms / 100 % 10 == 0 ? "" : "." + std::to_string(ms / 100 % 10);
   return std::to_string(ms / 1'000) + tenths + " s";
 }

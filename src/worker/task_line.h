@@ -1,5 +1,5 @@
 // One line for people about each task that a worker has run: "1-5 resize completed in 31 ms", "1-6
-// greet failed (exit 1), attempt 1 of 20". Nothing of what a sensitive task
+// greet failed (exit 1), attempt 1 of 20, retrying in 222 ms". Nothing of what a sensitive task
 // carries or says is in it.
 #pragma once
 
@@ -30,7 +30,11 @@ class TaskLine {
   const Clock::time_point begun_ = Clock::now();
 };
 
-/// "31 ms", "4.2 s", "3 min 5 s".
+/// The rest of the line, once the server has taken the report: ", retrying in 222 ms", ", dead".
+/// Empty if the attempt did not fail, or the server does not say (before 0.4).
+std::string WhatFollows(const wire::ReportAnswer& answer);
+
+/// "31 ms", "4.2 s", "3 min 5 s", "2 h 5 min", "1 d 3 h": rounded down.
 std::string ShortTime(std::chrono::milliseconds time);
 
 /// To standard error; a line that would have to wait for a reader is dropped, for a stopped

@@ -33,6 +33,15 @@ TEST(TaskLine, SaysNothingOfWhatASensitiveTaskSays) {
             "1-6 greet failed, attempt 1 of 20");
 }
 
+TEST(TaskLine, SaysWhatTheServerMadeOfAFailure) {
+  EXPECT_EQ(WhatFollows({.state = "retrying", .retry_in_ms = 222}), ", retrying in 222 ms");
+  EXPECT_EQ(WhatFollows({.state = "ready", .retry_in_ms = 0}), ", retrying in 0 ms");
+  EXPECT_EQ(WhatFollows({.state = "dead"}), ", dead");
+  EXPECT_EQ(WhatFollows({.state = "cancelled"}), ", cancelled");
+  EXPECT_EQ(WhatFollows({}), "") << "completed, or a server before 0.4";
+  EXPECT_EQ(WhatFollows({.state = "\x1b[2J"}), "") << "a wrong server";
+}
+
 TEST(TaskLine, TimesAreShort) {
   using std::chrono::milliseconds;
   EXPECT_EQ(ShortTime(milliseconds(31)), "31 ms");
@@ -40,6 +49,9 @@ TEST(TaskLine, TimesAreShort) {
   EXPECT_EQ(ShortTime(milliseconds(5'000)), "5 s");
   EXPECT_EQ(ShortTime(milliseconds(185'000)), "3 min 5 s");
   EXPECT_EQ(ShortTime(milliseconds(600'000)), "10 min");
+  EXPECT_EQ(ShortTime(milliseconds(7'500'000)), "2 h 5 min");
+  EXPECT_EQ(ShortTime(milliseconds(97'200'000)), "1 d 3 h");
+  EXPECT_EQ(ShortTime(milliseconds(315'360'000'000)), "3650 d");
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "client/client_options.h"
 #include "worker/contracts.h"
 #include "worker/stop_signals.h"
+#include "worker/task_line.h"
 #include "worker/worker_impl.h"
 
 namespace treadle {
@@ -66,6 +67,8 @@ Result<std::unique_ptr<worker::Pool>> Worker::Impl::MakePool(const PoolOptions& 
                                                              const ConnectionOptions& connection) {
   std::string name = options_.name.empty() ? worker::DefaultWorkerName() : options_.name;
   if (!options.name.empty()) name += "." + options.name;
+  LogFn task_line = options_.log ? options_.log : worker::WriteTaskLine;
+  if (options_.quiet) task_line = nullptr;
   return worker::Pool::Make(
       {.client = connection,
        .name = std::move(name),
@@ -75,6 +78,7 @@ Result<std::unique_ptr<worker::Pool>> Worker::Impl::MakePool(const PoolOptions& 
        .shutdown_grace_ms = options_.shutdown_grace.count(),
        .cancel_wait_ms = options_.cancel_wait.count(),
        .log = options_.log,
+       .task_line = std::move(task_line),
        .enqueue = [this](const TaskRequest& task) { return client_.Enqueue(task); }});
 }
 

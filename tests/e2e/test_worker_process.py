@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import signal
 import subprocess
 
@@ -65,6 +66,41 @@ def test_a_script_that_calls_a_missing_command_fails_its_attempt_and_the_worker_
     assert "no-such-command" in task["error"]["message"]
     worker.terminate()
     end(worker, 0)
+
+
+def policy(server, backoff_ms):
+    answer = server.call("PUT", "/v1/queues/default",
+                         {"retry": {"backoff": "fixed", "jitter": "none", "backoff_base_ms": backoff_ms}})
+    assert answer.status == 200, answer
+
+
+def ended(server, id):
+    return until(lambda: server.task(id, wait="5s"), lambda task: task["state"] in ("completed", "dead"))
+
+
+def test_one_line_says_how_a_task_ended_and_what_follows(server):
+    policy(server, 222)
+    bad = server.enqueue("t", payload="bad", max_attempts=2)
+    good = server.enqueue("t", payload="good")
+    secret = server.enqueue("t", payload="bad", max_attempts=1, sensitive=True)
+    worker = start(server, "worker", "exec", "t", "--", "/bin/sh", "-c", "grep -q good || { echo no such customer >&2; exit 1; }")
+    assert [ended(server, id)["state"] for id in (bad, good, secret)] == ["dead", "completed", "dead"]
+    worker.terminate()
+    said = end(worker, 0)
+    of = {id: [line for line in said.splitlines() if line.startswith(f"{id} ")] for id in (bad, good, secret)}
+    assert of[bad] == [f"{bad} t failed (exit 1), attempt 1 of 2, retrying in 222 ms",
+                       f"{bad} t failed (exit 1), attempt 2 of 2, dead"]
+    assert len(of[good]) == 1 and re.fullmatch(rf"{good} t completed in [\d.]+ m?s", of[good][0])
+    assert of[secret] == [f"{secret} t failed, attempt 1 of 1, dead"]
+
+
+def test_a_quiet_worker_writes_no_line_about_its_tasks(server):
+    policy(server, 0)
+    id = server.enqueue("t", max_attempts=2)
+    worker = start(server, "worker", "exec", "t", "-q", "--", "/bin/sh", "-c", "exit 1")
+    assert ended(server, id)["state"] == "dead"
+    worker.terminate()
+    assert id not in end(worker, 0)
 
 
 def test_a_program_that_does_not_exist_is_named_before_a_task_is_taken(server, tmp_path):

@@ -97,6 +97,7 @@ def test_hello_greets(examples, server, tmp_path):
         greeting = run(examples / "hello", "Ada", env=dict(os.environ, TREADLE_SERVER=server.url))
         assert greeting == "Hello, Ada!\n"
         assert worker.stop() == 0
+    assert re.search(r"^1-\d+ hello completed in [\d.]+ m?s$", (tmp_path / "log").read_text(), re.M)
 
 
 def test_word_count_counts_real_files(examples, server, tmp_path):

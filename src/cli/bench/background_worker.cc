@@ -13,7 +13,8 @@ WorkerOptions BackgroundWorker::Options(const Target& target, const Load& load) 
   return {.client = target.Client(std::chrono::microseconds(0)),
           .queues = {load.queue},
           .concurrency = kConcurrency,
-          .log = [](std::string_view) {}};
+          .log = [](std::string_view) {},
+          .quiet = true};
 }
 
 void BackgroundWorker::Run() {
