@@ -131,7 +131,7 @@ def test_a_task_that_kills_its_worker_costs_no_other_more_than_one_attempt(serve
         (lease,) = worker.lease(want=10)  # alone, each of them
         if lease["id"] == bad:
             assert server.get(f"/v1/tasks/{good[-1]}/explain").json["reason"] == "runs_apart"
-            worker = server.worker(name=f"after {len(seen)}")
+            worker = server.worker(name=f"after-{len(seen)}")
         else:
             assert worker.complete(lease) == "OK"
             seen.add(lease["id"])
