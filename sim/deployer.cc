@@ -8,7 +8,6 @@
 namespace treadle::sim {
 namespace {
 
-constexpr int64_t kAnswerTimeoutMs = 3'000;
 constexpr uint64_t kPauseMs = 1'500;
 
 }  // namespace

@@ -3,14 +3,14 @@
 namespace treadle::sim {
 namespace {
 
-struct Kind {
+struct FaultKind {
   std::string_view name;
   // At the most often it happens one time in so many: messages, answers, ticks of Chaos. 0: it
   // follows from other kinds; 1: it only may follow, and does so always or every other time.
   uint64_t often;
 };
 
-constexpr Kind kKinds[kFaults] = {
+constexpr FaultKind kKinds[kFaults] = {
     {"power_failure", 8}, {"process_kill", 8},  {"crash_in_checkpoint", 6}, {"orderly_stop", 8},
     {"write_lost", 0},    {"write_kept", 0},    {"write_torn", 0},          {"write_reordered", 0},
     {"bit_flip", 8},      {"sync_failure", 16}, {"disk_full", 16},          {"slow_disk", 4},

@@ -11,12 +11,11 @@ namespace {
 
 using Kind = TaskCommand::Kind;
 
-constexpr int64_t kAnswerTimeoutMs = 3'000;
-constexpr const char* kQueueNames[] = {"default", "billing"};
+constexpr const char* kMoveTargets[] = {"default", "billing"};
 
 TaskEdit RandomEdit(SeededRandom* random) {
   TaskEdit edit;
-  if (random->OneIn(2)) edit.queue = kQueueNames[random->Below(2)];
+  if (random->OneIn(2)) edit.queue = kMoveTargets[random->Below(2)];
   if (random->OneIn(2)) edit.priority = static_cast<uint8_t>(random->Below(10));
   if (random->OneIn(3)) edit.delay_ms = static_cast<int64_t>(random->Below(3'000));
   if (random->OneIn(2)) {
@@ -41,13 +40,13 @@ void Operator::Later() {
 void Operator::MakePeace() {
   peace_ = true;
   ++round_;
-  SendPause(kQueueNames[0], false);
+  SendPause(kMoveTargets[0], false);
 }
 
 void Operator::Act() {
   if (peace_) return;
   SeededRandom& random = stage_.scheduler->random;
-  if (random.OneIn(8)) return SendPause(kQueueNames[random.Below(2)], random.OneIn(2));
+  if (random.OneIn(8)) return SendPause(kMoveTargets[random.Below(2)], random.OneIn(2));
   if (random.OneIn(400)) return RunAllNow();
   if (random.OneIn(20)) return ChangeLease();
   ActOnATask();
@@ -87,7 +86,7 @@ void Operator::RunAllNow() {
 // has become.
 void Operator::ChangeLease() {
   SeededRandom& random = stage_.scheduler->random;
-  const std::string queue = kQueueNames[random.Below(2)];
+  const std::string queue = kMoveTargets[random.Below(2)];
   const auto lease_ms = static_cast<int64_t>(1'000 << random.Below(4));
   stage_.scheduler->Fold("lease time", static_cast<uint64_t>(lease_ms));
   const std::string note = stage_.scheduler->Note(
@@ -156,7 +155,7 @@ void Operator::OnPaused(const std::string& queue, bool paused) {
   stage_.history->PauseAnswered(queue, paused);
   if (!peace_) return Later();
   ++resumed_;
-  if (!done()) SendPause(kQueueNames[resumed_], false);
+  if (!done()) SendPause(kMoveTargets[resumed_], false);
 }
 
 void Operator::Expect(uint64_t round, std::function<void()> send) {

@@ -9,7 +9,6 @@
 namespace treadle::sim {
 namespace {
 
-constexpr int64_t kAnswerTimeoutMs = 3'000;
 constexpr uint64_t kBurstFactor = 10;
 constexpr size_t kOldMax = 50;
 constexpr uint64_t kBoundedMax = 8;  // of a batch, in the queue that takes only so many

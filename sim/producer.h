@@ -20,6 +20,9 @@ struct Stage {
   Lane* lane;
 };
 
+/// How long each of them waits for an answer before it asks again.
+inline constexpr int64_t kAnswerTimeoutMs = 3'000;
+
 class Producer {
  public:
   Producer(const Stage& stage, std::string name, uint64_t total);

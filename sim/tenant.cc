@@ -10,8 +10,7 @@
 namespace treadle::sim {
 namespace {
 
-constexpr int64_t kAnswerTimeoutMs = 3'000;
-constexpr uint64_t kPauseMs = 600;
+constexpr uint64_t kTenantPauseMs = 600;
 
 bool IsInTrouble(const Status& status) {
   return status.code() == Code::kUnavailable || status.code() == Code::kResourceExhausted;
@@ -28,7 +27,7 @@ NewTask TaskOf(const std::string& key) {
 }  // namespace
 
 void Tenant::Later(void (Tenant::*next)()) {
-  stage_.lane->PostAfter(static_cast<int64_t>(stage_.scheduler->random.Below(kPauseMs)),
+  stage_.lane->PostAfter(static_cast<int64_t>(stage_.scheduler->random.Below(kTenantPauseMs)),
                          [this, next] { (this->*next)(); });
 }
 

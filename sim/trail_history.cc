@@ -25,7 +25,7 @@ std::optional<AttemptOutcome> OutcomeOf(const Report& report) {
   return std::nullopt;
 }
 
-std::string NameOf(TaskId id, uint32_t attempt) {
+std::string AttemptName(TaskId id, uint32_t attempt) {
   return "attempt " + std::to_string(attempt) + " of " + id.ToString();
 }
 
@@ -38,7 +38,7 @@ void TrailHistory::Logging(const Token& token, const std::string& text) {
 void TrailHistory::Logged(const Token& token, uint32_t bytes) {
   Log& log = tasks_[token.task].logs[token.attempt];
   if (bytes > log.text.size())
-    violation_("more is kept of the log of " + NameOf(token.task, token.attempt) +
+    violation_("more is kept of the log of " + AttemptName(token.task, token.attempt) +
                " than was sent");
   log.kept = std::max(log.kept, bytes);
 }
@@ -94,14 +94,15 @@ void TrailHistory::CheckEnds(TaskId id, const Told& told, const HistoryReply& re
   const TaskImage& image = reply.view.task.image;
   const uint32_t ended = std::max(told.attempt, image.attempt == 0 ? 0 : image.attempt - 1);
   if (reply.history.attempts.size() < ended)
-    return violation_(NameOf(id, ended) + " has ended, and the history has only " +
+    return violation_(AttemptName(id, ended) + " has ended, and the history has only " +
                       std::to_string(reply.history.attempts.size()));
   for (const auto& [attempt, outcome] : told.ends) {
     const AttemptOutcome seen = reply.history.attempts[attempt - 1].outcome;
     if (!outcome || seen == *outcome) continue;
     if (may_be_cancelled && seen == AttemptOutcome::kCancelled) continue;
-    violation_(NameOf(id, attempt) + " was reported " + std::string(AttemptOutcomeName(*outcome)) +
-               ", and its history says " + std::string(AttemptOutcomeName(seen)));
+    violation_(AttemptName(id, attempt) + " was reported " +
+               std::string(AttemptOutcomeName(*outcome)) + ", and its history says " +
+               std::string(AttemptOutcomeName(seen)));
   }
 }
 
@@ -111,13 +112,13 @@ void TrailHistory::SeenLog(TaskId id, const Told& told, const LogReply& reply, b
   const auto log = task->second.logs.find(reply.attempt);
   if (log == task->second.logs.end()) return;
   if (!log->second.text.starts_with(reply.text))
-    return violation_("the log of " + NameOf(id, reply.attempt) + " is not what was sent");
+    return violation_("the log of " + AttemptName(id, reply.attempt) + " is not what was sent");
   const auto kept = told.log_bytes.find(reply.attempt);
   const bool is_among_the_newest =
       reply.attempt + limits::kLogsKept > task->second.logs.rbegin()->first;
   if (is_current && is_among_the_newest && kept != told.log_bytes.end() &&
       reply.text.size() < kept->second)
-    violation_("of the log of " + NameOf(id, reply.attempt) + " there are " +
+    violation_("of the log of " + AttemptName(id, reply.attempt) + " there are " +
                std::to_string(reply.text.size()) + " bytes, and " + std::to_string(kept->second) +
                " were told to be kept");
 }

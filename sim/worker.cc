@@ -10,7 +10,6 @@
 namespace treadle::sim {
 namespace {
 
-constexpr int64_t kAnswerTimeoutMs = 3'000;
 constexpr uint32_t kConcurrency = 8;
 
 }  // namespace

@@ -13,7 +13,7 @@ using http::ProblemResponse;
 using http::RequestContext;
 using http::Responder;
 
-std::string_view StateName(BackupView::State state) {
+std::string_view BackupStateName(BackupView::State state) {
   switch (state) {
     case BackupView::State::kRunning:
       return "running";
@@ -27,7 +27,7 @@ std::string_view StateName(BackupView::State state) {
 
 void WriteBackup(const BackupView& backup, JsonOut* out) {
   out->Open('{').Key("name").Text(backup.name);
-  out->Key("state").PlainText(StateName(backup.state));
+  out->Key("state").PlainText(BackupStateName(backup.state));
   out->Key("bytes_done").Number(backup.bytes_done);
   out->Key("bytes_total").Number(backup.bytes_total);
   if (backup.frame != 0) out->Key("frame").Number(backup.frame);

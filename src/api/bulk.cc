@@ -31,7 +31,7 @@ std::string_view ActionName(TaskCommand::Kind kind) {
   return "";
 }
 
-std::string_view StateName(BulkView::State state) {
+std::string_view BulkStateName(BulkView::State state) {
   switch (state) {
     case BulkView::State::kPending:
       return "pending";
@@ -81,32 +81,32 @@ constexpr JsonField<BulkIn> kFields[] = {
      }},
 };
 
-Status Invalid(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
-
 // That it says which tasks, and nothing of pages.
 Status CheckQuery(const http::Request& request) {
   TREADLE_ASSIGN_OR_RETURN(const http::QueryParameters query, http::ParseQuery(request.query()));
   if (query.empty())
-    return Invalid("the query names no task: say which, for example ?queue=default&state=dead");
+    return InvalidArgument(
+        "the query names no task: say which, for example ?queue=default&state=dead");
   for (const auto& [name, value] : query)
     if (name == "limit" || name == "cursor" || name == "results")
-      return Invalid(name + " is for lists: a bulk action is about all that the query finds");
+      return InvalidArgument(name +
+                             " is for lists: a bulk action is about all that the query finds");
   return {};
 }
 
-Status CheckShape(const BulkIn& in, const http::Request& request) {
+Status CheckBulk(const BulkIn& in, const http::Request& request) {
   const TaskCommand& command = in.request.command;
   const bool edits = command.kind == TaskCommand::Kind::kEdit;
-  if (!in.has_action) return Invalid("action is missing");
+  if (!in.has_action) return InvalidArgument("action is missing");
   TREADLE_RETURN_IF_ERROR(CheckQuery(request));
   if (edits == command.edit.empty())
-    return Invalid("edit goes with the action edit, and is needed there");
+    return InvalidArgument("edit goes with the action edit, and is needed there");
   if (!command.reason.empty() && command.kind != TaskCommand::Kind::kCancel &&
       command.kind != TaskCommand::Kind::kRelease)
-    return Invalid("reason goes with the actions cancel and release only");
+    return InvalidArgument("reason goes with the actions cancel and release only");
   if (command.reason.size() > limits::kErrorMessageBytes)
-    return Invalid("reason must have at most " + std::to_string(limits::kErrorMessageBytes) +
-                   " bytes");
+    return InvalidArgument("reason must have at most " +
+                           std::to_string(limits::kErrorMessageBytes) + " bytes");
   return {};
 }
 
@@ -116,7 +116,7 @@ Result<BulkRequest> ReadBulk(http::Request* request) {
   TREADLE_RETURN_IF_ERROR(ParseJson(&request->body, "the request body", [&](JsonValue value) {
     return ReadObject(value, kFields, &in);
   }));
-  TREADLE_RETURN_IF_ERROR(CheckShape(in, *request));
+  TREADLE_RETURN_IF_ERROR(CheckBulk(in, *request));
   return std::move(in.request);
 }
 
@@ -124,7 +124,7 @@ void WriteBulk(const BulkView& bulk, JsonOut* out) {
   out->Open('{').Key("id").PlainText(std::to_string(bulk.id));
   out->Key("action").PlainText(ActionName(bulk.request.command.kind));
   out->Key("count_only").Flag(bulk.request.count_only).Key("rate").Number(bulk.request.rate);
-  out->Key("state").PlainText(StateName(bulk.state));
+  out->Key("state").PlainText(BulkStateName(bulk.state));
   out->Key("found").Number(bulk.found).Key("changed").Number(bulk.changed);
   out->Key("skipped").Number(bulk.skipped);
   out->Key("started_at").Time(bulk.started_at);

@@ -92,7 +92,7 @@ constexpr std::pair<std::string_view, Report::Kind> kOutcomes[] = {
 };
 
 // Which fields an outcome needs and allows.
-Result<Report::Kind> CheckShape(const ReportIn& in, const JsonPath& path) {
+Result<Report::Kind> CheckReport(const ReportIn& in, const JsonPath& path) {
   using enum Report::Kind;
   if (in.token == Token{}) return WrongField(path, "token", "is missing");
   const auto* outcome =
@@ -149,7 +149,7 @@ Status ReadReport(JsonValue value, size_t index, ExchangeIn* out) {
   ReportIn in;
   const JsonPath& path = value.path();
   TREADLE_RETURN_IF_ERROR(ReadObject(value, kReportFields, &in));
-  TREADLE_ASSIGN_OR_RETURN(const Report::Kind kind, CheckShape(in, path));
+  TREADLE_ASSIGN_OR_RETURN(const Report::Kind kind, CheckReport(in, path));
   Report report{.token = in.token, .kind = kind, .result = nullptr, .error = nullptr};
   if (kind == Report::Kind::kCompleted) {
     auto result = MakeResult(std::move(in.result), {});  // its answer is about it alone

@@ -15,7 +15,7 @@ std::string With(const std::string& more) {
   return R"({"worker":"w","incarnation":"00000000000000ff","sequence":1)" + more + "}";
 }
 
-std::string ErrorOf(std::string body) {
+std::string ExchangeErrorOf(std::string body) {
   const auto in = ReadExchange(&body);
   EXPECT_FALSE(in.ok()) << body;
   return in.status().message();
@@ -42,15 +42,17 @@ TEST(ExchangeIn, ReadsAllOfIt) {
 }
 
 TEST(ExchangeIn, EachMistakeIsNamed) {
-  EXPECT_EQ(ErrorOf(R"({"worker":"w","sequence":1})"), "incarnation is missing");
-  EXPECT_EQ(ErrorOf(R"({"worker":"w","incarnation":"00000000000000ff"})"), "sequence is missing");
-  EXPECT_THAT(ErrorOf(R"({"incarnation":"xyz"})"), HasSubstr("16 hexadecimal digits"));
-  EXPECT_THAT(ErrorOf(With(R"(,"want":1)")), HasSubstr("queues and types"));
-  EXPECT_THAT(ErrorOf(With(R"(,"want":1,"queues":["q"],"types":["t"],"goodbye":true)")),
+  EXPECT_EQ(ExchangeErrorOf(R"({"worker":"w","sequence":1})"), "incarnation is missing");
+  EXPECT_EQ(ExchangeErrorOf(R"({"worker":"w","incarnation":"00000000000000ff"})"),
+            "sequence is missing");
+  EXPECT_THAT(ExchangeErrorOf(R"({"incarnation":"xyz"})"), HasSubstr("16 hexadecimal digits"));
+  EXPECT_THAT(ExchangeErrorOf(With(R"(,"want":1)")), HasSubstr("queues and types"));
+  EXPECT_THAT(ExchangeErrorOf(With(R"(,"want":1,"queues":["q"],"types":["t"],"goodbye":true)")),
               HasSubstr("goodbye"));
-  EXPECT_THAT(ErrorOf(With(R"(,"reports":[{"token":"1-1.1.1","outcome":"failed"}],"want":-1)")),
-              HasSubstr("want"));
-  EXPECT_THAT(ErrorOf(With(R"(,"reports":[{"token":"1-1.1.1" "outcome":1}])")),
+  EXPECT_THAT(
+      ExchangeErrorOf(With(R"(,"reports":[{"token":"1-1.1.1","outcome":"failed"}],"want":-1)")),
+      HasSubstr("want"));
+  EXPECT_THAT(ExchangeErrorOf(With(R"(,"reports":[{"token":"1-1.1.1" "outcome":1}])")),
               HasSubstr("not valid JSON"));
 }
 

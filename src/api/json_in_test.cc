@@ -45,7 +45,7 @@ Result<Pet> Parse(std::string body) {
   return pet;
 }
 
-std::string ErrorOf(const std::string& body) {
+std::string PetErrorOf(const std::string& body) {
   const auto pet = Parse(body);
   EXPECT_FALSE(pet.ok()) << body;
   EXPECT_EQ(pet.status().code(), Code::kInvalidArgument);
@@ -161,18 +161,18 @@ TEST(JsonIn, MalformedDocumentsAreRefusedWhereverTheyBreak) {
 }
 
 TEST(JsonIn, SaysWhatIsWrongAndWhere) {
-  EXPECT_EQ(ErrorOf(R"({"name":1})"), "name must be a string");
-  EXPECT_EQ(ErrorOf(R"({"tame":"true"})"), "tame must be true or false");
-  EXPECT_EQ(ErrorOf(R"({"tags":["a",3]})"), "tags[1] must be a string");
-  EXPECT_EQ(ErrorOf(R"({"tags":["a","b","c"]})"), "tags must have at most 2 entries");
-  EXPECT_EQ(ErrorOf(R"({"tags":{}})"), "tags must be an array");
-  EXPECT_EQ(ErrorOf("[]"), "the request body must be an object");
-  EXPECT_EQ(ErrorOf("7"), "the request body must be an object");
-  EXPECT_EQ(ErrorOf(R"({"name":"a","name":"b"})"), "the field \"name\" comes twice");
-  EXPECT_EQ(ErrorOf(R"({"colour":1})"),
+  EXPECT_EQ(PetErrorOf(R"({"name":1})"), "name must be a string");
+  EXPECT_EQ(PetErrorOf(R"({"tame":"true"})"), "tame must be true or false");
+  EXPECT_EQ(PetErrorOf(R"({"tags":["a",3]})"), "tags[1] must be a string");
+  EXPECT_EQ(PetErrorOf(R"({"tags":["a","b","c"]})"), "tags must have at most 2 entries");
+  EXPECT_EQ(PetErrorOf(R"({"tags":{}})"), "tags must be an array");
+  EXPECT_EQ(PetErrorOf("[]"), "the request body must be an object");
+  EXPECT_EQ(PetErrorOf("7"), "the request body must be an object");
+  EXPECT_EQ(PetErrorOf(R"({"name":"a","name":"b"})"), "the field \"name\" comes twice");
+  EXPECT_EQ(PetErrorOf(R"({"colour":1})"),
             "unknown field \"colour\"; known fields are name, legs, tame, raw, tags");
-  EXPECT_THAT(ErrorOf(R"({"name":"a",})"), HasSubstr("at byte 12"));
-  EXPECT_THAT(ErrorOf(""), HasSubstr("it is empty"));
+  EXPECT_THAT(PetErrorOf(R"({"name":"a",})"), HasSubstr("at byte 12"));
+  EXPECT_THAT(PetErrorOf(""), HasSubstr("it is empty"));
 }
 
 TEST(JsonIn, NumbersOutOfRangeAreRefused) {
@@ -180,7 +180,7 @@ TEST(JsonIn, NumbersOutOfRangeAreRefused) {
        {"-1", "10", "4.5", "45e-1", "\"4\"", "null", "true", "[]", "{}", "99999999999999999999",
         "-99999999999999999999", "4.00000000000000000000000001", "1e999999999999999999999",
         "1e-999999999999999999999"}) {
-    EXPECT_EQ(ErrorOf(std::string(R"({"legs":)") + number + "}"),
+    EXPECT_EQ(PetErrorOf(std::string(R"({"legs":)") + number + "}"),
               "legs must be a whole number from 0 to 9");
   }
 }
@@ -205,10 +205,10 @@ TEST(JsonIn, WhatFollowsADocumentIsCalledThat) {
   for (const std::string junk :
        {"x", " {", "]", "}", ",", "\"", " {\"a\":1}", "1", " null", "//"}) {
     for (const std::string good : {R"({"name":"a}"})", R"({"tags":["]"]} )", R"({"raw":[{}]})"})
-      EXPECT_THAT(ErrorOf(good + junk), HasSubstr("something follows its end")) << good << junk;
+      EXPECT_THAT(PetErrorOf(good + junk), HasSubstr("something follows its end")) << good << junk;
   }
-  EXPECT_THAT(ErrorOf(R"({"name":"a"}  x)"), HasSubstr("at byte 14"));
-  EXPECT_THAT(ErrorOf(R"({"name":"a")"), HasSubstr("an array or object is not closed"));
+  EXPECT_THAT(PetErrorOf(R"({"name":"a"}  x)"), HasSubstr("at byte 14"));
+  EXPECT_THAT(PetErrorOf(R"({"name":"a")"), HasSubstr("an array or object is not closed"));
 }
 
 TEST(JsonIn, DepthIsBounded) {
@@ -219,7 +219,7 @@ TEST(JsonIn, DepthIsBounded) {
   EXPECT_TRUE(CheckJson(nested(kJsonDepthMax), "it").ok());
   EXPECT_EQ(CheckJson(nested(kJsonDepthMax + 1), "it").message(),
             "it is nested deeper than 64 levels");
-  EXPECT_THAT(ErrorOf(R"({"raw":)" + nested(2'000'000) + "}"), HasSubstr("nested deeper"));
+  EXPECT_THAT(PetErrorOf(R"({"raw":)" + nested(2'000'000) + "}"), HasSubstr("nested deeper"));
 }
 
 TEST(JsonIn, LargeBodiesAreReadToo) {

@@ -7,7 +7,7 @@
 namespace treadle::api {
 namespace {
 
-constexpr int64_t kLimitMax = 1'000;
+constexpr int64_t kListLimitMax = 1'000;
 
 }  // namespace
 
@@ -15,7 +15,7 @@ Result<ListQuery> ReadListQuery(const http::Request& request) {
   constexpr std::string_view kKnown[] = {"limit", "cursor"};
   TREADLE_ASSIGN_OR_RETURN(const http::QueryParameters query, ReadQuery(request, kKnown));
   TREADLE_ASSIGN_OR_RETURN(const int64_t limit,
-                           NumberParameter(query, "limit", 1, kLimitMax, kLimitMax));
+                           NumberParameter(query, "limit", 1, kListLimitMax, kListLimitMax));
   ListQuery list{.limit = static_cast<size_t>(limit)};
   const auto cursor = query.find("cursor");
   if (cursor == query.end()) return list;

@@ -15,10 +15,10 @@ using http::ProblemResponse;
 using http::RequestContext;
 using http::Responder;
 
-using PolicyChange = Changes<QueuePolicy>;
+using QueuePolicyChange = Changes<QueuePolicy>;
 
 #define TREADLE_POLICY_NUMBER(name, member, max)                       \
-  {name, [](JsonValue v, PolicyChange* change) {                       \
+  {name, [](JsonValue v, QueuePolicyChange* change) {                  \
      TREADLE_ASSIGN_OR_RETURN(const int64_t number, v.Whole(0, max));  \
      change->Add([=](QueuePolicy* policy) {                            \
        policy->member = static_cast<decltype(policy->member)>(number); \
@@ -27,24 +27,24 @@ using PolicyChange = Changes<QueuePolicy>;
    }}
 
 #define TREADLE_POLICY_FLAG(name, member)                              \
-  {name, [](JsonValue v, PolicyChange* change) {                       \
+  {name, [](JsonValue v, QueuePolicyChange* change) {                  \
      TREADLE_ASSIGN_OR_RETURN(const bool flag, v.Flag());              \
      change->Add([=](QueuePolicy* policy) { policy->member = flag; }); \
      return Status::Ok();                                              \
    }}
 
-constexpr JsonField<PolicyChange> kRetentionFields[] = {
+constexpr JsonField<QueuePolicyChange> kRetentionFields[] = {
     TREADLE_POLICY_NUMBER("completed_tasks", retention.completed_tasks, kNumberMax),
     TREADLE_POLICY_NUMBER("completed_ms", retention.completed_ms, kNumberMax),
     TREADLE_POLICY_NUMBER("completed_bytes", retention.completed_bytes, kNumberMax),
     TREADLE_POLICY_NUMBER("dead_ms", retention.dead_ms, kNumberMax),
 };
 
-constexpr JsonField<PolicyChange> kCapacityFields[] = {
+constexpr JsonField<QueuePolicyChange> kCapacityFields[] = {
     TREADLE_POLICY_NUMBER("tasks", capacity.tasks, kNumberMax),
     TREADLE_POLICY_NUMBER("bytes", capacity.bytes, kNumberMax),
     {"when_full",
-     [](JsonValue v, PolicyChange* change) {
+     [](JsonValue v, QueuePolicyChange* change) {
        TREADLE_ASSIGN_OR_RETURN(const std::string_view text, v.Text());
        if (text != "reject" && text != "shed") return v.Wrong("must be reject or shed");
        change->Add([shed = text == "shed"](QueuePolicy* policy) { policy->capacity.shed = shed; });
@@ -52,23 +52,25 @@ constexpr JsonField<PolicyChange> kCapacityFields[] = {
      }},
 };
 
-constexpr JsonField<PolicyChange> kPolicyFields[] = {
+constexpr JsonField<QueuePolicyChange> kQueuePolicyFields[] = {
     {"retry",
-     [](JsonValue v, PolicyChange* change) {
+     [](JsonValue v, QueuePolicyChange* change) {
        Changes<RetryPolicy> retry;
        TREADLE_RETURN_IF_ERROR(ReadRetryChanges(v, &retry));
        change->Add([=](QueuePolicy* policy) { retry.Apply(&policy->retry); });
        return Status::Ok();
      }},
     {"retention",
-     [](JsonValue v, PolicyChange* change) { return ReadObject(v, kRetentionFields, change); }},
+     [](JsonValue v, QueuePolicyChange* change) {
+       return ReadObject(v, kRetentionFields, change);
+     }},
     TREADLE_POLICY_NUMBER("lease_ms", lease_ms, kNumberMax),
     TREADLE_POLICY_NUMBER("idempotency_window_ms", idempotency_window_ms, kNumberMax),
     TREADLE_POLICY_NUMBER("cancel_grace_ms", cancel_grace_ms, kNumberMax),
     TREADLE_POLICY_NUMBER("attempt_timeout_ms", attempt_timeout_ms, kNumberMax),
     TREADLE_POLICY_NUMBER("max_worker_losses", max_worker_losses, UINT32_MAX),
     {"capacity",
-     [](JsonValue v, PolicyChange* change) { return ReadObject(v, kCapacityFields, change); }},
+     [](JsonValue v, QueuePolicyChange* change) { return ReadObject(v, kCapacityFields, change); }},
     TREADLE_POLICY_FLAG("draining", draining),
     TREADLE_POLICY_FLAG("paused", paused),
     TREADLE_POLICY_FLAG("search_payloads", search_payloads),
@@ -77,7 +79,7 @@ constexpr JsonField<PolicyChange> kPolicyFields[] = {
 #undef TREADLE_POLICY_FLAG
 #undef TREADLE_POLICY_NUMBER
 
-void WritePolicy(const QueuePolicy& policy, JsonOut* out) {
+void WriteQueuePolicy(const QueuePolicy& policy, JsonOut* out) {
   out->Open('{').Key("retry");
   WriteRetry(policy.retry, out);
   out->Key("retention").Open('{');
@@ -123,7 +125,7 @@ void WriteQueue(const QueueView& queue, JsonOut* out) {
   WriteConditions(queue, out);
   if (queue.created) out->Key("created").Flag(true);
   out->Key("policy");
-  WritePolicy(queue.policy, out);
+  WriteQueuePolicy(queue.policy, out);
   out->Close('}');
 }
 
@@ -165,10 +167,10 @@ void SetPaused(const Api& api, RequestContext& context, Responder responder, boo
                   });
 }
 
-Result<PolicyChange> ReadPolicyChange(std::string* body) {
-  PolicyChange change;
+Result<QueuePolicyChange> ReadPolicyChange(std::string* body) {
+  QueuePolicyChange change;
   TREADLE_RETURN_IF_ERROR(ParseJson(body, "the request body", [&](JsonValue value) {
-    return ReadObject(value, kPolicyFields, &change);
+    return ReadObject(value, kQueuePolicyFields, &change);
   }));
   return change;
 }

@@ -12,10 +12,8 @@
 namespace treadle::api {
 namespace {
 
-constexpr size_t kLimitMax = 1'000;
+constexpr size_t kTaskLimitMax = 1'000;
 constexpr size_t kWordsMax = 16;
-
-Status Invalid(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
 
 Status SetState(std::string_view text, TaskQuery* query) {
   query->state = TaskStateFromName(text);
@@ -23,15 +21,15 @@ Status SetState(std::string_view text, TaskQuery* query) {
   std::string names;
   for (const TaskState state : kTaskStates)
     names.append(names.empty() ? "" : ", ").append(*TaskStateName(state));
-  return Invalid("state must be one of " + names);
+  return InvalidArgument("state must be one of " + names);
 }
 
 Status SetLimit(std::string_view text, TaskQuery* query) {
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, query->limit);
-  if (error == std::errc() && stop == end && query->limit >= 1 && query->limit <= kLimitMax)
+  if (error == std::errc() && stop == end && query->limit >= 1 && query->limit <= kTaskLimitMax)
     return {};
-  return Invalid("limit must be a whole number from 1 to " + std::to_string(kLimitMax));
+  return InvalidArgument("limit must be a whole number from 1 to " + std::to_string(kTaskLimitMax));
 }
 
 Status SetName(std::string_view name, const std::string& value, std::optional<std::string>* out) {
@@ -41,14 +39,15 @@ Status SetName(std::string_view name, const std::string& value, std::optional<st
 
 // Any text that is not empty.
 Status SetText(std::string_view name, const std::string& value, std::optional<std::string>* out) {
-  if (value.empty()) return Invalid(std::string(name) + " must not be empty");
+  if (value.empty()) return InvalidArgument(std::string(name) + " must not be empty");
   *out = value;
   return {};
 }
 
 Status SetTime(std::string_view name, const std::string& value, std::optional<WallTime>* out) {
   const auto time = ParseRfc3339(value);
-  if (!time) return Invalid(std::string(name) + " must be a time such as 2026-11-23T20:53:01Z");
+  if (!time)
+    return InvalidArgument(std::string(name) + " must be a time such as 2026-11-23T20:53:01Z");
   *out = *time;
   return {};
 }
@@ -58,7 +57,7 @@ Status SetFingerprint(const std::string& value, TaskQuery* query) {
   const char* const end = value.data() + value.size();
   const auto [stop, error] = std::from_chars(value.data(), end, number, 16);
   if (value.size() != 16 || error != std::errc() || stop != end)
-    return Invalid("fingerprint must be 16 hexadecimal digits");
+    return InvalidArgument("fingerprint must be 16 hexadecimal digits");
   query->fingerprint = number;
   return {};
 }
@@ -66,19 +65,19 @@ Status SetFingerprint(const std::string& value, TaskQuery* query) {
 Status SetWords(std::string_view name, std::string_view text, std::vector<std::string>* words) {
   *words = WordsOf(text);
   if (!words->empty() && words->size() <= kWordsMax) return {};
-  return Invalid(std::string(name) + " must have from 1 to " + std::to_string(kWordsMax) +
-                 " words");
+  return InvalidArgument(std::string(name) + " must have from 1 to " + std::to_string(kWordsMax) +
+                         " words");
 }
 
 Status SetCursor(const std::string& value, TaskQuery* query) {
   const auto before = TaskId::Parse(value);
-  if (!before) return Invalid("cursor is none that a list has given");
+  if (!before) return InvalidArgument("cursor is none that a list has given");
   query->before = *before;
   return {};
 }
 
 Status SetResults(const std::string& value, TaskQuery* query) {
-  if (value != "true" && value != "false") return Invalid("results must be true or false");
+  if (value != "true" && value != "false") return InvalidArgument("results must be true or false");
   query->with_results = value == "true";
   return {};
 }

@@ -67,7 +67,7 @@ Response ManyEnqueued(const EnqueueReply& reply) {
 
 using EnqueuedAnswer = Response (*)(const EnqueueReply&);
 
-void Go(Node* node, EnqueueCommand command, EnqueuedAnswer answer, Responder responder) {
+void EnqueueNow(Node* node, EnqueueCommand command, EnqueuedAnswer answer, Responder responder) {
   node->Enqueue(std::move(command),
                 [answer, to = Shared(std::move(responder))](Result<EnqueueReply> reply) {
                   to->Send(reply.ok() ? answer(*reply) : ProblemResponse(reply.status()));
@@ -75,15 +75,15 @@ void Go(Node* node, EnqueueCommand command, EnqueuedAnswer answer, Responder res
 }
 
 // Whoever has payloads of `bytes` to check does not keep the thread of its connection for that.
-void CheckThenGo(const Api& api, std::shared_ptr<const ContractPage> page, size_t bytes,
-                 EnqueueCommand command, EnqueuedAnswer answer, Responder responder) {
+void CheckThenEnqueue(const Api& api, std::shared_ptr<const ContractPage> page, size_t bytes,
+                      EnqueueCommand command, EnqueuedAnswer answer, Responder responder) {
   const auto kept = std::make_shared<EnqueueCommand>(std::move(command));
   CheckOn(api.info.checks, [=, node = api.node, page = std::move(page),
                             to = Shared(std::move(responder))](const Status& turn) {
     const CheckBudget budget = CheckBudget::For(bytes);
     const Status status = turn.ok() ? FitContracts(page.get(), kept.get(), &budget) : turn;
     if (!status.ok()) return to->Send(ProblemResponse(status));
-    Go(node, std::move(*kept), answer, std::move(*to));
+    EnqueueNow(node, std::move(*kept), answer, std::move(*to));
   });
 }
 
@@ -95,11 +95,11 @@ void Enqueue(const Api& api, RequestContext& context, Responder responder,
   if (!command.ok()) return responder.Send(ProblemResponse(command.status()));
   auto page = api.contracts->Page();
   if (const auto bytes = BytesToFit(page.get(), *command))
-    return CheckThenGo(api, std::move(page), *bytes, *std::move(command), answer,
-                       std::move(responder));
+    return CheckThenEnqueue(api, std::move(page), *bytes, *std::move(command), answer,
+                            std::move(responder));
   if (const Status status = FitContracts(page.get(), &*command); !status.ok())
     return responder.Send(ProblemResponse(status));
-  Go(api.node, *std::move(command), answer, std::move(responder));
+  EnqueueNow(api.node, *std::move(command), answer, std::move(responder));
 }
 
 struct Lookup {

@@ -10,9 +10,7 @@
 namespace treadle::api {
 namespace {
 
-Status Invalid(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
-
-std::string Listed(std::span<const std::string_view> names) {
+std::string KnownOnes(std::span<const std::string_view> names) {
   if (names.empty()) return "there are none here";
   std::string text = "known ones are ";
   for (size_t i = 0; i < names.size(); ++i) text.append(i == 0 ? "" : ", ").append(names[i]);
@@ -69,7 +67,7 @@ Result<http::QueryParameters> ReadQuery(const http::Request& request,
   TREADLE_ASSIGN_OR_RETURN(http::QueryParameters query, http::ParseQuery(request.query()));
   for (const auto& [name, value] : query) {
     if (std::ranges::find(known, name) == known.end())
-      return Invalid("unknown query parameter \"" + name + "\"; " + Listed(known));
+      return InvalidArgument("unknown query parameter \"" + name + "\"; " + KnownOnes(known));
   }
   return query;
 }
@@ -88,8 +86,9 @@ Result<int64_t> ParseDuration(std::string_view name, std::string_view text, int6
     const int64_t ms = SaturatingMultiply(value, found->ms);
     if (ms <= max) return ms;
   }
-  return Invalid(std::string(name) + " must be a duration such as 30s, 500ms or 2m, at most " +
-                 std::to_string(max / 1000) + "s");
+  return InvalidArgument(std::string(name) +
+                         " must be a duration such as 30s, 500ms or 2m, at most " +
+                         std::to_string(max / 1000) + "s");
 }
 
 Result<int64_t> DurationParameter(const http::QueryParameters& query, std::string_view name,

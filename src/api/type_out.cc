@@ -8,7 +8,7 @@
 namespace treadle::api {
 namespace {
 
-void WritePolicy(const TypePolicy& policy, JsonOut* out) {
+void WriteTypePolicy(const TypePolicy& policy, JsonOut* out) {
   out->Open('{');
   if (policy.retry) {
     out->Key("retry");
@@ -41,7 +41,7 @@ void WriteContract(const TypeContract& contract, TypeDetail detail, JsonOut* out
 
 void WriteType(const TypeView& type, TypeDetail detail, JsonOut* out) {
   out->Open('{').Key("name").PlainText(type.name).Key("policy");
-  WritePolicy(type.policy, out);
+  WriteTypePolicy(type.policy, out);
   out->Key("contracts").Open('[');
   for (const auto& contract : type.policy.contracts) WriteContract(*contract, detail, out);
   out->Close(']');

@@ -14,12 +14,12 @@ using http::ProblemResponse;
 using http::RequestContext;
 using http::Responder;
 
-using PolicyChange = Changes<TypePolicy>;
+using TypePolicyChange = Changes<TypePolicy>;
 
 // Null takes what was set away again.
-constexpr JsonField<PolicyChange> kPolicyFields[] = {
+constexpr JsonField<TypePolicyChange> kTypePolicyFields[] = {
     {"retry",
-     [](JsonValue v, PolicyChange* change) {
+     [](JsonValue v, TypePolicyChange* change) {
        if (v.IsNull()) {
          change->Add([](TypePolicy* policy) { policy->retry.reset(); });
          return Status::Ok();
@@ -33,7 +33,7 @@ constexpr JsonField<PolicyChange> kPolicyFields[] = {
        return Status::Ok();
      }},
     {"attempt_timeout_ms",
-     [](JsonValue v, PolicyChange* change) {
+     [](JsonValue v, TypePolicyChange* change) {
        TREADLE_ASSIGN_OR_RETURN(const int64_t timeout, v.Whole(0, kNumberMax));
        change->Add([=](TypePolicy* policy) { policy->attempt_timeout_ms = timeout; });
        return Status::Ok();
@@ -82,9 +82,9 @@ void PutType(const Api& api, RequestContext& context, Responder responder) {
     return responder.Send(*std::move(refusal));
   auto name = TypeOf(context);
   if (!name.ok()) return responder.Send(ProblemResponse(name.status()));
-  PolicyChange change;
+  TypePolicyChange change;
   const Status read = ParseJson(&context.request.body, "the request body", [&](JsonValue value) {
-    return ReadObject(value, kPolicyFields, &change);
+    return ReadObject(value, kTypePolicyFields, &change);
   });
   if (!read.ok()) return responder.Send(ProblemResponse(read));
   api.node->ConfigureType(

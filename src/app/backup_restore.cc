@@ -17,11 +17,10 @@
 namespace treadle::app {
 namespace {
 
-constexpr ShardId kShard = 1;
 // What the server that was backed up may have used since: openings, and ids of tasks. Both numbers
 // bear thousands of restores in a row.
-constexpr uint32_t kTermsSkipped = uint32_t{1} << 20;
-constexpr uint64_t kIdsSkipped = uint64_t{1} << 34;
+constexpr uint32_t kRestoreSkipsTerms = uint32_t{1} << 20;
+constexpr uint64_t kRestoreSkipsIds = uint64_t{1} << 34;
 
 /// One restore into a directory that is locked and not yet a data directory.
 class Restore {
@@ -59,9 +58,10 @@ class Restore {
         const auto store,
         SqliteStore::Open({.path = data_.store(), .identity = identity_, .vfs = ""}));
     TREADLE_ASSIGN_OR_RETURN(meta_, store->ReadMeta());
-    meta_.next_sequence = std::min(meta_.next_sequence + kIdsSkipped, TaskId::kMaxSequence / 2);
+    meta_.next_sequence =
+        std::min(meta_.next_sequence + kRestoreSkipsIds, TaskId::kMaxSequence / 2);
     TREADLE_RETURN_IF_ERROR(store->Write({.meta = meta_}));
-    meta_.term = std::max(meta_.term, backup_.label().term) + kTermsSkipped;
+    meta_.term = std::max(meta_.term, backup_.label().term) + kRestoreSkipsTerms;
     return {};
   }
 

@@ -13,8 +13,12 @@
 #include <vector>
 
 #include "base/disk.h"
+#include "model/task.h"
 
 namespace treadle::app {
+
+/// Whose tasks a data directory holds.
+inline constexpr ShardId kShard = 1;
 
 class DataDirectory {
  public:

@@ -24,12 +24,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr ShardId kShard = 1;
 constexpr size_t kTransactionBytes = size_t{4} << 20;
 // More ids than the frames that a store may lag behind can have given (512 MiB, docs/reference/
 // config.md), and more terms than the openings that a lost segment may have seen.
-constexpr uint64_t kIdsSkipped = uint64_t{1} << 24;
-constexpr uint32_t kTermsSkipped = 1'000;
+constexpr uint64_t kRepairSkipsIds = uint64_t{1} << 24;
+constexpr uint32_t kRepairSkipsTerms = 1'000;
 
 std::string StampNow() {
   std::string stamp = FormatWallTime(SystemClock().Wall()).substr(0, 19);  // to the second
@@ -147,7 +146,7 @@ class Repair {
     visit.task = [&](const TaskRecord& task, uint32_t) { return note(task.image.id); };
     visit.ended = [&](const TaskImage& image, uint32_t) { return note(image.id); };
     TREADLE_RETURN_IF_ERROR(store->ReadAll(visit));
-    return std::min(next + kIdsSkipped, TaskId::kMaxSequence / 2);
+    return std::min(next + kRepairSkipsIds, TaskId::kMaxSequence / 2);
   }
 
   // The old log first: it must never be read into the new file.
@@ -163,7 +162,7 @@ class Repair {
 
   Status BeginJournal() {
     const uint32_t term =
-        std::max(plan_.journal.term(), plan_.meta ? plan_.meta->term : 0) + kTermsSkipped;
+        std::max(plan_.journal.term(), plan_.meta ? plan_.meta->term : 0) + kRepairSkipsTerms;
     TREADLE_RETURN_IF_ERROR(WriteEmptyJournal(disk_, JournalDraft(),
                                               {.number = plan_.journal.last_number() + 1,
                                                .identity = plan_.identity,

@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint64_t kSlackBytes = uint64_t{4} << 20;  // for what a file system needs besides
-constexpr size_t kChunkBytes = size_t{1} << 20;
+constexpr size_t kCopyBufferBytes = size_t{1} << 20;
 
 struct Contents {
   std::vector<std::string> directories;  // relative, parents first
@@ -61,8 +61,8 @@ Result<Contents> ListAll(const std::string& from) {
 Status CopyFile(Disk* disk, const std::string& from, const std::string& to) {
   TREADLE_ASSIGN_OR_RETURN(const auto in, disk->Open(from, Disk::Mode::kRead));
   TREADLE_ASSIGN_OR_RETURN(const auto out, disk->Open(to, Disk::Mode::kCreate));
-  std::string buffer(kChunkBytes, '\0');
-  const std::string zeros(kChunkBytes, '\0');
+  std::string buffer(kCopyBufferBytes, '\0');
+  const std::string zeros(kCopyBufferBytes, '\0');
   uint64_t at = 0;
   while (true) {
     TREADLE_ASSIGN_OR_RETURN(const size_t read, in->Read(at, buffer.data(), buffer.size()));

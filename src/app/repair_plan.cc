@@ -17,8 +17,6 @@
 namespace treadle::app {
 namespace {
 
-constexpr ShardId kShard = 1;
-
 Status Refusal(std::string why) { return {Code::kFailedPrecondition, std::move(why)}; }
 
 /// What the frames of a range do, without doing it.

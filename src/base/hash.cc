@@ -57,10 +57,10 @@ constexpr std::array<int8_t, 256> kBase64Values = [] {
 
 // The two digits of each byte.
 constexpr auto kHexPairs = [] {
-  constexpr std::string_view kDigits = "0123456789abcdef";
+  constexpr std::string_view kHexDigits = "0123456789abcdef";
   std::array<std::array<char, 2>, 256> pairs{};
   for (size_t byte = 0; byte < pairs.size(); ++byte)
-    pairs[byte] = {kDigits[byte >> 4], kDigits[byte & 15]};
+    pairs[byte] = {kHexDigits[byte >> 4], kHexDigits[byte & 15]};
   return pairs;
 }();
 

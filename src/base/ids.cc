@@ -7,7 +7,7 @@ namespace {
 
 // Takes one decimal number of at most `max` and the `end` character behind it (0: the end of the
 // text).
-std::optional<uint64_t> TakeNumber(std::string_view* text, uint64_t max, char end) {
+std::optional<uint64_t> TakePart(std::string_view* text, uint64_t max, char end) {
   uint64_t value = 0;
   const auto [stop, error] = std::from_chars(text->data(), text->data() + text->size(), value);
   const auto digits = static_cast<size_t>(stop - text->data());
@@ -20,9 +20,9 @@ std::optional<uint64_t> TakeNumber(std::string_view* text, uint64_t max, char en
 }
 
 std::optional<TaskId> TakeTask(std::string_view* text, char end) {
-  const auto shard = TakeNumber(text, UINT16_MAX, '-');
+  const auto shard = TakePart(text, UINT16_MAX, '-');
   if (!shard || *shard == 0) return {};
-  const auto sequence = TakeNumber(text, TaskId::kMaxSequence, end);
+  const auto sequence = TakePart(text, TaskId::kMaxSequence, end);
   if (!sequence || *sequence == 0) return {};
   return TaskId::Of(static_cast<ShardId>(*shard), *sequence);
 }
@@ -47,9 +47,9 @@ FixedText<21> TaskId::Text() const {
 std::optional<Token> Token::Parse(std::string_view text) {
   const auto task = TakeTask(&text, '.');
   if (!task) return {};
-  const auto attempt = TakeNumber(&text, UINT32_MAX, '.');
+  const auto attempt = TakePart(&text, UINT32_MAX, '.');
   if (!attempt || *attempt == 0) return {};
-  const auto term = TakeNumber(&text, UINT32_MAX, 0);
+  const auto term = TakePart(&text, UINT32_MAX, 0);
   if (!term || *term == 0) return {};
   return Token{*task, static_cast<uint32_t>(*attempt), static_cast<uint32_t>(*term)};
 }

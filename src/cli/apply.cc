@@ -33,7 +33,7 @@ struct PolicyDifference {
 
 std::string_view KindOf(bool is_type) { return is_type ? "type" : "queue"; }
 
-std::string PathOf(bool is_type, const std::string& name) {
+std::string PolicyPath(bool is_type, const std::string& name) {
   return fmt::format("/v1/{}s/{}", KindOf(is_type), wire::PercentEncode(name));
 }
 
@@ -80,7 +80,7 @@ bool HoldsPreset(const WantedField& preset, const WantedPolicy& wanted, const Js
 Result<PolicyDifference> Compare(Session& session, const WantedPolicy& wanted) {
   PolicyDifference change{.is_type = wanted.is_type, .name = wanted.name};
   const Result<JsonDocument> now =
-      session.CallJson("GET", PathOf(wanted.is_type, wanted.name), ShapeOf(wanted.is_type));
+      session.CallJson("GET", PolicyPath(wanted.is_type, wanted.name), ShapeOf(wanted.is_type));
   if (!now.ok() && now.status().code() != Code::kNotFound) return now.status();
   change.is_new = !now.ok();
   const JsonValue* const policy = now.ok() ? now->root.Find("policy") : nullptr;
@@ -101,12 +101,12 @@ Status Put(Session& session, const PolicyDifference& change) {
   std::vector<WantedField> fields;
   for (const PolicyDifference::Field& each : change.fields) fields.push_back(each.wanted);
   return session
-      .CallJson("PUT", PathOf(change.is_type, change.name), ShapeOf(change.is_type),
+      .CallJson("PUT", PolicyPath(change.is_type, change.name), ShapeOf(change.is_type),
                 PolicyChangeJson(fields))
       .status();
 }
 
-std::string InJson(const PolicyDifference& change) {
+std::string DifferenceJson(const PolicyDifference& change) {
   std::vector<std::string> fields;
   for (const auto& [wanted, now] : change.fields) {
     JsonObject field;
@@ -138,9 +138,10 @@ std::string InTable(Session& session, const std::vector<PolicyDifference>& chang
   return table.ToString(session.console());
 }
 
-ExitStatus Print(Session& session, const std::vector<PolicyDifference>& changes, bool dry_run) {
+ExitStatus PrintDifferences(Session& session, const std::vector<PolicyDifference>& changes,
+                            bool dry_run) {
   std::vector<std::string> lines;
-  for (const PolicyDifference& change : changes) lines.push_back(InJson(change));
+  for (const PolicyDifference& change : changes) lines.push_back(DifferenceJson(change));
   if (session.jsonl()) {
     for (const std::string& line : lines) session.console().OutLine(line);
   } else if (session.json()) {
@@ -170,7 +171,8 @@ ExitStatus Apply(Session& session, const ApplyFlags& flags) {
     if (!change.ok()) return session.Fail(change.status());
     if (!change->empty()) changes.push_back(*std::move(change));
   }
-  if (const ExitStatus said = Print(session, changes, flags.dry_run); said != ExitStatus::kOk) {
+  if (const ExitStatus said = PrintDifferences(session, changes, flags.dry_run);
+      said != ExitStatus::kOk) {
     return said;
   }
   for (size_t i = 0; i < changes.size() && !flags.dry_run; ++i) {

@@ -14,7 +14,7 @@
 namespace treadle::cli {
 namespace {
 
-constexpr auto kWatchEvery = std::chrono::milliseconds(100);
+constexpr auto kBackupWatchEvery = std::chrono::milliseconds(100);
 
 uint64_t SizeOf(const JsonValue& backup, std::string_view name) {
   return static_cast<uint64_t>(std::max<int64_t>(0, backup.Integer(name)));
@@ -32,7 +32,7 @@ Result<JsonDocument> MakeOne(Session& session) {
       session.console().Err(fmt::format("\r{} of {}\x1b[K",
                                         SizeInWords(SizeOf(backup.root, "bytes_done")),
                                         SizeInWords(SizeOf(backup.root, "bytes_total"))));
-    std::this_thread::sleep_for(kWatchEvery);
+    std::this_thread::sleep_for(kBackupWatchEvery);
     TREADLE_ASSIGN_OR_RETURN(backup, session.CallJson("GET", target, wire::kBackupShape));
   }
   if (shows) session.console().Err("\r\x1b[K");
@@ -60,7 +60,7 @@ ExitStatus Create(Session& session) {
   return ExitStatus::kOk;
 }
 
-ExitStatus List(Session& session) {
+ExitStatus ListBackups(Session& session) {
   const Result<JsonDocument> answer =
       session.CallJson("GET", "/v1/backups", wire::kBackupListShape);
   if (!answer.ok()) return session.Fail(answer.status());
@@ -194,7 +194,7 @@ void AddBackup(Command parent, Session& session, const DataTools& tools) {
   AddCreate(backup, session);
   backup.Sub("list", "List the backups of a running server")
       .Example("treadle backup list")
-      .Run([&session] { return List(session); });
+      .Run([&session] { return ListBackups(session); });
   AddVerify(backup, session, tools);
   AddRestore(backup, session, tools);
   backup.Example("treadle backup create");

@@ -14,7 +14,7 @@
 namespace treadle::cli {
 namespace {
 
-constexpr auto kWatchEvery = std::chrono::milliseconds(200);
+constexpr auto kBulkWatchEvery = std::chrono::milliseconds(200);
 
 struct BulkFlags {
   TaskFilter filter;
@@ -74,7 +74,7 @@ Result<JsonDocument> RunToEnd(Session& session, const Action& action, const Bulk
   };
   while (!has_ended()) {
     if (shows) session.console().Err(fmt::format("\r{}  (bulk {})", Progress(job.root), id));
-    std::this_thread::sleep_for(kWatchEvery);
+    std::this_thread::sleep_for(kBulkWatchEvery);
     TREADLE_ASSIGN_OR_RETURN(job, session.CallJson("GET", "/v1/bulk/" + id, wire::kBulkShape));
   }
   if (shows) session.console().Err("\r\x1b[K");
@@ -92,7 +92,7 @@ ExitStatus PrintEnd(Session& session, const JsonValue& job) {
   return job.Text("state") == "done" ? ExitStatus::kOk : ExitStatus::kFailure;
 }
 
-ExitStatus Run(Session& session, const Action& action, const BulkFlags& flags) {
+ExitStatus RunAction(Session& session, const Action& action, const BulkFlags& flags) {
   if (QueryOf(flags.filter).empty())
     return session.Fail(ExitStatus::kUsage,
                         "name which tasks, for example --queue emails --state dead");
@@ -116,7 +116,7 @@ ExitStatus Run(Session& session, const Action& action, const BulkFlags& flags) {
   return PrintEnd(session, job->root);
 }
 
-ExitStatus List(Session& session) {
+ExitStatus ListActions(Session& session) {
   const Result<JsonDocument> answer = session.CallJson("GET", "/v1/bulk", wire::kBulkListShape);
   if (!answer.ok()) return session.Fail(answer.status());
   if (session.json()) return PrintJson(session, answer->root), ExitStatus::kOk;
@@ -156,7 +156,7 @@ void AddAction(Command parent, Session& session, const Action& action) {
       .Example(fmt::format("treadle bulk {}{} --queue emails --state {} --count", action.command,
                            action.command == "move" ? " other" : "",
                            action.command == "redrive" ? "dead" : "ready"))
-      .Run([flags, &action, &session] { return Run(session, action, *flags); });
+      .Run([flags, &action, &session] { return RunAction(session, action, *flags); });
 }
 
 }  // namespace
@@ -170,7 +170,7 @@ void AddQueuePurge(Command parent, Session& session) {
       .Switch("--yes", &flags->yes, "Do not count first and ask")
       .Example("treadle queue purge emails --state ready --count")
       .Footer("Tasks that run are passed over; cancel them first.\n")
-      .Run([flags, &session] { return Run(session, kPurge, *flags); });
+      .Run([flags, &session] { return RunAction(session, kPurge, *flags); });
 }
 
 void AddBulk(Command parent, Session& session) {
@@ -178,7 +178,7 @@ void AddBulk(Command parent, Session& session) {
   for (const Action& action : kActions) AddAction(bulk, session, action);
   bulk.Sub("list", "List bulk actions that run, and the last that ended")
       .Example("treadle bulk list")
-      .Run([&session] { return List(session); });
+      .Run([&session] { return ListActions(session); });
   auto id = std::make_shared<std::string>();
   bulk.Sub("stop", "Stop a bulk action")
       .Positional("ID", Need::kRequired, id.get(), "Its id, for example 3")

@@ -12,7 +12,7 @@
 namespace treadle::cli {
 namespace {
 
-std::string InJson(const SettingInForce& each) {
+std::string SettingJson(const SettingInForce& each) {
   JsonObject object;
   object.Text("key", each.setting->key);
   if (each.setting->kind == Setting::Kind::kSwitch) {
@@ -27,12 +27,12 @@ ExitStatus Show(Session& session, const ServerFlags& flags) {
   const Result<Configuration> configuration = LoadConfiguration(flags.Sources());
   if (!configuration.ok()) return session.Fail(configuration.status());
   if (session.jsonl()) {
-    for (const auto& each : configuration->settings) session.console().OutLine(InJson(each));
+    for (const auto& each : configuration->settings) session.console().OutLine(SettingJson(each));
     return ExitStatus::kOk;
   }
   if (session.json()) {
     std::vector<std::string> settings;
-    for (const auto& each : configuration->settings) settings.push_back(InJson(each));
+    for (const auto& each : configuration->settings) settings.push_back(SettingJson(each));
     const Result<JsonDocument> document =
         ReadJson(fmt::format("{{\"settings\":[{}]}}", fmt::join(settings, ",")));
     if (!document.ok()) return session.Fail(document.status());

@@ -29,7 +29,7 @@ bool IsName(std::string_view name) {
 
 /// Reads the contexts, has `change` change them, writes them.
 template <class Change>
-ExitStatus Edit(Session& session, Change change) {
+ExitStatus EditContexts(Session& session, Change change) {
   Result<Contexts> contexts = ReadContexts();
   if (!contexts.ok()) return session.Fail(contexts.status());
   if (const Status status = change(*contexts); !status.ok()) return session.Fail(status);
@@ -37,8 +37,8 @@ ExitStatus Edit(Session& session, Change change) {
   return ExitStatus::kOk;
 }
 
-std::string InJson(const Contexts& contexts, const std::string& name,
-                   const ServerContext& context) {
+std::string ContextJson(const Contexts& contexts, const std::string& name,
+                        const ServerContext& context) {
   return JsonObject()
       .Text("name", name)
       .Text("server", context.server)
@@ -47,13 +47,13 @@ std::string InJson(const Contexts& contexts, const std::string& name,
       .Done();
 }
 
-ExitStatus List(Session& session) {
+ExitStatus ListContexts(Session& session) {
   const Result<Contexts> contexts = ReadContexts();
   if (!contexts.ok()) return session.Fail(contexts.status());
   std::vector<std::string> lines;
   Table table({{""}, {"CONTEXT"}, {"SERVER"}, {"TOKEN FILE"}});
   for (const auto& [name, context] : contexts->by_name) {
-    lines.push_back(InJson(*contexts, name, context));
+    lines.push_back(ContextJson(*contexts, name, context));
     table.Row({name == contexts->current ? "*" : "", Printable(name), Printable(context.server),
                context.token_file.empty() ? "-" : Printable(context.token_file)});
   }
@@ -72,7 +72,7 @@ ExitStatus List(Session& session) {
 }
 
 // A relative path would mean another file in another folder.
-Status Add(const AddWords& words, Contexts& contexts) {
+Status AddContext(const AddWords& words, Contexts& contexts) {
   if (!IsName(words.name)) {
     return {Code::kInvalidArgument,
             fmt::format("\"{}\" is not a name for a context: 1 to {} letters, digits, - _ .",
@@ -104,7 +104,7 @@ void AddContext(Command parent, Session& session) {
       parent.Sub("context", "Name servers, and choose the one that commands speak to");
   context.Sub("list", "List the contexts; a * marks the current one")
       .Example("treadle context list")
-      .Run([&session] { return List(session); });
+      .Run([&session] { return ListContexts(session); });
 
   auto words = std::make_shared<AddWords>();
   context.Sub("add", "Add a context; the first one becomes the current one")
@@ -113,7 +113,8 @@ void AddContext(Command parent, Session& session) {
       .Text("--token-file", "FILE", &words->token_file, "The file that holds the token to send")
       .Example("treadle context add prod --server http://queue.example:7373 --token-file token")
       .Run([words, &session] {
-        return Edit(session, [&](Contexts& contexts) { return Add(*words, contexts); });
+        return EditContexts(session,
+                            [&](Contexts& contexts) { return AddContext(*words, contexts); });
       });
 
   auto used = std::make_shared<std::string>();
@@ -121,7 +122,7 @@ void AddContext(Command parent, Session& session) {
       .Positional("NAME", Need::kRequired, used.get(), "The name of the context")
       .Example("treadle context use prod")
       .Run([used, &session] {
-        return Edit(session, [&](Contexts& contexts) {
+        return EditContexts(session, [&](Contexts& contexts) {
           contexts.current = *used;
           return contexts.Find(*used).status();
         });
@@ -132,7 +133,7 @@ void AddContext(Command parent, Session& session) {
       .Positional("NAME", Need::kRequired, removed.get(), "The name of the context")
       .Example("treadle context remove prod")
       .Run([removed, &session] {
-        return Edit(session, [&](Contexts& contexts) {
+        return EditContexts(session, [&](Contexts& contexts) {
           const Status status = contexts.Find(*removed).status();
           contexts.by_name.erase(*removed);
           if (contexts.current == *removed) contexts.current.clear();

@@ -16,29 +16,27 @@
 namespace treadle::cli {
 namespace {
 
-Status Invalid(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
-
-Status Failed(std::string_view path) {
+Status CannotWrite(std::string_view path) {
   return {Code::kInternal, fmt::format("{} cannot be written ({})", path, std::strerror(errno))};
 }
 
 Result<std::string> TextOf(const std::string& path, const std::string& key, const TomlNode& node) {
   if (node.kind == TomlNode::Kind::kText) return node.text;
-  return Invalid(fmt::format("{}:{}: {} is not a text", path, node.line, key));
+  return InvalidArgument(fmt::format("{}:{}: {} is not a text", path, node.line, key));
 }
 
 Result<ServerContext> ReadContext(const std::string& path, const TomlNode& node) {
   ServerContext context;
   for (const auto& [key, value] : node.members) {
     if (key != "server" && key != "token_file") {
-      return Invalid(fmt::format("{}:{}: a context has server and token_file, no \"{}\"", path,
-                                 value.line, key));
+      return InvalidArgument(fmt::format("{}:{}: a context has server and token_file, no \"{}\"",
+                                         path, value.line, key));
     }
     TREADLE_ASSIGN_OR_RETURN((key == "server" ? context.server : context.token_file),
                              TextOf(path, key, value));
   }
   if (context.server.empty()) {
-    return Invalid(fmt::format("{}:{}: the context has no server", path, node.line));
+    return InvalidArgument(fmt::format("{}:{}: the context has no server", path, node.line));
   }
   return context;
 }
@@ -58,7 +56,7 @@ std::string AsToml(const Contexts& contexts) {
   return text;
 }
 
-bool WriteAll(int file, std::string_view text) {
+bool WriteAndSync(int file, std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = write(file, text.data(), text.size());
     if (written < 0 && errno != EINTR) return false;
@@ -75,9 +73,10 @@ Result<ServerContext> Contexts::Find(const std::string& name) const {
   std::vector<std::string> known;
   for (const auto& [each, context] : by_name) known.push_back(each);
   const std::string nearest = Nearest(name, known);
-  return Invalid(fmt::format("there is no context \"{}\"{}", name,
-                             nearest.empty() ? "; see: treadle context list"
-                                             : fmt::format("; did you mean \"{}\"?", nearest)));
+  return InvalidArgument(fmt::format("there is no context \"{}\"{}", name,
+                                     nearest.empty()
+                                         ? "; see: treadle context list"
+                                         : fmt::format("; did you mean \"{}\"?", nearest)));
 }
 
 Result<std::string> ContextsPath() {
@@ -89,7 +88,7 @@ Result<std::string> ContextsPath() {
   if (home != nullptr && *home != '\0') {
     return std::string(home) + "/.config/treadle/contexts.toml";
   }
-  return Invalid("contexts need a home: set XDG_CONFIG_HOME or HOME");
+  return InvalidArgument("contexts need a home: set XDG_CONFIG_HOME or HOME");
 }
 
 Result<Contexts> ReadContexts() {
@@ -105,8 +104,8 @@ Result<Contexts> ReadContexts() {
         TREADLE_ASSIGN_OR_RETURN(contexts.by_name[name], ReadContext(path, node));
       }
     } else {
-      return Invalid(fmt::format("{}:{}: \"{}\" is unknown; there are current and contexts", path,
-                                 value.line, key));
+      return InvalidArgument(fmt::format("{}:{}: \"{}\" is unknown; there are current and contexts",
+                                         path, value.line, key));
     }
   }
   return contexts;
@@ -118,10 +117,10 @@ Status WriteContexts(const Contexts& contexts) {
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
   std::string temporary = path + ".XXXXXX";
   const int file = mkstemp(temporary.data());  // 0600
-  if (file < 0) return Failed(path);
-  const bool written = WriteAll(file, AsToml(contexts));
+  if (file < 0) return CannotWrite(path);
+  const bool written = WriteAndSync(file, AsToml(contexts));
   if (close(file) != 0 || !written || rename(temporary.c_str(), path.c_str()) != 0) {
-    const Status failed = Failed(path);
+    const Status failed = CannotWrite(path);
     unlink(temporary.c_str());
     return failed;
   }

@@ -15,8 +15,9 @@ namespace {
 
 using Page = std::string (*)(const CommandWords&);
 
-void AddPage(Command parent, Session& session, const CommandLine& line, std::string_view name,
-             std::string_view summary, std::string_view example, Page page) {
+void AddPageCommand(Command parent, Session& session, const CommandLine& line,
+                    std::string_view name, std::string_view summary, std::string_view example,
+                    Page page) {
   parent.Sub(name, summary).Example(example).Run([&session, &line, page] {
     session.console().Out(page(line.Describe()));
     return ExitStatus::kOk;
@@ -43,24 +44,26 @@ ExitStatus WriteManPages(Session& session, const CommandLine& line, const std::s
 
 void AddCompletion(Command parent, Session& session, const CommandLine& line) {
   Command completion = parent.Sub("completion", "Print a completion script for a shell");
-  AddPage(completion, session, line, "bash", "Print the completion script for bash",
-          "treadle completion bash > /etc/bash_completion.d/treadle\n"
-          "source <(treadle completion bash)",
-          BashCompletion);
-  AddPage(completion, session, line, "zsh", "Print the completion script for zsh",
-          "treadle completion zsh > \"${fpath[1]}/_treadle\"", ZshCompletion);
-  AddPage(completion, session, line, "fish", "Print the completion script for fish",
-          "treadle completion fish > ~/.config/fish/completions/treadle.fish", FishCompletion);
+  AddPageCommand(completion, session, line, "bash", "Print the completion script for bash",
+                 "treadle completion bash > /etc/bash_completion.d/treadle\n"
+                 "source <(treadle completion bash)",
+                 BashCompletion);
+  AddPageCommand(completion, session, line, "zsh", "Print the completion script for zsh",
+                 "treadle completion zsh > \"${fpath[1]}/_treadle\"", ZshCompletion);
+  AddPageCommand(completion, session, line, "fish", "Print the completion script for fish",
+                 "treadle completion fish > ~/.config/fish/completions/treadle.fish",
+                 FishCompletion);
   completion.Example("treadle completion bash");
 }
 
 void AddDocs(Command parent, Session& session, const CommandLine& line) {
   Command docs = parent.Sub("docs", "Print the reference pages, for packagers");
   docs.Hide();
-  AddPage(docs, session, line, "cli", "Print the reference of the command line, in Markdown",
-          "treadle docs cli", CliMarkdown);
-  AddPage(docs, session, line, "config", "Print the reference of the configuration, in Markdown",
-          "treadle docs config", [](const CommandWords&) { return ConfigMarkdown(); });
+  AddPageCommand(docs, session, line, "cli", "Print the reference of the command line, in Markdown",
+                 "treadle docs cli", CliMarkdown);
+  AddPageCommand(docs, session, line, "config",
+                 "Print the reference of the configuration, in Markdown", "treadle docs config",
+                 [](const CommandWords&) { return ConfigMarkdown(); });
   auto directory = std::make_shared<std::string>();
   docs.Sub("man", "Write a manual page for each command")
       .Positional("DIR", Need::kRequired, directory.get(), "The directory to write to")

@@ -27,7 +27,7 @@ namespace {
 constexpr size_t kLineBytesMax = size_t{16} << 20;  // what the server takes in a request
 constexpr int64_t kWindowMs = 600'000;              // longer than any answer is waited for
 constexpr int64_t kAwayMs = 30'000;                 // how long a restart of the server may take
-constexpr int64_t kPauseMs = 200;
+constexpr int64_t kAwayPauseMs = 200;
 constexpr int64_t kShowMs = 200;
 
 struct Line {
@@ -44,8 +44,6 @@ struct BatchRequest {
   Repeat repeat = Repeat::kSafe;
   std::optional<size_t> keyed;  // which of the lines was given the key
 };
-
-Status Bad(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
 
 std::string WithKey(std::string json) {
   SystemRandom random;
@@ -101,11 +99,12 @@ class FileEnqueuer {
     if (file_.path != "-") {
       std::error_code error;
       if (std::filesystem::is_directory(file_.path, error))
-        return session_.Fail(Bad(name_ + " is a directory; name a file with a task on each line"));
+        return session_.Fail(
+            InvalidArgument(name_ + " is a directory; name a file with a task on each line"));
       opened.open(file_.path, std::ios::binary);
       if (!opened)
         return session_.Fail(
-            Bad(fmt::format("{} cannot be read ({})", name_, std::strerror(errno))));
+            InvalidArgument(fmt::format("{} cannot be read ({})", name_, std::strerror(errno))));
     }
     Status status = ReadAll(file_.path == "-" ? *std::cin.rdbuf() : *opened.rdbuf());
     if (status.ok()) status = Flush();
@@ -140,7 +139,7 @@ class FileEnqueuer {
   // Lines before a bad one are sent first.
   Status Refused(int64_t number, std::string_view what) {
     TREADLE_RETURN_IF_ERROR(Flush());
-    return Bad(fmt::format("{}:{}: {}", name_, number, what));
+    return InvalidArgument(fmt::format("{}:{}: {}", name_, number, what));
   }
 
   Status Take(int64_t number, const std::string& text) {
@@ -220,7 +219,7 @@ class FileEnqueuer {
       if (!IsAway(answer.status().code()) || (is_lost && request.repeat == Repeat::kOnce) ||
           clock_.MonotonicMs() - begin > kAwayMs)
         return answer.status();
-      std::this_thread::sleep_for(std::chrono::milliseconds(kPauseMs));
+      std::this_thread::sleep_for(std::chrono::milliseconds(kAwayPauseMs));
     }
   }
 

@@ -47,6 +47,11 @@ int64_t JsonValue::Integer(std::string_view name, int64_t fallback) const {
   return number;
 }
 
+bool JsonValue::IsTrue(std::string_view name) const {
+  const JsonValue* value = Find(name);
+  return value != nullptr && value->raw == "true";
+}
+
 std::string PrettyJson(const JsonValue& value) {
   std::string out;
   AppendPretty(value, 0, &out);

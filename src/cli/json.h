@@ -32,6 +32,8 @@ struct JsonValue {
   std::string Text(std::string_view name) const;
   /// The integer of that name; `fallback` if there is none.
   int64_t Integer(std::string_view name, int64_t fallback = 0) const;
+  /// Whether there is a `true` of that name.
+  bool IsTrue(std::string_view name) const;
 };
 
 struct JsonMember {

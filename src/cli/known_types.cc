@@ -10,7 +10,7 @@
 namespace treadle::cli {
 namespace {
 
-constexpr int64_t kAnswerMs = 5'000;  // of a page
+constexpr int64_t kPageAnswerMs = 5'000;
 constexpr size_t kTypesMax = 10'000;  // looked at
 
 }  // namespace
@@ -23,7 +23,7 @@ std::string DidYouMeanType(Session& session, const std::string& type) {
     }
     return others.size() < kTypesMax;
   };
-  (void)ForEachPage(session, "/v1/types", "types", wire::kTypeListShape, note, kAnswerMs);
+  (void)ForEachPage(session, "/v1/types", "types", wire::kTypeListShape, note, kPageAnswerMs);
   const std::string nearest = Nearest(type, others);
   return nearest.empty() ? "" : fmt::format("; did you mean \"{}\"?", nearest);
 }

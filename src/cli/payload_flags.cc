@@ -10,8 +10,6 @@
 namespace treadle::cli {
 namespace {
 
-Status Bad(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
-
 // What to type instead of `text`, which is not JSON.
 std::string InsteadOf(const std::string& text) {
   const bool is_plain = text.size() <= 60 && text.find_first_of("{[\"'\n") == std::string::npos;
@@ -23,8 +21,9 @@ std::string InsteadOf(const std::string& text) {
 Status CheckPayload(const std::string& json) {
   const std::optional<JsonError> error = CheckJson(json);
   if (!error) return Status::Ok();
-  return Bad(fmt::format("the payload is not JSON: {}; {}, or send other bytes with --raw",
-                         error->ToString(json), InsteadOf(json)));
+  return InvalidArgument(
+      fmt::format("the payload is not JSON: {}; {}, or send other bytes with --raw",
+                  error->ToString(json), InsteadOf(json)));
 }
 
 }  // namespace
@@ -40,10 +39,10 @@ void AddPayloadFlags(Command& command, PayloadFlags* flags) {
 
 Result<std::optional<PayloadBytes>> ReadPayload(const PayloadFlags& flags) {
   if (!IsUtf8(flags.content_type)) {
-    return Bad(fmt::format("\"{}\" is not UTF-8", flags.content_type));
+    return InvalidArgument(fmt::format("\"{}\" is not UTF-8", flags.content_type));
   }
   if (flags.text && !flags.file.empty()) {
-    return Bad("give the payload either as a word or by --payload-file, not both");
+    return InvalidArgument("give the payload either as a word or by --payload-file, not both");
   }
   if (!flags.text && flags.file.empty() && !flags.raw) return std::optional<PayloadBytes>();
   PayloadBytes payload{.bytes = flags.text.value_or(""), .content_type = std::string(wire::kJson)};

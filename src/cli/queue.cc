@@ -51,7 +51,7 @@ Table QueueTable() {
                 {"EXPIRED", kRight}});
 }
 
-void AddRow(const JsonValue& queue, Table* table) {
+void AddQueueRow(const JsonValue& queue, Table* table) {
   std::vector<Table::Cell> row = {queue.Text("name"), Conditions(queue)};
   for (const std::string_view state : kStates) {
     const std::string count = Count(queue, state);
@@ -60,13 +60,13 @@ void AddRow(const JsonValue& queue, Table* table) {
   table->Row(std::move(row));
 }
 
-ExitStatus List(Session& session) {
+ExitStatus ListQueues(Session& session) {
   return PrintList(session, {.path = "/v1/queues",
                              .name = "queues",
                              .shape = wire::kQueueListShape,
                              .nothing = "there is no queue yet; the first task of a queue makes it",
                              .table = QueueTable(),
-                             .add_row = AddRow});
+                             .add_row = AddQueueRow});
 }
 
 void AddCapacity(const JsonValue& policy, Table& table) {
@@ -151,7 +151,7 @@ void PrintQueue(Session& session, const JsonValue& queue) {
   session.console().Out(table.ToString(session.console()));
 }
 
-ExitStatus Get(Session& session, const std::string& name) {
+ExitStatus GetQueue(Session& session, const std::string& name) {
   const Result<JsonDocument> queue =
       session.CallJson("GET", "/v1/queues/" + wire::PercentEncode(name), wire::kQueueShape);
   if (!queue.ok()) return session.Fail(queue.status());
@@ -165,7 +165,7 @@ ExitStatus Get(Session& session, const std::string& name) {
 void AddQueueList(Command parent, Session& session) {
   parent.Sub("list", "List the queues and how many tasks each holds")
       .Example("treadle queue list")
-      .Run([&session] { return List(session); });
+      .Run([&session] { return ListQueues(session); });
 }
 
 void AddQueueGet(Command parent, Session& session) {
@@ -173,7 +173,7 @@ void AddQueueGet(Command parent, Session& session) {
   parent.Sub("get", "Show one queue and its policy, in words")
       .Positional("NAME", Need::kRequired, name.get(), "The name of the queue")
       .Example("treadle queue get default")
-      .Run([name, &session] { return Get(session, *name); });
+      .Run([name, &session] { return GetQueue(session, *name); });
 }
 
 }  // namespace treadle::cli

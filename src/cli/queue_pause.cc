@@ -9,8 +9,8 @@
 namespace treadle::cli {
 namespace {
 
-ExitStatus Set(Session& session, const std::string& name, std::string_view verb,
-               std::string_view said) {
+ExitStatus SetPaused(Session& session, const std::string& name, std::string_view verb,
+                     std::string_view said) {
   const Result<JsonDocument> queue = session.CallJson(
       "POST", fmt::format("/v1/queues/{}/{}", wire::PercentEncode(name), verb), wire::kQueueShape);
   if (!queue.ok()) return session.Fail(queue.status());
@@ -19,24 +19,24 @@ ExitStatus Set(Session& session, const std::string& name, std::string_view verb,
   return ExitStatus::kOk;
 }
 
-void Add(Command parent, Session& session, const std::string& verb, std::string_view summary,
-         const std::string& said) {
+void AddVerb(Command parent, Session& session, const std::string& verb, std::string_view summary,
+             const std::string& said) {
   auto name = std::make_shared<std::string>();
   parent.Sub(verb, summary)
       .Positional("NAME", Need::kRequired, name.get(), "The name of the queue")
       .Example(fmt::format("treadle queue {} emails", verb))
-      .Run([=, &session] { return Set(session, *name, verb, said); });
+      .Run([=, &session] { return SetPaused(session, *name, verb, said); });
 }
 
 }  // namespace
 
 void AddQueuePause(Command parent, Session& session) {
-  Add(parent, session, "pause", "Lease no more tasks of a queue; those that run go on",
-      "is paused: it takes tasks, and gives none to workers");
+  AddVerb(parent, session, "pause", "Lease no more tasks of a queue; those that run go on",
+          "is paused: it takes tasks, and gives none to workers");
 }
 
 void AddQueueResume(Command parent, Session& session) {
-  Add(parent, session, "resume", "Let a paused queue go on", "goes on");
+  AddVerb(parent, session, "resume", "Let a paused queue go on", "goes on");
 }
 
 }  // namespace treadle::cli

@@ -15,7 +15,8 @@ struct SetFlags {
   std::vector<std::string> fields;
 };
 
-ExitStatus Print(Session& session, const Result<JsonDocument>& answer, const std::string& said) {
+ExitStatus PrintSaid(Session& session, const Result<JsonDocument>& answer,
+                     const std::string& said) {
   if (!answer.ok()) return session.Fail(answer.status());
   if (session.json() || session.jsonl()) return PrintJson(session, answer->root), ExitStatus::kOk;
   session.console().OutLine(said);
@@ -29,15 +30,16 @@ std::string IfItIsNew(const Result<JsonDocument>& answer, std::string_view kind)
   return fmt::format("; this {} is new", kind);
 }
 
-ExitStatus Set(Session& session, std::string_view kind, const SetFlags& flags) {
+ExitStatus SetPolicy(Session& session, std::string_view kind, const SetFlags& flags) {
   const auto fields = ReadPolicyWords(flags.fields, kind == "type");
   if (!fields.ok()) return session.Fail(ExitStatus::kUsage, fields.status().message());
   const std::string path = fmt::format("/v1/{}s/{}", kind, wire::PercentEncode(flags.name));
   const wire::Shape& shape = kind == "type" ? wire::kTypeShape : wire::kQueueShape;
   const Result<JsonDocument> answer =
       session.CallJson("PUT", path, shape, PolicyChangeJson(*fields));
-  return Print(session, answer,
-               fmt::format("{} {} is set{}", kind, Printable(flags.name), IfItIsNew(answer, kind)));
+  return PrintSaid(
+      session, answer,
+      fmt::format("{} {} is set{}", kind, Printable(flags.name), IfItIsNew(answer, kind)));
 }
 
 struct DrainFlags {
@@ -49,7 +51,7 @@ ExitStatus Drain(Session& session, const DrainFlags& flags) {
   const std::string body = JsonObject().Bool("draining", !flags.off).Done();
   const Result<JsonDocument> answer = session.CallJson(
       "PUT", "/v1/queues/" + wire::PercentEncode(flags.name), wire::kQueueShape, body);
-  return Print(
+  return PrintSaid(
       session, answer,
       fmt::format("queue {} {}{}", Printable(flags.name),
                   flags.off ? "takes tasks again" : "takes no more tasks; those it has go on",
@@ -66,7 +68,7 @@ ExitStatus Delete(Session& session, std::string_view kind, const std::string& na
         fmt::format("{} {} is deleted; the first answer was lost", kind, Printable(name)));
     return ExitStatus::kOk;
   }
-  return Print(session, answer, fmt::format("{} {} is deleted", kind, Printable(name)));
+  return PrintSaid(session, answer, fmt::format("{} {} is deleted", kind, Printable(name)));
 }
 
 void AddSet(Command parent, Session& session, const std::string& kind, std::string_view example) {
@@ -76,7 +78,7 @@ void AddSet(Command parent, Session& session, const std::string& kind, std::stri
       .Many("FIELD=VALUE", &flags->fields,
             "What to change, with the fields of a policy file (treadle apply): lease=45s")
       .Example(example)
-      .Run([flags, kind, &session] { return Set(session, kind, *flags); });
+      .Run([flags, kind, &session] { return SetPolicy(session, kind, *flags); });
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace treadle::cli {
 namespace {
 
 constexpr int kSendsMax = 3;
-constexpr int64_t kPauseMs = 50;
+constexpr int64_t kResendPauseMs = 50;
 
 bool IsThisMachine(std::string_view server) {
   const Result<ServerAddress> address = ServerAddress::Parse(server);
@@ -80,7 +80,7 @@ Result<ServerAnswer> Session::CallPatiently(std::string_view method, std::string
     if (answer.ok()) return answer;
     const Delivery delivery = client_->delivery();
     if (IsLost(answer.status(), delivery)) {
-      if (repeat == Repeat::kOnce || sends == kSendsMax || left <= kPauseMs) return answer;
+      if (repeat == Repeat::kOnce || sends == kSendsMax || left <= kResendPauseMs) return answer;
       was_repeated_ = true;
       ++sends;
     } else if (answer.status().code() != Code::kUnavailable ||
@@ -88,7 +88,7 @@ Result<ServerAnswer> Session::CallPatiently(std::string_view method, std::string
                waited >= std::min(patience_ms_, timeout_ms)) {
       return answer;
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(kPauseMs));
+    std::this_thread::sleep_for(std::chrono::milliseconds(kResendPauseMs));
   }
 }
 

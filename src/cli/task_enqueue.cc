@@ -40,8 +40,6 @@ constexpr int64_t kExplainMs = 5'000;
 /// Longer than any answer is waited for, and short, for the server remembers the key so long.
 constexpr int64_t kWindowOfOwnKeyMs = 600'000;
 
-Status Bad(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
-
 /// A key of its own for each call, so that a request that had to be sent again enqueues one task,
 /// not two.
 std::string KeyOfThisCall() {
@@ -51,7 +49,7 @@ std::string KeyOfThisCall() {
 
 Result<std::string> TaskBody(const EnqueueFlags& flags) {
   for (const std::string* text : {&flags.type, &flags.queue, &flags.key}) {
-    if (!IsUtf8(*text)) return Bad(fmt::format("\"{}\" is not UTF-8", *text));
+    if (!IsUtf8(*text)) return InvalidArgument(fmt::format("\"{}\" is not UTF-8", *text));
   }
   TaskRequest task{.type = flags.type,
                    .priority = flags.priority,
@@ -67,9 +65,9 @@ Result<std::string> TaskBody(const EnqueueFlags& flags) {
                    .deadline_ms = flags.deadline_ms,
                    .attempt_timeout_ms = flags.timeout_ms};
   if (!flags.unique_while.empty() && flags.key.empty())
-    return Bad("--unique-while says how long a key holds: name one by --key");
+    return InvalidArgument("--unique-while says how long a key holds: name one by --key");
   for (const std::string& tag : flags.tags)
-    if (!IsUtf8(tag)) return Bad(fmt::format("\"{}\" is not UTF-8", tag));
+    if (!IsUtf8(tag)) return InvalidArgument(fmt::format("\"{}\" is not UTF-8", tag));
   if (!flags.queue.empty()) task.queue = flags.queue;
   TREADLE_ASSIGN_OR_RETURN(std::optional<PayloadBytes> payload, ReadPayload(flags.payload));
   if (payload) {

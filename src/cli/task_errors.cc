@@ -53,8 +53,8 @@ void Note(const JsonValue& task, std::map<std::string, Group>* groups) {
   group.oldest_at = at;
 }
 
-Result<std::map<std::string, Group>> Collect(Session& session, const TaskFilter& filter,
-                                             int64_t limit, bool* cut) {
+Result<std::map<std::string, Group>> CollectGroups(Session& session, const TaskFilter& filter,
+                                                   int64_t limit, bool* cut) {
   std::map<std::string, Group> groups;
   std::string cursor;
   CursorGuard guard;
@@ -73,7 +73,7 @@ Result<std::map<std::string, Group>> Collect(Session& session, const TaskFilter&
   return groups;
 }
 
-std::string InJson(const Group& group) {
+std::string GroupJson(const Group& group) {
   return JsonObject()
       .Text("fingerprint", group.fingerprint)
       .Integer("tasks", group.tasks)
@@ -86,7 +86,7 @@ std::string InJson(const Group& group) {
       .Done();
 }
 
-void PrintTable(Session& session, const std::vector<Group>& groups) {
+void PrintGroups(Session& session, const std::vector<Group>& groups) {
   using enum Table::Align;
   Table table({{"TASKS", kRight}, {"TYPE"}, {"CODE"}, {"MESSAGE"}, {"NEWEST"}, {"FINGERPRINT"}});
   for (const Group& group : groups) {
@@ -100,16 +100,17 @@ void PrintTable(Session& session, const std::vector<Group>& groups) {
   session.console().Out(table.ToString(session.console()));
 }
 
-ExitStatus Run(Session& session, ErrorsFlags flags) {
+ExitStatus ShowErrors(Session& session, ErrorsFlags flags) {
   if (flags.filter.state.empty()) flags.filter.state = "dead";
   bool cut = false;
-  const auto collected = Collect(session, flags.filter, flags.limit.value_or(kTasksMax), &cut);
+  const auto collected =
+      CollectGroups(session, flags.filter, flags.limit.value_or(kTasksMax), &cut);
   if (!collected.ok()) return session.Fail(collected.status());
   std::vector<Group> groups;
   for (const auto& [fingerprint, group] : *collected) groups.push_back(group);
   std::ranges::sort(groups, std::greater(), &Group::tasks);
   std::vector<std::string> lines;
-  for (const Group& group : groups) lines.push_back(InJson(group));
+  for (const Group& group : groups) lines.push_back(GroupJson(group));
   if (session.jsonl()) {
     for (const std::string& line : lines) session.console().OutLine(line);
   } else if (session.json()) {
@@ -121,7 +122,7 @@ ExitStatus Run(Session& session, ErrorsFlags flags) {
   } else if (groups.empty()) {
     session.console().Message("no task has failed so");
   } else {
-    PrintTable(session, groups);
+    PrintGroups(session, groups);
     session.Hint("  once more, all of one kind:  " +
                  session.CommandLineFor("bulk redrive --state dead --fingerprint " +
                                         groups.front().fingerprint));
@@ -143,7 +144,7 @@ void AddTaskErrors(Command parent, Session& session) {
           "Errors are alike if type and code are the same and the messages differ only by "
           "numbers,\n"
           "words with digits, and what stands in quotes. Without --state: dead tasks.\n")
-      .Run([flags, &session] { return Run(session, *flags); });
+      .Run([flags, &session] { return ShowErrors(session, *flags); });
 }
 
 }  // namespace treadle::cli

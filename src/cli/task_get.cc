@@ -15,11 +15,6 @@ namespace {
 
 constexpr int64_t kFetchedBytesMax = 64 << 10;  // of a payload of which 1 KiB is shown
 
-bool IsTrue(const JsonValue& view, std::string_view name) {
-  const JsonValue* value = view.Find(name);
-  return value != nullptr && value->raw == "true";
-}
-
 std::string ValueText(const JsonValue& value) {
   if (value.kind == JsonValue::Kind::kString) return value.text;
   if (value.Find("code") != nullptr) return value.Text("code") + ": " + value.Text("message");
@@ -35,19 +30,19 @@ void AddResult(Session& session, const JsonValue& view, Table* table) {
   const JsonValue* base64 = view.Find("result_base64");
   if (json == nullptr && base64 == nullptr) return;
   const std::string command = session.CommandLineFor("task result " + view.Text("id"));
-  if (IsTrue(view, "sensitive"))
+  if (view.IsTrue("sensitive"))
     return table->Row({"result", "(sensitive; printed by: " + command + ")"});
   const std::string bytes =
       json == nullptr ? FromBase64(base64->text).value_or("") : std::string(json->raw);
   AddLines("result", TextOfBytes(bytes, view.Text("result_content_type"), command), table);
 }
 
-Status AddPayload(Session& session, const JsonValue& view, Table* table) {
+Status AddPayloadRow(Session& session, const JsonValue& view, Table* table) {
   const JsonValue* size = view.Find("payload_bytes");
   if (size == nullptr) return {};
   const std::string id = view.Text("id");
   const std::string command = session.CommandLineFor("task payload " + id);
-  if (IsTrue(view, "sensitive"))
+  if (view.IsTrue("sensitive"))
     return table->Row({"payload", "(sensitive; printed by: " + command + ")"}), Status::Ok();
   if (view.Integer("payload_bytes") > kFetchedBytesMax)
     return table->Row({"payload", "(printed by: " + command + ")"}), Status::Ok();
@@ -64,7 +59,7 @@ Status PrintTask(Session& session, const JsonValue& view) {
     const Color color = name == "state" ? ColorOfState(value.text) : Color::kPlain;
     table.Row({name, {ValueText(value), name == "error" ? Color::kRed : color}});
   }
-  TREADLE_RETURN_IF_ERROR(AddPayload(session, view, &table));
+  TREADLE_RETURN_IF_ERROR(AddPayloadRow(session, view, &table));
   AddResult(session, view, &table);
   session.console().Out(table.ToString(session.console()));
   return {};
@@ -88,7 +83,7 @@ void SayWhatIsNext(Session& session, const JsonValue& view) {
   }
 }
 
-ExitStatus Get(Session& session, const std::string& id, bool is_one_of_several) {
+ExitStatus GetTask(Session& session, const std::string& id, bool is_one_of_several) {
   const Result<JsonDocument> view = session.CallJson("GET", "/v1/tasks/" + id, wire::kTaskShape);
   if (!view.ok()) return session.Fail(view.status());
   if (session.json() || session.jsonl()) return PrintJson(session, view->root), ExitStatus::kOk;
@@ -112,7 +107,7 @@ void AddTaskGet(Command parent, Session& session) {
       .Example("treadle task get 1-42\ntreadle task get 1-42 1-43 -o json")
       .Run([ids, &session] {
         return ForEachTask(session, *ids, [&](const std::string& id) {
-          return Get(session, id, ids->size() > 1);
+          return GetTask(session, id, ids->size() > 1);
         });
       });
 }

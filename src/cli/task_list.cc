@@ -24,7 +24,7 @@ struct ListFlags {
   bool all = false;
 };
 
-std::string Target(const ListFlags& flags, int64_t limit, const std::string& cursor) {
+std::string TargetOf(const ListFlags& flags, int64_t limit, const std::string& cursor) {
   std::string target = fmt::format("/v1/tasks?limit={}", limit);
   if (const std::string query = QueryOf(flags.filter); !query.empty()) target += '&' + query;
   if (!cursor.empty()) target += "&cursor=" + wire::PercentEncode(cursor);
@@ -41,7 +41,7 @@ std::string ErrorOf(const JsonValue& task) {
       kColumns);
 }
 
-void PrintTable(Session& session, const std::vector<JsonValue>& tasks) {
+void PrintTasks(Session& session, const std::vector<JsonValue>& tasks) {
   using enum Table::Align;
   Table table(
       {{"ID"}, {"TYPE"}, {"QUEUE"}, {"STATE"}, {"ATTEMPT", kRight}, {"ENQUEUED"}, {"ERROR"}});
@@ -71,7 +71,7 @@ class Lister {
   ExitStatus Run() {
     do {
       Result<JsonDocument> page = session_.CallJson(
-          "GET", Target(flags_, std::min(left_, kPageTasks), cursor_), wire::kTaskListShape);
+          "GET", TargetOf(flags_, std::min(left_, kPageTasks), cursor_), wire::kTaskListShape);
       if (!page.ok()) return session_.Fail(page.status());
       cursor_ = page->root.Text("next_cursor");
       if (const Status status = guard_.Check(cursor_); !status.ok()) return session_.Fail(status);
@@ -92,7 +92,7 @@ class Lister {
     } else if (session_.jsonl()) {
       for (const JsonValue& task : tasks) session_.console().OutLine(task.raw);
     } else if (!tasks.empty()) {
-      PrintTable(session_, tasks);
+      PrintTasks(session_, tasks);
       any_ = true;
     }
   }

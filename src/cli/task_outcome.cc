@@ -20,8 +20,6 @@ constexpr int64_t kUnreachableMs = 30'000;  // how long a restart of the server 
 constexpr int64_t kRetryMs = 500;
 constexpr int64_t kPaceMs = 100;  // between looks, at a server that does not wait though it should
 
-void SleepMs(int64_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
-
 }  // namespace
 
 bool IsEnded(std::string_view state) {
@@ -53,13 +51,13 @@ Result<JsonDocument> WaitForTask(Session& session, const std::string& id,
         return Status(Code::kDeadlineExceeded, fmt::format("task {} is still {} after {}", id,
                                                            state, DurationInWords(*timeout_ms)));
       }
-      if (is_early) SleepMs(kPaceMs);
+      if (is_early) std::this_thread::sleep_for(std::chrono::milliseconds(kPaceMs));
       continue;
     }
     const bool away = view.status().code() == Code::kUnavailable;
     const bool patient = last_answer != start && clock.MonotonicMs() - last_answer < kUnreachableMs;
     if (!away || !in_time || !patient) return view;
-    SleepMs(kRetryMs);
+    std::this_thread::sleep_for(std::chrono::milliseconds(kRetryMs));
   }
 }
 

@@ -19,24 +19,24 @@ std::string TimeoutInWords(const JsonValue& policy) {
   return ms == 0 ? "that of the queue" : DurationInWords(ms);
 }
 
-void AddRow(const JsonValue& type, Table* table) {
+void AddTypeRow(const JsonValue& type, Table* table) {
   const JsonValue& policy = *type.Find("policy");
   table->Row({type.Text("name"),
               policy.Find("retry") == nullptr ? "that of the queue" : "of its own",
               TimeoutInWords(policy)});
 }
 
-ExitStatus List(Session& session) {
+ExitStatus ListTypes(Session& session) {
   return PrintList(session,
                    {.path = "/v1/types",
                     .name = "types",
                     .shape = wire::kTypeListShape,
                     .nothing = "there is no task type yet; the first task of a type makes it",
                     .table = Table({{"TYPE"}, {"RETRY"}, {"ATTEMPT TIMEOUT"}}),
-                    .add_row = AddRow});
+                    .add_row = AddTypeRow});
 }
 
-ExitStatus Get(Session& session, const std::string& name) {
+ExitStatus GetType(Session& session, const std::string& name) {
   const Result<JsonDocument> type =
       session.CallJson("GET", "/v1/types/" + wire::PercentEncode(name), wire::kTypeShape);
   if (!type.ok()) return session.Fail(type.status());
@@ -57,7 +57,7 @@ ExitStatus Get(Session& session, const std::string& name) {
 void AddTypeList(Command parent, Session& session) {
   parent.Sub("list", "List the task types and whether they have policies")
       .Example("treadle type list")
-      .Run([&session] { return List(session); });
+      .Run([&session] { return ListTypes(session); });
 }
 
 void AddTypeGet(Command parent, Session& session) {
@@ -65,7 +65,7 @@ void AddTypeGet(Command parent, Session& session) {
   parent.Sub("get", "Show one task type and its policy, in words")
       .Positional("NAME", Need::kRequired, name.get(), "The name of the task type")
       .Example("treadle type get hello")
-      .Run([name, &session] { return Get(session, *name); });
+      .Run([name, &session] { return GetType(session, *name); });
 }
 
 }  // namespace treadle::cli

@@ -22,12 +22,10 @@ struct ContractFlags {
   std::optional<int64_t> priority;
 };
 
-Status Bad(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
-
 Result<std::string> ReadSchema(const std::string& path) {
   TREADLE_ASSIGN_OR_RETURN(std::string text, ReadInputFile(path));
   if (const auto error = CheckJson(text))
-    return Bad(fmt::format("{} is not JSON: {}", path, error->ToString(text)));
+    return InvalidArgument(fmt::format("{} is not JSON: {}", path, error->ToString(text)));
   return text;
 }
 
@@ -58,7 +56,7 @@ Result<std::string> ContractJson(const ContractFlags& flags) {
   return contract.Done();
 }
 
-std::string PathOf(const ContractFlags& flags) {
+std::string ContractPath(const ContractFlags& flags) {
   return fmt::format("/v1/types/{}/contracts/{}", wire::PercentEncode(flags.type),
                      wire::PercentEncode(flags.version));
 }
@@ -70,16 +68,16 @@ ExitStatus Answer(Session& session, const Result<JsonDocument>& type, const std:
   return ExitStatus::kOk;
 }
 
-ExitStatus Set(Session& session, const ContractFlags& flags) {
+ExitStatus PutContract(Session& session, const ContractFlags& flags) {
   const Result<std::string> body = ContractJson(flags);
   if (!body.ok()) return session.Fail(body.status());
-  return Answer(session, session.CallJson("PUT", PathOf(flags), wire::kTypeShape, *body),
+  return Answer(session, session.CallJson("PUT", ContractPath(flags), wire::kTypeShape, *body),
                 fmt::format("contract {} of type {} holds from now on", Printable(flags.version),
                             Printable(flags.type)));
 }
 
 ExitStatus Remove(Session& session, const ContractFlags& flags) {
-  return Answer(session, session.CallJson("DELETE", PathOf(flags), wire::kTypeShape),
+  return Answer(session, session.CallJson("DELETE", ContractPath(flags), wire::kTypeShape),
                 fmt::format("contract {} of type {} is removed", Printable(flags.version),
                             Printable(flags.type)));
 }
@@ -124,7 +122,7 @@ void AddTypeContract(Command parent, Session& session) {
       .Example(
           "treadle type contract set order 2 --input order.json --output receipt.json\n"
           "treadle type contract set order 2 --input order.json --error-code sold_out=never")
-      .Run([flags, &session] { return Set(session, *flags); });
+      .Run([flags, &session] { return PutContract(session, *flags); });
   auto names = std::make_shared<ContractFlags>();
   Command remove = group.Sub("remove", "Remove a version that is not needed any more");
   AddNames(remove, names.get())

@@ -9,7 +9,7 @@
 namespace treadle::cli {
 namespace {
 
-struct Unit {
+struct NamedUnit {
   std::string_view name;
   int64_t factor;
 };
@@ -25,14 +25,14 @@ std::optional<int64_t> TakeNumber(std::string_view* text) {
 }
 
 template <size_t N>
-std::optional<int64_t> FactorOf(std::string_view name, const Unit (&units)[N]) {
-  for (const Unit& unit : units) {
+std::optional<int64_t> FactorOf(std::string_view name, const NamedUnit (&units)[N]) {
+  for (const NamedUnit& unit : units) {
     if (unit.name == name) return unit.factor;
   }
   return std::nullopt;
 }
 
-constexpr Unit kSizes[] = {
+constexpr NamedUnit kSizes[] = {
     {"", 1},          {"B", 1},           {"K", 1LL << 10}, {"KiB", 1LL << 10},
     {"M", 1LL << 20}, {"MiB", 1LL << 20}, {"G", 1LL << 30}, {"GiB", 1LL << 30},
     {"T", 1LL << 40}, {"TiB", 1LL << 40}};
@@ -120,10 +120,10 @@ std::string ExactDuration(uint64_t ms) {
 
 std::string DurationInWords(int64_t ms) {
   if (ms < 1000) return fmt::format("{} ms", ms);
-  static constexpr Unit kUnits[] = {{"d", 86'400}, {"h", 3'600}, {"min", 60}, {"s", 1}};
+  static constexpr NamedUnit kUnits[] = {{"d", 86'400}, {"h", 3'600}, {"min", 60}, {"s", 1}};
   int64_t seconds = ms / 1000;
   std::string out;
-  for (const Unit& unit : kUnits) {
+  for (const NamedUnit& unit : kUnits) {
     const int64_t count = seconds / unit.factor;
     seconds %= unit.factor;
     if (count > 0) out += fmt::format("{}{} {}", out.empty() ? "" : " ", count, unit.name);

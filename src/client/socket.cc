@@ -22,7 +22,7 @@ std::error_code Errno() { return {errno, std::generic_category()}; }
 bool WouldBlock() { return errno == EAGAIN || errno == EWOULDBLOCK; }
 
 // Rounded up: a wait that ends too early would be made again and again.
-int MsUntil(Socket::TimePoint deadline) {
+int PollMsUntil(Socket::TimePoint deadline) {
   using std::chrono::milliseconds;
   const auto left =
       std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now()).count();
@@ -125,7 +125,7 @@ std::error_code Socket::WaitFor(short events, TimePoint deadline) const {
   pollfd fds[] = {{.fd = cancel_fd_, .events = POLLIN, .revents = 0},
                   {.fd = fd_, .events = events, .revents = 0}};
   while (true) {
-    const int ready = poll(fds, 2, MsUntil(deadline));
+    const int ready = poll(fds, 2, PollMsUntil(deadline));
     if (ready < 0 && errno != EINTR) return Errno();
     if (ready == 0) return std::make_error_code(std::errc::stream_timeout);
     if (ready < 0) continue;

@@ -146,7 +146,7 @@ void WriteRetry(JsonWriter& json, const RetryOptions& retry) {
 }
 
 // Without a key, a request that is sent twice may enqueue twice.
-Repeat RepeatOf(const std::vector<TaskRequest>& tasks) {
+Repeat RepeatOfRequests(const std::vector<TaskRequest>& tasks) {
   for (const TaskRequest& task : tasks) {
     if (task.idempotency_key.empty()) return Repeat::kOnce;
   }
@@ -213,13 +213,15 @@ Result<std::vector<Enqueued>> EnqueueBatch(ServerConnection& client,
     TREADLE_ASSIGN_OR_RETURN(std::string json, EncodeTask(task));
     encoded.push_back(std::move(json));
   }
-  return EnqueueEncoded(client, {encoded.begin(), encoded.end()}, kCallTimeoutMs, RepeatOf(tasks));
+  return EnqueueEncoded(client, {encoded.begin(), encoded.end()}, kCallTimeoutMs,
+                        RepeatOfRequests(tasks));
 }
 
 Result<Enqueued> Enqueue(ServerConnection& client, const TaskRequest& task) {
   TREADLE_ASSIGN_OR_RETURN(const std::string body, EncodeTask(task));
-  TREADLE_ASSIGN_OR_RETURN(ServerAnswer answer, client.Call("POST", "/v1/tasks", body,
-                                                            kCallTimeoutMs, RepeatOf({task})));
+  TREADLE_ASSIGN_OR_RETURN(
+      ServerAnswer answer,
+      client.Call("POST", "/v1/tasks", body, kCallTimeoutMs, RepeatOfRequests({task})));
   TREADLE_RETURN_IF_ERROR(CheckAnswer(client, "POST /v1/tasks", answer, kEnqueuedShape));
   JsonDocument document(std::move(answer.body));
   Enqueued enqueued;

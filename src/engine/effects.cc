@@ -10,7 +10,7 @@ namespace treadle {
 namespace {
 
 // On disk: never reuse a number.
-enum Kind : uint8_t {
+enum EffectKind : uint8_t {
   kQueueIsNow = 1,
   kTypeIsNow = 2,
   kTaskIsNew = 3,

@@ -6,11 +6,11 @@
 namespace treadle {
 namespace {
 
-constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+constexpr int64_t kEndsNever = std::numeric_limits<int64_t>::max();
 
 int64_t EndMs(const TaskTerms& terms, TaskState state) {
-  if (IsTerminal(state)) return kNever;
-  const int64_t deadline = terms.deadline_at ? terms.deadline.ms : kNever;
+  if (IsTerminal(state)) return kEndsNever;
+  const int64_t deadline = terms.deadline_at ? terms.deadline.ms : kEndsNever;
   if (state == TaskState::kRunning || !terms.expires_at) return deadline;
   return std::min(deadline, terms.expires.ms);
 }
@@ -44,7 +44,7 @@ void TermsTable::Watch(const TaskImage& image) {
   Entry& entry = entries_[slot];
   if (entry.timer != kNowhere) timers_.Remove(entry.timer);
   const int64_t end = EndMs(*entry.terms, image.state);
-  if (end != kNever) timers_.Push(end, slot);
+  if (end != kEndsNever) timers_.Push(end, slot);
 }
 
 OutOfTime IsOutOfTime(const TaskTerms& terms, TaskState state, ShardTime now) {

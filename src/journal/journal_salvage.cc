@@ -12,8 +12,6 @@ namespace {
 
 constexpr uint64_t kSmallSegmentBytes = 2 * kSegmentHeaderBytes;
 
-Status OnlyForReading() { return {Code::kFailedPrecondition, "this journal is only looked at"}; }
-
 uint64_t NumberOf(const std::string& name) {
   uint64_t number = 0;
   std::from_chars(name.data(), name.data() + name.size(), number);

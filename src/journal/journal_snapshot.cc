@@ -5,12 +5,6 @@
 #include "journal/segment_reader.h"
 
 namespace treadle {
-namespace {
-
-Status OnlyForReading() { return {Code::kFailedPrecondition, "this journal is only looked at"}; }
-
-}  // namespace
-
 uint32_t JournalSnapshot::term() const {
   return scan_.segments.empty() ? 1 : scan_.segments.back().term + 1;
 }

@@ -36,4 +36,9 @@ Result<Scan> ScanJournal(Disk* disk, const std::string& directory);
 /// The file name of segment `number`.
 std::string SegmentName(uint64_t number);
 
+/// The error of whoever would write to a journal that was only scanned.
+inline Status OnlyForReading() {
+  return {Code::kFailedPrecondition, "this journal is only looked at"};
+}
+
 }  // namespace treadle

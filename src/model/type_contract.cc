@@ -8,24 +8,23 @@
 namespace treadle {
 namespace {
 
-Status Invalid(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
-
 Status CheckDescription(const std::string& field, const std::string& text) {
   if (text.size() <= limits::kDescriptionBytes) return {};
-  return Invalid(field + " must have at most " + std::to_string(limits::kDescriptionBytes) +
-                 " bytes");
+  return InvalidArgument(field + " must have at most " + std::to_string(limits::kDescriptionBytes) +
+                         " bytes");
 }
 
 Status CheckSchema(const std::string& field, const std::string& schema) {
   if (schema.size() <= limits::kSchemaBytes) return {};
-  return Invalid(field + " must have at most " + std::to_string(limits::kSchemaBytes) + " bytes");
+  return InvalidArgument(field + " must have at most " + std::to_string(limits::kSchemaBytes) +
+                         " bytes");
 }
 
 Status CheckCode(const std::string& field, const ContractCode& code) {
   if (code.code.empty() || code.code.size() > limits::kErrorCodeBytes ||
       !IsPrintableUtf8(code.code))
-    return Invalid(field + ".code must be printable and have from 1 to " +
-                   std::to_string(limits::kErrorCodeBytes) + " bytes");
+    return InvalidArgument(field + ".code must be printable and have from 1 to " +
+                           std::to_string(limits::kErrorCodeBytes) + " bytes");
   return CheckDescription(field + ".description", code.description);
 }
 
@@ -64,29 +63,30 @@ void PutContract(TypeContracts* contracts, std::shared_ptr<const TypeContract> c
 }
 
 Status Validate(const TypeContract& contract) {
-  if (contract.version == 0) return Invalid("version must be a whole number from 1 to 4294967295");
+  if (contract.version == 0)
+    return InvalidArgument("version must be a whole number from 1 to 4294967295");
   TREADLE_RETURN_IF_ERROR(CheckDescription("description", contract.description));
   TREADLE_RETURN_IF_ERROR(CheckSchema("input_schema", contract.input_schema));
   TREADLE_RETURN_IF_ERROR(CheckSchema("output_schema", contract.output_schema));
   if (contract.priority.value_or(0) > limits::kPriorityMax)
-    return Invalid("defaults.priority must be from 0 to 9");
+    return InvalidArgument("defaults.priority must be from 0 to 9");
   if (contract.codes.size() > limits::kContractErrorCodes)
-    return Invalid("error_codes must have at most " + std::to_string(limits::kContractErrorCodes) +
-                   " entries");
+    return InvalidArgument("error_codes must have at most " +
+                           std::to_string(limits::kContractErrorCodes) + " entries");
   for (size_t i = 0; i < contract.codes.size(); ++i) {
     const std::string field = "error_codes[" + std::to_string(i) + "]";
     TREADLE_RETURN_IF_ERROR(CheckCode(field, contract.codes[i]));
     for (size_t j = 0; j < i; ++j)
       if (contract.codes[j].code == contract.codes[i].code)
-        return Invalid(field + ".code comes twice: " + contract.codes[i].code);
+        return InvalidArgument(field + ".code comes twice: " + contract.codes[i].code);
   }
   return {};
 }
 
 Status Validate(const TypeContracts& contracts) {
   if (contracts.size() > limits::kContractVersions)
-    return Invalid("a type has at most " + std::to_string(limits::kContractVersions) +
-                   " contracts side by side: remove one first");
+    return InvalidArgument("a type has at most " + std::to_string(limits::kContractVersions) +
+                           " contracts side by side: remove one first");
   for (const auto& contract : contracts) TREADLE_RETURN_IF_ERROR(Validate(*contract));
   return {};
 }

@@ -17,8 +17,6 @@ bool IsAlphanumeric(char c) {
 
 bool IsNameCharacter(char c) { return IsAlphanumeric(c) || c == '_' || c == '-' || c == '.'; }
 
-Status Invalid(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
-
 }  // namespace
 
 bool IsPrintableUtf8(std::string_view text) {
@@ -33,11 +31,12 @@ bool IsPrintableUtf8(std::string_view text) {
 
 Status ValidateName(std::string_view field, std::string_view name) {
   const std::string f(field);
-  if (name.empty()) return Invalid(f + " must not be empty");
+  if (name.empty()) return InvalidArgument(f + " must not be empty");
   if (name.size() > limits::kNameBytes)
-    return Invalid(f + " must have at most " + std::to_string(limits::kNameBytes) + " characters");
+    return InvalidArgument(f + " must have at most " + std::to_string(limits::kNameBytes) +
+                           " characters");
   if (!IsAlphanumeric(name.front()) || !std::all_of(name.begin(), name.end(), IsNameCharacter))
-    return Invalid(
+    return InvalidArgument(
         f + " may hold letters, digits, '_', '-' and '.', and begins with a letter or digit");
   return {};
 }
@@ -46,20 +45,22 @@ namespace {
 
 Status ValidatePayload(const TaskBody& body) {
   if (body.payload.size() > limits::kPayloadBytes)
-    return Invalid("payload must have at most " + std::to_string(limits::kPayloadBytes) + " bytes");
+    return InvalidArgument("payload must have at most " + std::to_string(limits::kPayloadBytes) +
+                           " bytes");
   if (body.content_type.size() > limits::kContentTypeBytes || !IsPrintableUtf8(body.content_type))
-    return Invalid("content_type must be printable and have at most " +
-                   std::to_string(limits::kContentTypeBytes) + " bytes");
+    return InvalidArgument("content_type must be printable and have at most " +
+                           std::to_string(limits::kContentTypeBytes) + " bytes");
   return {};
 }
 
 Status ValidatePriority(uint8_t priority) {
-  return priority > limits::kPriorityMax ? Invalid("priority must be from 0 to 9") : Status();
+  return priority > limits::kPriorityMax ? InvalidArgument("priority must be from 0 to 9")
+                                         : Status();
 }
 
 Status ValidateMaxAttempts(uint16_t attempts) {
   if (attempts >= 1 && attempts <= limits::kAttemptsMax) return {};
-  return Invalid("max_attempts must be from 1 to " + std::to_string(limits::kAttemptsMax));
+  return InvalidArgument("max_attempts must be from 1 to " + std::to_string(limits::kAttemptsMax));
 }
 
 // A moment, and the same as a distance from now: at most one of them.
@@ -67,32 +68,32 @@ Status ValidateWhen(const char* at_field, const std::optional<WallTime>& at, con
                     const std::optional<int64_t>& in_ms) {
   if (!at && !in_ms) return {};
   if (at && (at->ms < 0 || at->ms > limits::kWallTimeMaxMs))
-    return Invalid(std::string(at_field) + " must lie between 1970 and 9999");
+    return InvalidArgument(std::string(at_field) + " must lie between 1970 and 9999");
   if (in_ms && (*in_ms < 0 || *in_ms > limits::kWallTimeMaxMs))
-    return Invalid(std::string(in_field) +
-                   " must not be negative, and must end before the year 10000");
+    return InvalidArgument(std::string(in_field) +
+                           " must not be negative, and must end before the year 10000");
   if (at && in_ms)
-    return Invalid(std::string("give ") + at_field + " or " + in_field + ", not both");
+    return InvalidArgument(std::string("give ") + at_field + " or " + in_field + ", not both");
   return {};
 }
 
 Status ValidateKeyTerms(const NewTask& task) {
   if (task.body->idempotency_key.empty())
-    return Invalid(
+    return InvalidArgument(
         "idempotency_key is missing: unique_while, on_duplicate and idempotency_window_ms say how "
         "it holds");
   if (task.unique != Unique::kNo && task.idempotency_window_ms != 0)
-    return Invalid("give unique_while or idempotency_window_ms, not both");
+    return InvalidArgument("give unique_while or idempotency_window_ms, not both");
   return CheckRanges({{"idempotency_window_ms", task.idempotency_window_ms, 0, kTenYearsMs}});
 }
 
 Status ValidateTags(const std::vector<std::string>& tags) {
   if (tags.size() > limits::kTags)
-    return Invalid("tags must have at most " + std::to_string(limits::kTags) + " entries");
+    return InvalidArgument("tags must have at most " + std::to_string(limits::kTags) + " entries");
   for (const std::string& tag : tags)
     if (tag.empty() || tag.size() > limits::kTagBytes || !IsPrintableUtf8(tag))
-      return Invalid("tags must be printable and have from 1 to " +
-                     std::to_string(limits::kTagBytes) + " bytes each");
+      return InvalidArgument("tags must be printable and have from 1 to " +
+                             std::to_string(limits::kTagBytes) + " bytes each");
   return {};
 }
 
@@ -105,8 +106,8 @@ Status Validate(const NewTask& task) {
   TREADLE_RETURN_IF_ERROR(ValidatePayload(body));
   const std::string& key = body.idempotency_key;
   if (key.size() > limits::kIdempotencyKeyBytes || !IsPrintableUtf8(key))
-    return Invalid("idempotency_key must be printable and have at most " +
-                   std::to_string(limits::kIdempotencyKeyBytes) + " bytes");
+    return InvalidArgument("idempotency_key must be printable and have at most " +
+                           std::to_string(limits::kIdempotencyKeyBytes) + " bytes");
   TREADLE_RETURN_IF_ERROR(ValidatePriority(task.priority));
   if (task.max_attempts != 0) TREADLE_RETURN_IF_ERROR(ValidateMaxAttempts(task.max_attempts));
   TREADLE_RETURN_IF_ERROR(ValidateWhen("run_at", task.run_at, "delay_ms", task.delay_ms));

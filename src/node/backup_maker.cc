@@ -6,7 +6,7 @@
 namespace treadle {
 namespace {
 
-constexpr uint64_t kPieceBytes = uint64_t{2} << 20;  // copied and synced at once, or digested
+constexpr uint64_t kBackupPieceBytes = uint64_t{2} << 20;  // copied and synced at once, or digested
 
 }  // namespace
 
@@ -51,7 +51,7 @@ Status BackupMaker::Begin() {
 Status BackupMaker::CheckRoom() const {
   TREADLE_ASSIGN_OR_RETURN(const uint64_t free, tools_.disk->FreeBytes(directory_));
   const uint64_t left = bytes_total_ - std::min(bytes_done_, bytes_total_);
-  if (free >= tools_.reserve_bytes + std::max(left, kPieceBytes)) return {};
+  if (free >= tools_.reserve_bytes + std::max(left, kBackupPieceBytes)) return {};
   return {Code::kResourceExhausted, "there is no room for a backup in " + directory_ + ": " +
                                         std::to_string(free >> 20) + " MiB are free, and " +
                                         std::to_string(tools_.reserve_bytes >> 20) +
@@ -59,7 +59,7 @@ Status BackupMaker::CheckRoom() const {
 }
 
 Status BackupMaker::Copy() {
-  TREADLE_ASSIGN_OR_RETURN(const bool is_whole, copy_->Advance(kPieceBytes));
+  TREADLE_ASSIGN_OR_RETURN(const bool is_whole, copy_->Advance(kBackupPieceBytes));
   bytes_total_ = copy_->bytes_total();
   bytes_done_ = copy_->bytes_done();
   TREADLE_RETURN_IF_ERROR(file_->Sync());
@@ -78,7 +78,7 @@ Status BackupMaker::NoteCopied() {
 }
 
 Status BackupMaker::Digest() {
-  std::string piece(std::min(kPieceBytes, label_.store_bytes - digested_), '\0');
+  std::string piece(std::min(kBackupPieceBytes, label_.store_bytes - digested_), '\0');
   TREADLE_ASSIGN_OR_RETURN(const size_t read, file_->Read(digested_, piece.data(), piece.size()));
   if (read != piece.size()) return {Code::kUnavailable, draft_ + " became shorter"};
   digest_.Update(piece);

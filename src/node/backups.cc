@@ -11,9 +11,9 @@ namespace {
 
 constexpr int64_t kStoreWaitMs = 60'000;  // for the store to have what was acknowledged
 constexpr int64_t kUnevenRetryMs = 100;   // while a checkpoint that was cut short is to be mended
-constexpr int64_t kRetryMs = 600'000;     // after a scheduled one that failed
-constexpr int64_t kSettleMs = 1'000;      // after a start, before one that is due
-constexpr int64_t kTurnMsMin = 20;        // how long a turn on the checkpoint's lane takes
+constexpr int64_t kFailedRetryMs = 600'000;  // after a scheduled one that failed
+constexpr int64_t kSettleMs = 1'000;         // after a start, before one that is due
+constexpr int64_t kTurnMsMin = 20;           // how long a turn on the checkpoint's lane takes
 constexpr int64_t kTurnMsMax = 250;
 
 constexpr size_t kAskedMax = 4;  // of backups that are asked for within this time:
@@ -234,7 +234,7 @@ void Backups::OnFailed(const Status& status) {
   current_.error = status.message();
   ++stats_.failed;
   env_.log("backup " + current_.name + " failed: " + status.message());
-  IsManual(current_.name) ? PlanNext() : Plan(std::min(every_ms_, kRetryMs));
+  IsManual(current_.name) ? PlanNext() : Plan(std::min(every_ms_, kFailedRetryMs));
 }
 
 void Backups::List(Callback<BackupList> done) {

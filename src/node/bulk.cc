@@ -13,7 +13,7 @@ constexpr size_t kPagesMax = 4;     // under way at once, of all jobs
 constexpr size_t kJobsMax = 1'000;  // that have not ended
 constexpr size_t kKept = 100;       // jobs that are remembered
 constexpr int64_t kPagesPerSecond = 10;
-constexpr int64_t kStoreWaitMs = 60'000;  // for a checkpoint; longer, and the disk is full
+constexpr int64_t kCheckpointWaitMs = 60'000;  // for a checkpoint; longer, and the disk is full
 
 size_t PageSize(int64_t rate) {
   if (rate == 0) return kPage;
@@ -96,7 +96,7 @@ void BulkActions::BeginPage(const JobPtr& job) {
   query.limit = job->view.request.count_only ? kPage : PageSize(job->view.request.rate);
   query.with_results = false;
   // It is about all that was there when it began, and about nothing that came later.
-  const int64_t wait_ms = job->before == TaskId{} ? kStoreWaitMs : 0;
+  const int64_t wait_ms = job->before == TaskId{} ? kCheckpointWaitMs : 0;
   shard_->List(
       std::move(query),
       [this, job](const Result<ListReply>& list) {

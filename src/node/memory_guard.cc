@@ -5,7 +5,7 @@
 namespace treadle {
 namespace {
 
-constexpr int64_t kRetryMs = 5'000;
+constexpr int64_t kMemoryRetryMs = 5'000;
 constexpr uint64_t kReserveMin = uint64_t{32} << 20;
 constexpr uint64_t kReserveMax = uint64_t{512} << 20;
 constexpr uint64_t kMiB = uint64_t{1} << 20;
@@ -37,7 +37,7 @@ Status MemoryGuard::Refusal() const {
   return Status(Code::kResourceExhausted,
                 "the server's memory is nearly full; it accepts new tasks again once others are "
                 "done (see server.memory_max)")
-      .WithRetryAfter(kRetryMs);
+      .WithRetryAfter(kMemoryRetryMs);
 }
 
 }  // namespace treadle

@@ -6,7 +6,7 @@ namespace treadle {
 namespace {
 
 constexpr int64_t kLookMs = 1'000;
-constexpr int64_t kRetryMs = 1'000;
+constexpr int64_t kStalledRetryMs = 1'000;
 
 }  // namespace
 
@@ -44,7 +44,7 @@ Status StallAlarm::Check() const {
   for (const Stall* const stall : {&journal_, &store_}) {
     const int64_t age_ms = tools_.watch->AgeMs(stall->kind, now_ms);
     if (age_ms >= stall->limit_ms)
-      return Status(Code::kUnavailable, Describe(*stall, age_ms)).WithRetryAfter(kRetryMs);
+      return Status(Code::kUnavailable, Describe(*stall, age_ms)).WithRetryAfter(kStalledRetryMs);
   }
   return {};
 }

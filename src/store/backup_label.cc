@@ -25,9 +25,9 @@ std::string SumOf(std::string_view text) {
 }
 
 /// The lines of a label, one after the other.
-class Lines {
+class LabelLines {
  public:
-  explicit Lines(std::string_view text) : rest_(text) {}
+  explicit LabelLines(std::string_view text) : rest_(text) {}
 
   /// The value of the next line, whose key this must be; empty if it is not.
   std::string_view Value(std::string_view key) {
@@ -51,7 +51,7 @@ class Lines {
   std::string_view rest_;
 };
 
-Status Damaged() {
+Status DamagedLabel() {
   return {Code::kDataLoss, "it is no Treadle backup, or a damaged or unfinished one"};
 }
 
@@ -60,10 +60,10 @@ Result<std::string_view> WholeText(std::string_view tail) {
   const size_t at = tail.rfind(kSumKey);
   if (tail.size() != kBackupLabelBytes || at == std::string_view::npos || at == 0 ||
       tail[at - 1] != '\n')
-    return Damaged();
+    return DamagedLabel();
   std::string_view sum = tail.substr(at + kSumKey.size());
   sum = sum.substr(0, sum.find('\n'));
-  if (sum != SumOf(tail.substr(0, at))) return Damaged();
+  if (sum != SumOf(tail.substr(0, at))) return DamagedLabel();
   return tail.substr(0, at);
 }
 
@@ -85,9 +85,9 @@ std::string EncodeBackupLabel(const BackupLabel& label) {
 
 Result<BackupLabel> DecodeBackupLabel(std::string_view tail) {
   TREADLE_ASSIGN_OR_RETURN(const std::string_view text, WholeText(tail));
-  Lines lines(text);
+  LabelLines lines(text);
   const std::optional<uint32_t> version = lines.Number<uint32_t>(kWord.substr(0, kWord.size() - 1));
-  if (!version || *version == 0) return Damaged();
+  if (!version || *version == 0) return DamagedLabel();
   if (*version > kVersion)
     return Status(Code::kFailedPrecondition, "a newer Treadle made it (its format is " +
                                                  std::to_string(*version) + ", this one knows " +
@@ -99,7 +99,7 @@ Result<BackupLabel> DecodeBackupLabel(std::string_view tail) {
   const auto bytes = lines.Number<uint64_t>("store_bytes");
   const auto raw = FromHex(lines.Value("store_sha256"));
   const auto digest = raw ? Sha256FromRaw(*raw) : std::nullopt;
-  if (!frame || !term || !taken_at || !bytes || !digest) return Damaged();
+  if (!frame || !term || !taken_at || !bytes || !digest) return DamagedLabel();
   return BackupLabel{.frame = *frame,
                      .term = *term,
                      .taken_at = {*taken_at},
@@ -110,7 +110,7 @@ Result<BackupLabel> DecodeBackupLabel(std::string_view tail) {
 Result<BackupLabel> ReadBackupLabel(File* file) {
   TREADLE_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
   std::string tail(kBackupLabelBytes, '\0');
-  if (size < tail.size()) return Damaged();
+  if (size < tail.size()) return DamagedLabel();
   TREADLE_ASSIGN_OR_RETURN(const size_t read,
                            file->Read(size - tail.size(), tail.data(), tail.size()));
   tail.resize(read);

@@ -13,10 +13,6 @@ namespace treadle {
 namespace {
 
 constexpr int64_t kFirstId = std::numeric_limits<int64_t>::min();
-constexpr int64_t kLastId = std::numeric_limits<int64_t>::max();
-
-// As SQLite orders them.
-int64_t RowId(TaskId id) { return static_cast<int64_t>(id.packed); }
 
 std::string TextOf(const TaskBody& body) { return PayloadText(body.content_type, body.payload); }
 

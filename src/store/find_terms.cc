@@ -11,14 +11,14 @@ namespace treadle {
 namespace {
 
 // On disk.
-constexpr char kQueue = 'q';
-constexpr char kType = 'y';
-constexpr char kTag = 't';
-constexpr char kKey = 'k';
-constexpr char kCode = 'c';
-constexpr char kFingerprint = 'f';
-constexpr char kErrorWord = 'e';
-constexpr char kPayloadWord = 'p';
+constexpr char kQueueTerm = 'q';
+constexpr char kTypeTerm = 'y';
+constexpr char kTagTerm = 't';
+constexpr char kKeyTerm = 'k';
+constexpr char kCodeTerm = 'c';
+constexpr char kFingerprintTerm = 'f';
+constexpr char kErrorWordTerm = 'e';
+constexpr char kPayloadWordTerm = 'p';
 
 constexpr size_t kWordBytesMax = 40;  // what is longer is no word that a person types
 
@@ -54,40 +54,40 @@ class Terms {
 
 std::string PlaceTerms(QueueId queue, TypeId type) {
   Terms terms;
-  terms.AddNumber(kQueue, queue);
-  terms.AddNumber(kType, type);
+  terms.AddNumber(kQueueTerm, queue);
+  terms.AddNumber(kTypeTerm, type);
   return terms.Join("");
 }
 
 std::string BodyTerms(const TaskBody& body, std::string_view payload_text) {
   Terms terms;
-  for (const std::string& tag : body.tags) terms.AddText(kTag, tag);
-  if (!body.idempotency_key.empty()) terms.AddText(kKey, body.idempotency_key);
-  terms.AddWords(kPayloadWord, payload_text);
+  for (const std::string& tag : body.tags) terms.AddText(kTagTerm, tag);
+  if (!body.idempotency_key.empty()) terms.AddText(kKeyTerm, body.idempotency_key);
+  terms.AddWords(kPayloadWordTerm, payload_text);
   return terms.Join("");
 }
 
 std::string ErrorTerms(std::string_view type, const TaskError& error) {
   Terms terms;
-  terms.AddText(kCode, error.code);
-  terms.AddHash(kFingerprint, ErrorFingerprint(type, error.code, error.message));
-  terms.AddWords(kErrorWord, error.code);
-  terms.AddWords(kErrorWord, error.message);
+  terms.AddText(kCodeTerm, error.code);
+  terms.AddHash(kFingerprintTerm, ErrorFingerprint(type, error.code, error.message));
+  terms.AddWords(kErrorWordTerm, error.code);
+  terms.AddWords(kErrorWordTerm, error.message);
   return terms.Join("");
 }
 
 std::string MatchExpression(const TaskQuery& query, std::optional<QueueId> queue,
                             std::optional<TypeId> type) {
   Terms terms;
-  if (query.tag) terms.AddText(kTag, *query.tag);
-  if (query.idempotency_key) terms.AddText(kKey, *query.idempotency_key);
-  if (query.error_code) terms.AddText(kCode, *query.error_code);
-  if (query.fingerprint) terms.AddHash(kFingerprint, *query.fingerprint);
-  for (const std::string& words : query.words) terms.AddWords(kErrorWord, words);
-  for (const std::string& words : query.payload_words) terms.AddWords(kPayloadWord, words);
+  if (query.tag) terms.AddText(kTagTerm, *query.tag);
+  if (query.idempotency_key) terms.AddText(kKeyTerm, *query.idempotency_key);
+  if (query.error_code) terms.AddText(kCodeTerm, *query.error_code);
+  if (query.fingerprint) terms.AddHash(kFingerprintTerm, *query.fingerprint);
+  for (const std::string& words : query.words) terms.AddWords(kErrorWordTerm, words);
+  for (const std::string& words : query.payload_words) terms.AddWords(kPayloadWordTerm, words);
   if (terms.empty()) return "";
-  if (queue) terms.AddNumber(kQueue, *queue);
-  if (type) terms.AddNumber(kType, *type);
+  if (queue) terms.AddNumber(kQueueTerm, *queue);
+  if (type) terms.AddNumber(kTypeTerm, *type);
   return terms.Join("\"");
 }
 

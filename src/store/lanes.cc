@@ -9,7 +9,7 @@ namespace {
 // that has so many.
 constexpr int64_t kLanesToTidy = 10'000;
 
-Status Damaged() { return {Code::kDataLoss, "a lane of the store does not match its digest"}; }
+Status DamagedLane() { return {Code::kDataLoss, "a lane of the store does not match its digest"}; }
 
 LaneKey KeyAt(const Rows& row, int column) {
   return {row.As<QueueId>(column), row.As<TypeId>(column + 1), row.As<uint8_t>(column + 2)};
@@ -27,7 +27,7 @@ Result<int64_t> LaneFinder::Find(const LaneKey& key) {
   const bool is_there = rows.Next();
   TREADLE_RETURN_IF_ERROR(rows.status());
   if (!is_there) return kSharedLane;
-  if (!rows.As<bool>(0)) return Damaged();
+  if (!rows.As<bool>(0)) return DamagedLane();
   return rows.Int(1);
 }
 
@@ -36,7 +36,7 @@ Result<LaneKey> LaneFinder::KeyOf(int64_t lane) {
   const bool is_there = rows.Next();
   TREADLE_RETURN_IF_ERROR(rows.status());
   if (!is_there) return Status(Code::kNotFound, "no lane has the number " + std::to_string(lane));
-  if (!rows.As<bool>(0)) return Damaged();
+  if (!rows.As<bool>(0)) return DamagedLane();
   return KeyAt(rows, 1);
 }
 
@@ -45,7 +45,7 @@ Result<std::map<int64_t, LaneKey>> ReadLanes(Connection* db) {
   Statement statement(db, "SELECT " + IsSound("lane") + ", id, queue, type, rank FROM lane");
   Rows rows = statement.Query();
   while (rows.Next()) {
-    if (!rows.As<bool>(0)) return Damaged();
+    if (!rows.As<bool>(0)) return DamagedLane();
     lanes[rows.Int(1)] = KeyAt(rows, 2);
   }
   TREADLE_RETURN_IF_ERROR(rows.status());

@@ -18,10 +18,6 @@ constexpr char kNewestOfLane[] = "place < ?1 AND place >= ?3 ORDER BY place DESC
 constexpr char kNewest[] = " AND id < ?1 ORDER BY id DESC LIMIT ?2";
 constexpr char kNotReady[] = "INDEXED BY live_not_ready WHERE state <> 2 AND ";
 
-// Past every row of a lane. (SQLite searches `>` on fewer columns than the key has as `>=`, and
-// would walk the lane.)
-constexpr int64_t kLastId = std::numeric_limits<int64_t>::max();
-
 std::string LiveCandidates(const std::string& where) { return kLiveCandidate + where; }
 std::string EndedCandidates(const char* from) { return std::string(kCandidate) + from + kNewest; }
 
@@ -35,9 +31,6 @@ std::string SearchedPayload(TaskTable table) {
   return "SELECT image, substr(payload, 1, " + std::to_string(kSearchedPayloadBytes) + ") FROM " +
          NameOf(table) + " WHERE " + KeyOf(table) + " = ?1";
 }
-
-// As SQLite orders them.
-int64_t RowId(TaskId id) { return static_cast<int64_t>(id.packed); }
 
 // Where to begin in a lane of that shard for what is older than `before`.
 int64_t CursorIn(int64_t lane, TaskId before, ShardId shard) {

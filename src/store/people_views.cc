@@ -45,7 +45,7 @@ std::string Date(const std::string& ms) {
 }
 
 // Where each part begins.
-std::string Parts(std::string_view rows) {
+std::string PartBeginnings(std::string_view rows) {
   const auto skip = [](RowParts part, int bytes) {
     return " + iif(parts & " + std::to_string(part) + ", " + std::to_string(bytes) + ", 0)";
   };
@@ -85,7 +85,7 @@ std::string PeopleViews() {
                            " AS parts, payload, NULL AS result FROM live UNION ALL "
                            "SELECT state, image, " +
                            Number(kRowParts) + ", payload, result FROM done";
-  const std::string names = " FROM (" + Numbers(Sizes(Parts(rows))) +
+  const std::string names = " FROM (" + Numbers(Sizes(PartBeginnings(rows))) +
                             ") AS task LEFT JOIN queue ON queue.id = task.queue_id"
                             " LEFT JOIN type ON type.id = task.type_id";
   return "CREATE VIEW tasks AS SELECT shard || '-' || sequence AS id, queue.name AS queue,"

@@ -18,7 +18,7 @@ constexpr int PayloadAt(TaskTable table) {
   return DigestAt(table) + (table == TaskTable::kLive ? 1 : 2);
 }
 
-bool IsSound(const Rows& row, TaskTable table) {
+bool HasSoundDigest(const Rows& row, TaskTable table) {
   return HasDigest(row, DigestAt(table), row.Int(DigestAt(table)));
 }
 
@@ -104,7 +104,7 @@ std::string_view ReadResult(const Rows& row, TaskTable table) {
 }
 
 Status ReadRow(const Rows& row, TaskTable table, TaskRow* task) {
-  if (!IsSound(row, table))
+  if (!HasSoundDigest(row, table))
     return {Code::kDataLoss, KeyText(row, table) + " does not match its digest"};
   if (!DecodeRow(row.Bytes(ImageAt(table)), task).ok() || !AgreesWith(row, table, task->image))
     return {Code::kDataLoss, KeyText(row, table) + " makes no sense"};
@@ -134,7 +134,8 @@ Status ReadTerms(const TaskRow& row, std::shared_ptr<const TaskTerms>* terms) {
 Status ReadRecord(const Rows& row, TaskTable table, Parts parts, TaskRecord* record) {
   TaskRow task;
   const Status status = ReadRow(row, table, &task);
-  if (!status.ok()) return parts == Parts::kWhole && !IsSound(row, table) ? Status() : status;
+  if (!status.ok())
+    return parts == Parts::kWhole && !HasSoundDigest(row, table) ? Status() : status;
   return ReadRecord(row, table, parts, task, record);
 }
 

@@ -1,6 +1,7 @@
 // Rows of the tables `live` and `done` as tasks.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +32,12 @@ enum class Parts {
 std::string RowColumns(TaskTable table, Parts parts);
 /// How many columns those are, for what a query selects after them.
 int ColumnCount(TaskTable table, Parts parts);
+
+/// Task ids as SQLite orders them.
+inline int64_t RowId(TaskId id) { return static_cast<int64_t>(id.packed); }
+/// Past every row of a lane. (SQLite searches `>` on fewer columns than the key has as `>=`, and
+/// would walk the lane.)
+inline constexpr int64_t kLastId = std::numeric_limits<int64_t>::max();
 
 /// As KeyOf() names it.
 int64_t ReadKey(const Rows& row);

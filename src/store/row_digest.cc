@@ -9,36 +9,39 @@ namespace {
 using Columns = std::span<const std::string_view>;
 
 // What the digests cover, in the order in which they do. On disk.
-constexpr std::string_view kMeta[] = {"key", "value"};
-constexpr std::string_view kQueue[] = {
+constexpr std::string_view kMetaDigested[] = {"key", "value"};
+constexpr std::string_view kQueueDigested[] = {
     "id", "name", "policy", "paused", "max_attempts", "lease_ms", "attempt_timeout_ms"};
-constexpr std::string_view kCounters[] = {"queue",          "accepted",          "completed_next",
-                                          "completed_from", "dead_next",         "dead_from",
-                                          "cancelled_next", "cancelled_from",    "expired_next",
-                                          "expired_from",   "removed_retention", "removed_deleted",
-                                          "removed_moved",  "removed_replaced"};
-constexpr std::string_view kType[] = {"id", "name", "policy"};
-constexpr std::string_view kIdempotency[] = {"key", "request_hash", "task", "expires_ms"};
-constexpr std::string_view kLane[] = {"id", "queue", "type", "rank"};
-constexpr std::string_view kLive[] = {"place", "state", "image"};
-constexpr std::string_view kDone[] = {"id",      "queue",     "type", "state",
-                                      "ordinal", "has_trail", "image"};
-constexpr std::string_view kAttempt[] = {"task",       "attempt",       "outcome",     "worker",
-                                         "build",      "started_at_ms", "ended_at_ms", "wait_ms",
-                                         "error_code", "error_message"};
-constexpr std::string_view kLog[] = {"task", "attempt", "offset", "text"};
-constexpr std::string_view kSaved[] = {"task", "name", "content_type", "value"};
+constexpr std::string_view kCountersDigested[] = {
+    "queue",         "accepted",        "completed_next",    "completed_from",
+    "dead_next",     "dead_from",       "cancelled_next",    "cancelled_from",
+    "expired_next",  "expired_from",    "removed_retention", "removed_deleted",
+    "removed_moved", "removed_replaced"};
+constexpr std::string_view kTypeDigested[] = {"id", "name", "policy"};
+constexpr std::string_view kIdempotencyDigested[] = {"key", "request_hash", "task", "expires_ms"};
+constexpr std::string_view kLaneDigested[] = {"id", "queue", "type", "rank"};
+constexpr std::string_view kLiveDigested[] = {"place", "state", "image"};
+constexpr std::string_view kDoneDigested[] = {"id",      "queue",     "type", "state",
+                                              "ordinal", "has_trail", "image"};
+constexpr std::string_view kAttemptDigested[] = {
+    "task",          "attempt",     "outcome", "worker",     "build",
+    "started_at_ms", "ended_at_ms", "wait_ms", "error_code", "error_message"};
+constexpr std::string_view kLogDigested[] = {"task", "attempt", "offset", "text"};
+constexpr std::string_view kSavedDigested[] = {"task", "name", "content_type", "value"};
 
-constexpr std::string_view kTables[] = {"meta", "queue", "counters", "type", "idempotency", "lane",
-                                        "live", "done",  "attempt",  "log",  "saved"};
-constexpr Columns kColumns[] = {kMeta, kQueue, kCounters, kType, kIdempotency, kLane,
-                                kLive, kDone,  kAttempt,  kLog,  kSaved};
-static_assert(std::size(kTables) == std::size(kColumns));
+constexpr std::string_view kDigestedTables[] = {"meta",        "queue", "counters", "type",
+                                                "idempotency", "lane",  "live",     "done",
+                                                "attempt",     "log",   "saved"};
+constexpr Columns kColumns[] = {kMetaDigested, kQueueDigested,       kCountersDigested,
+                                kTypeDigested, kIdempotencyDigested, kLaneDigested,
+                                kLiveDigested, kDoneDigested,        kAttemptDigested,
+                                kLogDigested,  kSavedDigested};
+static_assert(std::size(kDigestedTables) == std::size(kColumns));
 
 Columns ColumnsOf(std::string_view table) {
-  const auto* const at = std::ranges::find(kTables, table);
-  TREADLE_CHECK(at != std::end(kTables));
-  return kColumns[at - std::begin(kTables)];
+  const auto* const at = std::ranges::find(kDigestedTables, table);
+  TREADLE_CHECK(at != std::end(kDigestedTables));
+  return kColumns[at - std::begin(kDigestedTables)];
 }
 
 std::string_view ValueOf(std::string_view column, const Cells& changed) {
@@ -97,7 +100,7 @@ Status AddRowDigest(Connection* db) {
   return result == SQLITE_OK ? Status() : db->Error(result);
 }
 
-std::span<const std::string_view> DigestedTables() { return kTables; }
+std::span<const std::string_view> DigestedTables() { return kDigestedTables; }
 
 std::string InsertRow(std::string_view table) {
   const std::string values = Parameters(ColumnsOf(table).size());

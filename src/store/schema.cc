@@ -151,7 +151,7 @@ CREATE VIRTUAL TABLE found USING fts5(
 
 constexpr std::string_view kIndexes[] = {"live_not_ready", "done_retention", "done_lane",
                                          "done_with_trail"};
-Result<int64_t> Number(Connection* db, std::string sql) {
+Result<int64_t> NumberFrom(Connection* db, std::string sql) {
   Statement statement(db, std::move(sql));
   Rows rows = statement.Query();
   const int64_t number = rows.Next() ? rows.Int(0) : 0;
@@ -159,7 +159,7 @@ Result<int64_t> Number(Connection* db, std::string sql) {
   return number;
 }
 
-Result<std::string> Text(Connection* db, std::string sql) {
+Result<std::string> TextFrom(Connection* db, std::string sql) {
   Statement statement(db, std::move(sql));
   Rows rows = statement.Query();
   std::string text = rows.Next() ? rows.String(0) : "";
@@ -199,10 +199,10 @@ Result<int64_t> DigestOfRoots(Connection* db) {
   for (const std::string_view table : DigestedTables())
     names.append("'").append(table).append("', ");
   names.resize(names.size() - 2);
-  return Number(db,
-                "SELECT row_digest(group_concat(name || ' ' || rootpage)) FROM"
-                " (SELECT name, rootpage FROM sqlite_schema WHERE name IN (" +
-                    names + ") ORDER BY name)");
+  return NumberFrom(db,
+                    "SELECT row_digest(group_concat(name || ' ' || rootpage)) FROM"
+                    " (SELECT name, rootpage FROM sqlite_schema WHERE name IN (" +
+                        names + ") ORDER BY name)");
 }
 
 Status PutRoots(Connection* db) {
@@ -263,12 +263,13 @@ Status Migrate(Connection* db, int64_t version, uint64_t identity) {
 // The version of the store that the file holds, 0 if it is empty, or why it is not for us. Changes
 // nothing.
 Result<int64_t> Inspect(Connection* db, uint64_t identity) {
-  const Result<int64_t> application = Number(db, "PRAGMA application_id");
+  const Result<int64_t> application = NumberFrom(db, "PRAGMA application_id");
   if (!application.ok() && sqlite3_errcode(db->handle()) == SQLITE_NOTADB)
     return Refused(db, "is no Treadle store, nor any SQLite file; move it away to begin anew");
   if (!application.ok()) return application.status();
-  TREADLE_ASSIGN_OR_RETURN(const int64_t version, Number(db, "PRAGMA user_version"));
-  TREADLE_ASSIGN_OR_RETURN(const int64_t tables, Number(db, "SELECT count(*) FROM sqlite_schema"));
+  TREADLE_ASSIGN_OR_RETURN(const int64_t version, NumberFrom(db, "PRAGMA user_version"));
+  TREADLE_ASSIGN_OR_RETURN(const int64_t tables,
+                           NumberFrom(db, "SELECT count(*) FROM sqlite_schema"));
   if (*application == 0 && version == 0 && tables == 0) return 0;
   if (*application != kStoreApplicationId)
     return Refused(db, "is a SQLite file of another program; move it away to begin anew");
@@ -277,7 +278,7 @@ Result<int64_t> Inspect(Connection* db, uint64_t identity) {
     return Refused(db, "was written by a Treadle from before its first release (format " +
                            std::to_string(version) + "); only that one can read it");
   TREADLE_ASSIGN_OR_RETURN(const std::string found,
-                           Text(db, "SELECT value FROM meta WHERE key = 'identity'"));
+                           TextFrom(db, "SELECT value FROM meta WHERE key = 'identity'"));
   if (found != IdentityText(identity))
     return Refused(db, "belongs to another data directory: its identity is " + found +
                            ", the journal's is " + IdentityText(identity));
@@ -288,7 +289,7 @@ Result<int64_t> Inspect(Connection* db, uint64_t identity) {
   TREADLE_RETURN_IF_ERROR(CheckSchema(db));
   TREADLE_ASSIGN_OR_RETURN(const int64_t roots, DigestOfRoots(db));
   TREADLE_ASSIGN_OR_RETURN(const int64_t written,
-                           Number(db, "SELECT value FROM meta WHERE key = 'roots'"));
+                           NumberFrom(db, "SELECT value FROM meta WHERE key = 'roots'"));
   if (roots != written)
     return Status(Code::kDataLoss, db->path() + ": its tables are not where they were made");
   return version;
@@ -325,7 +326,7 @@ Status PrepareSchema(Connection* db, uint64_t identity) {
     TREADLE_RETURN_IF_ERROR(
         db->Execute("PRAGMA synchronous = FULL; PRAGMA page_size = " + std::to_string(kPageBytes)));
   if (version < kStoreVersion) TREADLE_RETURN_IF_ERROR(Migrate(db, version, identity));
-  TREADLE_ASSIGN_OR_RETURN(const std::string mode, Text(db, "PRAGMA journal_mode = WAL"));
+  TREADLE_ASSIGN_OR_RETURN(const std::string mode, TextFrom(db, "PRAGMA journal_mode = WAL"));
   if (mode != "wal")
     return Status(Code::kUnavailable, db->path() + ": the file system allows no write-ahead log");
   return {};

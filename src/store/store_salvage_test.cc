@@ -24,18 +24,18 @@ namespace fs = std::filesystem;
 using testing::Contains;
 using testing::HasSubstr;
 
-constexpr uint64_t kWaiting = 300;
-constexpr uint64_t kEnded = 300;
+constexpr uint64_t kWaitingTasks = 300;
+constexpr uint64_t kEndedTasks = 300;
 constexpr size_t kPageBytes = 8192;
 
-TaskChange NewTask(uint64_t sequence, TaskState state, size_t payload_bytes) {
+TaskChange NewSizedTask(uint64_t sequence, TaskState state, size_t payload_bytes) {
   auto body = std::make_shared<TaskBody>();
   body->payload = "#" + std::to_string(sequence) + "#" + std::string(payload_bytes, 'x');
   body->payload_sha256 = Sha256Of(body->payload);
   TaskChange change{.is_new = true};
   change.now.image = {.id = TaskId::Of(1, sequence), .queue = 1, .type = 1, .state = state};
   change.now.image.max_attempts = 5;
-  change.now.image.ordinal = IsTerminal(state) ? sequence - kWaiting : 0;
+  change.now.image.ordinal = IsTerminal(state) ? sequence - kWaitingTasks : 0;
   change.now.body = std::move(body);
   return change;
 }
@@ -60,13 +60,14 @@ class StoreSalvageTest : public testing::Test {
     StoreChanges changes;
     changes.queues.push_back({1, "mail", {.lease_ms = 12'345}});
     changes.types = {{1, "send"}};
-    for (uint64_t n = 1; n <= kWaiting + kEnded; ++n)
+    for (uint64_t n = 1; n <= kWaitingTasks + kEndedTasks; ++n)
       changes.tasks.push_back(
-          NewTask(n, n <= kWaiting ? TaskState::kReady : TaskState::kCompleted, 500));
+          NewSizedTask(n, n <= kWaitingTasks ? TaskState::kReady : TaskState::kCompleted, 500));
     for (uint64_t n = 1; n <= 100; ++n)
       changes.keys.push_back({.id = {Mix64(n), n}, .task = TaskId::Of(1, n)});
-    changes.counters.push_back(
-        {.queue = 1, .accepted = kWaiting + kEnded, .ended = {EndedRange{.next = kEnded + 1}}});
+    changes.counters.push_back({.queue = 1,
+                                .accepted = kWaitingTasks + kEndedTasks,
+                                .ended = {EndedRange{.next = kEndedTasks + 1}}});
     changes.meta = StoreMeta{.applied = 77, .next_sequence = 601, .term = 3};
     ASSERT_TRUE(store->Write(changes).ok());
   }
@@ -124,8 +125,8 @@ TEST_F(StoreSalvageTest, AWholeStoreComesOutAsItIs) {
   ASSERT_TRUE(meta_);
   EXPECT_EQ(meta_->applied, 77u);
   const StoreInspection seen = Inspect();
-  EXPECT_EQ(seen.waiting, kWaiting);
-  EXPECT_EQ(seen.ended, kEnded);
+  EXPECT_EQ(seen.waiting, kWaitingTasks);
+  EXPECT_EQ(seen.ended, kEndedTasks);
   EXPECT_EQ(seen.keys, 100u);
   EXPECT_THAT(seen.damaged_payloads, testing::IsEmpty());
 }
@@ -135,9 +136,9 @@ TEST_F(StoreSalvageTest, WhatIsLeftIsFoundByWhatItHas) {
     const auto store = *SqliteStore::Open({from(), 7, ""});
     StoreChanges changes;
     changes.queues.push_back({1, "mail", {.search_payloads = true}});
-    for (uint64_t n = 1; n <= kWaiting + kEnded; n += 10) {
+    for (uint64_t n = 1; n <= kWaitingTasks + kEndedTasks; n += 10) {
       TaskChange change =
-          NewTask(n, n <= kWaiting ? TaskState::kReady : TaskState::kCompleted, 500);
+          NewSizedTask(n, n <= kWaitingTasks ? TaskState::kReady : TaskState::kCompleted, 500);
       change.is_new = false;
       TaskBody body = *change.now.body;
       body.tags = {"tagged"};
@@ -152,7 +153,7 @@ TEST_F(StoreSalvageTest, WhatIsLeftIsFoundByWhatItHas) {
   SpoilPageOf("#151#");
   Run();
   const StoreInspection seen = Inspect();
-  EXPECT_LT(seen.waiting, kWaiting);
+  EXPECT_LT(seen.waiting, kWaitingTasks);
   const auto store = *SqliteStore::Open({to(), 7, ""});
   std::vector<TaskId> expected;
   const Result<TaskPage> all = store->List({.limit = 1000});
@@ -178,7 +179,7 @@ TEST_F(StoreSalvageTest, WhatIsLeftIsFoundByWhatItHas) {
 TEST_F(StoreSalvageTest, ADamagedIndexOfRareThingsIsNoticedAndMadeAnew) {
   {
     const auto store = *SqliteStore::Open({from(), 7, ""});
-    TaskChange change = NewTask(601, TaskState::kReady, 10);
+    TaskChange change = NewSizedTask(601, TaskState::kReady, 10);
     TaskBody body = *change.now.body;
     body.tags = {"tagged"};
     change.now.body = std::make_shared<TaskBody>(body);
@@ -200,10 +201,10 @@ TEST_F(StoreSalvageTest, ADamagedPageOfWaitingTasksCostsThoseOnIt) {
   SpoilPageOf("#150#");
   const std::vector<std::string> told = Run();
   const StoreInspection seen = Inspect();
-  EXPECT_LT(seen.waiting, kWaiting);
-  EXPECT_GT(seen.waiting, kWaiting - 20);
-  EXPECT_EQ(seen.ended, kEnded);
-  EXPECT_THAT(told, Contains(HasSubstr(std::to_string(kWaiting - seen.waiting) +
+  EXPECT_LT(seen.waiting, kWaitingTasks);
+  EXPECT_GT(seen.waiting, kWaitingTasks - 20);
+  EXPECT_EQ(seen.ended, kEndedTasks);
+  EXPECT_THAT(told, Contains(HasSubstr(std::to_string(kWaitingTasks - seen.waiting) +
                                        " tasks of queue mail are lost")));
 }
 
@@ -211,8 +212,8 @@ TEST_F(StoreSalvageTest, SeveralDamagedPagesCostThoseOnThem) {
   for (const char* const text : {"#20#", "#150#", "#280#", "#320#", "#450#"}) SpoilPageOf(text);
   Run();
   const StoreInspection seen = Inspect();
-  EXPECT_GT(seen.waiting, kWaiting - 60);
-  EXPECT_GT(seen.ended, kEnded - 40);
+  EXPECT_GT(seen.waiting, kWaitingTasks - 60);
+  EXPECT_GT(seen.ended, kEndedTasks - 40);
 }
 
 TEST_F(StoreSalvageTest, AFileThatWasCutShortIsReadAsFarAsItGoes) {
@@ -232,7 +233,7 @@ TEST_F(StoreSalvageTest, NamesOfQueuesComeFromTheirIndex) {
   const std::vector<std::string> told = Run();
   if (testing::Test::HasFailure()) return;
   EXPECT_THAT(told, Contains(HasSubstr("the policy of queue mail is lost")));
-  EXPECT_EQ(Inspect().waiting, kWaiting);
+  EXPECT_EQ(Inspect().waiting, kWaitingTasks);
 }
 
 TEST_F(StoreSalvageTest, RowsThatMakeNoSenseAreDropped) {
@@ -250,8 +251,8 @@ TEST_F(StoreSalvageTest, RowsThatMakeNoSenseAreDropped) {
   }
   EXPECT_THAT(Run(), Contains(HasSubstr("waiting tasks make no sense")));
   const StoreInspection seen = Inspect();
-  EXPECT_EQ(seen.waiting, kWaiting - 6);
-  EXPECT_EQ(seen.ended, kEnded - 3);
+  EXPECT_EQ(seen.waiting, kWaitingTasks - 6);
+  EXPECT_EQ(seen.ended, kEndedTasks - 3);
 }
 
 TEST_F(StoreSalvageTest, ATaskWhoseRowDoesNotMatchItsDigestIsKeptAsOneWithADamagedPayload) {
@@ -269,14 +270,15 @@ TEST_F(StoreSalvageTest, ATaskWhoseRowDoesNotMatchItsDigestIsKeptAsOneWithADamag
   EXPECT_THAT(told, Contains(HasSubstr("the policy of queue mail is lost")));
   EXPECT_THAT(told, Contains(HasSubstr("1 tasks of queue mail are lost")));
   const StoreInspection seen = Inspect();
-  EXPECT_EQ(seen.waiting, kWaiting - 1);
+  EXPECT_EQ(seen.waiting, kWaitingTasks - 1);
   ASSERT_EQ(seen.damaged_payloads.size(), 1u);
   EXPECT_EQ(seen.damaged_payloads[0].id, TaskId::Of(1, 20));
   const auto db = *Connection::Open(to(), "");
   Statement accepted(db.get(), "SELECT accepted FROM counters");
   Rows rows = accepted.Query();
   ASSERT_TRUE(rows.Next());
-  EXPECT_EQ(rows.Int(0), static_cast<int64_t>(kWaiting + kEnded - 1)) << "those that are left";
+  EXPECT_EQ(rows.Int(0), static_cast<int64_t>(kWaitingTasks + kEndedTasks - 1))
+      << "those that are left";
 }
 
 TEST_F(StoreSalvageTest, AQueueOrTypeWhoseNumberMakesNoSenseLeavesItsTasks) {
@@ -291,8 +293,8 @@ TEST_F(StoreSalvageTest, AQueueOrTypeWhoseNumberMakesNoSenseLeavesItsTasks) {
   const StoreInspection seen = Inspect();
   EXPECT_EQ(seen.queues, 1u);
   EXPECT_EQ(seen.types, 1u);
-  EXPECT_EQ(seen.waiting, kWaiting);
-  EXPECT_EQ(seen.ended, kEnded);
+  EXPECT_EQ(seen.waiting, kWaitingTasks);
+  EXPECT_EQ(seen.ended, kEndedTasks);
 }
 
 TEST_F(StoreSalvageTest, APolicyOfATypeThatCannotBeReadIsLostAlone) {
@@ -301,7 +303,7 @@ TEST_F(StoreSalvageTest, APolicyOfATypeThatCannotBeReadIsLostAlone) {
     ASSERT_TRUE(db->Execute("UPDATE type SET policy = x'0900'").ok());
   }
   EXPECT_THAT(Run(), Contains(HasSubstr("the policy of task type send is lost")));
-  EXPECT_EQ(Inspect().waiting, kWaiting);
+  EXPECT_EQ(Inspect().waiting, kWaitingTasks);
 }
 
 TEST_F(StoreSalvageTest, TermsThatCannotBeReadAreLostWithoutTheirTasks) {
@@ -316,14 +318,14 @@ TEST_F(StoreSalvageTest, TermsThatCannotBeReadAreLostWithoutTheirTasks) {
   }
   EXPECT_THAT(Run(), Contains(HasSubstr("the terms of 3 tasks are lost")).Times(2));
   const StoreInspection seen = Inspect();
-  EXPECT_EQ(seen.waiting, kWaiting);
-  EXPECT_EQ(seen.ended, kEnded);
+  EXPECT_EQ(seen.waiting, kWaitingTasks);
+  EXPECT_EQ(seen.ended, kEndedTasks);
 }
 
 TEST_F(StoreSalvageTest, ALaneThatIsLostIsMadeAnewForItsTasks) {
   ASSERT_TRUE((*Connection::Open(from(), ""))->Execute("UPDATE lane SET type = 9").ok());
   EXPECT_THAT(Run(), testing::IsEmpty());
-  EXPECT_EQ(Inspect().waiting, kWaiting);
+  EXPECT_EQ(Inspect().waiting, kWaitingTasks);
   const auto store = *SqliteStore::Open({to(), 7, ""});
   EXPECT_EQ(store->Load({{TaskId::Of(1, 5), 1, 1, 5}})->size(), 1u);
 }
@@ -340,13 +342,13 @@ TEST_F(StoreSalvageTest, OfTwoRowsThatClaimToBeTheSameTaskTheOneInItsPlaceStays)
     ASSERT_TRUE(db->Execute(UpdateRow("live", {})).ok());
   }
   EXPECT_THAT(Run(), Contains("2 rows of table live are damaged and dropped"));
-  EXPECT_EQ(Inspect().waiting, kWaiting);
+  EXPECT_EQ(Inspect().waiting, kWaitingTasks);
   EXPECT_THAT(Inspect().damaged_payloads, testing::IsEmpty());
   const auto db = *Connection::Open(to(), "");
   Statement accepted(db.get(), "SELECT accepted FROM counters");
   Rows rows = accepted.Query();
   ASSERT_TRUE(rows.Next());
-  EXPECT_EQ(rows.As<uint64_t>(0), kWaiting + kEnded);
+  EXPECT_EQ(rows.As<uint64_t>(0), kWaitingTasks + kEndedTasks);
 }
 
 TEST_F(StoreSalvageTest, CountersThatMakeNoSenseAreCountedAnew) {
@@ -355,7 +357,7 @@ TEST_F(StoreSalvageTest, CountersThatMakeNoSenseAreCountedAnew) {
     ASSERT_TRUE(db->Execute("UPDATE counters SET completed_next = 1 << 40").ok());
   }
   EXPECT_THAT(Run(), Contains(HasSubstr("the counters of 1 queues are lost")));
-  EXPECT_EQ(Inspect().ended, kEnded);
+  EXPECT_EQ(Inspect().ended, kEndedTasks);
 }
 
 TEST_F(StoreSalvageTest, LostCountersAreCountedAnew) {
@@ -366,9 +368,9 @@ TEST_F(StoreSalvageTest, LostCountersAreCountedAnew) {
                       "SELECT accepted, completed_from, completed_next, dead_next FROM counters");
   Rows rows = statement.Query();
   ASSERT_TRUE(rows.Next());
-  EXPECT_EQ(rows.As<uint64_t>(0), kWaiting + kEnded);
+  EXPECT_EQ(rows.As<uint64_t>(0), kWaitingTasks + kEndedTasks);
   EXPECT_EQ(rows.Int(1), 1);
-  EXPECT_EQ(rows.As<uint64_t>(2), kEnded + 1);
+  EXPECT_EQ(rows.As<uint64_t>(2), kEndedTasks + 1);
   EXPECT_EQ(rows.Int(3), 1);
 }
 
@@ -378,7 +380,7 @@ TEST_F(StoreSalvageTest, ATaskThatHasEndedDoesNotWaitToo) {
     ASSERT_TRUE(db->Execute("UPDATE live SET place = place + 300 WHERE place & 65535 = 20").ok());
   }
   EXPECT_THAT(Run(), Contains(HasSubstr("1 tasks were both waiting and ended")));
-  EXPECT_EQ(Inspect().waiting, kWaiting - 1);
+  EXPECT_EQ(Inspect().waiting, kWaitingTasks - 1);
 }
 
 TEST_F(StoreSalvageTest, WhatIsNoStoreOrOfAnotherVersionIsLeft) {

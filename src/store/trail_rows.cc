@@ -9,9 +9,11 @@
 namespace treadle {
 namespace {
 
-using Text = std::optional<std::string_view>;
+using NullableText = std::optional<std::string_view>;
 
-Text OrNull(std::string_view text) { return text.empty() ? Text() : Text(text); }
+NullableText OrNull(std::string_view text) {
+  return text.empty() ? NullableText() : NullableText(text);
+}
 
 // The index has only those tasks that left a trail.
 std::string RetireFrom(const std::string& table) {
@@ -20,7 +22,7 @@ std::string RetireFrom(const std::string& table) {
          " WHERE queue = ?1 AND state = ?2 AND ordinal < ?3 AND has_trail)";
 }
 
-Status Damaged(const std::string& what, TaskId task) {
+Status DamagedTrail(const std::string& what, TaskId task) {
   return {Code::kDataLoss, what + " of task " + task.ToString() +
                                " is damaged in the store; run treadle data check"};
 }
@@ -48,11 +50,11 @@ Status TrailWriter::Add(TaskId task, const TrailChange& change) {
 
 Status TrailWriter::AddAttempt(TaskId task, const AttemptRecord& ended) {
   const TaskError* const error = ended.error.get();
-  TREADLE_RETURN_IF_ERROR(attempt_.Run(task.packed, ended.attempt,
-                                       AttemptOutcomeName(ended.outcome), OrNull(ended.worker),
-                                       OrNull(ended.build), ended.started_at.ms, ended.ended_at.ms,
-                                       ended.wait_ms, error == nullptr ? Text() : Text(error->code),
-                                       error == nullptr ? Text() : Text(error->message)));
+  TREADLE_RETURN_IF_ERROR(attempt_.Run(
+      task.packed, ended.attempt, AttemptOutcomeName(ended.outcome), OrNull(ended.worker),
+      OrNull(ended.build), ended.started_at.ms, ended.ended_at.ms, ended.wait_ms,
+      error == nullptr ? NullableText() : NullableText(error->code),
+      error == nullptr ? NullableText() : NullableText(error->message)));
   if (ended.attempt <= limits::kAttemptsKept) return {};
   return old_attempts_.Run(task.packed, ended.attempt - limits::kAttemptsKept);
 }
@@ -86,11 +88,11 @@ TrailReader::TrailReader(Connection* db)
 Result<TaskHistory> TrailReader::History(TaskId task) {
   TaskHistory history;
   TREADLE_ASSIGN_OR_RETURN(const auto saved, Saved(task));
-  if (!saved.is_sound) return Damaged("what was saved", task);
+  if (!saved.is_sound) return DamagedTrail("what was saved", task);
   if (saved.saved != nullptr) history.saved = *saved.saved;
   Rows rows = attempts_.Query(task.packed);
   while (rows.Next()) {
-    if (!rows.As<bool>(0)) return Damaged("an attempt", task);
+    if (!rows.As<bool>(0)) return DamagedTrail("an attempt", task);
     AttemptRecord& attempt = history.attempts.emplace_back();
     attempt.attempt = rows.As<uint32_t>(1);
     attempt.outcome = AttemptOutcomeFromName(rows.Bytes(2)).value_or(AttemptOutcome::kFailed);
@@ -126,7 +128,7 @@ Result<std::string> TrailReader::Log(TaskId task, uint32_t attempt) {
   std::string text;
   Rows rows = log_.Query(task.packed, attempt);
   while (rows.Next()) {
-    if (!rows.As<bool>(0)) return Damaged("the log", task);
+    if (!rows.As<bool>(0)) return DamagedTrail("the log", task);
     text += rows.Bytes(1);
   }
   TREADLE_RETURN_IF_ERROR(rows.status());

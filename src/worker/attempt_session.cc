@@ -56,7 +56,7 @@ Status AttemptSession::SaveCheckpoint(const Bytes& data) {
 // Handlers may tell it in a loop; nobody reads that fast.
 void AttemptSession::TellProgress(double fraction, std::string_view message) {
   MutexLock lock(mutex_);
-  progress_ = wire::AttemptProgress{fraction, Printable(message, kMessageBytesMax, ' ')};
+  progress_ = wire::AttemptProgress{fraction, PrintableHead(message, kMessageBytesMax, ' ')};
   if (fraction < 1 && Clock::now() < progress_sent_at_ + kProgressEvery) return;
   static_cast<void>(Send({}));  // what cannot be sent now goes with what comes next
 }

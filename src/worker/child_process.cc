@@ -79,7 +79,7 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
   return pointers;
 }
 
-std::vector<std::string> Environment(const std::vector<std::string>& added) {
+std::vector<std::string> WholeEnvironment(const std::vector<std::string>& added) {
   std::vector<std::string> all = added;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
@@ -184,7 +184,7 @@ int Child::Spawn(const Pipe& in, const Pipe& out, const Pipe& err) {
   int error = 0;
   const std::string path = FindProgram(options_.argv.front(), &error);
   if (path.empty()) return error;
-  const std::vector<std::string> environment = Environment(options_.environment);
+  const std::vector<std::string> environment = WholeEnvironment(options_.environment);
   const std::vector<char*> argv_pointers = Pointers(options_.argv);
   const std::vector<char*> environment_pointers = Pointers(environment);
   const Launch launch{.path = path.c_str(),

@@ -28,7 +28,7 @@ constexpr int kDiscarded = 119;
 constexpr milliseconds kSnoozeDefault(60'000);
 constexpr size_t kErrorBytesMax = size_t{8} << 10;
 constexpr size_t kQuotedBytesMax = 100;
-constexpr size_t kLogBytesMax = (size_t{64} << 10) - 1;  // of standard error, with a last line end
+constexpr size_t kStderrBytesMax = (size_t{64} << 10) - 1;  // with a last line end
 
 std::string TimeoutMs(const Context& context) {
   if (context.deadline() == Context::Clock::time_point::max()) return "";
@@ -36,7 +36,7 @@ std::string TimeoutMs(const Context& context) {
   return std::to_string(std::max<int64_t>(left.count(), 0));
 }
 
-std::vector<std::string> Environment(const Task& task, const Context& context) {
+std::vector<std::string> TaskEnvironment(const Task& task, const Context& context) {
   const bool has_deadline = task.deadline_at_ms != 0;
   return {"TREADLE_TIMEOUT_MS=" + TimeoutMs(context),
           "TREADLE_DEADLINE=" + (has_deadline ? FormatWallTime({task.deadline_at_ms}) : ""),
@@ -70,7 +70,7 @@ Outcome OutcomeOfSignal(int signal, std::string_view text) {
 }
 
 // The last line of output says for how long.
-Outcome Snooze(std::string_view output) {
+Outcome SnoozedFor(std::string_view output) {
   output = Text(output);
   const std::string_view line = output.substr(output.rfind('\n') + 1);
   if (line.empty()) return Snoozed{kSnoozeDefault};
@@ -82,7 +82,7 @@ Outcome Snooze(std::string_view output) {
 Outcome OutcomeOfExit(int status, std::string_view output, std::string_view text) {
   switch (status) {
     case kSnoozed:
-      return Snooze(output);
+      return SnoozedFor(output);
     case kDiscarded:
       return Discarded{std::string(text)};
     default: {
@@ -119,8 +119,8 @@ ChildResult Run(const ExecOptions& options, const ChildGuard* guard, const Task&
                 const Context& context) {
   ErrorText errors(options.raw_errors);
   ChildOptions child{.argv = options.argv,
-                     .environment = Environment(task, context),
-                     .error_tail_bytes = kLogBytesMax,
+                     .environment = TaskEnvironment(task, context),
+                     .error_tail_bytes = kStderrBytesMax,
                      .on_error_text = [&](std::string_view bytes) { errors.Pass(bytes); },
                      .kill_after_ms = options.kill_after_ms,
                      .guard = guard};
@@ -135,7 +135,7 @@ Handler MakeExecHandler(ExecOptions options) {
   const std::shared_ptr<const ChildGuard> guard = ChildGuard::Start();
   return [options = std::move(options), guard](const Task& task, Context& context) -> Outcome {
     ChildResult child = Run(options, guard.get(), task, context);
-    context.AppendLog(Utf8Tail(child.error_tail, kLogBytesMax));
+    context.AppendLog(Utf8Tail(child.error_tail, kStderrBytesMax));
     const std::string_view text = Text(Utf8Tail(child.error_tail, kErrorBytesMax));
     if (child.spawn_errno != 0)
       return OutcomeOfSpawnFailure(options.argv.front(), child.spawn_errno);

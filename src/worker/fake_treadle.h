@@ -155,6 +155,8 @@ inline std::string Text(const Asked& asked, const std::string& token) {
 }
 
 /// Returns when its context is cancelled.
+inline Outcome Echo(const Task& task, Context&) { return Completed{task.payload}; }
+
 inline Outcome WaitForCancel(Context& context, Outcome outcome) {
   std::mutex mutex;
   std::condition_variable_any wake;

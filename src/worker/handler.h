@@ -2,3 +2,13 @@
 #pragma once
 
 #include "treadle/handler.h"
+
+namespace treadle::worker {
+
+/// Lambdas as one visitor of an Outcome.
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+}  // namespace treadle::worker

@@ -17,7 +17,6 @@ constexpr std::chrono::milliseconds kForEver = std::chrono::hours(24 * 365 * 100
 constexpr int64_t kTimeoutMsMax = 365 * 86'400'000LL;  // longer than the server allows
 
 std::chrono::steady_clock::time_point RevocationOf(const wire::Lease& lease) {
-  using Clock = std::chrono::steady_clock;
   if (lease.timeout_ms <= 0 || lease.timeout_ms > kTimeoutMsMax) return Clock::time_point::max();
   return Clock::now() + std::chrono::milliseconds(lease.timeout_ms);
 }

@@ -14,8 +14,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-Outcome Echo(const Task& task, Context&) { return Completed{task.payload}; }
-
 TEST(PoolRefusals, RefusedReportsAreDroppedWithAWarning) {
   FakeTreadle server;
   RunningPool worker(server.url(), Echo);

@@ -14,8 +14,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-Outcome Echo(const Task& task, Context&) { return Completed{task.payload}; }
-
 TEST(Pool, RunsATaskAndReportsItsResult) {
   FakeTreadle server;
   RunningPool worker(server.url(), [](const Task& task, Context&) -> Outcome {

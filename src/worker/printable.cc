@@ -26,7 +26,7 @@ bool IsShown(uint32_t code_point) {
 
 }  // namespace
 
-std::string Printable(std::string_view text, size_t bytes_max, char instead) {
+std::string PrintableHead(std::string_view text, size_t bytes_max, char instead) {
   std::string shown;
   while (!text.empty()) {
     const Utf8Sequence next = Utf8SequenceAt(text);

@@ -9,6 +9,6 @@ namespace treadle::worker {
 
 /// The beginning of `text`, at most `bytes_max` bytes, on one line: what is no UTF-8, and every
 /// control or invisible formatting character, becomes `instead`.
-std::string Printable(std::string_view text, size_t bytes_max, char instead);
+std::string PrintableHead(std::string_view text, size_t bytes_max, char instead);
 
 }  // namespace treadle::worker

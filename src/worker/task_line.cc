@@ -12,11 +12,6 @@ using std::chrono::milliseconds;
 
 constexpr size_t kMessageColumns = 80;
 
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-
 // "exit 1", "SIGKILL": the codes of programs, whose own words are on standard error already.
 std::string ProgramsEnd(std::string_view code) {
   if (code.starts_with("exit_")) return "exit " + std::string(code.substr(5));

@@ -19,11 +19,6 @@ constexpr size_t kContentTypeBytesMax = 128;
 constexpr size_t kResultDepthMax = 61;  // arrays and objects within one another
 constexpr std::chrono::hours kDelayMax(3'650 * 24);
 
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-
 Task TakeTask(wire::Lease* lease) {
   return {.id = std::move(lease->id),
           .type = std::move(lease->type),
@@ -73,7 +68,7 @@ std::optional<Failed> WrongResult(const Completed& done) {
   }
   const std::string& type = done.content_type;
   if (type.empty() || type.size() > kContentTypeBytesMax ||
-      Printable(type, kContentTypeBytesMax, '?') != type)
+      PrintableHead(type, kContentTypeBytesMax, '?') != type)
     return Invalid("the content type of the result must be printable and have 1 to 128 bytes");
   if (type != wire::kJson || done.result == "null") return std::nullopt;
   if (!wire::IsJson(done.result))
@@ -102,7 +97,7 @@ Outcome Checked(Outcome outcome) {
 std::string_view Tail(std::string_view message) { return Utf8Tail(message, kErrorMessageBytesMax); }
 
 std::string CodeOf(std::string_view code, std::string_view unnamed) {
-  return Printable(code.empty() ? unnamed : code, kErrorCodeBytesMax, '?');
+  return PrintableHead(code.empty() ? unnamed : code, kErrorCodeBytesMax, '?');
 }
 
 int64_t DelayMs(std::chrono::milliseconds delay) { return std::max<int64_t>(delay.count(), 0); }

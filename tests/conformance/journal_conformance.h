@@ -46,6 +46,10 @@ inline std::string JournalKindName(const testing::TestParamInfo<JournalKind>& in
   return info.param.name;
 }
 
+/// Of tests that open a journal on a simulated disk themselves.
+inline const std::string kJournalDirectory = "/journal";
+inline constexpr uint64_t kJournalSegmentBytes = 8192;
+
 /// Effects that no other sequence (or `life`) has, from 0 to 300 bytes long, none of them zero.
 std::string EffectsOf(uint64_t sequence, uint64_t life = 0);
 ShardTime TimeOf(uint64_t sequence);

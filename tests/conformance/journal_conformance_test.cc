@@ -15,17 +15,17 @@
 namespace treadle {
 namespace {
 
-constexpr uint64_t kSegmentBytes = 16 << 10;
+constexpr uint64_t kHomeSegmentBytes = 16 << 10;
 
 class FileJournalHome : public JournalHome {
  public:
   Result<std::unique_ptr<Journal>> Open() override {
     TREADLE_ASSIGN_OR_RETURN(auto journal,
-                             FileJournal::Open(disk(), &random_, {directory(), kSegmentBytes}));
+                             FileJournal::Open(disk(), &random_, {directory(), kHomeSegmentBytes}));
     return std::unique_ptr<Journal>(std::move(journal));
   }
   uint64_t effects_bytes_max() const override {
-    return kSegmentBytes - kSegmentHeaderBytes - kFrameHeaderBytes;
+    return kHomeSegmentBytes - kSegmentHeaderBytes - kFrameHeaderBytes;
   }
 
  protected:
@@ -36,15 +36,15 @@ class FileJournalHome : public JournalHome {
   SeededRandom random_{7};
 };
 
-class OnThisMachine final : public FileJournalHome {
+class JournalOnThisMachine final : public FileJournalHome {
  public:
-  OnThisMachine() {
+  JournalOnThisMachine() {
     static std::atomic<int> next = 0;
     path_ = std::filesystem::temp_directory_path() /
             ("journal-test-" + std::to_string(getpid()) + "-" + std::to_string(++next));
     std::filesystem::create_directories(path_);
   }
-  ~OnThisMachine() override { std::filesystem::remove_all(path_); }
+  ~JournalOnThisMachine() override { std::filesystem::remove_all(path_); }
   bool LosePower() override { return false; }
   bool SetDiskFull(bool /*full*/) override { return false; }
   bool allows_threads() const override { return true; }
@@ -58,7 +58,7 @@ class OnThisMachine final : public FileJournalHome {
   std::filesystem::path path_;
 };
 
-class OnSimDisk final : public FileJournalHome {
+class JournalOnSimDisk final : public FileJournalHome {
  public:
   bool LosePower() override { return disk_.Restart(), true; }
   bool SetDiskFull(bool full) override {
@@ -76,14 +76,15 @@ class OnSimDisk final : public FileJournalHome {
 };
 
 template <class Home>
-std::unique_ptr<JournalHome> Make() {
+std::unique_ptr<JournalHome> MakeJournalHome() {
   return std::make_unique<Home>();
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, JournalConformance,
-                         testing::Values(JournalKind{"on_this_machine", Make<OnThisMachine>},
-                                         JournalKind{"on_sim_disk", Make<OnSimDisk>}),
-                         JournalKindName);
+INSTANTIATE_TEST_SUITE_P(
+    Files, JournalConformance,
+    testing::Values(JournalKind{"on_this_machine", MakeJournalHome<JournalOnThisMachine>},
+                    JournalKind{"on_sim_disk", MakeJournalHome<JournalOnSimDisk>}),
+    JournalKindName);
 
 }  // namespace
 }  // namespace treadle

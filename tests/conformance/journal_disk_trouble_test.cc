@@ -7,9 +7,7 @@
 namespace treadle {
 namespace {
 
-constexpr uint64_t kSegmentBytes = 8192;
-const std::string kDirectory = "/journal";
-constexpr uint64_t kFrames = 60;
+constexpr uint64_t kFramesMax = 60;
 
 enum class End { kPowerFails, kProcessIsKilled };
 constexpr End kEnds[] = {End::kPowerFails, End::kProcessIsKilled};
@@ -22,7 +20,8 @@ void Stop(sim::SimDisk* disk, End end) {
 class Opening {
  public:
   Opening(Disk* disk, uint64_t seed)
-      : random_(seed), journal_(FileJournal::Open(disk, &random_, {kDirectory, kSegmentBytes})) {}
+      : random_(seed),
+        journal_(FileJournal::Open(disk, &random_, {kJournalDirectory, kJournalSegmentBytes})) {}
 
   Status status() const { return journal_.status(); }
   FileJournal* get() const { return journal_->get(); }
@@ -34,7 +33,7 @@ class Opening {
 };
 
 uint64_t Spares(Disk* disk) {
-  const std::vector<std::string> names = *disk->List(kDirectory);
+  const std::vector<std::string> names = *disk->List(kJournalDirectory);
   uint64_t spares = 0;
   for (const std::string& name : names) spares += SpareFiles::IsSpare(name) ? 1 : 0;
   return spares;
@@ -49,7 +48,7 @@ struct Told {
 
 // Opens twice, appends over several segments, makes room and trims, until something fails.
 Status Work(Disk* disk, Told* told) {
-  for (const uint64_t last : {kFrames / 2, kFrames}) {
+  for (const uint64_t last : {kFramesMax / 2, kFramesMax}) {
     const Opening journal(disk, last);
     TREADLE_RETURN_IF_ERROR(journal.status());
     told->term = journal->term();
@@ -103,14 +102,14 @@ TEST(JournalDiskTrouble, DyingAtAnyOperationOfAWorkloadKeepsWhatWasAcknowledged)
 
 TEST(JournalDiskTrouble, AFullDiskInRotationStopsTheJournalAndNothingIsLost) {
   for (const End end : kEnds)
-    for (uint64_t room = 0; room < 2 * kSegmentBytes; room += 512) {
+    for (uint64_t room = 0; room < 2 * kJournalSegmentBytes; room += 512) {
       SCOPED_TRACE(testing::Message() << room << " bytes free");
       sim::SimDisk disk(room + 1);
       Told told;
       {
         const Opening journal(&disk, 1);
         told.term = journal->term();
-        disk.SetCapacity(kSegmentBytes + room);
+        disk.SetCapacity(kJournalSegmentBytes + room);
         Status status;
         while ((status = AppendFrames(journal.get(), told.acknowledged + 1, told.acknowledged + 1))
                    .ok())
@@ -132,17 +131,17 @@ TEST(JournalDiskTrouble, AFullDiskInRotationStopsTheJournalAndNothingIsLost) {
 }
 
 TEST(JournalDiskTrouble, AFullDiskInMakeRoomLeavesNoHalfSpareWhereverItFillsUp) {
-  for (uint64_t room = 0; room < kSegmentBytes; room += 512) {
+  for (uint64_t room = 0; room < kJournalSegmentBytes; room += 512) {
     SCOPED_TRACE(testing::Message() << room << " bytes free");
     sim::SimDisk disk(room + 1);
     const Opening journal(&disk, 1);
-    disk.SetCapacity(kSegmentBytes + room);
+    disk.SetCapacity(kJournalSegmentBytes + room);
     for (uint64_t sequence = 1; sequence <= 3; ++sequence) {
       EXPECT_EQ(journal->MakeRoom().code(), Code::kResourceExhausted);
       EXPECT_EQ(Spares(&disk), 0u);
       EXPECT_TRUE(AppendFrames(journal.get(), sequence, sequence).ok());
     }
-    disk.SetCapacity(2 * kSegmentBytes);
+    disk.SetCapacity(2 * kJournalSegmentBytes);
     EXPECT_TRUE(journal->MakeRoom().ok());
     EXPECT_EQ(Spares(&disk), 1u);
     ExpectFrames(journal.get(), 1, 3);

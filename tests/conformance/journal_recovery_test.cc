@@ -14,17 +14,15 @@
 namespace treadle {
 namespace {
 
-constexpr uint64_t kSegmentBytes = 8192;
-const std::string kDirectory = "/journal";
 const auto kWritten = Journal::Durability::kWritten;
 
 using Files = std::map<std::string, std::string>;  // contents by name
 
-std::string Path(const std::string& name) { return kDirectory + "/" + name; }
+std::string Path(const std::string& name) { return kJournalDirectory + "/" + name; }
 
 Files ReadFiles(Disk* disk) {
   Files files;
-  const std::vector<std::string> names = *disk->List(kDirectory);
+  const std::vector<std::string> names = *disk->List(kJournalDirectory);
   for (const std::string& name : names) {
     const auto file = *disk->Open(Path(name), Disk::Mode::kRead);
     std::string content(*file->Size(), '\0');
@@ -37,12 +35,12 @@ Files ReadFiles(Disk* disk) {
 // A disk that holds these files, all of them durable.
 std::unique_ptr<sim::SimDisk> DiskWith(const Files& files) {
   auto disk = std::make_unique<sim::SimDisk>(1);
-  EXPECT_TRUE(disk->CreateDirectory(kDirectory).ok());
+  EXPECT_TRUE(disk->CreateDirectory(kJournalDirectory).ok());
   for (const auto& [name, content] : files) {
     const auto file = *disk->Open(Path(name), Disk::Mode::kCreate);
     EXPECT_TRUE(file->Write(0, content).ok() && file->Sync().ok());
   }
-  EXPECT_TRUE(disk->SyncDirectory(kDirectory).ok());
+  EXPECT_TRUE(disk->SyncDirectory(kJournalDirectory).ok());
   return disk;
 }
 
@@ -54,7 +52,8 @@ struct SmallJournal {
   SmallJournal() {
     sim::SimDisk disk(1);
     SeededRandom random(1);
-    const auto journal = *FileJournal::Open(&disk, &random, {kDirectory, kSegmentBytes});
+    const auto journal =
+        *FileJournal::Open(&disk, &random, {kJournalDirectory, kJournalSegmentBytes});
     EXPECT_TRUE(AppendFrames(journal.get(), 1, kSynced).ok());
     EXPECT_TRUE(AppendFrames(journal.get(), kSynced + 1, kFrames, kWritten).ok());
     files = ReadFiles(&disk);
@@ -95,7 +94,7 @@ struct SmallJournal {
 class JournalRecovery : public testing::Test {
  protected:
   Result<std::unique_ptr<FileJournal>> Open(Disk* disk) {
-    return FileJournal::Open(disk, &random_, {kDirectory, kSegmentBytes});
+    return FileJournal::Open(disk, &random_, {kJournalDirectory, kJournalSegmentBytes});
   }
 
   // Opens, expects the first `count` frames and no more, and that what is appended then stays.
@@ -265,26 +264,29 @@ TEST_F(JournalRecovery, ARecycledSegmentNeverResurrectsFramesThatWereCut) {
   {
     const auto journal = *Open(&disk);
     ASSERT_EQ(journal->recovered_sequence(), 1u);
-    const std::string large(kSegmentBytes - kSegmentHeaderBytes - kFrameHeaderBytes, 'y');
+    const std::string large(kJournalSegmentBytes - kSegmentHeaderBytes - kFrameHeaderBytes, 'y');
     ASSERT_TRUE(journal->Append({2, {}, large}, kWritten).ok());
     ASSERT_TRUE(journal->Trim(1).ok());
-    ASSERT_EQ(disk.List(kDirectory)->front(), SegmentName(2));
+    ASSERT_EQ(disk.List(kJournalDirectory)->front(), SegmentName(2));
     ASSERT_TRUE(journal->Append({3, {}, effects(3)}, Journal::Durability::kSynced).ok());
-    ASSERT_EQ(*disk.List(kDirectory), (std::vector<std::string>{SegmentName(2), SegmentName(3)}));
+    ASSERT_EQ(*disk.List(kJournalDirectory),
+              (std::vector<std::string>{SegmentName(2), SegmentName(3)}));
   }
   EXPECT_EQ((*Open(&disk))->recovered_sequence(), 3u);
 }
 
 TEST_F(JournalRecovery, SparesAreKeptAcrossOpeningsAndUselessOnesRemoved) {
   sim::SimDisk disk(1);
-  for (const auto& [name, bytes] : std::map<std::string, size_t>{
-           {"spare-3", kSegmentBytes}, {"spare-4", kSegmentBytes / 2}, {"spare-x", kSegmentBytes}})
+  for (const auto& [name, bytes] :
+       std::map<std::string, size_t>{{"spare-3", kJournalSegmentBytes},
+                                     {"spare-4", kJournalSegmentBytes / 2},
+                                     {"spare-x", kJournalSegmentBytes}})
     ASSERT_TRUE(
         (*disk.Open(Path(name), Disk::Mode::kCreate))->Write(0, std::string(bytes, '\xee')).ok());
   disk.SetCapacity(0);  // the spare is all that there is
   const auto journal = Open(&disk);
   ASSERT_TRUE(journal.ok()) << journal.status().ToString();
-  EXPECT_EQ(*disk.List(kDirectory), std::vector<std::string>{SegmentName(1)});
+  EXPECT_EQ(*disk.List(kJournalDirectory), std::vector<std::string>{SegmentName(1)});
 }
 
 TEST_F(JournalRecovery, OpeningAgainAndAgainDoesNotFillTheDisk) {
@@ -293,12 +295,12 @@ TEST_F(JournalRecovery, OpeningAgainAndAgainDoesNotFillTheDisk) {
   std::set<uint32_t> terms;
   for (uint64_t i = 0; i < 10; ++i) terms.insert((*Open(&disk))->term());
   EXPECT_EQ(terms.size(), 10u);
-  EXPECT_EQ(disk.List(kDirectory)->size(), 2u);
+  EXPECT_EQ(disk.List(kJournalDirectory)->size(), 2u);
 }
 
 TEST_F(JournalRecovery, TheTermExceedsTheOneAskedFor) {
   sim::SimDisk disk(1);
-  const FileJournalOptions options{kDirectory, kSegmentBytes, 41};
+  const FileJournalOptions options{kJournalDirectory, kJournalSegmentBytes, 41};
   EXPECT_EQ((*FileJournal::Open(&disk, &random_, options))->term(), 42u);
   EXPECT_EQ((*FileJournal::Open(&disk, &random_, options))->term(), 43u);
   EXPECT_EQ((*Open(&disk))->term(), 44u);
@@ -315,7 +317,7 @@ TEST_F(JournalRecovery, TheSegmentSizeMayChangeBetweenOpenings) {
   sim::SimDisk disk(1);
   uint64_t next = 1;
   for (const uint64_t bytes : {8192, 32768, 12288}) {
-    const auto journal = *FileJournal::Open(&disk, &random_, {kDirectory, bytes});
+    const auto journal = *FileJournal::Open(&disk, &random_, {kJournalDirectory, bytes});
     ASSERT_TRUE(AppendFrames(journal.get(), next, next + 99).ok());
     ASSERT_TRUE(journal->Trim(next + 50).ok());
     next += 100;
@@ -323,7 +325,7 @@ TEST_F(JournalRecovery, TheSegmentSizeMayChangeBetweenOpenings) {
     EXPECT_EQ(journal->Append({next, {}, std::string(bytes, 'x')}, kWritten).code(),
               Code::kInvalidArgument);
   }
-  EXPECT_EQ(FileJournal::Open(&disk, &random_, {kDirectory, 5000}).status().code(),
+  EXPECT_EQ(FileJournal::Open(&disk, &random_, {kJournalDirectory, 5000}).status().code(),
             Code::kInvalidArgument);
 }
 

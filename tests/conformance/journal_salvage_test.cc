@@ -12,23 +12,21 @@
 namespace treadle {
 namespace {
 
-constexpr uint64_t kSegmentBytes = 8192;
-constexpr uint64_t kFrames = 60;  // in several segments
-const std::string kDirectory = "/journal";
+constexpr uint64_t kFramesWritten = 60;  // in several segments
 
-std::string PathOf(uint64_t number) { return kDirectory + "/" + SegmentName(number); }
+std::string PathOf(uint64_t number) { return kJournalDirectory + "/" + SegmentName(number); }
 
 class JournalSalvageTest : public testing::Test {
  protected:
-  JournalSalvageTest() { EXPECT_TRUE(disk_.CreateDirectory(kDirectory).ok()); }
+  JournalSalvageTest() { EXPECT_TRUE(disk_.CreateDirectory(kJournalDirectory).ok()); }
 
   std::unique_ptr<FileJournal> Open() {
-    return *FileJournal::Open(&disk_, &random_, {kDirectory, kSegmentBytes});
+    return *FileJournal::Open(&disk_, &random_, {kJournalDirectory, kJournalSegmentBytes});
   }
-  void WriteAll() { ASSERT_TRUE(AppendFrames(Open().get(), 1, kFrames).ok()); }
+  void WriteAll() { ASSERT_TRUE(AppendFrames(Open().get(), 1, kFramesWritten).ok()); }
 
   JournalSalvage Survey() {
-    Result<JournalSalvage> salvage = JournalSalvage::Survey(&disk_, kDirectory);
+    Result<JournalSalvage> salvage = JournalSalvage::Survey(&disk_, kJournalDirectory);
     EXPECT_TRUE(salvage.ok()) << salvage.status().ToString();
     return *std::move(salvage);
   }
@@ -65,8 +63,8 @@ Runs RunsOf(JournalSalvage* salvage) {
 TEST_F(JournalSalvageTest, AWholeJournalIsOneRun) {
   WriteAll();
   JournalSalvage salvage = Survey();
-  EXPECT_EQ(RunsOf(&salvage), (Runs{{1, kFrames}}));
-  EXPECT_EQ(salvage.last_known_sequence(), kFrames);
+  EXPECT_EQ(RunsOf(&salvage), (Runs{{1, kFramesWritten}}));
+  EXPECT_EQ(salvage.last_known_sequence(), kFramesWritten);
   EXPECT_TRUE(salvage.has_newest());
   EXPECT_EQ(salvage.identity(), HeaderOf(1).identity);
 }
@@ -86,7 +84,7 @@ TEST_F(JournalSalvageTest, ADamagedFrameLeavesThoseOnBothSides) {
     const uint64_t at = OffsetOf(number, sequence) + 20;
     disk_.FlipBit(PathOf(number), at, 3);
     JournalSalvage salvage = Survey();
-    Runs expected = {{1, sequence - 1}, {sequence + 1, kFrames}};
+    Runs expected = {{1, sequence - 1}, {sequence + 1, kFramesWritten}};
     if (sequence == 1) expected.erase(expected.begin());
     EXPECT_EQ(RunsOf(&salvage), expected);
     disk_.FlipBit(PathOf(number), at, 3);
@@ -96,15 +94,15 @@ TEST_F(JournalSalvageTest, ADamagedFrameLeavesThoseOnBothSides) {
 TEST_F(JournalSalvageTest, TheLastFrameDamagedIsATornEnd) {
   WriteAll();
   const uint64_t last = Survey().last_number();
-  disk_.FlipBit(PathOf(last), OffsetOf(last, kFrames) + 20, 3);
+  disk_.FlipBit(PathOf(last), OffsetOf(last, kFramesWritten) + 20, 3);
   JournalSalvage salvage = Survey();
-  EXPECT_EQ(RunsOf(&salvage), (Runs{{1, kFrames - 1}}));
+  EXPECT_EQ(RunsOf(&salvage), (Runs{{1, kFramesWritten - 1}}));
 }
 
 TEST_F(JournalSalvageTest, ADamagedHeaderOrAMissingSegmentLosesItsFramesAlone) {
   WriteAll();
   const Runs expected = {{1, HeaderOf(2).first_sequence - 1},
-                         {HeaderOf(3).first_sequence, kFrames}};
+                         {HeaderOf(3).first_sequence, kFramesWritten}};
   disk_.FlipBit(PathOf(2), 30, 0);
   JournalSalvage salvage = Survey();
   EXPECT_EQ(RunsOf(&salvage), expected);
@@ -117,9 +115,9 @@ TEST_F(JournalSalvageTest, ADamagedHeaderOrAMissingSegmentLosesItsFramesAlone) {
 TEST_F(JournalSalvageTest, ATruncatedNewestSegmentIsReadAsFarAsItGoes) {
   WriteAll();
   const uint64_t last = Survey().last_number();
-  disk_.Cut(PathOf(last), OffsetOf(last, kFrames) + 8);
+  disk_.Cut(PathOf(last), OffsetOf(last, kFramesWritten) + 8);
   JournalSalvage salvage = Survey();
-  EXPECT_EQ(RunsOf(&salvage), (Runs{{1, kFrames - 1}}));
+  EXPECT_EQ(RunsOf(&salvage), (Runs{{1, kFramesWritten - 1}}));
   EXPECT_FALSE(salvage.has_newest());
 }
 
@@ -155,13 +153,14 @@ TEST_F(JournalSalvageTest, AFlippedBitAnywhereCostsAtMostASegmentAndNeverBringsA
   const uint64_t segments = Survey().last_number();
   for (uint64_t number = 1; number <= segments; ++number) {
     const uint64_t first = HeaderOf(number).first_sequence;
-    const uint64_t end = number < segments ? HeaderOf(number + 1).first_sequence : kFrames + 1;
-    for (uint64_t at = 0; at < kSegmentBytes; at += at < 64 ? 1 : 37) {
+    const uint64_t end =
+        number < segments ? HeaderOf(number + 1).first_sequence : kFramesWritten + 1;
+    for (uint64_t at = 0; at < kJournalSegmentBytes; at += at < 64 ? 1 : 37) {
       disk_.FlipBit(PathOf(number), at, at % 8);
       JournalSalvage salvage = Survey();
       uint64_t found = 0;
       for (const auto& [from, to] : RunsOf(&salvage)) found += to - from + 1;
-      EXPECT_GE(found, kFrames - (at < kSegmentHeaderBytes ? end - first : 1))
+      EXPECT_GE(found, kFramesWritten - (at < kSegmentHeaderBytes ? end - first : 1))
           << number << " " << at;
       disk_.FlipBit(PathOf(number), at, at % 8);
     }
@@ -175,12 +174,13 @@ TEST_F(JournalSalvageTest, ANewerFormatAndTwoJournalsAreRefused) {
   header.identity ^= 1;
   const auto file = *disk_.Open(PathOf(99), Disk::Mode::kCreate);
   ASSERT_TRUE(file->Write(0, EncodeSegmentHeader(header)).ok());
-  EXPECT_EQ(JournalSalvage::Survey(&disk_, kDirectory).status().code(), Code::kFailedPrecondition);
+  EXPECT_EQ(JournalSalvage::Survey(&disk_, kJournalDirectory).status().code(),
+            Code::kFailedPrecondition);
 }
 
 TEST_F(JournalSalvageTest, AnEmptyJournalIsOpenedWithItsTermRaised) {
   ASSERT_TRUE(
-      WriteEmptyJournal(&disk_, kDirectory,
+      WriteEmptyJournal(&disk_, kJournalDirectory,
                         {.number = 7, .identity = 0x1d, .term = 1'009, .first_sequence = 41})
           .ok());
   const auto journal = Open();

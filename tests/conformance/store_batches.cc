@@ -22,13 +22,6 @@ std::vector<TaskRecord> Tasks(uint64_t from, uint64_t to, uint32_t attempt) {
   return tasks;
 }
 
-std::vector<TaskChange> AllNew(const std::vector<TaskRecord>& tasks) {
-  std::vector<TaskChange> changes;
-  changes.reserve(tasks.size());
-  for (const TaskRecord& task : tasks) changes.push_back(NewChange(task));
-  return changes;
-}
-
 std::vector<TaskPlace> Places(const std::vector<TaskRecord>& tasks) {
   std::vector<TaskPlace> places;
   places.reserve(tasks.size());

@@ -140,6 +140,13 @@ TaskRecord MakeTask(uint64_t sequence, TaskState state) {
 
 TaskChange NewChange(TaskRecord now) { return {.now = std::move(now), .is_new = true}; }
 
+std::vector<TaskChange> AllNew(const std::vector<TaskRecord>& tasks) {
+  std::vector<TaskChange> changes;
+  changes.reserve(tasks.size());
+  for (const TaskRecord& task : tasks) changes.push_back(NewChange(task));
+  return changes;
+}
+
 TaskChange Change(TaskRecord now) { return {.now = std::move(now)}; }
 
 TaskChange ChangeKeepingBody(TaskRecord now) {

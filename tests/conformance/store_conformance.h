@@ -89,6 +89,7 @@ std::shared_ptr<const TaskError> MakeError(std::string code);
 TaskRecord MakeTask(uint64_t sequence, TaskState state);
 /// A change that brings the whole of `now`, or only what changes when the body stays.
 TaskChange NewChange(TaskRecord now);
+std::vector<TaskChange> AllNew(const std::vector<TaskRecord>& tasks);
 TaskChange Change(TaskRecord now);
 TaskChange ChangeKeepingBody(TaskRecord now);
 

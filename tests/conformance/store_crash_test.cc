@@ -8,14 +8,14 @@
 namespace treadle {
 namespace {
 
-constexpr uint64_t kTasks = 40;
+constexpr uint64_t kCrashTasks = 40;
 
 // Transaction `n` says of every task that its term is n; ids wander so that pages all over the file
 // change.
 StoreChanges Transaction(uint64_t n) {
   StoreChanges changes;
-  for (uint64_t i = 1; i <= kTasks; ++i) {
-    const TaskState state = kTaskStates[Mix64(n * kTasks + i) % std::size(kTaskStates)];
+  for (uint64_t i = 1; i <= kCrashTasks; ++i) {
+    const TaskState state = kTaskStates[Mix64(n * kCrashTasks + i) % std::size(kTaskStates)];
     TaskChange change = i % 3 ? Change(MakeTask(i, state)) : ChangeKeepingBody(MakeTask(i, state));
     if (n == 1) change = NewChange(MakeTask(i, state));
     change.now.image.term = static_cast<uint32_t>(n);
@@ -56,7 +56,7 @@ class StoreAfterCrashes : public testing::TestWithParam<uint64_t> {
     const Status read = store->ReadAll(CollectInto(&contents));
     EXPECT_TRUE(read.ok() || disk_.dead()) << read.ToString();
     if (!read.ok()) return;
-    EXPECT_EQ(contents.live.size() + contents.ended.size(), present_ == 0 ? 0 : kTasks);
+    EXPECT_EQ(contents.live.size() + contents.ended.size(), present_ == 0 ? 0 : kCrashTasks);
     std::vector<TaskPlace> places;
     for (const TaskRecord& task : contents.live) places.push_back(TaskPlace::Of(task.image));
     for (const TaskImage& image : contents.ended) places.push_back({image.id});

@@ -21,12 +21,6 @@ std::vector<TaskRecord> Mixture(uint64_t n) {
   return tasks;
 }
 
-std::vector<TaskChange> AllNew(const std::vector<TaskRecord>& tasks) {
-  std::vector<TaskChange> changes;
-  for (const TaskRecord& task : tasks) changes.push_back(NewChange(task));
-  return changes;
-}
-
 bool Matches(const TaskRecord& task, const TaskQuery& query) {
   const auto named = [](const std::optional<std::string>& name, const char* kind, uint32_t id) {
     return !name || *name == kind + std::to_string(id);

@@ -107,9 +107,9 @@ class TempDirectory {
   std::filesystem::path path_;
 };
 
-class OnThisMachine final : private TempDirectory, public SqliteHome {
+class StoreOnThisMachine final : private TempDirectory, public SqliteHome {
  public:
-  OnThisMachine() : SqliteHome(*this / "store.db", "") {}
+  StoreOnThisMachine() : SqliteHome(*this / "store.db", "") {}
 };
 
 // Made before the base that uses them.
@@ -117,9 +117,9 @@ struct SimParts {
   sim::SimDisk disk{1};
   sim::SimVfs vfs{&disk, FreshName()};
 };
-class OnSimDisk final : private SimParts, public SqliteHome {
+class StoreOnSimDisk final : private SimParts, public SqliteHome {
  public:
-  OnSimDisk() : SqliteHome("/data/store.db", vfs.name()) {}
+  StoreOnSimDisk() : SqliteHome("/data/store.db", vfs.name()) {}
   bool SetDiskFull(bool full) override {
     disk.SetCapacity(full ? 0 : UINT64_MAX);
     return true;
@@ -127,13 +127,14 @@ class OnSimDisk final : private SimParts, public SqliteHome {
 };
 
 template <class Home>
-std::unique_ptr<StoreHome> Make() {
+std::unique_ptr<StoreHome> MakeStoreHome() {
   return std::make_unique<Home>();
 }
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreConformance,
-                         testing::Values(StoreKind{"on_this_machine", Make<OnThisMachine>},
-                                         StoreKind{"on_sim_disk", Make<OnSimDisk>}),
+                         testing::Values(StoreKind{"on_this_machine",
+                                                   MakeStoreHome<StoreOnThisMachine>},
+                                         StoreKind{"on_sim_disk", MakeStoreHome<StoreOnSimDisk>}),
                          KindName);
 
 }  // namespace

@@ -80,7 +80,7 @@ Heard Hear(std::string_view bytes, std::string_view pieces) {
 }
 
 // Sees that every request is answered, once.
-class Sink final : public http::ResponderSink {
+class AnswerSink final : public http::ResponderSink {
  public:
   void Deliver(uint64_t, http::Response response, Done done) override {
     TREADLE_CHECK(++answers_ == 1);
@@ -134,7 +134,7 @@ void Serve(const Request& request) {
   if (const auto refusal = guard.Check(request)) CheckHead(*refusal);
   const auto query = http::ParseQuery(request.query());
   TREADLE_CHECK(query.ok() || query.status().code() == Code::kInvalidArgument);
-  const auto sink = std::make_shared<Sink>();
+  const auto sink = std::make_shared<AnswerSink>();
   Routes().Dispatch(request, http::Responder(sink, 1));
   TREADLE_CHECK(sink->answers() == 1);
   http::Response response = sink->response();

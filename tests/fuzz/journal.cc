@@ -177,7 +177,7 @@ Frames ReadAll(Journal* journal, uint64_t from, uint64_t to) {
   return frames;
 }
 
-void CheckSalvage(Disk* disk) {
+void CheckJournalSalvage(Disk* disk) {
   auto salvage = JournalSalvage::Survey(disk, kDirectory);
   if (!salvage.ok()) {
     TREADLE_CHECK(salvage.status().code() == Code::kFailedPrecondition);
@@ -214,7 +214,7 @@ TREADLE_FUZZ_TARGET(journal) {
   Input in(input);
   Files files;
   Script(&files, &in).Run();
-  CheckSalvage(files.disk());
+  CheckJournalSalvage(files.disk());
   const Result<Scan> scan = FollowJournal(files.disk(), kDirectory);
   if (!scan.ok()) {
     const Code code = scan.status().code();

@@ -48,7 +48,8 @@ class Home {
   std::unique_ptr<SqliteStore> store_ = *SqliteStore::Open({"/data/store.db", 7, ""});
 };
 
-TaskChange Task(std::string_view content_type, std::string_view message, std::string_view payload) {
+TaskChange SearchedTask(std::string_view content_type, std::string_view message,
+                        std::string_view payload) {
   auto body = std::make_shared<TaskBody>();
   body->payload = payload;
   body->payload_sha256 = Sha256Of(payload);
@@ -84,7 +85,7 @@ TREADLE_FUZZ_TARGET(search) {
   TREADLE_CHECK(FingerprintText(fingerprint).size() == 16);
 
   Home home;
-  const TaskChange task = Task(content_type, message, payload);
+  const TaskChange task = SearchedTask(content_type, message, payload);
   TREADLE_CHECK(home.store()->Write({.tasks = {task}}).ok());
   const TaskView view{.task = task.now, .queue = "q", .type = "t"};
   const std::vector<std::string> words = CheckWords(question);

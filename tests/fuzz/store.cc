@@ -28,7 +28,7 @@ const std::string kStore = "/data/store.db";
 const std::string kSalvaged = "/data/new.db";
 const std::string kJournal = "/data/journal";
 
-TaskChange Task(uint64_t sequence, TaskState state) {
+TaskChange StoredTask(uint64_t sequence, TaskState state) {
   auto body = std::make_shared<TaskBody>();
   body->payload = R"({"n":)" + std::to_string(sequence) + "}";
   body->payload_sha256 = Sha256Of(body->payload);
@@ -68,7 +68,8 @@ std::string MakeStore() {
     changes.queues = {{1, "mail", {.search_payloads = true}}, {2, "other", {}}};
     changes.types = {{1, "send", {.contracts = {contract}}}, {2, "more", {}}};
     uint64_t sequence = 0;
-    for (const TaskState state : kTaskStates) changes.tasks.push_back(Task(++sequence, state));
+    for (const TaskState state : kTaskStates)
+      changes.tasks.push_back(StoredTask(++sequence, state));
     changes.keys = {{.id = {1, 2}, .task = TaskId::Of(1, 1), .expires = {5'000}}};
     CountersAreNow counters{.queue = 1, .accepted = sequence};
     for (EndedRange& range : counters.ended) range.next = 2;
@@ -205,7 +206,7 @@ void Ask(Store* store) {
   }
 }
 
-void CheckSalvage(Journal* journal) {
+void CheckStoreSalvage(Journal* journal) {
   const auto salvage = SalvageStore(kStore, kSalvaged, kIdentity);
   CheckFailure(salvage.status());
   if (!salvage.ok()) return;
@@ -236,7 +237,7 @@ TREADLE_FUZZ_TARGET(store) {
   files.Write(kStore, bytes);
   ChangeRows(&in);
   const auto journal = EmptyJournal(&files);
-  CheckSalvage(journal.get());
+  CheckStoreSalvage(journal.get());
   CheckFailure(InspectStore(kStore, kIdentity).status());
   const auto store = SqliteStore::Open({kStore, kIdentity, ""});
   CheckFailure(store.status());

@@ -5,7 +5,7 @@
 namespace treadle::cli::bench {
 namespace {
 
-constexpr int64_t kSecondUs = 1'000'000;
+constexpr int64_t kUsPerSecond = 1'000'000;
 constexpr double kPercent = 99;
 constexpr int64_t kNormal = 2;  // times what it was before
 
@@ -23,7 +23,7 @@ void BurstLatency::Add(int64_t at_us, int64_t latency_us) {
   const BurstPhase phase = PhaseAt(at_us);
   if (phase == BurstPhase::kBefore) return before_.Add(latency_us);
   if (phase == BurstPhase::kBurst) return burst_.Add(latency_us);
-  const auto second = static_cast<size_t>((at_us - burst_end_us_) / kSecondUs);
+  const auto second = static_cast<size_t>((at_us - burst_end_us_) / kUsPerSecond);
   seconds_.resize(std::max(seconds_.size(), second + 1));
   seconds_[second].Add(latency_us);
 }

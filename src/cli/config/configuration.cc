@@ -15,8 +15,6 @@ namespace {
 constexpr size_t kTokenCharactersMin = 16;
 constexpr int64_t kBackupEveryMsMin = 1'000;
 
-Status Invalid(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
-
 std::string DidYouMean(std::string_view word, const std::vector<std::string>& known) {
   const std::string nearest = Nearest(word, known);
   return nearest.empty() ? "" : fmt::format("; did you mean \"{}\"?", nearest);
@@ -49,7 +47,7 @@ class Layers {
              std::string_view place) {
     const Status status = CheckSetting(setting, text);
     if (!status.ok()) {
-      return Invalid(fmt::format(
+      return InvalidArgument(fmt::format(
           "{}: {}", place, setting.is_secret() ? "the value is not valid" : status.message()));
     }
     const auto at = std::ranges::find(settings_, &setting, &SettingInForce::setting);
@@ -70,11 +68,11 @@ class Layers {
     for (const auto& [name, section] : root.members) {
       const std::vector<std::string> known = SectionNames();
       if (std::ranges::find(known, name) == known.end()) {
-        return Invalid(fmt::format("{}:{}: there is no section \"{}\"{}", path, section.line, name,
-                                   DidYouMean(name, known)));
+        return InvalidArgument(fmt::format("{}:{}: there is no section \"{}\"{}", path,
+                                           section.line, name, DidYouMean(name, known)));
       }
       if (section.kind != TomlNode::Kind::kTable) {
-        return Invalid(
+        return InvalidArgument(
             fmt::format("{}:{}: \"{}\" is a section: write [{}]", path, section.line, name, name));
       }
       for (const auto& [key, value] : section.members) {
@@ -91,7 +89,7 @@ class Layers {
       if (!variable.starts_with("TREADLE_") || variable.find("__") == std::string::npos) continue;
       const auto found = std::ranges::find(known, variable);
       if (found == known.end()) {
-        return Invalid(
+        return InvalidArgument(
             fmt::format("there is no variable {}{}", variable, DidYouMean(variable, known)));
       }
       const Setting& setting = Settings()[static_cast<size_t>(found - known.begin())];
@@ -116,16 +114,17 @@ class Layers {
     }
     const ServerOptions& options = configuration.options;
     if (!options.token.empty() && !options.token_file.empty()) {
-      return Invalid("security.token and security.token_file are both set; leave one of them");
+      return InvalidArgument(
+          "security.token and security.token_file are both set; leave one of them");
     }
     if (!options.token.empty() && options.token.size() < kTokenCharactersMin) {
-      return Invalid(
+      return InvalidArgument(
           "security.token has fewer than 16 characters; make one with: openssl rand -hex 32");
     }
     if (options.backup_every_ms > 0 && options.backup_every_ms < kBackupEveryMsMin)
-      return Invalid("backup.every must be 0s or at least 1s");
+      return InvalidArgument("backup.every must be 0s or at least 1s");
     if (options.backlog_bytes_max <= options.checkpoint_bytes) {
-      return Invalid("storage.backlog_max must be larger than storage.checkpoint_after");
+      return InvalidArgument("storage.backlog_max must be larger than storage.checkpoint_after");
     }
     return configuration;
   }
@@ -135,7 +134,7 @@ class Layers {
   static Result<std::string> TextOf(const Setting& setting, const TomlNode& value) {
     using enum TomlNode::Kind;
     const auto refuse = [&] {
-      return Invalid(fmt::format("{} is not {}", value.KindInWords(), setting.Range()));
+      return InvalidArgument(fmt::format("{} is not {}", value.KindInWords(), setting.Range()));
     };
     if (setting.kind == Setting::Kind::kList) {
       std::vector<std::string> items;
@@ -164,14 +163,14 @@ class Layers {
     if (setting == nullptr) {
       std::vector<std::string> known;
       for (const Setting& each : Settings()) known.emplace_back(each.key);
-      return Invalid(
+      return InvalidArgument(
           fmt::format("{}: there is no setting \"{}\"{}", origin, key, DidYouMean(key, known)));
     }
     const std::string place = fmt::format("{}: {}", origin, key);
     const Result<std::string> text = TextOf(*setting, value);
-    if (!text.ok()) return Invalid(fmt::format("{}: {}", place, text.status().message()));
+    if (!text.ok()) return InvalidArgument(fmt::format("{}: {}", place, text.status().message()));
     if (setting->is_secret() && !text->empty() && EveryoneCanRead(path)) {
-      return Invalid(
+      return InvalidArgument(
           fmt::format("{}: everyone can read this file; close it with: chmod o-r {}", place, path));
     }
     return Put(*setting, *text, origin, place);

@@ -23,9 +23,7 @@
 namespace treadle::cli::demo {
 namespace {
 
-constexpr int64_t kLookMs = 20;
-
-void SleepMs(int64_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
+constexpr int64_t kChildLookMs = 20;
 
 std::string HowEnded(int status) {
   if (WIFSIGNALED(status)) return fmt::format("signal {}", WTERMSIG(status));
@@ -94,16 +92,16 @@ std::optional<std::string> Child::Ended() {
 void Child::Stop(int64_t grace_ms) {
   if (Ended()) return;
   ::kill(pid_, SIGTERM);
-  for (int64_t waited = 0; !Ended(); waited += kLookMs) {
+  for (int64_t waited = 0; !Ended(); waited += kChildLookMs) {
     if (waited >= grace_ms) ::kill(pid_, SIGKILL);
-    SleepMs(kLookMs);
+    std::this_thread::sleep_for(std::chrono::milliseconds(kChildLookMs));
   }
 }
 
 void Child::Kill() {
   if (Ended()) return;
   ::kill(pid_, SIGKILL);
-  while (!Ended()) SleepMs(1);
+  while (!Ended()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
 SignalWatch::SignalWatch() {

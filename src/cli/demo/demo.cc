@@ -24,7 +24,7 @@ using demo::Report;
 using demo::SignalWatch;
 
 constexpr int64_t kReadyMs = 120'000;  // a recovery may take its time
-constexpr int64_t kLookMs = 50;
+constexpr int64_t kServerLookMs = 50;
 constexpr std::string_view kListen = "127.0.0.1:7374";  // beside the server of `treadle start`
 constexpr std::string_view kListenAnywhere = "127.0.0.1:0";
 
@@ -37,8 +37,6 @@ struct DemoFlags {
   bool once = false;
   bool json = false;
 };
-
-void SleepMs(int64_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
 
 Result<std::string> AbsoluteDirectory(const std::string& directory) {
   const std::unique_ptr<char, decltype(&std::free)> real(::realpath(directory.c_str(), nullptr),
@@ -109,14 +107,14 @@ class Household {
   }
 
   Status WaitUntilReady() {
-    for (int64_t waited = 0; waited < kReadyMs; waited += kLookMs) {
+    for (int64_t waited = 0; waited < kReadyMs; waited += kServerLookMs) {
       if (session_.Call("GET", "/readyz", {}, 1'000).ok()) return Status::Ok();
       if (signals_.interrupted()) return {Code::kCancelled, "stopped"};
       if (const auto end = server_.Ended()) {
         return {Code::kAborted,
                 fmt::format("the server could not start ({}); see its message above", *end)};
       }
-      SleepMs(kLookMs);
+      std::this_thread::sleep_for(std::chrono::milliseconds(kServerLookMs));
     }
     return {Code::kDeadlineExceeded,
             fmt::format("the server is not ready after {}", DurationInWords(kReadyMs))};
@@ -137,7 +135,8 @@ void StayUp(Session& session, Household& household) {
                   session.CommandLineFor("task list --queue demo"),
                   session.CommandLineFor("task enqueue hello '{\"name\":\"Ada\"}'")));
   Status trouble;
-  while ((trouble = household.Trouble()).ok()) SleepMs(kLookMs);
+  while ((trouble = household.Trouble()).ok())
+    std::this_thread::sleep_for(std::chrono::milliseconds(kServerLookMs));
   if (trouble.code() != Code::kCancelled) session.Fail(trouble);
 }
 

@@ -28,7 +28,7 @@ Status CannotList(const std::string& path, int error) {
 }
 
 /// The kind of an entry, DT_UNKNOWN if it vanished. Some file systems do not tell in readdir().
-unsigned char KindOf(const dirent& entry, const std::string& path) {
+unsigned char EntryKind(const dirent& entry, const std::string& path) {
   if (entry.d_type != DT_UNKNOWN) return entry.d_type;
   struct stat info{};
   if (::lstat(path.c_str(), &info) != 0) return DT_UNKNOWN;
@@ -56,7 +56,7 @@ Result<Walk> WalkFiles(const std::string& directory) {
       std::string child = path;
       if (!child.ends_with('/')) child += '/';
       child += name;
-      const unsigned char kind = KindOf(*entry, child);
+      const unsigned char kind = EntryKind(*entry, child);
       if (kind == DT_REG) walk.files.push_back(std::move(child));
       if (kind == DT_DIR) open.push_back(std::move(child));
     }
