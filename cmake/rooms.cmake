@@ -3,6 +3,7 @@
 #   treadle_room(engine SEES model base LINKS OpenSSL::Crypto)
 #       A room: a folder of src/ as a static library, the rooms that it may include, the outside libraries it uses.
 #       Every x.cc belongs to the library, every x_test.cc to the test program of the room.
+#       Names in anonymous namespaces are unique within each, as sanitizer builds compile several files as one.
 #   treadle_room(app PROGRAM treadle SEES cli ...)
 #       The same; its main.cc becomes a program that lands at build/<preset>/treadle.
 #   treadle_test(name sources... LINKS libraries... [LABEL unit] [TIMEOUT 300])

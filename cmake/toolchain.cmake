@@ -19,6 +19,11 @@ if(TREADLE_SANITIZE)
     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-tsan>)
 endif()
 
+# g++ takes every file of a unity build for a header, whose classes must not have members of types without linkage.
+if(CMAKE_UNITY_BUILD)
+  target_compile_options(treadle_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+endif()
+
 # Makes a flaw harder to exploit: checked buffers and stacks, and tables that are read-only once the program has started. g++ of
 # Debian makes position-independent programs anyway. Sanitizers check more; the checked functions need optimization.
 option(TREADLE_COVERAGE "counts which lines run" OFF)
