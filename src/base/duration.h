@@ -7,8 +7,8 @@
 
 namespace treadle {
 
-/// Milliseconds of "500ms", "30s", "2m", "1h", "7d", of sums such as "1h30m", or of a plain number
-/// of milliseconds. Nothing for anything else, negative ones and overflow included.
+/// Milliseconds of "500ms", "30s", "2m", "1h", "7d", or of sums such as "1h30m". Nothing for
+/// anything else: numbers without a unit, negative ones and overflow included.
 std::optional<int64_t> ParseDuration(std::string_view text);
 
 }  // namespace treadle
