@@ -1,7 +1,6 @@
 #include "engine/engine.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <variant>
 
@@ -80,23 +79,21 @@ Status Engine::Replay(uint64_t sequence, ShardTime time, std::string_view effect
 
 std::vector<Engine::ReadyLane> Engine::TakeReadyLanes() {
   std::vector<ReadyLane> lanes;
-  for (const auto& [queue, type] : state_.TakeReadyLanes())
-    lanes.push_back({state_.queue(queue).name, state_.type_name(type)});
+  for (const State::ReadyLane& lane : state_.TakeReadyLanes())
+    lanes.push_back(
+        {state_.queue(lane.queue).name, state_.type_name(lane.type), lane.of_those_apart});
   if (state_.TakeLeftApart())
-    for (const auto& [queue, type] : std::exchange(held_back_, {}))
+    for (const auto& [queue, type] : held_back_.TakeMissed())
       lanes.push_back({state_.queue(queue).name, state_.type_name(type)});
   return lanes;
 }
 
-bool Engine::HasReady(std::string_view queue, std::string_view type) const {
-  const Queue* found = state_.FindQueue(queue);
-  const TypeId type_id = state_.FindType(type);
-  if (found == nullptr || type_id == 0) return false;
-  if (found->policy.paused) return false;
-  return std::ranges::any_of(std::array{&found->lanes, &found->apart}, [&](const auto* lanes) {
-    const auto lane = lanes->find(type_id);
-    return lane != lanes->end() && !lane->second->empty();
-  });
+bool Engine::HasReady(const ReadyLane& lane) const {
+  const Queue* queue = state_.FindQueue(lane.queue);
+  if (queue == nullptr || queue->policy.paused) return false;
+  const auto& lanes = lane.of_those_apart ? queue->apart : queue->lanes;
+  const auto found = lanes.find(state_.FindType(lane.type));
+  return found != lanes.end() && !found->second->empty();
 }
 
 }  // namespace treadle

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "engine/commands.h"
+#include "engine/held_back.h"
 #include "engine/state.h"
 #include "model/limits.h"
 
@@ -110,7 +111,6 @@ class Engine {
   std::optional<ContractName> ContractOf(TaskId id) const;
   /// The state of a task if it is in memory: exact for all that are not terminal.
   const TaskSlot* Peek(TaskId id) const { return state_.Find(id); }
-  bool HasReady(std::string_view queue, std::string_view type) const;
   /// When Tick() has something to do next, by each clock; the largest int64 for never.
   int64_t NextShardMs() const;
   int64_t NextWallMs() const;
@@ -120,8 +120,12 @@ class Engine {
   struct ReadyLane {
     std::string_view queue;  // borrowed; valid as long as the engine
     std::string_view type;
+    bool of_those_apart = false;  // they are given to workers that hold nothing
   };
   std::vector<ReadyLane> TakeReadyLanes();
+  bool HasReady(const ReadyLane& lane) const;
+  /// Whether a lease may find something for `holder`, or it must end first what it runs.
+  bool MayTakeMore(const LeaseHolder& holder) const;
   /// Leases that ended against their holders' will.
   std::vector<HeldLease> TakeLostLeases() { return std::exchange(lost_, {}); }
   /// Leases whose tasks their holders shall cancel.
@@ -253,7 +257,7 @@ class Engine {
   std::vector<HeldLease> lost_;
   std::vector<HeldLease> cancel_requests_;
   std::vector<TaskId> ended_;
-  std::set<std::pair<QueueId, TypeId>> held_back_;   // lanes that wait for one that runs apart
+  HeldBack held_back_;
   std::shared_ptr<const TaskTerms> contract_alone_;  // of the last task that had no other terms
 };
 

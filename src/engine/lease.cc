@@ -22,6 +22,7 @@ constexpr size_t kLookAhead = 4096;  // tasks loaded at once when a lane's front
 class LaneHeap {
  public:
   LaneHeap(const State& state, const LeaseCommand& command, bool of_those_apart) : state_(state) {
+    if (of_those_apart && state.ready_apart() == 0) return;
     for (const std::string& queue_name : command.queues) {
       const Queue* queue = state.FindQueue(queue_name);
       if (queue == nullptr) continue;
@@ -125,8 +126,8 @@ bool Engine::HasWaitedLongApart(const TaskSlot& task) const {
 }
 
 // A task that runs apart is given to a worker that holds nothing, and that gets nothing else until
-// it has ended. One that holds something goes on with others meanwhile; but once the task has
-// waited for long, it gets no more until it is idle.
+// it has ended. Workers that hold something go on with others meanwhile; but once the task has
+// waited for long, one of them gets no more until it is idle (HeldBack).
 Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
   if (const auto held = LeasesOfExchange(command); !held.empty()) return LeaseAgain(held);
   LeaseReply reply;
@@ -136,6 +137,13 @@ Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
   const size_t begun = effects_->size();
   LaneHeap lanes(state_, command, /*of_those_apart=*/false);
   LaneHeap apart(state_, command, /*of_those_apart=*/true);
+  const auto hold_back = [&] {
+    lanes.ForEachLane([&](const Lane& lane) { held_back_.Miss(lane.queue(), lane.type()); });
+  };
+  if (held != kNoSlot && !apart.empty() && held_back_.Holds(command.holder, state_.now())) {
+    hold_back();
+    return reply;
+  }
   while (reply.leases.size() < command.want) {
     const bool is_apart = !apart.empty() && apart.GoesBefore(lanes);
     LaneHeap& from = is_apart ? apart : lanes;
@@ -148,11 +156,11 @@ Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
       return Status(Code::kUnavailable, "too many tasks were out of time; ask again");
     }
     if (is_apart && (held != kNoSlot || !reply.leases.empty())) {
-      if (!HasWaitedLongApart(front)) {
+      if (!HasWaitedLongApart(front) || !held_back_.TryHold(command.holder, state_.now())) {
         apart.Clear();
         continue;
       }
-      lanes.ForEachLane([&](const Lane& lane) { held_back_.emplace(lane.queue(), lane.type()); });
+      hold_back();
       return reply;
     }
     if (!front.HasBody()) {
@@ -162,7 +170,10 @@ Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
     if (reply.leases.empty())
       reply.leases.reserve(std::min<size_t>(command.want, kLeasesAtOnce));  // few grow beyond
     reply.leases.push_back(LeaseOne(from.Front(), command));
-    if (is_apart) return reply;
+    if (is_apart) {
+      held_back_.Release();
+      return reply;
+    }
     const Leased& leased = reply.leases.back();
     bytes += leased.body->payload.size() + (leased.saved ? leased.saved->bytes() : 0);
     lanes.Advance();
@@ -171,6 +182,13 @@ Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
   if (!lanes.empty() && !reply.leases.empty())
     reply.next = MissingInLane(state_, lanes.FrontLane(), LookAhead(reply.leases.size()));
   return reply;
+}
+
+bool Engine::MayTakeMore(const LeaseHolder& holder) const {
+  const uint32_t held = state_.LeasesOf(holder);
+  if (held == kNoSlot) return true;
+  const bool is_held_back = state_.ready_apart() > 0 && held_back_.Holds(holder, state_.now());
+  return !state_.tasks()[held].apart && !is_held_back;
 }
 
 std::vector<uint32_t> Engine::LeasesOfExchange(const LeaseCommand& command) const {

@@ -23,12 +23,13 @@ constexpr int64_t kRetryAfterCheckpointMs = 2'000;
 bool IsShort(size_t used, size_t max) { return max - std::min(used, max) < (max + 7) / 8; }
 
 Status NoneLeft(std::string_view plural, std::string_view singular, size_t max,
-                const std::string& name) {
+                const std::string& name, bool makes_room) {
   const std::string kind(singular);
   return Status(Code::kResourceExhausted,
                 "cannot add " + kind + " " + name + ": there are already " + std::to_string(max) +
                     " " + std::string(plural) + ", which is the limit; delete some (treadle " +
-                    kind + " delete NAME); unused ones make room within seconds")
+                    kind + " delete NAME)" +
+                    (makes_room ? "; unused ones make room within seconds" : ""))
       .WithRetryAfter(kRetryAfterCheckpointMs);
 }
 
@@ -43,7 +44,7 @@ Result<const Queue*> Engine::QueueFor(const std::string& name) {
     return queue;
   }
   const QueueId id = state_.NumberForQueue(queues_max);
-  if (id == 0) return NoneLeft("queues", "queue", queues_max, name);
+  if (id == 0) return NoneLeft("queues", "queue", queues_max, name, !strict_queues);
   Emit(QueueIsNow{.id = id, .name = name, .policy = {}, .takes_over = id <= state_.queues()});
   return &state_.queue(id);
 }
@@ -54,7 +55,7 @@ Result<TypeId> Engine::TypeFor(const std::string& name) {
     return type;
   }
   const TypeId id = state_.NumberForType(types_max);
-  if (id == 0) return NoneLeft("task types", "type", types_max, name);
+  if (id == 0) return NoneLeft("task types", "type", types_max, name, true);
   Emit(TypeIsNow{.id = id, .name = name, .policy = {}, .takes_over = id <= state_.types()});
   return id;
 }
@@ -76,9 +77,9 @@ Status Engine::CheckNames(const EnqueueCommand& command) const {
     if (type == 0 || state_.IsFreeType(type)) types.insert(task.type);
   }
   if (!state_.HasNumbersForQueues(queues.size(), queues_max))
-    return NoneLeft("queues", "queue", queues_max, std::string(*queues.begin()));
+    return NoneLeft("queues", "queue", queues_max, std::string(*queues.begin()), !strict_queues);
   if (!state_.HasNumbersForTypes(types.size(), types_max))
-    return NoneLeft("task types", "type", types_max, std::string(*types.begin()));
+    return NoneLeft("task types", "type", types_max, std::string(*types.begin()), true);
   return {};
 }
 

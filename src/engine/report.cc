@@ -157,8 +157,9 @@ void Engine::LoseLease(const TaskSlot& task) {
   TaskImage image = task.image();
   const LeaseHolder& holder = state_.HolderOf(task);
   lost_.push_back({holder, image.token()});
-  // A worker that dies with many tasks was killed by one of them at most. So a loss counts only for
-  // a task that was alone; any other runs alone next time, and then it is clear.
+  // A worker that dies with many tasks was killed by one of them, or by none: machines fail, too.
+  // The first loss is counted for each, and that is all. A task that is lost again runs alone from
+  // then on, and only a loss of one that was alone counts: so it is clear which one kills workers.
   const bool was_alone = !task.shared && task.previous == kNoSlot && task.next == kNoSlot;
   state_.NoteSharedLoss(task);
   const bool is_revoked = image.when_ms != 0 && image.when_ms <= state_.now().ms;
@@ -169,12 +170,14 @@ void Engine::LoseLease(const TaskSlot& task) {
         std::nullopt);
   }
   const QueuePolicy& policy = state_.queue(image.queue).policy;
-  image.apart = true;
+  const bool is_first = image.worker_losses == 0 && !image.apart && policy.max_worker_losses > 1;
+  const bool counts = is_first || was_alone;
+  image.apart = !is_first;
   std::string said = "the worker " + holder.worker + " did not renew its lease within " +
                      std::to_string(policy.LeaseMsAt(state_.now())) + " ms";
-  if (!was_alone) said += "; it held other tasks, too, so this one runs alone next time";
-  if (was_alone && image.worker_losses < UINT16_MAX) image.worker_losses += 1;
-  if (!was_alone || image.worker_losses < policy.max_worker_losses)
+  if (!counts) said += "; it held other tasks, too, so this one runs alone next time";
+  if (counts && image.worker_losses < UINT16_MAX) image.worker_losses += 1;
+  if (!counts || image.worker_losses < policy.max_worker_losses)
     return Fail(image, AttemptOutcome::kLost,
                 std::make_shared<TaskError>(TaskError{"lease_expired", said}), true, std::nullopt);
   Fail(image, AttemptOutcome::kLost,

@@ -38,9 +38,9 @@ void State::Apply(const QueueIsNow& effect) {
   left_apart_ |= !queue.apart.empty();  // it may be paused now
   Touch(effect.id);
   if (!resumes) return;
-  for (const auto* lanes : {&queue.lanes, &queue.apart})
-    for (const auto& [type, lane] : *lanes)
-      if (!lane->empty()) SignalLane(lane.get());
+  for (const bool of_those_apart : {false, true})
+    for (const auto& [type, lane] : of_those_apart ? queue.apart : queue.lanes)
+      if (!lane->empty()) SignalLane(lane.get(), of_those_apart);
 }
 
 void State::Apply(const TypeIsNow& effect) {
@@ -221,13 +221,9 @@ std::vector<QueueId> State::TakeTouchedQueues() {
   return std::exchange(touched_, {});
 }
 
-std::vector<std::pair<QueueId, TypeId>> State::TakeReadyLanes() {
-  for (const auto& [id, type] : ready_lanes_) {
-    Queue& queue = MutableQueue(id);
-    queue.LaneOf(type).signalled = false;
-    if (const auto apart = queue.apart.find(type); apart != queue.apart.end())
-      apart->second->signalled = false;
-  }
+std::vector<State::ReadyLane> State::TakeReadyLanes() {
+  for (const ReadyLane& lane : ready_lanes_)
+    MutableQueue(lane.queue).LaneOf(lane.type, lane.of_those_apart).signalled = false;
   return std::exchange(ready_lanes_, {});
 }
 
@@ -263,7 +259,7 @@ void State::Attach(uint32_t slot, const TaskImage& image, const LeaseHolder* hol
       Lane& lane = queue.LaneOf(image.type, image.apart);
       ready_apart_ += image.apart;
       lane.Add(&tasks_, slot);
-      return SignalLane(&lane);
+      return SignalLane(&lane, image.apart);
     }
     case TaskState::kScheduled:
       return (image.by_shard_time ? by_shard_time_ : by_wall_time_).Push(image.when_ms, slot);
@@ -277,8 +273,9 @@ void State::Attach(uint32_t slot, const TaskImage& image, const LeaseHolder* hol
   }
 }
 
-void State::SignalLane(Lane* lane) {
-  if (!std::exchange(lane->signalled, true)) ready_lanes_.emplace_back(lane->queue(), lane->type());
+void State::SignalLane(Lane* lane, bool of_those_apart) {
+  if (!std::exchange(lane->signalled, true))
+    ready_lanes_.push_back({lane->queue(), lane->type(), of_those_apart});
 }
 
 void State::Detach(uint32_t slot) {

@@ -133,8 +133,13 @@ class State {
   void NoteSharedLoss(const TaskSlot& task);
   /// Whether a task that runs apart stopped waiting since the last call.
   bool TakeLeftApart() { return std::exchange(left_apart_, false); }
+  struct ReadyLane {
+    QueueId queue;
+    TypeId type;
+    bool of_those_apart;
+  };
   /// Lanes that a task joined since the last call.
-  std::vector<std::pair<QueueId, TypeId>> TakeReadyLanes();
+  std::vector<ReadyLane> TakeReadyLanes();
 
   // Parts in memory.
 
@@ -184,7 +189,7 @@ class State {
   void Detach(uint32_t slot);
   void NoteEnd(const TaskSlot& task, uint64_t ordinal);
   void Leave(uint32_t slot, const QueuePlace& place);
-  void SignalLane(Lane* lane);
+  void SignalLane(Lane* lane, bool of_those_apart);
   int64_t LeaseEndMs(const TaskSlot& task) const;
   void NoteLongLeases(Queue* queue) const;
   void RemoveEnded(EndedTasks* ended, uint64_t from);
@@ -220,7 +225,7 @@ class State {
   Timers by_shard_time_;  // leases, backoffs and delays
   Timers by_wall_time_;   // tasks that are scheduled for a date
   std::vector<QueueId> touched_;
-  std::vector<std::pair<QueueId, TypeId>> ready_lanes_;
+  std::vector<ReadyLane> ready_lanes_;
   std::deque<std::pair<uint64_t, TaskId>>
       changed_;                  // since the store's frame; each task at most once
   std::deque<TaskId> supplied_;  // live tasks whose parts the store has and memory too

@@ -49,7 +49,7 @@ Explanation Shard::WithWorkers(TaskReasons reasons) const {
     const bool holds = engine_->state().LeasesOf(holder) != kNoSlot;
     const bool is_near = !holds && session.seen_ms >= since;
     explanation.workers += waits || holds || is_near;
-    explanation.workers_free += waits || is_near;
+    explanation.workers_free += (waits && engine_->MayTakeMore(holder)) || is_near;
   }
   explanation.enqueue_refused = space_->refuses();
   return explanation;

@@ -156,6 +156,8 @@ void Shard::ParkExchange(const Waiters::Job& job) {
                               " pairs of a queue and a type already: name fewer queues or types")
                        .WithRetryAfter(kRetryParkingMs));
   const int64_t now = env_.clock->MonotonicMs();
+  // Parked again, it has its timer already, unless that has run out meanwhile.
+  if (job->until_ms && now < *job->until_ms) return;
   if (!job->until_ms) job->until_ms = now + job->request.wait_ms;
   env_.shard->PostAfter(std::max<int64_t>(*job->until_ms - now, 0), [this, ticket = job->ticket] {
     if (failed_) return;

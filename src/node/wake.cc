@@ -11,7 +11,7 @@ void Shard::WakeWaiters() {
   for (const Engine::ReadyLane& lane : engine_->TakeReadyLanes()) {
     // Each is asked once: one that must wait for a task that runs apart is parked again.
     size_t waiting = waiters_.WaitingFor(lane.queue, lane.type);
-    for (; waiting > 0 && engine_->HasReady(lane.queue, lane.type); --waiting) {
+    for (; waiting > 0 && engine_->HasReady(lane); --waiting) {
       const Waiters::Job job = waiters_.TakeByLane(lane.queue, lane.type);
       if (job == nullptr) break;
       StepExchange(job, {});

@@ -195,17 +195,20 @@ std::vector<Token> Reference::Lease(const LeaseCommand& command) {
   std::sort(ready.begin(), ready.end(), [](const ReferenceTask* a, const ReferenceTask* b) {
     return a->priority != b->priority ? a->priority > b->priority : a->id < b->id;
   });
+  if (holds && shard_ms < held_back_since_ms_ + 60'000 && held_back_ == command.holder)
+    runs_apart |= std::ranges::any_of(ready, [](const ReferenceTask* task) { return task->apart; });
   bool passes_over = false;  // those that run apart
   for (ReferenceTask* task : ready) {
     if (leases.size() == command.want || runs_apart) break;
     if (task->apart && passes_over) continue;
     if (EndIfOutOfTime(task)) continue;  // it came back after its time, and no tick has seen it
     if (task->apart && (holds || !leases.empty())) {
-      if (shard_ms >= task->ready_since_ms + 10'000) break;
+      if (shard_ms >= task->ready_since_ms + 10'000 && HoldsBack(command.holder)) break;
       passes_over = true;
       continue;
     }
     runs_apart = task->apart;
+    if (task->apart) held_back_.reset();
     task->state = TaskState::kRunning;
     task->attempt += 1;
     task->log.clear();
@@ -222,6 +225,15 @@ std::vector<Token> Reference::Lease(const LeaseCommand& command) {
     leases.push_back(task->token());
   }
   return leases;
+}
+
+// One worker at a time gets no tasks until it is idle: for a minute, then nobody for a minute.
+bool Reference::HoldsBack(const LeaseHolder& holder) {
+  if (held_back_ && shard_ms < held_back_since_ms_ + 60'000) return held_back_ == holder;
+  if (held_back_ && shard_ms < held_back_since_ms_ + 120'000) return false;
+  held_back_ = holder;
+  held_back_since_ms_ = shard_ms;
+  return true;
 }
 
 void Reference::Lease(ReferenceTask* task) const {
@@ -386,9 +398,11 @@ void Reference::Tick() {
       Fail(task, AttemptOutcome::kTimedOut, "attempt_timeout", false, true);
       continue;
     }
-    task->apart = true;
-    if (!is_shared) ++task->worker_losses;
-    if (!is_shared && task->worker_losses >= policy.max_worker_losses) {
+    const bool is_first = task->worker_losses == 0 && !task->apart && policy.max_worker_losses > 1;
+    const bool counts = is_first || !is_shared;
+    task->apart = !is_first;
+    task->worker_losses += counts;
+    if (counts && task->worker_losses >= policy.max_worker_losses) {
       Fail(task, AttemptOutcome::kLost, "worker_lost", false, false);
     } else {
       Fail(task, AttemptOutcome::kLost, "lease_expired", false, true);

@@ -38,7 +38,7 @@ struct ReferenceTask {
   LeaseHolder holder;
   uint32_t exchange = 0;
   int64_t lease_end_ms = 0;
-  bool apart = false;          // a worker was lost with it
+  bool apart = false;          // workers were lost with it
   bool shared = false;         // running: its worker has lost another lease since it renewed this
   int64_t ready_since_ms = 0;  // ready and apart
   bool cancel_requested = false;
@@ -112,6 +112,7 @@ class Reference {
   static void Schedule(ReferenceTask* task, int64_t due_ms, bool by_shard_time);
   void ReleaseKey(const ReferenceTask& task, Unique by_now);
   void Lease(ReferenceTask* task) const;
+  bool HoldsBack(const LeaseHolder& holder);
   void Fail(ReferenceTask* task, AttemptOutcome how, const std::string& code, bool reported,
             bool retry, std::optional<int64_t> delay_ms = {});
   static void Note(ReferenceTask* task, AttemptOutcome how);
@@ -123,6 +124,8 @@ class Reference {
   uint32_t term_;
   uint64_t next_ = 1;
   uint64_t ends_ = 0;
+  std::optional<LeaseHolder> held_back_;  // a worker that must become idle
+  int64_t held_back_since_ms_ = 0;
   std::map<TaskId, ReferenceTask> tasks_;
   std::map<std::pair<std::string, std::string>, Key> keys_;
 };
