@@ -9,6 +9,8 @@
 namespace treadle::worker {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr int64_t kLeaseMsDefault = 30'000;
 constexpr size_t kReportBytesMax = size_t{8} << 20;  // half of what the server takes
 constexpr size_t kManyReports = 100;
@@ -16,7 +18,7 @@ constexpr std::chrono::milliseconds kReportDelay(1);
 constexpr std::chrono::milliseconds kForEver = std::chrono::hours(24 * 365 * 100);
 constexpr int64_t kTimeoutMsMax = 365 * 86'400'000LL;  // longer than the server allows
 
-std::chrono::steady_clock::time_point RevocationOf(const wire::Lease& lease) {
+Clock::time_point RevocationOf(const wire::Lease& lease) {
   if (lease.timeout_ms <= 0 || lease.timeout_ms > kTimeoutMsMax) return Clock::time_point::max();
   return Clock::now() + std::chrono::milliseconds(lease.timeout_ms);
 }

@@ -17,7 +17,7 @@
 namespace treadle::cli::demo {
 namespace {
 
-constexpr size_t kPieceBytes = size_t{128} << 10;
+constexpr size_t kDigestPieceBytes = size_t{128} << 10;
 
 struct Descriptor {
   explicit Descriptor(int f) : fd(f) {}
@@ -80,7 +80,7 @@ Result<FileDigest> DigestFile(const std::string& path) {
                   fmt::format("{}: not a regular file", Printable(path)));
   }
   Counter counter;
-  std::vector<char> piece(kPieceBytes);
+  std::vector<char> piece(kDigestPieceBytes);
   while (true) {
     const ssize_t n = ::read(file.fd, piece.data(), piece.size());
     if (n < 0 && errno == EINTR) continue;

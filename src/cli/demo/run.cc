@@ -16,7 +16,7 @@ namespace treadle::cli::demo {
 namespace {
 
 constexpr int64_t kLookMs = 200;
-constexpr int64_t kAwayMs = 30'000;  // how long a restart of the server may take
+constexpr int64_t kServerAwayMs = 30'000;  // how long a restart of the server may take
 constexpr int64_t kNobodyMs = 5'000;
 constexpr int64_t kPaceTasks = 100;
 constexpr int64_t kPaceEveryMs = 10;
@@ -148,7 +148,7 @@ Status Run::Follow() {
     const int64_t now = clock_.MonotonicMs();
     if (!counts.ok()) {
       const bool away = counts.status().code() == Code::kUnavailable;
-      if (!away || now - last_answer > kAwayMs) return counts.status();
+      if (!away || now - last_answer > kServerAwayMs) return counts.status();
       SleepMs(kLookMs);
       continue;
     }
