@@ -147,7 +147,7 @@ class NodeCost final : public Workload {
                             .reports = std::move(reports_)};
     const auto reply = Await<ExchangeReply>(
         [&](auto done) { node_->Exchange(std::move(request), std::move(done)); });
-    for (const auto& [token, status] : reply.reports) completed_ += status.ok();
+    for (const ReportReply& report : reply.reports) completed_ += report.status.ok();
     reports_ = Shop::Completed(reply.leases);
   }
 
