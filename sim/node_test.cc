@@ -194,6 +194,8 @@ TEST_F(NodeTest, AWorkerThatIsHeldBackIsAskedAgainOnceTheTasksThatRunApartAreTak
   EnqueueOne();
   EnqueueOne();
   ASSERT_THAT((*Exchange(as("lost", 2)))->leases, SizeIs(2));
+  Await(std::optional<int>(), 60'000);
+  ASSERT_THAT((*Exchange(as("lost again", 2)))->leases, SizeIs(2));
   EnqueueOne();
   const Token held = (*Exchange(as("busy", 1)))->leases.at(0).token;
   for (int i = 0; i < 6; ++i) {

@@ -186,7 +186,7 @@ class Engine {
   TaskId EnqueueOne(const NewTask& task, const EnqueueCommand::Key& key, const Queue& queue,
                     TypeId type);
 
-  std::vector<uint32_t> LeasesOfExchange(const LeaseCommand& command) const;
+  std::vector<uint32_t> LeasesOfExchange(uint32_t newest, uint32_t exchange) const;
   Outcome<LeaseReply> LeaseAgain(const std::vector<uint32_t>& held);
   bool HasWaitedLongApart(const TaskSlot& task) const;
   int64_t ReadySince(const TaskImage& image) const { return image.apart ? state_.now().ms : 0; }

@@ -129,9 +129,10 @@ bool Engine::HasWaitedLongApart(const TaskSlot& task) const {
 // it has ended. Workers that hold something go on with others meanwhile; but once the task has
 // waited for long, one of them gets no more until it is idle (HeldBack).
 Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
-  if (const auto held = LeasesOfExchange(command); !held.empty()) return LeaseAgain(held);
-  LeaseReply reply;
   const uint32_t held = state_.LeasesOf(command.holder);
+  if (const auto again = LeasesOfExchange(held, command.exchange); !again.empty())
+    return LeaseAgain(again);
+  LeaseReply reply;
   if (held != kNoSlot && state_.tasks()[held].apart) return reply;
   size_t bytes = 0;
   const size_t begun = effects_->size();
@@ -191,11 +192,11 @@ bool Engine::MayTakeMore(const LeaseHolder& holder) const {
   return !state_.tasks()[held].apart && !is_held_back;
 }
 
-std::vector<uint32_t> Engine::LeasesOfExchange(const LeaseCommand& command) const {
+// Of the leases from `newest` on, those that this exchange was given.
+std::vector<uint32_t> Engine::LeasesOfExchange(uint32_t newest, uint32_t exchange) const {
   std::vector<uint32_t> held;
-  for (uint32_t slot = state_.LeasesOf(command.holder); slot != kNoSlot;
-       slot = state_.tasks()[slot].next)
-    if (state_.tasks()[slot].exchange() == command.exchange) held.push_back(slot);
+  for (uint32_t slot = newest; slot != kNoSlot; slot = state_.tasks()[slot].next)
+    if (state_.tasks()[slot].exchange() == exchange) held.push_back(slot);
   std::reverse(held.begin(), held.end());  // the list begins with the newest
   return held;
 }

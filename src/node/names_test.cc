@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <deque>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -42,7 +43,10 @@ class NamesTest : public testing::Test {
     engine_->BeginBatch(Next(), {{now_ms_}, {now_ms_}, 1}, &effects);
     auto reply = command();
     engine_->EndBatch();
-    if (!effects.empty()) frames_.push_back({Next(), {now_ms_}, std::move(effects)});
+    if (!effects.empty()) {
+      effects_.push_back(std::move(effects));
+      frames_.push_back({Next(), {now_ms_}, effects_.back()});
+    }
     return reply;
   }
   uint64_t Next() const { return frames_.size() + 1; }
@@ -90,7 +94,7 @@ class NamesTest : public testing::Test {
     if (frames_.size() == applied_) return;
     Fold fold(1, known_ + 1);
     for (uint64_t frame = applied_; frame < frames_.size(); ++frame)
-      ASSERT_TRUE(fold.Add(frames_[frame]).ok());
+      ASSERT_EQ(fold.Add(frames_[frame]).ToString(), "OK");
     auto parts = fold.Take(/*bytes=*/100);
     next_sequence_ = std::max(next_sequence_, fold.next_sequence());
     parts.back().meta = StoreMeta{
@@ -157,6 +161,7 @@ class NamesTest : public testing::Test {
       fs::temp_directory_path() / ("treadle-names-test-" + std::to_string(getpid()));
   std::unique_ptr<Store> store_;
   std::unique_ptr<Engine> engine_;
+  std::deque<std::string> effects_;  // what the frames borrow
   std::vector<Frame> frames_;
   uint64_t applied_ = 0;
   uint64_t known_ = 0;  // up to this frame, tasks may be in the store

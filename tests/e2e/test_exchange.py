@@ -94,6 +94,7 @@ def test_a_renewed_lease_is_kept(server):
 
 
 def test_a_repeated_exchange_is_answered_the_same_again(server):
+    server.call("PUT", "/v1/queues/default", {"attempt_timeout_ms": 1_800_000})
     for n in range(3):
         server.enqueue(payload=n)
     worker = server.worker()

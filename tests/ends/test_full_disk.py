@@ -141,7 +141,7 @@ def test_a_drained_queue_takes_tasks_again_and_meanwhile_attempts_save_their_ste
             break
         reports = [{"token": each["token"], "outcome": "completed"} for each in leases]
     until(lambda: ready(server), lambda status: status == 200)
-    server.enqueue(priority=0)
+    until(lambda: server.post("/v1/tasks", {"type": "t", "priority": 0}).status == 201)  # of low priority a little later
     server.kill()
     server.restart()
     until(lambda: server.post("/v1/tasks", {"type": "t", "priority": 0}).status, lambda status: status == 201)
