@@ -71,7 +71,7 @@ Status SetWords(std::string_view name, std::string_view text, std::vector<std::s
 
 Status SetCursor(const std::string& value, TaskQuery* query) {
   const auto before = TaskId::Parse(value);
-  if (!before) return InvalidArgument("cursor is none that a list has given");
+  if (!before) return InvalidArgument("cursor must be the next_cursor of an earlier page");
   query->before = *before;
   return {};
 }

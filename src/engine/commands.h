@@ -222,7 +222,7 @@ struct TaskReasons {
   bool more_ahead = false;  // and still more, not counted
   WallTime lease_ends;      // running: as far as can be told
   std::optional<WallTime> revoked_at;  // running: when it is, however often it is renewed
-  std::string timeout_setting;  // then: which says so, such as "attempt_timeout_ms of queue q"
+  std::string timeout_setting;  // the setting behind it, such as "attempt_timeout_ms of queue q"
 };
 
 struct TypeView {

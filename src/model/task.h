@@ -67,7 +67,7 @@ struct TaskImage {
   /// kills them. It is leased to workers that hold nothing else, and alone.
   bool apart : 1 = false;
   uint16_t max_attempts = 20;  // spent attempts after which a failure is final
-  uint16_t worker_losses = 0;  // leases lost, alone, by workers that died or stalled
+  uint16_t worker_losses = 0;  // leases lost that count (semantics.md, Poison)
   uint32_t unspent = 0;        // leases that do not count: given back, or from before a redrive
   uint32_t attempt = 0;        // leases so far; the number of the current or last one
   uint32_t term = 0;           // of the shard when it gave the last lease; 0 before the first
