@@ -88,7 +88,8 @@ Result<TypeView> Engine::DeleteType(const std::string& name) {
   if (const uint64_t tasks = state_.tasks_of_type(view.id); tasks > 0)
     return Status(Code::kFailedPrecondition,
                   "task type " + name + " has " + std::to_string(tasks) +
-                      " tasks, kept ones that have ended among them; delete them first (treadle "
+                      (tasks == 1 ? " task" : " tasks") +
+                      ", those that have ended and are kept included; delete them first (treadle "
                       "bulk delete --type " +
                       name + ")");
   Emit(TypeIsNow{.id = view.id, .name = name, .policy = {.deleted = true}});

@@ -101,7 +101,7 @@ def test_a_type_is_deleted_by_hand_once_it_has_no_task(start):
     server.call("PUT", "/v1/types/t", {"attempt_timeout_ms": 5000})
     id = server.enqueue("t")
     refused = server.call("DELETE", "/v1/types/t")
-    assert refused.status == 409 and "1 tasks" in refused.detail
+    assert refused.status == 409 and "1 task," in refused.detail
     assert server.run("type", "delete", "t", expect=1).stderr
     assert server.call("DELETE", f"/v1/tasks/{id}").status == 200
     assert server.run("type", "delete", "t").stdout == "type t is deleted\n"
