@@ -2,8 +2,9 @@
 // for tests.
 //
 // What the test does not look at is treated by the rules of the server: an exchange whose answer
-// the worker has is refused; one that has news, or may not wait, is answered at once; any other
-// hangs on until a newer one comes. Two exchanges on two connections may arrive in either order.
+// the worker has is refused; one that has news, may not wait, or comes after a newer one is answered
+// at once; any other hangs on until the next comes. Exchanges on two connections may arrive in
+// either order.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -71,7 +72,7 @@ class FakeTreadle {
   }
   /// Lets it hang on, if the server would.
   void Park(Asked asked) {
-    if (asked.wait_ms == 0 || !asked.reports.empty()) {
+    if (asked.wait_ms == 0 || !asked.reports.empty() || asked.sequence < newest_) {
       Answer(asked);
     } else {
       parked_ = std::move(asked);
@@ -109,6 +110,7 @@ class FakeTreadle {
   /// Again, after Stop(); what was asked before is forgotten.
   void Restart() {
     answered_ = 0;
+    newest_ = 0;
     http_.Restart();
   }
 
@@ -126,6 +128,7 @@ class FakeTreadle {
       return std::nullopt;
     }
     answered_ = std::max(answered_, asked.answered);
+    newest_ = std::max(newest_, asked.sequence);
     if (parked_) Answer(*std::exchange(parked_, std::nullopt));
     return asked;
   }
@@ -147,6 +150,7 @@ class FakeTreadle {
 
   testing::TestServer http_;
   int64_t answered_ = 0;
+  int64_t newest_ = 0;
   std::optional<Asked> parked_;
 };
 
