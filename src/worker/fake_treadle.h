@@ -2,9 +2,9 @@
 // for tests.
 //
 // What the test does not look at is treated by the rules of the server: an exchange whose answer
-// the worker has is refused; one that has news, may not wait, or comes after a newer one is answered
-// at once; any other hangs on until the next comes. Exchanges on two connections may arrive in
-// either order.
+// the worker has is refused; one that has news, may not wait, or comes after a newer one is
+// answered at once; any other hangs on until the next comes. Exchanges on two connections may
+// arrive in either order.
 #pragma once
 
 #include <gtest/gtest.h>
