@@ -1,6 +1,9 @@
 #include "store/sqlite.h"
 
+#include <unistd.h>
+
 #include <cerrno>
+#include <string_view>
 
 #include "base/regular_file.h"
 
@@ -24,20 +27,44 @@ Code CodeOf(int extended, int system_errno) {
       if (IsDiskFull(system_errno)) return Code::kResourceExhausted;
       return system_errno == EACCES ? Code::kPermissionDenied : Code::kUnavailable;
     case SQLITE_IOERR:
-      // A failed sync is never a full disk: nobody may go on after one.
-      if (extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC)
-        return Code::kUnavailable;
-      return IsDiskFull(system_errno) ? Code::kResourceExhausted : Code::kUnavailable;
+      // The index of the log could not grow: a byte of it was refused.
+      return extended == SQLITE_IOERR_SHMSIZE ? Code::kResourceExhausted : Code::kUnavailable;
     default:
       return Code::kUnavailable;
   }
 }
 
+// SQLite takes ENOSPC alone for a full disk; with any other number it reports an I/O error, and
+// what it remembers of errno may be that of a later call. A quota and a limit for the size of
+// files are full disks as well.
+ssize_t TellFull(ssize_t written) {
+  if (written < 0 && IsDiskFull(errno)) errno = ENOSPC;
+  return written;
+}
+
+ssize_t Write(int fd, const void* data, size_t size) { return TellFull(write(fd, data, size)); }
+ssize_t WriteAt(int fd, const void* data, size_t size, off_t offset) {
+  return TellFull(pwrite(fd, data, size, offset));
+}
+
+void ReplaceCall(const char* name, void (*call)()) {
+  sqlite3_vfs* const vfs = sqlite3_vfs_find(nullptr);
+  if (vfs->xGetSystemCall(vfs, name) != nullptr) vfs->xSetSystemCall(vfs, name, call);
+}
+
+bool SetUpOnce() {
+  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  sqlite3_initialize();
+  static_assert(sizeof(off_t) == 8, "pwrite() is pwrite64()");
+  ReplaceCall("write", reinterpret_cast<void (*)()>(&Write));
+  for (const char* name : {"pwrite", "pwrite64"})
+    ReplaceCall(name, reinterpret_cast<void (*)()>(&WriteAt));
+  return true;
+}
+
 }  // namespace
 
-void SetUpSqlite() {
-  [[maybe_unused]] static const int once = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-}
+void SetUpSqlite() { [[maybe_unused]] static const bool once = SetUpOnce(); }
 
 Result<std::unique_ptr<Connection>> Connection::Open(const std::string& path,
                                                      const std::string& vfs) {
@@ -87,7 +114,9 @@ void Connection::set_tidy_on_close(bool tidy) {
 
 Status Connection::Error(int result) const {
   TREADLE_CHECK(result != SQLITE_MISUSE && result != SQLITE_RANGE);
-  return {CodeOf(result, sqlite3_system_errno(db_)), path_ + ": " + sqlite3_errmsg(db_)};
+  std::string what = path_ + ": " + sqlite3_errmsg(db_);
+  if (result > 0xff) what += " (SQLite error " + std::to_string(result) + ")";
+  return {CodeOf(result, sqlite3_system_errno(db_)), std::move(what)};
 }
 
 Status Rows::status() const {

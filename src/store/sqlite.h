@@ -23,7 +23,8 @@
 namespace treadle {
 
 /// Switches off SQLite's account of its memory, which nobody reads and which costs a lock for each
-/// allocation. Before anything else is asked of SQLite; afterwards it does nothing. Any thread.
+/// allocation, and has SQLite take a full quota for a full disk. Before anything else is asked of
+/// SQLite; afterwards it does nothing. Any thread.
 void SetUpSqlite();
 
 class Connection {

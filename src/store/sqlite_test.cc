@@ -1,6 +1,11 @@
 #include "store/sqlite.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
 
 namespace treadle {
 namespace {
@@ -109,6 +114,28 @@ TEST(Sqlite, AFullFileIsResourceExhausted) {
   ASSERT_TRUE(limit.Query().Next());
   Statement insert(db.get(), "INSERT INTO t VALUES (1, zeroblob(100000))");
   EXPECT_EQ(insert.Run().code(), Code::kResourceExhausted);
+}
+
+// As a quota does, it gives another number than a full disk.
+TEST(Sqlite, ALimitForTheSizeOfFilesIsAFullDiskToSqliteItself) {
+  SetUpSqlite();
+  const std::filesystem::path directory = std::filesystem::temp_directory_path() /
+                                          ("treadle_sqlite_test_" + std::to_string(getpid()));
+  std::filesystem::create_directory(directory);
+  auto db = Connection::Open(directory / "db", "");
+  ASSERT_TRUE(db.ok());
+  ASSERT_TRUE((*db)->Execute("PRAGMA journal_mode = WAL; CREATE TABLE t (a)").ok());
+  signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit narrow{.rlim_cur = 1 << 20, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &narrow), 0);
+  const Status status = (*db)->Execute("INSERT INTO t VALUES (zeroblob(8000000))");
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_EQ(status.code(), Code::kResourceExhausted) << status.message();
+  EXPECT_EQ(sqlite3_errcode((*db)->handle()), SQLITE_FULL) << status.message();
+  db->reset();
+  std::filesystem::remove_all(directory);
 }
 
 }  // namespace
