@@ -241,6 +241,7 @@ constexpr JsonField<ExchangeIn> kExchangeFields[] = {
        TREADLE_ASSIGN_OR_RETURN(in->request.goodbye, v.Flag());
        return Status::Ok();
      }},
+    {"reason", [](JsonValue v, ExchangeIn* in) { return ReadText(v, &in->request.reason); }},
 };
 
 // A report that cannot be read has a token all the same, perhaps.

@@ -60,11 +60,17 @@ Answer Runs(const TaskReasons& reasons, const std::string& id) {
           "treadle task cancel " + id + " asks the worker to stop."};
 }
 
+std::string WhoLeft(const Explanation& facts) {
+  if (!facts.departure) return "";
+  return " The last one, " + facts.departure->worker + ", stopped " +
+         std::to_string(facts.departed_ms_ago / 1'000) + " s ago: " + facts.departure->reason + ".";
+}
+
 Answer WaitsForAWorker(const Explanation& facts, const std::string& id) {
   const TaskReasons& reasons = facts.reasons;
   const std::string what = "tasks of type " + reasons.view.type + " in queue " + reasons.view.queue;
   if (facts.workers == 0)
-    return {"no_worker", "No worker asks for " + what + ".",
+    return {"no_worker", "No worker asks for " + what + "." + WhoLeft(facts),
             "Start one, for example: treadle worker exec " + reasons.view.type + " --queue " +
                 reasons.view.queue + " -- PROGRAM"};
   if (reasons.apart)

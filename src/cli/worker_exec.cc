@@ -27,30 +27,38 @@ struct ExecFlags {
   worker::ExecOptions exec;
 };
 
+Result<worker::PoolSettings> Settings(Session& session, const ExecFlags& flags) {
+  TREADLE_ASSIGN_OR_RETURN(worker::PoolSettings settings, WorkerOptionsFor(session));
+  if (!flags.queues.empty()) settings.queues = flags.queues;
+  if (flags.concurrency) settings.concurrency = static_cast<size_t>(*flags.concurrency);
+  settings.name = flags.name;
+  settings.build = flags.build;
+  if (!flags.quiet) settings.task_line = worker::WriteTaskLine;
+  return settings;
+}
+
 ExitStatus Exec(Session& session, const ExecFlags& flags) {
-  if (const Status status = worker::CheckProgram(flags.exec.argv[0]); !status.ok()) {
-    const char* const hint = flags.quiet ? "; -q means --quiet: name a queue with --queue" : "";
-    return session.Fail(ExitStatusFor(status), status.message() + hint);
-  }
-  worker::BecomeInitIfFirst();
-  Result<worker::PoolSettings> options = WorkerOptionsFor(session);
+  const Status program = worker::CheckProgram(flags.exec.argv[0]);
+  if (program.ok()) worker::BecomeInitIfFirst();
+  const Result<worker::PoolSettings> options = Settings(session, flags);
   if (!options.ok()) return session.Fail(options.status());
-  if (!flags.queues.empty()) options->queues = flags.queues;
-  if (flags.concurrency) options->concurrency = static_cast<size_t>(*flags.concurrency);
-  options->name = flags.name;
-  options->build = flags.build;
-  if (!flags.quiet) options->task_line = worker::WriteTaskLine;
+  const Result<std::unique_ptr<worker::Pool>> worker = worker::Pool::Make(*options);
+  if (!worker.ok()) return session.Fail(worker.status());
+  std::chrono::milliseconds timeout = kNoTimeout;
+  if (flags.timeout_ms) timeout = std::chrono::milliseconds(*flags.timeout_ms);
+  (*worker)->Handle(flags.type, worker::MakeExecHandler(flags.exec), timeout);
+  if (!program.ok()) {
+    const char* const hint = flags.quiet ? "; -q means --quiet: name a queue with --queue" : "";
+    const ExitStatus exit = session.Fail(ExitStatusFor(program), program.message() + hint);
+    (*worker)->Decline(program.message());
+    return exit;
+  }
   session.console().Message(fmt::format("running {} for tasks of type {} in {}; Ctrl-C stops",
                                         Printable(flags.exec.argv[0]), Printable(flags.type),
                                         fmt::join(options->queues, ", ")));
   session.Hint(fmt::format("  give it work:  {}",
                            session.CommandLineFor(fmt::format(
                                "task enqueue {} '{{\"name\":\"Ada\"}}' --wait", flags.type))));
-  const Result<std::unique_ptr<worker::Pool>> worker = worker::Pool::Make(*options);
-  if (!worker.ok()) return session.Fail(worker.status());
-  std::chrono::milliseconds timeout = kNoTimeout;
-  if (flags.timeout_ms) timeout = std::chrono::milliseconds(*flags.timeout_ms);
-  (*worker)->Handle(flags.type, worker::MakeExecHandler(flags.exec), timeout);
   return RunWorker(session, **worker);
 }
 

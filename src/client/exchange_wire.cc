@@ -235,7 +235,10 @@ std::string EncodeExchange(const ExchangeRequest& request) {
   WriteStrings(json, "renew", request.renew);
   json.Key("reports").BeginArray();
   for (const std::string& report : request.reports) json.Raw(report);
-  json.EndArray().EndObject();
+  json.EndArray();
+  if (request.goodbye) json.Key("goodbye").Bool(true);
+  if (!request.reason.empty()) json.Key("reason").String(request.reason);
+  json.EndObject();
   return out;
 }
 

@@ -78,6 +78,8 @@ struct ExchangeRequest {
   int64_t wait_ms = 0;
   std::vector<std::string> renew;    // tokens
   std::vector<std::string> reports;  // JSON, by Encode…() below
+  bool goodbye = false;              // the worker ends
+  std::string reason;                // with goodbye: why it cannot run its tasks; or empty
 };
 
 struct Lease {

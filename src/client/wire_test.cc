@@ -125,6 +125,16 @@ TEST(Wire, EncodesAnExchange) {
       R"({"token":"z","outcome":"failed","error":{"code":"c","message":"m"},"retry":false}]})");
 }
 
+TEST(Wire, EncodesAGoodbyeWithItsReason) {
+  EXPECT_EQ(EncodeExchange({.worker = "w",
+                            .incarnation = "0f",
+                            .sequence = 1,
+                            .goodbye = true,
+                            .reason = "no \"x\""}),
+            R"({"worker":"w","incarnation":"0f","sequence":1,"queues":[],"types":[],"want":0,)"
+            R"("wait_ms":0,"renew":[],"reports":[],"goodbye":true,"reason":"no \"x\""})");
+}
+
 TEST(Wire, EncodesWhatIsToBeDoneLaterOrNotAtAll) {
   EXPECT_EQ(EncodeSnoozed("t", 60'000), R"({"token":"t","outcome":"snoozed","delay_ms":60000})");
   EXPECT_EQ(EncodeDiscarded("t", "c", "m"),

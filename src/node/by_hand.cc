@@ -52,6 +52,11 @@ Explanation Shard::WithWorkers(TaskReasons reasons) const {
     explanation.workers_free += (waits && engine_->MayTakeMore(holder)) || is_near;
   }
   explanation.enqueue_refused = space_->refuses();
+  if (explanation.workers > 0) return explanation;
+  if (const Departure* const last = departures_.LastFor(view.queue, view.type)) {
+    explanation.departure = *last;
+    explanation.departed_ms_ago = env_.clock->MonotonicMs() - last->at_ms;
+  }
   return explanation;
 }
 

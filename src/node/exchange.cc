@@ -44,6 +44,11 @@ Status Validate(const ExchangeRequest& request) {
                                         "; use several workers"};
   if (request.want > 0 && request.goodbye)
     return {Code::kInvalidArgument, "want must be 0 with goodbye"};
+  if (!request.reason.empty() && !request.goodbye)
+    return {Code::kInvalidArgument, "reason goes with goodbye only"};
+  if (request.reason.size() > limits::kErrorMessageBytes)
+    return {Code::kInvalidArgument,
+            "reason must have at most " + std::to_string(limits::kErrorMessageBytes) + " bytes"};
   if (request.want > 0 && (request.queues.empty() || request.types.empty()))
     return {Code::kInvalidArgument,
             "queues and types must name at least one each when want is not 0"};

@@ -24,6 +24,7 @@ struct ExchangeRequest {
   std::vector<Token> renew;
   std::vector<Report> reports;
   bool goodbye = false;  // the worker ends: whatever it still holds is released
+  std::string reason;    // with goodbye: why it cannot run its tasks; may be empty
 };
 
 /// What became of a report.

@@ -45,7 +45,15 @@ void Shard::Exchange(Waiters::Job job) {
     session.queues = request.queues;
     session.types = request.types;
   }
-  if (request.goodbye) session.queues.clear();  // it is not there for anyone any more
+  if (request.goodbye) {
+    session.queues.clear();  // it is not there for anyone any more
+    if (!request.reason.empty())
+      departures_.Add({.worker = request.holder.worker,
+                       .reason = request.reason,
+                       .queues = request.queues,
+                       .types = request.types,
+                       .at_ms = session.seen_ms});
+  }
   job->reply.reports.resize(request.reports.size());
   for (size_t i = 0; i < request.reports.size(); ++i) job->unreported.push_back(i);
   StepExchange(job, {});

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@
 #include "journal/journal.h"
 #include "node/backups.h"
 #include "node/bulk.h"
+#include "node/departures.h"
 #include "node/disk_watch.h"
 #include "node/exchange.h"
 #include "node/memory_guard.h"
@@ -114,6 +116,9 @@ struct Explanation {
   uint64_t workers = 0;          // that asked for its queue and type and hold or await a task
   uint64_t workers_free = 0;     // of those, that wait for a task right now
   bool enqueue_refused = false;  // disk nearly full: no new task is accepted
+  /// Without workers: the last one that could not run such tasks. It left so long ago.
+  std::optional<Departure> departure;
+  int64_t departed_ms_ago = 0;
 };
 
 struct HistoryReply {

@@ -250,6 +250,7 @@ class Shard {
     std::vector<Token> told;  // leases that it was told to cancel
   };
   std::map<LeaseHolder, Session> sessions_;
+  Departures departures_;
   struct AttemptProgress {
     Token token;
     Progress progress;

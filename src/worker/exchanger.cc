@@ -116,7 +116,7 @@ Status Exchanger::failure() {
   return failure_;
 }
 
-size_t Exchanger::Stop() {
+size_t Exchanger::Stop(const std::string& reason) {
   {
     MutexLock lock(mutex_);
     stopped_ = true;
@@ -125,7 +125,12 @@ size_t Exchanger::Stop() {
   for (const auto& client : clients_) client->Cancel();
   for (std::thread& lane : lanes_) lane.join();
   lanes_.clear();
-  return SayGoodbye();
+  return SayGoodbye(reason);
+}
+
+void Exchanger::Decline(std::vector<std::string> types, const std::string& reason) {
+  types_ = std::move(types);
+  (void)Stop(reason);
 }
 
 std::vector<Report> Exchanger::TakeUnreported() {
@@ -139,13 +144,14 @@ std::vector<Report> Exchanger::TakeUnreported() {
 
 // Without it, the server would wait for what is held until its leases end, and count this worker as
 // lost. If the goodbye does not arrive, that is so.
-size_t Exchanger::SayGoodbye() {
+size_t Exchanger::SayGoodbye(const std::string& reason) {
   Exchange last;
   {
     MutexLock lock(mutex_);
     if (std::exchange(has_left_, true)) return 0;
     last.reports = TakeUnreported();
-    if (sequence_ == 0 || lost_since_ || !failure_.ok() || options_.goodbye_ms == 0)
+    const bool has_news = sequence_ > 0 || !reason.empty();
+    if (!has_news || lost_since_ || !failure_.ok() || options_.goodbye_ms == 0)
       return last.reports.size();
     last.sequence = ++sequence_;
     last.answered = sequence_ - 1;
@@ -157,7 +163,7 @@ size_t Exchanger::SayGoodbye() {
   to.connect_timeout_ms = std::min(to.connect_timeout_ms, options_.goodbye_ms);
   const auto client = ServerConnection::Make(to);
   if (!client.ok()) return unreported + sent;
-  const Result<wire::ExchangeAnswer> answer = Ask(client->get(), last, /*is_last=*/true);
+  const Result<wire::ExchangeAnswer> answer = Ask(client->get(), last, Last{reason});
   if (!answer.ok()) return unreported + sent;
   for (const wire::ReportAnswer& report : answer->reports)
     unreported += MayWorkLater(report.code) ? 1 : 0;
@@ -265,7 +271,7 @@ uint64_t Exchanger::AnsweredBefore(uint64_t sequence) const {
 }
 
 Result<wire::ExchangeAnswer> Exchanger::Ask(ServerConnection* client, const Exchange& exchange,
-                                            bool is_last) const {
+                                            const std::optional<Last>& last) const {
   wire::ExchangeRequest request{.worker = options_.worker,
                                 .build = options_.build,
                                 .incarnation = IncarnationText(options_.incarnation),
@@ -278,9 +284,9 @@ Result<wire::ExchangeAnswer> Exchanger::Ask(ServerConnection* client, const Exch
                                 .renew = exchange.renew};
   request.reports.reserve(exchange.reports.size());
   for (const Report& report : exchange.reports) request.reports.push_back(report.json);
-  std::string body = wire::EncodeExchange(request);
-  if (is_last) body.insert(body.size() - 1, R"(,"goodbye":true)");
-  const int64_t patience_ms = is_last ? options_.goodbye_ms : exchange.wait_ms + kAnswerMs;
+  if (last) request.goodbye = true, request.reason = last->reason;
+  const std::string body = wire::EncodeExchange(request);
+  const int64_t patience_ms = last ? options_.goodbye_ms : exchange.wait_ms + kAnswerMs;
   TREADLE_ASSIGN_OR_RETURN(ServerAnswer response,
                            client->Call("POST", "/v1/exchange", body, patience_ms));
   Result<wire::ExchangeAnswer> answer = wire::ParseExchangeAnswer(std::move(response.body));

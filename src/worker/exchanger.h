@@ -59,8 +59,12 @@ class Exchanger {
   /// Why the exchanger gave up: the server refuses this worker for good. OK while it goes on.
   Status failure();
   /// Ends the calls under way and the threads, and says goodbye, with what is still to be reported:
-  /// the server then releases whatever this worker holds. Returns how many reports did not arrive.
-  size_t Stop();
+  /// the server then releases whatever this worker holds. `reason`: why this worker cannot run its
+  /// tasks, if so; people who ask what keeps a task are told. Returns how many reports did not
+  /// arrive.
+  size_t Stop(const std::string& reason = "");
+  /// Instead of Start(): only says goodbye, with why no task of `types` can be run here.
+  void Decline(std::vector<std::string> types, const std::string& reason);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -82,6 +86,10 @@ class Exchanger {
     bool parks;  // it may hang on at the server, and a newer one may go beside it
   };
 
+  struct Last {  // of the goodbye
+    std::string reason;
+  };
+
   explicit Exchanger(ExchangerOptions options, HandlerPool* pool);
 
   void RunLane(ServerConnection* client);
@@ -95,7 +103,7 @@ class Exchanger {
   void Renew(Clock::time_point now, Exchange* exchange) TREADLE_REQUIRES(mutex_);
   uint64_t AnsweredBefore(uint64_t sequence) const TREADLE_REQUIRES(mutex_);
   Result<wire::ExchangeAnswer> Ask(ServerConnection* client, const Exchange& exchange,
-                                   bool is_last = false) const;
+                                   const std::optional<Last>& last = {}) const;
 
   void Settle(Exchange exchange, Result<wire::ExchangeAnswer> answer);
   void Apply(Exchange exchange, wire::ExchangeAnswer answer) TREADLE_REQUIRES(mutex_);
@@ -106,7 +114,7 @@ class Exchanger {
                      size_t lost) const TREADLE_REQUIRES(mutex_);
   void SendApart(std::vector<Report> reports, const Status& why) TREADLE_REQUIRES(mutex_);
   std::vector<Report> TakeUnreported() TREADLE_REQUIRES(mutex_);
-  size_t SayGoodbye();
+  size_t SayGoodbye(const std::string& reason);
   void Fail(Exchange exchange, const Status& why) TREADLE_REQUIRES(mutex_);
   void RetryLater(int64_t at_least_ms) TREADLE_REQUIRES(mutex_);
 

@@ -128,7 +128,7 @@ Status Pool::Run() {
   while (!MustStop()) WaitForWake(-1);
   WindDown();
   const Status failure = exchanger_->failure();
-  const size_t unreported = exchanger_->Stop();
+  const size_t unreported = exchanger_->Stop(stop_reason());
   pool_.Close();
 
   if (!failure.ok()) return failure;
@@ -140,6 +140,8 @@ Status Pool::Run() {
   }
   return Status::Ok();
 }
+
+void Pool::Decline(const std::string& reason) { exchanger_->Decline(runner_.Types(), reason); }
 
 void Pool::WindDown() {
   pool_.Drain();

@@ -61,6 +61,9 @@ class Pool {
   /// stopped the worker; UNAVAILABLE if reports could not be delivered (those tasks run again); or
   /// what the server refuses this worker with (UNAUTHENTICATED …).
   Status Run();
+  /// Instead of Run(): has the server know why no task can be run here, for people who ask it. A
+  /// server that does not answer is not waited for longer than `goodbye_ms`.
+  void Decline(const std::string& reason);
 
   /// Begins the end of Run(); called again it ends the grace, and then the wait for cancelled
   /// handlers. Async-signal-safe.

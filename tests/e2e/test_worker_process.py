@@ -115,6 +115,8 @@ def test_a_program_that_does_not_exist_is_named_before_a_task_is_taken(server, t
                          (str(folder), "directory"), (str(plain), "chmod +x")]:
         result = run("worker", "exec", "np", "--", program, env={"TREADLE_SERVER": server.url}, expect=1)
         assert f"cannot run {program}: " in result.stderr and why in result.stderr
+        explained = server.get(f"/v1/tasks/{id}/explain").json
+        assert explained["reason"] == "no_worker" and f"ago: cannot run {program}: " in explained["summary"] and why in explained["summary"]
     # Nor does it need a server to say so.
     run("worker", "exec", "np", "--", "nosuchprog", env={"TREADLE_SERVER": "http://127.0.0.1:1"}, expect=1)
     assert server.get(f"/v1/tasks/{id}/attempts").json["attempts"] == []
@@ -130,6 +132,8 @@ def test_a_program_that_vanishes_stops_the_worker_and_spends_nothing(server, tmp
     second = server.enqueue("t")
     assert f"cannot run {program}: No such file or directory" in end(worker, 1)
     assert server.task(second)["attempt"] == 0
+    summary = server.get(f"/v1/tasks/{second}/explain").json["summary"]
+    assert f"s ago: cannot run {program}: No such file or directory." in summary
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
