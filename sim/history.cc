@@ -117,22 +117,28 @@ void History::CheckTime(const Token& token, const Known& task) {
     Violation(id + " was leased " + std::to_string(early_ms) + " ms before its time");
 }
 
-void History::CheckNobodyElseHolds(const Token& token, const Known& task, const Moment& asked) {
+void History::CheckNobodyElseHolds(const treadle::Leased& given, const Known& task,
+                                   const Moment& asked) {
+  const Token& token = given.token;
   if (task.may_be_cancelled || task.may_be_redriven || task.may_be_deleted) return;
   for (const auto& [held, lease] : task.leases)
     if (held.attempt < token.attempt && !task.may_be_released && IsStillValid(lease))
       Violation(token.ToString() + " was leased while the lease " + held.ToString() + " is valid");
-  CheckUniqueKey(token.task, task, asked);
+  CheckUniqueKey(given, task, asked);
 }
 
-void History::CheckUniqueKey(TaskId id, const Known& task, const Moment& asked) {
+// A key is one of a queue: a task that was moved has taken it along, and another may hold the same
+// key where it was before.
+void History::CheckUniqueKey(const treadle::Leased& given, const Known& task,
+                             const Moment& asked) {
+  const TaskId id = given.token.task;
   if (task.unique_key.empty()) return;
   for (const TaskId other : by_unique_key_[task.unique_key]) {
     const Known& twin = tasks_[other];
     if (other == id || twin.may_be_redriven || twin.may_be_cancelled || twin.may_be_released)
       continue;
     for (const auto& [held, lease] : twin.leases)
-      if (lease.told_ms < asked.ms && IsStillValid(lease))
+      if (lease.queue == given.queue && lease.told_ms < asked.ms && IsStillValid(lease))
         Violation(id.ToString() + " and " + other.ToString() + " of the unique key " +
                   task.unique_key + " run at once");
   }
@@ -192,12 +198,15 @@ void History::Leased(const treadle::Leased& lease, const Moment& asked) {
   ++leases_;
   Known& task = tasks_[lease.token.task];
   CheckTime(lease.token, task);
-  CheckNobodyElseHolds(lease.token, task, asked);
+  CheckNobodyElseHolds(lease, task, asked);
   CheckMayBeLeased(lease, task, asked);
   CheckSteps(lease, task, asked);
   types_.Leased(lease, Since(asked));
   task.newest_attempt = std::max(task.newest_attempt, lease.token.attempt);
-  task.leases[lease.token] = {asked, scheduler_->MonotonicMs(), lease.lease_ms,
+  task.leases[lease.token] = {lease.queue,
+                              asked,
+                              scheduler_->MonotonicMs(),
+                              lease.lease_ms,
                               asked.ms + lease.lease_ms,
                               SaturatingAdd(asked.ms, lease.timeout_ms.value_or(INT64_MAX))};
 }

@@ -130,7 +130,7 @@ class History {
   struct Known {
     bool accepted = false;
     std::string queue;
-    std::string unique_key;              // no two tasks of it run at once
+    std::string unique_key;              // no two tasks of it run at once in one queue
     std::set<std::string> payloads;      // that it may have
     std::set<std::string> all_payloads;  // that it ever may have had
     int64_t payload_ms = 0;              // when `payloads` became fewer
@@ -158,6 +158,7 @@ class History {
     std::map<std::string, Step> steps;
     std::optional<TaskState> ended;  // told to anyone, and nobody asked to redrive it
     struct Lease {
+      std::string queue;
       Moment asked;
       int64_t told_ms;
       int64_t lease_ms;
@@ -174,8 +175,8 @@ class History {
 
   TypeHistory::Span Since(const Moment& asked) const;
   void CheckTime(const Token& token, const Known& task);
-  void CheckNobodyElseHolds(const Token& token, const Known& task, const Moment& asked);
-  void CheckUniqueKey(TaskId id, const Known& task, const Moment& asked);
+  void CheckNobodyElseHolds(const treadle::Leased& lease, const Known& task, const Moment& asked);
+  void CheckUniqueKey(const treadle::Leased& lease, const Known& task, const Moment& asked);
   void CheckMayBeLeased(const treadle::Leased& lease, const Known& task, const Moment& asked);
   void CheckSteps(const treadle::Leased& lease, const Known& task, const Moment& asked);
   void CheckState(TaskId id, const Known& task, const Told& told, const TaskImage& image);
