@@ -88,8 +88,9 @@ void Shard::Append(uint64_t sequence, ShardTime time, std::string effects) {
     env_.shard->PostOrRun(std::move(go_on),
                           syncs ? Executor::Help::kOnce : Executor::Help::kWithWhatFollows);
   };
-  // To write into the system's memory takes less time than to wake another thread.
-  syncs ? env_.journal->Post(std::move(append)) : env_.journal->PostOrRun(std::move(append));
+  // Also without a sync: a disk that hangs holds whoever writes to it, and the shard must still
+  // answer for what waits.
+  env_.journal->Post(std::move(append));
 }
 
 void Shard::OnDurable(uint64_t sequence, uint64_t bytes, const Status& status) {

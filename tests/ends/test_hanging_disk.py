@@ -22,10 +22,10 @@ def start(data_dir, stall, tmp_path):
     """Starts a server; its writes to files with `only` in their names can hang."""
     servers = []
 
-    def start(only):
+    def start(only, *flags):
         command = ("env", f"LD_PRELOAD={LAYER}", f"TREADLE_DISK_DIRECTORY={data_dir}", f"TREADLE_DISK_ONLY={only}",
                    f"TREADLE_DISK_STALL={stall}")
-        servers.append(Server(data_dir, log=tmp_path / "server.log", command=command))
+        servers.append(Server(data_dir, *flags, log=tmp_path / "server.log", command=command))
         return servers[-1].start()
 
     yield start
@@ -54,8 +54,9 @@ def goes_on(server, stall):
     until(lambda: server.log, lambda log: "takes writes again" in log)
 
 
-def test_a_journal_that_hangs_makes_the_server_unready_and_loses_nothing(start, stall):
-    server = start("journal")
+@pytest.mark.parametrize("durability", ["fsync", "interval"])
+def test_a_journal_that_hangs_makes_the_server_unready_and_loses_nothing(start, stall, durability):
+    server = start("journal", "--durability", durability)
     stall.touch()
     ids = []
     producer = threading.Thread(target=lambda: ids.append(server.enqueue()))
