@@ -87,7 +87,8 @@ bool ReleaseCanary(const std::string& name) {
 
 bool RunCanaries(const RunnerOptions& options) {
   RunnerOptions quiet = options;
-  quiet.once = quiet.quiet = true;
+  quiet.repeat_each = 0;
+  quiet.quiet = true;
   quiet.seed_seconds_max = kHangsAfterSeconds;
   bool all = true;
   std::printf("| canary | the bug | found in, of %llu seeds |\n|---|---|---|\n",

@@ -35,8 +35,9 @@ void PrintRepeat(uint64_t seed) {
 
 Message RunOne(uint64_t seed, const RunnerOptions& options) {
   const RunReport run = RunWorld({.seed = seed, .print_trace = options.trace});
+  const bool repeats = options.repeat_each > 0 && seed % options.repeat_each == 0;
   const bool unequal =
-      !options.once && RunWorld({.seed = seed, .print_trace = false}).trace_hash != run.trace_hash;
+      repeats && RunWorld({.seed = seed, .print_trace = false}).trace_hash != run.trace_hash;
   const auto number = static_cast<unsigned long long>(seed);
   if (!options.quiet) {
     for (const std::string& violation : run.violations)
@@ -187,7 +188,7 @@ uint64_t FreshSeed() {
 
 Totals RunFresh(RunnerOptions options, const std::function<bool()>& is_over,
                 const std::function<void(const Totals&)>& tell) {
-  options.once = true;
+  options.repeat_each = 0;
   Totals totals;
   do {
     Add(RunSeeds(options), &totals);
