@@ -7,7 +7,6 @@
 
 The pages are README.md, CONTRIBUTING.md, SECURITY.md, CHANGELOG.md and docs/**/*.md, without the
 generated references. The texts of docs/openapi.yaml, of which one reference is made, count too.
-A region between `<!-- ... writes from here -->` and `<!-- ... to here -->` is generated as well.
 Code, links' targets and HTML comments are not prose.
 """
 
@@ -53,8 +52,8 @@ WORDS = [(re.compile(pattern, re.I), advice) for pattern, advice in (
 )]
 
 FENCE = re.compile(r"^ {0,8}(```|~~~)")
+UNWRAPPED = re.compile(r"\]\([^)]*\)|<?https?://\S+|<!--.*?-->")  # not counted as columns
 ITEM = re.compile(r"^( *)(?:[-*+]|\d+\.) +(.*)$")
-FROM, TO = re.compile(r"^<!-- .*writes from here -->$"), re.compile(r"^<!-- .*to here -->$")
 
 
 class Block:
@@ -80,16 +79,10 @@ def cells_of(row):
 
 
 def blocks_of(text):
-    """The blocks of a page, and the numbers of the lines that are code, tables or generated."""
+    """The blocks of a page, and the numbers of the lines that are code or tables."""
     blocks, passed = [], set()
-    current, in_fence, in_comment, generated, in_list = None, None, False, False, False
+    current, in_fence, in_comment, in_list = None, None, False, False
     for number, line in enumerate(text.splitlines(), 1):
-        if FROM.match(line) or TO.match(line):
-            generated, current = bool(FROM.match(line)), None
-            continue
-        if generated:
-            passed.add(number)
-            continue
         fence = FENCE.match(line)
         if in_fence or fence:
             passed.add(number)
@@ -156,7 +149,7 @@ def check_length(where, block, found):
 
 def check_columns(name, text, passed, found):
     for number, line in enumerate(text.splitlines(), 1):
-        if number not in passed and len(re.sub(r"\]\([^)]*\)|<?https?://\S+", "", line)) > COLUMNS:
+        if number not in passed and len(UNWRAPPED.sub("", line)) > COLUMNS:
             found.append(f"{name}:{number}: {len(line)} columns, at most {COLUMNS}; wrap the line")
 
 
