@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """Writes the page of the HTTP API from its contract: api_reference.py docs/openapi.yaml > docs/reference/api.md
 
-One section for each path and method, in the order of the document's tags, then one for each schema. Whatever OpenAPI 3.1
-the document uses of what is known here, it may use anywhere; a reference that leads nowhere is an error.
+One section for each path and method, in the order of the document's tags, then one for each schema.
+Errors that (nearly) every call can return are in one section and not repeated at each call. A
+reference that leads nowhere is an error.
 """
 
 import json
@@ -11,6 +12,9 @@ import sys
 
 import yaml
 
+# An error is common if at least this part of all calls can return it; a page of few calls has none.
+COMMON = 0.9
+COMMON_CALLS_MIN = 5
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 MADE = "<!-- Made by ./dev docs from openapi.yaml; do not edit. -->"
 
@@ -51,13 +55,13 @@ def sample(value):
 
 
 class Schemas:
-    """How the document's schemas are told in words."""
+    """The document's schemas in words."""
 
     def __init__(self, document):
         self.document = document
 
     def resolve(self, node):
-        """The node that a reference leads to; what stands beside the reference wins."""
+        """The node that a reference leads to; what is beside the reference wins."""
         while isinstance(node, dict) and "$ref" in node:
             target = self.document
             for word in node["$ref"].removeprefix("#/").split("/"):
@@ -151,14 +155,15 @@ class Page:
             how = f"`{name}` ({scheme.get('scheme', scheme.get('type'))})"
             parts.append(f"Security: {how}. {scheme.get('description', '')}".strip())
         parts.append(table(["call", "what it does"], [[link(name), call.get("summary", "")] for _, name, call in self.calls()]))
+        parts += self.common_errors()
         tag_before = None
         for tag, name, call in self.calls():
             if tag != tag_before:
                 parts.append(f"## Calls: {tag}")
                 tag_before = tag
             parts += self.call(name, call)
-        parts += self.shared_answers()
-        parts += ["## Types", "A field that is not marked as required may be left out."]
+        parts += self.shared_examples()
+        parts += ["## Types", "A field that is not marked as required may be absent."]
         for name, schema in self.document.get("components", {}).get("schemas", {}).items():
             parts += self.schema(name, schema)
         return "\n\n".join(part for part in parts if part) + "\n"
@@ -195,30 +200,69 @@ class Page:
         found += [(f"{what} `{name}`", self.schemas.resolve(each).get("value")) for name, each in content.get("examples", {}).items()]
         return [f"{title}:\n\n```json\n{sample(value)}\n```" for title, value in found]
 
-    def shared_answers(self):
-        """Those that have an example, which would stand at many calls."""
+    def common(self):
+        """{reference: (which calls can return it, in words)} of the errors that calls do not repeat."""
+        calls = {name: call for _, name, call in self.calls()}
+        if len(calls) < COMMON_CALLS_MIN:
+            return {}
+        users = {}
+        for name, call in calls.items():
+            for status, response in call.get("responses", {}).items():
+                if "$ref" in response and int(status) >= 400:
+                    users.setdefault((str(status), response["$ref"]), set()).add(name)
+        bodies = {name for name, call in calls.items() if "requestBody" in call}
+        found = {}
+        for key, names in sorted(users.items()):
+            if len(names) >= COMMON * len(calls):
+                found[key] = "every call" + self.listed(", except ", set(calls) - names)
+            elif bodies and bodies <= names and len(names) < len(bodies) + COMMON_CALLS_MIN:
+                found[key] = "every call with a body" + self.listed("; also ", names - bodies)
+        return found
+
+    @staticmethod
+    def listed(lead, names):
+        return lead + ", ".join(link(name) for name in sorted(names)) if names else ""
+
+    def common_errors(self):
+        rows = []
+        for (status, reference), which in self.common().items():
+            codes, text = self.codes_and_text(self.schemas.resolve({"$ref": reference}))
+            rows.append([status, ", ".join(code(word) for word in codes), text, which])
+        if not rows:
+            return []
+        return ["## Errors that every call can return", "The sections of the calls do not repeat them. Each has a "
+                f"{link('Problem')} as its body.", table(["status", "code", "when", "returned by"], rows)]
+
+    def shared_examples(self):
+        """Those of responses that many calls have."""
         parts = []
         for name, response in self.document.get("components", {}).get("responses", {}).items():
             for content in response.get("content", {}).values():
                 parts += self.samples(f"**{name}**", content)
-        return ["## Answers that calls share", *parts] if parts else []
+        return ["## Examples of errors", *parts] if parts else []
+
+    def codes_and_text(self, response):
+        """The codes that a response names, and its description; a single code at its end is cut from it."""
+        text = " ".join(response.get("description", "").split())
+        codes = [word for word in re.findall(r"`([A-Z_]+)`", text) if word in self.codes]
+        return codes, re.sub(r"\s*`[A-Z_]+`\.$", "", text) if len(codes) == 1 else text
 
     def responses(self, responses):
-        rows, examples = [], []
+        rows, examples, common = [], [], self.common()
         for status, named in responses.items():
+            if (str(status), named.get("$ref")) in common:
+                continue
             response = self.schemas.resolve(named)
-            text = " ".join(response.get("description", "").split())
-            codes = [word for word in re.findall(r"`([A-Z_]+)`", text) if word in self.codes]
-            text = re.sub(r"\s*`[A-Z_]+`\.$", "", text) if len(codes) == 1 else text
+            codes, text = self.codes_and_text(response)
             for name, header in response.get("headers", {}).items():
                 text += f" Header `{name}`: {self.schemas.resolve(header).get('description', '')}"
             kinds = []
             for kind, content in response.get("content", {}).items():
                 kinds.append(f"{self.schemas.kind(content.get('schema', {}))} as `{kind}`")
                 if "$ref" not in named:
-                    examples += self.samples(f"Answer {status}", content)
+                    examples += self.samples(f"Response {status}", content)
             rows.append([status, " or ".join(kinds), ", ".join(code(word) for word in codes), text])
-        return [table(["answer", "body", "code", "when"], rows), *examples] if rows else []
+        return [table(["status", "body", "code", "when"], rows), *examples] if rows else []
 
     def schema(self, name, schema):
         whole = self.schemas.resolve(schema)

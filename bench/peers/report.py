@@ -1,5 +1,7 @@
 """The result as a table in Markdown, with what it was measured on and what it does not say; and its place in a page."""
 
+import textwrap
+
 from figures import HELD, held
 from measure import LONGER
 
@@ -16,24 +18,26 @@ COLUMNS = [
 ]
 
 DOES_NOT_SAY = """\
-What it does not say:
+### What the table does not say
 
-- These are different things. Redis lists and streams with a bare client have no retries, delays, results or dead
-  letters; beanstalkd, gearmand and NATS have some of them. Celery and BullMQ do their clients' work in Python and
-  JavaScript. Faster is not better where something is missing.
-- Only peers whose acknowledgement waits for the disk promise what Treadle promises. The others may lose what they
-  acknowledged when the machine fails: the last second of it with everysec, half a minute of it with Faktory, up to two
-  minutes with NATS, all of it in memory only.
-- One machine, client and server on the same cores: a peer whose client costs more has less left for its server, and
-  nothing is replicated, which NATS and RabbitMQ are made for.
-- Payloads of 256 bytes, handlers that do nothing, one queue, a backlog drained as soon as it is there, short runs: no
-  checkpoint, compaction, rewrite or vacuum of an hour's work.
-- Calls at a steady rate begin on time in clients written in C++. In those in Go, Python and JavaScript they may begin
-  50 µs late or more, which counts as latency.
-- Others that people use are missing: Sidekiq, graphile-worker, pg-boss, the services of clouds.
-- Servers are those of Debian 12; newer ones of RabbitMQ, NATS and Redis exist.
-- Celery's tasks count when they start, those of the others when they are acknowledged.
-- Noise of 20 % is usual on a virtual machine. Compare within this run only."""
+- **These are different things.** Redis lists and streams with a bare client have no retries,
+  delays, results or dead letters. beanstalkd, gearmand and NATS have some of them. Celery and
+  BullMQ do their clients' work in Python and JavaScript. Faster is not better where something is
+  missing.
+- **Durability.** Only peers whose acknowledgement waits for the disk promise what Treadle promises.
+  When the machine fails, the others may lose what they acknowledged: the last second with everysec,
+  half a minute with Faktory, up to two minutes with NATS, everything in memory only.
+- **One machine.** Client and server share the cores, so a peer with an expensive client has less
+  left for its server. Nothing is replicated, which NATS and RabbitMQ are made for.
+- **Short runs** of one queue, with payloads of 256 bytes, handlers that do nothing, and a backlog
+  that is drained at once. They contain no checkpoint, compaction, rewrite or vacuum of an hour's
+  work.
+- **Steady rates.** Clients in C++ begin their calls on time. Those in Go, Python and JavaScript may
+  begin 50 µs late or more, which counts as latency.
+- **Celery** counts a task when it starts; the others, when it is acknowledged.
+- **Missing peers**: Sidekiq, graphile-worker, pg-boss, the services of clouds. Servers are those of
+  Debian 12; newer ones of RabbitMQ, NATS and Redis exist.
+- **Noise** of 20 % is usual on a virtual machine. Compare within this run only."""
 
 
 def amount(value):
@@ -84,7 +88,7 @@ def table(result):
 def measured_on(result):
     """A paragraph: when, where, how."""
     machine, plan = result["machine"], result["plan"]
-    return (
+    return wrapped(
         f"{result['date']}, {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']:g} GiB, "
         f"{machine['system']}, {machine['file_system']}. Append of 4 KiB and fdatasync: "
         f"{machine['append_sync_p50_ms']:.2f} ms (p50); into blocks written before: "
@@ -95,9 +99,18 @@ def measured_on(result):
     )
 
 
+def wrapped(text, indent=""):
+    """At most 100 columns, as every page."""
+    return textwrap.fill(text, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
 def settings(result):
-    rows = [[each["title"], each["version"], each["setting"]] for each in result["contestants"]]
-    return markdown_table([["contestant", "version", "set as its documentation advises"], *rows])
+    """A list: what was measured of each, and how it was set."""
+    items = [
+        wrapped(f"- **{each['title']}** ({each['version']}): {each['setting']}", "  ")
+        for each in result["contestants"]
+    ]
+    return "\n".join(["### Versions and settings\n", "Each is set as its own documentation advises.\n", *items])
 
 
 def missing(result):
@@ -107,10 +120,10 @@ def missing(result):
 
 
 def page(result, folder):
-    """All that stands between the markers; `folder` is where chart and raw result lie, from the page."""
+    """All between the markers; `folder` is where chart and raw result are, from the page."""
     parts = [
-        measured_on(result),
         table(result),
+        measured_on(result),
         f"![Tasks a second of Treadle and its peers]({folder}/peers.svg)",
         f"Every figure of every round is in [peers.json]({folder}/peers.json).",
         *missing(result),
