@@ -113,8 +113,8 @@ text { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans 
 fill: #d6dde6; white-space: pre; }
 .prompt { fill: #57d9a3; }
 .comment { fill: #8a97a8; }
-.typed { animation: typed both; }
-.shown { animation: shown 0.01s both; }
+.typed { animation: typed backwards; }
+.shown { animation: shown 0.01s backwards; }
 @keyframes typed { from { clip-path: inset(0 100% 0 0); } to { clip-path: inset(0 0 0 0); } }
 @keyframes shown { from { opacity: 0; } to { opacity: 1; } }
 @media (prefers-reduced-motion: reduce) { .typed, .shown { animation: none; } }"""
