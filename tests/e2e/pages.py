@@ -45,9 +45,9 @@ def commands(page):
     return "".join(line for line in lines if line.rstrip("\n") not in NOT_RUN)
 
 
-def names(program):
-    """What NOT_RUN names that a page shows."""
-    return {line for block in blocks(program, "sh") for line in block.splitlines() if line in NOT_RUN}
+def not_run(page):
+    """What the page shows and NOT_RUN names."""
+    return {line for block in blocks(page, "sh") for line in block.splitlines() if line in NOT_RUN}
 
 
 def patient(script):
@@ -66,18 +66,19 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def type_in(script, folder, expect=0, port=None):
+def type_in(script, folder, expect=0):
     """What the script printed, typed in `folder` into a shell whose server, if it starts one, is one of its own."""
-    listen = f"127.0.0.1:{port or free_port()}"
-    script = patient(script).replace("localhost:7373", listen)
+    listen = f"127.0.0.1:{free_port()}"
+    # Whoever types is gone at the end, and so is what still runs in the background.
+    leave = "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n"
+    script = leave + patient(script).replace("localhost:7373", listen)
     path = f"{Path(BINARY).resolve().parent}:{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "HOME": str(folder), "NO_COLOR": "1", "TREADLE_SERVER": f"http://{listen}",
                    "TREADLE_SERVER__LISTEN": listen}
     bash = subprocess.Popen(["bash", "-e"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                             cwd=folder, env=environment, start_new_session=True)
     try:
-        # Whoever types is gone at the end, and so is what still runs in the background.
-        out, err = bash.communicate(script + "\nkill $(jobs -p) 2> /dev/null || true\n", timeout=90)
+        out, err = bash.communicate(script, timeout=90)
     finally:
         with suppress(ProcessLookupError):  # what a failure left behind
             os.killpg(bash.pid, signal.SIGKILL)

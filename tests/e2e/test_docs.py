@@ -103,7 +103,7 @@ def test_commands_stand_in_blocks_that_are_run(page):
 
 def test_what_is_not_run_is_shown_on_some_page():
     pages_with_commands = ["README.md", "docs/quickstart.md", "docs/tutorial.md", "docs/sdk-cpp.md"]
-    assert set().union(*(pages.names(page) for page in pages_with_commands)) == set(pages.NOT_RUN)
+    assert set().union(*(pages.not_run(page) for page in pages_with_commands)) == set(pages.NOT_RUN)
 
 
 @pytest.mark.parametrize("page", ["README.md", "SECURITY.md", "docs/quickstart.md", "docs/tutorial.md", "docs/sdk-cpp.md",
