@@ -14,13 +14,12 @@ from treadle import BINARY, ROOT
 # Commands that a page shows and no test of that page types, and why. Whole lines.
 NOT_RUN = {
     "apt-get install ./treadle_*.deb": "installs a package; `./dev package --verify` does so in a fresh root",
-    "apt-get install ./treadle_*.deb                             # package; starts a service, too": "the same",
-    "tar xzf treadle-*-linux-*.tar.gz                            # archive; the program is in bin/":
-        "needs a release; test `release` makes and unpacks one",
-    "docker build -f deploy/Dockerfile -t treadle .              # container, from this source":
-        "needs Docker and a registry; test `shipped` reads the Dockerfile",
+    "tar xzf treadle-*-linux-*.tar.gz": "needs a release; test `release` makes and unpacks one",
+    "apt-get install libfmt9 libsimdjson14 libprometheus-cpp-core1.0 libssl3":
+        "installs packages; a test compares them with what the program loads",
+    "docker build -f deploy/Dockerfile -t treadle .": "needs Docker and a registry; test `shipped` reads the Dockerfile",
+    "docker run -p 127.0.0.1:7373:7373 -v treadle-data:/var/lib/treadle treadle": "the same",
     './dev build && export PATH="$PWD/build/release:$PATH"': "builds the program that this test runs",
-    './dev build && export PATH="$PWD/build/release:$PATH"       # source; installs what it needs': "the same",
     "./dev run       # builds, starts Treadle, runs a real job on your files, stays up":
         "builds; test `e2e_demo` runs the same job",
     "./dev test      # builds, runs every test": "runs this test",

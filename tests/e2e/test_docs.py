@@ -101,6 +101,15 @@ def test_commands_stand_in_blocks_that_are_run(page):
     assert not re.findall(r"^(?: {4}|)(?:treadle (?!:|worker:)\w+|curl|\./dev|apt-get|cmake|docker|build/)\b.*$", text, re.M)
 
 
+def test_the_libraries_that_the_archive_needs_are_those_that_the_program_loads():
+    [line] = re.findall(r"^apt-get install (lib.*)$", (ROOT / "README.md").read_text(), re.M)
+    dynamic = subprocess.run(["readelf", "-d", BINARY], text=True, capture_output=True, check=True).stdout
+    loaded = [name for name in re.findall(r"\(NEEDED\).*\[(.+)\]", dynamic)
+              if not re.match(r"(libc|libm|libstdc\+\+|libgcc_s|ld-linux-.*|lib[atu]b?san)\.so", name)]
+    owners = subprocess.run(["dpkg-query", "-S", *loaded], text=True, capture_output=True, check=True).stdout
+    assert {owner.split(":")[0] for owner in owners.splitlines()} == set(line.split())
+
+
 def test_what_is_not_run_is_shown_on_some_page():
     pages_with_commands = ["README.md", "docs/quickstart.md", "docs/tutorial.md", "docs/sdk-cpp.md"]
     assert set().union(*(pages.not_run(page) for page in pages_with_commands)) == set(pages.NOT_RUN)
