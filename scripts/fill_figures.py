@@ -5,9 +5,9 @@
 
 A page marks the place of a figure; the text between the two comments belongs to this script:
 
-    <!-- figure:peers.treadle.drain_per_s -->241,532<!-- /figure --> tasks/s
+    up to <!-- figure:peers.treadle.drain_per_s -->241,532<!-- /figure --> tasks/s
 
-Names:
+A mark must not begin a line: Markdown would end the paragraph there. Names:
 
     peers.CONTESTANT.FIGURE             from docs/benchmarks/peers.json, as its table shows it
     peers.CONTESTANT.FIGURE.rounded     the same with three significant digits
@@ -69,6 +69,8 @@ def filled(text, known):
 
     if len(HALF_A_MARK.findall(text)) != 2 * len(MARK.findall(text)):
         raise ValueError("a figure's mark has no end, or no beginning")
+    if re.search(r"^ {0,3}<!-- figure:", text, re.M):
+        raise ValueError("a figure's mark begins a line, which ends the paragraph in Markdown: put a word before it")
     return MARK.sub(fill, text), differing
 
 

@@ -167,13 +167,14 @@ def test_figures_are_those_that_were_measured():
 
 def test_a_figure_that_someone_typed_is_found_and_replaced(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text("a\n\n<!-- figure:peers.cores -->7<!-- /figure --> cores, <!-- figure:measured.memory_bytes -->95<!-- /figure --> bytes\n")
+    page.write_text("a\n\non <!-- figure:peers.cores -->7<!-- /figure --> cores, <!-- figure:measured.memory_bytes -->95<!-- /figure --> bytes\n")
     checked = fill_figures("--check", page)
     assert checked.returncode == 1
     assert checked.stdout.startswith(f"{page}:3: peers.cores is 2, not '7'") and checked.stdout.count("\n") == 1
     assert fill_figures(page).returncode == 0
-    assert "<!-- figure:peers.cores -->2<!-- /figure --> cores, " in page.read_text()
-    for wrong in ("<!-- figure:peers.nobody.batched_per_s -->1<!-- /figure -->", "<!-- figure:peers.cores -->2"):
+    assert "on <!-- figure:peers.cores -->2<!-- /figure --> cores, " in page.read_text()
+    for wrong in ("on <!-- figure:peers.nobody.batched_per_s -->1<!-- /figure -->", "on <!-- figure:peers.cores -->2",
+                  "<!-- figure:peers.cores -->2<!-- /figure --> cores"):
         page.write_text(wrong)
         assert fill_figures("--check", page).returncode == 2
 
@@ -197,7 +198,7 @@ def test_the_tutorial_shows_the_examples_as_they_are():
     blocks = re.findall(r"^```cpp ?(.*)\n((?:.*\n)*?)```$", (ROOT / "docs/tutorial.md").read_text(), re.M)
     assert len(blocks) > 5
     front = re.findall(r"^```cpp (.*)\n((?:.*\n)*?)```$", (ROOT / "README.md").read_text(), re.M)
-    assert len(front) == 2
+    assert len(front) == 3
     for place, code in blocks + front:
         path, name = place.split()
         assert code == region(path, name), f"{path} has changed; copy the lines between [{name}] and [{name} end]"
