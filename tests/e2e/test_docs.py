@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pages
@@ -127,6 +128,35 @@ def test_commands_and_flags_within_sentences_exist(page):
             helped = run(words[0], "--help")
         for flag in re.findall(r"(?<= )--?[a-z][a-z-]*", command):
             assert flag in helped.stdout, f"{page}: treadle {command}"
+
+
+# --- The page of concepts.
+
+
+def test_a_data_directory_contains_what_the_concepts_say(start_server, data_dir):
+    text = (ROOT / "docs/concepts.md").read_text()
+    tree = text[text.index("treadle-data/\n"):text.index("Never delete or edit")]
+    shown = {name for line in re.findall(r"^[│ ]*[├└]── (.+?)(?:  +|$)", tree, re.M) for name in re.sub(r"\d+", "N", line).split(", ")}
+    server = start_server(data_dir)
+    server.enqueue()
+    server.run("backup", "create")
+    there = {re.sub(r"\d+", "N", path.name) + "/" * path.is_dir() for path in [*data_dir.iterdir(), *(data_dir / "journal").iterdir()]}
+    assert shown == there
+
+
+def test_a_server_has_the_threads_that_the_concepts_name(start_server, data_dir):
+    text = (ROOT / "docs/concepts.md").read_text()
+    named = set(re.findall(r"^\| `(\w+)` \| 1 \|", text, re.M))
+    server = start_server(data_dir)
+    threads = [comm.read_text().strip() for comm in Path(f"/proc/{server.process.pid}/task").glob("*/comm")]
+    assert named == set(threads) - {"treadle", "jemalloc_bg_thd"}
+
+
+def test_the_states_in_the_picture_are_those_of_the_contract():
+    picture = re.search(r"stateDiagram-v2\n(.*?)```", (ROOT / "docs/concepts.md").read_text(), re.S).group(1)
+    drawn = {state for arrow in re.findall(r"^ *(\S+) --> (\w+):", picture, re.M) for state in arrow} - {"[*]"}
+    contract = yaml.safe_load((ROOT / "docs/openapi.yaml").read_text())
+    assert drawn == set(contract["components"]["schemas"]["State"]["enum"])
 
 
 # --- Pictures and figures.
