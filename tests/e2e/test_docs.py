@@ -120,6 +120,8 @@ def test_what_is_not_run_is_shown_on_some_page():
                                   "docs/contracts.md", "docs/concepts.md"])
 def test_commands_and_flags_within_sentences_exist(page):
     text = re.sub(r"^```.*?^```$", "", (ROOT / page).read_text(), flags=re.M | re.S)
+    for command in re.findall(r"`\./dev (\w+)", text):
+        assert f"\ncmd_{command}() {{" in (ROOT / "dev").read_text(), f"{page}: ./dev {command}"
     for command in re.findall(r"`treadle ([^`\n]+)`", text):
         words = re.match(r"(?:[a-z][a-z-]*(?: |$))+", command + " ").group().split()
         depth = next(n for n in range(len(words), 0, -1) if n <= 2 or words[:2] == ["type", "contract"])
