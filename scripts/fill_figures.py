@@ -94,7 +94,7 @@ def main():
         except ValueError as error:
             fail(page, str(error))
         for line, name, old in differing:
-            print(f"{page}:{line}: {name} is {known[name]}, not {old!r}" + ("; run scripts/fill_figures.py" if arguments.check else ""))
+            print(f"{page}:{line}: {name} is {known[name]}, not {old!r}" + ("; run ./dev docs" if arguments.check else ""))
         stale += len(differing)
         if new != text and not arguments.check:
             page.write_text(new)

@@ -1,7 +1,10 @@
 #!/usr/bin/python3
 """Records README's terminal session and draws it as an animated SVG.
 
-    recording.py --treadle build/release/treadle > docs/pictures/recording.svg
+    recording.py --treadle build/release/treadle             writes docs/pictures/recording.svg
+    recording.py --treadle build/release/treadle --check     changes nothing; exit status 1 if it differs
+
+What differs between any two runs (dates, durations) counts for neither.
 
 Every line of output in the picture is what the programs printed in this run: a real server is started, gets a task, is
 killed with `kill -9` and started again; a real worker then runs the task. The script waits where a person would.
@@ -21,8 +24,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
+PICTURE = Path(__file__).resolve().parents[1] / "docs/pictures/recording.svg"
 SESSION = [  # what is typed, and the comment behind it
     ("treadle start > log 2>&1 &", "# a server"),
     ("treadle task enqueue hello '{\"name\":\"Ada\"}'", "# returns once the task is on disk"),
@@ -161,10 +166,23 @@ def picture(session):
         dots, *shapes, "</svg>", ""])
 
 
+def shown(svg):
+    """The lines that a picture shows, without what differs between any two runs."""
+    lines = ["".join(each.itertext()) for each in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+    return [re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", re.sub(r"\d+(?:\.\d+)? m?s$", "DURATION", line)) for line in lines]
+
+
 def main():
-    parser = argparse.ArgumentParser(description="Record README's terminal session as an animated SVG on standard output.")
+    parser = argparse.ArgumentParser(description="Record README's terminal session as an animated SVG.")
     parser.add_argument("--treadle", required=True, help="the program to record")
-    sys.stdout.write(picture(record(parser.parse_args().treadle)))
+    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if the picture differs")
+    arguments = parser.parse_args()
+    new = picture(record(arguments.treadle))
+    old = PICTURE.read_text() if PICTURE.exists() else ""
+    if not old or shown(old) != shown(new):
+        if arguments.check:
+            sys.exit("\n".join([f"{PICTURE.name} is not what happens now; run ./dev docs. It would show:", *shown(new)]))
+        PICTURE.write_text(new)
 
 
 if __name__ == "__main__":
