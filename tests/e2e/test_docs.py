@@ -14,8 +14,8 @@ import yaml
 from treadle import BINARY, ROOT, run
 
 sys.path.insert(0, str(ROOT / "scripts"))
-import api_reference  # noqa: E402
 import recording  # noqa: E402
+import api_reference  # noqa: E402
 
 
 @pytest.mark.parametrize("page", ["cli", "config"])
