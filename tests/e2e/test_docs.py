@@ -1,20 +1,20 @@
-"""The reference pages are what the program and the contract say, the quick start works, the tutorial shows real programs, and
-links lead somewhere."""
+"""The reference pages are what the program and the contract say, the commands of the front page and the quick start work,
+the tutorial shows real programs, figures are those that were measured, and links lead somewhere."""
 
-import contextlib
-import os
+import json
 import re
-import signal
-import socket
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
+import pages
 import pytest
 import yaml
 from treadle import BINARY, ROOT, run
 
 sys.path.insert(0, str(ROOT / "scripts"))
+import recording  # noqa: E402
 import api_reference  # noqa: E402
 
 
@@ -89,27 +89,151 @@ def test_each_command_has_a_manual_page(tmp_path):
 
 
 def test_the_quick_start_works_as_it_is_written(tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        listen = f"127.0.0.1:{probe.getsockname()[1]}"
-    blocks = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "docs/quickstart.md").read_text(), re.M | re.S)
-    ready = "treadle start &\nuntil treadle info > ready 2>&1; do kill -0 $!; done\n"  # a person is slower than a server
-    killed = "kill -9 $!\nwait $! || true\n"  # and slower than its end, too
-    listed = "until treadle task list | grep -q '^1-3 '; do :; done\ntreadle task list\n"  # and slower than the store
-    script = "".join(blocks).replace("treadle task list\n", listed).replace("treadle start &\n", ready).replace("kill -9 $!\n", killed).replace("localhost:7373", listen)
-    assert (script.count(ready), script.count(listed)) == (2, 1)
-    environment = dict(os.environ, PATH=f"{os.path.dirname(os.path.abspath(BINARY))}:{os.environ['PATH']}", HOME=str(tmp_path),
-                       TREADLE_SERVER=f"http://{listen}", TREADLE_SERVER__LISTEN=listen)
-    bash = subprocess.Popen(["bash", "-e"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            cwd=tmp_path, env=environment, start_new_session=True)
-    try:
-        out, err = bash.communicate(script, timeout=60)
-    finally:
-        with contextlib.suppress(ProcessLookupError):  # what a failure left behind
-            os.killpg(bash.pid, signal.SIGKILL)
-    assert bash.returncode == 0, err
+    script = pages.commands("docs/quickstart.md")
+    assert (script.count("treadle start &\n"), script.count("treadle task list\n"), script.count("kill -9 $!\n")) == (2, 1, 1)
+    out = pages.type_in(script, tmp_path)
     assert len(re.findall(r"^1-[123] +hello +default +ready +0/20 ", out, re.M)) == 3, out
     assert out.count('{"NAME":"ADA"}') == 2, out  # by `task result`, and by `task get`
+
+
+def test_the_front_page_works_as_it_is_written(tmp_path):
+    out = pages.type_in(pages.commands("README.md"), tmp_path)
+    assert '{"NAME":"ADA"}' in out, out
+    enqueued, leased, reported = [json.loads(line) for line in re.findall(r"\{\"(?:id|leases)\".*?\}(?=\{|$)", out, re.M)]
+    assert enqueued["id"] == "1-2"
+    assert [lease["token"] for lease in leased["leases"]] == ["1-2.1.1"]
+    assert [report["code"] for report in reported["reports"]] == ["OK"]
+
+
+def test_the_contracts_page_works_as_it_is_written(tmp_path):
+    script = "treadle start &\n" + pages.commands("docs/contracts.md")
+    last = script.rstrip().splitlines()[-1]
+    out = pages.type_in(script.replace(last, f"! {last} 2> refused\ncat refused\n"), tmp_path)
+    assert re.search(r"^1-1$", out, re.M), out
+    [shown] = re.findall(r"^    \w+: (payload.*)$", (ROOT / "docs/contracts.md").read_text(), re.M)
+    assert shown in out
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md", "docs/tutorial.md", "docs/sdk-cpp.md", "docs/contracts.md"])
+def test_commands_stand_in_blocks_that_are_run(page):
+    """Not indented, and not in a block of another language: those are never typed."""
+    text = re.sub(r"^```sh\n.*?^```$", "", (ROOT / page).read_text(), flags=re.M | re.S)
+    assert not re.findall(r"^(?: {4}|)(?:treadle (?!:|worker:)\w+|curl|\./dev|apt-get|cmake|docker|build/)\b.*$", text, re.M)
+
+
+def test_the_libraries_that_the_archive_needs_are_those_that_the_program_loads():
+    [line] = re.findall(r"^apt-get install (lib.*)$", (ROOT / "README.md").read_text(), re.M)
+    dynamic = subprocess.run(["readelf", "-d", BINARY], text=True, capture_output=True, check=True).stdout
+    loaded = [name for name in re.findall(r"\(NEEDED\).*\[(.+)\]", dynamic)
+              if not re.match(r"(libc|libm|libstdc\+\+|libgcc_s|ld-linux-.*|lib[atu]b?san)\.so", name)]
+    owners = subprocess.run(["dpkg-query", "-S", *loaded], text=True, capture_output=True, check=True).stdout
+    assert {owner.split(":")[0] for owner in owners.splitlines()} == set(line.split())
+
+
+def test_what_is_not_run_is_shown_on_some_page():
+    pages_with_commands = ["README.md", "docs/quickstart.md", "docs/tutorial.md", "docs/sdk-cpp.md"]
+    assert set().union(*(pages.not_run(page) for page in pages_with_commands)) == set(pages.NOT_RUN)
+
+
+@pytest.mark.parametrize("page", ["README.md", "SECURITY.md", "docs/quickstart.md", "docs/tutorial.md", "docs/sdk-cpp.md",
+                                  "docs/contracts.md", "docs/concepts.md"])
+def test_commands_and_flags_within_sentences_exist(page):
+    text = re.sub(r"^```.*?^```$", "", (ROOT / page).read_text(), flags=re.M | re.S)
+    for command in re.findall(r"`\./dev (\w+)", text):
+        assert f"\ncmd_{command}() {{" in (ROOT / "dev").read_text(), f"{page}: ./dev {command}"
+    for command in re.findall(r"`treadle ([^`\n]+)`", text):
+        words = re.match(r"(?:[a-z][a-z-]*(?: |$))+", command + " ").group().split()
+        depth = next(n for n in range(len(words), 0, -1) if n <= 2 or words[:2] == ["type", "contract"])
+        helped = run(*words[:depth], "--help", expect=None)
+        if helped.returncode != 0:  # the second word was an argument
+            helped = run(words[0], "--help")
+        for flag in re.findall(r"(?<= )--?[a-z][a-z-]*", command):
+            assert flag in helped.stdout, f"{page}: treadle {command}"
+
+
+# --- The page of concepts.
+
+
+def test_a_data_directory_contains_what_the_concepts_say(start_server, data_dir):
+    text = (ROOT / "docs/concepts.md").read_text()
+    tree = text[text.index("treadle-data/\n"):text.index("Never delete or edit")]
+    shown = {name for line in re.findall(r"^[│ ]*[├└]── (.+?)(?:  +|$)", tree, re.M) for name in re.sub(r"\d+", "N", line).split(", ")}
+    server = start_server(data_dir)
+    server.enqueue()
+    server.run("backup", "create")
+    there = {re.sub(r"\d+", "N", path.name) + "/" * path.is_dir() for path in [*data_dir.iterdir(), *(data_dir / "journal").iterdir()]}
+    assert shown == there
+
+
+def test_a_server_has_the_threads_that_the_concepts_name(start_server, data_dir):
+    text = (ROOT / "docs/concepts.md").read_text()
+    named = set(re.findall(r"^\| `(\w+)` \| 1 \|", text, re.M))
+    server = start_server(data_dir)
+    threads = [comm.read_text().strip() for comm in Path(f"/proc/{server.process.pid}/task").glob("*/comm")]
+    assert named == set(threads) - {"treadle", "jemalloc_bg_thd"}
+
+
+def test_the_states_in_the_picture_are_those_of_the_contract():
+    picture = re.search(r"stateDiagram-v2\n(.*?)```", (ROOT / "docs/concepts.md").read_text(), re.S).group(1)
+    drawn = {state for arrow in re.findall(r"^ *(\S+) --> (\w+):", picture, re.M) for state in arrow} - {"[*]"}
+    contract = yaml.safe_load((ROOT / "docs/openapi.yaml").read_text())
+    assert drawn == set(contract["components"]["schemas"]["State"]["enum"])
+
+
+# --- Pictures and figures.
+
+
+def test_the_recording_of_the_front_page_is_what_happens():
+    recorder = [sys.executable, "-B", ROOT / "scripts/recording.py", "--treadle", BINARY, "--check"]
+    recorded = subprocess.run(recorder, capture_output=True, text=True, check=False, timeout=120)
+    assert recorded.returncode == 0, recorded.stderr
+
+
+def test_what_a_recording_shows_is_compared_without_dates_and_durations():
+    kept = (ROOT / "docs/pictures/recording.svg").read_text()
+    assert '{"NAME":"ADA"}' in recording.shown(kept) and "1-1 hello completed in DURATION" in recording.shown(kept)
+    assert recording.shown(re.sub(r" in \d+ ms<", " in 7.5 s<", kept)) == recording.shown(kept)
+    assert recording.shown(kept.replace("ADA", "ADB")) != recording.shown(kept)
+
+
+def test_the_recording_needs_no_script_and_can_be_read_when_it_is_still():
+    kept = (ROOT / "docs/pictures/recording.svg").read_text()
+    assert not re.search(r"<script|javascript:|\bon\w+=|<foreignObject|https?://(?!www\.w3\.org/2000/svg)", kept)
+    assert "prefers-reduced-motion" in kept
+    assert not re.search(r'opacity="0"|visibility', kept), "what is hidden is hidden by an animation only"
+    assert max(float(delay) for delay in re.findall(r"animation-delay:([\d.]+)s", kept)) < 20
+
+
+def fill_figures(*words):
+    script = [sys.executable, "-B", ROOT / "scripts/fill_figures.py", *words]
+    return subprocess.run(script, capture_output=True, text=True, check=False)
+
+
+def test_figures_are_those_that_were_measured():
+    checked = fill_figures("--check")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_figure_that_someone_typed_is_found_and_replaced(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("a\n\non <!-- figure:peers.cores -->7<!-- /figure --> cores, <!-- figure:measured.memory_bytes -->95<!-- /figure --> bytes\n")
+    checked = fill_figures("--check", page)
+    assert checked.returncode == 1
+    assert checked.stdout.startswith(f"{page}:3: peers.cores is 2, not '7'") and checked.stdout.count("\n") == 1
+    assert fill_figures(page).returncode == 0
+    assert "on <!-- figure:peers.cores -->2<!-- /figure --> cores, " in page.read_text()
+    for wrong in ("on <!-- figure:peers.nobody.batched_per_s -->1<!-- /figure -->", "on <!-- figure:peers.cores -->2",
+                  "<!-- figure:peers.cores -->2<!-- /figure --> cores"):
+        page.write_text(wrong)
+        assert fill_figures("--check", page).returncode == 2
+
+
+def test_the_front_page_has_no_figure_that_was_typed():
+    text = re.sub(r"<!-- figure:(\S+) -->.*?<!-- /figure -->", "FIGURE", (ROOT / "README.md").read_text(), flags=re.S)
+    assert text.count("FIGURE") > 8
+    section = text[text.index("## How fast it is"):text.index("## Features")]
+    typed = re.findall(r"(?<![\w.])\d[\d,.]*(?=\s|%)", re.sub(r"batches of 100\b", "batches", section))
+    assert not typed
 
 
 def region(path, name):
@@ -122,7 +246,9 @@ def region(path, name):
 def test_the_tutorial_shows_the_examples_as_they_are():
     blocks = re.findall(r"^```cpp ?(.*)\n((?:.*\n)*?)```$", (ROOT / "docs/tutorial.md").read_text(), re.M)
     assert len(blocks) > 5
-    for place, code in blocks:
+    front = re.findall(r"^```cpp (.*)\n((?:.*\n)*?)```$", (ROOT / "README.md").read_text(), re.M)
+    assert len(front) == 3
+    for place, code in blocks + front:
         path, name = place.split()
         assert code == region(path, name), f"{path} has changed; copy the lines between [{name}] and [{name} end]"
     marked = {f"{path.relative_to(ROOT)} {name}" for path in (ROOT / "examples").rglob("*.*")
@@ -137,10 +263,10 @@ def anchors(page):
 
 
 def test_links_lead_somewhere():
-    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
-    assert len(pages) > 10
+    all_pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    assert len(all_pages) > 10
     broken = []
-    for page in pages:
+    for page in all_pages:
         for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
             if re.match(r"https?:", target):
                 continue
@@ -153,8 +279,8 @@ def test_links_lead_somewhere():
 
 def test_every_page_is_reached_from_the_index():
     index = (ROOT / "docs/README.md").read_text()
-    pages = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")} - {"README.md"}
-    assert {page for page in pages if f"({page})" not in index} == set()
+    written = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")} - {"README.md"}
+    assert {page for page in written if f"({page})" not in index} == set()
 
 
 def unknown_tests(named):

@@ -17,6 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 
+import pages  # noqa: E402
 from treadle import Server, until  # noqa: E402
 
 BUILD = Path(os.environ.get("TREADLE_BUILD") or ROOT / "build/release")
@@ -178,3 +179,40 @@ def test_a_long_task_starves_no_short_one_and_goes_on_where_it_was(examples, ser
         assert int(re.fullmatch(r"attempt begins at (\d+)\n", logs[1]).group(1)) > 2
         history = json.loads(treadle(server, "task", "history", each, "-o", "json"))["attempts"]
         assert [attempt["outcome"] for attempt in history] == ["released", "completed"]
+
+
+def test_the_commands_of_the_tutorial_work_as_they_are_written(examples, tmp_path):
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build/examples").symlink_to(examples)
+    (tmp_path / "docs").mkdir()
+    shutil.copy(ROOT / "docs/tutorial.md", tmp_path / "docs")
+    port = free_port()
+    script = "treadle start &\n" + pages.commands("docs/tutorial.md")
+    # A person waits until the web server listens, and until the invoice is there, and types the ID that came back.
+    for typed, waited in (
+        ("build/examples/web_offload 8080 &\n",
+         "build/examples/web_offload 8080 &\nuntil curl -s localhost:8080/ > /dev/null; do kill -0 $!; done\n"),
+        ("localhost:8080/invoices\n", "localhost:8080/invoices | tee reply\n"),
+        ("curl localhost:8080/invoices/1-42\n",
+         "job=$(sed 's/.*\"job\":\"//; s/\".*//' reply)\n"
+         "until curl -sf localhost:8080/invoices/$job | grep -q total; do :; done\ncurl localhost:8080/invoices/$job\n"),
+    ):
+        assert typed in script
+        script = script.replace(typed, waited)
+    out = pages.type_in(script.replace("8080", str(port)), tmp_path)
+    assert "Hello, Ada!\n" in out
+    words = run("sh", "-c", "tr A-Z a-z < docs/tutorial.md | LC_ALL=C grep -oE '[a-z]+' | wc -l", cwd=ROOT)
+    assert f"{int(words)} words\n" in out
+    assert "PASSED" in out
+    invoices = [json.loads(line) for line in re.findall(r'\{"text".*?\}', out)]
+    assert {"text": "Invoice for Ada", "total_cents": 350} in invoices
+    assert '"pong"' in out
+
+
+def test_the_code_of_the_sdk_page_compiles(prefix, tmp_path):
+    program, *fragments = pages.blocks("docs/sdk-cpp.md", "cpp")
+    assert "int main()" in program and len(fragments) == 3
+    functions = "".join(f"void Fragment{number}(treadle::Client& client, treadle::Worker& worker) {{\n(void)client, (void)worker;\n{{\n"
+                        f"{code}}}\n}}\n" for number, code in enumerate(fragments))
+    (tmp_path / "page.cc").write_text(f"{program}\nint Encode(const Greeting&);\n{functions}")
+    run("g++", "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", f"-I{prefix}/include", tmp_path / "page.cc")
