@@ -129,8 +129,7 @@ void History::CheckNobodyElseHolds(const treadle::Leased& given, const Known& ta
 
 // A key is one of a queue: a task that was moved has taken it along, and another may hold the same
 // key where it was before.
-void History::CheckUniqueKey(const treadle::Leased& given, const Known& task,
-                             const Moment& asked) {
+void History::CheckUniqueKey(const treadle::Leased& given, const Known& task, const Moment& asked) {
   const TaskId id = given.token.task;
   if (task.unique_key.empty()) return;
   for (const TaskId other : by_unique_key_[task.unique_key]) {

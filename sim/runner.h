@@ -15,7 +15,7 @@ struct RunnerOptions {
   uint64_t first = 1;
   uint64_t seeds = 500;
   unsigned jobs = 1;
-  uint64_t repeat_each = 1;         // every nth seed runs twice and must give the same trace; 0: none
+  uint64_t repeat_each = 1;         // every nth seed runs twice, with one trace; 0: none
   bool trace = false;               // print every step to standard error
   bool quiet = false;               // print nothing of what went wrong
   unsigned seed_seconds_max = 600;  // a seed that needs more hangs

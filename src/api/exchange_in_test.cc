@@ -47,10 +47,11 @@ TEST(ExchangeIn, EachMistakeIsNamed) {
             "sequence is missing");
   EXPECT_THAT(ExchangeErrorOf(R"({"incarnation":"xyz"})"), HasSubstr("16 hexadecimal digits"));
   EXPECT_THAT(ExchangeErrorOf(With(R"(,"want":1)")), HasSubstr("queues and types"));
-EXPECT_THAT(ExchangeErrorOf(With(R"(,"reason":"so")")), HasSubstr("goodbye"));
-  EXPECT_THAT(ExchangeErrorOf(With(R"(,"goodbye":true,"reason":")" + std::string(8'193, 'x') + "\"")),
-              HasSubstr("at most 8192 bytes"));
-    EXPECT_THAT(ExchangeErrorOf(With(R"(,"want":1,"queues":["q"],"types":["t"],"goodbye":true)")),
+  EXPECT_THAT(ExchangeErrorOf(With(R"(,"reason":"so")")), HasSubstr("goodbye"));
+  EXPECT_THAT(
+      ExchangeErrorOf(With(R"(,"goodbye":true,"reason":")" + std::string(8'193, 'x') + "\"")),
+      HasSubstr("at most 8192 bytes"));
+  EXPECT_THAT(ExchangeErrorOf(With(R"(,"want":1,"queues":["q"],"types":["t"],"goodbye":true)")),
               HasSubstr("goodbye"));
   EXPECT_THAT(
       ExchangeErrorOf(With(R"(,"reports":[{"token":"1-1.1.1","outcome":"failed"}],"want":-1)")),

@@ -119,8 +119,8 @@ TEST(Sqlite, AFullFileIsResourceExhausted) {
 // As a quota does, it gives another number than a full disk.
 TEST(Sqlite, ALimitForTheSizeOfFilesIsAFullDiskToSqliteItself) {
   SetUpSqlite();
-  const std::filesystem::path directory = std::filesystem::temp_directory_path() /
-                                          ("treadle_sqlite_test_" + std::to_string(getpid()));
+  const std::filesystem::path directory =
+      std::filesystem::temp_directory_path() / ("treadle_sqlite_test_" + std::to_string(getpid()));
   std::filesystem::create_directory(directory);
   auto db = Connection::Open(directory / "db", "");
   ASSERT_TRUE(db.ok());

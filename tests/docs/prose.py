@@ -4,7 +4,6 @@
     prose.py [ROOT]           prints one line per finding, `file:line: what is wrong; what to do`;
                               exit status 1 if there is any
     prose.py --stats [FILE…]  prints for each page how long its sentences are, and what WORDS finds
-    prose.py --all [ROOT]     checks the pages in LATER as well
 
 The pages are README.md, CONTRIBUTING.md, SECURITY.md, CHANGELOG.md and docs/**/*.md, without the
 generated references. The texts of docs/openapi.yaml, of which one reference is made, count too.
@@ -23,9 +22,6 @@ PARAGRAPH_WORDS = 90
 CELL_WORDS = 25
 TOP_PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
 GENERATED = ("docs/reference",)
-# Pages that are being rewritten, and do not pass yet. Take each out of here once it does.
-LATER = {"README.md", "docs/README.md", "docs/quickstart.md", "docs/tutorial.md", "docs/concepts.md",
-         "docs/sdk-cpp.md", "docs/contracts.md", "docs/roadmap.md"}
 
 BE = r"(?:is|are|was|were|be|been|being|isn't|aren't)"
 # What to search for, and what to write. Each must be safe to forbid: no false alarm in plain prose.
@@ -181,7 +177,7 @@ def check_contract(name, text):
 def pages_of(root):
     pages = [root / name for name in TOP_PAGES] + sorted((root / "docs").rglob("*.md"))
     names = {page: str(page.relative_to(root)) for page in pages if page.exists()}
-    return [page for page, name in names.items() if name not in LATER and not name.startswith(GENERATED)]
+    return [page for page, name in names.items() if not name.startswith(GENERATED)]
 
 
 def check_pages(root):
@@ -227,11 +223,7 @@ def main():
     if sys.argv[1:2] == ["--stats"]:
         stats(sys.argv[2:] or pages_of(Path(__file__).parents[2]))
         return
-    words = sys.argv[1:]
-    if words[:1] == ["--all"]:
-        LATER.clear()
-        words = words[1:]
-    found = check_pages(words[0] if words else Path(__file__).parents[2])
+    found = check_pages(sys.argv[1] if sys.argv[1:] else Path(__file__).parents[2])
     for line in found:
         print(line)
     print(f"prose: {len(found)} findings" if found else "prose: in order")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tidy import pytest_runtest_makereport, tmp_path  # noqa: F401
 from treadle import Server
 
 

@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
+from tidy import pytest_runtest_makereport, tmp_path  # noqa: E402, F401
 from treadle import Server  # noqa: E402
 
 
