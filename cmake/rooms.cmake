@@ -35,7 +35,7 @@ function(treadle_room name)
     add_library(treadle_${name} STATIC ${sources})
     target_include_directories(treadle_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
     target_link_libraries(treadle_${name} PUBLIC ${sees} PRIVATE treadle_flags ${ARG_LINKS})
-    if(NOT TREADLE_SANITIZE AND name IN_LIST TREADLE_COUNTED)
+    if(NOT TREADLE_SANITIZE AND NOT TREADLE_QUICK AND name IN_LIST TREADLE_COUNTED)
       set_target_properties(treadle_${name} PROPERTIES UNITY_BUILD OFF)
     endif()
   else()  # a room of headers, or one whose only source is main.cc
