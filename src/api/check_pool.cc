@@ -20,7 +20,8 @@ int64_t NowMs() {
 Status Refusal(bool stopping) {
   if (stopping) return {Code::kUnavailable, "the server is stopping"};
   return Status(Code::kUnavailable,
-                "too many payloads and results wait to be checked against their contracts")
+                "too many payloads and results are waiting to be checked against their contracts; "
+                "try again later")
       .WithRetryAfter(kRetryMs);
 }
 

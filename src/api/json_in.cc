@@ -53,21 +53,21 @@ std::string_view TrimRight(std::string_view text) {
 std::string_view PlainWords(error_code error) {
   switch (error) {
     case simdjson::UTF8_ERROR:
-      return "it holds bytes that are not UTF-8";
+      return "it contains bytes that are not UTF-8";
     case simdjson::UNCLOSED_STRING:
       return "a string is not closed";
     case simdjson::UNESCAPED_CHARS:
-      return "a string holds a control character that is not escaped";
+      return "a string contains an unescaped control character";
     case simdjson::STRING_ERROR:
-      return "a string holds an escape that is none";
+      return "a string contains an invalid escape";
     case simdjson::EMPTY:
       return "it is empty";
     case simdjson::INCOMPLETE_ARRAY_OR_OBJECT:
       return "an array or object is not closed";
     case simdjson::TRAILING_CONTENT:
-      return "something follows its end";
+      return "there is extra text after its end";
     default:
-      return "a comma, colon, bracket or value is missing, superfluous or broken";
+      return "a comma, colon, bracket or value is missing, extra or malformed";
   }
 }
 
@@ -170,7 +170,7 @@ Status JsonCursor::CheckString(std::string_view token) const {
   for (size_t at = token.find('\\'); at != std::string_view::npos; at = token.find('\\', at)) {
     const char kind = at + 1 < token.size() ? token[at + 1] : '\0';
     if (std::string_view(R"("\/bfnrtu)").find(kind) == std::string_view::npos)
-      return Malformed("a string holds an escape that is none", token.data() + at);
+      return Malformed("a string contains an invalid escape", token.data() + at);
     at += 2;
     if (kind != 'u') continue;
     const size_t digits = token.substr(at, 4).find_first_not_of("0123456789abcdefABCDEF");
@@ -198,7 +198,7 @@ Status JsonCursor::Skip(int depth) {
     if (IsKey(token)) return Malformed(simdjson::TAPE_ERROR);
     return CheckString(token);
   }
-  if (!IsScalar(token)) return Malformed("a value is broken", token.data());
+  if (!IsScalar(token)) return Malformed("a value is malformed", token.data());
   return {};
 }
 
@@ -253,7 +253,7 @@ Result<int64_t> JsonValue::Whole(int64_t min, int64_t max) {
   TREADLE_ASSIGN_OR_RETURN(const od::json_type type, cursor_->Type());
   TREADLE_ASSIGN_OR_RETURN(const std::string_view token, cursor_->Token());
   if (type == od::json_type::number && !IsJsonNumber(token))
-    return cursor_->Malformed("a number is broken", token.data());
+    return cursor_->Malformed("a number is malformed", token.data());
   const auto number = type == od::json_type::number ? WholeJsonNumber(token) : std::nullopt;
   if (!number || *number < min || *number > max)
     return Wrong("must be a whole number from " + std::to_string(min) + " to " +
@@ -266,7 +266,7 @@ Result<double> JsonValue::Fraction() {
   TREADLE_ASSIGN_OR_RETURN(const std::string_view token, cursor_->Token());
   double number = -1;
   if (type == od::json_type::number && !IsJsonNumber(token))
-    return cursor_->Malformed("a number is broken", token.data());
+    return cursor_->Malformed("a number is malformed", token.data());
   if (type == od::json_type::number)
     std::from_chars(token.data(), token.data() + token.size(), number);
   if (number < 0 || number > 1) return Wrong("must be a number from 0 to 1");
@@ -349,7 +349,7 @@ Status JsonValue::Fields(std::span<const std::string_view> known, const FieldFn&
     const std::string where = place.empty() ? "" : " in " + place;
     if (at == known.size())
       return {Code::kInvalidArgument, "unknown field " + Quoted(key) + where +
-                                          (known.empty() ? "; there are none here"
+                                          (known.empty() ? "; this object takes no fields"
                                                          : "; known fields are " + Listed(known))};
     if ((seen >> at & 1) != 0)
       return {Code::kInvalidArgument, "the field " + Quoted(key) + where + " comes twice"};
@@ -377,7 +377,7 @@ Status Walk(std::string* body, std::string_view what, od::parser* kept,
   if (cursor.is_root) {  // a lone scalar
     TREADLE_ASSIGN_OR_RETURN(const std::string_view token, cursor.Token());
     if (token.data() + token.size() == TrimRight(cursor.bytes).end()) return {};
-    return cursor.Malformed("something follows its end", token.end());
+    return cursor.Malformed("there is extra text after its end", token.end());
   }
   const char* rest = nullptr;
   const error_code end = cursor.document.current_location().get(rest);

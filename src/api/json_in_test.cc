@@ -205,7 +205,8 @@ TEST(JsonIn, WhatFollowsADocumentIsCalledThat) {
   for (const std::string junk :
        {"x", " {", "]", "}", ",", "\"", " {\"a\":1}", "1", " null", "//"}) {
     for (const std::string good : {R"({"name":"a}"})", R"({"tags":["]"]} )", R"({"raw":[{}]})"})
-      EXPECT_THAT(PetErrorOf(good + junk), HasSubstr("something follows its end")) << good << junk;
+      EXPECT_THAT(PetErrorOf(good + junk), HasSubstr("there is extra text after its end"))
+          << good << junk;
   }
   EXPECT_THAT(PetErrorOf(R"({"name":"a"}  x)"), HasSubstr("at byte 14"));
   EXPECT_THAT(PetErrorOf(R"({"name":"a")"), HasSubstr("an array or object is not closed"));

@@ -61,7 +61,7 @@ TEST_F(DataDirectoryTest, ASecondUserIsRefusedAndToldOfTheFirst) {
 
 TEST_F(DataDirectoryTest, AForeignDirectoryIsRefusedAndStaysAsItWas) {
   Put("thesis.tex", "precious");
-  EXPECT_THAT(Refusal(), HasSubstr("holds files but is no Treadle data directory"));
+  EXPECT_THAT(Refusal(), HasSubstr("contains files but is not a Treadle data directory"));
   EXPECT_THAT(*disk_.List(path_), testing::ElementsAre("thesis.tex"));
 }
 

@@ -39,8 +39,8 @@ Status CheckOwner(const std::string& path, uid_t owner) {
   if (owner == user || owner == 0) return {};
   const std::string name = UserName(owner);
   return {Code::kPermissionDenied, path + " belongs to the user " + name +
-                                       ", and this server would run as " + UserName(user) +
-                                       "; run it as its owner, with: sudo -u " + name +
+                                       ", but this server would run as " + UserName(user) +
+                                       "; run it as the owner: sudo -u " + name +
                                        " treadle server --data " + path};
 }
 
@@ -53,11 +53,11 @@ Result<std::vector<std::string>> CheckDirectory(const std::string& path) {
   std::vector<std::string> warnings;
   if ((info.st_mode & S_IWOTH) != 0)
     warnings.push_back("every user can write to " + path +
-                       " and replace its files; close it with: chmod 700 " + path);
+                       " and replace its files; fix it with: chmod 700 " + path);
   if (IsInMemory(path))
     warnings.push_back(path +
-                       " is in memory (tmpfs): all tasks are lost when this machine stops; name a "
-                       "directory on a disk with --data");
+                       " is in memory (tmpfs), so all tasks are lost when this machine stops; name "
+                       "a directory on a disk with --data");
   return warnings;
 }
 

@@ -38,7 +38,7 @@ TEST_F(TokenFileTest, AMissingAnEmptyAndAWeakOneAreRefused) {
               testing::HasSubstr("cannot be read"));
   EXPECT_THAT(ReadTokenFile("/tmp").status().message(), testing::HasSubstr("is a directory"));
   Put("\n# nothing\n", 0600);
-  EXPECT_THAT(ReadTokenFile(path_).status().message(), testing::HasSubstr("holds no token"));
+  EXPECT_THAT(ReadTokenFile(path_).status().message(), testing::HasSubstr("contains no token"));
   Put("secret\n", 0600);
   EXPECT_THAT(ReadTokenFile(path_).status().message(), testing::HasSubstr("fewer than 16"));
 }

@@ -390,7 +390,7 @@ TEST_F(CliTest, OutputThatCannotBeWrittenIsAFailure) {
   EXPECT_EQ(RunCommand({"--server", server_.url(), "task", "payload", "1-7"}, console, serve_),
             ExitStatus::kFailure);
   EXPECT_EQ(err,
-            "treadle: standard output cannot be written, so some of it is lost: No space left on "
+            "treadle: cannot write to standard output, so some output is lost: No space left on "
             "device\n");
 }
 
@@ -439,7 +439,7 @@ TEST_F(CliTest, GetShowsPayloadAndResultAsText) {
   EXPECT_THAT(out, ContainsRegex("payload +a .x1b.31mred\n"));
   EXPECT_THAT(out, ContainsRegex("result +one\n +two .\" .x1b\n"));
   const std::string hidden = Ask({"task", "get", "1-7"}).out;
-  EXPECT_THAT(hidden, HasSubstr("(sensitive; printed by: treadle task result 1-7"));
+  EXPECT_THAT(hidden, HasSubstr("(sensitive; show it with: treadle task result 1-7"));
 }
 
 // ---- a server that starts, or is another ----

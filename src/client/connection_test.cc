@@ -123,8 +123,8 @@ TEST(Connection, AProxysErrorPageBecomesAStatusToo) {
   TestServer::Answer(server.Next(), 502, "<html>", "text/html");
   EXPECT_EQ(
       call.get().status().ToString(),
-      "UNAVAILABLE: the server answered HTTP 502 and no reason; is it a Treadle server? Check "
-      "the address, and any proxy in between");
+      "UNAVAILABLE: the server returned HTTP 502 without a reason; is it a Treadle server? Check "
+      "the address and any proxy in between");
 }
 
 TEST(Connection, AnUnreachableServerIsNamed) {

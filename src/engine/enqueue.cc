@@ -82,7 +82,7 @@ Result<EnqueueCommand> EnqueueCommand::Make(std::vector<NewTask> tasks) {
   if (bytes > kBatchBytes)
     return Status(Code::kInvalidArgument, "tasks must carry at most " +
                                               std::to_string(kBatchBytes) +
-                                              " bytes together, not " + std::to_string(bytes) +
+                                              " bytes in total, not " + std::to_string(bytes) +
                                               ": send them in several requests");
   command.tasks = std::move(tasks);
   return command;
@@ -116,8 +116,8 @@ Result<EnqueueReply> Engine::Enqueue(const EnqueueCommand& command) {
 
 void Engine::Shed(TaskId id) {
   End(state_.Find(id)->image(), TaskState::kCancelled, AttemptOutcome::kCancelled,
-      std::make_shared<TaskError>(
-          TaskError{"shed", "the queue was full: it made room for a task of higher priority"}));
+      std::make_shared<TaskError>(TaskError{
+          "shed", "the queue was full, so this task made room for one of higher priority"}));
 }
 
 // Its key is taken over by the task that comes.

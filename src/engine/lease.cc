@@ -154,7 +154,7 @@ Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
       from.Advance();
       if (effects_->size() - begun < kPieceBytes) continue;
       if (!reply.leases.empty()) return reply;
-      return Status(Code::kUnavailable, "too many tasks were out of time; ask again");
+      return Status(Code::kUnavailable, "too many tasks had expired; ask again");
     }
     if (is_apart && (held != kNoSlot || !reply.leases.empty())) {
       if (!HasWaitedLongApart(front) || !held_back_.TryHold(command.holder, state_.now())) {

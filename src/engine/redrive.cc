@@ -24,7 +24,7 @@ std::shared_ptr<const TaskTerms> WithTimeAnew(TaskTerms terms, ShardTime now) {
 
 Result<TaskStanding> Engine::Redrive(const TaskRecord& task) {
   TaskImage image = task.image;
-  if (image.state == TaskState::kCompleted) return WrongState(image, "enqueue another");
+  if (image.state == TaskState::kCompleted) return WrongState(image, "enqueue another one");
   if (!IsTerminal(image.state)) return WrongState(image, "only an ended task can be redriven");
   const Queue& queue = state_.queue(image.queue);
   const TaskTerms* const terms = task.terms.get();

@@ -147,10 +147,11 @@ void Engine::Discard(const TaskSlot& task, std::shared_ptr<const TaskError> why)
 // Says which setting it was, unless that was changed while the attempt ran.
 std::string Engine::WhyRevoked(const TaskImage& image, const LeaseHolder& holder) const {
   const AttemptTimeout timeout = AttemptTimeoutOf(image, state_.TermsOf(image));
-  const std::string who = "worker " + holder.worker + " had not finished ";
-  if (timeout.ms == 0) return who + "within the attempt timeout that was set when it began";
+  const std::string who = "worker " + holder.worker + " did not finish ";
+  if (timeout.ms == 0)
+    return who + "within the attempt timeout that applied when the attempt began";
   return who + "within " + std::to_string(timeout.ms) + " ms: " + timeout.Text() +
-         ", which can be raised";
+         "; raise that setting if the task needs longer";
 }
 
 void Engine::LoseLease(const TaskSlot& task) {
@@ -175,7 +176,7 @@ void Engine::LoseLease(const TaskSlot& task) {
   image.apart = !is_first;
   std::string said = "the worker " + holder.worker + " did not renew its lease within " +
                      std::to_string(policy.LeaseMsAt(state_.now())) + " ms";
-  if (!counts) said += "; it held other tasks, too, so this one runs alone next time";
+  if (!counts) said += "; it also held other tasks, so next time this one runs without others";
   if (counts && image.worker_losses < UINT16_MAX) image.worker_losses += 1;
   if (!counts || image.worker_losses < policy.max_worker_losses)
     return Fail(image, AttemptOutcome::kLost,
@@ -183,7 +184,7 @@ void Engine::LoseLease(const TaskSlot& task) {
   Fail(image, AttemptOutcome::kLost,
        std::make_shared<TaskError>(TaskError{
            "worker_lost",
-           std::to_string(image.worker_losses) + " workers were lost while they ran it; " + said}),
+           std::to_string(image.worker_losses) + " workers were lost while running it; " + said}),
        false, std::nullopt);
 }
 

@@ -9,7 +9,7 @@ namespace treadle {
 
 Result<TaskStanding> Engine::TakeBack(const TaskRecord& task, const std::string& reason) {
   TaskImage image = task.image;
-  if (IsTerminal(image.state)) return WrongState(image, "it has no lease to be released");
+  if (IsTerminal(image.state)) return WrongState(image, "it has no lease to release");
   if (image.state != TaskState::kRunning) return Standing(image, false);
   const TaskSlot& slot = *state_.Find(image.id);
   lost_.push_back({*task.holder, image.token()});

@@ -17,7 +17,7 @@ Status CheckSaved(const SavedSize& saved) {
   if (saved.bytes > limits::kSavedBytes)
     return {Code::kResourceExhausted, "the steps and the checkpoint of a task may have at most " +
                                           std::to_string(limits::kSavedBytes) +
-                                          " bytes together, with this they would have " +
+                                          " bytes in total; with this they would have " +
                                           std::to_string(saved.bytes)};
   return {};
 }
@@ -69,7 +69,7 @@ Result<std::optional<LogPiece>> Engine::NewLog(const TaskSlot& task, const LogTe
   const uint32_t kept = LogBytes(terms, task.attempt());
   if (log.offset > kept)
     return Status(Code::kInvalidArgument, "log.offset must be at most " + std::to_string(kept) +
-                                              ", which is what is kept of this attempt's log");
+                                              ", the size of this attempt's log so far");
   const size_t known =
       CanaryIs("log_kept_twice") ? 0 : std::min<size_t>(kept - log.offset, log.text.size());
   const std::string_view fresh =

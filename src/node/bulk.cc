@@ -28,8 +28,8 @@ Result<BulkView> BulkActions::Start(BulkRequest request) {
   if (static_cast<size_t>(open) >= kJobsMax)
     return Status(Code::kResourceExhausted,
                   "there are " + std::to_string(kJobsMax) +
-                      " bulk actions that have not ended, the most at once: wait, or stop one "
-                      "(treadle bulk list, treadle bulk stop ID)");
+                      " bulk actions running, which is the limit: wait, or stop one (treadle bulk "
+                      "list, treadle bulk stop ID)");
   auto job = std::make_shared<Job>();
   job->view.id = next_id_++;
   job->view.request = std::move(request);
@@ -44,7 +44,7 @@ Result<BulkView> BulkActions::Get(uint64_t id) const {
   const auto it = jobs_.find(id);
   if (it == jobs_.end())
     return Status(Code::kNotFound, "there is no bulk action " + std::to_string(id) +
-                                       ", or the server was restarted since");
+                                       ", or the server has restarted since");
   return it->second->view;
 }
 

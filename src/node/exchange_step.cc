@@ -33,8 +33,9 @@ void Shard::Exchange(Waiters::Job job) {
   session.seen_ms = env_.clock->MonotonicMs();
   if (request.sequence <= session.answered)
     return Answer<ExchangeReply>(
-        job->done, Status(Code::kAborted, "a newer exchange of this worker was seen: sequence " +
-                                              std::to_string(session.sequence)));
+        job->done,
+        Status(Code::kAborted, "this worker has already sent a newer exchange: sequence " +
+                                   std::to_string(session.sequence)));
   if (const Waiters::Job older = waiters_.TakeByHolder(request.holder)) EndParked(older);
   if (request.sequence <= session.sequence) session.told.clear();  // an answer was lost
   session.answered = std::max(session.answered, request.answered.value_or(request.sequence - 1));
@@ -152,8 +153,8 @@ void Shard::ParkExchange(const Waiters::Job& job) {
   if (!waiters_.Park(job))
     return Answer<ExchangeReply>(
         job->done, Status(Code::kResourceExhausted,
-                          "the workers that wait name " + std::to_string(Waiters::kLanesMax) +
-                              " pairs of a queue and a type already: name fewer queues or types")
+                          "the waiting workers already name " + std::to_string(Waiters::kLanesMax) +
+                              " pairs of a queue and a type, the limit: name fewer queues or types")
                        .WithRetryAfter(kRetryParkingMs));
   const int64_t now = env_.clock->MonotonicMs();
   // Parked again, it has its timer already, unless that has run out meanwhile.

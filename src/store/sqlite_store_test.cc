@@ -113,7 +113,7 @@ StoreChanges Names() {
 
 TEST_F(SqliteStoreTest, AFileThatIsNoDatabaseIsRefusedAndLeftAlone) {
   std::ofstream(path_) << "Dear diary, today I wrote a queue. " << std::string(4096, '.');
-  ExpectRefused("is no Treadle store");
+  ExpectRefused("is not a Treadle store");
 }
 
 // Killed, so that its log stays: the copies are what the next opening finds.

@@ -29,7 +29,7 @@ Status CheckIsOurs(Connection* db) {
     return {Code::kFailedPrecondition, db->path() + " is a SQLite file of another program"};
   if (version != kStoreVersion)
     return {Code::kFailedPrecondition, db->path() + " is of format " + std::to_string(version) +
-                                           ", and this Treadle repairs " +
+                                           ", but this Treadle repairs " +
                                            std::to_string(kStoreVersion) +
                                            "; use the Treadle that wrote it"};
   return {};
@@ -92,7 +92,7 @@ class Salvage {
                              what + " cannot be read");
     if (copier.refused() > 0)
       said_.losses.push_back(std::to_string(copier.refused()) + " rows of " + what +
-                             " make no sense and are dropped");
+                             " are implausible and dropped");
   }
 
   // True: all of them are there.
@@ -130,7 +130,7 @@ class Salvage {
     }
     said_.losses.push_back("some idempotency keys cannot be read; " +
                            std::to_string(copier.copied()) +
-                           " can: a producer that repeats an enqueue may make a second task");
+                           " can: a producer that repeats an enqueue may create a second task");
     return {};
   }
 

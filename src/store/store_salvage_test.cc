@@ -249,7 +249,7 @@ TEST_F(StoreSalvageTest, RowsThatMakeNoSenseAreDropped) {
     for (const char* const table : {"live", "done"})
       ASSERT_TRUE(db->Execute(UpdateRow(table, {})).ok());
   }
-  EXPECT_THAT(Run(), Contains(HasSubstr("waiting tasks make no sense")));
+  EXPECT_THAT(Run(), Contains(HasSubstr("waiting tasks are implausible")));
   const StoreInspection seen = Inspect();
   EXPECT_EQ(seen.waiting, kWaitingTasks - 6);
   EXPECT_EQ(seen.ended, kEndedTasks - 3);
@@ -289,7 +289,7 @@ TEST_F(StoreSalvageTest, AQueueOrTypeWhoseNumberMakesNoSenseLeavesItsTasks) {
   const std::vector<std::string> told = Run();
   EXPECT_THAT(told, Contains("1 rows of table queue are damaged and dropped"));
   EXPECT_THAT(told, Contains("1 rows of table type are damaged and dropped"));
-  EXPECT_THAT(told, Contains(HasSubstr("it is lost-type-1")));
+  EXPECT_THAT(told, Contains(HasSubstr("it is now called lost-type-1")));
   const StoreInspection seen = Inspect();
   EXPECT_EQ(seen.queues, 1u);
   EXPECT_EQ(seen.types, 1u);

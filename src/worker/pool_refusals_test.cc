@@ -22,7 +22,7 @@ TEST(PoolRefusals, RefusedReportsAreDroppedWithAWarning) {
   server.Answer(report, "", "", "ABORTED");
   const Asked next = server.NextWith([&](const Asked& a) { return a.sequence > report.sequence; });
   EXPECT_TRUE(next.reports.empty());
-  EXPECT_THAT(worker.log(), HasSubstr("1-1.1.1 was refused and is dropped: ABORTED so"));
+  EXPECT_THAT(worker.log(), HasSubstr("1-1.1.1 was rejected and is dropped: ABORTED so"));
 }
 
 TEST(PoolRefusals, AResultThatTheServerCannotTakeBecomesAFailure) {
@@ -101,7 +101,7 @@ TEST(PoolRefusals, ReportsThatAreRefusedTogetherAreSentApartAndTheWorkerGoesOn) 
   EXPECT_TRUE(next.reports.empty());
   server.Answer(next, LeaseJson("1-4"));
   server.Answer(server.NextReporting("1-4.1.1"));
-  EXPECT_THAT(worker.log(), HasSubstr("cannot take the report for 1-2.1.1: reports[0] is bad"));
+  EXPECT_THAT(worker.log(), HasSubstr("cannot accept the report for 1-2.1.1: reports[0] is bad"));
 }
 
 TEST(PoolRefusals, AnAnswerOfTheWrongShapeIsAnErrorWithItsReasonAndIsNotAskedForInALoop) {
@@ -113,7 +113,7 @@ TEST(PoolRefusals, AnAnswerOfTheWrongShapeIsAnErrorWithItsReasonAndIsNotAskedFor
     RunningPool worker(server.url(), Echo);
     const Asked first = server.Next();
     testing::TestServer::Answer(first.http, 200, answer);
-    worker.WaitForLog("does not answer like a Treadle server: cannot read the server's answer: ");
+    worker.WaitForLog("does not respond like a Treadle server: cannot read the server's answer: ");
     const Asked again = server.Next();
     EXPECT_EQ(again.sequence, first.sequence) << "it was not answered";
     server.Answer(again, LeaseJson("1-1"));

@@ -111,7 +111,7 @@ TEST(Pool, ARestartOfTheServerIsSurvived) {
   server.Answer(server.Next(), LeaseJson("1-1"));
   const Asked report = server.NextReporting("1-1.1.1");
   server.Stop();
-  worker.WaitForLog("trying again");
+  worker.WaitForLog("retrying until");
   server.Restart();
   const Asked again = server.NextReporting("1-1.1.1");
   EXPECT_EQ(again.sequence, report.sequence);
@@ -119,7 +119,7 @@ TEST(Pool, ARestartOfTheServerIsSurvived) {
   (void)server.NextReporting("1-2.1.1");
   const std::string log = worker.log();
   EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 2) << log;
-  EXPECT_THAT(log, HasSubstr("is back after"));
+  EXPECT_THAT(log, HasSubstr("is reachable again after"));
 }
 
 TEST(Pool, ARestartThatCutsOffAPollAndAReportIsSurvived) {
@@ -134,7 +134,7 @@ TEST(Pool, ARestartThatCutsOffAPollAndAReportIsSurvived) {
   go.Set();
   const Asked report = server.NextReporting("1-1.1.1");
   server.Stop();
-  worker.WaitForLog("trying again");
+  worker.WaitForLog("retrying until");
   server.Restart();
   // The poll is made again before the report, or beside it.
   const Asked again = server.NextReporting("1-1.1.1");

@@ -23,8 +23,10 @@ TEST(TaskLine, SaysHowATaskEnded) {
             "1-6 greet failed (exception: no\\x1b[2J), attempt 1 of 20");
   EXPECT_EQ(line.For(Snoozed{std::chrono::minutes(10)}), "1-6 greet snoozed for 10 min");
   EXPECT_EQ(line.For(Discarded{"sold out"}), "1-6 greet discarded");
-  EXPECT_THAT(line.For(Released{}),
-              MatchesRegex("1-6 greet was stopped after [0-9]+ ms and goes back unspent"));
+  EXPECT_THAT(
+      line.For(Released{}),
+      MatchesRegex(
+          "1-6 greet was stopped after [0-9]+ ms and returned without counting the attempt"));
 }
 
 TEST(TaskLine, SaysNothingOfWhatASensitiveTaskSays) {

@@ -51,7 +51,7 @@ def hangs(server, what, metric):
 def goes_on(server, stall):
     stall.unlink()
     until(lambda: readiness(server)[0], lambda status: status == 200)
-    until(lambda: server.log, lambda log: "takes writes again" in log)
+    until(lambda: server.log, lambda log: "accepts writes again" in log)
 
 
 def test_a_journal_that_hangs_makes_the_server_unready_and_loses_nothing(start, stall):

@@ -24,7 +24,7 @@ Status CannotList(const std::string& path, int error) {
   const Code code = error == ENOENT    ? Code::kNotFound
                     : error == ENOTDIR ? Code::kFailedPrecondition
                                        : Code::kPermissionDenied;
-  return {code, fmt::format("{} cannot be listed ({})", Printable(path), std::strerror(error))};
+  return {code, fmt::format("cannot list {} ({})", Printable(path), std::strerror(error))};
 }
 
 /// The kind of an entry, DT_UNKNOWN if it vanished. Some file systems do not tell in readdir().
