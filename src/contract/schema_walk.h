@@ -55,7 +55,7 @@ class SchemaWalk final : public valijson::constraints::ConstraintVisitor {
   bool Fits() { return FitsNode(table_.node(0)); }
   /// The walk ended before it knew.
   bool is_exhausted() const { return is_exhausted_; }
-  /// The sentence that says why.
+  /// The sentence with the reason.
   const std::string& why() const { return why_; }
 
   bool visit(const AllOfConstraint& all) override {

@@ -1,4 +1,4 @@
-// How a command says that a task is in the wrong state for it.
+// The errors for a task in the wrong state.
 #pragma once
 
 #include <string>
