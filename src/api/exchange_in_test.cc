@@ -154,7 +154,7 @@ TEST(ExchangeOut, AFailureIsAnsweredWithWhatFollows) {
                         R"({"token":"1-1.1.1","code":"OK"}])"));
 }
 
-TEST(ExchangeIn, ALostLeaseIsToldBeforeWhatIsWrongWithItsReport) {
+TEST(ExchangeIn, ALostLeaseIsReportedBeforeErrorsOfItsReport) {
   std::string body = With(R"(,"reports":[{"token":"1-1.1.1","outcome":"snoozed"}])");
   const auto in = ReadExchange(&body);
   ExchangeReply reply;
@@ -177,7 +177,7 @@ TEST(ExchangeIn, AResultThatCannotBeTakenFailsAloneAndForGood) {
   EXPECT_EQ(in->bad[0].place, 1U);
 }
 
-TEST(ExchangeIn, ReportsThatAreRefusedLaterStandInTheirPlacesToo) {
+TEST(ExchangeIn, ReportsThatAreRefusedLaterKeepTheirPlaces) {
   std::string reports;
   for (int i = 1; i <= 5; ++i)
     reports += std::string(i == 1 ? "" : ",") + R"({"token":"1-)" + std::to_string(i) +
@@ -200,7 +200,7 @@ TEST(ExchangeIn, ReportsThatAreRefusedLaterStandInTheirPlacesToo) {
   }
 }
 
-TEST(ExchangeIn, OfALongErrorTheEndIsKeptFromAWholeCharacterOn) {
+TEST(ExchangeIn, ALongErrorKeepsItsEndFromAWholeCharacterOn) {
   std::string message;
   while (message.size() < limits::kErrorMessageBytes) message += "é";
   message += "x";

@@ -46,7 +46,7 @@ TEST(TaskIn, OtherBytesComeAsBase64) {
   EXPECT_EQ(task->delay_ms, 5);
 }
 
-TEST(TaskIn, BytesThatAreCalledJsonMustBeJson) {
+TEST(TaskIn, BytesWithAJsonContentTypeMustBeJson) {
   std::string body =
       R"({"type":"t","payload_base64":"eyJhIjoxfQ==","content_type":"application/json"})";
   EXPECT_EQ(ReadTask(&body, "")->body->payload, R"({"a":1})");
@@ -54,7 +54,7 @@ TEST(TaskIn, BytesThatAreCalledJsonMustBeJson) {
             "payload_base64 is not JSON, although its content_type is");
 }
 
-TEST(TaskIn, APresetHoldsWhereverItStandsAndWipesNothing) {
+TEST(TaskIn, APresetAppliesAnywhereAndOverwritesNothing) {
   const std::vector<std::string> fields = {R"("max_attempts":3)", R"("never":["a"])",
                                            R"("preset":"patient")"};
   for (size_t first = 0; first < fields.size(); ++first) {

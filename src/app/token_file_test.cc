@@ -20,7 +20,7 @@ class TokenFileTest : public testing::Test {
   std::string path_ = testing::TempDir() + "treadle_token_" + std::to_string(getpid());
 };
 
-TEST_F(TokenFileTest, TheFirstLineThatIsNoCommentCounts) {
+TEST_F(TokenFileTest, TheFirstLineThatIsNotACommentCounts) {
   Put("# made today\n\n  0123456789abcdef \r\nother\n", 0600);
   const auto file = ReadTokenFile(path_);
   ASSERT_TRUE(file.ok()) << file.status().ToString();

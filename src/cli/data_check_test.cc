@@ -13,7 +13,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 // Nobody's token opens a file.
-TEST(BackupFiles, AFileThatMayNotBeReadIsSaidSoWithoutAdviceAboutTokens) {
+TEST(BackupFiles, AnUnreadableFileIsReportedWithoutAdviceAboutTokens) {
   const Status denied(Code::kPermissionDenied, "cannot open f.backup: Permission denied");
   const DataTools tools{.check = [&](const std::string&) { return denied; },
                         .verify_backup = [&](const std::string&) { return denied; },
@@ -72,7 +72,7 @@ TEST_F(DataCheckTest, ARepairIsNotOfferedForWhatItWouldRefuse) {
   EXPECT_THAT(Do({}).err, Not(HasSubstr("--repair")));
 }
 
-TEST_F(DataCheckTest, ARepairTellsItsStepsLossesAndWhereTheCopyIs) {
+TEST_F(DataCheckTest, ARepairReportsItsStepsLossesAndWhereTheCopyIs) {
   repaired_.steps = {{"journal", "started a new one"}};
   repaired_.losses = {{.where = "journal",
                        .what = "frames 7 to 9 are lost",

@@ -36,7 +36,7 @@ TEST(Shape, AnAnswerWithAllThatIsNeededPasses) {
       "");
 }
 
-TEST(Shape, WhatIsWrongIsNamedByItsPath) {
+TEST(Shape, AWrongFieldIsNamedByItsPath) {
   EXPECT_EQ(In("", kTaskShape), "it is not JSON");
   EXPECT_EQ(In("<html>", kTaskShape), "it is not JSON");
   EXPECT_EQ(In("{} x", kTaskShape), "it is not JSON");

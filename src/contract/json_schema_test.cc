@@ -26,7 +26,7 @@ std::string Repeated(std::string_view text, size_t times) {
   return out;
 }
 
-TEST(JsonSchema, TellsTheFirstFaultWithItsPathInPlainWords) {
+TEST(JsonSchema, ReportsTheFirstFaultWithItsPathInPlainWords) {
   const std::string order = R"({
     "type": "object", "required": ["id"], "additionalProperties": false,
     "properties": {
@@ -62,7 +62,7 @@ TEST(JsonSchema, TellsTheFirstFaultWithItsPathInPlainWords) {
   EXPECT_EQ(item("{},{}"), "payload.items must not contain the same item twice: {}");
 }
 
-TEST(JsonSchema, OfSeveralSchemasTheOneThatWentDeepestIsTold) {
+TEST(JsonSchema, OfSeveralSchemasTheDeepestFaultIsReported) {
   const std::string shape = R"({"oneOf": [
     {"properties": {"circle": {"properties": {"r": {"type": "number"}}}}, "required": ["circle"]},
     {"properties": {"square": {"type": "object"}}, "required": ["square"]}]})";
@@ -74,7 +74,7 @@ TEST(JsonSchema, OfSeveralSchemasTheOneThatWentDeepestIsTold) {
             "payload must fit one of the 4 schemas of \"anyOf\"");
 }
 
-TEST(JsonSchema, OneThatIsNoneIsRefusedWithThePath) {
+TEST(JsonSchema, AnInvalidOneIsRefusedWithThePath) {
   EXPECT_EQ(Refusal("3"), "input_schema must be a boolean or an object");
   EXPECT_EQ(
       Refusal(R"({"properties":{"price":{"type":"nummber"}}})"),
@@ -125,7 +125,7 @@ TEST(JsonSchema, RecursesThroughValuesAndNeverWithoutThem) {
     EXPECT_EQ(Refusal(schema), "input_schema refers to itself for the same value, without end");
 }
 
-TEST(JsonSchema, TakesPatternsOfLinearTimeAlone) {
+TEST(JsonSchema, AcceptsOnlyPatternsOfLinearTime) {
   EXPECT_EQ(Fault(R"({"pattern":"^\\d{2}$"})", R"("12\n")"),
             R"(payload must match the pattern ^\d{2}$)");
   EXPECT_EQ(Fault(R"x({"pattern":"^caf\\u00e9 (?<n>x)$"})x", R"("café x")"), "");

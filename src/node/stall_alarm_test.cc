@@ -95,7 +95,7 @@ TEST_F(StallAlarmTest, LogsALongStallOnlyEachTimeItHasDoubled) {
                                 HasSubstr(" 40 s"), HasSubstr(" 80 s")));
 }
 
-TEST_F(StallAlarmTest, LooksNoMoreOnceStopped) {
+TEST_F(StallAlarmTest, StopsLookingOnceStopped) {
   alarm_.Begin();
   alarm_.Stop();
   PassMs(1'000);

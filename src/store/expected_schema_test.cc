@@ -43,7 +43,7 @@ class ExpectedSchema : public testing::Test {
   std::string path_;
 };
 
-TEST_F(ExpectedSchema, WhatTreadleDidNotMakeIsRefusedByName) {
+TEST_F(ExpectedSchema, DefinitionsThatTreadleDidNotCreateAreRefusedByName) {
   const std::pair<const char*, const char*> cases[] = {
       {"TRIGGER", "ON live BEGIN DELETE FROM live; END"},
       {"VIEW", "AS SELECT 1"},

@@ -35,7 +35,7 @@ TEST(PoolRefusals, AResultThatTheServerCannotTakeBecomesAFailure) {
   server.Answer(again);
 }
 
-TEST(PoolRefusals, WhatAHandlerReturnsIsMadeFitForTheServerOrFails) {
+TEST(PoolRefusals, OutcomesAreAdjustedToTheServersLimitsOrFail) {
   FakeTreadle server;
   RunningPool worker(server.url(), [](const Task& task, Context&) -> Outcome {
     if (task.payload == "0") return Snoozed{std::chrono::hours(99'999)};
@@ -68,7 +68,7 @@ TEST(PoolRefusals, WhatAHandlerReturnsIsMadeFitForTheServerOrFails) {
 }
 
 // As a server before 0.4 does, or a proxy: 400 for all because of one.
-TEST(PoolRefusals, ReportsThatAreRefusedTogetherAreSentApartAndTheWorkerGoesOn) {
+TEST(PoolRefusals, ReportsRefusedTogetherAreSentSeparatelyAndTheWorkerContinues) {
   FakeTreadle server;
   Signal go;
   RunningPool worker(server.url(), [&](const Task&, Context&) -> Outcome {
@@ -104,7 +104,7 @@ TEST(PoolRefusals, ReportsThatAreRefusedTogetherAreSentApartAndTheWorkerGoesOn) 
   EXPECT_THAT(worker.log(), HasSubstr("cannot accept the report for 1-2.1.1: reports[0] is bad"));
 }
 
-TEST(PoolRefusals, AnAnswerOfTheWrongShapeIsAnErrorWithItsReasonAndIsNotAskedForInALoop) {
+TEST(PoolRefusals, AnAnswerOfTheWrongShapeIsAnErrorAndIsNotRequestedInALoop) {
   for (const char* answer :
        {"{}", "[]", "", "null", "<html></html>", R"({"leases":[],"reports":[]})",
         R"({"leases":{},"reports":[],"lost":[]})", R"({"leases":[{}],"reports":[],"lost":[]})",
@@ -121,7 +121,7 @@ TEST(PoolRefusals, AnAnswerOfTheWrongShapeIsAnErrorWithItsReasonAndIsNotAskedFor
   }
 }
 
-TEST(PoolRefusals, AServerThatAnswersAtOnceThatThereIsNothingIsAskedLessOften) {
+TEST(PoolRefusals, AServerThatReturnsEmptyAnswersAtOnceIsAskedLessOften) {
   FakeTreadle server;
   RunningPool worker(server.url(), Echo);
   for (int i = 0; i < 3; ++i) server.Answer(server.Next());

@@ -218,7 +218,7 @@ TEST(Pool, ALostLeaseCancelsItsHandlerAndIsNotReported) {
   server.Answer(report);
 }
 
-TEST(Pool, AFullWorkerHangsOnAndRenews) {
+TEST(Pool, AFullWorkerKeepsPollingAndRenews) {
   FakeTreadle server;
   Signal go;
   PoolSettings options;
@@ -337,7 +337,7 @@ TEST(Pool, AWorkerThatEndsSaysGoodbyeWithWhatItHasNotReported) {
   (void)worker.Join();
 }
 
-TEST(Pool, ReportsThatWereNotAnsweredForAreSentAgain) {
+TEST(Pool, UnansweredReportsAreSentAgain) {
   FakeTreadle server;
   RunningPool worker(server.url(), Echo);
   server.Answer(server.Next(), LeaseJson("1-1"));
@@ -437,7 +437,7 @@ TEST(Pool, AServerThatRefusesTheWorkerEndsIt) {
   EXPECT_EQ(worker.Join().ToString(), "UNAUTHENTICATED: no token");
 }
 
-TEST(Pool, WithoutAServerItStopsAtOnceIfThereIsNothingToTell) {
+TEST(Pool, WithoutAServerItStopsAtOnceIfThereIsNothingToReport) {
   FakeTreadle server;
   server.Stop();
   RunningPool worker(server.url(), Echo);
@@ -445,7 +445,7 @@ TEST(Pool, WithoutAServerItStopsAtOnceIfThereIsNothingToTell) {
   EXPECT_TRUE(worker.Join().ok());
 }
 
-TEST(Pool, StoppedWithoutAServerItSaysWhatItCouldNotDeliver) {
+TEST(Pool, StoppedWithoutAServerItReportsWhatItCouldNotDeliver) {
   FakeTreadle server;
   PoolSettings options;
   options.shutdown_grace_ms = options.cancel_wait_ms = 1;
