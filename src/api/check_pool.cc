@@ -45,7 +45,7 @@ void CheckPool::Post(Work work) {
 
 void CheckPool::Run() {
   pthread_setname_np(pthread_self(), "check");
-  setpriority(PRIO_PROCESS, 0, kNice);  // of this thread alone, on Linux
+  setpriority(PRIO_PROCESS, 0, kNice);  // only of this thread, on Linux
   while (true) {
     Waiting next;
     {

@@ -152,7 +152,7 @@ Status ReadReport(JsonValue value, size_t index, ExchangeIn* out) {
   TREADLE_ASSIGN_OR_RETURN(const Report::Kind kind, CheckReport(in, path));
   Report report{.token = in.token, .kind = kind, .result = nullptr, .error = nullptr};
   if (kind == Report::Kind::kCompleted) {
-    auto result = MakeResult(std::move(in.result), {});  // its answer is about it alone
+    auto result = MakeResult(std::move(in.result), {});  // its answer concerns only this report
     if (!result.ok()) {
       out->bad.push_back({index, result.status()});
       out->request.reports.push_back(BadResult(in.token, result.status()));

@@ -22,7 +22,7 @@ class JsonCursor {
   std::string_view bytes;
   std::string_view what;
   od::document document;
-  od::value value;      // where a JsonValue that was just made stands
+  od::value value;      // the place of a JsonValue that was just created
   bool is_root = true;  // the document itself, which simdjson treats apart
 
   Status Malformed(error_code error);
@@ -37,7 +37,7 @@ class JsonCursor {
   Status CheckString(std::string_view token) const;
   bool IsKey(std::string_view token) const;
 
-  /// What stands between `begin` and the value that the document has come to, less white space.
+  /// The text between `begin` and the value that the document has come to, less white space.
   Result<std::string_view> Since(const char* begin);
 };
 
@@ -87,7 +87,7 @@ bool IsScalar(std::string_view token) {
   return token == "null" || token == "true" || token == "false" || IsJsonNumber(token);
 }
 
-// The parser of this thread, or one for this document alone if it is so large that its memory
+// The parser of this thread, or a separate one if the document is so large that its memory
 // should not be kept.
 class ParserLease {
  public:
@@ -121,7 +121,7 @@ Status JsonCursor::Malformed(std::string_view problem, const char* at) const {
 }
 
 Status JsonCursor::Malformed(error_code error) {
-  // simdjson looks at both ends of a document first, and then speaks of what is missing there.
+  // simdjson looks at both ends of a document first, and then reports what is missing there.
   if (error == simdjson::INCOMPLETE_ARRAY_OR_OBJECT || error == simdjson::UNCLOSED_STRING ||
       error == simdjson::TRAILING_CONTENT || error == simdjson::TAPE_ERROR)
     if (const char* const rest = BehindJson(bytes))

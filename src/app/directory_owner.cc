@@ -23,7 +23,7 @@ std::string UserName(uid_t user) {
   std::array<char, 4096> buffer{};
   if (getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
     return entry.pw_name;
-  return "#" + std::to_string(user);  // sudo takes that, too
+  return "#" + std::to_string(user);  // sudo also accepts that
 }
 
 bool IsInMemory(const std::string& path) {

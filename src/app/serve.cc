@@ -45,7 +45,7 @@ using Durability = cli::ServerOptions::Durability;
 
 constexpr std::chrono::milliseconds kProgressEvery{2'000};
 constexpr int64_t kQuietStartMs = 1'900;  // a start that is quicker than this needs no word
-constexpr int64_t kGraceMs = 5'000;       // for answers that are under way when the server stops
+constexpr int64_t kGraceMs = 5'000;       // for requests in progress when the server stops
 
 /// What the node runs on. Stopped in this order, so that a lane can post to those below it until
 /// its end.

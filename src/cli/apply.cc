@@ -59,7 +59,7 @@ constexpr PresetValue kPresetValues[] = {
 
 bool IsPreset(const WantedField& wanted) { return wanted.field->wire == "preset"; }
 
-/// A preset is no field of a policy: it is there if all that it stands for is, but for what the
+/// A preset is no field of a policy: it is in force if all its values are, except those that the
 /// file says otherwise.
 bool HoldsPreset(const WantedField& preset, const WantedPolicy& wanted, const JsonValue* policy) {
   const JsonValue* const retry = policy == nullptr ? nullptr : policy->Find("retry");
@@ -84,7 +84,7 @@ Result<PolicyDifference> Compare(Session& session, const WantedPolicy& wanted) {
   if (!now.ok() && now.status().code() != Code::kNotFound) return now.status();
   change.is_new = !now.ok();
   const JsonValue* const policy = now.ok() ? now->root.Find("policy") : nullptr;
-  // A preset sets the other fields of its section, too: those that the file names go with it.
+  // A preset also sets the other fields of its section, so send those that the file names with it.
   const bool sets_preset = std::ranges::any_of(wanted.fields, [&](const WantedField& field) {
     return IsPreset(field) && !HoldsPreset(field, wanted, policy);
   });

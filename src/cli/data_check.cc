@@ -137,7 +137,7 @@ ExitStatus Check(Session& session, const CheckFlags& flags, const DataTools& too
   return ExitStatus::kFailure;
 }
 
-// Shows what is wrong, before anything is asked or done. Nothing: go on.
+// Shows what is wrong, before anything is asked or done. Nothing: continue.
 std::optional<ExitStatus> AskFirst(Session& session, const CheckFlags& flags,
                                    const DataTools& tools) {
   if (flags.yes) return std::nullopt;

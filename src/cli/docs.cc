@@ -1,4 +1,4 @@
-// treadle completion, treadle docs: what the command line can tell of itself.
+// treadle completion, treadle docs: the command line describes itself.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -23,7 +23,7 @@ ExitStatus PrintSaid(Session& session, const Result<JsonDocument>& answer,
   return ExitStatus::kOk;
 }
 
-// A name that was mistyped makes another queue: whoever reads this can tell.
+// A mistyped name creates another queue; this text makes that visible.
 std::string IfItIsNew(const Result<JsonDocument>& answer, std::string_view kind) {
   const JsonValue* const created = answer.ok() ? answer->root.Find("created") : nullptr;
   if (created == nullptr || created->raw != "true") return "";

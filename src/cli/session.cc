@@ -157,7 +157,7 @@ std::string Session::ServerFlags() const {
 std::string Session::CommandLineFor(std::string_view words) const {
   std::string line = fmt::format("treadle {}", words);
   const size_t program =
-      std::min(line.find(" -- "), line.size());  // flags stand before the program of a worker
+      std::min(line.find(" -- "), line.size());  // flags come before the program of a worker
   return line.insert(program, ServerFlags());
 }
 

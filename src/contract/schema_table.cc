@@ -151,7 +151,7 @@ Result<SchemaJson> SchemaReader::Stub(const SchemaJson& schema, std::string path
     path += ".$ref";
     if (hops == kRefsInARow) return Wrong(path, "is an endless chain of references");
     TREADLE_ASSIGN_OR_RETURN(at, Target(at->at("$ref"), path));
-    // It may stand where nobody looks for schemas.
+    // It may be where nobody looks for schemas.
     if (draft7_ != nullptr && !numbers_.contains(at))
       TREADLE_RETURN_IF_ERROR(CheckAgainst(*draft7_, *at, limits::kSchemaBytes, path));
   }

@@ -120,7 +120,7 @@ bool SchemaWalk::FitsAt(const SchemaJson& value, const SchemaPlace& place, const
 }
 
 // Of the faults of several schemas, the one that lies deepest in the value says most. If none lies
-// deeper than the value itself, all are told.
+// deeper than the value itself, all are reported.
 template <class Constraint>
 bool SchemaWalk::FitsSome(const Constraint& some, std::string_view word, bool exactly_one) {
   size_t fitting = 0;

@@ -45,7 +45,7 @@ Excess ExcessOf(const Queue& queue, const Incoming& incoming) {
           beyond(capacity.bytes, queue.live_bytes, incoming.bytes, incoming.leaving_bytes)};
 }
 
-// Ready tasks below `priority` that make up for `excess`, at most so many: the lowest priority
+// Ready tasks below `priority` that make up for `excess`, at most that many: the lowest priority
 // first, and of one priority the newest. Those that were found, if they do not suffice.
 std::vector<TaskId> Victims(const State& state, const Queue& queue, uint8_t priority, size_t most,
                             Excess* excess) {

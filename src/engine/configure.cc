@@ -17,7 +17,7 @@ Result<QueueView> Engine::Configure(const std::string& name, const QueuePolicy& 
   return GetQueue(name);
 }
 
-// A lease lasts as long as its worker was told, over renewals and restarts.
+// A lease lasts as long as its worker was promised, over renewals and restarts.
 void Engine::KeepLeasesThatAreOut(const Queue& queue, QueuePolicy* next) const {
   next->lease_before_ms = 0;
   next->lease_before_until = {};

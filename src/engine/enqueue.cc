@@ -154,7 +154,7 @@ TaskId Engine::EnqueueOne(const NewTask& task, const EnqueueCommand::Key& key, c
   return image.id;
 }
 
-// A key that holds as long as its task does is let go of with the task, never by a timer.
+// A key that holds as long as its task does is released with the task, never by a timer.
 ShardTime Engine::KeyEnd(const NewTask& task, const Queue& queue) const {
   if (CanaryIs("forget_keys_early")) return state_.now() + 100;
   if (task.unique != Unique::kNo) return {std::numeric_limits<int64_t>::max()};
@@ -192,7 +192,7 @@ std::shared_ptr<const TaskTerms> Engine::TermsFor(const NewTask& task,
   }
   terms->contract = task.contract;
   terms->sensitive = task.sensitive;
-  // Most tasks of a contract have nothing else: they share what says so.
+  // Most tasks of a contract have nothing else: they share one record.
   if (task.asks_for_terms()) return terms;
   if (contract_alone_ == nullptr ||
       (contract_alone_->contract != task.contract && !CanaryIs("contract_of_the_task_before")))

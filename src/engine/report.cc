@@ -12,7 +12,7 @@ Status NoSuchTask(TaskId id) {
 }
 
 // Whether this report was taken before, and the task was not leased since. A worker that says first
-// one thing and then another is told that the second had no effect.
+// one thing and then another learns that the second had no effect.
 bool WasTaken(const TaskImage& image, const Report& report) {
   const bool says_completed = report.kind == Report::Kind::kCompleted;
   return image.reported && image.token() == report.token && image.state != TaskState::kRunning &&
@@ -158,9 +158,9 @@ void Engine::LoseLease(const TaskSlot& task) {
   TaskImage image = task.image();
   const LeaseHolder& holder = state_.HolderOf(task);
   lost_.push_back({holder, image.token()});
-  // A worker that dies with many tasks was killed by one of them, or by none: machines fail, too.
+  // A worker that dies with many tasks was killed by one of them, or by none: machines also fail.
   // The first loss is counted for each, and that is all. A task that is lost again runs alone from
-  // then on, and only a loss of one that was alone counts: so it is clear which one kills workers.
+  // then on, and only a loss of one that ran alone counts: so it is clear which one kills workers.
   const bool was_alone = !task.shared && task.previous == kNoSlot && task.next == kNoSlot;
   state_.NoteSharedLoss(task);
   const bool is_revoked = image.when_ms != 0 && image.when_ms <= state_.now().ms;

@@ -1,6 +1,6 @@
 // TakeBack: someone takes a lease back by hand, because its worker is stuck or gone. The task is
-// ready again and has spent no attempt; the worker is told that its lease is lost, and whatever it
-// still reports has no effect.
+// ready again and has spent no attempt; the worker is notified that its lease is lost, and whatever
+// it still reports has no effect.
 
 #include "engine/engine.h"
 #include "engine/task_refusal.h"

@@ -98,7 +98,7 @@ Outcome<AttemptStanding> Engine::Save(const AttemptSave& save) {
   if (trail->saved.empty() && !trail->log) {
     state_.RenewLease(save.token.task);
   } else {
-    // Its lease lasts anew: the worker is alive.
+    // Its lease is renewed: the worker is alive.
     TaskIsNow effect{
         .image = task->image(), .holder = state_.HolderOf(*task), .trail = std::move(trail)};
     NoteTrail(saved_bytes, &effect);

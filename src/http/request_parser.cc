@@ -16,7 +16,7 @@ using Text = beast::string_view;
 
 std::string_view View(Text text) { return {text.data(), text.size()}; }
 
-// Memory that a request may claim by its Content-Length alone, before it sends anything.
+// Memory that a request may claim just by its Content-Length, before it sends anything.
 constexpr size_t kBodyReserveMax = 64 * 1024;
 
 constexpr std::string_view kLastChunk = "0\r\n\r\n";

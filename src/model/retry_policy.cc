@@ -10,7 +10,7 @@
 namespace treadle {
 namespace {
 
-// Small, for a task may have a policy of its own, and keeps it at hand.
+// Small, because a task may have its own policy, which stays in memory.
 constexpr size_t kDelaysMax = 32;
 constexpr size_t kCodesMax = 16;
 

@@ -9,8 +9,8 @@
 namespace treadle {
 namespace {
 
-constexpr int64_t kStoreWaitMs = 60'000;  // for the store to have what was acknowledged
-constexpr int64_t kUnevenRetryMs = 100;   // while a checkpoint that was cut short is to be mended
+constexpr int64_t kStoreWaitMs = 60'000;     // for the store to have what was acknowledged
+constexpr int64_t kUnevenRetryMs = 100;      // until an interrupted checkpoint is repaired
 constexpr int64_t kFailedRetryMs = 600'000;  // after a scheduled one that failed
 constexpr int64_t kSettleMs = 1'000;         // after a start, before one that is due
 constexpr int64_t kTurnMsMin = 20;           // how long a turn on the checkpoint's lane takes
@@ -40,13 +40,13 @@ BackupView ViewOf(const std::string& name, const BackupLabel& label) {
           .error = ""};
 }
 
-// By its label alone: `treadle backup verify` reads the rest.
+// Only by its label: `treadle backup verify` reads the rest.
 Result<BackupLabel> ReadLabel(Disk* disk, const std::string& path) {
   TREADLE_ASSIGN_OR_RETURN(const auto file, disk->Open(path, Disk::Mode::kRead));
   return ReadBackupLabel(file.get());
 }
 
-// Newest first. What cannot be read as a backup is told of as such.
+// Newest first. A file that cannot be read as a backup is listed as such.
 Result<std::vector<BackupView>> ReadDirectory(Disk* disk, const std::string& directory) {
   const auto names = disk->List(directory);
   if (names.status().code() == Code::kNotFound) return std::vector<BackupView>();
@@ -129,7 +129,7 @@ void Backups::Plan(int64_t delay_ms) {
   });
 }
 
-// Another one may be under way: its end plans this one again.
+// Another one may be in progress: its end plans this one again.
 void Backups::StartScheduled() {
   if (stopped_ || directory_.empty()) return;
   if (current_.state == BackupView::State::kRunning && !current_.name.empty()) return;

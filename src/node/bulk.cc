@@ -9,7 +9,7 @@ namespace treadle {
 namespace {
 
 constexpr size_t kPage = 500;       // tasks; their commands join one batch
-constexpr size_t kPagesMax = 4;     // under way at once, of all jobs
+constexpr size_t kPagesMax = 4;     // in progress at once, of all jobs
 constexpr size_t kJobsMax = 1'000;  // that have not ended
 constexpr size_t kKept = 100;       // jobs that are remembered
 constexpr int64_t kPagesPerSecond = 10;
@@ -145,7 +145,7 @@ void BulkActions::End(const JobPtr& job, BulkView::State state, std::string erro
   job->view.state = state;
   job->view.error = std::move(error);
   job->view.finished_at = clock_->Wall();
-  // Commands of its page that are under way keep the turn: they are work, too.
+  // Commands of its page in progress keep the turn: they are also work.
   if (job->under_way == 0) EndTurn(job);
 }
 

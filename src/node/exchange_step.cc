@@ -69,7 +69,7 @@ void Shard::StepExchange(const Waiters::Job& job, const Loaded& loaded) {
                                                                             : ParkExchange(job);
 }
 
-// False if the store must be asked first: then the exchange goes on later.
+// False if the store must be asked first: then the exchange continues later.
 bool Shard::ApplyReports(const Waiters::Job& job, const Loaded& loaded) {
   std::vector<TaskId> needs;
   std::vector<size_t> waiting;
@@ -119,7 +119,7 @@ bool Shard::LeaseFor(const Waiters::Job& job) {
   return true;
 }
 
-// True if there is one that the worker has not been told of.
+// True if there is one that the worker has not been notified of.
 bool Shard::NoteCancelRequests(const Waiters::Job& job) {
   job->reply.cancelled = engine_->CancelRequestsOf(job->request.holder);
   const std::vector<Token>& told = sessions_[job->request.holder].told;

@@ -33,7 +33,7 @@ Shard::Shard(const NodeOptions& options, const NodeEnvironment& environment, Nod
       stored_as_of_(recovered.meta.wall) {
   engine_->mutable_state()->parts_bytes_max = options.payload_memory_bytes;
   engine_->strict_queues = options.strict_queues;
-  // What recovery replayed waits for a checkpoint, too; its size does not matter.
+  // What recovery replayed also waits for a checkpoint; its size does not matter.
   if (durable_frame_ > stored_frame_) backlog_.emplace_back(durable_frame_, 0);
 }
 

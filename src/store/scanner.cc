@@ -87,7 +87,7 @@ Status ScanKeys(Connection* db, const Store::Visitor& visit) {
   });
 }
 
-// A row stands in its own lane, or in that which the rest share.
+// A row is in its own lane or in the shared lane.
 Status CheckPlace(const std::map<int64_t, LaneKey>& lanes, int64_t place, const TaskImage& image) {
   const auto lane = lanes.find(LaneOf(place));
   const bool is_right =

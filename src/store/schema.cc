@@ -249,7 +249,7 @@ Status BringForward(Connection* db, int64_t version) {
   return CheckSchema(db);
 }
 
-// Brings a store of `version`, 0 for an empty file, forward to this one, or leaves it alone.
+// Brings a store of `version`, 0 for an empty file, forward to this one, or leaves it untouched.
 Status Migrate(Connection* db, int64_t version, uint64_t identity) {
   Transaction transaction(db);
   TREADLE_RETURN_IF_ERROR(transaction.Begin(Transaction::Kind::kWrite));

@@ -24,7 +24,7 @@ Code CodeOf(int extended, int system_errno) {
       if (IsDiskFull(system_errno)) return Code::kResourceExhausted;
       return system_errno == EACCES ? Code::kPermissionDenied : Code::kUnavailable;
     case SQLITE_IOERR:
-      // A failed sync is never a full disk: nobody may go on after one.
+      // A failed sync is never a full disk: nobody may continue after one.
       if (extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC)
         return Code::kUnavailable;
       return IsDiskFull(system_errno) ? Code::kResourceExhausted : Code::kUnavailable;

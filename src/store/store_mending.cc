@@ -19,7 +19,7 @@ namespace {
 // Of a task's id, or a place.
 const std::string kSequence = std::to_string(TaskId::kMaxSequence);
 
-/// One mending of a whole file with holes in what it holds.
+/// Repairs a whole file with holes in its contents.
 class Mending {
  public:
   Mending(SqliteStore* store, Connection* db, const StoreSalvage& salvage)
@@ -41,7 +41,7 @@ class Mending {
   }
 
  private:
-  // Every number up to the highest has a row; tasks speak of more only if rows are lost.
+  // Every number up to the highest has a row; tasks refer to more only if rows are lost.
   Status FillIn(const std::string& table, bool has_all,
                 const std::map<uint32_t, std::string>& names) {
     const std::string bound = " BETWEEN 1 AND " + std::to_string(kNumberedMax);
@@ -151,7 +151,7 @@ class Mending {
     if (mended.without_terms > 0) told_.push_back(TermsAreLost(mended.without_terms));
   }
 
-  // The table `live` does not tell it: tasks of many queues may stand in one lane.
+  // The table `live` does not show it: tasks of many queues may share a lane.
   Status CountWaiting(const MendedTasks& live) {
     TREADLE_RETURN_IF_ERROR(
         db_->Execute("CREATE TEMP TABLE waiting (queue INTEGER PRIMARY KEY, tasks INTEGER)"));
@@ -182,7 +182,7 @@ class Mending {
     return transaction.Commit();
   }
 
-  // A queue whose counters are lost gets those that its tasks speak of.
+  // A queue whose counters are lost gets those that its tasks imply.
   Status MendCounters() {
     Statement statement(
         db_, "SELECT id, " + WaitingOf("q.id") +
@@ -224,7 +224,7 @@ class Mending {
   }
 
   static std::string OutsideItsCounters(TaskState state) {
-    const std::string name(*TaskStateName(state));  // that of its columns, too
+    const std::string name(*TaskStateName(state));  // also that of its columns
     const std::string counters = " FROM counters c WHERE c.queue = done.queue)";
     return "(state = " + std::to_string(static_cast<int>(state)) +
            " AND ordinal NOT BETWEEN (SELECT " + name + "_from" + counters + " AND (SELECT " +

@@ -36,7 +36,7 @@ Status CheckIsOurs(Connection* db) {
 }
 
 // Opens the damaged file so that SQLite notices as much as it can, and leaves it as it is. A
-// writable schema is how SQLite is told to go on where the file is shorter than it should be.
+// writable schema makes SQLite continue where the file is shorter than it should be.
 Result<std::unique_ptr<Connection>> OpenDamaged(const std::string& path) {
   TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<Connection> db, Connection::Open(path, ""));
   db->set_tidy_on_close(false);
@@ -46,7 +46,7 @@ Result<std::unique_ptr<Connection>> OpenDamaged(const std::string& path) {
   return db;
 }
 
-/// One salvage: the two files, and what is told of it.
+/// One salvage: the two files, and what is reported.
 class Salvage {
  public:
   Salvage(Connection* from, Connection* to) : from_(from), to_(to) {}
@@ -134,7 +134,7 @@ class Salvage {
     return {};
   }
 
-  // A lane that is lost is made anew for the tasks that stand in it.
+  // A lost lane is rebuilt for its tasks.
   Status CopyLanes() {
     RowCopier copier(from_, to_, "lane");
     return copier.CopyRange("", "id", 1, kLanesMax);

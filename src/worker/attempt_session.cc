@@ -53,7 +53,7 @@ Status AttemptSession::SaveCheckpoint(const Bytes& data) {
   return {};
 }
 
-// Handlers may tell it in a loop; nobody reads that fast.
+// Handlers may report it in a loop; nobody reads that fast.
 void AttemptSession::TellProgress(double fraction, std::string_view message) {
   MutexLock lock(mutex_);
   progress_ = wire::AttemptProgress{fraction, PrintableHead(message, kMessageBytesMax, ' ')};

@@ -385,7 +385,7 @@ bool Exchanger::ApplyReports(std::vector<Report> reports,
   return is_done;
 }
 
-// One of the reports may be why the server refused them all. Each goes alone now; one that is
+// One of the reports may be why the server refused them all. Each is now sent alone; one that is
 // refused alone is replaced by the failure of its attempt, and that, at last, is dropped: its lease
 // ends by itself.
 void Exchanger::SendApart(std::vector<Report> reports, const Status& why) {

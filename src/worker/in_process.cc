@@ -72,7 +72,7 @@ int64_t MaxAttemptsOf(const TaskRequest& request) {
   return request.retry->max_attempts.value_or(patient ? kMaxAttemptsPatient : kMaxAttempts);
 }
 
-// Handlers are told of it; it ends nothing here.
+// Handlers see it; it ends nothing here.
 int64_t DeadlineMsOf(const TaskRequest& request) {
   if (!request.deadline_ms) return wire::ParseWallTimeMs(request.deadline_at);
   const auto now = std::chrono::system_clock::now().time_since_epoch();

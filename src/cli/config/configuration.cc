@@ -42,7 +42,7 @@ class Layers {
     }
   }
 
-  /// `place` is where a message says that the value stands.
+  /// `place` is the place of the value, for messages.
   Status Put(const Setting& setting, std::string_view text, std::string origin,
              std::string_view place) {
     const Status status = CheckSetting(setting, text);
@@ -130,7 +130,7 @@ class Layers {
   }
 
  private:
-  // Each kind of setting has one form in TOML; a number of bytes or milliseconds is fine, too.
+  // Each kind of setting has one form in TOML; a number of bytes or milliseconds is also fine.
   static Result<std::string> TextOf(const Setting& setting, const TomlNode& value) {
     using enum TomlNode::Kind;
     const auto refuse = [&] {
@@ -196,7 +196,7 @@ Result<Configuration> LoadConfiguration(const ConfigurationSources& sources) {
 }
 
 // What needs a restart stays in `in_force` as the server started with it, so every later reload
-// says so again.
+// reports it again.
 ReloadFn MakeReload(ConfigurationSources sources, Configuration in_force) {
   return [sources = std::move(sources), settings = std::move(in_force.settings)](
              const auto& apply) mutable -> Result<ReloadReport> {

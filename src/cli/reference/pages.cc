@@ -30,7 +30,7 @@ std::string FlagTable(const std::vector<FlagWords>& flags) {
   return table + '\n';
 }
 
-// -h explains itself, and stands once at the top.
+// -h explains itself and is listed once at the top.
 std::vector<FlagWords> WithoutHelp(std::vector<FlagWords> flags) {
   std::erase_if(flags, [](const FlagWords& flag) { return flag.names.back() == "--help"; });
   return flags;
