@@ -53,7 +53,7 @@ TEST_F(BulkTest, EveryTaskThatWasThereIsActedOnPageByPage) {
   EXPECT_EQ(Count(TaskState::kCancelled), 1'200U);
 }
 
-TEST_F(BulkTest, WhatHasChangedSinceTheListWasMadeIsPassedOver) {
+TEST_F(BulkTest, TasksThatChangedSinceTheListAreSkipped) {
   EnqueueMany(3);
   AwaitEnd(Start(Cancelling())->id);
   const BulkView again = AwaitEnd(Start(Cancelling())->id);
@@ -119,7 +119,7 @@ TEST_F(BulkTest, AStoppedOneGivesItsTurnToThoseThatWait) {
   EXPECT_EQ(Count(TaskState::kCancelled), 1'000U);
 }
 
-TEST_F(BulkTest, TheLimitOfThoseThatHaveNotEndedIsNamed) {
+TEST_F(BulkTest, TheLimitOfRunningOnesIsNamed) {
   EnqueueMany(2);
   BulkRequest slow = Cancelling();
   slow.rate = 1;

@@ -57,7 +57,7 @@ TEST_F(FramesTest, ReportsOfOneExchangeThatFillMoreThanASegmentGoIntoSeveralFram
 }
 
 // As after a long stop: all that waits is out of time, more than fits into a frame.
-TEST_F(FramesTest, AnExchangeThatFindsOnlyTasksThatAreOutOfTimeGoesOnInAnotherFrame) {
+TEST_F(FramesTest, AnExchangeThatFindsOnlyTasksThatAreOutOfTimeContinuesInAnotherFrame) {
   server_.options().checkpoint_bytes = uint64_t{32} << 20;
   Restart();
   std::vector<NewTask> tasks(1'000, Task());

@@ -25,7 +25,7 @@ class NodeQuestions : public NodeTest {
   }
 };
 
-TEST_F(NodeQuestions, AnExplanationNamesWhatStandsBeforeATask) {
+TEST_F(NodeQuestions, AnExplanationNamesWhatIsAheadOfATask) {
   EnqueueOne();
   const TaskId second = EnqueueOne();
   const Result<Explanation> waiting = Explain(second);
@@ -40,7 +40,7 @@ TEST_F(NodeQuestions, AnExplanationNamesWhatStandsBeforeATask) {
   EXPECT_EQ(running->workers, 1U);
 }
 
-TEST_F(NodeQuestions, AnEndedTaskIsExplainedAlsoWhenItHasLeftMemory) {
+TEST_F(NodeQuestions, AnEndedTaskIsExplainedEvenAfterItHasLeftMemory) {
   const TaskId id = EnqueueOne();
   const ExchangeReply leased = **Exchange(Asking(1));
   EXPECT_TRUE(Exchange(Completing(leased.leases.at(0).token))->ok());
@@ -108,7 +108,7 @@ class NodeWithInterval : public NodeTest {
   }
 };
 
-TEST_F(NodeWithInterval, WhatIsASecondOldSurvivesALossOfPower) {
+TEST_F(NodeWithInterval, ChangesOlderThanASecondSurviveALossOfPower) {
   const TaskId id = EnqueueOne();
   std::optional<int> never;
   Await(never, 1'100);

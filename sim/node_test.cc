@@ -60,7 +60,7 @@ TEST_F(NodeTest, ARepeatedExchangeIsGivenItsLeasesAgainAfterACrash) {
   EXPECT_EQ((*Exchange(request))->leases.at(0).token, token);
 }
 
-TEST_F(NodeTest, AReportIsTakenAgainAfterACrashAndACheckpoint) {
+TEST_F(NodeTest, AReportIsAcceptedAgainAfterACrashAndACheckpoint) {
   const TaskId id = EnqueueOne();
   const Token token = (*Exchange(Asking(1)))->leases.at(0).token;
   ExchangeRequest request = Completing(token);
@@ -80,7 +80,7 @@ TEST_F(NodeTest, AnAnswerThatWasNotDeliveredReturnsItsLeasesUnspent) {
   EXPECT_EQ(Get(id)->task.image.spent(), 0U);
 }
 
-TEST_F(NodeTest, AnUndeliveredAnswerThatWasAskedForAgainKeepsItsLeases) {
+TEST_F(NodeTest, AnUndeliveredAnswerThatWasRequestedAgainKeepsItsLeases) {
   const TaskId id = EnqueueOne();
   const ExchangeRequest request = Asking(1);
   const ExchangeReply lost = **Exchange(request);
@@ -101,7 +101,7 @@ TEST_F(NodeTest, AnUndeliveredAnswerIsForgottenOnceTheWorkerAsksForMore) {
   EXPECT_TRUE((*Exchange(Completing(token)))->reports.at(0).status.ok());
 }
 
-TEST_F(NodeTest, AnExchangeMayBeUnderWayBeforeTheLastOnesAnswerIsIn) {
+TEST_F(NodeTest, AnExchangeMayBeginBeforeThePreviousAnswerArrives) {
   const std::vector<TaskId> ids = {EnqueueOne(), EnqueueOne()};
   const ExchangeRequest first = Asking(1);
   ExchangeRequest second = Asking(1);
@@ -134,7 +134,7 @@ TEST_F(NodeTest, ALateCopyOfAnExchangeThatIsNotDeliveredTakesNothingBack) {
   EXPECT_EQ(Get(id)->task.image.state, TaskState::kRunning);
 }
 
-TEST_F(NodeTest, AnExchangeThatIsSaidToBeAnsweredIsClosed) {
+TEST_F(NodeTest, AnExchangeMarkedAsAnsweredIsClosed) {
   const TaskId id = EnqueueOne();
   const ExchangeRequest first = Asking(1);
   const ExchangeReply reply = **Exchange(first);
@@ -268,7 +268,7 @@ TEST_F(NodeTest, AFailureIsAnsweredWithTheTimeUntilTheNextAttempt) {
   EXPECT_EQ(due.retry_in_ms, 0);
 }
 
-TEST_F(NodeTest, AFailureThatIsTheLastIsAnsweredDeadAlsoOnceTheTaskHasLeftMemory) {
+TEST_F(NodeTest, TheLastFailureIsAnsweredDeadEvenAfterTheTaskHasLeftMemory) {
   EnqueueOne();
   ExchangeRequest failing = Failing((*Exchange(Asking(1)))->leases.at(0).token, std::nullopt);
   failing.reports.at(0).retry = false;
@@ -284,7 +284,7 @@ TEST_F(NodeTest, AFailureThatIsTheLastIsAnsweredDeadAlsoOnceTheTaskHasLeftMemory
   expect_dead();
 }
 
-TEST_F(NodeTest, OnlyAFailureThatWasTakenIsAnsweredWithWhatFollows) {
+TEST_F(NodeTest, OnlyAnAcceptedFailureIsAnsweredWithWhatFollows) {
   EnqueueOne();
   const Token token = (*Exchange(Asking(1)))->leases.at(0).token;
   const ReportReply completed = (*Exchange(Completing(token)))->reports.at(0);
@@ -312,7 +312,7 @@ TEST_F(NodeTest, ASlowOpeningEndsNoBackoffEarlyAfterTheNextOne) {
   EXPECT_GE(scheduler_.MonotonicMs() - failed_ms, 2'000);
 }
 
-TEST_F(NodeTest, AParkedWorkerHearsOfALostLease) {
+TEST_F(NodeTest, AParkedWorkerIsNotifiedOfALostLease) {
   EnqueueOne();
   const Token token = (*Exchange(Asking(1)))->leases.at(0).token;
   const auto news = Exchange(Asking(0, 60'000));  // and does not renew
@@ -356,7 +356,7 @@ TEST_F(NodeTest, AFullDiskRefusesEnqueuesAndStillTakesCompletions) {
   EXPECT_EQ(server_.stopped(), "");
 }
 
-TEST_F(NodeTest, AFailedSyncStopsTheNodeAndNothingMoreIsTold) {
+TEST_F(NodeTest, AFailedSyncStopsTheNodeAndNoReplyFollows) {
   server_.disk().FailNextSync();
   EXPECT_FALSE(Enqueue({Task()}).has_value());
   EXPECT_NE(server_.stopped(), "");
@@ -379,13 +379,13 @@ class NodeWithAFailedSync : public NodeTest, public testing::WithParamInterface<
 
 INSTANTIATE_TEST_SUITE_P(Syncs, NodeWithAFailedSync, testing::Range<uint64_t>(0, 24));
 
-TEST_P(NodeWithAFailedSync, ItStopsWhicheverSyncItWas) {
+TEST_P(NodeWithAFailedSync, StopsWhicheverSyncItWas) {
   server_.disk().FailNextSync(GetParam());
   Work();
   EXPECT_EQ(server_.stopped().empty(), server_.disk().failed_syncs() == 0);
 }
 
-TEST_P(NodeWithAFailedSync, WhatItWasToldBeforeOutlivesARestartAndThenALossOfPower) {
+TEST_P(NodeWithAFailedSync, KeepsAcknowledgedWorkOverARestartAndThenALossOfPower) {
   const TaskId id = EnqueueOne();
   server_.disk().FailNextSync(GetParam());
   Work();
@@ -408,7 +408,7 @@ class NodeOnASmallDisk : public NodeTest, public testing::WithParamInterface<uin
 
 INSTANTIATE_TEST_SUITE_P(Rooms, NodeOnASmallDisk, testing::Range<uint64_t>(0, 400 << 10, 8 << 10));
 
-TEST_P(NodeOnASmallDisk, ACheckpointThatIsCutShortIsMendedByTheNext) {
+TEST_P(NodeOnASmallDisk, AnInterruptedCheckpointIsRepairedByTheNext) {
   std::vector<NewTask> tasks(40, Task());
   EnqueueReply reply = **Enqueue(tasks);
   server_.disk().SetCapacity(server_.disk().used() + GetParam());
@@ -431,7 +431,7 @@ TEST_P(NodeOnASmallDisk, ACheckpointThatIsCutShortIsMendedByTheNext) {
   server_.node()->engine_for_tests().state().CheckInvariants();
 }
 
-TEST_F(NodeTest, CloseEndsAlsoWhileReadersKeepAsking) {
+TEST_F(NodeTest, CloseEndsEvenIfReadersKeepAsking) {
   EnqueueOne();
   std::optional<bool> closed;
   server_.node()->Close([&] { closed = true; });

@@ -5,17 +5,17 @@
 //   auto task = client.Enqueue({.type = "hello", .payload = treadle::ToJson(Greeting{"Ada"})});
 //   auto reply = client.WaitFor<Reply>(task->id, std::chrono::seconds(30));
 //
-// Any thread may call any method, at the same time. Calls block. Connections are made when needed,
-// kept, and made again when they break.
+// Any thread may call any method, at the same time. Calls block. Connections are opened when
+// needed, kept, and reopened when they break.
 //
-// What is sent again: a call that no server took (no connection, or a server that is starting or
-// stopping) is repeated, with growing pauses and at each server in turn, until `timeout`. A call
-// that broke off after it was sent is repeated only if that cannot enqueue a task twice: reading,
-// and tasks with an idempotency key. Others fail with UNAVAILABLE, "it is not known whether …".
+// Retries: a call that no server accepted (no connection, or the server is starting or stopping) is
+// repeated until `timeout`, with growing pauses, at each server in turn. A call that broke off
+// after it was sent is repeated only if that cannot enqueue a task twice: reads, and tasks with an
+// idempotency key. Others fail with UNAVAILABLE, "the server may or may not have accepted …".
 //
-// Shared requests: an Enqueue() is sent at once when none is under way. Else it waits for the one
-// under way to return, but at most `linger`, and goes with all those that wait by then in one
-// request: one thread alone waits for nothing, many together cost one request for many tasks.
+// Shared requests: Enqueue() sends its request at once if no other is in flight. Otherwise it waits
+// for that one to return, but at most `linger`, and then shares a request with all calls that are
+// waiting by then. A single thread never waits; many threads need one request for many tasks.
 #pragma once
 
 #include <chrono>
@@ -46,9 +46,9 @@ struct ClientOptions {
 
 class Client {
  public:
-  /// Does not connect yet; bad options come back from the calls, as INVALID_ARGUMENT.
+  /// Does not connect yet. With bad options, the calls return INVALID_ARGUMENT.
   explicit Client(ClientOptions options = {});
-  /// No call may be under way; what EnqueueAsync() took is sent first.
+  /// No call may be in progress. Tasks given to EnqueueAsync() are sent first.
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -57,28 +57,28 @@ class Client {
   /// the idempotency key was used by another request; RESOURCE_EXHAUSTED: the server is full, try
   /// again after retry_after_ms(); UNAVAILABLE, DEADLINE_EXCEEDED: see above.
   Result<Enqueued> Enqueue(const TaskRequest& task);
-  /// The same without waiting: the client sends tasks in the order of these calls, as many in a
-  /// request as have come while the last one was under way, and calls `done` with what became of
-  /// each, in a thread of its own (or in this one, if the task cannot be sent at all). `done` must
-  /// neither throw nor wait for this client. Waits only while 10,000 tasks or 16 MiB of them have
-  /// no answer yet.
+  /// The same without waiting. The client sends tasks in the order of these calls; a request has
+  /// all tasks that came while the previous one was in flight. `done` gets the outcome of one task,
+  /// in a thread of the client (or in this one, if the task cannot be sent at all). It must neither
+  /// throw nor wait for this client. Blocks only while 10,000 tasks, or 16 MiB of them, have no
+  /// reply yet.
   void EnqueueAsync(const TaskRequest& task, std::function<void(Result<Enqueued>)> done);
   /// Returns when `done` has been called for all tasks that were given before. The destructor
-  /// waits for them, too.
+  /// also waits for them.
   void Flush();
-  /// All of 1 to 1,000 tasks, or none; the answers are in their order.
+  /// Enqueues all of 1 to 1,000 tasks, or none; the replies are in the same order.
   Result<std::vector<Enqueued>> EnqueueMany(const std::vector<TaskRequest>& tasks);
 
-  /// The task as it is now. NOT_FOUND: there is none (any more).
+  /// The task as it is now. NOT_FOUND: there is no such task, or it is no longer kept.
   Result<TaskInfo> Get(const std::string& id);
-  /// Ends a task that waits, at once; asks the worker of one that runs to stop. `reason` is for
-  /// people, and may be empty. OK also if it was cancelled before. FAILED_PRECONDITION: it has
+  /// Cancels a waiting task at once, and asks the worker of a running one to stop. `reason` is for
+  /// people and may be empty. Also OK if the task was cancelled before. FAILED_PRECONDITION: it
   /// ended in another way. NOT_FOUND.
   Status Cancel(const std::string& id, const std::string& reason = {});
-  /// The task once it has ended. DEADLINE_EXCEEDED: it had not, by then.
+  /// Waits until the task has ended. DEADLINE_EXCEEDED: it has not ended within `limit`.
   Result<TaskInfo> Wait(const std::string& id, std::chrono::milliseconds limit);
   /// The result of a completed task as T (json.h). FAILED_PRECONDITION: it ended in another way,
-  /// and how; INVALID_ARGUMENT: its result is no T.
+  /// which the message names; INVALID_ARGUMENT: the result does not fit T.
   template <class T>
   Result<T> WaitFor(const std::string& id, std::chrono::milliseconds limit) {
     const Result<TaskInfo> task = WaitCompleted(id, limit);

@@ -5,14 +5,14 @@
 //   Out     (const In&, Context&)      both by json.h
 //   Outcome (const Task&, Context&)    raw: the payload's bytes, and every way to end
 //
-// Out may be a struct of json.h, void, Bytes, Status, Result<struct>, or Outcome. How they end:
+// Out may be a struct of json.h, void, Bytes, Status, Result<struct>, or Outcome. The outcomes:
 //
 //   a value, OK or void    completed
 //   Status, not OK         failed, its code's name as error code; INVALID_ARGUMENT, OUT_OF_RANGE
 //                          and UNIMPLEMENTED go to the dead letters at once, all others retry
 //   Snoozed, Discarded     scheduled for later, unspent; or cancelled
-//   throw Failure(…)       failed with its code, and retried or not, as it says
-//   throw Snooze(…)        as Snoozed; throw Discard(…): as Discarded
+//   throw Failure(…)       failed with its code; it also says whether to retry
+//   throw Snooze(…)        like Snoozed; throw Discard(…): like Discarded
 //   any other throw        failed as "exception", and retried
 //   a payload that does not fit In: dead at once, code "payload_invalid"
 #pragma once
@@ -43,7 +43,7 @@ class Failure : public std::exception {
  public:
   Failure(std::string code, std::string message, bool retry = true)
       : failed_{std::move(code), std::move(message), retry} {}
-  /// Retried after `retry_after`, whatever the retry policy has.
+  /// Retried after `retry_after`, whatever the retry policy is.
   Failure(std::string code, std::string message, std::chrono::milliseconds retry_after)
       : failed_{std::move(code), std::move(message), /*retry=*/true, retry_after} {}
   const char* what() const noexcept override { return failed_.message.c_str(); }
@@ -78,19 +78,19 @@ class Discard : public std::exception {
 /// Why a context is cancelled; of several reasons, the first.
 enum class CancelCause : uint8_t {
   kNone,       // it is not
-  kRequested,  // someone asked for the end of the task. Whatever the handler returns, Completed
-               // excepted, the task is then cancelled
-  kLeaseLost,  // the server gave the task to another worker, or ended it: nobody hears any more
-               // what the handler returns
+  kRequested,  // someone cancelled the task. It is then cancelled whatever the handler returns,
+               // except Completed
+  kLeaseLost,  // the server gave the task to another worker, or ended it: the handler's outcome
+               // is ignored
   kTimeout,    // the attempt's time is up: it has failed, as "timeout"
-  kShutdown,   // the worker stops, and its grace is over: the task is returned unspent
+  kShutdown,   // the worker stops and its grace is over: the attempt does not count
 };
 
-/// What an attempt saves, tells and logs goes this way; workers have one for each. Any thread.
+/// Sends the steps, checkpoints, progress and log of one attempt to the server. Any thread.
 class AttemptLink {
  public:
   virtual ~AttemptLink() = default;
-  /// Nothing: no attempt at this task has finished a step of that name.
+  /// Nothing: no attempt of this task has finished a step with that name.
   virtual std::optional<Bytes> FindStep(std::string_view name) = 0;
   virtual Status SaveStep(const std::string& name, const Bytes& result) = 0;
   virtual std::optional<Bytes> FindCheckpoint() = 0;
@@ -99,7 +99,7 @@ class AttemptLink {
   virtual void AppendLog(std::string_view text) = 0;
 };
 
-/// What surrounds one attempt. Valid during the call of the handler; any thread.
+/// What a handler can use during one attempt. Valid during the handler's call; any thread.
 class Context {
  public:
   using Clock = std::chrono::steady_clock;
@@ -121,19 +121,19 @@ class Context {
         cause_(cause),
         link_(link) {}
 
-  /// The attempt, from 1, and whatever else is known of the task.
+  /// The number of this attempt, from 1, and the whole task.
   int64_t attempt() const { return task_ == nullptr ? 1 : task_->attempt; }
   const Task& task() const;
 
   /// When the attempt is cut off: by HandleOptions::timeout, or by the server (the attempt timeout
   /// of the task, its type or its queue, or the task's own deadline), whichever is earlier.
   Clock::time_point deadline() const { return deadline_; }
-  /// When the task as a whole must have ended, with all its attempts; nothing if it has no such
-  /// time. deadline() is never later.
+  /// When the task must have ended, with all its attempts; nothing if it has no deadline.
+  /// deadline() is never later.
   std::optional<std::chrono::system_clock::time_point> task_deadline() const;
   /// True when the work is no longer wanted: someone cancelled the task, the lease was lost, the
-  /// deadline has passed, or the worker stops and its grace is over. cancel_cause() says which. A
-  /// handler should look often, and return soon; it stays true.
+  /// deadline has passed, or the worker stops and its grace is over. cancel_cause() has the reason.
+  /// Once true, it stays true. A handler should check it often and then return soon.
   bool IsCancelled() const { return cancelled_.stop_requested(); }
   /// kNone until IsCancelled().
   CancelCause cancel_cause() const;
@@ -141,41 +141,41 @@ class Context {
   /// worker and must be quick.
   const std::stop_token& stop_token() const { return cancelled_; }
 
-  /// Runs `fn` unless an attempt at this task has finished the step `name` before, and returns its
-  /// result: that of now, or the one that was kept. What `fn` does happens at least once, and not
-  /// again once its result is kept. The result is a value of json.h, Bytes, or nothing (void).
-  /// Names are up to 128 bytes, results up to 1 MiB together with the checkpoint.
+  /// Runs `fn` and saves its result, or returns the saved result if an attempt of this task has
+  /// finished the step `name` before. `fn` runs at least once, and never again once its result is
+  /// saved. The result is a value of json.h, Bytes, or nothing (void). A name has at most 128
+  /// bytes; all results and the checkpoint have at most 1 MiB in total.
   ///
   ///   const std::string charge = context.Step("charge", [&] { return Charge(order); });
   ///
-  /// What `fn` throws passes through, and nothing is kept. Throws Failure: "step_not_saved" if the
-  /// result could not be kept (tried again, unless it is too large or no JSON); "step_invalid" if
-  /// the kept result is no such value (it is not).
+  /// If `fn` throws, nothing is saved and the exception passes through. Throws Failure:
+  /// "step_not_saved" if the result could not be saved (retried, unless it is too large or not
+  /// JSON); "step_invalid" if the saved result has another type (not retried).
   template <class Fn>
   auto Step(const std::string& name, Fn fn) const -> decltype(fn());
 
-  /// What SaveCheckpoint() kept last, in this attempt or an earlier one; T is a value of json.h, or
-  /// Bytes. Throws Failure("checkpoint_invalid"), which is not retried, if it is no T.
+  /// The last value that SaveCheckpoint() saved, in this attempt or an earlier one. T is a value of
+  /// json.h, or Bytes. If it does not fit T, throws Failure("checkpoint_invalid"), not retried.
   template <class T>
   std::optional<T> Checkpoint() const;
-  /// Keeps how far the work is, in place of what was kept before; durable on return. LEASE_LOST:
-  /// another worker has the task. RESOURCE_EXHAUSTED: more than 1 MiB with all steps. UNAVAILABLE.
+  /// Replaces the saved checkpoint; durable on return. LEASE_LOST: another worker has the task.
+  /// RESOURCE_EXHAUSTED: more than 1 MiB with all steps. UNAVAILABLE.
   template <class T>
   Status SaveCheckpoint(const T& value) const;
 
-  /// How far the work is, from 0 to 1, for whoever looks at the task while it runs. May be called
-  /// often: it is sent about twice a second. Not kept beyond the attempt, nor over a restart of the
-  /// server.
+  /// Reports progress from 0 to 1, for people who look at the task while it runs. May be called
+  /// often: it is sent about twice a second. The server forgets it when the attempt ends or the
+  /// server restarts.
   void Progress(double fraction, std::string_view message = {}) const;
 
-  /// Writes a line to the worker's log, with the task's id before it (not of a sensitive task), and
-  /// AppendLog().
+  /// Writes a line to the worker's log, after the task's ID (except for a sensitive task), and
+  /// calls AppendLog().
   void Log(std::string_view text) const;
-  /// Adds lines to what is kept of this attempt: `treadle task log ID`. The first 64 KiB count. May
-  /// block for as long as the server takes to answer.
+  /// Adds lines to the saved log of this attempt: `treadle task log ID`. Only the first 64 KiB are
+  /// kept. May block until the server replies.
   void AppendLog(std::string_view text) const;
-  /// Enqueues another task, by the worker's own client. An attempt can be repeated: give the task
-  /// an idempotency key that follows from this task's id.
+  /// Enqueues another task with the worker's own client. An attempt can be repeated, so give the
+  /// task an idempotency key that is derived from this task's ID.
   Result<Enqueued> Enqueue(const TaskRequest& task) const;
 
  private:
@@ -192,11 +192,11 @@ class Context {
   AttemptLink* link_;
 };
 
-/// Called on several threads at once. It should return soon after its context was cancelled; what
-/// it returns then matters only if it is Completed, Snoozed or Discarded; CancelCause has the rest.
+/// Called on several threads at once. It should return soon after its context was cancelled. Its
+/// outcome then counts only if it is Completed, Snoozed or Discarded; see CancelCause.
 using Handler = std::function<Outcome(const Task&, Context&)>;
 
-/// Stands around handlers: does what it likes before and after next(task), or does not call it.
+/// Wraps handlers: may do anything before and after next(task), or not call it.
 using Middleware =
     std::function<Outcome(const Task&, Context&, const std::function<Outcome(const Task&)>& next)>;
 

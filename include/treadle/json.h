@@ -5,10 +5,10 @@
 // struct that names its fields once, beside its definition:
 //
 //   struct Order { std::string sku; int count = 1; };
-//   NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Order, sku, count)                // every field must be
-//   there NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Order, sku, count)   // absent: as in
-//   Order()
+//   NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Order, sku, count)
 //
+// If fields may be missing, use NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT instead: a missing
+// field then keeps its value from Order().
 // Fields that the struct does not have are skipped. Pure; any thread.
 #pragma once
 

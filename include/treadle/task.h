@@ -1,5 +1,5 @@
-// Tasks as the SDK's users meet them: what a producer asks for, what it hears of it, what a handler
-// is given and how it can end. Plain values.
+// Tasks as users of the SDK see them: requests and replies for producers, tasks and outcomes for
+// handlers. Plain values.
 #pragma once
 
 #include <chrono>
@@ -13,9 +13,9 @@ namespace treadle {
 
 // ---- producers ----
 
-/// Whether and when a failed attempt is followed by another: a retry policy with the names of the
-/// wire (docs/openapi.yaml, RetryPolicy). What is absent is the default, whatever the task's type
-/// and queue have.
+/// When to retry a failed attempt, with the names of the wire (RetryPolicy in docs/openapi.yaml).
+/// An absent field has its default value, even if the policy of the task's type or queue has
+/// another one.
 struct RetryOptions {
   std::string preset = {};   // "default" or "patient": the values to begin with
   std::string backoff = {};  // "exponential", "linear", "fixed" or "listed"
@@ -30,7 +30,7 @@ struct RetryOptions {
   std::vector<std::string> always = {};  // error codes that retry, whatever the handler said
 };
 
-/// A task to be enqueued. What is absent is the server's default.
+/// A task to enqueue. An absent field has the server's default.
 struct TaskRequest {
   std::string type = {};
   std::string queue = "default";
@@ -46,17 +46,17 @@ struct TaskRequest {
   std::vector<std::string> tags = {};            // for people, to find it by; at most 32
   std::optional<int64_t> contract_version = {};  // default: the newest that the payload fits
   bool sensitive = false;  // payload, result, messages and log are not shown in lists and pages
-  std::optional<int64_t> expires_ms = {};          // not to begin later than so long from now …
-  std::string expires_at = {};                     // … or than this, RFC 3339: then it is "expired"
-  std::optional<int64_t> deadline_ms = {};         // not to end later than so long from now …
-  std::string deadline_at = {};                    // … or than this, RFC 3339: then it is "dead"
+  std::optional<int64_t> expires_ms = {};   // "expired" if it begins later than this from now
+  std::string expires_at = {};              // the same as a time, RFC 3339
+  std::optional<int64_t> deadline_ms = {};  // "dead" if it ends later than this from now
+  std::string deadline_at = {};             // the same as a time, RFC 3339
   std::optional<int64_t> attempt_timeout_ms = {};  // default: that of its type or its queue
   std::optional<RetryOptions> retry = {};          // default: that of its type or its queue
 };
 
 struct Enqueued {
   std::string id = {};     // for example "1-42"
-  bool duplicate = false;  // the key was taken by the same request before: nothing was added
+  bool duplicate = false;  // the same request has used the key before: nothing was added
 };
 
 /// A task as the server shows it; times as on the wire (RFC 3339), empty when they do not apply.
@@ -76,13 +76,13 @@ struct TaskInfo {
   std::string result_content_type = {};
   std::vector<std::string> tags = {};
   int64_t worker_losses = 0;            // leases lost by workers that died or stalled
-  bool cancel_requested = false;        // it runs, and its worker is told to stop
-  std::optional<double> progress = {};  // 0..1, as its handler said while it runs
+  bool cancel_requested = false;        // it is running, and its worker was asked to stop
+  std::optional<double> progress = {};  // 0..1, as its handler last reported
   std::string progress_message = {};
   std::string expires_at = {};
   std::string deadline_at = {};
 
-  /// Completed, dead, cancelled or expired: nothing more will happen to it by itself.
+  /// Completed, dead, cancelled or expired: it stays so unless a person changes it.
   bool HasEnded() const {
     return state == "completed" || state == "dead" || state == "cancelled" || state == "expired";
   }
@@ -106,8 +106,8 @@ struct Task {
   std::string content_type = {};
   int64_t enqueued_at_ms = 0;    // wall time, since 1970
   int64_t deadline_at_ms = 0;    // the same, when the task as a whole must have ended; 0: none
-  bool sensitive = false;        // what it carries does not belong into logs
-  int64_t contract_version = 0;  // of its type's contract that the payload fits; 0: it has none
+  bool sensitive = false;        // keep payload and result out of logs
+  int64_t contract_version = 0;  // the version of the contract that the payload fits; 0: none
 };
 
 /// Done. A result of content type application/json must be one JSON value, or the task fails as
@@ -134,13 +134,13 @@ struct Snoozed {
   std::chrono::milliseconds delay{0};
 };
 
-/// There is nothing to do any more: the task is cancelled, and `reason` is kept with it.
+/// The work is no longer needed: the task is cancelled, and `reason` is kept with it.
 struct Discarded {
   std::string reason = {};         // for people; the last 8 KiB are kept
   std::string code = "discarded";  // for machines; at most 64 bytes
 };
 
-/// As Released, and the worker stops: it cannot run tasks of this kind at all.
+/// Like Released, but the worker also stops because it cannot run tasks of this kind at all.
 struct StopWorker {
   std::string reason = {};
 };

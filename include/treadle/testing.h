@@ -6,10 +6,10 @@
 //   const auto ended = queue.Run({.type = "hello", .payload = R"({"name":"Ada"})"});
 //   EXPECT_EQ(ended.state, "completed");
 //
-// Middleware, conversion, timeouts' deadlines and limits are those of production; the server's part
-// (attempts, retries and snoozes without their pauses, idempotency keys) is played as
-// docs/sdk-cpp.md says. Tasks that a handler enqueues by its context wait in the same queue until
-// RunAll(). One thread.
+// Middleware, conversion, deadlines and limits work as in production. The server is simulated as
+// docs/sdk-cpp.md describes: attempts, retries and snoozes without pauses, idempotency keys. Tasks
+// that a handler enqueues with its context wait in the same queue until RunAll(). Use it from one
+// thread.
 #pragma once
 
 #include <memory>
@@ -28,11 +28,11 @@ class InProcess {
   explicit InProcess(Worker* worker);
   ~InProcess();
 
-  /// INVALID_ARGUMENT: no type, or a payload that is not the JSON that it claims to be.
+  /// INVALID_ARGUMENT: there is no type, or the payload is not JSON although its content type is.
   Result<Enqueued> Enqueue(const TaskRequest& task);
-  /// Runs what waits, also what handlers enqueue meanwhile, until nothing is left that a handler of
-  /// the worker could run. A task of a type without a handler stays "ready". Returns how many
-  /// attempts were made; stops after `limit`, so that a task that releases itself for ever ends.
+  /// Runs waiting tasks, and those that handlers enqueue meanwhile, until none is left that the
+  /// worker has a handler for. Tasks of other types stay "ready". Returns the number of attempts.
+  /// Stops after `limit` of them, in case a task releases itself forever.
   size_t RunAll(size_t limit = 10'000);
   /// Enqueue() and RunAll(): the task as it ended. A refused request ends the program.
   TaskInfo Run(const TaskRequest& task);

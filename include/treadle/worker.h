@@ -11,9 +11,9 @@
 //     return worker.RunUntilSignal();
 //   }
 //
-// A server that is away, restarted or killed ends nothing: what runs goes on, and its outcome is
-// sent until the server has answered for it. Handlers run at least once per task. Make, Handle,
-// Use, AddPool and Run: one thread. Stop: any thread, and signal handlers.
+// If the server is unreachable, restarted or killed, running handlers continue, and the worker
+// sends their outcomes until the server accepts them. Handlers run at least once per task. Make,
+// Handle, Use, AddPool and Run: one thread. Stop: any thread, and signal handlers.
 #pragma once
 
 #include <chrono>
@@ -34,7 +34,7 @@ namespace testing {
 class InProcess;
 }
 
-/// Queues with their own threads: long tasks in a pool of their own never keep short ones waiting.
+/// Queues with their own threads. Long tasks in a separate pool never delay short ones.
 struct PoolOptions {
   std::string name = {};  // short; shows behind the worker's name: "host-123.long"
   std::vector<std::string> queues = {"default"};
@@ -50,9 +50,9 @@ struct WorkerOptions {
   std::chrono::milliseconds shutdown_grace{25'000};  // how long Stop() lets running tasks finish
   std::chrono::milliseconds cancel_wait{7'000};  // how long cancelled handlers may take to return
   LogFn log = {};                                // empty: standard error, "treadle worker: …"
-  /// No line in the log for each task that ends: "1-6 greet failed (exception: no such host),
-  /// attempt 1 of 20, retrying in 222 ms". On standard error these stand without a prefix, and one
-  /// that would have to wait for its reader is dropped.
+  /// Turns off the line for each task that ends: "1-6 greet failed (exception: no such host),
+  /// attempt 1 of 20, retrying in 222 ms". On standard error these lines have no prefix, and a line
+  /// is dropped if the reader is too slow.
   bool quiet = false;
 };
 
@@ -63,8 +63,8 @@ struct ContractError {
   std::string description = {};
 };
 
-/// What producers and workers of a task type have agreed upon: docs/contracts.md. What is absent is
-/// not agreed upon.
+/// What producers and workers of a task type agree on (docs/contracts.md). An absent field means no
+/// agreement.
 struct Contract {
   int64_t version = 1;
   std::string description = {};
@@ -74,23 +74,23 @@ struct Contract {
   std::optional<int64_t> default_priority = {};
 };
 
-/// As long as it takes.
+/// No time limit.
 inline constexpr std::chrono::milliseconds kNoTimeout = std::chrono::milliseconds::max();
 
 struct HandleOptions {
   std::string pool = {};  // of AddPool(); empty: the pool without a name
-  /// After this, or earlier if the server says so, an attempt is cancelled; if the handler has not
-  /// returned `cancel_wait` later, the attempt is reported as failed, code "timeout", without it.
-  /// At least 1 ms.
+  /// After this time, or earlier if the server has a shorter limit, the attempt is cancelled. If
+  /// the handler has not returned `cancel_wait` later, the worker reports the attempt as failed,
+  /// with code "timeout". At least 1 ms.
   std::chrono::milliseconds timeout = kNoTimeout;
-  /// Registered with the server before the worker asks for tasks; Task::contract_version says which
-  /// of them a task fits. Run() returns INVALID_ARGUMENT if the server refuses one.
+  /// Registered with the server before the worker asks for tasks. Task::contract_version is the one
+  /// that a task fits. Run() returns INVALID_ARGUMENT if the server rejects one.
   std::vector<Contract> contracts = {};
 };
 
 class Worker {
  public:
-  /// Does not connect yet; bad options come back from Run(), as INVALID_ARGUMENT.
+  /// Does not connect yet. With bad options, Run() returns INVALID_ARGUMENT.
   explicit Worker(WorkerOptions options = {});
   /// Run() must have returned.
   ~Worker();
@@ -108,11 +108,11 @@ class Worker {
   /// Around every handler; the first one used is the outermost. Before Run().
   void Use(Middleware middleware);
 
-  /// Works until Stop(), and then winds down: takes nothing new, lets what runs finish within the
-  /// grace, cancels the rest and returns it unspent, and delivers all reports. OK after Stop();
-  /// FAILED_PRECONDITION with its reason if a handler stopped the worker; UNAVAILABLE if reports
-  /// could not be delivered (those tasks run again); or what the server refuses this worker with
-  /// (UNAUTHENTICATED …). Once.
+  /// Works until Stop(). Then it takes no new tasks, lets running ones finish within the grace,
+  /// cancels the rest (without counting the attempts), and delivers all reports. OK after Stop();
+  /// FAILED_PRECONDITION with the reason if a handler stopped the worker; UNAVAILABLE if reports
+  /// could not be delivered (those tasks run again); or the error with which the server refuses the
+  /// worker (UNAUTHENTICATED …). Call it once.
   Status Run();
   /// Run() until SIGINT or SIGTERM (a second one ends the grace). The exit status of a program: 0,
   /// or 1 after a line on standard error that says why. One worker per process.

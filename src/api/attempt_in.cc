@@ -103,7 +103,7 @@ Result<AttemptIn> ReadAttempt(std::string* body) {
   }));
   if (in.save.empty() && !in.progress)
     return Status(Code::kInvalidArgument,
-                  "the request body says nothing: name progress, checkpoint, steps or log");
+                  "the request body is empty: name progress, checkpoint, steps or log");
   return in;
 }
 

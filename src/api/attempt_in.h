@@ -1,4 +1,4 @@
-// What a running attempt tells, as JSON: POST /v1/attempts/{token}.
+// Reads what a running attempt reports, as JSON: POST /v1/attempts/{token}.
 #pragma once
 
 #include <optional>

@@ -44,7 +44,7 @@ Result<Blob> Finish(BlobIn in, std::string_view name, const JsonPath& object) {
   if (in.bytes) {
     if (in.content_type.empty()) in.content_type = "application/octet-stream";
     if (in.content_type == kJsonType && !CheckJson(*in.bytes, name).ok())
-      return WrongField(object, base64_name, "is not JSON, as its content_type says");
+      return WrongField(object, base64_name, "is not JSON, although its content_type is");
     blob.bytes = *std::move(in.bytes);
   } else {
     blob.bytes = in.json.value_or("null");
@@ -54,7 +54,7 @@ Result<Blob> Finish(BlobIn in, std::string_view name, const JsonPath& object) {
   if (in.sha256 && *in.sha256 != blob.sha256)
     return WrongField(
         object, std::string(name) + "_sha256",
-        "is not that of the bytes that arrived, which is " + ToHex(blob.sha256.view()));
+        "does not match the received bytes, whose SHA-256 is " + ToHex(blob.sha256.view()));
   return blob;
 }
 

@@ -20,7 +20,7 @@ namespace treadle::api {
 
 inline constexpr std::string_view kJsonType = "application/json";
 
-/// What the fields of an object said, as far as they were there.
+/// The fields of an object that were present.
 struct BlobIn {
   std::optional<std::string_view> json;  // in the body that is being parsed
   std::optional<std::string> bytes;      // from base64
@@ -37,7 +37,7 @@ Status ReadBlobSha256(JsonValue value, BlobIn* blob);
 /// How model values keep it.
 struct Blob {
   std::string bytes;
-  std::string content_type;  // empty stands for application/json
+  std::string content_type;  // empty: application/json
   Sha256 sha256;
 };
 

@@ -86,11 +86,11 @@ Status CheckQuery(const http::Request& request) {
   TREADLE_ASSIGN_OR_RETURN(const http::QueryParameters query, http::ParseQuery(request.query()));
   if (query.empty())
     return InvalidArgument(
-        "the query names no task: say which, for example ?queue=default&state=dead");
+        "the query selects no tasks: add a filter, for example ?queue=default&state=dead");
   for (const auto& [name, value] : query)
     if (name == "limit" || name == "cursor" || name == "results")
-      return InvalidArgument(name +
-                             " is for lists: a bulk action is about all that the query finds");
+      return InvalidArgument(
+          name + " is only for lists: a bulk action covers everything that the query finds");
   return {};
 }
 
@@ -100,10 +100,10 @@ Status CheckBulk(const BulkIn& in, const http::Request& request) {
   if (!in.has_action) return InvalidArgument("action is missing");
   TREADLE_RETURN_IF_ERROR(CheckQuery(request));
   if (edits == command.edit.empty())
-    return InvalidArgument("edit goes with the action edit, and is needed there");
+    return InvalidArgument("the action edit needs edit, and no other action takes it");
   if (!command.reason.empty() && command.kind != TaskCommand::Kind::kCancel &&
       command.kind != TaskCommand::Kind::kRelease)
-    return InvalidArgument("reason goes with the actions cancel and release only");
+    return InvalidArgument("reason is only for the actions cancel and release");
   if (command.reason.size() > limits::kErrorMessageBytes)
     return InvalidArgument("reason must have at most " +
                            std::to_string(limits::kErrorMessageBytes) + " bytes");
@@ -157,7 +157,7 @@ Result<uint64_t> BulkIdOf(const RequestContext& context) {
   uint64_t id = 0;
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), id);
   if (error != std::errc() || stop != text.data() + text.size())
-    return Status(Code::kInvalidArgument, "the id of a bulk action is a number");
+    return Status(Code::kInvalidArgument, "the ID of a bulk action must be a number");
   return id;
 }
 

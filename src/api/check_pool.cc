@@ -20,7 +20,8 @@ int64_t NowMs() {
 Status Refusal(bool stopping) {
   if (stopping) return {Code::kUnavailable, "the server is stopping"};
   return Status(Code::kUnavailable,
-                "too many payloads and results wait to be checked against their contracts")
+                "too many payloads and results are waiting to be checked against their contracts; "
+                "try again later")
       .WithRetryAfter(kRetryMs);
 }
 
@@ -44,7 +45,7 @@ void CheckPool::Post(Work work) {
 
 void CheckPool::Run() {
   pthread_setname_np(pthread_self(), "check");
-  setpriority(PRIO_PROCESS, 0, kNice);  // of this thread alone, on Linux
+  setpriority(PRIO_PROCESS, 0, kNice);  // only of this thread, on Linux
   while (true) {
     Waiting next;
     {

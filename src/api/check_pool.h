@@ -26,7 +26,7 @@ class CheckPool {
     size_t waiting_max = 256;
     int64_t wait_ms_max = 5'000;
   };
-  /// `turn` is OK if the work's turn has come, and otherwise says why it will not.
+  /// `turn` is OK if the work's turn has come, and otherwise has the reason why it will not.
   using Work = std::function<void(const Status& turn)>;
 
   explicit CheckPool(Options options) : options_(options) {}

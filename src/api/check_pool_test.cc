@@ -56,7 +56,7 @@ TEST(CheckPool, WorkThatWaitedTooLongIsRefused) {
   EXPECT_EQ(code.get_future().get(), Code::kUnavailable);
 }
 
-TEST(CheckPool, StopRefusesWhatWaitsAndWhatComes) {
+TEST(CheckPool, StopRefusesWaitingAndNewWork) {
   CheckPool pool({.threads = 1});
   auto blocker = std::make_unique<Blocker>(&pool);
   std::atomic<int> refused = 0;

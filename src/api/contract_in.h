@@ -29,7 +29,7 @@ Status FitContracts(const ContractPage* page, EnqueueCommand* command,
 /// How many bytes of payloads FitContracts() would look at; nothing if it is over at once.
 std::optional<size_t> BytesToFit(const ContractPage* page, const EnqueueCommand& command);
 
-/// The tasks of the completed reports, if `page` says anything of results.
+/// The tasks of the completed reports, if `page` has a schema for results.
 std::vector<TaskId> ResultsToCheck(const ContractPage* page, const ExchangeIn& in);
 /// Refuses the reports whose results break the contract of their task, alone. `names` stand as
 /// ResultsToCheck() has named them.

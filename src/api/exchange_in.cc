@@ -101,17 +101,17 @@ Result<Report::Kind> CheckReport(const ReportIn& in, const JsonPath& path) {
     return WrongField(path, "outcome", "must be completed, failed, released, snoozed or discarded");
   const Report::Kind kind = outcome->second;
   if (in.has_result && kind != kCompleted)
-    return WrongField(path, "result", "goes with the outcome completed alone");
+    return WrongField(path, "result", "is only for the outcome completed");
   if ((kind == kFailed || kind == kDiscarded) && !in.error)
     return WrongField(path, "error", "is missing: with the outcome " + in.outcome + ", say why");
   if (in.error && kind != kFailed && kind != kDiscarded)
-    return WrongField(path, "error", "goes with the outcomes failed and discarded alone");
+    return WrongField(path, "error", "is only for the outcomes failed and discarded");
   if (in.retry && kind != kFailed)
-    return WrongField(path, "retry", "goes with the outcome failed alone");
+    return WrongField(path, "retry", "is only for the outcome failed");
   if (kind == kSnoozed && !in.delay_ms)
-    return WrongField(path, "delay_ms", "is missing: for how long?");
+    return WrongField(path, "delay_ms", "is missing: the outcome snoozed needs a duration");
   if (in.delay_ms && kind != kSnoozed && kind != kFailed)
-    return WrongField(path, "delay_ms", "goes with the outcomes failed and snoozed alone");
+    return WrongField(path, "delay_ms", "is only for the outcomes failed and snoozed");
   return kind;
 }
 
@@ -152,7 +152,7 @@ Status ReadReport(JsonValue value, size_t index, ExchangeIn* out) {
   TREADLE_ASSIGN_OR_RETURN(const Report::Kind kind, CheckReport(in, path));
   Report report{.token = in.token, .kind = kind, .result = nullptr, .error = nullptr};
   if (kind == Report::Kind::kCompleted) {
-    auto result = MakeResult(std::move(in.result), {});  // its answer is about it alone
+    auto result = MakeResult(std::move(in.result), {});  // its answer concerns only this report
     if (!result.ok()) {
       out->bad.push_back({index, result.status()});
       out->request.reports.push_back(BadResult(in.token, result.status()));

@@ -20,7 +20,7 @@ struct BadReport {
 };
 
 struct ExchangeIn {
-  /// In the place of a bad report stands the failure of its attempt, so that its task does not stay
+  /// A bad report is replaced by a failure of its attempt, so that its task does not stay
   /// running; or, if it has no token, a report about no task.
   ExchangeRequest request;
   std::vector<BadReport> bad = {};               // by place, rising
@@ -28,7 +28,7 @@ struct ExchangeIn {
 };
 
 /// INVALID_ARGUMENT names the field that is wrong; the whole request counts for nothing then. What
-/// is wrong with a single report concerns that report alone.
+/// is wrong with a single report concerns only that report.
 Result<ExchangeIn> ReadExchange(std::string* body);
 
 /// Takes those reports of the request that have not OK in `statuses`, one for each, for bad ones:

@@ -102,12 +102,12 @@ std::vector<Bad> BadReports() {
           {R"("outcome":"failed","error":{"code":")" + std::string(65, 'x') + "\"}",
            "error.code must be printable"},
           {R"("outcome":"failed","error":"text")", "error must be an object"},
-          {R"("outcome":"released","result":1)", "completed alone"},
+          {R"("outcome":"released","result":1)", "is only for the outcome completed"},
           {R"("outcome":"snoozed")", "delay_ms is missing"},
           {R"("outcome":"snoozed","delay_ms":315360000001)", "delay_ms must be a whole number"},
           {R"("outcome":"snoozed","delay_ms":-1)", "delay_ms must be a whole number"},
           {R"("outcome":"snoozed","delay_ms":99999999999999999999)", "delay_ms must be"},
-          {R"("outcome":"released","delay_ms":1)", "failed and snoozed alone"},
+          {R"("outcome":"released","delay_ms":1)", "is only for the outcomes failed and snoozed"},
           {R"("outcome":"released","log":{"offset":65537,"text":""})", "log.offset must be"},
           {R"("outcome":"released","log":{"offset":-1,"text":""})", "log.offset must be"},
           {R"("outcome":"released","log":7)", "log must be an object"},
@@ -158,7 +158,7 @@ TEST(ExchangeOut, AFailureIsAnsweredWithWhatFollows) {
                         R"({"token":"1-1.1.1","code":"OK"}])"));
 }
 
-TEST(ExchangeIn, ALostLeaseIsToldBeforeWhatIsWrongWithItsReport) {
+TEST(ExchangeIn, ALostLeaseIsReportedBeforeErrorsOfItsReport) {
   std::string body = With(R"(,"reports":[{"token":"1-1.1.1","outcome":"snoozed"}])");
   const auto in = ReadExchange(&body);
   ExchangeReply reply;
@@ -181,7 +181,7 @@ TEST(ExchangeIn, AResultThatCannotBeTakenFailsAloneAndForGood) {
   EXPECT_EQ(in->bad[0].place, 1U);
 }
 
-TEST(ExchangeIn, ReportsThatAreRefusedLaterStandInTheirPlacesToo) {
+TEST(ExchangeIn, ReportsThatAreRefusedLaterKeepTheirPlaces) {
   std::string reports;
   for (int i = 1; i <= 5; ++i)
     reports += std::string(i == 1 ? "" : ",") + R"({"token":"1-)" + std::to_string(i) +
@@ -204,7 +204,7 @@ TEST(ExchangeIn, ReportsThatAreRefusedLaterStandInTheirPlacesToo) {
   }
 }
 
-TEST(ExchangeIn, OfALongErrorTheEndIsKeptFromAWholeCharacterOn) {
+TEST(ExchangeIn, ALongErrorKeepsItsEndFromAWholeCharacterOn) {
   std::string message;
   while (message.size() < limits::kErrorMessageBytes) message += "é";
   message += "x";

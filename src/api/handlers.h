@@ -74,7 +74,7 @@ void PutType(const Api& api, http::RequestContext& context, http::Responder resp
 // contracts.cc
 void PutContract(const Api& api, http::RequestContext& context, http::Responder responder);
 void DeleteContract(const Api& api, http::RequestContext& context, http::Responder responder);
-/// Waits for the node to tell what it has.
+/// Waits for the node to return what it has.
 void FillContracts(Node* node, ContractBook* book);
 // exchange.cc
 void Exchange(const Api& api, http::RequestContext& context, http::Responder responder);
@@ -110,7 +110,7 @@ inline http::Response JsonResponse(int status, std::string body) {
   return {.status = status, .content_type = "application/json", .body = std::move(body)};
 }
 
-/// The refusal of a request whose body is not said to be JSON: 415. Nothing if it is.
+/// The refusal of a request without a JSON content type: 415. Nothing if it is.
 std::optional<http::Response> RefuseOtherThanJson(const http::Request& request);
 
 /// INVALID_ARGUMENT unless the request has no body, or an object without fields.

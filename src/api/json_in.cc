@@ -22,7 +22,7 @@ class JsonCursor {
   std::string_view bytes;
   std::string_view what;
   od::document document;
-  od::value value;      // where a JsonValue that was just made stands
+  od::value value;      // the place of a JsonValue that was just created
   bool is_root = true;  // the document itself, which simdjson treats apart
 
   Status Malformed(error_code error);
@@ -37,7 +37,7 @@ class JsonCursor {
   Status CheckString(std::string_view token) const;
   bool IsKey(std::string_view token) const;
 
-  /// What stands between `begin` and the value that the document has come to, less white space.
+  /// The text between `begin` and the value that the document has come to, less white space.
   Result<std::string_view> Since(const char* begin);
 };
 
@@ -53,21 +53,21 @@ std::string_view TrimRight(std::string_view text) {
 std::string_view PlainWords(error_code error) {
   switch (error) {
     case simdjson::UTF8_ERROR:
-      return "it holds bytes that are not UTF-8";
+      return "it contains bytes that are not UTF-8";
     case simdjson::UNCLOSED_STRING:
       return "a string is not closed";
     case simdjson::UNESCAPED_CHARS:
-      return "a string holds a control character that is not escaped";
+      return "a string contains an unescaped control character";
     case simdjson::STRING_ERROR:
-      return "a string holds an escape that is none";
+      return "a string contains an invalid escape";
     case simdjson::EMPTY:
       return "it is empty";
     case simdjson::INCOMPLETE_ARRAY_OR_OBJECT:
       return "an array or object is not closed";
     case simdjson::TRAILING_CONTENT:
-      return "something follows its end";
+      return "there is extra text after its end";
     default:
-      return "a comma, colon, bracket or value is missing, superfluous or broken";
+      return "a comma, colon, bracket or value is missing, extra or malformed";
   }
 }
 
@@ -87,7 +87,7 @@ bool IsScalar(std::string_view token) {
   return token == "null" || token == "true" || token == "false" || IsJsonNumber(token);
 }
 
-// The parser of this thread, or one for this document alone if it is so large that its memory
+// The parser of this thread, or a separate one if the document is so large that its memory
 // should not be kept.
 class ParserLease {
  public:
@@ -121,7 +121,7 @@ Status JsonCursor::Malformed(std::string_view problem, const char* at) const {
 }
 
 Status JsonCursor::Malformed(error_code error) {
-  // simdjson looks at both ends of a document first, and then speaks of what is missing there.
+  // simdjson looks at both ends of a document first, and then reports what is missing there.
   if (error == simdjson::INCOMPLETE_ARRAY_OR_OBJECT || error == simdjson::UNCLOSED_STRING ||
       error == simdjson::TRAILING_CONTENT || error == simdjson::TAPE_ERROR)
     if (const char* const rest = BehindJson(bytes))
@@ -170,7 +170,7 @@ Status JsonCursor::CheckString(std::string_view token) const {
   for (size_t at = token.find('\\'); at != std::string_view::npos; at = token.find('\\', at)) {
     const char kind = at + 1 < token.size() ? token[at + 1] : '\0';
     if (std::string_view(R"("\/bfnrtu)").find(kind) == std::string_view::npos)
-      return Malformed("a string holds an escape that is none", token.data() + at);
+      return Malformed("a string contains an invalid escape", token.data() + at);
     at += 2;
     if (kind != 'u') continue;
     const size_t digits = token.substr(at, 4).find_first_not_of("0123456789abcdefABCDEF");
@@ -198,7 +198,7 @@ Status JsonCursor::Skip(int depth) {
     if (IsKey(token)) return Malformed(simdjson::TAPE_ERROR);
     return CheckString(token);
   }
-  if (!IsScalar(token)) return Malformed("a value is broken", token.data());
+  if (!IsScalar(token)) return Malformed("a value is malformed", token.data());
   return {};
 }
 
@@ -253,7 +253,7 @@ Result<int64_t> JsonValue::Whole(int64_t min, int64_t max) {
   TREADLE_ASSIGN_OR_RETURN(const od::json_type type, cursor_->Type());
   TREADLE_ASSIGN_OR_RETURN(const std::string_view token, cursor_->Token());
   if (type == od::json_type::number && !IsJsonNumber(token))
-    return cursor_->Malformed("a number is broken", token.data());
+    return cursor_->Malformed("a number is malformed", token.data());
   const auto number = type == od::json_type::number ? WholeJsonNumber(token) : std::nullopt;
   if (!number || *number < min || *number > max)
     return Wrong("must be a whole number from " + std::to_string(min) + " to " +
@@ -266,7 +266,7 @@ Result<double> JsonValue::Fraction() {
   TREADLE_ASSIGN_OR_RETURN(const std::string_view token, cursor_->Token());
   double number = -1;
   if (type == od::json_type::number && !IsJsonNumber(token))
-    return cursor_->Malformed("a number is broken", token.data());
+    return cursor_->Malformed("a number is malformed", token.data());
   if (type == od::json_type::number)
     std::from_chars(token.data(), token.data() + token.size(), number);
   if (number < 0 || number > 1) return Wrong("must be a number from 0 to 1");
@@ -349,7 +349,7 @@ Status JsonValue::Fields(std::span<const std::string_view> known, const FieldFn&
     const std::string where = place.empty() ? "" : " in " + place;
     if (at == known.size())
       return {Code::kInvalidArgument, "unknown field " + Quoted(key) + where +
-                                          (known.empty() ? "; there are none here"
+                                          (known.empty() ? "; this object takes no fields"
                                                          : "; known fields are " + Listed(known))};
     if ((seen >> at & 1) != 0)
       return {Code::kInvalidArgument, "the field " + Quoted(key) + where + " comes twice"};
@@ -377,7 +377,7 @@ Status Walk(std::string* body, std::string_view what, od::parser* kept,
   if (cursor.is_root) {  // a lone scalar
     TREADLE_ASSIGN_OR_RETURN(const std::string_view token, cursor.Token());
     if (token.data() + token.size() == TrimRight(cursor.bytes).end()) return {};
-    return cursor.Malformed("something follows its end", token.end());
+    return cursor.Malformed("there is extra text after its end", token.end());
   }
   const char* rest = nullptr;
   const error_code end = cursor.document.current_location().get(rest);

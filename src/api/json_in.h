@@ -1,6 +1,6 @@
 // Reading of request bodies: JSON, strict, in one pass, and with the exact bytes of what is kept.
 //
-// ParseJson() walks a body once from front to back; the reader takes each value where it stands.
+// ParseJson() walks a body once from front to back; the reader takes each value in place.
 // Everything is checked on the way, also within values that are only passed on: the grammar of
 // RFC 8259, UTF-8, and a depth of at most kJsonDepthMax. Numbers that are only passed on may have
 // any size (which is why simdjson's On-Demand interface does the walking and not its DOM, whose
@@ -52,7 +52,7 @@ class JsonValue {
   Result<bool> Flag();
   /// Whether it is null; it can still be read.
   bool IsNull() const;
-  /// The value's bytes as they stand in the body, without white space around them. The view holds
+  /// The value's bytes as in the body, without white space around them. The view holds
   /// until the end of ParseJson().
   Result<std::string_view> Raw();
 

@@ -69,7 +69,7 @@ TEST(JsonIn, KeysThatAreOnlyPassedOnFollowTheSameRulesAsTexts) {
 }
 
 // simdjson takes a string with a colon behind it for a key, wherever it skips one.
-TEST(JsonIn, AStringWithAColonBehindItIsNoValue) {
+TEST(JsonIn, AStringFollowedByAColonIsNotAValue) {
   for (const std::string text :
        {R"({"b":"x":null,"e":true}})", R"({"b":"x":null,"e":1})", R"({"b":"x":1})", R"(["x":1])",
         R"({"a":[0],"b":"":null,"e":tnull,"e":true}})", R"([["x":null],1]])", R"({"b":"x":{}})"}) {
@@ -160,7 +160,7 @@ TEST(JsonIn, MalformedDocumentsAreRefusedWhereverTheyBreak) {
   EXPECT_FALSE(CheckJson(std::string("1\0", 2), "it").ok());
 }
 
-TEST(JsonIn, SaysWhatIsWrongAndWhere) {
+TEST(JsonIn, ErrorsNameTheProblemAndThePlace) {
   EXPECT_EQ(PetErrorOf(R"({"name":1})"), "name must be a string");
   EXPECT_EQ(PetErrorOf(R"({"tame":"true"})"), "tame must be true or false");
   EXPECT_EQ(PetErrorOf(R"({"tags":["a",3]})"), "tags[1] must be a string");
@@ -201,11 +201,12 @@ TEST(JsonIn, AWholeNumberMayBeWrittenWithFractionAndExponent) {
   EXPECT_EQ(WholeJsonNumber("9.223372036854775808e18"), std::nullopt);
 }
 
-TEST(JsonIn, WhatFollowsADocumentIsCalledThat) {
+TEST(JsonIn, ExtraTextAfterADocumentIsReportedAsSuch) {
   for (const std::string junk :
        {"x", " {", "]", "}", ",", "\"", " {\"a\":1}", "1", " null", "//"}) {
     for (const std::string good : {R"({"name":"a}"})", R"({"tags":["]"]} )", R"({"raw":[{}]})"})
-      EXPECT_THAT(PetErrorOf(good + junk), HasSubstr("something follows its end")) << good << junk;
+      EXPECT_THAT(PetErrorOf(good + junk), HasSubstr("there is extra text after its end"))
+          << good << junk;
   }
   EXPECT_THAT(PetErrorOf(R"({"name":"a"}  x)"), HasSubstr("at byte 14"));
   EXPECT_THAT(PetErrorOf(R"({"name":"a")"), HasSubstr("an array or object is not closed"));
@@ -222,7 +223,7 @@ TEST(JsonIn, DepthIsBounded) {
   EXPECT_THAT(PetErrorOf(R"({"raw":)" + nested(2'000'000) + "}"), HasSubstr("nested deeper"));
 }
 
-TEST(JsonIn, LargeBodiesAreReadToo) {
+TEST(JsonIn, LargeBodiesAreRead) {
   const std::string raw = "\"" + std::string(5 << 20, 'x') + "\"";
   const auto pet = Parse(R"({"raw":)" + raw + "}");
   ASSERT_TRUE(pet.ok());

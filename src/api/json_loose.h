@@ -11,8 +11,8 @@
 
 namespace treadle::api {
 
-/// The values, as they stand there, of the array `name` of the object `json`; none if it has no
-/// such field. INVALID_ARGUMENT: they cannot be told apart, or are more than `max`.
+/// The values, unchanged, of the array `name` of the object `json`; none if it has no
+/// such field. INVALID_ARGUMENT: they cannot be separated, or are more than `max`.
 Result<std::vector<std::string>> RawItems(std::string_view json, std::string_view name, size_t max);
 
 /// The text of the field `name` of the object `json`; nothing if it has no such text.

@@ -82,7 +82,7 @@ class JsonOut {
     char digits[24];
     return Raw({digits, std::to_chars(digits, digits + sizeof digits, number).ptr});
   }
-  /// A finite number, as short as it can be told from all others.
+  /// A finite number, in its shortest exact form.
   JsonOut& Fraction(double number) {
     char digits[32];
     return Raw({digits, std::to_chars(digits, digits + sizeof digits, number).ptr});

@@ -84,10 +84,10 @@ void AddTasks(const std::string& queue, const TaskCounts& tasks, Metrics* out) {
 }
 
 void AddQueues(const QueueSummary& all, Metrics* out) {
-  out->Gauge("treadle_queues", "Queues that are there", static_cast<double>(all.queues));
+  out->Gauge("treadle_queues", "Number of queues", static_cast<double>(all.queues));
   out->Start("treadle_tasks",
-             "Tasks that are kept, by queue and state. Only the queues with the largest backlogs "
-             "are listed (/metrics?queues=N); queue=\"(other)\" adds up the rest",
+             "Tasks kept, by queue and state. Only the queues with the largest backlogs are listed "
+             "(/metrics?queues=N); queue=\"(other)\" sums the rest",
              MetricType::Gauge);
   TaskCounts others = all.tasks;
   for (const QueueCounts& queue : all.listed) {
@@ -111,17 +111,16 @@ void AddQueues(const QueueSummary& all, Metrics* out) {
 
 void AddNode(const NodeStats& stats, Metrics* out) {
   out->Counter("treadle_enqueued_total", "Tasks enqueued since start", stats.tasks_enqueued);
-  out->Counter("treadle_leased_total", "Leases given since start", stats.tasks_leased);
+  out->Counter("treadle_leased_total", "Leases granted since start", stats.tasks_leased);
   out->Counter("treadle_completed_total", "Attempts completed since start", stats.tasks_completed);
   out->Counter("treadle_failed_total", "Attempts failed since start", stats.tasks_failed);
-  out->Counter("treadle_leases_lost_total", "Leases that ended unrenewed since start",
-               stats.leases_lost);
+  out->Counter("treadle_leases_lost_total", "Leases that expired since start", stats.leases_lost);
   out->Counter("treadle_journal_frames_total", "Frames appended since start", stats.frames);
   out->Counter("treadle_journal_bytes_total", "Bytes appended since start", stats.journal_bytes);
-  out->Gauge("treadle_journal_backlog_bytes", "Journal that no checkpoint has taken up yet",
+  out->Gauge("treadle_journal_backlog_bytes", "Journal that no checkpoint covers yet",
              static_cast<double>(stats.journal_backlog_bytes));
   out->Counter("treadle_checkpoints_total", "Checkpoints since start", stats.checkpoints);
-  out->Gauge("treadle_exchanges_parked", "Exchanges of workers that wait for something",
+  out->Gauge("treadle_exchanges_parked", "Worker exchanges that are waiting",
              static_cast<double>(stats.exchanges_parked));
   out->Gauge("treadle_payload_memory_bytes", "Payloads in memory",
              static_cast<double>(stats.payload_memory_bytes));
@@ -131,52 +130,51 @@ void AddNode(const NodeStats& stats, Metrics* out) {
   out->Counter("treadle_backups_failed_total", "Backups that failed since start",
                stats.backups.failed);
   out->Gauge("treadle_backup_last_timestamp_seconds",
-             "When the newest backup was taken, in seconds since 1970; 0: there is none",
+             "When the newest backup was taken, in seconds since 1970; 0 if there is none",
              static_cast<double>(stats.backups.last_taken_at.ms) / 1000);
   out->Gauge("treadle_journal_write_age_seconds",
-             "How long the write to the journal that is under way has been waiting for its disk",
+             "How long the current write to the journal has been waiting for the disk",
              static_cast<double>(stats.journal_write_age_ms) / 1000);
   out->Gauge("treadle_store_write_age_seconds",
-             "How long the write to the store that is under way has been waiting for its disk",
+             "How long the current write to the store has been waiting for the disk",
              static_cast<double>(stats.store_write_age_ms) / 1000);
   out->Gauge("treadle_checkpoint_age_seconds",
-             "How long the oldest change that is not in the store yet has been waiting for a "
-             "checkpoint; 0: all is in the store",
+             "How long the oldest change missing from the store has been waiting for a checkpoint; "
+             "0 if none is",
              static_cast<double>(stats.checkpoint_age_ms) / 1000);
-  out->Gauge("treadle_uptime_seconds", "Since the start of the node",
+  out->Gauge("treadle_uptime_seconds", "Time since the node started",
              static_cast<double>(stats.uptime_ms) / 1000);
 }
 
 void AddShardTurns(const LaneTurns& turns, Metrics* out) {
   out->Histogram("treadle_shard_turn_seconds",
-                 "Turns of the shard: how long one piece of work kept all others waiting",
-                 turns.clock);
-  out->Gauge("treadle_shard_turn_longest_seconds", "The longest turn of the shard since start",
+                 "Shard turns: how long one piece of work kept all others waiting", turns.clock);
+  out->Gauge("treadle_shard_turn_longest_seconds", "The longest shard turn since start",
              static_cast<double>(turns.clock.longest_ns()) / 1'000'000'000);
   out->Histogram("treadle_shard_turn_cpu_seconds",
-                 "Turns of the shard: how long one piece of work had a processor", turns.processor);
+                 "Shard turns: how much processor time one piece of work used", turns.processor);
   out->Gauge("treadle_shard_turn_cpu_longest_seconds",
-             "The most processor time that one turn of the shard had since start",
+             "The most processor time that one shard turn used since start",
              static_cast<double>(turns.processor.longest_ns()) / 1'000'000'000);
 }
 
 void AddServer(const http::ServerStats& stats, Metrics* out) {
-  out->Start("treadle_http_responses_total", "Answers, by class of status", MetricType::Counter);
+  out->Start("treadle_http_responses_total", "Responses by status class", MetricType::Counter);
   for (size_t i = 2; i < stats.answers.size(); ++i)
     out->Counted({{"class", std::to_string(i) + "xx"}}, stats.answers[i]);
-  out->Gauge("treadle_http_connections", "Connections that are open",
+  out->Gauge("treadle_http_connections", "Open connections",
              static_cast<double>(stats.connections_open));
   out->Counter("treadle_http_connections_total", "Connections accepted since start",
                stats.connections_accepted);
   out->Counter("treadle_http_connections_refused_total",
-               "Connections refused, for there were too many", stats.connections_refused);
+               "Connections refused because there were too many", stats.connections_refused);
   out->Counter("treadle_http_accept_failures_total",
-               "Times that no descriptor was left for a connection", stats.accept_failures);
+               "Connections refused because no file descriptor was left", stats.accept_failures);
   out->Gauge("treadle_http_bodies_bytes",
-             "Memory of the bodies of requests and answers under way, small ones apart",
+             "Memory used by in-flight request and response bodies, except small ones",
              static_cast<double>(stats.bodies_bytes));
   out->Counter("treadle_http_bodies_refused_total",
-               "Requests and answers refused, for others held all the memory for bodies",
+               "Requests and responses refused because others used all the memory for bodies",
                stats.bodies_refused);
   out->Counter("treadle_http_received_bytes_total", "Bytes received", stats.bytes_in);
   out->Counter("treadle_http_sent_bytes_total", "Bytes sent", stats.bytes_out);

@@ -55,7 +55,7 @@ Status ReadCodes(JsonValue value, Retry* changes, std::vector<std::string> Retry
   return {};
 }
 
-// What all other fields change, wherever in the object it stands. "patient": may wait out an
+// The base that all other fields change, wherever in the object it is. "patient": may wait out an
 // outage.
 Status ReadPreset(JsonValue value, Retry* changes) {
   TREADLE_ASSIGN_OR_RETURN(const std::string_view text, value.Text());

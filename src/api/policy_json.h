@@ -28,7 +28,7 @@ struct Changes {
 
 /// The fields of a retry policy. Those that are not there stay as they are.
 Status ReadRetryChanges(JsonValue value, Changes<RetryPolicy>* changes);
-/// A policy of its own: the defaults, and over them what `value` says.
+/// A policy of its own: the defaults, overridden by `value`.
 Status ReadRetry(JsonValue value, std::optional<RetryPolicy>* retry);
 void WriteRetry(const RetryPolicy& retry, JsonOut* out);
 

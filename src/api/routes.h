@@ -14,7 +14,7 @@
 
 namespace treadle::api {
 
-/// What the interface says of its server and cannot ask the node.
+/// Facts about the server that the node does not have.
 struct ApiInfo {
   std::string version;
   NodeOptions::Durability durability = NodeOptions::Durability::kFsync;
@@ -30,13 +30,13 @@ struct ApiInfo {
 };
 
 /// A router for every operation of the contract. `node` is borrowed: it must outlive every request
-/// of the server that uses the router. Waits for the node to tell what contracts its types have, so
+/// of the server that uses the router. Waits for the node to return the contracts of its types, so
 /// that no request comes before; its lanes must run. Null, in tests: a router that is only looked
 /// at.
 std::shared_ptr<const http::Router> MakeRouter(Node* node, ApiInfo info);
 
 /// What a server answers while it opens its data, to any request that may pass: /livez is well, all
-/// else is UNAVAILABLE and says how far the server is.
+/// else is UNAVAILABLE, with the server's progress.
 http::Response StartingResponse(const http::Request& request, const RecoveryProgress& progress);
 
 /// How far that is, for a person: "120000 of 310000 tasks read".

@@ -13,7 +13,7 @@ using http::Responder;
 
 constexpr std::string_view kIntervalNote =
     "The journal is synced once a second: a power failure or a crash of the operating system can "
-    "lose up to about one second of acknowledged work. A crash of Treadle alone loses nothing.";
+    "lose up to about one second of acknowledged work. A crash of only Treadle loses nothing.";
 
 std::string Info(const Api& api) {
   const bool is_interval = api.info.durability == NodeOptions::Durability::kInterval;

@@ -30,15 +30,15 @@ std::string AttemptOf(const TaskImage& image) {
 
 Answer WaitsForItsTime(const TaskView& view, const std::string& id) {
   return {"not_due",
-          "It is not due before " + FormatWallTime(view.run_at.value_or(WallTime{})) + ".",
-          "treadle task run-now " + id + " makes it ready at once."};
+          "It is not due until " + FormatWallTime(view.run_at.value_or(WallTime{})) + ".",
+          "treadle task run-now " + id + " makes it ready now."};
 }
 
 Answer WaitsForItsBackoff(const TaskView& view, const std::string& id) {
   return {"backing_off",
           "Its " + AttemptOf(view.task.image) + " failed" + ErrorOf(view.task) +
-              "; the next begins not before " + FormatWallTime(view.next_attempt_at) + ".",
-          "treadle task run-now " + id + " does not wait for that."};
+              "; the next attempt begins after " + FormatWallTime(view.next_attempt_at) + ".",
+          "treadle task run-now " + id + " skips the wait."};
 }
 
 Answer Runs(const TaskReasons& reasons, const std::string& id) {
@@ -46,16 +46,16 @@ Answer Runs(const TaskReasons& reasons, const std::string& id) {
   const std::string who = "worker " + task.holder->worker;
   if (task.image.cancel_requested)
     return {"cancelling",
-            "It is to be cancelled, and " + who + " is told; its lease ends at " +
-                FormatWallTime(reasons.lease_ends) + " unless it ends by itself before.",
+            "It is being cancelled. The server notified " + who + ", whose lease ends at " +
+                FormatWallTime(reasons.lease_ends) + " unless the attempt ends earlier.",
             ""};
   std::string limit;
   if (reasons.revoked_at)
-    limit = " It may take until " + FormatWallTime(*reasons.revoked_at) + " (" +
+    limit = " The attempt must end by " + FormatWallTime(*reasons.revoked_at) + " (" +
             reasons.timeout_setting + ").";
   return {"running",
-          "It is running: " + who + " has been at " + AttemptOf(task.image) + " since " +
-              FormatWallTime(task.image.started_at) + ", and its lease lasts until " +
+          "It is running: " + who + " began " + AttemptOf(task.image) + " at " +
+              FormatWallTime(task.image.started_at) + ". The lease ends at " +
               FormatWallTime(reasons.lease_ends) + " unless it is renewed." + limit,
           "treadle task cancel " + id + " asks the worker to stop."};
 }
@@ -64,6 +64,12 @@ std::string WhoLeft(const Explanation& facts) {
   if (!facts.departure) return "";
   return " The last one, " + facts.departure->worker + ", stopped " +
          std::to_string(facts.departed_ms_ago / 1'000) + " s ago: " + facts.departure->reason + ".";
+}
+
+std::string Ahead(const TaskReasons& reasons) {
+  if (reasons.ahead == 0) return "No task is ahead of this one.";
+  return (reasons.more_ahead ? "More than " : "") + Counted(reasons.ahead, "task") +
+         (reasons.ahead == 1 && !reasons.more_ahead ? " is" : " are") + " ahead of this one.";
 }
 
 Answer WaitsForAWorker(const Explanation& facts, const std::string& id) {
@@ -75,18 +81,18 @@ Answer WaitsForAWorker(const Explanation& facts, const std::string& id) {
                 reasons.view.queue + " -- PROGRAM"};
   if (reasons.apart)
     return {"runs_apart",
-            "A worker was lost while it ran this task, so it waits for a worker that runs nothing "
-            "else: it may be what kills them.",
+            "A worker was lost while it ran this task. The task may have crashed it, so it waits "
+            "for a worker that runs nothing else.",
             "It starts on the next worker that is idle. treadle task errors shows what happened."};
   if (facts.workers_free > 0)
-    return {"about_to_start", "A worker is free for it: it starts at any moment.", ""};
-  const std::string ahead = reasons.more_ahead ? "more than " + Counted(reasons.ahead, "task")
-                                               : Counted(reasons.ahead, "task");
-  return {"workers_busy",
-          Counted(facts.workers, "worker") + " asked for " + what + ", and " +
-              (facts.workers == 1 ? "has its" : "have their") + " hands full; " + ahead +
-              (reasons.ahead == 1 && !reasons.more_ahead ? " goes first." : " go first."),
-          "More workers, or more concurrency, or a higher priority: treadle task edit " + id +
+    return {"about_to_start", "A worker is free and will start it in a moment.", ""};
+  const std::string busy =
+      (facts.workers == 1 ? "The only worker for "
+                          : "All " + std::to_string(facts.workers) + " workers for ") +
+      reasons.view.type + " in queue " + reasons.view.queue +
+      (facts.workers == 1 ? " is busy. " : " are busy. ");
+  return {"workers_busy", busy + Ahead(reasons),
+          "Add workers, raise their concurrency, or raise the priority: treadle task edit " + id +
               " --priority 9"};
 }
 
@@ -94,12 +100,12 @@ Answer HasEnded(const TaskView& view, const std::string& id) {
   const TaskImage& image = view.task.image;
   const std::string at = " at " + FormatWallTime(image.finished_at);
   if (image.state == TaskState::kCompleted)
-    return {"completed", "It has completed" + at + ".",
+    return {"completed", "It completed" + at + ".",
             "treadle task result " + id + " prints what it returned."};
-  const std::string next = "treadle task redrive " + id + " has it run once more.";
+  const std::string next = "treadle task redrive " + id + " runs it again.";
   if (image.state == TaskState::kDead)
     return {"dead",
-            "It is dead since its " + AttemptOf(image) + " failed" + at + ErrorOf(view.task) + ".",
+            "It is dead: its " + AttemptOf(image) + " failed" + at + ErrorOf(view.task) + ".",
             next};
   if (image.state == TaskState::kExpired)
     return {"expired", "It expired" + at + ErrorOf(view.task) + ".", next};
@@ -116,7 +122,7 @@ Answer Because(const Explanation& facts) {
   if (image.state == TaskState::kRetrying) return WaitsForItsBackoff(reasons.view, id);
   if (reasons.paused)
     return {"queue_paused", "Its queue " + reasons.view.queue + " is paused.",
-            "treadle queue resume " + reasons.view.queue + " lets its tasks go on."};
+            "treadle queue resume " + reasons.view.queue + " resumes it."};
   return WaitsForAWorker(facts, id);
 }
 
@@ -124,9 +130,9 @@ Answer Because(const Explanation& facts) {
 void AddWhatElse(const Explanation& facts, Answer* answer) {
   const TaskState state = facts.reasons.view.task.image.state;
   if (facts.reasons.paused && (state == TaskState::kScheduled || state == TaskState::kRetrying))
-    answer->summary += " Its queue is paused, too.";
+    answer->summary += " Its queue is also paused.";
   if (facts.enqueue_refused)
-    answer->summary += " The server's disk is nearly full: it takes no new tasks.";
+    answer->summary += " The server's disk is nearly full, so it accepts no new tasks.";
 }
 
 http::Response Why(const Explanation& facts) {

@@ -120,7 +120,8 @@ Result<NewTask> ReadTaskObject(JsonValue value, std::string_view header_key) {
   TaskIn in;
   const JsonPath& path = value.path();
   TREADLE_RETURN_IF_ERROR(ReadObject(value, kTaskFields, &in));
-  if (in.task.type.empty()) return WrongField(path, "type", "is missing: what kind of task is it?");
+  if (in.task.type.empty())
+    return WrongField(path, "type", "is missing: name the type of the task");
   if (!header_key.empty() && !in.key.empty() && in.key != header_key)
     return WrongField(path, "idempotency_key", "differs from the Idempotency-Key header");
   TREADLE_ASSIGN_OR_RETURN(Blob blob, Finish(std::move(in.payload), "payload", path));
@@ -198,9 +199,9 @@ Result<TaskEdit> ReadTaskEdit(JsonValue value) {
   const bool has_payload = in.payload.json || in.payload.bytes;
   // Bytes that stay as they are must not be called something else.
   if (!has_payload && !in.payload.content_type.empty())
-    return WrongField(path, "content_type", "goes with a new payload alone");
+    return WrongField(path, "content_type", "needs a new payload");
   if (!has_payload && in.payload.sha256)
-    return WrongField(path, "payload_sha256", "goes with a new payload alone");
+    return WrongField(path, "payload_sha256", "needs a new payload");
   if (has_payload) {
     TREADLE_ASSIGN_OR_RETURN(Blob blob, Finish(std::move(in.payload), "payload", path));
     auto body = std::make_shared<TaskBody>();
@@ -209,7 +210,7 @@ Result<TaskEdit> ReadTaskEdit(JsonValue value) {
     body->payload_sha256 = blob.sha256;
     in.edit.payload = std::move(body);
   }
-  if (in.edit.empty()) return value.Wrong("changes nothing: name at least one field of the task");
+  if (in.edit.empty()) return value.Wrong("changes nothing: name at least one field to change");
   TREADLE_RETURN_IF_ERROR(Validate(in.edit));
   return std::move(in.edit);
 }

@@ -15,10 +15,10 @@ namespace treadle::api {
 /// INVALID_ARGUMENT names the field; the bounds of model/limits.h are not checked yet.
 Result<NewTask> ReadTask(std::string* body, std::string_view header_key);
 
-/// The tasks of POST /v1/tasks/batch.
 /// What a person changes about a task; at least one field.
 Result<TaskEdit> ReadTaskEdit(std::string* body);
 Result<TaskEdit> ReadTaskEdit(JsonValue value);
+/// The tasks of POST /v1/tasks/batch.
 Result<std::vector<NewTask>> ReadBatch(std::string* body);
 
 }  // namespace treadle::api

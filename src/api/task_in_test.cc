@@ -46,15 +46,15 @@ TEST(TaskIn, OtherBytesComeAsBase64) {
   EXPECT_EQ(task->delay_ms, 5);
 }
 
-TEST(TaskIn, BytesThatAreCalledJsonMustBeJson) {
+TEST(TaskIn, BytesWithAJsonContentTypeMustBeJson) {
   std::string body =
       R"({"type":"t","payload_base64":"eyJhIjoxfQ==","content_type":"application/json"})";
   EXPECT_EQ(ReadTask(&body, "")->body->payload, R"({"a":1})");
   EXPECT_EQ(ErrorOf(R"({"type":"t","payload_base64":"eyI=","content_type":"application/json"})"),
-            "payload_base64 is not JSON, as its content_type says");
+            "payload_base64 is not JSON, although its content_type is");
 }
 
-TEST(TaskIn, APresetHoldsWhereverItStandsAndWipesNothing) {
+TEST(TaskIn, APresetAppliesAnywhereAndOverwritesNothing) {
   const std::vector<std::string> fields = {R"("max_attempts":3)", R"("never":["a"])",
                                            R"("preset":"patient")"};
   for (size_t first = 0; first < fields.size(); ++first) {
@@ -85,7 +85,7 @@ TEST(TaskIn, EachMistakeIsNamed) {
   EXPECT_THAT(ErrorOf(R"({"type":"t","payload_base64":"A"})"), HasSubstr("must be base64"));
   EXPECT_THAT(ErrorOf(R"({"type":"t","payload_sha256":"00"})"), HasSubstr("64 hexadecimal"));
   EXPECT_THAT(ErrorOf(R"({"type":"t","payload_sha256":")" + std::string(64, '0') + "\"}"),
-              HasSubstr("payload_sha256 is not that of the bytes that arrived"));
+              HasSubstr("payload_sha256 does not match the received bytes"));
   EXPECT_EQ(ErrorOf(R"({"type":"t","priority":10})"),
             "priority must be a whole number from 0 to 9");
   EXPECT_THAT(ErrorOf(R"({"type":"t","run_at":"tomorrow"})"), HasSubstr("run_at must be a time"));

@@ -7,7 +7,7 @@
 namespace treadle::api {
 
 enum class TaskDetail {
-  kListed,  // no payload is at hand; the result's size if it was read
+  kListed,  // no payload is in memory; the result's size if it was read
   kListedWithResult,
   kWhole,  // by id: also the payload's size and digest, and the result
 };

@@ -11,7 +11,7 @@ namespace treadle::api {
 namespace {
 
 std::string KnownOnes(std::span<const std::string_view> names) {
-  if (names.empty()) return "there are none here";
+  if (names.empty()) return "this resource takes none";
   std::string text = "known ones are ";
   for (size_t i = 0; i < names.size(); ++i) text.append(i == 0 ? "" : ", ").append(names[i]);
   return text;

@@ -54,7 +54,7 @@ TEST(TextIn, UnknownQueryParametersAreRefusedByName) {
   EXPECT_EQ(ReadQuery({.target = "/x?quue=a"}, kKnown).status().message(),
             "unknown query parameter \"quue\"; known ones are queue, type");
   EXPECT_EQ(ReadQuery({.target = "/x?a"}, {}).status().message(),
-            "unknown query parameter \"a\"; there are none here");
+            "unknown query parameter \"a\"; this resource takes none");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Turns: lets only so many pieces of work run at once, so that what they hold in memory is bounded;
+// Turns: limits how many pieces of work run at once, so that what they hold in memory is bounded;
 // the others wait in line. Any thread.
 #pragma once
 

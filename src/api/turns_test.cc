@@ -29,7 +29,7 @@ TEST(Turns, WorkBeyondTheLimitWaitsInLineUntilATurnEnds) {
   EXPECT_THAT(begun, ElementsAre(0, 1, 2, 3));
 }
 
-TEST(Turns, AWorkThatKeepsNothingLetsTheNextOneBegin) {
+TEST(Turns, WorkThatKeepsNothingLetsTheNextBegin) {
   Turns turns(1);
   int begun = 0;
   for (int i = 0; i < 3; ++i) turns.Take([&](const Turns::Turn&) { ++begun; });

@@ -30,7 +30,7 @@ Status BackupFile::Unpack(const std::string& to) {
   for (uint64_t at = 0; at < label_.store_bytes; at += chunk.size()) {
     chunk.resize(std::min(kChunkBytes, label_.store_bytes - at));
     TREADLE_ASSIGN_OR_RETURN(const size_t read, file_->Read(at, chunk.data(), chunk.size()));
-    if (read != chunk.size()) return {Code::kDataLoss, path_ + " became shorter"};
+    if (read != chunk.size()) return {Code::kDataLoss, path_ + " shrank while it was read"};
     digest.Update(chunk);
     TREADLE_RETURN_IF_ERROR(out->Write(at, chunk));
   }
@@ -53,8 +53,8 @@ Result<cli::BackupReport> InspectBackup(const BackupFile& backup, const std::str
   for (const TaskPlace& place : seen.damaged_payloads)
     report.problems.push_back("the payload of task " + place.id.ToString() + " is damaged");
   if (marks.meta.applied != report.frame)
-    report.problems.push_back("its label speaks of frame " + std::to_string(report.frame) +
-                              ", its store of " + std::to_string(marks.meta.applied));
+    report.problems.push_back("its label names frame " + std::to_string(report.frame) +
+                              ", but its store frame " + std::to_string(marks.meta.applied));
   return report;
 }
 
@@ -64,7 +64,8 @@ Result<cli::BackupReport> VerifyBackup(const std::string& path) {
   TREADLE_ASSIGN_OR_RETURN(const ScratchStore scratch, ScratchStore::Make());
   const Status unpacked = backup.Unpack(scratch.path());
   if (unpacked.code() == Code::kResourceExhausted)
-    return Status(unpacked.code(), unpacked.message() + "; name a roomier place by TMPDIR");
+    return Status(unpacked.code(),
+                  unpacked.message() + "; set TMPDIR to a directory with more room");
   TREADLE_RETURN_IF_ERROR(unpacked);
   return InspectBackup(backup, scratch.path());
 }

@@ -29,7 +29,7 @@ class Restore {
       : disk_(disk), backup_(std::move(backup)), data_(std::move(data)) {}
 
   Result<cli::RestoreReport> Run(const std::function<void(const std::string&)>& say) {
-    say("reading " + std::to_string(backup_.bytes() >> 20) + " MiB, and checking them");
+    say("reading " + std::to_string(backup_.bytes() >> 20) + " MiB and verifying the checksums");
     TREADLE_RETURN_IF_ERROR(backup_.Unpack(data_.store()));
     cli::RestoreReport report{.directory = data_.path()};
     TREADLE_ASSIGN_OR_RETURN(report.backup, InspectBackup(backup_, data_.store()));
@@ -83,8 +83,9 @@ Result<cli::RestoreReport> RestoreBackup(const std::string& file, const std::str
   const std::string path = data.path();
   Result<cli::RestoreReport> report = Restore(&disk, std::move(backup), std::move(data)).Run(say);
   if (report.ok()) return report;
-  return Status(report.status().code(), report.status().message() + "; " + path +
-                                            " is no data directory, remove what is in it");
+  return Status(report.status().code(),
+                report.status().message() + "; " + path +
+                    " is not a complete data directory; remove its contents");
 }
 
 }  // namespace treadle::app

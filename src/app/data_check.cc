@@ -48,7 +48,7 @@ class DataCheck {
     const Result<Scan> scan = FollowJournal(&disk_, data_.journal());
     if (!scan.ok()) return Damage("journal", scan.status());
     if (scan->segments.empty() && fs::exists(data_.store()))
-      return Damage("journal", "it has no segment left, and the store says that there was one");
+      return Damage("journal", "all its segments are missing, although the store has data from it");
     journal_.emplace(&disk_, data_.journal(), *scan);
     Note("journal", std::to_string(scan->segments.size()) + " segments, frames " +
                         std::to_string(journal_->first_sequence()) + " to " +
@@ -60,7 +60,7 @@ class DataCheck {
     if (journal_ && journal_->first_sequence() > 1)
       return Damage("store", "it is missing: the journal begins at frame " +
                                  std::to_string(journal_->first_sequence()) +
-                                 ", and what was before is only in the store");
+                                 ", and everything before that was only in the store");
     Note("store", "there is none yet");
   }
 
@@ -74,13 +74,13 @@ class DataCheck {
            .where = "store",
            .what = "the payload of task " + place.id.ToString() + " is damaged",
            .is_one_payload = true});
-    Note("store", std::to_string(seen->waiting) + " tasks wait or run, " +
+    Note("store", std::to_string(seen->waiting) + " tasks are waiting or running, " +
                       std::to_string(seen->ended) + " ended ones are kept, in " +
-                      std::to_string(seen->queues) + " queues; all up to frame " +
+                      std::to_string(seen->queues) + " queues; up to frame " +
                       std::to_string(seen->meta.applied));
     if (seen->meta.applied > journal_->recovered_sequence())
       Damage("journal", "it ends before frame " + std::to_string(seen->meta.applied) +
-                            ", which the store has: its newest part is missing");
+                            ", which the store already has: its newest part is missing");
     return seen->problems.empty();
   }
 
@@ -90,7 +90,7 @@ class DataCheck {
     if (!store.ok()) return Damage("recovery", store.status());
     const Result<Recovered> recovered = Recover(/*shard=*/1, &*journal_, store->get());
     if (!recovered.ok()) return Damage("recovery", recovered.status());
-    Note("recovery", "works: " + std::to_string(recovered->replayed) +
+    Note("recovery", "succeeded: " + std::to_string(recovered->replayed) +
                          " frames replayed, the next task is " +
                          recovered->engine->state().next_task().ToString());
   }

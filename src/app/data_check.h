@@ -1,5 +1,5 @@
-// `treadle data check`: what journal, store and recovery say of a data directory, without changing
-// it.
+// `treadle data check`: what journal, store and recovery show about a data directory, without
+// changing it.
 #pragma once
 
 #include <string>
@@ -18,7 +18,7 @@ Result<cli::DataReport> CheckLocked(const DataDirectory& data);
 
 /// What many messages of journal, store and recovery end with.
 inline constexpr std::string_view kRunDataCheck = "run treadle data check";
-/// `failure`, the reason why a server does not open `directory`, with the command that tells more.
+/// `failure`, the reason why a server does not open `directory`, with the command that shows more.
 Status WithDataCheck(const Status& failure, const std::string& directory);
 
 }  // namespace treadle::app

@@ -41,11 +41,13 @@ Status CheckMarker(const std::string& path, std::string_view text) {
     std::from_chars(text.data() + kMarkerWord.size(), text.data() + text.size(), version);
   if (version == kVersion) return {};
   if (version == 0)
-    return {Code::kFailedPrecondition,
-            path + "/treadle.data cannot be read: this is no Treadle data directory, or damaged"};
-  return {Code::kFailedPrecondition, path + " was made by a newer Treadle (its format is " +
-                                         std::to_string(version) + ", this one knows " +
-                                         std::to_string(kVersion) + "): use that one"};
+    return {
+        Code::kFailedPrecondition,
+        path +
+            "/treadle.data cannot be read: this is not a Treadle data directory, or it is damaged"};
+  return {Code::kFailedPrecondition, path + " was made by a newer Treadle (format " +
+                                         std::to_string(version) + "; this version supports " +
+                                         std::to_string(kVersion) + "); use the newer version"};
 }
 
 Status CheckIsNotForeign(const std::string& path, const std::vector<std::string>& names) {
@@ -54,8 +56,8 @@ Status CheckIsNotForeign(const std::string& path, const std::vector<std::string>
   };
   if (std::ranges::all_of(names, may_be_there)) return {};
   return {Code::kFailedPrecondition, path +
-                                         " holds files but is no Treadle data directory; name "
-                                         "another one, or an empty one"};
+                                         " contains files but is not a Treadle data directory; "
+                                         "name another directory or an empty one"};
 }
 
 // Whole or not at all, whenever the power fails.
@@ -127,7 +129,7 @@ Result<DataDirectory> DataDirectory::BeginNew(Disk* disk, const std::string& pat
   TREADLE_ASSIGN_OR_RETURN(const std::vector<std::string> names, disk->List(absolute));
   if (!CheckIsNotForeign(absolute, names).ok())
     return Status(Code::kFailedPrecondition,
-                  absolute + " is not empty; name another directory, or a new one");
+                  absolute + " is not empty; name another or a new directory");
   TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<DiskLock> lock, LockAndSign(disk, absolute));
   return DataDirectory(disk, absolute, std::move(lock));
 }

@@ -22,9 +22,9 @@ inline constexpr ShardId kShard = 1;
 
 class DataDirectory {
  public:
-  /// Makes the directory (for its owner alone) if it is missing, checks what it is and locks it
-  /// until this object's end. Borrows `disk`. FAILED_PRECONDITION, with nothing changed: it holds
-  /// files and is no data directory, another server uses it, or a newer Treadle made it.
+  /// Creates the directory (readable only by its owner) if it is missing, checks what it is and
+  /// locks it until this object's end. Borrows `disk`. FAILED_PRECONDITION, with nothing changed:
+  /// it holds files and is no data directory, another server uses it, or a newer Treadle made it.
   /// PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE: the disk's.
   static Result<DataDirectory> Open(Disk* disk, const std::string& path);
 
@@ -50,7 +50,7 @@ class DataDirectory {
   bool is_new() const { return is_new_; }
   /// What Open() found that should be changed, one sentence each, with the command to type.
   const std::vector<std::string>& warnings() const { return warnings_; }
-  /// Where backups go unless the configuration says otherwise.
+  /// The default directory for backups.
   std::string backups() const { return path_ + "/backups"; }
 
  private:

@@ -39,7 +39,7 @@ class DataDirectoryTest : public testing::Test {
   std::string path_;
 };
 
-TEST_F(DataDirectoryTest, AMissingOneIsMadeForItsOwnerAlone) {
+TEST_F(DataDirectoryTest, AMissingOneIsCreatedReadableOnlyByItsOwner) {
   const auto data = DataDirectory::Open(&disk_, path_ + "/");
   ASSERT_TRUE(data.ok()) << data.status().ToString();
   EXPECT_EQ(data->path(), path_);
@@ -52,7 +52,7 @@ TEST_F(DataDirectoryTest, ItOpensAgainAfterItsUserIsGone) {
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(DataDirectory::Open(&disk_, path_).ok());
 }
 
-TEST_F(DataDirectoryTest, ASecondUserIsRefusedAndToldOfTheFirst) {
+TEST_F(DataDirectoryTest, ASecondUserIsRefusedWithTheProcessOfTheFirst) {
   const auto data = DataDirectory::Open(&disk_, path_);
   ASSERT_TRUE(data.ok());
   EXPECT_EQ(Refusal(), path_ + " is in use by another Treadle server (process " +
@@ -61,11 +61,11 @@ TEST_F(DataDirectoryTest, ASecondUserIsRefusedAndToldOfTheFirst) {
 
 TEST_F(DataDirectoryTest, AForeignDirectoryIsRefusedAndStaysAsItWas) {
   Put("thesis.tex", "precious");
-  EXPECT_THAT(Refusal(), HasSubstr("holds files but is no Treadle data directory"));
+  EXPECT_THAT(Refusal(), HasSubstr("contains files but is not a Treadle data directory"));
   EXPECT_THAT(*disk_.List(path_), testing::ElementsAre("thesis.tex"));
 }
 
-TEST_F(DataDirectoryTest, OneThatIsMadeSaysSoAndOneThatWasThereDoesNot) {
+TEST_F(DataDirectoryTest, OnlyANewOneReportsThatItIsNew) {
   EXPECT_TRUE(DataDirectory::Open(&disk_, path_)->is_new());
   EXPECT_FALSE(DataDirectory::Open(&disk_, path_)->is_new());
 }
@@ -87,7 +87,7 @@ TEST_F(DataDirectoryTest, ALockThatIsALinkIsRefusedAndItsTargetStaysAsItWas) {
   EXPECT_EQ(std::filesystem::file_size(base_ + "/victim"), 8U);
 }
 
-TEST_F(DataDirectoryTest, AModeThatLetsEveryoneWriteIsWarnedOf) {
+TEST_F(DataDirectoryTest, AWorldWritableModeCausesAWarning) {
   std::filesystem::create_directories(path_);
   ASSERT_EQ(chmod(path_.c_str(), 0777), 0);
   EXPECT_THAT(DataDirectory::Open(&disk_, path_)->warnings(),
@@ -104,7 +104,7 @@ TEST_F(DataDirectoryTest, ADamagedMarkerIsRefused) {
   EXPECT_THAT(Refusal(), HasSubstr("cannot be read"));
 }
 
-TEST_F(DataDirectoryTest, ABirthThatWasCutShortIsTakenUpAgain) {
+TEST_F(DataDirectoryTest, AnInterruptedCreationIsResumed) {
   Put("LOCK", "123\n");
   Put("treadle.data.new", "");
   EXPECT_TRUE(DataDirectory::Open(&disk_, path_).ok());

@@ -54,7 +54,7 @@ class Repair {
       if (const Status status = Mend(); !status.ok()) {
         RemoveDrafts();
         return Status(status.code(), "the repair failed: " + status.message() +
-                                         "; the directory as it was is in " + copy);
+                                         "; the copy of the old directory is " + copy);
       }
     }
     TREADLE_ASSIGN_OR_RETURN(report_.after, CheckLocked(data_));
@@ -89,9 +89,9 @@ class Repair {
     if (plan_.store_work == RepairPlan::StoreWork::kSalvage) {
       TREADLE_ASSIGN_OR_RETURN(salvage, SalvageStore(data_.store(), StoreDraft(), plan_.identity));
       for (const std::string& loss : salvage->losses) Lost(loss);
-      report_.steps.push_back({"store", "every row that can be read is in a new file"});
+      report_.steps.push_back({"store", "copied every readable row to a new file"});
     } else {
-      report_.steps.push_back({"store", "it is made anew, from the journal"});
+      report_.steps.push_back({"store", "rebuilt from the journal"});
     }
     TREADLE_RETURN_IF_ERROR(CarryOver(StoreDraft()));
     if (salvage) {
@@ -121,7 +121,7 @@ class Repair {
       TREADLE_ASSIGN_OR_RETURN(meta, store->ReadMeta());
       report_.steps.push_back({"store", "frames " + std::to_string(plan_.from) + " to " +
                                             std::to_string(plan_.to) +
-                                            " of the journal are carried into it"});
+                                            " of the journal were applied to it"});
     }
     meta.applied = plan_.end;
     TREADLE_ASSIGN_OR_RETURN(const uint64_t next, NextSequence(store.get(), meta));
@@ -169,8 +169,8 @@ class Repair {
                                                .term = term,
                                                .first_sequence = plan_.end + 1}));
     TREADLE_RETURN_IF_ERROR(SwapJournals());
-    report_.steps.push_back(
-        {"journal", "it is new, and goes on with frame " + std::to_string(plan_.end + 1)});
+    report_.steps.push_back({"journal", "started a new one, which continues with frame " +
+                                            std::to_string(plan_.end + 1)});
     return disk_->SyncDirectory(data_.path());
   }
 

@@ -28,7 +28,7 @@ Result<DescriptorShares> ShareDescriptors(uint64_t descriptors, uint64_t connect
   if (descriptors < kOwn + kConnectionsMin)
     return Status(Code::kFailedPrecondition,
                   "the limit of open files is " + std::to_string(descriptors) +
-                      ", and Treadle needs at least " + std::to_string(kOwn + kConnectionsMin) +
+                      ", but Treadle needs at least " + std::to_string(kOwn + kConnectionsMin) +
                       "; raise it with `ulimit -n`, or with LimitNOFILE of the service");
   const uint64_t left = descriptors - kOwn;
   const uint64_t refusals = std::min(left / 8, kRefusalsMax);

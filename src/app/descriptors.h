@@ -11,7 +11,7 @@ namespace treadle::app {
 
 struct DescriptorShares {
   size_t connections_max = 0;
-  size_t refusals_max = 0;  // connections beyond those, that are told so
+  size_t refusals_max = 0;  // further connections, which get a refusal
 };
 
 /// Raises the soft limit of this process to the hard one, and returns it.

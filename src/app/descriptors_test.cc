@@ -13,13 +13,13 @@ TEST(Descriptors, FilesComeFirstAndConnectionsGetWhatIsLeft) {
   EXPECT_EQ(shares.connections_max + shares.refusals_max, 64u);
 }
 
-TEST(Descriptors, NoMoreConnectionsThanAreWantedHoweverManyThereCouldBe) {
+TEST(Descriptors, ConnectionsNeverExceedTheRequestedNumber) {
   EXPECT_EQ(ShareDescriptors(20'000, 500)->connections_max, 500u);
   EXPECT_EQ(ShareDescriptors(UINT64_MAX, 10'000)->connections_max, 10'000u);
   EXPECT_EQ(ShareDescriptors(UINT64_MAX, 10'000)->refusals_max, 64u);
 }
 
-TEST(Descriptors, ALimitThatLeavesRoomForNobodyIsRefusedInWords) {
+TEST(Descriptors, ALimitWithoutRoomForConnectionsIsRefusedWithAReason) {
   EXPECT_TRUE(ShareDescriptors(80, 10'000).ok());
   const Status refusal = ShareDescriptors(79, 10'000).status();
   EXPECT_EQ(refusal.code(), Code::kFailedPrecondition);

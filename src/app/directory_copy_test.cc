@@ -62,14 +62,14 @@ TEST_F(DirectoryCopyTest, EveryByteIsThere) {
   EXPECT_EQ(files, 4u);
 }
 
-TEST_F(DirectoryCopyTest, APlaceThatIsTakenIsLeftAlone) {
+TEST_F(DirectoryCopyTest, AnExistingTargetIsLeftUntouched) {
   fs::create_directories(base_ / "copy" / "precious");
   EXPECT_EQ(Copy().code(), Code::kFailedPrecondition);
   EXPECT_TRUE(fs::exists(base_ / "copy" / "precious"));
   EXPECT_FALSE(fs::exists(base_ / "copy" / "LOCK"));
 }
 
-TEST_F(DirectoryCopyTest, WhatIsNoFileIsRefusedBeforeAnythingIsCopied) {
+TEST_F(DirectoryCopyTest, SpecialFilesAreRefusedBeforeAnythingIsCopied) {
   fs::create_symlink("/etc", base_ / "data" / "link");
   const Status status = Copy();
   EXPECT_EQ(status.code(), Code::kFailedPrecondition);
@@ -77,7 +77,7 @@ TEST_F(DirectoryCopyTest, WhatIsNoFileIsRefusedBeforeAnythingIsCopied) {
   EXPECT_FALSE(fs::exists(base_ / "copy"));
 }
 
-TEST_F(DirectoryCopyTest, AFullDiskIsFoundOutBeforeTheFirstByte) {
+TEST_F(DirectoryCopyTest, AFullDiskIsDetectedBeforeTheFirstByte) {
   fs::resize_file(base_ / "data" / "zeros", uint64_t{1} << 42);
   const Status status = Copy();
   EXPECT_EQ(status.code(), Code::kResourceExhausted) << status.message();

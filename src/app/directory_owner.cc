@@ -23,7 +23,7 @@ std::string UserName(uid_t user) {
   std::array<char, 4096> buffer{};
   if (getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
     return entry.pw_name;
-  return "#" + std::to_string(user);  // sudo takes that, too
+  return "#" + std::to_string(user);  // sudo also accepts that
 }
 
 bool IsInMemory(const std::string& path) {
@@ -39,8 +39,8 @@ Status CheckOwner(const std::string& path, uid_t owner) {
   if (owner == user || owner == 0) return {};
   const std::string name = UserName(owner);
   return {Code::kPermissionDenied, path + " belongs to the user " + name +
-                                       ", and this server would run as " + UserName(user) +
-                                       "; run it as its owner, with: sudo -u " + name +
+                                       ", but this server would run as " + UserName(user) +
+                                       "; run it as the owner: sudo -u " + name +
                                        " treadle server --data " + path};
 }
 
@@ -53,11 +53,11 @@ Result<std::vector<std::string>> CheckDirectory(const std::string& path) {
   std::vector<std::string> warnings;
   if ((info.st_mode & S_IWOTH) != 0)
     warnings.push_back("every user can write to " + path +
-                       " and replace its files; close it with: chmod 700 " + path);
+                       " and replace its files; fix it with: chmod 700 " + path);
   if (IsInMemory(path))
     warnings.push_back(path +
-                       " is in memory (tmpfs): all tasks are lost when this machine stops; name a "
-                       "directory on a disk with --data");
+                       " is in memory (tmpfs), so all tasks are lost when this machine stops; name "
+                       "a directory on a disk with --data");
   return warnings;
 }
 

@@ -105,8 +105,8 @@ MemoryUse MeasureMemory(uint64_t memory_max_bytes) {
   const auto less = [&](uint64_t bytes) { return bytes - std::min(bytes, retained); };
   const std::array<MemoryUse, 3> uses = {
       MemoryUse{pages.resident, memory_max_bytes, "server.memory_max"},
-      MemoryUse{less(pages.size), usable(space_max), "the limit of address space, prlimit --as"},
-      MemoryUse{less(pages.data), usable(data_max), "the limit of data, prlimit --data"}};
+      MemoryUse{less(pages.size), usable(space_max), "the address-space limit, prlimit --as"},
+      MemoryUse{less(pages.data), usable(data_max), "the data limit, prlimit --data"}};
   const auto room = [](const MemoryUse& use) {
     return use.limit_bytes - std::min(use.limit_bytes, use.used_bytes);
   };

@@ -11,8 +11,8 @@ namespace treadle::app {
 namespace {
 
 constexpr std::string_view kLine =
-    "Treadle stops: the system gives it no more memory. Nothing that was acknowledged is lost; see "
-    "\"Memory\" in docs/operations.md\n";
+    "Stopping: the system is out of memory. Nothing acknowledged is lost; see \"Memory\" in "
+    "docs/operations.md\n";
 
 // Nothing here may allocate.
 [[noreturn]] void OnMemoryEnd() {

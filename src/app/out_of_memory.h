@@ -5,7 +5,7 @@ namespace treadle::app {
 
 /// From now on an allocation that fails ends the process with kFatalExit and a line on standard
 /// error, instead of an exception somewhere in the middle: nothing was acknowledged that is not
-/// durable, and the next start goes on from there.
+/// durable, and the next start continues from there.
 void StopWhenMemoryEnds();
 
 }  // namespace treadle::app

@@ -65,13 +65,13 @@ class Planner {
     if (journal && store_identity_ && *journal != *store_identity_) {
       if (plan_.journal.last_known_sequence() > 0)
         return Refusal(
-            "journal and store belong to two different data directories; put the right files "
-            "together, or go back to a backup");
+            "the journal and the store belong to different data directories; put the right files "
+            "together, or restore a backup");
       journal_is_foreign_ = true;
       journal.reset();
     }
     if (!journal && !store_identity_)
-      return Refusal("neither journal nor store can be read; go back to a backup");
+      return Refusal("neither the journal nor the store can be read; restore a backup");
     plan_.identity = journal ? *journal : *store_identity_;
     return {};
   }
@@ -116,12 +116,11 @@ class Planner {
     }
     if (!has_store_)
       return Refusal(
-          "the store is missing, and the journal does not reach back to the beginning; "
-          "go back to a backup");
+          "the store is missing, and the journal does not reach back to the beginning; restore a "
+          "backup");
     if (!sound_ || runs_.empty() || !CanSalvageStore(copy_->path()))
       return Refusal(
-          "the store cannot be read, and the journal does not hold what was in it; go "
-          "back to a backup");
+          "the store cannot be read, and the journal does not have its contents; restore a backup");
     plan_.store_work = RepairPlan::StoreWork::kSalvage;
     plan_.ids_unknown = true;
     plan_.from = runs_.front().first;
@@ -179,8 +178,8 @@ class Planner {
     if (plan_.from > plan_.to) return {};
     Status status = LookAtFrames(plan_.from, plan_.to).status();
     if (status.code() != Code::kDataLoss) return status;
-    return Refusal("the journal holds what this Treadle does not know (" + status.message() +
-                   "); use a newer one");
+    return Refusal("the journal contains something that this version does not support (" +
+                   status.message() + "); use a newer version");
   }
 
   void ChooseJournal() {
@@ -206,8 +205,7 @@ class Planner {
     }
     loss.what += known > plan_.end ? " are lost" : " may be lost: the newest part is missing";
     TREADLE_RETURN_IF_ERROR(TellOfReadableFrames(&loss));
-    loss.what +=
-        "; tasks that were enqueued in them are gone, and tasks that ended in them run again";
+    loss.what += "; tasks enqueued in them are gone, and tasks that ended in them run again";
     plan_.losses.push_back(std::move(loss));
     return {};
   }
@@ -229,7 +227,7 @@ class Planner {
     loss->tasks = all.new_tasks.size();
     for (const TaskId id : all.new_tasks) loss->ids.push_back(id.ToString());
     loss->what += "; " + std::to_string(all.frames) +
-                  " of them can be read, stand behind the damage and hold " +
+                  " of them are readable but come after the damage, with " +
                   std::to_string(all.new_tasks.size()) + " new tasks and " +
                   std::to_string(all.ends) + " ends of tasks";
     return {};
@@ -240,15 +238,14 @@ class Planner {
     for (const TaskPlace& place : damaged_payloads_) {
       const std::string id = place.id.ToString();
       const bool waits = place.queue != 0;
-      plan_.losses.push_back({.where = "store",
-                              .what = "the payload of task " + id +
-                                      " is damaged, and the journal " +
-                                      "does not have it any more; " +
-                                      (waits ? "the server sends the task to the dead letters when "
-                                               "its turn comes"
-                                             : "the task has ended, and stays as it is"),
-                              .tasks = 1,
-                              .ids = {id}});
+      plan_.losses.push_back(
+          {.where = "store",
+           .what = "the payload of task " + id + " is damaged, and the journal " +
+                   "no longer has it; " +
+                   (waits ? "the server moves the task to the dead letters when its turn comes"
+                          : "the task has ended and stays as it is"),
+           .tasks = 1,
+           .ids = {id}});
     }
   }
 

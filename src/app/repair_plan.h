@@ -1,9 +1,9 @@
 // RepairPlan: what is to be done to a damaged data directory, decided before anything is changed.
 //
-// A repair ends in one state: the store holds everything up to frame `end`, and the journal goes on
-// behind it. Frames that can be trusted and follow the store without a gap are carried into the
-// store, by the code of the checkpoint; what stands behind the first gap is dropped, since a state
-// that leaves out some changes and has later ones never existed.
+// A repair ends in one state: the store holds everything up to frame `end`, and the journal
+// continues behind it. Frames that can be trusted and follow the store without a gap are carried
+// into the store, by the code of the checkpoint; what comes after the first gap is dropped, since a
+// state that leaves out some changes and has later ones never existed.
 #pragma once
 
 #include <cstdint>
@@ -21,13 +21,13 @@ struct RepairPlan {
   enum class StoreWork {
     kKeep,     // it is sound
     kSalvage,  // row by row into a new file
-    kRebuild,  // a new file, from the journal alone
+    kRebuild,  // a new file, only from the journal
   };
 
   JournalSalvage journal;
   uint64_t identity = 0;
   StoreWork store_work = StoreWork::kKeep;
-  /// What the store says of itself; nothing if that cannot be read, or there is no store.
+  /// The store's own metadata; nothing if that cannot be read, or there is no store.
   std::optional<StoreMeta> meta;
   /// Frames to carry into the store; `from` > `to`: none.
   uint64_t from = 1;
@@ -35,7 +35,7 @@ struct RepairPlan {
   /// The last frame of what will be there.
   uint64_t end = 0;
   bool new_journal = false;
-  /// Ids may have been given that nothing left speaks of.
+  /// IDs may have been used that nothing remaining mentions.
   bool ids_unknown = false;
   /// One more than the highest task sequence in frames that will be dropped, and 0 without any.
   uint64_t next_sequence = 0;

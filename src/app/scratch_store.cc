@@ -24,7 +24,7 @@ Result<ScratchStore> ScratchStore::CopyOf(const std::string& store) {
     if (error)
       return Status(Code::kResourceExhausted, "cannot copy " + store + suffix + " to " +
                                                   scratch.directory_ + ": " + error.message() +
-                                                  "; name a roomier place by TMPDIR");
+                                                  "; set TMPDIR to a directory with more room");
   }
   return scratch;
 }

@@ -45,7 +45,7 @@ using Durability = cli::ServerOptions::Durability;
 
 constexpr std::chrono::milliseconds kProgressEvery{2'000};
 constexpr int64_t kQuietStartMs = 1'900;  // a start that is quicker than this needs no word
-constexpr int64_t kGraceMs = 5'000;       // for answers that are under way when the server stops
+constexpr int64_t kGraceMs = 5'000;       // for requests in progress when the server stops
 
 /// What the node runs on. Stopped in this order, so that a lane can post to those below it until
 /// its end.
@@ -130,7 +130,7 @@ Status ServerProcess::Start(const ServiceManager& manager) {
   TREADLE_ASSIGN_OR_RETURN(const http::ServerOptions http_options, HttpOptions());
   TREADLE_ASSIGN_OR_RETURN(data_, DataDirectory::Open(&disk_, options_.data_dir));
   for (const std::string& warning : data_->warnings()) log_->Warn(warning);
-  if (data_->is_new()) log_->Info("made a new data directory, without tasks, at " + data_->path());
+  if (data_->is_new()) log_->Info("created a new, empty data directory at " + data_->path());
   TREADLE_RETURN_IF_ERROR(Listen(http_options));
   if (const Status status = OpenNodeWithWord(manager); !status.ok())
     return WithDataCheck(status, data_->path());
@@ -142,8 +142,8 @@ Result<std::string> ServerProcess::ReadToken(const cli::ServerOptions& options) 
   if (options.token_file.empty()) return options.token;
   TREADLE_ASSIGN_OR_RETURN(TokenFile file, ReadTokenFile(options.token_file));
   if (file.others_can_read)
-    log_->Warn("others can read the token file " + options.token_file +
-               "; close it with: chmod 600 " + options.token_file);
+    log_->Warn("other users can read the token file " + options.token_file +
+               "; fix it with: chmod 600 " + options.token_file);
   return std::move(file.token);
 }
 
@@ -157,7 +157,7 @@ Status ServerProcess::Apply(const cli::ServerOptions& options) {
   log_->SetLevel(options.log_level);
   // A core dump would hold the token, and so could a debugger of another process of this user.
   if (!token.empty()) prctl(PR_SET_DUMPABLE, 0);
-  if (token != token_ && server_ != nullptr) log_->Info("reloaded: the token is another one");
+  if (token != token_ && server_ != nullptr) log_->Info("reloaded: the token has changed");
   token_ = std::move(token);
   return {};
 }
@@ -166,13 +166,13 @@ void ServerProcess::Reload() {
   const Result<cli::ReloadReport> report =
       options_.reload([this](const cli::ServerOptions& options) { return Apply(options); });
   if (!report.ok()) {
-    log_->Warn("not reloaded, all stays as it is: " + report.status().message());
+    log_->Warn("not reloaded, nothing changes: " + report.status().message());
     return;
   }
   for (const std::string& key : report->changed) log_->Info("reloaded: " + key);
   for (const std::string& key : report->needs_restart)
     log_->Warn("changed, but needs a restart: " + key);
-  log_->Info("the configuration is reloaded");
+  log_->Info("reloaded the configuration");
 }
 
 // A new journal beside a store of old would only hide that the store's own is missing.
@@ -183,7 +183,7 @@ Status ServerProcess::CheckJournalIsThere() {
     return {};
   const auto store = disk_.Open(data_->store(), Disk::Mode::kRead);
   if (store.status().code() == Code::kNotFound) return {};
-  return {Code::kDataLoss, "there is a store and no journal: " + data_->journal() +
+  return {Code::kDataLoss, "there is a store but no journal: " + data_->journal() +
                                " has lost its segments; " + std::string(kRunDataCheck)};
 }
 
@@ -207,7 +207,7 @@ Result<T> ServerProcess::OpenOrGiveUpBallast(const std::function<Result<T>()>& o
   if (!disk_.Remove(SpaceGuard::BallastPath(data_->path())).ok())
     return Status(Code::kResourceExhausted,
                   opened.status().message() + "; free 64 MiB or raise the quota, and start again");
-  log_->Warn("the disk is full: the ballast is given up for this start");
+  log_->Warn("the disk is full: using the ballast file's space for this start");
   return open();
 }
 
@@ -241,7 +241,7 @@ NodeEnvironment ServerProcess::Environment() {
     return MeasureMemory(memory_max);
   };
   environment.on_fatal = [log = log_](const Status& status) {
-    log->Fatal("Treadle stops, for it cannot keep its promises: " + status.ToString());
+    log->Fatal("Stopping: tasks can no longer be stored safely: " + status.ToString());
     _exit(kFatalExit);
   };
   environment.log = [log = log_](const std::string& line) { log->Info(line); };
@@ -269,8 +269,7 @@ Status ServerProcess::OpenNode() {
   if (is_interval()) {
     options.durability = NodeOptions::Durability::kInterval;
     log_->Warn(
-        "--durability interval: a power failure can lose up to a second of what was "
-        "acknowledged");
+        "--durability interval: a power failure can lose up to one second of acknowledged work");
   }
   TREADLE_ASSIGN_OR_RETURN(node_, Node::Open(options, Environment(), std::move(storage)));
   log_->Info("opened " + data_->path() + ", term " + std::to_string(node_->term()) + " (" +
@@ -296,7 +295,7 @@ Result<http::ServerOptions> ServerProcess::HttpOptions() {
                            ShareDescriptors(RaiseDescriptorLimit(), options_.connections_max));
   if (shares.connections_max < options_.connections_max)
     log_->Warn("the limit of open files allows " + std::to_string(shares.connections_max) +
-               " connections, not the " + std::to_string(options_.connections_max) +
+               " connections, fewer than the " + std::to_string(options_.connections_max) +
                " of server.connections_max");
   http::ServerOptions options;
   options.host = options_.host;

@@ -9,7 +9,7 @@
 namespace treadle::app {
 
 /// The exit status after the node could not keep its promises any more (EX_SOFTWARE of sysexits.h).
-/// The process ends at once, and nothing that was not durable has been told to anyone.
+/// The process ends at once, and nothing was acknowledged that was not durable.
 inline constexpr int kFatalExit = 70;
 
 /// See cli::ServeFn. Returns 0 after SIGTERM or SIGINT.

@@ -1,5 +1,6 @@
-// ServiceManager: tells systemd how the server is, by the protocol of sd_notify(3): datagrams of
-// "KEY=VALUE" lines to the socket that $NOTIFY_SOCKET names. Where there is none, nothing happens.
+// ServiceManager: reports the server's state to systemd, by the protocol of sd_notify(3): datagrams
+// of "KEY=VALUE" lines to the socket that $NOTIFY_SOCKET names. Where there is none, nothing
+// happens.
 #pragma once
 
 #include <chrono>

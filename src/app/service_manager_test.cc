@@ -47,7 +47,7 @@ class Listener {
   int fd_;
 };
 
-TEST(ServiceManager, TellsByAPathAndByAnAbstractName) {
+TEST(ServiceManager, SendsToAPathAndToAnAbstractName) {
   const std::string own = std::to_string(getpid());
   for (const std::string& name : {::testing::TempDir() + "notify-" + own, "@treadle-test-" + own}) {
     const Listener systemd(name);

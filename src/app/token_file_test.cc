@@ -20,7 +20,7 @@ class TokenFileTest : public testing::Test {
   std::string path_ = testing::TempDir() + "treadle_token_" + std::to_string(getpid());
 };
 
-TEST_F(TokenFileTest, TheFirstLineThatIsNoCommentCounts) {
+TEST_F(TokenFileTest, TheFirstLineThatIsNotACommentCounts) {
   Put("# made today\n\n  0123456789abcdef \r\nother\n", 0600);
   const auto file = ReadTokenFile(path_);
   ASSERT_TRUE(file.ok()) << file.status().ToString();
@@ -38,7 +38,7 @@ TEST_F(TokenFileTest, AMissingAnEmptyAndAWeakOneAreRefused) {
               testing::HasSubstr("cannot be read"));
   EXPECT_THAT(ReadTokenFile("/tmp").status().message(), testing::HasSubstr("is a directory"));
   Put("\n# nothing\n", 0600);
-  EXPECT_THAT(ReadTokenFile(path_).status().message(), testing::HasSubstr("holds no token"));
+  EXPECT_THAT(ReadTokenFile(path_).status().message(), testing::HasSubstr("contains no token"));
   Put("secret\n", 0600);
   EXPECT_THAT(ReadTokenFile(path_).status().message(), testing::HasSubstr("fewer than 16"));
 }

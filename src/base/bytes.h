@@ -62,7 +62,7 @@ class ByteWriter {
     Varint(v.size());
     out_->append(v);
   }
-  /// The bytes alone, for fields of a fixed size.
+  /// Only the bytes, for fields of a fixed size.
   void Raw(std::string_view v) { out_->append(v); }
 
  private:

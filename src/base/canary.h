@@ -1,6 +1,6 @@
 // Canaries: bugs that a test-only build can switch on, one at a time, to see whether the simulation
 // finds them. Any other build has none of them, and not a trace of this: CanaryIs() is a constant
-// there. sim/canaries.cc lists them; docs/reliability.md says how often each was found.
+// there. sim/canaries.cc lists them; docs/reliability.md has how often each was found.
 #pragma once
 
 #include <string_view>

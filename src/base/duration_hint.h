@@ -1,4 +1,4 @@
-// What to say about a text that ParseDuration() refuses. Pure; any thread.
+// The hint for a text that ParseDuration() refuses. Pure; any thread.
 #pragma once
 
 #include <string>

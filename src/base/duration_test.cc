@@ -15,7 +15,7 @@ TEST(Duration, DurationsAreReadWithTheirUnits) {
   EXPECT_EQ(ParseDuration("7d"), 604'800'000);
 }
 
-TEST(Duration, WhatIsNoDurationIsRefused) {
+TEST(Duration, InvalidDurationsAreRefused) {
   for (const char* text :
        {"", "s", "-1s", "5x", "1.5s", "1h30", " 1s", "99999999999999d", "99999999999999999999"}) {
     EXPECT_EQ(ParseDuration(text), std::nullopt) << text;

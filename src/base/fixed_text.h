@@ -22,7 +22,7 @@ class FixedText {
     size_ =
         static_cast<size_t>(std::to_chars(chars_.data() + size_, end, number).ptr - chars_.data());
   }
-  /// `number` in so many digits, which it must not exceed.
+  /// `number` in this many digits, which it must not exceed.
   void AddDigits(unsigned number, size_t digits) {
     for (size_t i = digits; i-- > 0; number /= 10)
       chars_[size_ + i] = static_cast<char>('0' + number % 10);

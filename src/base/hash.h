@@ -52,7 +52,7 @@ uint64_t Xxh3(std::string_view data, uint64_t seed);
 std::string ToHex(std::string_view bytes);
 /// The same, into `hex`, which has room for twice as many characters.
 void WriteHex(std::string_view bytes, char* hex);
-/// The bytes that `hex` (either case) stands for; nothing if it is not hexadecimal.
+/// The bytes that `hex` (either case) encodes; nothing if it is not hexadecimal.
 std::optional<std::string> FromHex(std::string_view hex);
 
 /// RFC 4648 base64 with padding.
@@ -60,7 +60,7 @@ std::string ToBase64(std::string_view bytes);
 /// Strict: the alphabet of RFC 4648 section 4, padded, no white space; nothing otherwise.
 std::optional<std::string> FromBase64(std::string_view text);
 
-/// Equal or not, in time that depends on the lengths alone. For secrets.
+/// Equal or not, in time that depends only on the lengths. For secrets.
 bool EqualInConstantTime(std::string_view a, std::string_view b);
 
 }  // namespace treadle

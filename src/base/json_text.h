@@ -6,7 +6,7 @@
 
 namespace treadle {
 
-/// As a JSON string, `text` is the same in quotes. (Of text beyond ASCII that may be so, too.)
+/// As a JSON string, `text` is the same in quotes. (Text beyond ASCII may also be.)
 bool NeedsNoEscape(std::string_view text);
 /// Appends `text` to `out` in quotes, escaped. What is not valid UTF-8 becomes U+FFFD, one for each
 /// maximal broken part, so that the result is always valid JSON.

@@ -22,7 +22,7 @@ TEST(JsonText, KeepsValidUtf8) {
   EXPECT_EQ(Json(text), "\"" + text + "\"");
 }
 
-TEST(JsonText, ReplacesEachBrokenSequenceByOneMark) {
+TEST(JsonText, ReplacesEachInvalidSequenceWithOneMark) {
   const std::string mark = "\xef\xbf\xbd";
   EXPECT_EQ(Json("a\x80z"), "\"a" + mark + "z\"");
   EXPECT_EQ(Json("\xe2\x82"), "\"" + mark + "\"");                               // cut short

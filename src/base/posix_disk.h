@@ -8,7 +8,7 @@ namespace treadle {
 class PosixDisk final : public Disk {
  public:
   Result<std::unique_ptr<File>> Open(const std::string& path, Mode mode) override;
-  /// Readable by the owner alone; no error if it is there.
+  /// Readable only by the owner; no error if it is there.
   Status CreateDirectory(const std::string& path) override;
   Result<std::vector<std::string>> List(const std::string& directory) override;
   Status Rename(const std::string& from, const std::string& to) override;

@@ -51,7 +51,7 @@ TEST_F(PosixDiskTest, AFileIsIdentifiedUntilAnotherTakesItsPlace) {
   EXPECT_EQ(disk_.Identify(directory_ + "/b").status().code(), Code::kNotFound);
 }
 
-TEST_F(PosixDiskTest, WhatIsWrittenIsNoLinkAndNoDirectory) {
+TEST_F(PosixDiskTest, LinksAndDirectoriesAreNotWrittenTo) {
   std::filesystem::create_symlink(directory_ + "/victim", directory_ + "/link");
   for (const Disk::Mode mode : {Disk::Mode::kReadWrite, Disk::Mode::kCreate})
     EXPECT_EQ(disk_.Open(directory_ + "/link", mode).status().code(), Code::kInvalidArgument);
@@ -60,13 +60,13 @@ TEST_F(PosixDiskTest, WhatIsWrittenIsNoLinkAndNoDirectory) {
   EXPECT_FALSE(std::filesystem::exists(directory_ + "/victim"));
 }
 
-TEST_F(PosixDiskTest, AMissingFileHasACodeOfItsOwnAndItsPathInTheMessage) {
+TEST_F(PosixDiskTest, AMissingFileHasItsOwnCodeAndItsPathInTheMessage) {
   const auto file = disk_.Open(directory_ + "/none", Disk::Mode::kRead);
   EXPECT_EQ(file.status().code(), Code::kNotFound);
   EXPECT_NE(file.status().message().find(directory_ + "/none"), std::string::npos);
 }
 
-TEST_F(PosixDiskTest, ALockIsHeldOnceUntilItGoes) {
+TEST_F(PosixDiskTest, ALockIsHeldOnceUntilItIsReleased) {
   auto lock = disk_.Lock(directory_ + "/LOCK");
   ASSERT_TRUE(lock.ok());
   EXPECT_EQ(disk_.Lock(directory_ + "/LOCK").status().code(), Code::kFailedPrecondition);

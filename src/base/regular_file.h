@@ -1,7 +1,7 @@
 // Opening files whose names come from people: only regular files, never a wait, never too much.
 //
 // A directory, a pipe, a device or a socket where a file is expected is an INVALID_ARGUMENT that
-// says so. Opening one neither blocks (a pipe that nobody writes to) nor has an effect on it.
+// reports it. Opening one neither blocks (a pipe that nobody writes to) nor has an effect on it.
 // Any thread.
 #pragma once
 
@@ -26,7 +26,7 @@ class FileDescriptor {
   int fd_;
 };
 
-/// Whether the error number says that there is no room for a write: the disk, a quota or the
+/// Whether the error number means that there is no room for a write: the disk, a quota or the
 /// process's limit for the size of a file.
 bool IsDiskFull(int error_number);
 

@@ -24,7 +24,7 @@ constexpr Range kHidden[] = {
     {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF},
 };
 
-// That stand over, under or behind the character before them. (Those of India: see IsMark.)
+// That are over, under or behind the character before them. (Those of India: see IsMark.)
 constexpr Range kMarks[] = {
     {0x300, 0x36F},   {0x483, 0x489},   {0x591, 0x5BD},   {0x5BF, 0x5BF},   {0x5C1, 0x5C2},
     {0x5C4, 0x5C5},   {0x5C7, 0x5C7},   {0x610, 0x61A},   {0x64B, 0x65F},   {0x670, 0x670},
@@ -104,7 +104,7 @@ Character FirstOf(std::string_view text) {
 
 bool IsControl(uint32_t c) { return c < 0x20 || (c >= 0x7F && c < 0xA0); }
 
-// Whether something that has no width by itself may stand between these two.
+// Whether something without a width may be between these two.
 bool BelongsBetween(uint32_t before, uint32_t hidden, uint32_t after) {
   const bool behind_emoji = IsEmoji(before) || IsSkinTone(before) || IsSelector(before);
   if (IsSelector(hidden)) return IsEmoji(before) || after == kKeycap;

@@ -25,7 +25,7 @@ std::string PrintableJson(std::string_view json);
 class TerminalStream {
  public:
   std::string Feed(std::string_view bytes);
-  /// What is still held back. The stream begins anew.
+  /// What is still held back. The stream starts over.
   std::string End();
 
  private:
@@ -39,7 +39,7 @@ size_t WidthInColumns(std::string_view text);
 /// characters as people see them: with their combining marks, and joined emoji as a whole.
 std::string Shortened(std::string_view text, size_t columns);
 
-/// The line that says what went wrong in what a program printed before it failed: of a traceback of
+/// The line with the error in what a program printed before it failed: of a traceback of
 /// Python its last line, and in general the last one that is neither empty nor a frame of a stack.
 std::string_view TellingLine(std::string_view message);
 

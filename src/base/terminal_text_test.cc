@@ -13,7 +13,7 @@ TEST(TerminalText, ControlCharactersAndBrokenBytesAreEscaped) {
   EXPECT_EQ(Printable("é😀 naïve"), "é😀 naïve");
 }
 
-TEST(TerminalText, WhatHidesOrTurnsTextRoundIsEscaped) {
+TEST(TerminalText, CharactersThatHideOrReverseTextAreEscaped) {
   EXPECT_EQ(Printable("exe.\u202ecod"), "exe.\\u202ecod");
   EXPECT_EQ(Printable("pay\u200bpal\u200d\u200c\ufeff\u2060\u00ad"),
             "pay\\u200bpal\\u200d\\u200c\\ufeff\\u2060\\u00ad");

@@ -95,7 +95,7 @@ LaneTurns ThreadExecutor::turn_times() {
   return turn_times_;
 }
 
-// What a piece of work holds is given up within its turn: that may be much, too.
+// What a piece of work holds is released within its turn, because that may also take long.
 void ThreadExecutor::RunBatch(Work* batch) {
   static thread_local ProcessorMeter processor;
   auto begun = std::chrono::steady_clock::now();

@@ -1,5 +1,5 @@
 // ThreadExecutor: a lane that is a thread of its own, and that others help while it has nothing to
-// do. Whoever runs work of the lane is alone in that, and sees all that was done before.
+// do. Only one thread at a time runs work of the lane, and sees all that was done before.
 #pragma once
 
 #include <map>

@@ -22,7 +22,7 @@ TEST(ThreadExecutor, WorkRunsInTheOrderInWhichItWasPosted) {
   for (int i = 0; i < 1'000; ++i) EXPECT_EQ(order[static_cast<size_t>(i)], i);
 }
 
-TEST(ThreadExecutor, ALaneOfShortTurnsWorksAlike) {
+TEST(ThreadExecutor, ALaneOfShortTurnsWorksTheSame) {
   ThreadExecutor lane("test", ThreadExecutor::Turns::kShort);
   for (int i = 0; i < 100; ++i) {  // it sleeps in between
     std::promise<void> done;
@@ -50,7 +50,7 @@ TEST(ThreadExecutor, DelayedWorkRunsEarlierFirst) {
   EXPECT_EQ(done.get_future().get(), (std::vector<int>{1, 2}));
 }
 
-TEST(ThreadExecutor, StopForgetsWhatWasToRunLaterAndWhatComesAfter) {
+TEST(ThreadExecutor, StopDropsDelayedAndLaterWork) {
   std::atomic<int> ran = 0;
   ThreadExecutor lane("test");
   lane.PostAfter(3'600'000, [&] { ++ran; });
@@ -99,7 +99,7 @@ TEST(ThreadExecutor, ALaneThatHasNothingToDoIsHelped) {
   EXPECT_EQ(by, std::vector(2, std::this_thread::get_id())) << "and before the call returned";
 }
 
-TEST(ThreadExecutor, WhoHelpsOnceLeavesWhatFollowsToTheLane) {
+TEST(ThreadExecutor, AHelperLeavesLaterWorkToTheLane) {
   ThreadExecutor lane("test");
   std::thread::id first;
   std::promise<std::thread::id> second;
@@ -113,7 +113,7 @@ TEST(ThreadExecutor, WhoHelpsOnceLeavesWhatFollowsToTheLane) {
   EXPECT_NE(second.get_future().get(), first);
 }
 
-TEST(ThreadExecutor, WhoHelpsIsNotKept) {
+TEST(ThreadExecutor, AHelperIsNotKept) {
   ThreadExecutor lane("test");
   std::promise<void> end;
   int left = 100;
@@ -144,7 +144,7 @@ TEST(ThreadExecutor, WorkForABusyLaneWaitsForItsTurn) {
   EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
 }
 
-TEST(ThreadExecutor, DelayedWorkWaitsForWhoHelpsAndIsNotForgotten) {
+TEST(ThreadExecutor, DelayedWorkWaitsForAHelperAndIsNotForgotten) {
   ThreadExecutor lane("test");
   std::promise<void> done;
   std::atomic<bool> helps = false;
@@ -160,7 +160,7 @@ TEST(ThreadExecutor, DelayedWorkWaitsForWhoHelpsAndIsNotForgotten) {
   done.get_future().wait();
 }
 
-TEST(ThreadExecutor, StopWaitsForWhoHelps) {
+TEST(ThreadExecutor, StopWaitsForAHelper) {
   ThreadExecutor lane("test");
   std::promise<void> begun;
   std::promise<void> go_on;

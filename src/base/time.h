@@ -47,7 +47,7 @@ struct Instant {
 
 /// Milliseconds of the shard's own life; 0 is its creation.
 using ShardTime = Instant<struct ShardTimeTag>;
-/// Milliseconds since 1970-01-01 UTC; 0 stands for "not set" in records.
+/// Milliseconds since 1970-01-01 UTC; 0 means "not set" in records.
 using WallTime = Instant<struct WallTimeTag>;
 
 /// RFC 3339 in UTC with milliseconds, "2026-11-23T20:53:01.250Z". Of a year before 0 or after 9999,

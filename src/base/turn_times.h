@@ -34,7 +34,7 @@ struct LaneTurns {
 };
 
 /// What turns of the calling thread take of a processor. To look at that costs a system call, so it
-/// is done once a millisecond or less often: a turn that took less is said to have had the
+/// is done once a millisecond or less often: a shorter turn counts as having had the
 /// processor all the time, and of a longer one it may be a millisecond too much. Turns may lie
 /// within turns. One thread.
 class ProcessorMeter {

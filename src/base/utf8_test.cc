@@ -32,7 +32,7 @@ TEST(Utf8, ABrokenPartEndsWhereItCouldNoLongerBecomeACharacter) {
   EXPECT_EQ(Utf8SequenceAt("\xed\xa0\x80").size, 1u);
 }
 
-TEST(Utf8, CharactersAreCountedAndStrayBytesToo) {
+TEST(Utf8, CharactersAndStrayBytesAreCounted) {
   EXPECT_EQ(CountCharacters("grün €🎉"), 7u);
   EXPECT_EQ(CountCharacters("a\xffz"), 3u);
 }

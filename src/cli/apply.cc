@@ -59,7 +59,7 @@ constexpr PresetValue kPresetValues[] = {
 
 bool IsPreset(const WantedField& wanted) { return wanted.field->wire == "preset"; }
 
-/// A preset is no field of a policy: it is there if all that it stands for is, but for what the
+/// A preset is no field of a policy: it is in force if all its values are, except those that the
 /// file says otherwise.
 bool HoldsPreset(const WantedField& preset, const WantedPolicy& wanted, const JsonValue* policy) {
   const JsonValue* const retry = policy == nullptr ? nullptr : policy->Find("retry");
@@ -84,7 +84,7 @@ Result<PolicyDifference> Compare(Session& session, const WantedPolicy& wanted) {
   if (!now.ok() && now.status().code() != Code::kNotFound) return now.status();
   change.is_new = !now.ok();
   const JsonValue* const policy = now.ok() ? now->root.Find("policy") : nullptr;
-  // A preset sets the other fields of its section, too: those that the file names go with it.
+  // A preset also sets the other fields of its section, so send those that the file names with it.
   const bool sets_preset = std::ranges::any_of(wanted.fields, [&](const WantedField& field) {
     return IsPreset(field) && !HoldsPreset(field, wanted, policy);
   });
@@ -152,17 +152,18 @@ ExitStatus PrintDifferences(Session& session, const std::vector<PolicyDifference
     if (!document.ok()) return session.Fail(document.status());
     PrintJson(session, document->root);
   } else if (changes.empty()) {
-    session.console().Message("nothing to change: the server has what the file says");
+    session.console().Message("nothing to change: the server already matches the file");
   } else {
     session.console().Out(InTable(session, changes));
-    if (dry_run) session.console().Message("a dry run: nothing was changed");
+    if (dry_run) session.console().Message("dry run: nothing was changed");
   }
   return ExitStatus::kOk;
 }
 
 // All is read and compared before anything is changed.
 ExitStatus Apply(Session& session, const ApplyFlags& flags) {
-  if (flags.file.empty()) return session.Fail(ExitStatus::kUsage, "apply needs a file: -f FILE");
+  if (flags.file.empty())
+    return session.Fail(ExitStatus::kUsage, "apply needs a policy file: -f FILE");
   const auto policies = ReadPolicyFile(flags.file);
   if (!policies.ok()) return session.Fail(policies.status());
   std::vector<PolicyDifference> changes;
@@ -189,12 +190,12 @@ ExitStatus Apply(Session& session, const ApplyFlags& flags) {
 
 void AddApply(Command parent, Session& session) {
   auto flags = std::make_shared<ApplyFlags>();
-  parent.Sub("apply", "Make queues, task types and their policies what a file says")
-      .Text("-f,--file", "FILE", &flags->file, "The file, in TOML")
-      .Switch("--dry-run", &flags->dry_run, "Show what would change, and change nothing")
+  parent.Sub("apply", "Apply queue and task-type policies from a file")
+      .Text("-f,--file", "FILE", &flags->file, "The policy file, in TOML")
+      .Switch("--dry-run", &flags->dry_run, "Show what would change without changing it")
       .Example("treadle apply -f queues.toml --dry-run")
       .Footer(
-          "The file names what shall differ from the defaults; what it leaves out stays:\n"
+          "The file names only what should change; everything else stays as it is:\n"
           "  [queues.emails]\n"
           "  lease = \"30s\"\n"
           "  idempotency_window = \"1d\"\n"

@@ -297,13 +297,13 @@ Command& Command::Footer(std::string_view text) {
 }
 
 void Command::Run(Action action) {
-  Footer("The flags -o, --server and --token-file hold for every command: treadle --help\n");
+  Footer("Every command also takes -o, --server and --token-file: treadle --help\n");
   (*extras_)[app_].action = std::move(action);
 }
 
 CommandLine::CommandLine(std::string_view summary)
     : app_(std::make_unique<CLI::App>(std::string(summary), "treadle")) {
-  app_->set_help_flag("-h,--help", "Prints this help");
+  app_->set_help_flag("-h,--help", "Print this help");
   app_->get_formatter()->column_width(34);
   app_->get_formatter()->label("SUBCOMMAND", "COMMAND");
   app_->get_formatter()->label("REQUIRED", "");
@@ -329,7 +329,7 @@ Parsed CommandLine::Parse(std::vector<std::string> words, std::string_view versi
     words.erase(words.begin());
     words.emplace_back("--help");
   }
-  app_->set_version_flag("--version", std::string(version), "Prints the version");
+  app_->set_version_flag("--version", std::string(version), "Print the version");
   if (words.empty()) return {.status = ExitStatus::kUsage, .err = app_->help()};
   const std::vector<std::string> rest = TakeRest(&words);
   JoinTimes(app_.get(), &words);
@@ -352,7 +352,7 @@ Parsed CommandLine::Parse(std::vector<std::string> words, std::string_view versi
     const std::string name = FullName(command);
     std::string wrong = WhatIsWrong(app_.get(), command, error);
     const bool program = extras_[command].rest != nullptr && wrong.starts_with("unknown flag");
-    if (program) wrong += "; if it belongs to the program, put -- before the program";
+    if (program) wrong += "; if it is a flag of your program, put -- before the program";
     return {.status = ExitStatus::kUsage,
             .err = fmt::format("{}: {}; see: {} --help\n", name, wrong, name)};
   }

@@ -1,9 +1,9 @@
-// The words of a command line: commands, their flags and what stands behind them. A thin layer over
+// The words of a command line: commands, their flags and their arguments. A thin layer over
 // CLI11, so that the header that compiles slowly stays inside arguments.cc.
 //
 // One thread. Command is a handle: it borrows from the CommandLine that it came from. Every target
 // of a flag is written by Parse() and must live until then; a flag that is not given leaves its
-// target alone.
+// target.
 #pragma once
 
 #include <cstdint>
@@ -75,7 +75,7 @@ class Command {
   Command& Choice(std::string_view flag, std::vector<std::string> choices, std::string* target,
                   std::string_view help);
   Command& Switch(std::string_view flag, bool* target, std::string_view help);
-  /// The variable that stands in for `flag` when it is not given.
+  /// The variable that is used when `flag` is absent.
   Command& Environment(std::string_view flag, std::string_view variable);
 
   /// Lines that can be typed as they are; shown at the end of the help text.

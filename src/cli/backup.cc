@@ -43,7 +43,7 @@ ExitStatus Create(Session& session) {
   const Result<JsonDocument> backup = MakeOne(session);
   if (!backup.ok()) {
     const ExitStatus status = session.Fail(backup.status());
-    session.Hint("  those that are there:  " + session.CommandLineFor("backup list"));
+    session.Hint("  existing backups:  " + session.CommandLineFor("backup list"));
     return status;
   }
   if (session.json() || session.jsonl()) PrintJson(session, backup->root);
@@ -54,7 +54,7 @@ ExitStatus Create(Session& session) {
   if (!list.ok()) return session.Fail(list.status());
   session.console().OutLine(
       fmt::format("{}/{}", list->root.Text("directory"), backup->root.Text("name")));
-  session.console().Message(fmt::format("{}, up to frame {}; on the server's machine",
+  session.console().Message(fmt::format("{}, up to frame {}, on the server's machine",
                                         SizeInWords(SizeOf(backup->root, "bytes_total")),
                                         backup->root.Integer("frame")));
   return ExitStatus::kOk;
@@ -97,7 +97,7 @@ std::string Members(const BackupReport& report) {
 }
 
 std::string InWords(const BackupReport& report) {
-  return fmt::format("taken {}: {} that wait or run, {} that ended, in {}", report.taken_at,
+  return fmt::format("taken {}: {} waiting or running, {} ended, in {}", report.taken_at,
                      Counted(static_cast<int64_t>(report.waiting), "task"),
                      WithCommas(static_cast<int64_t>(report.ended)),
                      Counted(static_cast<int64_t>(report.queues), "queue"));
@@ -105,7 +105,7 @@ std::string InWords(const BackupReport& report) {
 
 void TellProblems(Session& session, const BackupReport& report) {
   for (const std::string& problem : report.problems)
-    session.console().Message("damaged before it was backed up: " + Printable(problem));
+    session.console().Message("damaged before the backup was made: " + Printable(problem));
 }
 
 ExitStatus Verify(Session& session, const std::string& file, const DataTools& tools) {
@@ -114,7 +114,7 @@ ExitStatus Verify(Session& session, const std::string& file, const DataTools& to
   if (session.json() || session.jsonl()) {
     session.console().OutLine("{" + Members(*report) + "}");
   } else {
-    session.console().OutLine("whole, " + InWords(*report));
+    session.console().OutLine("intact, " + InWords(*report));
     TellProblems(session, *report);
   }
   return report->problems.empty() ? ExitStatus::kOk : ExitStatus::kFailure;
@@ -141,56 +141,56 @@ ExitStatus Restore(Session& session, const RestoreFlags& flags, const DataTools&
   session.console().OutLine(Printable(report->directory) + " is restored, " +
                             InWords(report->backup));
   TellProblems(session, report->backup);
-  session.console().Message(fmt::format(
-      "new tasks get ids from {} on, and leases given after the backup are worth nothing",
-      report->next_task));
+  session.console().Message(
+      fmt::format("new tasks get IDs from {} on, and leases granted after the backup are invalid",
+                  report->next_task));
   session.Hint(fmt::format("  treadle start --data {}", Printable(flags.directory)));
   return ExitStatus::kOk;
 }
 
 void AddCreate(Command parent, Session& session) {
-  parent.Sub("create", "Have a running server make a backup, and wait for it")
+  parent.Sub("create", "Make a backup on a running server and wait for it")
       .Example("treadle backup create")
       .Footer(
-          "All that was acknowledged before is in it. The server goes on meanwhile. The backup is "
-          "a file on\n"
-          "the server's machine, in the directory of its setting backup.directory: copy it to "
-          "another machine.\n")
+          "The backup has everything acknowledged before the command. The server keeps running "
+          "meanwhile.\n"
+          "The backup is a file on the server's machine, in the directory of the setting "
+          "backup.directory.\n"
+          "Copy it to another machine.\n")
       .Run([&session] { return Create(session); });
 }
 
 void AddVerify(Command parent, Session& session, const DataTools& tools) {
   auto file = std::make_shared<std::string>();
-  parent.Sub("verify", "Read a backup whole, and hold it against its checksums")
+  parent.Sub("verify", "Read a whole backup and verify its checksums")
       .Positional("FILE", Need::kRequired, file.get(), "The backup")
       .Example("treadle backup verify treadle-20261124T030000.000Z.backup")
       .Footer(
-          "The store in it is unpacked in $TMPDIR, which must have room for it, and every page and "
-          "task is\n"
-          "looked at. Exit status 1 means damage. It needs no server.\n")
+          "The command unpacks the store of the backup in $TMPDIR, which must have room for it, "
+          "and checks\n"
+          "every page and task. Exit status 1 means damage. No server is needed.\n")
       .Run([file, &session, tools] { return Verify(session, *file, tools); });
 }
 
 void AddRestore(Command parent, Session& session, const DataTools& tools) {
   auto flags = std::make_shared<RestoreFlags>();
-  parent.Sub("restore", "Make a data directory of a backup")
+  parent.Sub("restore", "Restore a backup into a new data directory")
       .Positional("FILE", Need::kRequired, &flags->file, "The backup")
       .Text("--data", "DIR", &flags->directory,
-            "The data directory to make; missing or empty (default ./treadle-data)")
+            "The new data directory; must be missing or empty (default ./treadle-data)")
       .Example("treadle backup restore treadle-20261124T030000.000Z.backup --data /var/lib/treadle")
       .Footer(
-          "Do not let the old server run beside the restored one: both would hand out the same "
-          "tasks.\n"
-          "What ran when the backup was made runs again when its lease is over; what was "
-          "acknowledged\n"
-          "after the backup is not in it.\n")
+          "Do not run the old server beside the restored one: both would lease the same tasks.\n"
+          "Tasks that were running when the backup was made run again when their leases end. "
+          "Anything\n"
+          "acknowledged after the backup is missing from it.\n")
       .Run([flags, &session, tools] { return Restore(session, *flags, tools); });
 }
 
 }  // namespace
 
 void AddBackup(Command parent, Session& session, const DataTools& tools) {
-  Command backup = parent.Sub("backup", "Make backups, look at them, restore them");
+  Command backup = parent.Sub("backup", "Make, list, verify and restore backups");
   AddCreate(backup, session);
   backup.Sub("list", "List the backups of a running server")
       .Example("treadle backup list")

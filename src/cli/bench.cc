@@ -85,10 +85,10 @@ class Bench {
     const Status status = RunAll();
     ClearProgress();
     if (queued_ > 0 && !target_.is_own()) {
-      session_.console().Message(fmt::format(
-          "some of {} tasks may still wait in the queue {}; run them: treadle worker exec bench "
-          "--queue {} -- true",
-          queued_, base_.queue, base_.queue));
+      session_.console().Message(
+          fmt::format("some of {} tasks may still wait in queue {}; run them with: treadle worker "
+                      "exec bench --queue {} -- true",
+                      queued_, base_.queue, base_.queue));
     }
     return status;
   }
@@ -247,12 +247,13 @@ class Bench {
         std::max(load.duration, std::chrono::milliseconds(flags_.duration_ms.value_or(6'000)));
     load.rate = flags_.rate.value_or(200);
     load.callers = flags_.callers.value_or(4);
-    Progress(fmt::format("checkpoint: single enqueues at {} a second, beside others", load.rate));
+    Progress(
+        fmt::format("checkpoint: single enqueues at {} a second, alongside others", load.rate));
     const Result<Measurement> measured = bench::MeasureCheckpoint(target_, load);
     if (measured.ok()) queued_ += measured->tasks;
     if (measured.ok() && measured->checkpoints == 0) {
       ClearProgress();
-      session_.console().Message("no checkpoint ended in that time; give it a longer --duration");
+      session_.console().Message("no checkpoint ended in that time; use a longer --duration");
     }
     return Take(measured);
   }
@@ -327,7 +328,7 @@ ExitStatus RunBench(Session& session, const BenchFlags& flags) {
   if (!flags.serve && (needs_own || !flags.data.empty())) {
     return session.Fail(
         ExitStatus::kUsage,
-        "memory, recovery, growth and --data are for a server of its own: add --serve");
+        "memory, recovery, growth and --data need a server started by the bench: add --serve");
   }
   const demo::SignalWatch watch;
   Result<Target> target = MakeTarget(session, flags);
@@ -346,47 +347,58 @@ void AddBench(Command parent, Session& session) {
   const std::vector<std::string> names(kWorkloads.begin(), kWorkloads.end());
   std::vector<std::string> names_and_all = names;
   names_and_all.insert(names_and_all.begin(), "all");
-  parent.Sub("bench", "Measure a server, by the client and worker that users have")
+  parent.Sub("bench", "Measure a server with the same client and worker that users run")
       .Words("WORKLOAD", names, &flags->workloads,
-             fmt::format("What to measure, always in this order: {} (default all but burst "
-                         "and growth, which take minutes)",
+             fmt::format("What to measure, always in this order: {} (default all except burst and "
+                         "growth, which take minutes)",
                          fmt::join(names, ", ")))
-      .Choice("--workload", names_and_all, &flags->workload, "The same for one, or all")
-      .Switch("--json", &flags->json, "Print one JSON object a line, as -o jsonl does")
-      .Switch("--serve", &flags->serve, "Start a server for it, with data of its own")
-      .Text("--data", "DIR", &flags->data, "With --serve: on the disk of this directory")
+      .Choice("--workload", names_and_all, &flags->workload, "Measure one thing, or all")
+      .Switch("--json", &flags->json, "Print one JSON object per line, like -o jsonl")
+      .Switch("--serve", &flags->serve, "Start a server for the bench, with its own data")
+      .Text("--data", "DIR", &flags->data,
+            "With --serve: keep the data on the disk of this directory")
       .Number("--batch", &flags->batch, 1, 1'000, "Tasks in each call (default 1, 100 and 1000)")
       .Number("--callers", &flags->callers, 1, 256,
               "Threads that call (default 1 and 32; burst 32)")
-      .Choice(
-          "--coalesce", {"off", "on", "async", "all"}, &flags->coalesce,
-          "Whether callers share requests, or do not wait for answers, for batches of 1 (default "
-          "all, shown apart)")
-      .Duration("--duration", &flags->duration_ms, "Of each measurement (default 2s; burst 30s)")
+      .Choice("--coalesce", {"off", "on", "async", "all"}, &flags->coalesce,
+              "For batches of 1: whether callers share requests, or do not wait for replies "
+              "(default all, shown separately)")
+      .Duration("--duration", &flags->duration_ms,
+                "Duration of each measurement (default 2s; burst 30s)")
       .Number("--rate", &flags->rate, 1, 10'000'000,
-              "Calls a second (default: as fast as it goes; latency 1000; burst 1000, and ten "
+              "Calls a second (default as fast as possible; latency 1000; burst 1000, then ten "
               "times that)")
-      .Number("--payload", &flags->payload_bytes, 2, 1 << 20, "Bytes of each payload (default 256)")
+      .Number("--payload", &flags->payload_bytes, 2, 1 << 20,
+              "Size of each payload in bytes (default 256)")
       .Number("--tasks", &flags->tasks, 1, 100'000'000,
-              "Tasks that wait for drain (default 100000), in memory and at recovery (200000), "
-              "for growth (1000000)")
+              "Number of tasks for drain (default 100000), memory and recovery (200000), growth "
+              "(1000000)")
       .Example(
           "treadle bench --serve\n"
           "treadle bench latency --rate 5000 --json\n"
           "treadle bench burst growth --serve --tasks 10000000\n"
           "treadle bench enqueue drain --serve --data /srv --batch 100 --duration 10s")
       .Footer(
-          "Latency is measured from the intended start of each call: a call that began late\n"
-          "because the one before was slow counts the waiting too. latency and burst go on to\n"
-          "the start of the handler. In cycle the producers keep at most 20,000 tasks ahead of\n"
-          "the worker; STALL MS is the longest time in which no task was completed. burst is a\n"
-          "rate for a third of --duration, ten times that, and the first one again: NORMAL S is\n"
-          "after how many seconds the p99 was at most twice that before. RATIO is the rate with\n"
-          "many tasks to that with few. With --serve, TURN MS is the longest turn of the\n"
-          "server's shard, TURN CPU MS the most that one had of a processor, CPU US the server's\n"
-          "processor time for each task, BYTES its memory for each.\n"
-          "The tasks have a queue of their own and are completed; the server keeps them for\n"
-          "their retention. docs/benchmarks.md says what the numbers do not.\n")
+          "Latency is measured from the intended start of each call. A call that began late "
+          "because\n"
+          "the previous one was slow includes that wait. latency and burst measure until the "
+          "start\n"
+          "of the handler. In cycle, producers keep at most 20,000 tasks ahead of the worker.\n"
+          "burst runs a rate for a third of --duration, then ten times that, then the first "
+          "again.\n"
+          "\n"
+          "Columns:\n"
+          "  STALL MS     longest time in which no task was completed\n"
+          "  NORMAL S     seconds until the p99 was at most twice that before the burst\n"
+          "  RATIO        rate with many tasks, divided by the rate with few\n"
+          "With --serve, for the server:\n"
+          "  TURN MS      longest turn of the shard\n"
+          "  TURN CPU MS  most processor time of one turn\n"
+          "  CPU US       processor time per task\n"
+          "  BYTES        memory per task\n"
+          "\n"
+          "The tasks have their own queue and are completed; the server keeps them for their\n"
+          "retention time. docs/benchmarks.md explains what the numbers do not show.\n")
       .Run([flags, &session] { return RunBench(session, *flags); });
 }
 

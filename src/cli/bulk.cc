@@ -33,13 +33,13 @@ struct Action {
 };
 
 constexpr Action kActions[] = {
-    {"run-now", "run_now", "Let no task wait for its time or its backoff", "Run {} now?"},
-    {"cancel", "cancel", "Cancel tasks: those that run are asked to stop", "Cancel {}?"},
+    {"run-now", "run_now", "Run tasks now, without waiting for their time or backoff",
+     "Run {} now?"},
+    {"cancel", "cancel", "Cancel tasks and ask running ones to stop", "Cancel {}?"},
     {"redrive", "redrive", "Make dead, cancelled or expired tasks ready again", "Redrive {}?"},
-    {"delete", "delete", "Delete tasks that wait or have ended", "Delete {}?"},
-    {"move", "edit", "Move tasks that wait to another queue", "Move {}?"},
-    {"release", "release", "Take the leases of running tasks back from their workers",
-     "Release {}?"},
+    {"delete", "delete", "Delete tasks that are waiting or have ended", "Delete {}?"},
+    {"move", "edit", "Move waiting tasks to another queue", "Move {}?"},
+    {"release", "release", "Take running tasks back from their workers", "Release {}?"},
 };
 
 constexpr const Action& kPurge = kActions[3];
@@ -55,7 +55,7 @@ std::string Body(const Action& action, const BulkFlags& flags, bool count_only) 
 }
 
 std::string Progress(const JsonValue& job) {
-  return fmt::format("{} found, {} changed, {} passed over", WithCommas(job.Integer("found")),
+  return fmt::format("{} found, {} changed, {} skipped", WithCommas(job.Integer("found")),
                      WithCommas(job.Integer("changed")), WithCommas(job.Integer("skipped")));
 }
 
@@ -95,10 +95,11 @@ ExitStatus PrintEnd(Session& session, const JsonValue& job) {
 ExitStatus RunAction(Session& session, const Action& action, const BulkFlags& flags) {
   if (QueryOf(flags.filter).empty())
     return session.Fail(ExitStatus::kUsage,
-                        "name which tasks, for example --queue emails --state dead");
+                        "name the tasks, for example --queue emails --state dead");
   if (!flags.count && !flags.yes && !CanAsk())
-    return session.Fail(ExitStatus::kUsage,
-                        "this changes many tasks; without a terminal to ask on, add --yes");
+    return session.Fail(
+        ExitStatus::kUsage,
+        "this may change many tasks, and there is no terminal to confirm it; add --yes");
   if (flags.count || !flags.yes) {
     const Result<JsonDocument> count = RunToEnd(session, action, flags, true);
     if (!count.ok()) return session.Fail(count.status());
@@ -110,7 +111,7 @@ ExitStatus RunAction(Session& session, const Action& action, const BulkFlags& fl
   const Result<JsonDocument> job = RunToEnd(session, action, flags, false);
   if (!job.ok()) {
     const ExitStatus status = session.Fail(job.status());
-    session.Hint("  what runs:  " + session.CommandLineFor("bulk list"));
+    session.Hint("  running actions:  " + session.CommandLineFor("bulk list"));
     return status;
   }
   return PrintEnd(session, job->root);
@@ -146,13 +147,13 @@ void AddAction(Command parent, Session& session, const Action& action) {
   auto flags = std::make_shared<BulkFlags>();
   Command command = parent.Sub(action.command, action.summary);
   if (action.command == "move")
-    command.Positional("QUEUE", Need::kRequired, &flags->queue, "Where they shall wait");
+    command.Positional("QUEUE", Need::kRequired, &flags->queue, "The queue to move them to");
   AddFilterFlags(command, &flags->filter);
   if (action.command == "cancel" || action.command == "release")
-    command.Text("--reason", "TEXT", &flags->reason, "Why, for those who look at it later");
-  command.Number("--rate", &flags->rate, 1, 1'000'000, "Tasks a second, at most")
-      .Switch("--count", &flags->count, "Only count the tasks that it is about")
-      .Switch("--yes", &flags->yes, "Do not count first and ask")
+    command.Text("--reason", "TEXT", &flags->reason, "Why, for whoever looks at it later");
+  command.Number("--rate", &flags->rate, 1, 1'000'000, "At most this many tasks a second")
+      .Switch("--count", &flags->count, "Only count the tasks that match")
+      .Switch("--yes", &flags->yes, "Do not count and ask first")
       .Example(fmt::format("treadle bulk {}{} --queue emails --state {} --count", action.command,
                            action.command == "move" ? " other" : "",
                            action.command == "redrive" ? "dead" : "ready"))
@@ -163,25 +164,25 @@ void AddAction(Command parent, Session& session, const Action& action) {
 
 void AddQueuePurge(Command parent, Session& session) {
   auto flags = std::make_shared<BulkFlags>();
-  parent.Sub("purge", "Delete the tasks of a queue: those that wait, and those that have ended")
+  parent.Sub("purge", "Delete the waiting and ended tasks of a queue")
       .Positional("NAME", Need::kRequired, &flags->filter.queue, "The name of the queue")
       .Text("--state", "STATE", &flags->filter.state, "Only those in this state, for example ready")
-      .Switch("--count", &flags->count, "Only count them")
-      .Switch("--yes", &flags->yes, "Do not count first and ask")
+      .Switch("--count", &flags->count, "Only count the tasks")
+      .Switch("--yes", &flags->yes, "Do not count and ask first")
       .Example("treadle queue purge emails --state ready --count")
-      .Footer("Tasks that run are passed over; cancel them first.\n")
+      .Footer("Running tasks are skipped; cancel them first.\n")
       .Run([flags, &session] { return RunAction(session, kPurge, *flags); });
 }
 
 void AddBulk(Command parent, Session& session) {
-  Command bulk = parent.Sub("bulk", "Give one command to every task that matches");
+  Command bulk = parent.Sub("bulk", "Apply one action to every task that matches");
   for (const Action& action : kActions) AddAction(bulk, session, action);
-  bulk.Sub("list", "List bulk actions that run, and the last that ended")
+  bulk.Sub("list", "List running bulk actions and the last ones that ended")
       .Example("treadle bulk list")
       .Run([&session] { return ListActions(session); });
   auto id = std::make_shared<std::string>();
   bulk.Sub("stop", "Stop a bulk action")
-      .Positional("ID", Need::kRequired, id.get(), "Its id, for example 3")
+      .Positional("ID", Need::kRequired, id.get(), "The ID of the bulk action, for example 3")
       .Example("treadle bulk stop 3")
       .Run([id, &session] { return Stop(session, *id); });
   bulk.Example("treadle bulk redrive --state dead --queue emails --rate 100");

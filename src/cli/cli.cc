@@ -22,10 +22,10 @@ struct TargetWords {
 
 void AddGlobalFlags(Command root, GlobalFlags& flags, TargetWords& target) {
   root.Choice("-o,--output", {"table", "json", "jsonl"}, &flags.output,
-              "How data is printed: a table, one JSON document, or one JSON object a line")
-      .Text("--server", "URL", &target.server, "The server (default http://127.0.0.1:7373)")
-      .Text("--token-file", "FILE", &target.token_file, "The file that holds the token to send")
-      .Text("--context", "NAME", &target.context, "The context that names server and token file")
+              "Output format: a table, one JSON document, or one JSON object per line")
+      .Text("--server", "URL", &target.server, "Server URL (default http://127.0.0.1:7373)")
+      .Text("--token-file", "FILE", &target.token_file, "File with the token to send")
+      .Text("--context", "NAME", &target.context, "Context that names the server and token file")
       .Environment("--context", "TREADLE_CONTEXT")
       .Environment("--server", "TREADLE_SERVER")
       .Environment("--token-file", "TREADLE_TOKEN_FILE");
@@ -56,7 +56,7 @@ void AddCommands(CommandLine& line, Session& session, const ServeFn& serve,
   AddStart(root, session, serve);
   AddServer(root, session, serve);
   AddConfig(root, session);
-  Command task = root.Sub("task", "Enqueue tasks, look at them, and change them");
+  Command task = root.Sub("task", "Enqueue, inspect and change tasks");
   AddTaskEnqueue(task, session);
   AddTaskGet(task, session);
   AddTaskResult(task, session);
@@ -75,7 +75,7 @@ void AddCommands(CommandLine& line, Session& session, const ServeFn& serve,
   task.Example("treadle task enqueue hello '{\"name\":\"Ada\"}'");
   AddTaskEnqueue(root, session);
   AddBulk(root, session);
-  Command queue = root.Sub("queue", "Look at queues, and change them");
+  Command queue = root.Sub("queue", "Inspect and change queues");
   AddQueueList(queue, session);
   AddQueueGet(queue, session);
   AddQueuePause(queue, session);
@@ -83,7 +83,7 @@ void AddCommands(CommandLine& line, Session& session, const ServeFn& serve,
   AddQueueSet(queue, session);
   AddQueuePurge(queue, session);
   queue.Example("treadle queue list");
-  Command type = root.Sub("type", "Look at task types, their policies and contracts");
+  Command type = root.Sub("type", "Inspect and change task types, their policies and contracts");
   AddTypeList(type, session);
   AddTypeGet(type, session);
   AddTypeSet(type, session);
@@ -96,7 +96,7 @@ void AddCommands(CommandLine& line, Session& session, const ServeFn& serve,
   worker.Example("treadle worker exec hello -- tr a-z A-Z");
   AddDemo(root, session);
   AddBench(root, session);
-  Command data = root.Sub("data", "Look after a data directory");
+  Command data = root.Sub("data", "Check and repair a data directory");
   AddDataCheck(data, session, data_tools);
   data.Example("treadle data check ./treadle-data");
   AddBackup(root, session, data_tools);
@@ -113,7 +113,7 @@ ExitStatus Ended(Session& session, ExitStatus status) {
   const std::string why = session.console().Flush();
   if (why.empty()) return status;
   const ExitStatus lost = session.Fail(
-      ExitStatus::kFailure, "standard output cannot be written, so some of it is lost: " + why);
+      ExitStatus::kFailure, "cannot write to standard output, so some output is lost: " + why);
   return status == ExitStatus::kOk ? lost : status;
 }
 

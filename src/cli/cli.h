@@ -47,7 +47,7 @@ struct ServerOptions {
   uint64_t memory_max_bytes = 0;  // enqueues are refused near it; 0: see DefaultMemoryMax()
   bool strict_queues = false;
   std::string backup_directory;       // empty: `backups` in the data directory
-  int64_t backup_every_ms = 0;        // 0: only when asked for
+  int64_t backup_every_ms = 0;        // 0: only on request
   uint64_t backups_kept = 7;          // 0: all
   uint64_t connections_max = 10'000;  // these five: see http::ServerOptions
   uint64_t bodies_bytes_max = 256 << 20;
@@ -57,7 +57,7 @@ struct ServerOptions {
   ReloadFn reload;  // for SIGHUP; empty: SIGHUP ends the process
 };
 
-/// What a server says once it answers requests.
+/// What a server prints once it is ready.
 struct ServerReady {
   std::string url;              // "http://127.0.0.1:7373", with the port that is really used
   std::string data_dir;         // absolute
@@ -123,7 +123,7 @@ struct RepairReport {
 };
 
 /// Repairs a data directory that no server uses, after copying it whole to a place beside it.
-/// `say` is told what happens, one sentence at a time. FAILED_PRECONDITION, RESOURCE_EXHAUSTED and
+/// `say` gets a sentence for each step. FAILED_PRECONDITION, RESOURCE_EXHAUSTED and
 /// other errors mean that nothing was changed; where not, the message names the copy.
 using RepairDataFn = std::function<Result<RepairReport>(
     const std::string& directory, const std::function<void(const std::string&)>& say)>;
@@ -169,7 +169,7 @@ struct DataTools {
   RestoreBackupFn restore_backup;
 };
 
-/// Does what the words of `argv` say, and returns the exit status of the process (see `treadle
+/// Runs the command in `argv` and returns the exit status of the process (see `treadle
 /// --help`).
 int RunCli(int argc, char** argv, ServeFn serve, const DataTools& data_tools);
 

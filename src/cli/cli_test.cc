@@ -175,7 +175,7 @@ TEST_F(CliTest, StartPassesItsFlagsOnAndSaysWhatToTryNext) {
   EXPECT_THAT(said.out, IsEmpty());
 }
 
-TEST_F(CliTest, ConfigShowTellsWhereEachValueComesFrom) {
+TEST_F(CliTest, ConfigShowNamesTheSourceOfEachValue) {
   const Said said = Do({"config", "show", "--listen", ":1", "--allow-unauthenticated"});
   EXPECT_EQ(said.status, ExitStatus::kOk) << said.err;
   EXPECT_THAT(said.out, ContainsRegex("server.listen +:1 +--listen\n"));
@@ -192,7 +192,7 @@ TEST_F(CliTest, AServerWithoutItsConfigurationFileDoesNotStart) {
   EXPECT_THAT(said.err, HasSubstr("/nowhere/treadle.toml cannot be read"));
 }
 
-TEST_F(CliTest, EnqueuePrintsTheIdAlone) {
+TEST_F(CliTest, EnqueuePrintsOnlyTheId) {
   server_.Answer("POST /v1/tasks", {{201, R"({"id":"1-7","state":"ready","duplicate":false})"}});
   const Said said = Ask({"task", "enqueue", "hello", R"({"name":"Ada"})", "-q", "q", "-p", "9",
                          "--key", "k", "--max-attempts", "3", "--delay", "30s"});
@@ -260,7 +260,7 @@ TEST_F(CliTest, WaitingTooLongTimesOut) {
   }
 }
 
-TEST_F(CliTest, AWordBehindWaitThatIsNoTimeIsThePayload) {
+TEST_F(CliTest, AWordAfterWaitThatIsNotATimeIsThePayload) {
   server_.Answer("POST /v1/tasks", {{201, R"({"id":"1-7","duplicate":false})"}});
   server_.Answer("GET /v1/tasks/1-7?wait=30000ms", {{200, kDead}});
   EXPECT_EQ(Ask({"enqueue", "hello", "--wait", R"({"name":"Ada"})"}).status, ExitStatus::kTaskDied);
@@ -337,7 +337,7 @@ TEST_F(CliTest, EachKindOfFailureHasItsOwnStatus) {
   EXPECT_EQ(Ask({"enqueue", "hello"}).status, ExitStatus::kRefused);
 }
 
-TEST_F(CliTest, AServerThatIsNotThereIsNamedWithWhatToDo) {
+TEST_F(CliTest, AServerThatCannotBeReachedIsNamedWithWhatToDo) {
   const Said said = Do({"task", "get", "1-7", "--server", "http://127.0.0.1:1"});
   EXPECT_EQ(said.status, ExitStatus::kUnreachable);
   EXPECT_EQ(said.err,
@@ -367,7 +367,7 @@ TEST_F(CliTest, AnEmptyListIsAMessageAndNoData) {
   EXPECT_EQ(said.err, "no task matches\n");
 }
 
-TEST_F(CliTest, AQueueTellsItsPolicyInWords) {
+TEST_F(CliTest, AQueueShowsItsPolicyInWords) {
   server_.Answer(
       "GET /v1/queues/a.b",
       {{200,
@@ -390,7 +390,7 @@ TEST_F(CliTest, OutputThatCannotBeWrittenIsAFailure) {
   EXPECT_EQ(RunCommand({"--server", server_.url(), "task", "payload", "1-7"}, console, serve_),
             ExitStatus::kFailure);
   EXPECT_EQ(err,
-            "treadle: standard output cannot be written, so some of it is lost: No space left on "
+            "treadle: cannot write to standard output, so some output is lost: No space left on "
             "device\n");
 }
 
@@ -419,7 +419,7 @@ TEST_F(CliTest, SeveralTasksAreReportedEachAndTheWorstStatusIsReturned) {
             std::string(kDead) + '\n' + kReady + '\n');
 }
 
-TEST_F(CliTest, NothingIsDoneIfOneOfTheIdsIsNone) {
+TEST_F(CliTest, NothingIsDoneIfOneIdIsInvalid) {
   const Said said = Ask({"task", "cancel", "1-7", "x"});
   EXPECT_EQ(said.status, ExitStatus::kBadInput);
   EXPECT_THAT(server_.requests(), IsEmpty());
@@ -439,7 +439,7 @@ TEST_F(CliTest, GetShowsPayloadAndResultAsText) {
   EXPECT_THAT(out, ContainsRegex("payload +a .x1b.31mred\n"));
   EXPECT_THAT(out, ContainsRegex("result +one\n +two .\" .x1b\n"));
   const std::string hidden = Ask({"task", "get", "1-7"}).out;
-  EXPECT_THAT(hidden, HasSubstr("(sensitive; printed by: treadle task result 1-7"));
+  EXPECT_THAT(hidden, HasSubstr("(sensitive; show it with: treadle task result 1-7"));
 }
 
 // ---- a server that starts, or is another ----

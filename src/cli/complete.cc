@@ -44,7 +44,7 @@ void OfferContexts(Session& session) {
 
 void AddComplete(Command parent, Session& session) {
   auto what = std::make_shared<std::string>();
-  Command complete = parent.Sub("__complete", "Print names, for completion scripts");
+  Command complete = parent.Sub("__complete", "Print names for completion scripts");
   complete.Hide();
   complete.Positional("WHAT", Need::kRequired, what.get(), "queues or contexts")
       .Run([what, &session] {

@@ -52,15 +52,16 @@ ExitStatus Show(Session& session, const ServerFlags& flags) {
 }  // namespace
 
 void AddConfig(Command parent, Session& session) {
-  Command config = parent.Sub("config", "Look at the configuration of a server");
+  Command config = parent.Sub("config", "Show the configuration of a server");
   auto flags = std::make_shared<ServerFlags>();
   flags->system_file = true;
   UseStateDirectory(flags.get());
-  Command show = config.Sub("show", "Show what `treadle server` would run with, and from where");
+  Command show = config.Sub(
+      "show", "Show the settings that `treadle server` would use, and where each comes from");
   AddServerFlags(show, *flags);
   show.Example("treadle config show --config treadle.toml\ntreadle config show -o json")
       .Run([flags, &session] { return Show(session, *flags); });
-  config.Sub("init", "Print a configuration file with every default, as comments")
+  config.Sub("init", "Print a configuration file with every default as a comment")
       .Example("treadle config init > treadle.toml")
       .Run([&session] { return session.console().Out(ConfigToml()), ExitStatus::kOk; });
   config.Example("treadle config show");

@@ -1,7 +1,7 @@
 // Console: where a command writes. Data goes to standard output, messages go to standard error.
 //
 // One thread at a time. Once standard output cannot be written (a closed pipe, a full disk), what
-// follows is dropped, and the end of the program says so (RunCommand()).
+// follows is dropped, and RunCommand() reports it at the end.
 #pragma once
 
 #include <functional>
@@ -13,7 +13,7 @@ namespace treadle::cli {
 enum class Color { kPlain, kBold, kDim, kRed, kGreen, kYellow };
 
 /// One of the two streams. `write` takes all of its bytes, `flush` sees to it that what was taken
-/// has arrived; false means that it is lost, and errno says why.
+/// has arrived; false means that it is lost, and errno has the reason.
 struct OutputStream {
   std::function<bool(std::string_view)> write;
   std::function<bool()> flush = {};  // empty: nothing to do

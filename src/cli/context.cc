@@ -64,7 +64,7 @@ ExitStatus ListContexts(Session& session) {
     if (!document.ok()) return session.Fail(document.status());
     PrintJson(session, document->root);
   } else if (table.empty()) {
-    session.console().Message("there is no context yet; add one with: treadle context add");
+    session.console().Message("no contexts yet; add one with: treadle context add");
   } else {
     session.console().Out(table.ToString(session.console()));
   }
@@ -75,14 +75,14 @@ ExitStatus ListContexts(Session& session) {
 Status AddContext(const AddWords& words, Contexts& contexts) {
   if (!IsName(words.name)) {
     return {Code::kInvalidArgument,
-            fmt::format("\"{}\" is not a name for a context: 1 to {} letters, digits, - _ .",
+            fmt::format("\"{}\" is not a valid context name; use 1 to {} letters, digits, - _ .",
                         words.name, kNameCharactersMax)};
   }
   if (contexts.by_name.contains(words.name)) {
-    return {Code::kAlreadyExists,
-            fmt::format("there is a context \"{0}\" already; take it away first: treadle context "
-                        "remove {0}",
-                        words.name)};
+    return {
+        Code::kAlreadyExists,
+        fmt::format("context \"{0}\" already exists; remove it first: treadle context remove {0}",
+                    words.name)};
   }
   if (words.server.empty()) {
     return {Code::kInvalidArgument, "a context needs a server: --server URL"};
@@ -100,17 +100,16 @@ Status AddContext(const AddWords& words, Contexts& contexts) {
 }  // namespace
 
 void AddContext(Command parent, Session& session) {
-  Command context =
-      parent.Sub("context", "Name servers, and choose the one that commands speak to");
-  context.Sub("list", "List the contexts; a * marks the current one")
+  Command context = parent.Sub("context", "Name servers and choose the one that commands use");
+  context.Sub("list", "List contexts; a * marks the current one")
       .Example("treadle context list")
       .Run([&session] { return ListContexts(session); });
 
   auto words = std::make_shared<AddWords>();
   context.Sub("add", "Add a context; the first one becomes the current one")
       .Positional("NAME", Need::kRequired, &words->name, "The name of the context")
-      .Text("--server", "URL", &words->server, "The server")
-      .Text("--token-file", "FILE", &words->token_file, "The file that holds the token to send")
+      .Text("--server", "URL", &words->server, "Server URL")
+      .Text("--token-file", "FILE", &words->token_file, "File with the token to send")
       .Example("treadle context add prod --server http://queue.example:7373 --token-file token")
       .Run([words, &session] {
         return EditContexts(session,
@@ -118,7 +117,7 @@ void AddContext(Command parent, Session& session) {
       });
 
   auto used = std::make_shared<std::string>();
-  context.Sub("use", "Make a context the current one")
+  context.Sub("use", "Switch to a context")
       .Positional("NAME", Need::kRequired, used.get(), "The name of the context")
       .Example("treadle context use prod")
       .Run([used, &session] {
@@ -129,7 +128,7 @@ void AddContext(Command parent, Session& session) {
       });
 
   auto removed = std::make_shared<std::string>();
-  context.Sub("remove", "Take a context away")
+  context.Sub("remove", "Remove a context")
       .Positional("NAME", Need::kRequired, removed.get(), "The name of the context")
       .Example("treadle context remove prod")
       .Run([removed, &session] {

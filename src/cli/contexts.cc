@@ -17,26 +17,27 @@ namespace treadle::cli {
 namespace {
 
 Status CannotWrite(std::string_view path) {
-  return {Code::kInternal, fmt::format("{} cannot be written ({})", path, std::strerror(errno))};
+  return {Code::kInternal, fmt::format("cannot write {} ({})", path, std::strerror(errno))};
 }
 
 Result<std::string> TextOf(const std::string& path, const std::string& key, const TomlNode& node) {
   if (node.kind == TomlNode::Kind::kText) return node.text;
-  return InvalidArgument(fmt::format("{}:{}: {} is not a text", path, node.line, key));
+  return InvalidArgument(fmt::format("{}:{}: {} is not a string", path, node.line, key));
 }
 
 Result<ServerContext> ReadContext(const std::string& path, const TomlNode& node) {
   ServerContext context;
   for (const auto& [key, value] : node.members) {
     if (key != "server" && key != "token_file") {
-      return InvalidArgument(fmt::format("{}:{}: a context has server and token_file, no \"{}\"",
-                                         path, value.line, key));
+      return InvalidArgument(fmt::format(
+          "{}:{}: unknown key \"{}\"; a context has server and token_file", path, value.line, key));
     }
     TREADLE_ASSIGN_OR_RETURN((key == "server" ? context.server : context.token_file),
                              TextOf(path, key, value));
   }
   if (context.server.empty()) {
-    return InvalidArgument(fmt::format("{}:{}: the context has no server", path, node.line));
+    return InvalidArgument(
+        fmt::format("{}:{}: the context has no server; add server = \"URL\"", path, node.line));
   }
   return context;
 }
@@ -88,7 +89,7 @@ Result<std::string> ContextsPath() {
   if (home != nullptr && *home != '\0') {
     return std::string(home) + "/.config/treadle/contexts.toml";
   }
-  return InvalidArgument("contexts need a home: set XDG_CONFIG_HOME or HOME");
+  return InvalidArgument("there is no directory for contexts: set XDG_CONFIG_HOME or HOME");
 }
 
 Result<Contexts> ReadContexts() {
@@ -104,8 +105,8 @@ Result<Contexts> ReadContexts() {
         TREADLE_ASSIGN_OR_RETURN(contexts.by_name[name], ReadContext(path, node));
       }
     } else {
-      return InvalidArgument(fmt::format("{}:{}: \"{}\" is unknown; there are current and contexts",
-                                         path, value.line, key));
+      return InvalidArgument(fmt::format(
+          "{}:{}: unknown key \"{}\"; known keys are current and contexts", path, value.line, key));
     }
   }
   return contexts;

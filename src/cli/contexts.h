@@ -1,4 +1,4 @@
-// Contexts: names for servers, so that nobody types an address twice. They stand in
+// Contexts: names for servers, so that nobody types an address twice. They are in
 // ${XDG_CONFIG_HOME:-~/.config}/treadle/contexts.toml, without any token: only the path of its
 // file.
 //

@@ -120,10 +120,10 @@ void PrintRepair(Session& session, const RepairReport& report) {
 // What a person may do next.
 std::string NextStep(const DataReport& report, const std::string& directory) {
   if (report.is_not_understood)
-    return "  nothing here is for a repair: use the Treadle that wrote it, or put the right files "
+    return "  a repair cannot help here: use the Treadle that wrote it, or put the right files "
            "back";
   return fmt::format(
-      "  go back to a backup, or keep what can be kept (it copies the directory first):\n"
+      "  restore a backup, or repair what can be repaired (the directory is copied first):\n"
       "  treadle data check {} --repair",
       directory);
 }
@@ -137,20 +137,22 @@ ExitStatus Check(Session& session, const CheckFlags& flags, const DataTools& too
   return ExitStatus::kFailure;
 }
 
-// Shows what is wrong, before anything is asked or done. Nothing: go on.
+// Shows what is wrong, before anything is asked or done. Nothing: continue.
 std::optional<ExitStatus> AskFirst(Session& session, const CheckFlags& flags,
                                    const DataTools& tools) {
   if (flags.yes) return std::nullopt;
   if (!CanAsk())
-    return session.Fail(ExitStatus::kUsage,
-                        "--repair changes the directory; without a terminal to ask on, add --yes");
+    return session.Fail(
+        ExitStatus::kUsage,
+        "--repair changes the directory, and there is no terminal to confirm it; add --yes");
   const Result<DataReport> report = tools.check(flags.directory);
   if (!report.ok()) return session.FailOnFiles(report.status());
   if (report->is_sound()) return std::nullopt;
   Table table = NewTable();
   AddRows(*report, table);
   session.console().Err(table.ToString(session.console()));
-  if (Confirmed(session, fmt::format("Repair {}? It is copied first.", Printable(flags.directory))))
+  if (Confirmed(session, fmt::format("Repair {}? The directory is copied first.",
+                                     Printable(flags.directory))))
     return std::nullopt;
   return session.Fail(ExitStatus::kFailure, "nothing was changed");
 }
@@ -162,13 +164,13 @@ void TellOutcome(Session& session, const RepairReport& report) {
                                   : "nothing here can be repaired; nothing was changed");
     return;
   }
-  session.console().Message("the directory as it was: " + Printable(report.copy));
+  session.console().Message("copy of the old directory: " + Printable(report.copy));
   if (!report.next_task.empty())
-    session.console().Message("new tasks get ids from " + report.next_task +
-                              " on, so that none is given twice");
+    session.console().Message("new tasks get IDs from " + report.next_task +
+                              " on, so that no ID is used twice");
   session.console().Message(report.after.is_in_order()
                                 ? "the directory is in order"
-                                : "the directory is still damaged; go back to a backup");
+                                : "the directory is still damaged; restore a backup");
 }
 
 ExitStatus Repair(Session& session, const CheckFlags& flags, const DataTools& tools) {
@@ -186,30 +188,29 @@ ExitStatus Repair(Session& session, const CheckFlags& flags, const DataTools& to
 
 void AddDataCheck(Command parent, Session& session, const DataTools& tools) {
   auto flags = std::make_shared<CheckFlags>();
-  parent.Sub("check", "Look for damage in a data directory that no server uses, and repair it")
+  parent.Sub("check", "Check an unused data directory for damage, and repair it")
       .Positional("DIR", Need::kRequired, &flags->directory, "The data directory")
       .Switch("--repair", &flags->repair,
-              "Copy the directory to DIR.before-repair-TIME, then make it one that a server opens")
+              "Copy the directory to DIR.before-repair-TIME, then repair it so that a server can "
+              "open it")
       .Switch("--yes", &flags->yes, "Repair without asking")
       .Example(
           "treadle data check ./treadle-data\n"
           "treadle data check ./treadle-data --repair")
       .Footer(
-          "Every journal frame and every stored task is read and held against its checksum, and "
-          "the\n"
-          "recovery that a start would make is tried in memory. Without --repair nothing is "
-          "changed:\n"
-          "the store is read from a copy in $TMPDIR, which must have room for it. Exit status 1 "
-          "means\n"
-          "damage.\n"
+          "The check reads every journal frame and every stored task, verifies their checksums, "
+          "and tries\n"
+          "the recovery of a start in memory. Without --repair it changes nothing: it reads the "
+          "store from\n"
+          "a copy in $TMPDIR, which must have room for it. Exit status 1 means damage.\n"
           "\n"
-          "A repair keeps what can be trusted and says what is lost: journal frames behind a "
-          "damaged one,\n"
-          "rows of the store that cannot be read. It refuses what it does not understand. Exit "
-          "status 0\n"
-          "means that the directory is in order now; payloads that stay damaged are named, and the "
-          "server\n"
-          "sends their tasks to the dead letters.\n")
+          "A repair keeps everything that passes its checksum and reports what is lost: journal "
+          "frames\n"
+          "after a damaged one, and unreadable rows of the store. It refuses files that it does "
+          "not\n"
+          "understand. Exit status 0 means that the directory is now in order. Payloads that are "
+          "still\n"
+          "damaged are listed, and the server moves their tasks to the dead letters.\n")
       .Run([flags, &session, tools] {
         return flags->repair ? Repair(session, *flags, tools) : Check(session, *flags, tools);
       });

@@ -13,7 +13,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 // Nobody's token opens a file.
-TEST(BackupFiles, AFileThatMayNotBeReadIsSaidSoWithoutAdviceAboutTokens) {
+TEST(BackupFiles, AnUnreadableFileIsReportedWithoutAdviceAboutTokens) {
   const Status denied(Code::kPermissionDenied, "cannot open f.backup: Permission denied");
   const DataTools tools{.check = [&](const std::string&) { return denied; },
                         .verify_backup = [&](const std::string&) { return denied; },
@@ -72,8 +72,8 @@ TEST_F(DataCheckTest, ARepairIsNotOfferedForWhatItWouldRefuse) {
   EXPECT_THAT(Do({}).err, Not(HasSubstr("--repair")));
 }
 
-TEST_F(DataCheckTest, ARepairTellsItsStepsLossesAndWhereTheCopyIs) {
-  repaired_.steps = {{"journal", "it is new"}};
+TEST_F(DataCheckTest, ARepairReportsItsStepsLossesAndWhereTheCopyIs) {
+  repaired_.steps = {{"journal", "started a new one"}};
   repaired_.losses = {{.where = "journal",
                        .what = "frames 7 to 9 are lost",
                        .first_frame = 7,
@@ -83,14 +83,14 @@ TEST_F(DataCheckTest, ARepairTellsItsStepsLossesAndWhereTheCopyIs) {
   repaired_.next_task = "1-99";
   const Said said = Do({"--repair", "--yes"});
   EXPECT_EQ(said.status, ExitStatus::kOk);
-  EXPECT_THAT(said.out, ContainsRegex("repaired +journal +it is new"));
+  EXPECT_THAT(said.out, ContainsRegex("repaired +journal +started a new one"));
   EXPECT_THAT(said.out, ContainsRegex("lost +journal +frames 7 to 9 are lost"));
   EXPECT_THAT(said.err, HasSubstr("/data.before-repair-1"));
-  EXPECT_THAT(said.err, HasSubstr("ids from 1-99 on"));
+  EXPECT_THAT(said.err, HasSubstr("IDs from 1-99 on"));
   EXPECT_EQ(Do({"--repair", "--yes", "-o", "json"}).out,
             R"({"repaired":true,"in_order":true,"sound":true,"copy":"/data.before-repair-1",)"
             R"("next_task":"1-99","steps":[{"severity":"repaired","where":"journal",)"
-            R"("what":"it is new"}],"lost":[{"severity":"lost","where":"journal",)"
+            R"("what":"started a new one"}],"lost":[{"severity":"lost","where":"journal",)"
             R"("what":"frames 7 to 9 are lost","first_frame":7,"last_frame":9,"tasks":2,)"
             R"("ids":["1-3","1-4"]}],"findings":[]})"
             "\n");

@@ -1,4 +1,4 @@
-// treadle completion, treadle docs: what the command line can tell of itself.
+// treadle completion, treadle docs: the command line describes itself.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -34,7 +34,7 @@ ExitStatus WriteManPages(Session& session, const CommandLine& line, const std::s
     const std::string path = fmt::format("{}/{}.1", directory, name);
     std::ofstream file(path);
     if (!(file << ManPage(root, *command)).flush()) {
-      return session.Fail(ExitStatus::kFailure, path + " cannot be written");
+      return session.Fail(ExitStatus::kFailure, "cannot write " + path);
     }
   }
   return ExitStatus::kOk;
@@ -57,13 +57,12 @@ void AddCompletion(Command parent, Session& session, const CommandLine& line) {
 }
 
 void AddDocs(Command parent, Session& session, const CommandLine& line) {
-  Command docs = parent.Sub("docs", "Print the reference pages, for packagers");
+  Command docs = parent.Sub("docs", "Print the reference pages for packagers");
   docs.Hide();
-  AddPageCommand(docs, session, line, "cli", "Print the reference of the command line, in Markdown",
+  AddPageCommand(docs, session, line, "cli", "Print the command-line reference in Markdown",
                  "treadle docs cli", CliMarkdown);
-  AddPageCommand(docs, session, line, "config",
-                 "Print the reference of the configuration, in Markdown", "treadle docs config",
-                 [](const CommandWords&) { return ConfigMarkdown(); });
+  AddPageCommand(docs, session, line, "config", "Print the configuration reference in Markdown",
+                 "treadle docs config", [](const CommandWords&) { return ConfigMarkdown(); });
   auto directory = std::make_shared<std::string>();
   docs.Sub("man", "Write a manual page for each command")
       .Positional("DIR", Need::kRequired, directory.get(), "The directory to write to")

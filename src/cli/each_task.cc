@@ -5,7 +5,7 @@
 namespace treadle::cli {
 
 Command& AddIds(Command& command, std::vector<std::string>* ids) {
-  return command.Many("ID", ids, "The ids of the tasks, for example 1-42");
+  return command.Many("ID", ids, "The IDs of the tasks, for example 1-42");
 }
 
 ExitStatus ForEachTask(Session& session, const std::vector<std::string>& ids,

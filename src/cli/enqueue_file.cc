@@ -100,11 +100,11 @@ class FileEnqueuer {
       std::error_code error;
       if (std::filesystem::is_directory(file_.path, error))
         return session_.Fail(
-            InvalidArgument(name_ + " is a directory; name a file with a task on each line"));
+            InvalidArgument(name_ + " is a directory; name a file with one task per line"));
       opened.open(file_.path, std::ios::binary);
       if (!opened)
         return session_.Fail(
-            InvalidArgument(fmt::format("{} cannot be read ({})", name_, std::strerror(errno))));
+            InvalidArgument(fmt::format("cannot read {} ({})", name_, std::strerror(errno))));
     }
     Status status = ReadAll(file_.path == "-" ? *std::cin.rdbuf() : *opened.rdbuf());
     if (status.ok()) status = Flush();
@@ -113,8 +113,8 @@ class FileEnqueuer {
     if (status.ok()) return ExitStatus::kOk;
     const std::string before =
         taken_line_ == 0
-            ? "no line is enqueued"
-            : fmt::format("all lines up to {} are enqueued, none behind it", taken_line_);
+            ? "nothing was enqueued"
+            : fmt::format("lines up to {} were enqueued, nothing after that", taken_line_);
     return session_.Fail(Status(status.code(), fmt::format("{}; {}", status.message(), before)));
   }
 
@@ -127,7 +127,7 @@ class FileEnqueuer {
       while ((c = in.sbumpc()) != EOF && c != '\n') {
         text.push_back(static_cast<char>(c));
         if (text.size() > kLineBytesMax)
-          return Refused(number, "is longer than 16 MiB, which no server takes");
+          return Refused(number, "is longer than 16 MiB, which every server rejects");
       }
       TREADLE_RETURN_IF_ERROR(Take(number, text));
       if (c == EOF) return {};
@@ -150,7 +150,7 @@ class FileEnqueuer {
     }
     const Result<JsonDocument> read = ReadJson(text);
     if (!read.ok() || read->root.kind != JsonValue::Kind::kObject)
-      return Refused(number, R"(is no object; write for example {"type":"hello","payload":1})");
+      return Refused(number, R"(is not an object; write for example {"type":"hello","payload":1})");
     Line line{.number = number, .json = {}};
     TREADLE_RETURN_IF_ERROR(Complete(read->root, &line));
     bytes_ += line.json.size();
@@ -166,7 +166,7 @@ class FileEnqueuer {
          {"idempotency_key", "idempotency_window_ms", "on_duplicate", "unique_while"})
       line->is_plain = line->is_plain && object.Find(name) == nullptr;
     if (object.Find("type") == nullptr && file_.type.empty())
-      return Refused(line->number, R"(has no "type", and the command names no TYPE)");
+      return Refused(line->number, R"(has no "type"; add one, or give TYPE on the command line)");
     JsonObject more;
     if (object.Find("type") == nullptr) more.Text("type", file_.type);
     if (object.Find("queue") == nullptr && !file_.queue.empty()) more.Text("queue", file_.queue);
@@ -234,7 +234,7 @@ class FileEnqueuer {
   Status Count(const JsonValue& answer, std::span<const Line> lines) {
     const std::vector<JsonValue>& tasks = answer.Find("tasks")->items;
     if (tasks.size() != lines.size())
-      return {Code::kInternal, fmt::format("the server answered for {} tasks instead of {}",
+      return {Code::kInternal, fmt::format("the server returned {} tasks instead of {}",
                                            tasks.size(), lines.size())};
     for (size_t i = 0; i < tasks.size(); ++i) {
       const JsonValue* duplicate = tasks[i].Find("duplicate");
@@ -254,7 +254,7 @@ class FileEnqueuer {
     enqueued_ += static_cast<int64_t>(lines.size());
     if (session_.jsonl())
       session_.console().Message(
-          fmt::format("lines {} to {} are enqueued, but the answer with their ids was lost",
+          fmt::format("lines {} to {} were enqueued, but the reply with their IDs was lost",
                       lines.front().number, lines.back().number));
     return {};
   }
@@ -276,7 +276,7 @@ class FileEnqueuer {
     }
     std::string words = "enqueued " + Counted(enqueued_, "task");
     if (duplicates_ > 0)
-      words += fmt::format("; {} were there before, by their keys", WithCommas(duplicates_));
+      words += fmt::format("; {} already existed (same idempotency key)", WithCommas(duplicates_));
     session_.console().OutLine(words);
   }
 

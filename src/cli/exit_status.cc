@@ -39,12 +39,12 @@ std::string_view ExitStatusHelp() {
          "  1  another failure\n"
          "  2  wrong usage: an unknown command or flag, or a missing argument\n"
          "  3  no Treadle server can be reached\n"
-         "  4  bad input: JSON that does not parse, an id that is none, a value out of its range\n"
+         "  4  bad input: invalid JSON, an invalid ID, a value out of range\n"
          "  5  not found: no such task or queue\n"
          "  6  the task is dead: all its attempts failed\n"
          "  7  timed out\n"
-         "  8  the server refuses for now: try again later\n"
-         "  9  not permitted: a token is missing or not sufficient\n";
+         "  8  the server refuses the request for now: try again later\n"
+         "  9  not permitted: the token is missing or insufficient\n";
 }
 
 }  // namespace treadle::cli

@@ -21,7 +21,7 @@ enum class ExitStatus : int {
   kPermission = 9,
 };
 
-/// The exit status that says best what `status` (not ok) says.
+/// The exit status that fits `status` (not ok) best.
 ExitStatus ExitStatusFor(const Status& status);
 
 /// The table of exit statuses for people, one line each.

@@ -25,7 +25,7 @@ ExitStatus Info(Session& session) {
 }  // namespace
 
 void AddInfo(Command parent, Session& session) {
-  parent.Sub("info", "Show what the server is: version, data directory, durability")
+  parent.Sub("info", "Show the server's version, data directory and durability")
       .Example("treadle info\ntreadle info -o json")
       .Run([&session] { return Info(session); });
 }

@@ -20,10 +20,10 @@ class Parser {
   std::optional<JsonError> Parse(JsonValue* out) {
     SkipSpace();
     if (AtEnd()) {
-      Fail("there is no value");
+      Fail("the text is empty");
     } else if (Value(out, 0)) {
       SkipSpace();
-      if (!AtEnd()) Fail("something follows the end of the value");
+      if (!AtEnd()) Fail("unexpected text after the value");
     }
     return std::move(error_);
   }
@@ -71,14 +71,15 @@ class Parser {
       case 'n':
         return Word("null", JsonValue::Kind::kNull, out);
       case '\'':
-        return Fail("strings stand in double quotes, not in single ones");
+        return Fail("strings need double quotes, not single quotes");
       default:
         return Number(out);
     }
   }
 
   bool Word(std::string_view word, JsonValue::Kind kind, JsonValue* out) {
-    if (!text_.substr(at_).starts_with(word)) return Fail("a value is expected; text needs quotes");
+    if (!text_.substr(at_).starts_with(word))
+      return Fail("expected a value; strings need double quotes");
     at_ += word.size();
     out->kind = kind;
     return true;
@@ -90,16 +91,16 @@ class Parser {
     SkipSpace();
     if (Take('}')) return true;
     while (true) {
-      if (Here() != '"') return Fail("a key in double quotes is expected");
+      if (Here() != '"') return Fail("expected a key in double quotes");
       auto& [key, value] = out->members.emplace_back();
       if (!String(&key)) return false;
       SkipSpace();
-      if (!Take(':')) return Fail("':' is expected after a key");
+      if (!Take(':')) return Fail("expected ':' after a key");
       SkipSpace();
       if (!Value(&value, depth + 1)) return false;
       SkipSpace();
       if (Take('}')) return true;
-      if (!Take(',')) return Fail("',' or '}' is expected");
+      if (!Take(',')) return Fail("expected ',' or '}'");
       SkipSpace();
     }
   }
@@ -113,7 +114,7 @@ class Parser {
       if (!Value(&out->items.emplace_back(), depth + 1)) return false;
       SkipSpace();
       if (Take(']')) return true;
-      if (!Take(',')) return Fail("',' or ']' is expected");
+      if (!Take(',')) return Fail("expected ',' or ']'");
       SkipSpace();
     }
   }
@@ -129,12 +130,12 @@ class Parser {
     const bool negative = Take('-');
     const bool zero = Here() == '0';
     const size_t whole = Digits();
-    if (whole == 0) return Fail(negative ? "a digit is expected" : "a value is expected");
-    if (zero && whole > 1) return Fail("a number does not begin with 0");
-    if (Take('.') && Digits() == 0) return Fail("a digit is expected after the point");
+    if (whole == 0) return Fail(negative ? "expected a digit" : "expected a value");
+    if (zero && whole > 1) return Fail("a number must not begin with 0");
+    if (Take('.') && Digits() == 0) return Fail("expected a digit after the point");
     if (Take('e') || Take('E')) {
       if (!Take('+')) Take('-');
-      if (Digits() == 0) return Fail("a digit is expected in the exponent");
+      if (Digits() == 0) return Fail("expected a digit in the exponent");
     }
     return true;
   }
@@ -147,9 +148,10 @@ class Parser {
         if (!Escape(out)) return false;
         continue;
       }
-      if (static_cast<unsigned char>(Here()) < 0x20) return Fail("a control character in a string");
+      if (static_cast<unsigned char>(Here()) < 0x20)
+        return Fail("unescaped control character in a string");
       const size_t length = Utf8Length(text_.substr(at_));
-      if (length == 0) return Fail("a byte that is not UTF-8");
+      if (length == 0) return Fail("byte that is not UTF-8");
       out->append(text_.substr(at_, length));
       at_ += length;
     }
@@ -161,7 +163,7 @@ class Parser {
     static constexpr std::string_view kMeaning = "\"\\/\b\f\n\r\t";
     if (Take('u')) return UnicodeEscape(out);
     const size_t i = AtEnd() ? std::string_view::npos : kLetters.find(Here());
-    if (i == std::string_view::npos) return Fail("an unknown escape after '\\'");
+    if (i == std::string_view::npos) return Fail("unknown escape after '\\'");
     out->push_back(kMeaning[i]);
     ++at_;
     return true;
@@ -192,7 +194,8 @@ class Parser {
       const char c = Here();
       const bool digit = c >= '0' && c <= '9';
       const char lower = static_cast<char>(c | 0x20);
-      if (!digit && (lower < 'a' || lower > 'f')) return Fail("four hexadecimal digits after \\u");
+      if (!digit && (lower < 'a' || lower > 'f'))
+        return Fail("expected four hexadecimal digits after \\u");
       *unit = *unit << 4 | static_cast<uint32_t>(digit ? c - '0' : lower - 'a' + 10);
     }
     return true;
@@ -214,7 +217,7 @@ Result<JsonDocument> ReadJson(std::string text) {
   JsonDocument document{.text = std::make_shared<const std::string>(std::move(text))};
   if (auto error = Parser(*document.text).Parse(&document.root)) {
     return Status(Code::kInternal,
-                  "the server's answer is not JSON: " + error->ToString(*document.text));
+                  "the server's reply is not JSON: " + error->ToString(*document.text));
   }
   return document;
 }

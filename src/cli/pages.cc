@@ -8,9 +8,9 @@ namespace treadle::cli {
 
 Status CursorGuard::Check(const std::string& cursor) {
   if (cursor.empty() || seen_.insert(cursor).second) return {};
-  return {
-      Code::kInternal,
-      fmt::format("the server repeats a page of the list: next_cursor \"{}\" came before", cursor)};
+  return {Code::kInternal,
+          fmt::format("the server repeated a page of the list: next_cursor \"{}\" came before",
+                      cursor)};
 }
 
 Status ForEachPage(Session& session, std::string_view path, std::string_view list,

@@ -57,7 +57,7 @@ TEST_F(PagesTest, AServerThatRepeatsAPageEndsTheListWithAnError) {
   server_.Answer("GET /v1/queues", {{200, kFirst}});
   server_.Answer("GET /v1/queues?cursor=7", {{200, kFirst}});
   EXPECT_NE(Ask({"queue", "list"}), ExitStatus::kOk);
-  EXPECT_THAT(err_, HasSubstr("the server repeats a page"));
+  EXPECT_THAT(err_, HasSubstr("the server repeated a page"));
   EXPECT_THAT(out_, IsEmpty());
 }
 
@@ -65,16 +65,16 @@ TEST_F(PagesTest, TaskListsThatRepeatAPageEndWithAnError) {
   const std::string page = R"({"tasks":[],"next_cursor":"1-5","as_of":"t"})";
   server_.AnswerOthers([&](const FakeServer::Request&) { return FakeAnswer{200, page}; });
   EXPECT_NE(Ask({"task", "list", "--all"}), ExitStatus::kOk);
-  EXPECT_THAT(err_, HasSubstr("the server repeats a page"));
+  EXPECT_THAT(err_, HasSubstr("the server repeated a page"));
   EXPECT_NE(Ask({"task", "errors"}), ExitStatus::kOk);
-  EXPECT_THAT(err_, HasSubstr("the server repeats a page"));
+  EXPECT_THAT(err_, HasSubstr("the server repeated a page"));
 }
 
 TEST_F(PagesTest, AnAnswerThatIsNoListIsAnError) {
   for (const char* answer : {"{}", R"({"queues":7})", "[]"}) {
     server_.AnswerOthers([&](const FakeServer::Request&) { return FakeAnswer{200, answer}; });
     EXPECT_NE(Ask({"queue", "list"}), ExitStatus::kOk) << answer;
-    EXPECT_THAT(err_, HasSubstr("unexpected answer")) << answer;
+    EXPECT_THAT(err_, HasSubstr("unexpected response")) << answer;
   }
 }
 

@@ -13,9 +13,8 @@ namespace {
 // What to type instead of `text`, which is not JSON.
 std::string InsteadOf(const std::string& text) {
   const bool is_plain = text.size() <= 60 && text.find_first_of("{[\"'\n") == std::string::npos;
-  if (!is_plain) return R"(put it in single quotes, for example '{"name":"Ada"}')";
-  return fmt::format("a text needs double quotes, and single ones around them: '{}'",
-                     QuoteJson(text));
+  if (!is_plain) return R"(put the payload in single quotes, for example '{"name":"Ada"}')";
+  return fmt::format("a string needs double quotes inside single quotes: '{}'", QuoteJson(text));
 }
 
 Status CheckPayload(const std::string& json) {
@@ -33,8 +32,8 @@ void AddPayloadFlags(Command& command, PayloadFlags* flags) {
       .Text("--payload-file", "FILE", &flags->file,
             "Read the payload from FILE; - is standard input")
       .Text("--content-type", "TYPE", &flags->content_type,
-            "What the payload is (default application/json)")
-      .Switch("--raw", &flags->raw, "The payload is any bytes, not JSON");
+            "Content type of the payload (default application/json)")
+      .Switch("--raw", &flags->raw, "Send the payload as plain bytes, not as JSON");
 }
 
 Result<std::optional<PayloadBytes>> ReadPayload(const PayloadFlags& flags) {
@@ -42,7 +41,7 @@ Result<std::optional<PayloadBytes>> ReadPayload(const PayloadFlags& flags) {
     return InvalidArgument(fmt::format("\"{}\" is not UTF-8", flags.content_type));
   }
   if (flags.text && !flags.file.empty()) {
-    return InvalidArgument("give the payload either as a word or by --payload-file, not both");
+    return InvalidArgument("give the payload as an argument or with --payload-file, not both");
   }
   if (!flags.text && flags.file.empty() && !flags.raw) return std::optional<PayloadBytes>();
   PayloadBytes payload{.bytes = flags.text.value_or(""), .content_type = std::string(wire::kJson)};

@@ -58,7 +58,7 @@ class PolicyFileReader {
     std::vector<WantedPolicy> policies;
     for (const auto& [key, node] : root.members) {
       if (key != "queues" && key != "types")
-        return Wrong(node, key, "is unknown; write [queues.NAME] or [types.NAME]");
+        return Wrong(node, key, "is not a known section; write [queues.NAME] or [types.NAME]");
       TREADLE_RETURN_IF_ERROR(CheckTable(node, key));
       for (const auto& [name, policy] : node.members) {
         TREADLE_RETURN_IF_ERROR(CheckTable(policy, key + '.' + name));
@@ -77,7 +77,7 @@ class PolicyFileReader {
     if (equals == std::string::npos || name.empty() ||
         name.find_first_not_of(kOfNames) != std::string::npos)
       return Status(Code::kInvalidArgument,
-                    fmt::format("\"{}\" is no FIELD=VALUE; write for example lease=45s", path_));
+                    fmt::format("\"{}\" is not FIELD=VALUE; write for example lease=45s", path_));
     const std::string value = path_.substr(equals + 1);
     Result<TomlNode> table = ReadToml(name + " = " + value, path_);
     if (!table.ok()) table = ReadToml(name + " = " + QuoteToml(value), path_);
@@ -119,9 +119,11 @@ class PolicyFileReader {
     for (const PolicyField& each : kFields)
       if (each.of_types || !of_types) known.emplace_back(each.name);
     const std::string nearest = Nearest(name, known);
-    return Wrong(node, name,
-                 nearest.empty() ? fmt::format("is unknown; there are {}", fmt::join(known, ", "))
-                                 : fmt::format("is unknown; did you mean \"{}\"?", nearest));
+    return Wrong(
+        node, name,
+        nearest.empty()
+            ? fmt::format("is not a known field; known fields are {}", fmt::join(known, ", "))
+            : fmt::format("is not a known field; did you mean \"{}\"?", nearest));
   }
 
   Result<std::string> ReadValue(const PolicyField& field, const TomlNode& node) const {
@@ -134,7 +136,7 @@ class PolicyFileReader {
         return ReadCount(field, node);
       case Unit::kFlag:
         if (node.kind == TomlNode::Kind::kBoolean) return node.text;
-        return Wrong(node, field.name, "is neither true nor false");
+        return Wrong(node, field.name, "must be true or false");
       case Unit::kText:
         return ReadText(field, node);
       case Unit::kMsList:
@@ -167,13 +169,13 @@ class PolicyFileReader {
     int64_t number = -1;
     std::from_chars(node.text.data(), node.text.data() + node.text.size(), number);
     if (node.kind != TomlNode::Kind::kInteger || number < 0)
-      return Wrong(node, field.name, "is not a whole number from 0");
+      return Wrong(node, field.name, "must be a whole number, 0 or more");
     return std::to_string(number);
   }
 
   Result<std::string> ReadText(const PolicyField& field, const TomlNode& node) const {
     if (node.kind == TomlNode::Kind::kText) return QuoteJson(node.text);
-    return Wrong(node, field.name, "is not a text; write it in quotes");
+    return Wrong(node, field.name, "is not a string; write it in quotes");
   }
 
   using ReadOne = Result<std::string> (PolicyFileReader::*)(const PolicyField&,

@@ -15,7 +15,7 @@
 
 namespace treadle::cli {
 
-/// One field of a policy: how a file says it, and how the wire does.
+/// One field of a policy: its name in a file, and on the wire.
 struct PolicyField {
   enum class Unit { kMs, kBytes, kCount, kFlag, kText, kMsList, kTextList };
 
@@ -23,9 +23,9 @@ struct PolicyField {
   std::string_view section;  // of the wire: "retry"; empty: the policy itself
   std::string_view wire;     // "backoff_base_ms"
   Unit unit = Unit::kMs;
-  bool of_types = false;  // task types have it, too
+  bool of_types = false;  // task types also have it
 
-  /// What `policy`, an answer of the server, says: its JSON; empty if it says nothing.
+  /// The field's JSON in `policy`, a reply of the server; empty if it is absent.
   std::string In(const JsonValue& policy) const;
   /// A value of the wire as the file has it: "30s", "64MiB", "1000"; "-" for none.
   std::string Text(std::string_view json) const;

@@ -64,7 +64,7 @@ ExitStatus ListQueues(Session& session) {
   return PrintList(session, {.path = "/v1/queues",
                              .name = "queues",
                              .shape = wire::kQueueListShape,
-                             .nothing = "there is no queue yet; the first task of a queue makes it",
+                             .nothing = "no queues yet; a queue is created by its first task",
                              .table = QueueTable(),
                              .add_row = AddQueueRow});
 }
@@ -78,11 +78,11 @@ void AddCapacity(const JsonValue& policy, Table& table) {
   if (tasks > 0) bounds = WithCommas(tasks) + " tasks";
   if (bytes > 0)
     bounds += (bounds.empty() ? "" : " or ") + SizeInWords(static_cast<uint64_t>(bytes));
-  if (bounds.empty()) return table.Row({"capacity", "without bound of its own"});
+  if (bounds.empty()) return table.Row({"capacity", "no limit of its own"});
   const bool sheds = capacity->Text("when_full") == "shed";
-  table.Row({"capacity", fmt::format("{}; then {}", bounds,
-                                     sheds ? "tasks of lower priority make room, or it is full"
-                                           : "new tasks are refused")});
+  table.Row({"capacity",
+             fmt::format("{}; then {}", bounds,
+                         sheds ? "tasks of lower priority make room" : "new tasks are refused")});
 }
 
 void AddPolicy(const JsonValue& policy, Table& table) {
@@ -93,28 +93,27 @@ void AddPolicy(const JsonValue& policy, Table& table) {
   if (retry != nullptr) {
     table.Row({"retry", RetryInWords(*retry)});
   }
-  table.Row({"lease", fmt::format("{}; a worker that does not renew it in time loses the task",
+  table.Row({"lease", fmt::format("{}; a worker that does not renew in time loses the task",
                                   DurationInWords(policy.Integer("lease_ms")))});
-  table.Row({"completed", fmt::format("the newest {} are kept, at most {} and {}",
+  table.Row({"completed", fmt::format("keeps the newest {}, for at most {}, up to {}",
                                       WithCommas(retention.Integer("completed_tasks")),
                                       DurationInWords(retention.Integer("completed_ms")),
                                       SizeInWords(static_cast<uint64_t>(std::max<int64_t>(
                                           retention.Integer("completed_bytes"), 0))))});
   table.Row({"dead", fmt::format("kept for {}", DurationInWords(retention.Integer("dead_ms")))});
   const int64_t timeout_ms = policy.Integer("attempt_timeout_ms");
-  table.Row({"timeout",
-             fmt::format("an attempt may take {}; {} workers may be lost before a task is dead",
-                         timeout_ms > 0 ? DurationInWords(timeout_ms)
-                                        : "as long as its worker renews its lease",
-                         policy.Integer("max_worker_losses"))});
+  table.Row(
+      {"timeout", fmt::format("an attempt may take {}; a task is dead after losing {} workers",
+                              timeout_ms > 0 ? DurationInWords(timeout_ms)
+                                             : "as long as its worker renews its lease",
+                              policy.Integer("max_worker_losses"))});
   AddCapacity(policy, table);
   const JsonValue* searches = policy.Find("search_payloads");
   if (searches != nullptr && searches->raw == "true")
-    table.Row(
-        {"search", "treadle task list --payload-text finds tasks by words of their payloads"});
-  table.Row({"cancel", fmt::format("a running task may take {} to stop",
+    table.Row({"search", "treadle task list --payload-text searches the words of payloads"});
+  table.Row({"cancel", fmt::format("a running task has {} to stop",
                                    DurationInWords(policy.Integer("cancel_grace_ms")))});
-  table.Row({"idempotency", fmt::format("a key admits one task in {}",
+  table.Row({"idempotency", fmt::format("a key admits one task per {}",
                                         DurationInWords(policy.Integer("idempotency_window_ms")))});
 }
 
@@ -126,7 +125,7 @@ void PrintQueue(Session& session, const JsonValue& queue) {
     tasks += fmt::format("{}{} {}", tasks.empty() ? "" : ", ", Count(queue, state), state);
   }
   table.Row({"tasks", tasks});
-  std::string accepted = WithCommas(queue.Integer("accepted")) + " in all";
+  std::string accepted = WithCommas(queue.Integer("accepted")) + " in total";
   if (const JsonValue* removed = queue.Find("removed")) {
     for (const auto& [reason, count] : removed->members) {
       if (count.raw == "0") continue;
@@ -143,10 +142,9 @@ void PrintQueue(Session& session, const JsonValue& queue) {
   if (const Table::Cell conditions = Conditions(queue); conditions.text != "-")
     table.Row({"state", conditions});
   if (is_set("paused"))
-    table.Row(
-        {"paused", {"no task is leased; treadle queue resume lets it go on", Color::kYellow}});
+    table.Row({"paused", {"no task is leased; treadle queue resume resumes it", Color::kYellow}});
   if (is_set("draining"))
-    table.Row({"draining", {"no task is accepted; those that are there go on", Color::kYellow}});
+    table.Row({"draining", {"new tasks are refused; existing ones still run", Color::kYellow}});
   AddPolicy(*policy, table);
   session.console().Out(table.ToString(session.console()));
 }
@@ -163,14 +161,14 @@ ExitStatus GetQueue(Session& session, const std::string& name) {
 }  // namespace
 
 void AddQueueList(Command parent, Session& session) {
-  parent.Sub("list", "List the queues and how many tasks each holds")
+  parent.Sub("list", "List the queues and their task counts")
       .Example("treadle queue list")
       .Run([&session] { return ListQueues(session); });
 }
 
 void AddQueueGet(Command parent, Session& session) {
   auto name = std::make_shared<std::string>();
-  parent.Sub("get", "Show one queue and its policy, in words")
+  parent.Sub("get", "Show one queue and its policy")
       .Positional("NAME", Need::kRequired, name.get(), "The name of the queue")
       .Example("treadle queue get default")
       .Run([name, &session] { return GetQueue(session, *name); });

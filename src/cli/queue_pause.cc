@@ -31,12 +31,12 @@ void AddVerb(Command parent, Session& session, const std::string& verb, std::str
 }  // namespace
 
 void AddQueuePause(Command parent, Session& session) {
-  AddVerb(parent, session, "pause", "Lease no more tasks of a queue; those that run go on",
-          "is paused: it takes tasks, and gives none to workers");
+  AddVerb(parent, session, "pause", "Pause a queue: stop leasing its tasks; running ones continue",
+          "is paused: it accepts tasks but leases none");
 }
 
 void AddQueueResume(Command parent, Session& session) {
-  AddVerb(parent, session, "resume", "Let a paused queue go on", "goes on");
+  AddVerb(parent, session, "resume", "Resume a paused queue", "is resumed");
 }
 
 }  // namespace treadle::cli

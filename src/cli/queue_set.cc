@@ -23,7 +23,7 @@ ExitStatus PrintSaid(Session& session, const Result<JsonDocument>& answer,
   return ExitStatus::kOk;
 }
 
-// A name that was mistyped makes another queue: whoever reads this can tell.
+// A mistyped name creates another queue; this text makes that visible.
 std::string IfItIsNew(const Result<JsonDocument>& answer, std::string_view kind) {
   const JsonValue* const created = answer.ok() ? answer->root.Find("created") : nullptr;
   if (created == nullptr || created->raw != "true") return "";
@@ -54,7 +54,8 @@ ExitStatus Drain(Session& session, const DrainFlags& flags) {
   return PrintSaid(
       session, answer,
       fmt::format("queue {} {}{}", Printable(flags.name),
-                  flags.off ? "takes tasks again" : "takes no more tasks; those it has go on",
+                  flags.off ? "accepts tasks again"
+                            : "is draining: it accepts no new tasks; existing ones still run",
                   IfItIsNew(answer, "queue")));
 }
 
@@ -64,8 +65,8 @@ ExitStatus Delete(Session& session, std::string_view kind, const std::string& na
   const Result<JsonDocument> answer = session.CallJson("DELETE", path, shape);
   const bool is_gone = !answer.ok() && answer.status().code() == Code::kNotFound;
   if (is_gone && session.was_repeated()) {
-    session.console().Message(
-        fmt::format("{} {} is deleted; the first answer was lost", kind, Printable(name)));
+    session.console().Message(fmt::format(
+        "{} {} is deleted; the reply to the first request was lost", kind, Printable(name)));
     return ExitStatus::kOk;
   }
   return PrintSaid(session, answer, fmt::format("{} {} is deleted", kind, Printable(name)));
@@ -76,7 +77,7 @@ void AddSet(Command parent, Session& session, const std::string& kind, std::stri
   parent.Sub("set", fmt::format("Change the policy of a {}", kind))
       .Positional("NAME", Need::kRequired, &flags->name, fmt::format("The name of the {}", kind))
       .Many("FIELD=VALUE", &flags->fields,
-            "What to change, with the fields of a policy file (treadle apply): lease=45s")
+            "What to change, using the fields of a policy file (treadle apply): lease=45s")
       .Example(example)
       .Run([flags, kind, &session] { return SetPolicy(session, kind, *flags); });
 }
@@ -88,13 +89,13 @@ void AddQueueSet(Command parent, Session& session) {
          "treadle queue set emails lease=45s retry.max_attempts=5\n"
          "treadle queue set emails capacity.tasks=100000 retention.completed=2h");
   auto drain = std::make_shared<DrainFlags>();
-  parent.Sub("drain", "Let a queue take no more tasks; those that it has go on")
+  parent.Sub("drain", "Drain a queue: refuse new tasks; existing ones still run")
       .Positional("NAME", Need::kRequired, &drain->name, "The name of the queue")
-      .Switch("--off", &drain->off, "Let it take tasks again")
+      .Switch("--off", &drain->off, "Accept tasks again")
       .Example("treadle queue drain emails")
       .Run([drain, &session] { return Drain(session, *drain); });
   auto name = std::make_shared<std::string>();
-  parent.Sub("delete", "Delete a queue in which there is no task, kept ones included")
+  parent.Sub("delete", "Delete a queue that has no tasks, not even ended ones")
       .Positional("NAME", Need::kRequired, name.get(), "The name of the queue")
       .Example("treadle queue delete emails")
       .Run([name, &session] { return Delete(session, "queue", *name); });
@@ -104,8 +105,7 @@ void AddTypeSet(Command parent, Session& session) {
   AddSet(parent, session, "type",
          "treadle type set resize attempt_timeout=10m retry.preset=patient");
   auto name = std::make_shared<std::string>();
-  parent
-      .Sub("delete", "Delete a task type of which there is no task, with its policy and contracts")
+  parent.Sub("delete", "Delete a task type that has no tasks, with its policy and contracts")
       .Positional("NAME", Need::kRequired, name.get(), "The name of the task type")
       .Example("treadle type delete resize")
       .Run([name, &session] { return Delete(session, "type", *name); });

@@ -45,9 +45,9 @@ std::string WaitsInWords(const JsonValue& retry) {
   const std::string cap = DurationInWords(retry.Integer("backoff_cap_ms"));
   if (backoff == "fixed") return "waits " + base + " after each failure";
   if (backoff == "linear")
-    return fmt::format("waits {}, as much more after each failure, at most {}", base, cap);
+    return fmt::format("waits {}, plus the same after each further failure, at most {}", base, cap);
   if (backoff != "listed")
-    return fmt::format("waits {}, doubled after each failure, at most {}", base, cap);
+    return fmt::format("waits {}, doubling after each failure, at most {}", base, cap);
   std::vector<std::string> delays;
   for (const int64_t ms : DelaysOf(retry)) delays.push_back(DurationInWords(ms));
   return fmt::format("waits {}", fmt::join(delays, ", then "));
@@ -75,14 +75,14 @@ std::string RetryInWords(const JsonValue& retry) {
   const int64_t most = RetryHorizonMs(retry);
   const int64_t mean = jitter == "full" ? most / 2 : jitter == "equal" ? most / 4 * 3 : most;
   std::string words =
-      fmt::format("{}, {}; {} attempts take about {} of waiting, at most {}", WaitsInWords(retry),
+      fmt::format("{}, {}; {} attempts wait about {} in total, at most {}", WaitsInWords(retry),
                   jitter == "none" ? "without jitter" : "with " + jitter + " jitter",
                   retry.Integer("max_attempts"), DurationInWords(mean), DurationInWords(most));
   if (const int64_t total = retry.Integer("total_ms"); total > 0)
-    words +=
-        fmt::format("; none begins later than {} after the first failure", DurationInWords(total));
-  return words + CodesInWords(retry, "never", "never again") +
-         CodesInWords(retry, "always", "always again");
+    words += fmt::format("; no attempt begins more than {} after the first failure",
+                         DurationInWords(total));
+  return words + CodesInWords(retry, "never", "no retry") +
+         CodesInWords(retry, "always", "always retries");
 }
 
 }  // namespace treadle::cli

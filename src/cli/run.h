@@ -10,7 +10,7 @@
 
 namespace treadle::cli {
 
-/// Does what `words` (without the program's name) say, writing to `console`.
+/// Runs the command in `words` (without the program's name), writing to `console`.
 ExitStatus RunCommand(std::vector<std::string> words, Console& console, const ServeFn& serve,
                       const DataTools& data_tools = {});
 

@@ -47,15 +47,15 @@ std::string Welcome(Session& session, const ServerReady& ready) {
       "Treadle is ready at {url}\n"
       "  data   {data}{note}\n"
       "\n"
-      "Enqueue a task, from here or from any program:\n"
+      "Enqueue a task from the command line or from any program:\n"
       "  treadle task enqueue hello '{{\"name\":\"Ada\"}}'{server}\n"
-      "  curl -d '{{\"type\":\"hello\",\"payload\":{{\"name\":\"Ada\"}}}}' "
-      "-H 'content-type: application/json' {url}/v1/tasks\n"
+      "  curl -d '{{\"type\":\"hello\",\"payload\":{{\"name\":\"Ada\"}}}}' -H 'content-type: "
+      "application/json' {url}/v1/tasks\n"
       "\n"
-      "Then run a worker for it; any program is one:\n"
+      "Then run a worker for it; any program can be one:\n"
       "  treadle worker exec hello{server} -- tr a-z A-Z\n"
       "\n"
-      "Ctrl-C stops the server; what is in {data} stays.\n",
+      "Ctrl-C stops the server. The data in {data} stays.\n",
       fmt::arg("url", console.PaintErr(ready.url, Color::kBold)), fmt::arg("data", ready.data_dir),
       fmt::arg("note", note), fmt::arg("server", server));
 }
@@ -122,7 +122,7 @@ void AddServer(Command parent, Session& session, ServeFn serve) {
   flags->system_file = true;
   UseStateDirectory(flags.get());
   Command command =
-      parent.Sub("server", "Start a server, for production: it logs and says no more");
+      parent.Sub("server", "Start a server for production, which prints only its log");
   AddServerFlags(command, *flags);
   command
       .Example(

@@ -22,7 +22,7 @@ struct ServerFlags {
   ConfigurationSources Sources() const;
 };
 
-/// Under systemd, the unit's StateDirectory= is where the data directory is unless something says
+/// Under systemd, the unit's StateDirectory= is where the data directory is unless something sets
 /// otherwise.
 void UseStateDirectory(ServerFlags* flags);
 

@@ -54,13 +54,15 @@ Result<ServerAnswer> Session::Call(std::string_view method, std::string_view tar
   if (answer.ok() || method == "GET") return answer;
   if (!IsLost(answer.status(), client_->delivery())) {
     if (!was_repeated_) return answer;
-    return Status(answer.status().code(),
-                  answer.status().message() +
-                      "; the answer to the first request was lost, so it may have been done");
+    return Status(
+        answer.status().code(),
+        answer.status().message() +
+            "; the reply to the first request was lost, so the server may have carried it out");
   }
   const bool is_late = answer.status().code() == Code::kDeadlineExceeded;
-  return Status(is_late ? Code::kDeadlineExceeded : Code::kUnknown,
-                answer.status().message() + "; it is not known whether the server has done it");
+  return Status(
+      is_late ? Code::kDeadlineExceeded : Code::kUnknown,
+      answer.status().message() + "; the server may or may not have carried out the request");
 }
 
 Result<ServerAnswer> Session::CallPatiently(std::string_view method, std::string_view target,
@@ -113,7 +115,7 @@ ExitStatus Session::Fail(const Status& status) {
   if (sentence.empty()) sentence = CodeName(status.code());
   if (exit == ExitStatus::kUnreachable) sentence += WhatToDoIfUnreachable(sentence);
   if (exit == ExitStatus::kPermission && flags.token_file.empty()) {
-    sentence += "; name a file with a token by --token-file";
+    sentence += "; name a file with a token using --token-file";
   }
   return Fail(exit, sentence);
 }
@@ -155,7 +157,7 @@ std::string Session::ServerFlags() const {
 std::string Session::CommandLineFor(std::string_view words) const {
   std::string line = fmt::format("treadle {}", words);
   const size_t program =
-      std::min(line.find(" -- "), line.size());  // flags stand before the program of a worker
+      std::min(line.find(" -- "), line.size());  // flags come before the program of a worker
   return line.insert(program, ServerFlags());
 }
 
@@ -178,7 +180,7 @@ void Session::EndList() {
 Status CheckTaskId(std::string_view id) {
   if (TaskId::Parse(id)) return Status::Ok();
   return {Code::kInvalidArgument,
-          fmt::format("\"{}\" is not the id of a task; ids look like 1-42", id)};
+          fmt::format("\"{}\" is not a task ID; task IDs look like 1-42", id)};
 }
 
 void PrintJson(Session& session, const JsonValue& value) {

@@ -1,4 +1,4 @@
-// Session: what every command has at hand: the console, the global flags, the server.
+// Session: what every command uses: the console, the global flags, the server.
 //
 // One thread. Lives as long as the command; commands borrow it.
 #pragma once

@@ -27,7 +27,7 @@ std::vector<std::vector<Table::Cell>> Unfolded(std::vector<Table::Cell> row) {
 
 void Table::Row(std::vector<Cell> cells) {
   TREADLE_CHECK(cells.size() == columns_.size());
-  // In the last of several columns lines go on below themselves; they cannot forge a row there.
+  // In the last of several columns, lines continue below themselves; they cannot forge a row there.
   std::string last = std::move(cells.back().text);
   for (Cell& cell : cells) cell.text = treadle::Printable(cell.text);
   while (last.ends_with('\n')) last.pop_back();

@@ -27,12 +27,12 @@ ExitStatus Ask(Session& session, const Wish& wish, const std::string& id) {
       session.CallJson(wish.method, path, wire::kStandingShape, wish.body);
   if (!answer.ok() && session.was_repeated() && answer.status().code() == wish.fulfilled) {
     session.console().Message(
-        fmt::format("task {} {}; the answer to the first request was lost", id, wish.words.done));
+        fmt::format("task {} {}; the reply to the first request was lost", id, wish.words.done));
     return ExitStatus::kOk;
   }
   StandingWords words = wish.words;
   if (wish.verb == "release" && answer.ok() && answer->root.Text("state") == "cancelled")
-    words.done = "is cancelled, as someone had asked";
+    words.done = "is cancelled, as requested before";
   return PrintStanding(session, answer, words);
 }
 
@@ -72,37 +72,39 @@ Command AddReasonedWish(Command parent, Session& session, std::string_view name,
 }  // namespace
 
 void AddTaskRunNow(Command parent, Session& session) {
-  AddWish(parent, session, "run-now", "Do not let a task wait for its time or its backoff",
+  AddWish(parent, session, "run-now", "Run a task now, without waiting for its time or backoff",
           {.verb = "run-now",
            .body = "",
-           .words = {.done = "is ready", .already = "did not wait for a time"}});
+           .words = {.done = "is ready", .already = "was not waiting for its time or backoff"}});
 }
 
 void AddTaskCancel(Command parent, Session& session) {
-  AddReasonedWish(parent, session, "cancel", "Cancel a task: one that runs is asked to stop",
-                  "Why, for those who look at it later",
+  AddReasonedWish(parent, session, "cancel", "Cancel a task, or ask a running one to stop",
+                  "Why, for whoever looks at it later",
                   {.verb = "cancel",
                    .body = "",
-                   .words = {.done = "is cancelled", .already = "was cancelled before"}})
+                   .words = {.done = "is cancelled", .already = "was already cancelled"}})
       .Example("treadle task cancel 1-42\ntreadle task cancel 1-42 1-43 --reason duplicates")
       .Footer(
-          "A task that waits is cancelled at once. The worker of one that runs is notified; when\n"
-          "the attempt ends without completing it, or after the queue's cancel_grace, it is\n"
-          "cancelled.\n");
+          "A waiting task is cancelled at once. For a running task, the server notifies its "
+          "worker; the\n"
+          "task is cancelled when the attempt ends without completing it, or after the queue's\n"
+          "cancel_grace.\n");
 }
 
 void AddTaskRelease(Command parent, Session& session) {
-  AddReasonedWish(parent, session, "release",
-                  "Take the lease of a running task back from its worker",
+  AddReasonedWish(parent, session, "release", "Take a running task back from its worker",
                   "Why, for the history of the task",
                   {.verb = "release",
                    .body = "",
-                   .words = {.done = "is ready again", .already = "did not run"}})
+                   .words = {.done = "is ready again", .already = "was not running"}})
       .Example("treadle task release 1-42 --reason 'node-1 hangs'")
       .Footer(
-          "The task is ready again at once and has spent no attempt. Its history says that the\n"
-          "attempt was released by hand. The worker is notified that it lost the lease, but it\n"
-          "may still be at work: release a task when its worker is stuck, or gone for good.\n");
+          "The task is ready again at once, and the attempt does not count. Its history shows that "
+          "the\n"
+          "attempt was released by hand. The server notifies the worker that it lost the lease, "
+          "but the\n"
+          "worker may keep running: release a task when its worker is stuck or gone for good.\n");
 }
 
 void AddTaskRedrive(Command parent, Session& session) {
@@ -115,7 +117,8 @@ void AddTaskRedrive(Command parent, Session& session) {
 }
 
 void AddTaskDelete(Command parent, Session& session) {
-  AddWish(parent, session, "delete", "Delete a task that waits or has ended; nothing of it is kept",
+  AddWish(parent, session, "delete",
+          "Delete a task that is waiting or has ended, with everything kept of it",
           {.method = "DELETE",
            .verb = "",
            .body = "",

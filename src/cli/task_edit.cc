@@ -42,7 +42,7 @@ Result<std::string> EditJson(const EditFlags& flags) {
   if (payload) AddPayload(*payload, &edit);
   if (edit.Done() != "{}") return edit.Done();
   return Status(Code::kInvalidArgument,
-                "nothing to change: name what shall be different, for example --priority 9");
+                "nothing to change: name at least one field, for example --priority 9");
 }
 
 ExitStatus Edit(Session& session, const EditFlags& flags, const StandingWords& words) {
@@ -59,31 +59,31 @@ ExitStatus Edit(Session& session, const EditFlags& flags, const StandingWords& w
 void AddTaskEdit(Command parent, Session& session) {
   auto flags = std::make_shared<EditFlags>();
   Command command =
-      parent.Sub("edit", "Change a task that waits, or that ended and is to be redriven");
-  command.Positional("ID", Need::kRequired, &flags->id, "The id of the task, for example 1-42")
-      .Positional("PAYLOAD", &flags->payload.text, "The new payload: JSON")
-      .Number("-p,--priority", &flags->priority, 0, 9, "9 runs first")
-      .Number("--max-attempts", &flags->max_attempts, 1, 1000, "Tries before the task is dead")
-      .Text("--run-at", "RFC3339", &flags->run_at, "Not before this time: 2027-01-31T08:00:00Z")
-      .Duration("--delay", &flags->delay_ms, "Not before this much time has passed: 30s");
+      parent.Sub("edit", "Change a task that is waiting, or an ended one before a redrive");
+  command.Positional("ID", Need::kRequired, &flags->id, "The ID of the task, for example 1-42")
+      .Positional("PAYLOAD", &flags->payload.text, "The new payload, as JSON")
+      .Number("-p,--priority", &flags->priority, 0, 9, "Priority from 0 to 9; 9 runs first")
+      .Number("--max-attempts", &flags->max_attempts, 1, 1000, "Attempts before the task is dead")
+      .Text("--run-at", "RFC3339", &flags->run_at, "Earliest time to run: 2027-01-31T08:00:00Z")
+      .Duration("--delay", &flags->delay_ms, "Time to wait before it runs: 30s");
   AddPayloadFlags(command, &flags->payload);
   command
       .Example(
           "treadle task edit 1-42 '{\"name\":\"Grace\"}'\n"
           "treadle task edit 1-42 --priority 9 --delay 10m")
       .Run([flags, &session] {
-        return Edit(session, *flags, {.done = "is changed", .already = "was like that before"});
+        return Edit(session, *flags, {.done = "is changed", .already = "is unchanged"});
       });
 }
 
 void AddTaskMove(Command parent, Session& session) {
   auto flags = std::make_shared<EditFlags>();
-  parent.Sub("move", "Move a task that waits to another queue")
-      .Positional("ID", Need::kRequired, &flags->id, "The id of the task, for example 1-42")
-      .Positional("QUEUE", Need::kRequired, &flags->queue, "Where it shall wait; made if needed")
+  parent.Sub("move", "Move a waiting task to another queue")
+      .Positional("ID", Need::kRequired, &flags->id, "The ID of the task, for example 1-42")
+      .Positional("QUEUE", Need::kRequired, &flags->queue, "The new queue; created if needed")
       .Example("treadle task move 1-42 emails")
       .Run([flags, &session] {
-        return Edit(session, *flags, {.done = "is moved", .already = "was there before"});
+        return Edit(session, *flags, {.done = "is moved", .already = "was already there"});
       });
 }
 

@@ -65,7 +65,7 @@ Result<std::string> TaskBody(const EnqueueFlags& flags) {
                    .deadline_ms = flags.deadline_ms,
                    .attempt_timeout_ms = flags.timeout_ms};
   if (!flags.unique_while.empty() && flags.key.empty())
-    return InvalidArgument("--unique-while says how long a key holds: name one by --key");
+    return InvalidArgument("--unique-while needs an idempotency key: add --key");
   for (const std::string& tag : flags.tags)
     if (!IsUtf8(tag)) return InvalidArgument(fmt::format("\"{}\" is not UTF-8", tag));
   if (!flags.queue.empty()) task.queue = flags.queue;
@@ -97,7 +97,7 @@ ExitStatus Wait(Session& session, const std::string& id, std::optional<int64_t> 
   const Result<JsonDocument> view = WaitForTask(session, id, timeout_ms);
   if (!view.ok()) {
     const ExitStatus status = session.Fail(view.status());
-    session.Hint("  look again:  " + session.CommandLineFor("task result " + id + " --wait"));
+    session.Hint("  check again:  " + session.CommandLineFor("task result " + id + " --wait"));
     return status;
   }
   return PrintOutcome(session, view->root);
@@ -111,7 +111,7 @@ void PrintEnqueued(Session& session, const EnqueueFlags& flags, const JsonValue&
   const bool is_duplicate = duplicate != nullptr && duplicate->raw == "true";
   if (is_duplicate && !flags.key.empty() && !session.was_repeated()) {
     session.console().Message(
-        fmt::format("the key \"{}\" was used before: this is the task of then", flags.key));
+        fmt::format("the key \"{}\" was used before: this is the existing task", flags.key));
   }
   const std::string queue = flags.queue.empty() ? "" : " --queue " + flags.queue;
   session.Hint(fmt::format(
@@ -129,8 +129,8 @@ ExitStatus FromFile(Session& session, const EnqueueFlags& flags) {
                           !flags.tags.empty() || !flags.unique_while.empty();
   if (has_others)
     return session.Fail(ExitStatus::kUsage,
-                        "with --from, each line says all of its task; only TYPE and --queue go "
-                        "with it, for lines that name none");
+                        "with --from, each line describes its whole task; only TYPE and --queue "
+                        "may be added, as defaults");
   return EnqueueFile(session, {.path = flags.from, .type = flags.type, .queue = flags.queue});
 }
 
@@ -163,46 +163,51 @@ ExitStatus Enqueue(Session& session, const EnqueueFlags& flags) {
 void AddTaskEnqueue(Command parent, Session& session) {
   auto flags = std::make_shared<EnqueueFlags>();
   Command command =
-      parent.Sub("enqueue", "Enqueue a task and print its id, or all tasks of a file");
+      parent.Sub("enqueue", "Enqueue a task and print its ID, or enqueue all tasks of a file");
   command
       .Positional("TYPE", Need::kOptional, &flags->type, "The type of the task, for example hello")
-      .Positional("PAYLOAD", &flags->payload.text, "What the worker gets: JSON (default null)")
+      .Positional("PAYLOAD", &flags->payload.text,
+                  "The payload for the worker, as JSON (default null)")
       .Text("--from", "FILE", &flags->from,
             "Enqueue the tasks of FILE, one JSON object on each line; - is standard input")
       .Text("-q,--queue", "NAME", &flags->queue, "The queue (default \"default\")")
-      .Number("-p,--priority", &flags->priority, 0, 9, "9 runs first (default 5)")
+      .Number("-p,--priority", &flags->priority, 0, 9,
+              "Priority from 0 to 9; 9 runs first (default 5)")
       .Number("--max-attempts", &flags->max_attempts, 1, 1000,
-              "Tries before the task is dead (default 20)")
-      .Text("--run-at", "RFC3339", &flags->run_at, "Not before this time: 2027-01-31T08:00:00Z")
-      .Duration("--delay", &flags->delay_ms, "Not before this much time has passed: 30s")
-      .Duration("--expires", &flags->expires_ms, "Not to begin after this much time: 10m")
-      .Duration("--deadline", &flags->deadline_ms, "Not to end after this much time: 1h")
-      .Duration(
-          "--timeout", &flags->timeout_ms,
-          "How long an attempt may take (default: no limit, unless its type or queue has one)")
-      .Texts("--tag", "TAG", &flags->tags, "A word to find it by; may be given several times")
-      .Text("-k,--key", "KEY", &flags->key, "Idempotency key: a second task with it is not made")
+              "Attempts before the task is dead (default 20)")
+      .Text("--run-at", "RFC3339", &flags->run_at, "Earliest time to run: 2027-01-31T08:00:00Z")
+      .Duration("--delay", &flags->delay_ms, "Time to wait before it runs: 30s")
+      .Duration("--expires", &flags->expires_ms,
+                "Expire the task if it has not begun within this time: 10m")
+      .Duration("--deadline", &flags->deadline_ms,
+                "Make the task dead if it has not ended within this time: 1h")
+      .Duration("--timeout", &flags->timeout_ms,
+                "Time limit for an attempt (default that of its type or queue, or none)")
+      .Texts("--tag", "TAG", &flags->tags, "Tag to find the task by; may be repeated")
+      .Text("-k,--key", "KEY", &flags->key,
+            "Idempotency key: no second task is created with the same key")
       .Choice("--unique-while", {"waiting", "running", "done"}, &flags->unique_while,
-              "How long the key holds, instead of for a window of time")
+              "Hold the key while the task is in these states, instead of for a time window")
       .Number("--contract", &flags->contract, 1, UINT32_MAX,
-              "The version of its type's contract that the payload fits (default the newest)")
+              "Version of the type's contract that the payload follows (default the newest)")
       .Switch("--sensitive", &flags->sensitive,
-              "Do not show what it carries in lists, histories and the workers' logs");
+              "Hide payload and result in lists, histories and worker logs");
   AddPayloadFlags(command, &flags->payload);
   command
       .TextOrNone("--wait", &flags->wait,
-                  "Wait for the task, at most TIME (--wait=TIME), and print its result")
+                  "Wait for the task and print its result; at most TIME with --wait=TIME")
       .Example(
           "treadle task enqueue hello '{\"name\":\"Ada\"}'\n"
           "treadle task enqueue hello '{\"name\":\"Ada\"}' --wait=30s\n"
           "treadle task enqueue resize --payload-file photo.png --content-type image/png\n"
           "treadle task enqueue --from tasks.jsonl")
       .Footer(
-          "A line of --from has the fields of the API's NewTask: {\"type\":\"hello\","
-          "\"payload\":{\"name\":\"Ada\"}}.\n"
-          "TYPE and --queue are for lines that name none. Many lines make one request; at the "
-          "first\n"
-          "line that is refused it stops: all before it are enqueued, none behind it.\n")
+          "Each line of --from has the fields of the API's NewTask:\n"
+          "{\"type\":\"hello\",\"payload\":{\"name\":\"Ada\"}}. TYPE and --queue apply to lines "
+          "that name none.\n"
+          "Many lines go into one request. The command stops at the first line that is refused: "
+          "all lines\n"
+          "before it are enqueued, none after it.\n")
       .Run([flags, &session] { return Enqueue(session, *flags); });
 }
 

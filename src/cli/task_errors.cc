@@ -120,14 +120,14 @@ ExitStatus ShowErrors(Session& session, ErrorsFlags flags) {
                                     .Done());
     PrintJson(session, whole.value().root);
   } else if (groups.empty()) {
-    session.console().Message("no task has failed so");
+    session.console().Message("no task has failed like that");
   } else {
     PrintGroups(session, groups);
-    session.Hint("  once more, all of one kind:  " +
+    session.Hint("  redrive all of one kind:  " +
                  session.CommandLineFor("bulk redrive --state dead --fingerprint " +
                                         groups.front().fingerprint));
   }
-  if (cut) session.console().Message("there are more tasks, which were not counted: see --limit");
+  if (cut) session.console().Message("there are more tasks than were counted; raise --limit");
   return ExitStatus::kOk;
 }
 
@@ -135,15 +135,17 @@ ExitStatus ShowErrors(Session& session, ErrorsFlags flags) {
 
 void AddTaskErrors(Command parent, Session& session) {
   auto flags = std::make_shared<ErrorsFlags>();
-  Command command = parent.Sub("errors", "Count failures that are alike, the most frequent first");
+  Command command = parent.Sub("errors", "Count similar failures, most frequent first");
   AddFilterFlags(command, &flags->filter);
   command
-      .Number("-n,--limit", &flags->limit, 1, 10'000'000, "Look at so many tasks (default 100000)")
+      .Number("-n,--limit", &flags->limit, 1, 10'000'000,
+              "Look at no more than this many tasks (default 100000)")
       .Example("treadle task errors\ntreadle task errors --queue billing --state retrying")
       .Footer(
-          "Errors are alike if type and code are the same and the messages differ only by "
-          "numbers,\n"
-          "words with digits, and what stands in quotes. Without --state: dead tasks.\n")
+          "Errors are similar if they have the same type and code, and their messages differ only "
+          "in\n"
+          "numbers, words with digits, and quoted text. Without --state, only dead tasks are "
+          "counted.\n")
       .Run([flags, &session] { return ShowErrors(session, *flags); });
 }
 

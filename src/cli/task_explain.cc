@@ -30,7 +30,7 @@ ExitStatus Explain(Session& session, const std::string& id, bool is_one_of_sever
 void AddTaskExplain(Command parent, Session& session) {
   auto ids = std::make_shared<std::vector<std::string>>();
   Command command =
-      parent.Sub("explain", "Say why a task is not running, and what would change that");
+      parent.Sub("explain", "Explain why a task is not running and what would change that");
   AddIds(command, ids.get())
       .Example("treadle task explain 1-42\ntreadle task explain 1-42 1-43")
       .Run([ids, &session] {

@@ -14,16 +14,21 @@ void AddFilterFlags(Command& command, TaskFilter* filter) {
       .Text("-t,--type", "TYPE", &filter->type, "Only tasks of this type")
       .Text("--tag", "TAG", &filter->tag, "Only tasks with this tag")
       .Text("--key", "KEY", &filter->key, "Only tasks with this idempotency key")
-      .Text("--worker", "NAME", &filter->worker, "Only tasks that this worker runs")
+      .Text("--worker", "NAME", &filter->worker, "Only tasks that this worker is running")
       .Text("--error-code", "CODE", &filter->error_code, "Only tasks with this error code")
-      .Text("--fingerprint", "HEX", &filter->fingerprint, "Only tasks that failed alike")
+      .Text("--fingerprint", "HEX", &filter->fingerprint,
+            "Only tasks with this error fingerprint (see task errors)")
       .Text("--text", "WORDS", &filter->text, "Only tasks whose error has all of these words")
       .Text("--payload-text", "WORDS", &filter->payload_text,
             "Only tasks whose payload has all of these words, in queues that search payloads")
-      .Text("--enqueued-from", "RFC3339", &filter->enqueued_from, "Enqueued not before this")
-      .Text("--enqueued-to", "RFC3339", &filter->enqueued_to, "Enqueued before this")
-      .Text("--finished-from", "RFC3339", &filter->finished_from, "Ended not before this")
-      .Text("--finished-to", "RFC3339", &filter->finished_to, "Ended before this");
+      .Text("--enqueued-from", "RFC3339", &filter->enqueued_from,
+            "Only tasks enqueued at or after this time")
+      .Text("--enqueued-to", "RFC3339", &filter->enqueued_to,
+            "Only tasks enqueued before this time")
+      .Text("--finished-from", "RFC3339", &filter->finished_from,
+            "Only tasks that ended at or after this time")
+      .Text("--finished-to", "RFC3339", &filter->finished_to,
+            "Only tasks that ended before this time");
 }
 
 std::string QueryOf(const TaskFilter& filter) {

@@ -31,7 +31,7 @@ void AddResult(Session& session, const JsonValue& view, Table* table) {
   if (json == nullptr && base64 == nullptr) return;
   const std::string command = session.CommandLineFor("task result " + view.Text("id"));
   if (view.IsTrue("sensitive"))
-    return table->Row({"result", "(sensitive; printed by: " + command + ")"});
+    return table->Row({"result", "(sensitive; show it with: " + command + ")"});
   const std::string bytes =
       json == nullptr ? FromBase64(base64->text).value_or("") : std::string(json->raw);
   AddLines("result", TextOfBytes(bytes, view.Text("result_content_type"), command), table);
@@ -43,9 +43,9 @@ Status AddPayloadRow(Session& session, const JsonValue& view, Table* table) {
   const std::string id = view.Text("id");
   const std::string command = session.CommandLineFor("task payload " + id);
   if (view.IsTrue("sensitive"))
-    return table->Row({"payload", "(sensitive; printed by: " + command + ")"}), Status::Ok();
+    return table->Row({"payload", "(sensitive; show it with: " + command + ")"}), Status::Ok();
   if (view.Integer("payload_bytes") > kFetchedBytesMax)
-    return table->Row({"payload", "(printed by: " + command + ")"}), Status::Ok();
+    return table->Row({"payload", "(show it with: " + command + ")"}), Status::Ok();
   TREADLE_ASSIGN_OR_RETURN(const ServerAnswer payload,
                            session.CallBytes("/v1/tasks/" + id + "/payload"));
   AddLines("payload", TextOfBytes(payload.body, view.Text("content_type"), command), table);
@@ -78,8 +78,8 @@ void SayWhatIsNext(Session& session, const JsonValue& view) {
                  session.CommandLineFor(fmt::format("worker exec {} --queue {} -- tr a-z A-Z",
                                                     view.Text("type"), view.Text("queue"))));
   } else if (state == "dead") {
-    session.Hint("  once more:    " + session.CommandLineFor("task redrive " + id));
-    session.Hint("  all the dead: " + session.CommandLineFor("task list --state dead"));
+    session.Hint("  redrive it:   " + session.CommandLineFor("task redrive " + id));
+    session.Hint("  all dead:     " + session.CommandLineFor("task list --state dead"));
   }
 }
 
@@ -101,8 +101,7 @@ ExitStatus GetTask(Session& session, const std::string& id, bool is_one_of_sever
 
 void AddTaskGet(Command parent, Session& session) {
   auto ids = std::make_shared<std::vector<std::string>>();
-  Command command =
-      parent.Sub("get", "Show tasks, with payload and result as far as they are text");
+  Command command = parent.Sub("get", "Show tasks, with payload and result if they are text");
   AddIds(command, ids.get())
       .Example("treadle task get 1-42\ntreadle task get 1-42 1-43 -o json")
       .Run([ids, &session] {

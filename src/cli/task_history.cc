@@ -51,7 +51,7 @@ void PrintAttempts(Session& session, const JsonValue& history) {
                attempt.Text("started_at"), Took(attempt, "waited_ms"), Took(attempt, "ran_ms"),
                Took(attempt, "backoff_ms"), WhoRan(attempt), said});
   }
-  if (table.empty()) return session.console().Message("no attempt at it has begun yet");
+  if (table.empty()) return session.console().Message("no attempt has begun yet");
   session.console().Out(table.ToString(session.console()));
 }
 
@@ -104,7 +104,7 @@ ExitStatus Log(Session& session, const LogFlags& flags) {
   if (!log.ok()) return session.Fail(log.status());
   if (session.json() || session.jsonl()) return PrintLogJson(session, flags.id, *log);
   if (log->body.empty()) {
-    session.console().Message("nothing is kept of its log");
+    session.console().Message("no log is kept for this attempt");
   } else if (flags.raw) {
     session.console().Out(log->body);
   } else {
@@ -118,11 +118,12 @@ ExitStatus Log(Session& session, const LogFlags& flags) {
 void AddTaskHistory(Command parent, Session& session) {
   auto ids = std::make_shared<std::vector<std::string>>();
   Command history =
-      parent.Sub("history", "Show every attempt at a task: who ran it, when, how it ended");
+      parent.Sub("history", "Show every attempt of a task: who ran it, when, how it ended");
   AddIds(history, ids.get())
       .Example("treadle task history 1-42")
       .Footer(
-          "WAITED is from when the attempt could begin until it did, BACKOFF what followed it.\n")
+          "WAITED is how long the attempt waited after it could begin. BACKOFF is the wait after "
+          "it.\n")
       .Run([ids, &session] {
         return ForEachTask(session, *ids, [&](const std::string& id) {
           return History(session, id, ids->size() > 1);
@@ -130,11 +131,11 @@ void AddTaskHistory(Command parent, Session& session) {
       });
 
   auto flags = std::make_shared<LogFlags>();
-  parent.Sub("log", "Show what an attempt at a task logged")
-      .Positional("ID", Need::kRequired, &flags->id, "The id of the task, for example 1-42")
+  parent.Sub("log", "Show the log of an attempt")
+      .Positional("ID", Need::kRequired, &flags->id, "The ID of the task, for example 1-42")
       .Number("--attempt", &flags->attempt, 1, UINT32_MAX,
               "Which attempt, as `task history` numbers them (default: the last one)")
-      .Switch("--raw", &flags->raw, "Print control characters as they are, also to a terminal")
+      .Switch("--raw", &flags->raw, "Print control characters unchanged, even to a terminal")
       .Example("treadle task log 1-42\ntreadle task log 1-42 --attempt 1")
       .Run([flags, &session] { return Log(session, *flags); });
 }

@@ -125,11 +125,11 @@ class Lister {
 
 void AddTaskList(Command parent, Session& session) {
   auto flags = std::make_shared<ListFlags>();
-  Command command = parent.Sub("list", "List tasks, the newest first");
+  Command command = parent.Sub("list", "List tasks, newest first");
   AddFilterFlags(command, &flags->filter);
   command.Number("-n,--limit", &flags->limit, 1, 1'000'000, "At most this many (default 50)")
-      .Text("--cursor", "CURSOR", &flags->cursor, "Go on where an earlier list ended")
-      .Switch("-a,--all", &flags->all, "All of them")
+      .Text("--cursor", "CURSOR", &flags->cursor, "Continue where an earlier list ended")
+      .Switch("-a,--all", &flags->all, "List all of them")
       .Example("treadle task list --state dead\ntreadle task list --queue billing --all -o jsonl")
       .Run([flags, &session] { return Lister(session, *flags).Run(); });
 }

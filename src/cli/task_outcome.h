@@ -1,4 +1,4 @@
-// How a task ended, told to a person or a script. Used by every command that waits for tasks.
+// Reports how a task ended to a person or a script. Used by every command that waits for tasks.
 #pragma once
 
 #include <cstdint>

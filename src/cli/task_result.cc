@@ -63,18 +63,18 @@ ExitStatus PrintPayload(Session& session, const std::string& id) {
 
 void AddTaskResult(Command parent, Session& session) {
   auto flags = std::make_shared<ResultFlags>();
-  parent.Sub("result", "Print the result of a task, its exact bytes")
-      .Positional("ID", Need::kRequired, &flags->id, "The id of the task, for example 1-42")
+  parent.Sub("result", "Print the exact bytes of a task's result")
+      .Positional("ID", Need::kRequired, &flags->id, "The ID of the task, for example 1-42")
       .TextOrNone("--wait", &flags->wait,
-                  "Wait until the task has ended, at most TIME (--wait=TIME)")
+                  "Wait until the task has ended; at most TIME with --wait=TIME")
       .Example("treadle task result 1-42\ntreadle task result 1-42 --wait=30s")
       .Run([flags, &session] { return PrintResult(session, *flags); });
 }
 
 void AddTaskPayload(Command parent, Session& session) {
   auto id = std::make_shared<std::string>();
-  parent.Sub("payload", "Print the payload of a task, its exact bytes")
-      .Positional("ID", Need::kRequired, id.get(), "The id of the task, for example 1-42")
+  parent.Sub("payload", "Print the exact bytes of a task's payload")
+      .Positional("ID", Need::kRequired, id.get(), "The ID of the task, for example 1-42")
       .Example("treadle task payload 1-42")
       .Run([id, &session] { return PrintPayload(session, *id); });
 }

@@ -10,9 +10,9 @@ ExitStatus PrintStanding(Session& session, const Result<JsonDocument>& answer,
   if (session.json() || session.jsonl()) return PrintJson(session, task), ExitStatus::kOk;
   const std::string id = task.Text("id");
   std::string_view said = task.IsTrue("changed") ? words.done : words.already;
-  if (task.IsTrue("cancel_requested")) said = "is running; its worker is told to stop";
+  if (task.IsTrue("cancel_requested")) said = "is running; its worker has been asked to stop";
   session.console().OutLine(fmt::format("task {} {}", id, said));
-  session.Hint("  why it is so:  " + session.CommandLineFor("task explain " + id));
+  session.Hint("  explain it:  " + session.CommandLineFor("task explain " + id));
   return ExitStatus::kOk;
 }
 

@@ -7,7 +7,7 @@
 
 namespace treadle::cli {
 
-/// How a sentence about a task goes on: "task 1-42 <done>".
+/// The rest of a sentence about a task: "task 1-42 <done>".
 struct StandingWords {
   std::string_view done;
   std::string_view already;  // nothing was changed

@@ -16,24 +16,22 @@ namespace {
 
 std::string TimeoutInWords(const JsonValue& policy) {
   const int64_t ms = policy.Integer("attempt_timeout_ms");
-  return ms == 0 ? "that of the queue" : DurationInWords(ms);
+  return ms == 0 ? "same as the queue" : DurationInWords(ms);
 }
 
 void AddTypeRow(const JsonValue& type, Table* table) {
   const JsonValue& policy = *type.Find("policy");
-  table->Row({type.Text("name"),
-              policy.Find("retry") == nullptr ? "that of the queue" : "of its own",
+  table->Row({type.Text("name"), policy.Find("retry") == nullptr ? "same as the queue" : "its own",
               TimeoutInWords(policy)});
 }
 
 ExitStatus ListTypes(Session& session) {
-  return PrintList(session,
-                   {.path = "/v1/types",
-                    .name = "types",
-                    .shape = wire::kTypeListShape,
-                    .nothing = "there is no task type yet; the first task of a type makes it",
-                    .table = Table({{"TYPE"}, {"RETRY"}, {"ATTEMPT TIMEOUT"}}),
-                    .add_row = AddTypeRow});
+  return PrintList(session, {.path = "/v1/types",
+                             .name = "types",
+                             .shape = wire::kTypeListShape,
+                             .nothing = "no task types yet; a type is created by its first task",
+                             .table = Table({{"TYPE"}, {"RETRY"}, {"ATTEMPT TIMEOUT"}}),
+                             .add_row = AddTypeRow});
 }
 
 ExitStatus GetType(Session& session, const std::string& name) {
@@ -45,8 +43,8 @@ ExitStatus GetType(Session& session, const std::string& name) {
   const JsonValue* retry = policy.Find("retry");
   Table table({{}, {}});
   table.Row({"type", {type->root.Text("name"), Color::kBold}});
-  table.Row({"retry", retry == nullptr ? "that of the queue" : RetryInWords(*retry)});
-  table.Row({"timeout", "of an attempt: " + TimeoutInWords(policy)});
+  table.Row({"retry", retry == nullptr ? "same as the queue" : RetryInWords(*retry)});
+  table.Row({"timeout", "per attempt: " + TimeoutInWords(policy)});
   AddContractRows(type->root, &table);
   session.console().Out(table.ToString(session.console()));
   return ExitStatus::kOk;
@@ -62,7 +60,7 @@ void AddTypeList(Command parent, Session& session) {
 
 void AddTypeGet(Command parent, Session& session) {
   auto name = std::make_shared<std::string>();
-  parent.Sub("get", "Show one task type and its policy, in words")
+  parent.Sub("get", "Show one task type and its policy")
       .Positional("NAME", Need::kRequired, name.get(), "The name of the task type")
       .Example("treadle type get hello")
       .Run([name, &session] { return GetType(session, *name); });

@@ -72,7 +72,7 @@ ExitStatus PutContract(Session& session, const ContractFlags& flags) {
   const Result<std::string> body = ContractJson(flags);
   if (!body.ok()) return session.Fail(body.status());
   return Answer(session, session.CallJson("PUT", ContractPath(flags), wire::kTypeShape, *body),
-                fmt::format("contract {} of type {} holds from now on", Printable(flags.version),
+                fmt::format("contract {} of type {} is registered", Printable(flags.version),
                             Printable(flags.type)));
 }
 
@@ -85,7 +85,7 @@ ExitStatus Remove(Session& session, const ContractFlags& flags) {
 Command& AddNames(Command& command, ContractFlags* flags) {
   return command.Positional("TYPE", Need::kRequired, &flags->type, "The name of the task type")
       .Positional("VERSION", Need::kRequired, &flags->version,
-                  "The version of its contract: a number; the highest is the newest");
+                  "The version of the contract, a number; the highest is the newest");
 }
 
 }  // namespace
@@ -93,7 +93,7 @@ Command& AddNames(Command& command, ContractFlags* flags) {
 void AddContractRows(const JsonValue& type, Table* table) {
   const JsonValue* const contracts = type.Find("contracts");
   if (contracts == nullptr || contracts->items.empty())
-    return table->Row({"contract", "none: payloads and results may be anything"});
+    return table->Row({"contract", "none: payloads and results are not checked"});
   for (const JsonValue& contract : contracts->items) {
     const auto schema = [&](std::string_view name) {
       return contract.Find(name) == nullptr ? "anything" : "by schema";
@@ -109,22 +109,23 @@ void AddContractRows(const JsonValue& type, Table* table) {
 }
 
 void AddTypeContract(Command parent, Session& session) {
-  Command group = parent.Sub("contract", "What payloads and results of a task type look like");
+  Command group = parent.Sub("contract", "Describe the payloads and results of a task type");
   auto flags = std::make_shared<ContractFlags>();
-  Command set = group.Sub("set", "Register a version of a type's contract, or replace it whole");
+  Command set = group.Sub("set", "Register a version of a type's contract, or replace it");
   AddNames(set, flags.get())
       .Text("--input", "FILE", &flags->input, "The JSON Schema (draft 7) of payloads; - is stdin")
       .Text("--output", "FILE", &flags->output, "The JSON Schema of results")
       .Texts("--error-code", "CODE[=RETRY]", &flags->codes,
-             "An error code that workers report; RETRY is never or always. May be repeated")
-      .Number("-p,--priority", &flags->priority, 0, 9, "Of tasks that are enqueued without one")
-      .Text("--description", "TEXT", &flags->description, "For people")
+             "An error code that workers report; RETRY is never or always; may be repeated")
+      .Number("-p,--priority", &flags->priority, 0, 9,
+              "Default priority for tasks enqueued without one")
+      .Text("--description", "TEXT", &flags->description, "A description for people")
       .Example(
           "treadle type contract set order 2 --input order.json --output receipt.json\n"
           "treadle type contract set order 2 --input order.json --error-code sold_out=never")
       .Run([flags, &session] { return PutContract(session, *flags); });
   auto names = std::make_shared<ContractFlags>();
-  Command remove = group.Sub("remove", "Remove a version that is not needed any more");
+  Command remove = group.Sub("remove", "Remove a version that is no longer needed");
   AddNames(remove, names.get())
       .Example("treadle type contract remove order 1")
       .Run([names, &session] { return Remove(session, *names); });

@@ -69,11 +69,12 @@ TEST(RetryHorizonTest, WordsNameEverythingThatAPolicySays) {
   const auto listed = ReadJson(
       R"({"backoff":"listed","jitter":"none","delays_ms":[1000,60000],"max_attempts":3,
           "total_ms":3600000,"never":["bad"],"always":["busy"]})");
-  EXPECT_EQ(RetryInWords(listed->root),
-            "waits 1 s, then 1 min, without jitter; 3 attempts take about 1 min 1 s of waiting, at "
-            "most 1 min 1 s; none begins later than 1 h after the first failure; never again after "
-            "bad; always again after busy");
-  EXPECT_NE(RetryInWords(Retry("20").root).find("doubled after each failure, at most 1 min"),
+  EXPECT_EQ(
+      RetryInWords(listed->root),
+      "waits 1 s, then 1 min, without jitter; 3 attempts wait about 1 min 1 s in total, at "
+      "most 1 min 1 s; no attempt begins more than 1 h after the first failure; no retry after "
+      "bad; always retries after busy");
+  EXPECT_NE(RetryInWords(Retry("20").root).find("doubling after each failure, at most 1 min"),
             std::string::npos);
 }
 

@@ -29,7 +29,7 @@ ExitStatus WorkerDemo(Session& session, std::optional<int64_t> concurrency) {
 
 void AddWorkerDemo(Command parent, Session& session) {
   auto concurrency = std::make_shared<std::optional<int64_t>>();
-  parent.Sub("demo", "Run the tasks of the demo: scan, digest and pace, in the queue \"demo\"")
+  parent.Sub("demo", "Run the demo's tasks (scan, digest and pace) from the queue \"demo\"")
       .Number("-c,--concurrency", concurrency.get(), 1, 1000,
               "Tasks to run at the same time (default 10)")
       .Example("treadle worker demo")

@@ -53,7 +53,7 @@ ExitStatus Exec(Session& session, const ExecFlags& flags) {
     (*worker)->Decline(program.message());
     return exit;
   }
-  session.console().Message(fmt::format("running {} for tasks of type {} in {}; Ctrl-C stops",
+  session.console().Message(fmt::format("running {} for tasks of type {} in {}; Ctrl-C stops it",
                                         Printable(flags.exec.argv[0]), Printable(flags.type),
                                         fmt::join(options->queues, ", ")));
   session.Hint(fmt::format("  give it work:  {}",
@@ -66,44 +66,43 @@ ExitStatus Exec(Session& session, const ExecFlags& flags) {
 
 void AddWorkerExec(Command parent, Session& session) {
   auto flags = std::make_shared<ExecFlags>();
-  parent.Sub("exec", "Run a program for each task: payload on its stdin, result from its stdout")
+  parent.Sub("exec", "Run a program for each task: payload on stdin, result on stdout")
       .Positional("TYPE", Need::kRequired, &flags->type, "The type of the tasks to run")
-      .Rest("PROGRAM", &flags->exec.argv, "After --: the program and its arguments")
+      .Rest("PROGRAM", &flags->exec.argv, "The program and its arguments, after --")
       .Texts("--queue", "NAME", &flags->queues,
              "A queue to take tasks from; may be repeated (default \"default\")")
       .Number("-c,--concurrency", &flags->concurrency, 1, 1000,
               "Tasks to run at the same time (default 10)")
-      .Duration(
-          "--timeout", &flags->timeout_ms,
-          "How long a run may take before SIGTERM, and SIGKILL 5 s later (default: no limit); the "
-          "server may set one, too")
+      .Duration("--timeout", &flags->timeout_ms,
+                "Time limit for a run: SIGTERM after it, SIGKILL 5 s later (default no limit; the "
+                "server may also set one)")
       .Text("--name", "NAME", &flags->name, "The worker's name (default HOST-PID)")
       .Text("--build", "NAME", &flags->build,
-            "The build of the program, for the histories of its tasks: a version, or a commit")
+            "Build of the program, a version or commit, shown in task histories")
       .Text("--content-type", "TYPE", &flags->exec.result_content_type,
-            "What the program prints (default text/plain; charset=utf-8)")
-      .Switch("-q,--quiet", &flags->quiet, "Write no line on stderr for each task that ends")
+            "Content type of the program's output (default text/plain; charset=utf-8)")
+      .Switch("-q,--quiet", &flags->quiet, "Do not print a line for each task that ends")
       .Switch("--raw", &flags->exec.raw_errors,
-              "Pass on what the program prints on stderr as it is, also to a terminal")
+              "Pass the program's stderr through unchanged, even to a terminal")
       .Example(
           "treadle worker exec hello -- tr a-z A-Z\n"
           "treadle worker exec resize --queue images --concurrency 4 -- ./resize.sh --width 800")
       .Footer(
           "Exit status of the program:\n"
-          "  0               the task is completed with what was printed\n"
+          "  0               the task is completed; the output is its result\n"
           "  65, 66, 77, 78  the task is dead at once\n"
-          "  118             snoozed: it runs again later, unspent. The last line of output says "
-          "when:\n"
-          "                  echo 10m; exit 118 (without output: after a minute)\n"
-          "  119             discarded: the task is cancelled, with what was printed on stderr\n"
-          "  others          the attempt failed and is tried again; so does death by a signal\n"
-          "If PROGRAM itself cannot be started, the worker stops, and no attempt is spent.\n"
+          "  118             snoozed: the task runs again later and the attempt does not\n"
+          "                  count. The last line of output is the time to wait:\n"
+          "                  echo 10m; exit 118 (without output: a minute)\n"
+          "  119             discarded: the task is cancelled; stderr is the reason\n"
+          "  others          the attempt failed and is retried; the same after a signal\n"
+          "If PROGRAM itself cannot be started, the worker stops and the attempt does not count.\n"
           "\n"
-          "The program finds in its environment: TREADLE_TASK_ID, TREADLE_TYPE, TREADLE_QUEUE,\n"
-          "TREADLE_ATTEMPT, TREADLE_MAX_ATTEMPTS, TREADLE_CONTENT_TYPE, TREADLE_TIMEOUT_MS (how "
-          "long\n"
-          "it may take) and TREADLE_DEADLINE (when its task must have ended; empty if it has no\n"
-          "such time). If its task is cancelled, it gets SIGTERM, and SIGKILL 5 s later.\n")
+          "The environment of the program has TREADLE_TASK_ID, TREADLE_TYPE, TREADLE_QUEUE,\n"
+          "TREADLE_ATTEMPT, TREADLE_MAX_ATTEMPTS, TREADLE_CONTENT_TYPE, TREADLE_TIMEOUT_MS (the "
+          "time\n"
+          "limit) and TREADLE_DEADLINE (when the task must have ended; empty if it has no\n"
+          "deadline). If its task is cancelled, it gets SIGTERM, and SIGKILL 5 s later.\n")
       .Run([flags, &session] { return Exec(session, *flags); });
 }
 

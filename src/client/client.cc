@@ -113,9 +113,10 @@ class Client::Impl {
       GiveBack(std::move(server));
       if (result.ok() || result.status().code() != Code::kUnavailable) return result;
       if (delivery == Delivery::kUnknown && repeat == Repeat::kOnce) {
-        return Status(Code::kUnavailable, result.status().message() +
-                                              "; it is not known whether the request was taken "
-                                              "(with an idempotency key it is sent again)");
+        return Status(Code::kUnavailable,
+                      result.status().message() +
+                          "; the server may or may not have accepted the request (with an "
+                          "idempotency key it would be repeated)");
       }
       const int64_t pause_ms = std::max(backoff.NextMs(), result.status().retry_after_ms());
       if (pause_ms >= MsUntil(deadline)) return result;

@@ -59,7 +59,7 @@ TEST(SharedClient, ALoneCallIsSentAtOnce) {
   EXPECT_EQ(call.get()->id, "1-7");
 }
 
-TEST(SharedClient, CallsThatWaitForOneUnderWayShareTheNextRequest) {
+TEST(SharedClient, CallsThatWaitForAnotherShareTheNextRequest) {
   TestServer server;
   ClientOptions options = To(server);
   options.linger = std::chrono::milliseconds(999);
@@ -88,7 +88,7 @@ TEST(SharedClient, CallsThatWaitForOneUnderWayShareTheNextRequest) {
   }
 }
 
-TEST(AsyncClient, TasksAreSentInTheirOrderAndAnsweredEachForItself) {
+TEST(AsyncClient, TasksAreSentInOrderAndAnsweredIndividually) {
   TestServer server;
   Client client(To(server));
   std::vector<std::string> ids;  // written by the client's thread alone, until Flush()
@@ -159,7 +159,7 @@ TEST(TaskStream, AProducerThatIsTooFarAheadWaits) {
   stream.Flush();
 }
 
-TEST(RequestSharer, ARefusedGroupIsSplitUntilTheCulpritStandsAlone) {
+TEST(RequestSharer, ARefusedGroupIsSplitUntilTheCulpritIsIsolated) {
   std::mutex mutex;
   std::condition_variable all_wait;
   size_t arrived = 0;
@@ -199,7 +199,7 @@ TEST(RequestSharer, ARefusedGroupIsSplitUntilTheCulpritStandsAlone) {
   }
 }
 
-TEST(RequestSharer, WithoutALingerEachTaskIsARequestOfItsOwn) {
+TEST(RequestSharer, WithoutALingerEachTaskIsItsOwnRequest) {
   size_t most = 0;
   RequestSharer sharer(std::chrono::microseconds(0), [&](const auto& tasks) {
     most = std::max(most, tasks.size());
@@ -216,7 +216,7 @@ TEST(SharedClient, ATaskWithoutAKeyIsNotSentTwice) {
   TestServer::Break(server.Next());
   const Result<Enqueued> answer = call.get();
   EXPECT_EQ(answer.status().code(), Code::kUnavailable);
-  EXPECT_THAT(answer.status().message(), HasSubstr("not known whether"));
+  EXPECT_THAT(answer.status().message(), HasSubstr("may or may not have accepted"));
 }
 
 TEST(SharedClient, ATaskWithAKeyIsSentAgainUntilItIsAnswered) {

@@ -183,9 +183,9 @@ class ServerConnection::Impl {
     if (!parser->keep_alive() || !unread_.empty()) socket_.Close();
     ServerAnswer response = Unpack(parser->release());
     if (response.http_status >= 300 && response.http_status < 400)
-      return Status(Code::kInternal, address().Url() + " answered with a redirection, HTTP " +
+      return Status(Code::kInternal, address().Url() + " returned a redirect, HTTP " +
                                          std::to_string(response.http_status) +
-                                         "; is that a Treadle server? Check the address");
+                                         "; is it a Treadle server? Check the address");
     if (response.http_status >= 400) return StatusFromProblem(response.http_status, response.body);
     return response;
   }
@@ -195,11 +195,11 @@ class ServerConnection::Impl {
     if (error == std::errc::stream_timeout)
       return {Code::kDeadlineExceeded, "no answer in time from " + address().Url()};
     if (error == http::make_error_code(http::error::body_limit))
-      return {Code::kResourceExhausted, "the answer of " + address().Url() + " exceeds 64 MiB"};
+      return {Code::kResourceExhausted, "the response from " + address().Url() + " exceeds 64 MiB"};
     if (is_at_end_)
       return {Code::kUnavailable, "the connection to " + address().Url() + " was closed"};
     return {Code::kUnavailable,
-            "the connection to " + address().Url() + " broke: " + error.message()};
+            "the connection to " + address().Url() + " failed: " + error.message()};
   }
 
   Status Unreachable(const std::string& why) const {
@@ -222,7 +222,7 @@ ServerConnection::~ServerConnection() = default;
 Result<std::unique_ptr<ServerConnection>> ServerConnection::Make(ConnectionOptions options) {
   TREADLE_ASSIGN_OR_RETURN(std::vector<ServerAddress> addresses, ParseAll(options.server));
   if (!IsHeaderSafe(options.token))
-    return Status(Code::kInvalidArgument, "the token holds white space or control characters");
+    return Status(Code::kInvalidArgument, "the token contains white space or control characters");
   return std::unique_ptr<ServerConnection>(
       new ServerConnection(std::make_unique<Impl>(std::move(options), std::move(addresses))));
 }

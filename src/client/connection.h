@@ -60,7 +60,7 @@ class ServerConnection {
   /// Of the server of the last call, or of the next: "http://HOST:PORT".
   std::string url() const;
 
-  /// Ends the call that is under way, if any, and makes all later ones fail with CANCELLED.
+  /// Ends the current call, if any, and makes all later ones fail with CANCELLED.
   void Cancel();
 
  private:

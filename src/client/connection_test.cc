@@ -74,7 +74,7 @@ TEST(Connection, KeepsTheConnection) {
   EXPECT_EQ(one.connection, two.connection);
 }
 
-TEST(Connection, AKeptConnectionThatWasClosedIsMadeAgainOnce) {
+TEST(Connection, AKeptConnectionThatWasClosedIsReopenedOnce) {
   TestServer server;
   const auto client = ClientOf(server);
   auto first = CallLater(client.get());
@@ -116,15 +116,15 @@ TEST(Connection, ProblemsBecomeStatuses) {
   EXPECT_EQ(status.retry_after_ms(), 250);
 }
 
-TEST(Connection, AProxysErrorPageBecomesAStatusToo) {
+TEST(Connection, AProxysErrorPageBecomesAStatus) {
   TestServer server;
   const auto client = ClientOf(server);
   auto call = CallLater(client.get());
   TestServer::Answer(server.Next(), 502, "<html>", "text/html");
   EXPECT_EQ(
       call.get().status().ToString(),
-      "UNAVAILABLE: the server answered HTTP 502 and no reason; is it a Treadle server? Check "
-      "the address, and any proxy in between");
+      "UNAVAILABLE: the server returned HTTP 502 without a reason; is it a Treadle server? Check "
+      "the address and any proxy in between");
 }
 
 TEST(Connection, AnUnreachableServerIsNamed) {
@@ -149,7 +149,7 @@ TEST(Connection, SilenceEndsWithTheDeadline) {
   EXPECT_TRUE(call.get().ok()) << "a new connection is made after a timeout";
 }
 
-TEST(Connection, CancelEndsTheCallUnderWayAndAllLaterOnes) {
+TEST(Connection, CancelEndsTheCurrentCallAndAllLaterOnes) {
   TestServer server;
   const auto client = ClientOf(server);
   auto call = CallLater(client.get());
@@ -193,7 +193,7 @@ TEST(Connection, AnAnswerInChunksIsPutTogether) {
   EXPECT_EQ(call.get()->body, "abcde");
 }
 
-TEST(Connection, WhatNobodyAskedForIsNoAnswerToTheNextRequest) {
+TEST(Connection, UnrequestedDataIsNoAnswerToTheNextRequest) {
   TestServer server;
   const auto client = ClientOf(server);
   auto first = CallLater(client.get());

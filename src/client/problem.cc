@@ -39,9 +39,9 @@ Code CodeOf(int http_status) {
 
 Status StatusFromProblem(int http_status, std::string_view body) {
   Code code = CodeOf(http_status);
-  std::string message = "the server answered HTTP " + std::to_string(http_status) +
-                        " and no reason; is it a Treadle server? Check the address, and any proxy "
-                        "in between";
+  std::string message =
+      "the server returned HTTP " + std::to_string(http_status) +
+      " without a reason; is it a Treadle server? Check the address and any proxy in between";
   int64_t retry_after_ms = 0;
 
   simdjson::dom::parser parser;

@@ -1,7 +1,7 @@
 // RequestSharer: lets threads that enqueue at the same time share one request.
 //
 // There is no thread of its own: a caller whose turn it is sends for all that wait, and then wakes
-// them, each by a condition variable of its own. A caller sends at once when nothing is under way;
+// them, each by a condition variable of its own. A caller sends at once when nothing is in flight;
 // else it waits for that to return, at most `linger`. Any thread.
 #pragma once
 

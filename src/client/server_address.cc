@@ -37,7 +37,7 @@ std::string ServerAddress::Authority() const {
 
 Result<ServerAddress> ServerAddress::Parse(std::string_view text) {
   std::string_view rest = text;
-  if (rest.starts_with("https://")) return Unreadable(text, "https is not spoken yet");
+  if (rest.starts_with("https://")) return Unreadable(text, "https is not supported yet");
   if (rest.starts_with("http://")) rest.remove_prefix(7);
   if (rest.ends_with('/')) rest.remove_suffix(1);
 
@@ -47,13 +47,13 @@ Result<ServerAddress> ServerAddress::Parse(std::string_view text) {
   address.host = rest.substr(bracketed ? 1 : 0, end == rest.npos ? end : end - (bracketed ? 1 : 0));
   if (bracketed && end == rest.npos) return Unreadable(text, "its '[' is not closed");
   if (!All(address.host, bracketed ? IsAddressCharacter : IsHostCharacter))
-    return Unreadable(text, "it names no host");
+    return Unreadable(text, "the host is missing");
   if (bracketed && address.host.substr(0, address.host.find('%')).find(':') == std::string::npos)
-    return Unreadable(text, "what is in brackets is no IPv6 address");
+    return Unreadable(text, "the text in brackets is not an IPv6 address");
 
   rest = end == rest.npos ? "" : rest.substr(bracketed ? end + 1 : end);
   if (rest.empty()) return address;
-  if (!rest.starts_with(':')) return Unreadable(text, "behind its ']' there is no port");
+  if (!rest.starts_with(':')) return Unreadable(text, "the port after ']' is missing");
   rest.remove_prefix(1);
   const auto [stop, error] = std::from_chars(rest.data(), rest.data() + rest.size(), address.port);
   if (error != std::errc() || stop != rest.data() + rest.size() || address.port == 0)

@@ -17,7 +17,7 @@ struct ServerAddress {
   std::string Authority() const;
   std::string Url() const { return "http://" + Authority(); }
 
-  /// Reads "http://HOST[:PORT]", "HOST[:PORT]" or "[IPV6]:PORT". INVALID_ARGUMENT says what is
+  /// Reads "http://HOST[:PORT]", "HOST[:PORT]" or "[IPV6]:PORT". INVALID_ARGUMENT names what is
   /// wrong.
   static Result<ServerAddress> Parse(std::string_view text);
 };

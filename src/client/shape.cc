@@ -192,11 +192,10 @@ std::optional<std::string> WhatIsWrong(std::string_view json, const Shape& shape
 
 Status UnexpectedAnswer(const ServerConnection& server, std::string_view request,
                         std::string_view what) {
-  return {Code::kInternal, "unexpected answer from " + server.url() + " to " +
-                               std::string(request.substr(0, request.find('?'))) + ": " +
-                               std::string(what) +
-                               "; is that a Treadle server? Check the address, and any proxy "
-                               "in between"};
+  return {Code::kInternal,
+          "unexpected response from " + server.url() + " to " +
+              std::string(request.substr(0, request.find('?'))) + ": " + std::string(what) +
+              "; is it a Treadle server? Check the address and any proxy in between"};
 }
 
 Status CheckAnswer(const ServerConnection& server, std::string_view request,
@@ -216,7 +215,7 @@ Status CheckBytes(const ServerConnection& server, std::string_view request,
   for (const auto& [key, value] : answer.headers) {
     found = found || key == name;
     if (key == "treadle-sha256" && value != ToHex(Sha256Of(answer.body).view()))
-      return UnexpectedAnswer(server, request, "its bytes do not have the SHA-256 sent with them");
+      return UnexpectedAnswer(server, request, "its bytes do not match their SHA-256");
   }
   if (found) return {};
   return UnexpectedAnswer(server, request, "it has no header " + std::string(name));

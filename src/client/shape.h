@@ -42,7 +42,7 @@ Status CheckAnswer(const ServerConnection& server, std::string_view request,
                    const ServerAnswer& answer, const Shape& shape);
 
 /// The same for an answer that is bytes, not JSON: it must have the header `name` (in lower case),
-/// and what "treadle-sha256" says must be true.
+/// and "treadle-sha256" must match.
 Status CheckBytes(const ServerConnection& server, std::string_view request,
                   const ServerAnswer& answer, std::string_view name);
 

@@ -36,7 +36,7 @@ TEST(Shape, AnAnswerWithAllThatIsNeededPasses) {
       "");
 }
 
-TEST(Shape, WhatIsWrongIsNamedByItsPath) {
+TEST(Shape, AWrongFieldIsNamedByItsPath) {
   EXPECT_EQ(In("", kTaskShape), "it is not JSON");
   EXPECT_EQ(In("<html>", kTaskShape), "it is not JSON");
   EXPECT_EQ(In("{} x", kTaskShape), "it is not JSON");
@@ -84,7 +84,7 @@ TEST(Shape, NoCallTakesTheAnswerOfAnotherServerForItsOwn) {
       const Status status = call.get();
       EXPECT_EQ(status.code(), Code::kInternal) << each.name << body;
       EXPECT_THAT(status.message(), AllOf(HasSubstr(server.url()), HasSubstr("/v1/"),
-                                          HasSubstr("is that a Treadle server?")))
+                                          HasSubstr("is it a Treadle server?")))
           << each.name << body;
     }
   }
@@ -95,7 +95,7 @@ TEST(Shape, ARedirectionIsNoAnswer) {
   const auto client = *ServerConnection::Make({.server = server.url()});
   auto call = std::async(std::launch::async, [&] { return GetTask(*client, "1-1").status(); });
   testing::TestServer::Answer(server.Next(), 302, "{}");
-  EXPECT_THAT(call.get().message(), HasSubstr("a redirection, HTTP 302"));
+  EXPECT_THAT(call.get().message(), HasSubstr("a redirect, HTTP 302"));
 }
 
 TEST(Shape, BytesMustHaveTheHashThatWasSentWithThem) {

@@ -44,7 +44,7 @@ class Socket {
 
   bool is_open() const { return fd_ >= 0; }
   void Close();
-  /// Ends what is under way, and all that comes later.
+  /// Ends the current operation and all later ones.
   void Cancel();
   bool is_cancelled() const { return cancelled_; }
 
@@ -58,7 +58,7 @@ class Socket {
 };
 
 /// The addresses of a host, whose name may have to be looked up, which nothing cuts short.
-/// UNAVAILABLE says why there are none.
+/// UNAVAILABLE has the reason why there are none.
 struct FreeAddresses {
   void operator()(addrinfo* list) const { freeaddrinfo(list); }
 };

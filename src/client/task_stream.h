@@ -20,7 +20,7 @@ class TaskStream {
   using Done = std::function<void(Result<Enqueued>)>;
 
   explicit TaskStream(SendTasks send) : send_(std::move(send)) {}
-  /// Flush(). No other call may be under way.
+  /// Flush(). No other call may be in progress.
   ~TaskStream();
   TaskStream(const TaskStream&) = delete;
   TaskStream& operator=(const TaskStream&) = delete;
@@ -49,7 +49,7 @@ class TaskStream {
   const SendTasks send_;
   Mutex mutex_;
   Condition more_;      // a task waits, or the end has come
-  Condition answered_;  // fewer tasks are under way
+  Condition answered_;  // fewer tasks are in flight
   std::deque<Pending> waiting_ TREADLE_GUARDED_BY(mutex_);
   size_t tasks_ TREADLE_GUARDED_BY(mutex_) = 0;  // without an answer
   size_t bytes_ TREADLE_GUARDED_BY(mutex_) = 0;  // of them

@@ -22,8 +22,8 @@ Result<std::string> ReadToken(const std::string& path) {
   if (!text.ok()) {
     if (LooksLikeAToken(path))
       return Status(Code::kInvalidArgument,
-                    "the token file cannot be read; its name looks like a token and is not shown. "
-                    "Write the token into a file, and name the file");
+                    "cannot read the token file; its name looks like a token, so it is not shown. "
+                    "Write the token into a file and name that file");
     return Status(Code::kInvalidArgument, "the token file " + text.status().message());
   }
   std::istringstream lines(*text);
@@ -32,7 +32,7 @@ Result<std::string> ReadToken(const std::string& path) {
     if (start == std::string::npos || line[start] == '#') continue;
     return line.substr(start, line.find_last_not_of(" \t\r") - start + 1);
   }
-  return Status(Code::kInvalidArgument, "the token file " + path + " holds no token");
+  return Status(Code::kInvalidArgument, "the token file " + path + " contains no token");
 }
 
 }  // namespace treadle

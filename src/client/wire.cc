@@ -201,7 +201,7 @@ Result<std::vector<Enqueued>> EnqueueEncoded(ServerConnection& client,
   TREADLE_RETURN_IF_ERROR(Guarded([&] { return ReadBatch(&document, &enqueued); }));
   if (enqueued.size() != tasks.size())
     return UnexpectedAnswer(client, "POST /v1/tasks/batch",
-                            "it names " + std::to_string(enqueued.size()) + " tasks instead of " +
+                            "it has " + std::to_string(enqueued.size()) + " tasks instead of " +
                                 std::to_string(tasks.size()));
   return enqueued;
 }

@@ -71,7 +71,7 @@ struct ExchangeRequest {
   std::string build;        // of the program, for people; empty: none
   std::string incarnation;  // 16 hex digits, one per life of a worker
   uint64_t sequence = 0;    // from 1, rising by one with each new exchange of an incarnation
-  std::optional<uint64_t> answered;  // answers up to this one are at hand; none: all before
+  std::optional<uint64_t> answered;  // answers up to this one have arrived; none: all before
   std::vector<std::string> queues;
   std::vector<std::string> types;
   size_t want = 0;
@@ -143,7 +143,7 @@ struct AttemptProgress {
   double fraction = 0;  // 0..1
   std::string message;
 };
-/// What a running attempt saves and tells.
+/// What a running attempt saves and reports.
 struct AttemptUpdate {
   std::vector<std::pair<std::string, Bytes>> steps;
   std::optional<Bytes> checkpoint;

@@ -93,13 +93,13 @@ TEST(Wire, ATimeThatIsNoNumberIsInternal) {
   }
 }
 
-TEST(Wire, WhatIsNoAnswerIsInternal) {
+TEST(Wire, AnInvalidAnswerIsInternal) {
   for (const char* text : {"", "[]", "{", "{\"leases\":1}", "{\"leases\":[1]}", "<html>"}) {
     EXPECT_EQ(ParseExchangeAnswer(text).status().code(), Code::kInternal) << text;
   }
 }
 
-TEST(Wire, AnExchangeSaysWhichAnswersAreMissing) {
+TEST(Wire, AnExchangeNamesTheMissingAnswers) {
   const std::string text = EncodeExchange({.sequence = 5, .answered = 3});
   EXPECT_NE(text.find(R"("sequence":5,"answered":3)"), std::string::npos) << text;
   for (const auto answered : {std::optional<uint64_t>(), std::optional<uint64_t>(4)}) {
@@ -135,7 +135,7 @@ TEST(Wire, EncodesAGoodbyeWithItsReason) {
             R"("wait_ms":0,"renew":[],"reports":[],"goodbye":true,"reason":"no \"x\""})");
 }
 
-TEST(Wire, EncodesWhatIsToBeDoneLaterOrNotAtAll) {
+TEST(Wire, EncodesSnoozesAndDiscards) {
   EXPECT_EQ(EncodeSnoozed("t", 60'000), R"({"token":"t","outcome":"snoozed","delay_ms":60000})");
   EXPECT_EQ(EncodeDiscarded("t", "c", "m"),
             R"({"token":"t","outcome":"discarded","error":{"code":"c","message":"m"}})");
@@ -171,7 +171,7 @@ TEST(Wire, APayloadThatIsNoJsonIsRefusedBeforeItIsSent) {
                 ToHex(Sha256Of("\x01").view()) + R"(","priority":9})");
 }
 
-TEST(Wire, WhatATaskDoesNotSayIsNotSent) {
+TEST(Wire, AbsentFieldsOfATaskAreNotSent) {
   const std::string plain = *EncodeTask({.type = "t"});
   for (const char* name : {"tags", "expires", "deadline", "timeout", "retry", "priority"})
     EXPECT_EQ(plain.find(name), plain.npos) << plain;

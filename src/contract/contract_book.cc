@@ -91,7 +91,7 @@ Result<uint32_t> ContractPage::FitInput(const std::string& type, uint32_t asked,
   }
   const bool is_only_one = versions->second.size() == 1;
   return Named(of_newest, versions->second.front()->contract->version, type,
-               is_only_one ? "" : ", the newest; it fits no older one either");
+               is_only_one ? "" : ", the newest; it does not fit an older one either");
 }
 
 Status ContractPage::CheckInput(const std::string& type, uint32_t version, ContractValue payload,

@@ -44,7 +44,7 @@ class ContractPage {
   /// for (0: none was). 0 if the type has no contract. INVALID_ARGUMENT: it fits none, with the
   /// path of the fault ("payload.items[3].price must be a number (contract 2 of type order)"), or
   /// there is no such version.
-  /// What takes more time than `budget` has left is refused, too (null: time is no matter).
+  /// What takes more time than `budget` has left is also refused (null: no time limit).
   Result<uint32_t> FitInput(const std::string& type, uint32_t asked, ContractValue payload,
                             const CheckBudget* budget = nullptr) const;
   /// OK also if there is no such version any more.
@@ -56,7 +56,7 @@ class ContractPage {
   bool HasType(const std::string& type) const { return types_.contains(type); }
   /// Whether results under this version are checked.
   bool HasOutput(const std::string& type, uint32_t version) const;
-  /// Whether any contract says anything of results.
+  /// Whether any contract has a schema for results.
   bool has_outputs() const { return has_outputs_; }
 
  private:

@@ -41,13 +41,14 @@ TEST(ContractBook, APayloadFitsTheNewestVersionThatItCan) {
   EXPECT_EQ(fit(R"({"id":1,"price":2})", 1), "1");
   EXPECT_EQ(fit(R"({"id":1})", 2), "payload.price is missing (contract 2 of type order)");
   EXPECT_EQ(fit(R"({"id":1})", 3), "contract_version: there is no contract 3 of type order");
-  EXPECT_EQ(fit("{}"),
-            "payload.id is missing (contract 2 of type order, the newest; it fits no older one "
-            "either)");
+  EXPECT_EQ(
+      fit("{}"),
+      "payload.id is missing (contract 2 of type order, the newest; it does not fit an older one "
+      "either)");
   EXPECT_EQ(page->FitInput("other", 0, {"1", ""}).value(), 0U);
   EXPECT_EQ(page->FitInput("order", 0, {"{}", "image/png"}).status().message(),
-            "payload must be JSON, not image/png (contract 2 of type order, the newest; it fits no "
-            "older one either)");
+            "payload must be JSON, not image/png (contract 2 of type order, the newest; it does "
+            "not fit an older one either)");
 }
 
 TEST(ContractBook, ResultsAreCheckedIfTheVersionSaysSo) {

@@ -18,10 +18,10 @@ Result<SchemaJson> Parse(std::string_view text, std::string_view name) {
     return SchemaJson::parse(text);
   } catch (const SchemaJson::out_of_range&) {
     return Status(Code::kInvalidArgument,
-                  std::string(name) + " holds a number that is too large to be checked");
+                  std::string(name) + " contains a number that is too large to check");
   } catch (const SchemaJson::exception&) {
     return Status(Code::kInvalidArgument,
-                  std::string(name) + " is not JSON, or holds half a surrogate pair");
+                  std::string(name) + " is not JSON, or contains half a surrogate pair");
   }
 }
 
@@ -44,7 +44,7 @@ Status CheckDialect(const SchemaJson& schema, std::string_view name) {
     return {};
   return {Code::kInvalidArgument,
           std::string(name) +
-              ".$schema must be \"http://json-schema.org/draft-07/schema#\", or not be there"};
+              ".$schema must be \"http://json-schema.org/draft-07/schema#\", or be absent"};
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 // valijson reads the keywords; the walk over a value is our own, by valijson's visitor, because
 // what it checks comes from outside (docs/architecture.md, "Contracts"): regular expressions are
 // RE2's, which take time linear in the text; the work for one value is bounded by its size, and the
-// time of all values of a request by a budget; the first fault is told with its path, in plain
+// time of all values of a request by a budget; the first fault is reported with its path, in plain
 // words. `format` and `content…` are notes, as draft 7
 // has it.
 //

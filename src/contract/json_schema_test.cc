@@ -26,7 +26,7 @@ std::string Repeated(std::string_view text, size_t times) {
   return out;
 }
 
-TEST(JsonSchema, TellsTheFirstFaultWithItsPathInPlainWords) {
+TEST(JsonSchema, ReportsTheFirstFaultWithItsPathInPlainWords) {
   const std::string order = R"({
     "type": "object", "required": ["id"], "additionalProperties": false,
     "properties": {
@@ -59,10 +59,10 @@ TEST(JsonSchema, TellsTheFirstFaultWithItsPathInPlainWords) {
   EXPECT_EQ(item(R"({"price":0.3})"), "payload.items[0].price must be a multiple of 0.5");
   EXPECT_EQ(item("{},[],[],[]"), "payload.items[1] must be an object");
   EXPECT_EQ(Fault(R"({"maxItems":1})", "[1,2]"), "payload must have at most 1 items");
-  EXPECT_EQ(item("{},{}"), "payload.items must not hold the same item twice: {}");
+  EXPECT_EQ(item("{},{}"), "payload.items must not contain the same item twice: {}");
 }
 
-TEST(JsonSchema, OfSeveralSchemasTheOneThatWentDeepestIsTold) {
+TEST(JsonSchema, OfSeveralSchemasTheDeepestFaultIsReported) {
   const std::string shape = R"({"oneOf": [
     {"properties": {"circle": {"properties": {"r": {"type": "number"}}}}, "required": ["circle"]},
     {"properties": {"square": {"type": "object"}}, "required": ["square"]}]})";
@@ -74,21 +74,21 @@ TEST(JsonSchema, OfSeveralSchemasTheOneThatWentDeepestIsTold) {
             "payload must fit one of the 4 schemas of \"anyOf\"");
 }
 
-TEST(JsonSchema, OneThatIsNoneIsRefusedWithThePath) {
+TEST(JsonSchema, AnInvalidOneIsRefusedWithThePath) {
   EXPECT_EQ(Refusal("3"), "input_schema must be a boolean or an object");
   EXPECT_EQ(
       Refusal(R"({"properties":{"price":{"type":"nummber"}}})"),
       "input_schema.properties.price.type must be one of "
       R"(["array","boolean","integer","null","number","object","string"], or must be an array)");
   EXPECT_EQ(Refusal(R"({"required":["a","a"]})"),
-            "input_schema.required must not hold the same item twice: \"a\"");
+            "input_schema.required must not contain the same item twice: \"a\"");
   EXPECT_EQ(Refusal(R"({"minLength":-1})"), "input_schema.minLength must be at least 0.0");
   EXPECT_EQ(Refusal(R"({"multipleOf":0})"), "input_schema.multipleOf must be more than 0.0");
   EXPECT_EQ(Refusal(R"({"$schema":"https://json-schema.org/draft/2020-12/schema"})").substr(0, 28),
             "input_schema.$schema must be");
-  EXPECT_EQ(Refusal("{"), "input_schema is not JSON, or holds half a surrogate pair");
+  EXPECT_EQ(Refusal("{"), "input_schema is not JSON, or contains half a surrogate pair");
   EXPECT_EQ(Refusal(R"({"maximum":1e999})"),
-            "input_schema holds a number that is too large to be checked");
+            "input_schema contains a number that is too large to check");
   EXPECT_EQ(Refusal(R"({"description":")" + std::string(70'000, 'x') + "\"}"),
             "input_schema must have at most 65536 bytes");
 }
@@ -96,8 +96,8 @@ TEST(JsonSchema, OneThatIsNoneIsRefusedWithThePath) {
 TEST(JsonSchema, RefersOnlyToItself) {
   for (const char* ref : {"http://localhost/x.json", "other.json#/a", "file:///etc/passwd", ""})
     EXPECT_EQ(Refusal(R"({"items":{"$ref":")" + std::string(ref) + "\"}}"),
-              "input_schema.items.$ref must begin with #: only what stands in the schema itself is "
-              "looked up");
+              "input_schema.items.$ref must begin with #: only references within the schema are "
+              "supported");
   EXPECT_EQ(Refusal(R"({"items":{"$ref":"#/definitions/a"}})"),
             "input_schema.items.$ref points to nothing in this schema");
   for (const char* ref : {"#/%de", "#/%", "#/%4", "#/a%zz"})
@@ -107,7 +107,8 @@ TEST(JsonSchema, RefersOnlyToItself) {
             "input_schema.items.$ref must be a JSON pointer such as #/definitions/address");
   EXPECT_EQ(Refusal(R"({"$ref":"#/x","x":{"type":7}})").substr(0, 23), "input_schema.$ref.type ");
   EXPECT_EQ(Refusal(R"({"items":{"$id":"http://localhost/a"}})"),
-            "input_schema.items.$id is not supported within a schema: refer to it by its place");
+            "input_schema.items.$id is not supported inside a schema: refer to the subschema by "
+            "its place");
 }
 
 TEST(JsonSchema, RecursesThroughValuesAndNeverWithoutThem) {
@@ -116,15 +117,15 @@ TEST(JsonSchema, RecursesThroughValuesAndNeverWithoutThem) {
   EXPECT_EQ(Fault(tree, R"({"v":1,"children":[{"v":2,"children":[]}]})"), "");
   EXPECT_EQ(Fault(tree, R"({"children":[{"children":[{},{"v":0.5}]}]})"),
             "payload.children[0].children[1].v must be an integer");
-  EXPECT_EQ(Refusal(R"({"$ref":"#"})"), "input_schema" + Repeated(".$ref", 65) +
-                                            " leads from reference to reference, without end");
+  EXPECT_EQ(Refusal(R"({"$ref":"#"})"),
+            "input_schema" + Repeated(".$ref", 65) + " is an endless chain of references");
   for (const char* schema :
        {R"({"allOf":[{"$ref":"#"}]})", R"({"not":{"$ref":"#"}})",
         R"({"dependencies":{"a":{"$ref":"#"}}})", R"({"if":true,"then":{"anyOf":[{"$ref":"#"}]}})"})
-    EXPECT_EQ(Refusal(schema), "input_schema asks for itself of the same value, without end");
+    EXPECT_EQ(Refusal(schema), "input_schema refers to itself for the same value, without end");
 }
 
-TEST(JsonSchema, TakesPatternsOfLinearTimeAlone) {
+TEST(JsonSchema, AcceptsOnlyPatternsOfLinearTime) {
   EXPECT_EQ(Fault(R"({"pattern":"^\\d{2}$"})", R"("12\n")"),
             R"(payload must match the pattern ^\d{2}$)");
   EXPECT_EQ(Fault(R"x({"pattern":"^caf\\u00e9 (?<n>x)$"})x", R"("café x")"), "");
@@ -148,7 +149,7 @@ TEST(JsonSchema, ComparesNumbersBeyondDoublesAndRefusesThoseItCannotHold) {
   EXPECT_EQ(Fault(R"({"uniqueItems":true})", "[9007199254740993,9007199254740992.0]"), "");
   EXPECT_EQ(Fault(R"({"multipleOf":2})", "18446744073709551615"),
             "payload must be a multiple of 2");
-  EXPECT_EQ(Fault("{}", "1e400"), "payload holds a number that is too large to be checked");
+  EXPECT_EQ(Fault("{}", "1e400"), "payload contains a number that is too large to check");
   EXPECT_EQ(Fault(R"({"maxLength":1e30,"minimum":-1e300})", "5"), "");
 }
 
@@ -160,18 +161,18 @@ TEST(JsonSchema, TheWorkForAValueIsBoundedByItsSize) {
     doubling += R"(,{"allOf":[)" + below + "," + below + "]}";
   }
   doubling += "]}";
-  EXPECT_EQ(Fault(doubling, "1"), "payload takes more work to check than a value of its size may");
+  EXPECT_EQ(Fault(doubling, "1"), "payload takes more work to check than its size allows");
   std::string deep = R"({"$ref":"#/d/1000","d":[{})";
   for (int i = 0; i < 1'000; ++i)
     deep += R"(,{"allOf":[{"$ref":"#/d/)" + std::to_string(i) + "\"}]}";
-  EXPECT_EQ(Fault(deep + "]}", "1"),
-            "payload takes more work to check than a value of its size may");
+  EXPECT_EQ(Fault(deep + "]}", "1"), "payload takes more work to check than its size allows");
 }
 
 TEST(JsonSchema, LargeValuesAreCheckedWhole) {
   const std::string ones = "[" + Repeated("1,", 500'000) + "\"2\"]";
   EXPECT_EQ(Fault(R"({"items":{"type":"integer"}})", ones), "payload[500000] must be an integer");
-  EXPECT_EQ(Fault(R"({"uniqueItems":true})", ones), "payload must not hold the same item twice: 1");
+  EXPECT_EQ(Fault(R"({"uniqueItems":true})", ones),
+            "payload must not contain the same item twice: 1");
 }
 
 // A match cannot be interrupted, and RE2 takes a thousand times as long where its automaton does
@@ -180,7 +181,7 @@ TEST(JsonSchema, ATextThatIsTooLongForItsPatternIsRefusedUnmatched) {
   const std::string schema = R"({"properties":{"a":{"pattern":"([ab]{1,60}){1,3}c"}}})";
   const auto text = [](size_t size) { return R"({"a":")" + std::string(size, 'a') + "\"}"; };
   EXPECT_EQ(Fault(schema, text(100'000)),
-            "payload.a is too long to be matched with the pattern ([ab]{1,60}){1,3}c");
+            "payload.a is too long to match against the pattern ([ab]{1,60}){1,3}c");
   EXPECT_EQ(Fault(R"({"properties":{"a":{"pattern":"^[a-z]+$"}}})", text(1'000'000)), "");
 }
 
@@ -195,8 +196,9 @@ TEST(JsonSchema, AValueThatTakesMoreTimeThanTheBudgetHasIsRefused) {
   EXPECT_TRUE((*schema)->Check(value, "payload").ok());
   const CheckBudget spent(0);
   EXPECT_EQ((*schema)->Check(value, "payload", &spent).message(),
-            "payload takes more processor time to check than a request may: make it smaller, or "
-            "the patterns of the schema simpler");
+            "payload takes more processor time to check than a request may use: make it smaller, "
+            "or simplify "
+            "the patterns of the schema");
   const CheckBudget enough(60'000);
   EXPECT_TRUE((*schema)->Check(value, "payload", &enough).ok());
   EXPECT_TRUE((*schema)->Check("1", "payload", &spent).ok());  // nobody looks at the clock for it

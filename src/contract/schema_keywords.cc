@@ -27,7 +27,7 @@ bool SchemaWalk::visit(const ContainsConstraint& contains) {
   for (size_t i = 0; i < value_->size() && !found && !is_exhausted_; ++i)
     found = FitsItem(i, *contains.getSubschema());
   fault_ = fault;
-  return found || Wrong("must hold an item that fits the schema of \"contains\"");
+  return found || Wrong("must contain an item that fits the schema of \"contains\"");
 }
 
 bool SchemaWalk::visit(const LinearItemsConstraint& items) {
@@ -62,7 +62,7 @@ bool SchemaWalk::visit(const UniqueItemsConstraint&) {
   const auto twins = std::ranges::adjacent_find(
       sorted, [](const auto* a, const auto* b) { return Compare(*a, *b) == 0; });
   if (twins == sorted.end()) return true;
-  return Wrong(fault_ ? "must not hold the same item twice: " + Shown(**twins) : "");
+  return Wrong(fault_ ? "must not contain the same item twice: " + Shown(**twins) : "");
 }
 
 // Objects.
@@ -129,7 +129,7 @@ bool SchemaWalk::visit(const PropertyNamesConstraint& names) {
   }
   fault_ = fault;
   if (member == value_->end()) return true;
-  return Wrong(fault_ ? "must not have a property called " + Shown(member.key()) : "");
+  return Wrong(fault_ ? "must not have a property named " + Shown(member.key()) : "");
 }
 
 bool SchemaWalk::visit(const RequiredConstraint& required) {

@@ -132,7 +132,7 @@ Result<const SchemaJson*> SchemaReader::Target(const SchemaJson& ref,
                                                const std::string& path) const {
   const auto* const text = ref.get_ptr<const std::string*>();
   if (text == nullptr || !text->starts_with('#'))
-    return Wrong(path, "must begin with #: only what stands in the schema itself is looked up");
+    return Wrong(path, "must begin with #: only references within the schema are supported");
   const std::string pointer = PercentDecoded(std::string_view(*text).substr(1));
   if (!pointer.empty() && pointer.front() != '/')
     return Wrong(path, "must be a JSON pointer such as #/definitions/address");
@@ -149,9 +149,9 @@ Result<SchemaJson> SchemaReader::Stub(const SchemaJson& schema, std::string path
   const SchemaJson* at = &schema;
   for (size_t hops = 0; at->is_object() && at->contains("$ref"); ++hops) {
     path += ".$ref";
-    if (hops == kRefsInARow) return Wrong(path, "leads from reference to reference, without end");
+    if (hops == kRefsInARow) return Wrong(path, "is an endless chain of references");
     TREADLE_ASSIGN_OR_RETURN(at, Target(at->at("$ref"), path));
-    // It may stand where nobody looks for schemas.
+    // It may be where nobody looks for schemas.
     if (draft7_ != nullptr && !numbers_.contains(at))
       TREADLE_RETURN_IF_ERROR(CheckAgainst(*draft7_, *at, limits::kSchemaBytes, path));
   }
@@ -171,9 +171,9 @@ Result<SchemaJson> SchemaReader::StubsOf(const SchemaJson& schemas, const std::s
   SchemaJson out = schemas.is_array() ? SchemaJson::array() : SchemaJson::object();
   for (const auto& [key, each] : schemas.items()) {
     const std::string place = path + (schemas.is_array() ? "[" + key + "]" : KeyText(key));
-    if (key.find('\0') != std::string::npos) return Wrong(place, "must not hold \\u0000");
+    if (key.find('\0') != std::string::npos) return Wrong(place, "must not contain \\u0000");
     if (schemas.is_object() && each.is_array()) {  // of `dependencies`: names
-      if (HoldsNul(each)) return Wrong(place, "must not hold \\u0000");
+      if (HoldsNul(each)) return Wrong(place, "must not contain \\u0000");
       out[key] = each;
       continue;
     }
@@ -224,7 +224,7 @@ Status SchemaReader::ReadScalars(const SchemaJson& schema, const std::string& pa
   for (const auto keyword : kAsTheyAre) {
     copy(keyword, [](const SchemaJson& value) { return value; });
     if (out->contains(keyword) && HoldsNul(out->at(std::string(keyword))))
-      return Wrong(path + KeyText(keyword), "must not hold \\u0000");
+      return Wrong(path + KeyText(keyword), "must not contain \\u0000");
   }
   copy("multipleOf", DivisorOf);
   if (const auto pattern = schema.find("pattern"); pattern != schema.end())
@@ -239,7 +239,7 @@ Status SchemaReader::AddPattern(const std::string& text, const std::string& path
   auto& patterns = table_->patterns_;
   if (patterns.contains(text)) return {};
   if (patterns.size() == limits::kPatterns)
-    return Wrong(path, "is one too many: a schema has at most " +
+    return Wrong(path, "is one too many: a schema may have at most " +
                            std::to_string(limits::kPatterns) + " regular expressions");
   auto pattern = CompilePattern(text);
   if (!pattern.ok()) return Wrong(path, pattern.status().message());
@@ -264,7 +264,8 @@ Status SchemaReader::ReadNode(size_t number) {
   const SchemaJson& schema = *places_[number].at;
   const std::string path = places_[number].path;
   if (number != 0 && schema.contains("$id"))
-    return Wrong(path + ".$id", "is not supported within a schema: refer to it by its place");
+    return Wrong(path + ".$id",
+                 "is not supported inside a schema: refer to the subschema by its place");
   SchemaJson flat = SchemaJson::object();
   std::vector<size_t> in_place;
   TREADLE_RETURN_IF_ERROR(ReadBelow(schema, path, &flat, &in_place));
@@ -277,7 +278,7 @@ Status SchemaReader::ReadNode(size_t number) {
     valijson::SchemaParser(valijson::SchemaParser::kDraft7)
         .populateSchema(valijson::adapters::NlohmannJsonAdapter(flat), *keywords);
   } catch (const std::exception& error) {
-    return Wrong(path, std::string("is not understood: ") + error.what());
+    return Wrong(path, std::string("is not supported: ") + error.what());
   }
   node.keywords = std::move(keywords);
   table_->nodes_.push_back(std::move(node));
@@ -306,7 +307,7 @@ Status SchemaReader::CheckEnds() const {
       }
       const size_t next = below[step.next++];
       if (seen[next] == kOpen)
-        return Wrong(places_[next].path, "asks for itself of the same value, without end");
+        return Wrong(places_[next].path, "refers to itself for the same value, without end");
       if (seen[next] == kNew) {
         seen[next] = kOpen;
         way.push_back({next});

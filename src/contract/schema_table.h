@@ -29,8 +29,8 @@ struct SchemaNode {
 
 class SchemaTable {
  public:
-  /// `schema` fits `draft7`, the schema of schemas: what that cannot say is checked here. Null: it
-  /// is the schema of schemas.
+  /// `schema` fits `draft7`, the schema of schemas: what that cannot express is checked here. Null:
+  /// it is the schema of schemas.
   static Result<std::unique_ptr<const SchemaTable>> Make(const SchemaJson& schema,
                                                          std::string_view name,
                                                          const SchemaTable* draft7);

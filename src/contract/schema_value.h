@@ -59,10 +59,10 @@ inline bool Holds(const std::vector<SchemaJson>& sorted, const SchemaJson& value
                                     [](const auto& a, const auto& b) { return Compare(a, b) < 0; });
 }
 
-/// A key as it stands in a path: ".price", or ["two words"].
+/// A key as written in a path: ".price", or ["two words"].
 std::string KeyText(std::string_view key);
 
-/// A value as it stands in an error, cut short.
+/// A value as shown in an error, cut short.
 std::string Shown(const SchemaJson& value);
 inline std::string Shown(double number) { return Shown(SchemaJson(number)); }
 

@@ -78,8 +78,8 @@ void SchemaWalk::LookAtBudget() {
   steps_since_look_ = 0;
   if (budget_ != nullptr && budget_->IsSpent())
     Exhaust(std::string(name_) +
-            " takes more processor time to check than a request may: make it smaller, or the "
-            "patterns of the schema simpler");
+            " takes more processor time to check than a request may use: make it smaller, or "
+            "simplify the patterns of the schema");
 }
 
 bool SchemaWalk::FitsNode(const SchemaNode& node) {
@@ -120,7 +120,7 @@ bool SchemaWalk::FitsAt(const SchemaJson& value, const SchemaPlace& place, const
 }
 
 // Of the faults of several schemas, the one that lies deepest in the value says most. If none lies
-// deeper than the value itself, all are told.
+// deeper than the value itself, all are reported.
 template <class Constraint>
 bool SchemaWalk::FitsSome(const Constraint& some, std::string_view word, bool exactly_one) {
   size_t fitting = 0;
@@ -175,7 +175,7 @@ bool SchemaWalk::Matches(std::string_view pattern, const std::string& text) {
   const re2::RE2* const compiled = table_.Pattern(pattern);
   const auto program = static_cast<size_t>(std::max(compiled->ProgramSize(), 1));
   if (text.size() * program > kMatchMax)
-    return Exhaust(place_.Text(name_) + " is too long to be matched with the pattern " +
+    return Exhaust(place_.Text(name_) + " is too long to match against the pattern " +
                    std::string(pattern));
   if (!Spend(1 + text.size() * program / kPatternStep)) return false;
   return re2::RE2::PartialMatch(text, *compiled);

@@ -55,7 +55,7 @@ class SchemaWalk final : public valijson::constraints::ConstraintVisitor {
   bool Fits() { return FitsNode(table_.node(0)); }
   /// The walk ended before it knew.
   bool is_exhausted() const { return is_exhausted_; }
-  /// The sentence that says why.
+  /// The sentence with the reason.
   const std::string& why() const { return why_; }
 
   bool visit(const AllOfConstraint& all) override {
@@ -116,8 +116,7 @@ class SchemaWalk final : public valijson::constraints::ConstraintVisitor {
 
  private:
   static constexpr size_t kStepsToLook = 4'096;  // at the clock
-  static constexpr std::string_view kTooMuchWork =
-      " takes more work to check than a value of its size may";
+  static constexpr std::string_view kTooMuchWork = " takes more work to check than its size allows";
 
   bool Spend(size_t steps) {
     if (steps > steps_left_) return Exhaust();

@@ -45,7 +45,7 @@ Excess ExcessOf(const Queue& queue, const Incoming& incoming) {
           beyond(capacity.bytes, queue.live_bytes, incoming.bytes, incoming.leaving_bytes)};
 }
 
-// Ready tasks below `priority` that make up for `excess`, at most so many: the lowest priority
+// Ready tasks below `priority` that make up for `excess`, at most that many: the lowest priority
 // first, and of one priority the newest. Those that were found, if they do not suffice.
 std::vector<TaskId> Victims(const State& state, const Queue& queue, uint8_t priority, size_t most,
                             Excess* excess) {
@@ -81,7 +81,7 @@ Status IsFull(const Queue& queue) {
   if (capacity.bytes > 0)
     bound += (bound.empty() ? "" : " or ") + std::to_string(capacity.bytes) + " bytes of payload";
   return Status(Code::kResourceExhausted,
-                "queue " + queue.name + " is full: it takes at most " + bound)
+                "queue " + queue.name + " is full: it holds at most " + bound)
       .WithRetryAfter(kRetryFullMs);
 }
 
@@ -105,7 +105,8 @@ Status KeyIs(const std::string& what, const EnqueueCommand& command, size_t i) {
 }
 
 Status TooManyKeys() {
-  return Status(Code::kResourceExhausted, "too many idempotency keys are within their window")
+  return Status(Code::kResourceExhausted,
+                "too many idempotency keys are still in their window; try again later")
       .WithRetryAfter(60'000);
 }
 
@@ -145,13 +146,13 @@ Status Engine::PlanDuplicates(const EnqueueCommand& command, Admission* admissio
     if (task.on_duplicate == OnDuplicate::kReplace) {
       const TaskSlot* slot = state_.Find(taken->task);
       if (slot == nullptr || IsTerminal(slot->state) || slot->attempt() > 0)
-        return KeyIs(holder + ", which has begun or ended", command, i);
+        return KeyIs(holder + ", which has already begun or ended", command, i);
       admission->plans[i].replaces = taken->task;
       continue;
     }
     if (task.on_duplicate == OnDuplicate::kRefuse) return KeyIs(holder, command, i);
     if (taken->request_hash != key.request_hash)
-      return KeyIs(holder + ", which was asked for differently", command, i);
+      return KeyIs(holder + ", whose request was different", command, i);
     admission->plans[i].existing = taken->task;
   }
   return state_.keys().size() + own.size() > kKeysMax ? TooManyKeys() : Status();
@@ -161,10 +162,10 @@ Status Engine::CheckQueue(const std::string& name) const {
   const Queue* queue = state_.FindQueue(name);
   if (strict_queues && (queue == nullptr || queue->policy.deleted))
     return {Code::kNotFound, "there is no queue " + name +
-                                 ", and this server makes none by a first task (strict_queues); "
-                                 "make it by its policy"};
+                                 ", and this server creates queues only from a policy "
+                                 "(strict_queues); set its policy first"};
   if (queue != nullptr && queue->policy.draining)
-    return {Code::kFailedPrecondition, "queue " + name + " is draining: it accepts no tasks"};
+    return {Code::kFailedPrecondition, "queue " + name + " is draining: it accepts no new tasks"};
   return {};
 }
 

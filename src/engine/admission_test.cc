@@ -40,7 +40,7 @@ TEST_F(AdmissionTest, AKeyThatComesTwiceInABatchIsOneTaskIfTheRequestsAreTheSame
   EXPECT_EQ(Enqueue({Task("b")})->tasks[0].duplicate, false);
 }
 
-TEST_F(AdmissionTest, AQueueThatIsFullByBytesSaysSo) {
+TEST_F(AdmissionTest, AQueueThatIsFullByBytesReportsIt) {
   QueuePolicy policy;
   policy.capacity = {.tasks = 100, .bytes = 10};
   Configure("default", policy);
@@ -50,7 +50,7 @@ TEST_F(AdmissionTest, AQueueThatIsFullByBytesSaysSo) {
   EXPECT_THAT(status.message(), HasSubstr("100 tasks or 10 bytes"));
 }
 
-TEST_F(AdmissionTest, NoMoreMakeRoomThanMustBeyondTheBytesOfTheLargest) {
+TEST_F(AdmissionTest, SheddingExceedsTheNeedByAtMostTheLargestTask) {
   QueuePolicy policy;
   policy.capacity = {.bytes = 18, .shed = true};
   Configure("default", policy);
@@ -63,7 +63,7 @@ TEST_F(AdmissionTest, NoMoreMakeRoomThanMustBeyondTheBytesOfTheLargest) {
   EXPECT_EQ(view.tasks[static_cast<size_t>(TaskState::kReady)], 2U);
 }
 
-TEST_F(AdmissionTest, ADrainingQueueAnswersOnlyForWhatItHas) {
+TEST_F(AdmissionTest, ADrainingQueueOnlyReturnsExistingTasks) {
   for (const bool strict : {false, true}) {
     engine_.strict_queues = strict;
     const std::string key = strict ? "strict" : "lax";
@@ -79,7 +79,7 @@ TEST_F(AdmissionTest, ADrainingQueueAnswersOnlyForWhatItHas) {
   }
 }
 
-TEST_F(AdmissionTest, WithStrictQueuesNoTaskMakesAQueue) {
+TEST_F(AdmissionTest, WithStrictQueuesNoTaskCreatesAQueue) {
   engine_.strict_queues = true;
   const Status status = Enqueue({Task("", "typo")}).status();
   EXPECT_EQ(status.code(), Code::kNotFound);

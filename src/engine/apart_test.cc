@@ -117,7 +117,7 @@ TEST_F(ApartTest, OfTenTasksInOneWorkerOnlyTheOneThatKillsItDies) {
   }
 }
 
-TEST_F(ApartTest, ATaskThatIsAloneIsCountedFromItsFirstLoss) {
+TEST_F(ApartTest, ATaskThatRanAloneIsCountedFromItsFirstLoss) {
   const TaskId bad = Enqueue();
   for (uint32_t loss = 1; loss <= policy_.max_worker_losses; ++loss) {
     ASSERT_THAT(Lease({"worker", loss}, 10), SizeIs(1));
@@ -199,7 +199,7 @@ TEST_F(HeldBackTest, OneBusyWorkerBecomesIdleForATaskThatHasWaitedLong) {
   EXPECT_TRUE(Gets(1));
 }
 
-TEST_F(HeldBackTest, AfterAMinuteItGoesOnForAMinute) {
+TEST_F(HeldBackTest, AfterAMinuteItContinuesForAMinute) {
   PassWhileBusy(12'000);
   EXPECT_FALSE(Gets(1));
   PassWhileBusy(56'000);
@@ -212,7 +212,7 @@ TEST_F(HeldBackTest, AfterAMinuteItGoesOnForAMinute) {
   EXPECT_TRUE(Gets(1));
 }
 
-TEST_F(HeldBackTest, WhatIsMoreUrgentDoesNotKeepItBusy) {
+TEST_F(HeldBackTest, MoreUrgentTasksDoNotKeepItBusy) {
   PassWhileBusy(12'000);
   EXPECT_FALSE(Gets(1));
   TaskCommand urgent{.kind = TaskCommand::Kind::kEdit, .id = TaskId::Of(1, 20)};

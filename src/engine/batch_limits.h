@@ -7,7 +7,7 @@
 
 namespace treadle {
 
-/// A batch with so many bytes of effects is ended before the next command.
+/// A batch with this many bytes of effects ends before the next command.
 inline constexpr size_t kFrameBytes = size_t{4} << 20;
 /// More than any command writes; held by command_bytes_test.cc.
 inline constexpr size_t kCommandBytesMax = size_t{20} << 20;

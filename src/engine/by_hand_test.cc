@@ -60,7 +60,7 @@ TEST_F(ByHandTest, ATaskWhoseUniqueKeyIsTakenByAnotherIsNotRedriven) {
   EXPECT_EQ(Do(Kind::kRedrive, second).code(), Code::kAlreadyExists);
 }
 
-TEST_F(ByHandTest, ARedrivenTaskHasItsUniqueKeyAgainAndAnswersForTheSameRequest) {
+TEST_F(ByHandTest, ARedrivenTaskHoldsItsUniqueKeyAgainForTheSameRequest) {
   const TaskId id = Dead(Task("k"));
   ASSERT_TRUE(Do(Kind::kRedrive, id).ok());
   const EnqueueReply::Task again = Enqueue(Task("k"));

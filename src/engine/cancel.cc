@@ -1,6 +1,6 @@
-// Cancel: a task that waits ends at once. One that runs is marked, durably; its worker is told, and
-// may still complete it. Whatever else ends the attempt cancels the task, the end of the queue's
-// grace at the latest.
+// Cancel: a task that waits ends at once. One that runs is marked, durably; its worker is notified,
+// and may still complete it. Whatever else ends the attempt cancels the task, the end of the
+// queue's grace at the latest.
 
 #include <algorithm>
 

@@ -124,7 +124,7 @@ TEST_F(CommandBytesTest, ABatchThatCarriesMoreIsRefused) {
   std::vector<NewTask> batch(17, Task(limits::kPayloadBytes));
   const auto command = EnqueueCommand::Make(batch);
   EXPECT_EQ(command.status().code(), Code::kInvalidArgument);
-  EXPECT_THAT(command.status().message(), testing::HasSubstr("16777216 bytes together"));
+  EXPECT_THAT(command.status().message(), testing::HasSubstr("16777216 bytes in total"));
   batch.pop_back();
   EXPECT_TRUE(EnqueueCommand::Make(batch).ok());
   EXPECT_FALSE(EnqueueCommand::Make(std::vector<NewTask>(1'000, LargeTask(11'000))).ok());

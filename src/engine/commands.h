@@ -1,4 +1,4 @@
-// Commands: what the outside may ask of a shard, and what it is answered. Plain values that own
+// Commands: requests to a shard, and their replies. Plain values that own
 // what they hold, so that they can wait in a mailbox; bodies and results are shared and immutable.
 #pragma once
 
@@ -129,7 +129,7 @@ struct AttemptSave {
   bool empty() const { return saved.empty() && !log; }
 };
 
-/// How a running attempt stands.
+/// The status of a running attempt.
 struct AttemptStanding {
   uint32_t log_bytes = 0;         // that are kept of its log
   bool cancel_requested = false;  // it is to end
@@ -140,17 +140,17 @@ struct TaskCommand {
   enum class Kind : uint8_t {
     kRunNow,   // do not wait for its time
     kCancel,   // end it without running it (again)
-    kRedrive,  // an ended one: ready again, its attempts anew
+    kRedrive,  // an ended one: ready again, with fresh attempts
     kEdit,     // change what it is, or move it
-    kDelete,   // no more of it, not even among those that ended
-    kRelease,  // take its lease back, whatever its worker does: it is ready again, unspent
+    kDelete,   // remove it, even if it has ended
+    kRelease,  // take its lease back: it is ready again, and the attempt does not count
   };
 
   Kind kind = Kind::kRunNow;
   TaskId id;
   std::string reason;  // kCancel, kRelease: for people; may be empty
   TaskEdit edit;       // kEdit
-  /// Only a task in this state: what a list said of it may be over.
+  /// Only a task in this state: a list may be out of date.
   std::optional<TaskState> only_in;
 };
 
@@ -158,7 +158,7 @@ struct TaskCommand {
 struct TaskStanding {
   TaskId id;
   TaskState state = TaskState::kReady;  // kDelete: the one that it had
-  bool cancel_requested = false;        // it runs, and its worker is told
+  bool cancel_requested = false;        // it is running, and its worker is notified
   bool changed = false;                 // false: it was so before
 };
 
@@ -168,9 +168,9 @@ struct TaskView {
   std::string queue;
   std::string type;
   std::optional<Progress> progress;  // running; not in lists
-  std::optional<WallTime> run_at;    // scheduled: when it is due, as far as can be told
-  WallTime next_attempt_at;  // retrying: when its backoff ends, as far as can be told; else 0. Not
-                             // in lists
+  std::optional<WallTime> run_at;    // scheduled: when it is due (estimated)
+  WallTime next_attempt_at;          // retrying: when its backoff ends (estimated); else 0. Not
+                                     // in lists
 };
 
 /// How many tasks there are in each state, by TaskState.
@@ -193,7 +193,7 @@ struct QueueView {
 template <class View>
 struct ListPart {
   std::vector<View> views;
-  uint32_t next = 0;  // pass as `after` for the next part; 0: there is none
+  uint32_t next = 0;  // pass as `after` for the next part; 0: none
 };
 
 /// What a queue holds, without its policy.
@@ -213,14 +213,14 @@ struct QueueSummary {
   QueueId looked_at = 0;            // up to this one, so far
 };
 
-/// Why a task stands where it stands, as far as the engine knows.
+/// Why a task is not running, as far as the engine knows.
 struct TaskReasons {
   TaskView view;
   bool paused = false;      // its queue
   bool apart = false;       // it waits for a worker that holds nothing else
   uint64_t ahead = 0;       // ready: tasks of its queue and type that are leased before it
   bool more_ahead = false;  // and still more, not counted
-  WallTime lease_ends;      // running: as far as can be told
+  WallTime lease_ends;      // running: estimated
   std::optional<WallTime> revoked_at;  // running: when it is, however often it is renewed
   std::string timeout_setting;  // the setting behind it, such as "attempt_timeout_ms of queue q"
 };

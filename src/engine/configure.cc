@@ -17,7 +17,7 @@ Result<QueueView> Engine::Configure(const std::string& name, const QueuePolicy& 
   return GetQueue(name);
 }
 
-// A lease lasts as long as its worker was told, over renewals and restarts.
+// A lease lasts as long as its worker was promised, over renewals and restarts.
 void Engine::KeepLeasesThatAreOut(const Queue& queue, QueuePolicy* next) const {
   next->lease_before_ms = 0;
   next->lease_before_until = {};
@@ -33,10 +33,10 @@ Result<QueueView> Engine::DeleteQueue(const std::string& name) {
   TREADLE_ASSIGN_OR_RETURN(QueueView view, GetQueue(name));
   const Queue& queue = *state_.FindQueue(name);
   if (!queue.is_empty() && !CanaryIs("delete_a_full_queue"))
-    return Status(Code::kFailedPrecondition,
-                  "queue " + name +
-                      " has tasks, ended ones that are kept among them: delete them "
-                      "first, or let it drain");
+    return Status(
+        Code::kFailedPrecondition,
+        "queue " + name +
+            " has tasks, counting ended ones that are kept: delete them first, or drain the queue");
   QueuePolicy policy;
   if (CanaryIs("deleted_queue_keeps_its_policy")) policy = queue.policy;
   policy.deleted = true;

@@ -79,7 +79,7 @@ TEST_F(ContractTest, ATaskCarriesItsVersionToItsWorker) {
   EXPECT_EQ(engine_.Peek(third.token.task)->priority, 5);
 }
 
-TEST_F(ContractTest, ItsErrorCodesStandBesideTheRetryPolicy) {
+TEST_F(ContractTest, ItsErrorCodesCombineWithTheRetryPolicy) {
   TypePolicy policy = WithCodes();
   policy.retry.emplace().never = {"busy"};
   ASSERT_TRUE(Configure("order", WithCodes()).ok());
@@ -107,7 +107,7 @@ TEST_F(ContractTest, ARepeatedRequestIsTheSameWhicheverVersionItsPayloadFits) {
   EXPECT_NE(keyed(1, true), keyed(2, true));
 }
 
-TEST_F(ContractTest, ThereAreOnlySoMany) {
+TEST_F(ContractTest, TheNumberOfContractsIsLimited) {
   const size_t versions = limits::kContractVersions;
   TypePolicy full;
   for (uint32_t version = 1; version <= versions; ++version)

@@ -18,8 +18,8 @@ std::shared_ptr<const TaskBody> WithPayload(const TaskBody& body, const TaskBody
 
 Status CheckState(const TaskImage& image, const TaskEdit& edit) {
   if (image.state == TaskState::kRunning)
-    return WrongState(image, "its worker has what it was leased with: cancel it, or wait");
-  if (image.state == TaskState::kCompleted) return WrongState(image, "enqueue another");
+    return WrongState(image, "its worker already has the old values: cancel the task, or wait");
+  if (image.state == TaskState::kCompleted) return WrongState(image, "enqueue another one");
   if (IsTerminal(image.state) && (edit.queue || edit.has_time()))
     return WrongState(image, "redrive it before you move it or give it a time");
   if (edit.max_attempts && !IsTerminal(image.state) && *edit.max_attempts <= image.spent())

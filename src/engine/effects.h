@@ -47,7 +47,7 @@ struct TaskIsNew {
   std::shared_ptr<const TaskTerms> terms = nullptr;  // if image.has_terms
 };
 
-/// Where a task stands in its queue: in a lane while it lives, among its like once it ended.
+/// The place of a task in its queue: in a lane while it lives, then among tasks that ended like it.
 struct QueuePlace {
   QueueId queue = 0;
   TypeId type = 0;
@@ -88,7 +88,7 @@ inline constexpr size_t kRemovals = 4;
 /// Its name on the wire, for example "retention".
 std::string_view RemovalName(Removal why);
 
-/// A task is no more. (Retention says it by CountersAreNow, for many at once.)
+/// A task is removed. (Retention uses CountersAreNow, for many at once.)
 struct TaskIsGone {
   TaskId id;
   QueuePlace place;
@@ -155,7 +155,7 @@ void Encode(const CountersAreNow& effect, ByteWriter* out);
 /// Reads one effect after the other from the bytes of a frame, which must outlive the reader.
 class EffectReader {
  public:
-  /// `shard` is that of the journal's stream: ids in the records carry the sequence alone.
+  /// `shard` is that of the journal's stream: IDs in the records have only the sequence.
   EffectReader(ShardId shard, std::string_view effects) : shard_(shard), in_(effects) {}
 
   /// The next effect; nothing at the end. DATA_LOSS: the bytes are no effect of this version.

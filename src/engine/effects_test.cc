@@ -143,7 +143,7 @@ TEST(Effects, EachPartOfAChangeIsThereOrNot) {
   }
 }
 
-TEST(Effects, AScheduledTaskSaysByWhichClock) {
+TEST(Effects, AScheduledTaskRecordsItsClock) {
   TaskIsNow effect{.image = SomeImage()};
   effect.image.state = TaskState::kScheduled;
   for (const bool by_shard_time : {false, true}) {
@@ -152,7 +152,7 @@ TEST(Effects, AScheduledTaskSaysByWhichClock) {
   }
 }
 
-TEST(Effects, TermsOf1970AreNoAbsence) {
+TEST(Effects, TermsOf1970AreNotAbsent) {
   TaskIsNow effect{.image = SomeImage()};
   for (const TaskTerms& terms :
        {TaskTerms{.expires_at = WallTime{0}, .expires = {-5}},
@@ -165,7 +165,7 @@ TEST(Effects, TermsOf1970AreNoAbsence) {
   }
 }
 
-TEST(Effects, TermsThatVersion1CanSayAreWrittenAsThat) {
+TEST(Effects, TermsThatVersion1SupportsAreWrittenInVersion1) {
   std::string bytes;
   ByteWriter out(&bytes);
   EncodeTerms({.expires_at = WallTime{1}, .expires = {2}, .sensitive = true}, &out);

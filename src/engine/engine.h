@@ -2,8 +2,8 @@
 //
 // It has no clock, disk, socket, thread or random of its own: time and randomness come with
 // BeginBatch() and SetTime(), effects go to a string that becomes a frame of the journal. Between
-// BeginBatch() and EndBatch() any number of commands may be given; what they answered holds once
-// the batch's frame is durable. Each command stands in a file of its own.
+// BeginBatch() and EndBatch() any number of commands may be given; their replies are valid once
+// the batch's frame is durable. Each command has its own file.
 //
 // One thread at a time. All operating errors are returned; nothing throws.
 #pragma once
@@ -29,7 +29,7 @@ struct BatchTime {
   uint64_t random = 0;  // fresh with each call
 };
 
-/// When a scheduled task is due, as far as can be told at `now`; nothing in other states.
+/// When a scheduled task is due, estimated at `now`; nothing in other states.
 std::optional<WallTime> RunAt(const TaskImage& image, const BatchTime& now);
 
 class Engine {
@@ -37,9 +37,9 @@ class Engine {
   /// `term` is that of this opening of the shard.
   Engine(ShardId shard, uint32_t term) : state_(shard), term_(term) {}
 
-  /// Queues are made by their policies alone, not by their first task.
+  /// Only a policy creates a queue, not a first task.
   bool strict_queues = false;
-  /// So many names may be there at once.
+  /// At most this many names at once.
   size_t queues_max = limits::kQueues;
   size_t types_max = limits::kTypes;
 
@@ -48,7 +48,7 @@ class Engine {
   /// Starts the batch that will be frame `sequence`; its effects are appended to `effects`,
   /// borrowed until EndBatch().
   void BeginBatch(uint64_t sequence, const BatchTime& time, std::string* effects);
-  /// Time goes on within a batch.
+  /// Advances the time within a batch.
   void SetTime(const BatchTime& time);
   /// Writes the counters of the queues that the batch touched, and removes ended tasks beyond their
   /// retention.
@@ -61,12 +61,12 @@ class Engine {
   /// NOT_FOUND: with strict_queues, there is no such queue.
   Result<EnqueueReply> Enqueue(const EnqueueCommand& command);
   Outcome<LeaseReply> Lease(const LeaseCommand& command);
-  /// OK also if this very report was taken before. LEASE_LOST: the report had no effect. NOT_FOUND:
-  /// there is no such task (any more). `loaded` is what the store has of the task, if that was
-  /// asked for: null or empty.
+  /// Also OK if the same report was accepted before. LEASE_LOST: the report had no effect.
+  /// NOT_FOUND: there is no such task, or it is no longer kept. `loaded` is what the store has of
+  /// the task, if that was asked for: null or empty.
   Outcome<bool> Apply(const Report& report, const TaskRecord* loaded, bool was_loaded);
-  /// What a person asks of one task. NOT_FOUND: there is no such task (any more).
-  /// FAILED_PRECONDITION: not in the state in which it is; the message says what to do instead.
+  /// What a person asks of one task. NOT_FOUND: there is no such task, or it is no longer kept.
+  /// FAILED_PRECONDITION: not in its current state; the message says what to do instead.
   /// INVALID_ARGUMENT names the field of an edit. `loaded` as in Apply().
   Outcome<TaskStanding> Do(const TaskCommand& command, const TaskRecord* loaded, bool was_loaded);
   /// Keeps what a running attempt saves, and extends its lease. LEASE_LOST. RESOURCE_EXHAUSTED:
@@ -84,8 +84,8 @@ class Engine {
   Result<TypeView> DeleteType(const std::string& type);
   /// Does what is due by time, at most about `limit` tasks; true if there is more.
   bool Tick(size_t limit);
-  /// Returns a lease unspent that its worker never had, or leaves behind. Nothing happens if it is
-  /// not valid any more.
+  /// Returns a lease that its worker never got or left behind; the attempt does not count. Does
+  /// nothing if the lease is no longer valid.
   void ReturnLease(const Token& token);
   /// Sends a task whose payload is damaged to the dead letters.
   void Bury(TaskId id, TaskError error);
@@ -94,7 +94,7 @@ class Engine {
 
   /// NOT_FOUND if there is no such task. `loaded` as in Apply().
   Outcome<TaskView> Get(TaskId id, const TaskRecord* loaded, bool was_loaded) const;
-  /// Why it is not running, as far as it is for the engine to say. Errors as Get().
+  /// Why it is not running, as far as the engine knows. Errors as Get().
   Outcome<TaskReasons> Explain(TaskId id, const TaskRecord* loaded, bool was_loaded) const;
   /// All leases of `holder`.
   std::vector<Token> LeasesOf(const LeaseHolder& holder) const;
@@ -179,7 +179,7 @@ class Engine {
   void Shed(TaskId id);
   void Replace(TaskId id);
   ShardTime KeyEnd(const NewTask& task, const Queue& queue) const;
-  /// Lets go of the key of a task that holds it as long as this lasts.
+  /// Releases the key of a task that holds it as long as this lasts.
   void ReleaseKey(const TaskImage& image, Unique by_now);
   std::shared_ptr<const TaskTerms> TermsFor(const NewTask& task, const EnqueueCommand::Key& key);
   uint8_t PriorityOf(const NewTask& task, TypeId type) const;
@@ -211,14 +211,15 @@ class Engine {
   /// What holds for a task: its own, else its type's, else its queue's.
   const RetryPolicy& RetryOf(const TaskImage& image, const TaskTerms* terms) const;
   struct AttemptTimeout {
-    int64_t ms = 0;            // 0: there is none
+    int64_t ms = 0;            // 0: none
     std::string_view of;       // whose setting it is: "task", "type" or "queue"
     std::string_view name;     // of that type or queue
     std::string Text() const;  // "attempt_timeout_ms of queue default"
   };
   AttemptTimeout AttemptTimeoutOf(const TaskImage& image, const TaskTerms* terms) const;
   void EndLongLeases();
-  /// Whether there may be another attempt after this error; its policy and its contract say so.
+  /// Whether there may be another attempt after this error; according to its policy and its
+  /// contract.
   bool MayRetryAfter(const TaskImage& image, const TaskTerms* terms, std::string_view error_code,
                      bool worker_asks) const;
   void MakeReady(TaskImage image);

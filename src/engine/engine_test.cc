@@ -81,7 +81,7 @@ class EngineTest : public testing::Test {
   int64_t wall_jump_ms_ = 0;
 };
 
-TEST_F(EngineTest, ALeaseOfATaskThatIsNotInMemoryChangesNothingAndSaysWhatItNeeds) {
+TEST_F(EngineTest, ALeaseOfATaskThatIsNotInMemoryChangesNothingAndNamesWhatItNeeds) {
   const TaskId first = Enqueue();
   const TaskId second = Enqueue();
   ForgetAll();
@@ -119,7 +119,7 @@ TEST_F(EngineTest, OrderHoldsWhenOnlyALaterTaskIsInMemory) {
   EXPECT_THAT(Lease(Wanting(2)).needs, ElementsAre(first));
 }
 
-TEST_F(EngineTest, AnEndedTaskIsAskedOfTheStoreAndKnowsItsReportAgain) {
+TEST_F(EngineTest, AnEndedTaskIsLoadedFromTheStoreAndRecognizesItsReport) {
   const TaskId id = Enqueue();
   const Token token = LeaseOne();
   EXPECT_TRUE(Apply(Report::Kind::kCompleted, token).reply.ok());
@@ -136,7 +136,7 @@ TEST_F(EngineTest, AnEndedTaskIsAskedOfTheStoreAndKnowsItsReportAgain) {
   EXPECT_EQ(engine_.Apply(older, &stored, true).reply.status().code(), Code::kLeaseLost);
 }
 
-TEST_F(EngineTest, WhatTheStoreStillHasOfATaskBeyondItsRetentionIsNotShown) {
+TEST_F(EngineTest, ATaskBeyondItsRetentionIsNotShownEvenIfTheStoreHasIt) {
   QueuePolicy policy;
   policy.retention.completed_tasks = 0;
   ASSERT_TRUE(InBatch([&] { return engine_.Configure("default", policy); }).ok());
@@ -170,7 +170,7 @@ TEST_F(EngineTest, AQueueThatIsNamedTwiceLeasesEachTaskOnce) {
   EXPECT_THAT(Lease(command).reply->leases, SizeIs(1));
 }
 
-TEST_F(EngineTest, ACompletionAfterAnotherReportOfTheSameAttemptHasNoEffectAndIsToldSo) {
+TEST_F(EngineTest, ACompletionAfterAnotherReportOfTheSameAttemptIsRefusedWithoutEffect) {
   Enqueue();
   const Token token = LeaseOne();
   EXPECT_TRUE(Apply(Report::Kind::kReleased, token).reply.ok());
@@ -178,7 +178,7 @@ TEST_F(EngineTest, ACompletionAfterAnotherReportOfTheSameAttemptHasNoEffectAndIs
   EXPECT_EQ(Apply(Report::Kind::kCompleted, token).reply.status().code(), Code::kLeaseLost);
 }
 
-TEST_F(EngineTest, LeasesThatAreGivenAgainBeginAnew) {
+TEST_F(EngineTest, RepeatedLeasesStartOver) {
   Enqueue();
   const LeaseCommand command = Wanting(1);
   Lease(command);
@@ -200,7 +200,7 @@ TEST_F(EngineTest, RetentionCountsPayloadsThatAreNotInMemory) {
   EXPECT_EQ(engine_.Peek(id), nullptr);
 }
 
-TEST_F(EngineTest, LostLeasesEndedTasksAndReadyLanesAreToldOnce) {
+TEST_F(EngineTest, LostLeasesEndedTasksAndReadyLanesAreReportedOnce) {
   Enqueue();
   ASSERT_THAT(engine_.TakeReadyLanes(), SizeIs(1));
   EXPECT_THAT(engine_.TakeReadyLanes(), IsEmpty());
@@ -229,7 +229,7 @@ TEST_F(EngineTest, ARenewedLeaseLastsFromTheRenewal) {
   EXPECT_THAT(engine_.TakeLostLeases(), SizeIs(1));
 }
 
-TEST_F(EngineTest, AShorterLeaseLeavesThoseThatAreOutAsLongAsTheirWorkersWereTold) {
+TEST_F(EngineTest, AShorterLeaseDoesNotShortenExistingLeases) {
   Enqueue();
   LeaseOne();
   QueuePolicy policy;
@@ -248,7 +248,7 @@ TEST_F(EngineTest, AShorterLeaseLeavesThoseThatAreOutAsLongAsTheirWorkersWereTol
   EXPECT_THAT(engine_.TakeLostLeases(), SizeIs(1));
 }
 
-TEST_F(EngineTest, AShorterLeaseHoldsOnceNoneOfBeforeCanBeOut) {
+TEST_F(EngineTest, AShorterLeaseAppliesOnceNoOlderLeaseCanExist) {
   Enqueue();
   LeaseOne();
   QueuePolicy policy;
@@ -266,7 +266,7 @@ TEST_F(EngineTest, AShorterLeaseHoldsOnceNoneOfBeforeCanBeOut) {
   EXPECT_THAT(engine_.TakeLostLeases(), SizeIs(1));
 }
 
-TEST_F(EngineTest, TickDoesABoundedAmountAndSaysThatThereIsMore) {
+TEST_F(EngineTest, TickDoesABoundedAmountAndReportsThatThereIsMore) {
   for (int i = 0; i < 5; ++i) Enqueue();
   Lease(Wanting(5));
   now_ms_ += 30'000;
@@ -287,7 +287,7 @@ TEST_F(EngineTest, ALeaseWithoutTimeoutLastsAsLongAsItIsRenewed) {
 }
 
 // Without a timeout nobody knows when the last lease ends that was promised to last longer.
-TEST_F(EngineTest, AShorterLeaseHoldsForNewTasksOnceTheLongOnesHaveEnded) {
+TEST_F(EngineTest, AShorterLeaseAppliesToNewTasksOnceTheLongOnesHaveEnded) {
   const auto configure = [&](int64_t lease_ms) {
     QueuePolicy policy;
     policy.lease_ms = lease_ms;
@@ -353,7 +353,7 @@ TEST_F(EngineTest, AKeyIsFreeAgainAfterItsWindow) {
   EXPECT_EQ(engine_.state().keys().size(), 1U);
 }
 
-TEST_F(EngineTest, ADeletedTaskLetsGoOfItsUniqueKeyAlsoIfItWasMoved) {
+TEST_F(EngineTest, ADeletedTaskReleasesItsUniqueKeyEvenIfItWasMoved) {
   NewTask task{.type = "hello", .unique = Unique::kDone};
   auto body = std::make_shared<TaskBody>();
   body->payload = "null";
@@ -373,7 +373,7 @@ TEST_F(EngineTest, ADeletedTaskLetsGoOfItsUniqueKeyAlsoIfItWasMoved) {
   EXPECT_FALSE(enqueue("other").duplicate);
 }
 
-TEST_F(EngineTest, OldKeysLeaveAsFastAsTickIsCalled) {
+TEST_F(EngineTest, OldKeysAreRemovedAsFastAsTickIsCalled) {
   for (int i = 0; i < 10; ++i) Enqueue("key" + std::to_string(i));
   now_ms_ += QueuePolicy{}.idempotency_window_ms;
   while (InBatch([&] { return engine_.Tick(4); })) {

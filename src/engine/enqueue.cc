@@ -82,7 +82,7 @@ Result<EnqueueCommand> EnqueueCommand::Make(std::vector<NewTask> tasks) {
   if (bytes > kBatchBytes)
     return Status(Code::kInvalidArgument, "tasks must carry at most " +
                                               std::to_string(kBatchBytes) +
-                                              " bytes together, not " + std::to_string(bytes) +
+                                              " bytes in total, not " + std::to_string(bytes) +
                                               ": send them in several requests");
   command.tasks = std::move(tasks);
   return command;
@@ -116,8 +116,8 @@ Result<EnqueueReply> Engine::Enqueue(const EnqueueCommand& command) {
 
 void Engine::Shed(TaskId id) {
   End(state_.Find(id)->image(), TaskState::kCancelled, AttemptOutcome::kCancelled,
-      std::make_shared<TaskError>(
-          TaskError{"shed", "the queue was full: it made room for a task of higher priority"}));
+      std::make_shared<TaskError>(TaskError{
+          "shed", "the queue was full, so this task made room for one of higher priority"}));
 }
 
 // Its key is taken over by the task that comes.
@@ -154,7 +154,7 @@ TaskId Engine::EnqueueOne(const NewTask& task, const EnqueueCommand::Key& key, c
   return image.id;
 }
 
-// A key that holds as long as its task does is let go of with the task, never by a timer.
+// A key that holds as long as its task does is released with the task, never by a timer.
 ShardTime Engine::KeyEnd(const NewTask& task, const Queue& queue) const {
   if (CanaryIs("forget_keys_early")) return state_.now() + 100;
   if (task.unique != Unique::kNo) return {std::numeric_limits<int64_t>::max()};
@@ -192,7 +192,7 @@ std::shared_ptr<const TaskTerms> Engine::TermsFor(const NewTask& task,
   }
   terms->contract = task.contract;
   terms->sensitive = task.sensitive;
-  // Most tasks of a contract have nothing else: they share what says so.
+  // Most tasks of a contract have nothing else: they share one record.
   if (task.asks_for_terms()) return terms;
   if (contract_alone_ == nullptr ||
       (contract_alone_->contract != task.contract && !CanaryIs("contract_of_the_task_before")))

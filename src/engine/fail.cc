@@ -30,7 +30,7 @@ Engine::AttemptTimeout Engine::AttemptTimeoutOf(const TaskImage& image,
   return {queue.policy.attempt_timeout_ms, "queue", queue.name};
 }
 
-// What the contract says stands beside what the policy says; "never" of either is final.
+// The contract and the policy both apply; "never" in either is final.
 bool Engine::MayRetryAfter(const TaskImage& image, const TaskTerms* terms,
                            std::string_view error_code, bool worker_asks) const {
   auto said = CodeRetry::kDefault;

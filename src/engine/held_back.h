@@ -1,7 +1,7 @@
 // HeldBack: the one worker that gets no more tasks until it is idle, because a task that runs apart
-// has waited for long. Of many busy workers one becomes idle for it; the others go on, and so does
-// this one after a minute, for another minute: a task that may kill workers must not keep all the
-// others waiting. Memory only: after a restart nobody is held back. One thread.
+// has waited for long. Of many busy workers one becomes idle for it; the others continue, and so
+// does this one after a minute, for another minute: a task that may kill workers must not keep all
+// the others waiting. Memory only: after a restart nobody is held back. One thread.
 #pragma once
 
 #include <optional>

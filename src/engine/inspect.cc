@@ -46,7 +46,7 @@ void AddToSummary(const Queue& queue, QueueSummary* summary) {
   std::ranges::push_heap(listed, IsBefore);
 }
 
-// What of a task is in memory, over what the store said of it.
+// The parts of a task in memory override those from the store.
 void Overlay(const TaskParts& parts, TaskRecord* record) {
   if (parts.body) record->body = parts.body;
   if (parts.error) record->error = parts.error;
@@ -62,7 +62,7 @@ std::optional<WallTime> RunAt(const TaskImage& image, const BatchTime& now) {
   return now.wall + (ShardTime{image.when_ms} - now.shard);
 }
 
-// What the store has of an ended task may have been let go of since it was written.
+// An ended task in the store may have been removed since it was written.
 bool Engine::IsKept(const TaskImage& image) const {
   return IsTerminal(image.state) &&
          state_.queue(image.queue).ended_in(image.state).Holds(image.ordinal, image.id);

@@ -40,7 +40,7 @@ class Lane {
   template <class Visit>
   void ForEachNewest(const SlabTable<TaskSlot>& tasks, size_t priority, Visit visit) const;
 
-  /// Set by the state when a task joins, cleared by whoever has told the waiting workers.
+  /// Set by the state when a task joins, cleared by whoever notifies the waiting workers.
   bool signalled = false;
 
  private:

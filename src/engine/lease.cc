@@ -126,7 +126,7 @@ bool Engine::HasWaitedLongApart(const TaskSlot& task) const {
 }
 
 // A task that runs apart is given to a worker that holds nothing, and that gets nothing else until
-// it has ended. Workers that hold something go on with others meanwhile; but once the task has
+// it has ended. Workers that hold something continue with others meanwhile; but once the task has
 // waited for long, one of them gets no more until it is idle (HeldBack).
 Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
   const uint32_t held = state_.LeasesOf(command.holder);
@@ -154,7 +154,7 @@ Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
       from.Advance();
       if (effects_->size() - begun < kPieceBytes) continue;
       if (!reply.leases.empty()) return reply;
-      return Status(Code::kUnavailable, "too many tasks were out of time; ask again");
+      return Status(Code::kUnavailable, "too many tasks had expired; ask again");
     }
     if (is_apart && (held != kNoSlot || !reply.leases.empty())) {
       if (!HasWaitedLongApart(front) || !held_back_.TryHold(command.holder, state_.now())) {

@@ -27,9 +27,9 @@ Status NoneLeft(std::string_view plural, std::string_view singular, size_t max,
   const std::string kind(singular);
   return Status(Code::kResourceExhausted,
                 "cannot add " + kind + " " + name + ": there are already " + std::to_string(max) +
-                    " " + std::string(plural) + ", which is the limit; delete some (treadle " +
-                    kind + " delete NAME)" +
-                    (makes_room ? "; unused ones make room within seconds" : ""))
+                    " " + std::string(plural) +
+                    ", which is the limit; delete some first (treadle " + kind + " delete NAME)" +
+                    (makes_room ? "; unused ones are removed within seconds" : ""))
       .WithRetryAfter(kRetryAfterCheckpointMs);
 }
 
@@ -86,12 +86,11 @@ Status Engine::CheckNames(const EnqueueCommand& command) const {
 Result<TypeView> Engine::DeleteType(const std::string& name) {
   TREADLE_ASSIGN_OR_RETURN(TypeView view, GetType(name));
   if (const uint64_t tasks = state_.tasks_of_type(view.id); tasks > 0)
-    return Status(Code::kFailedPrecondition,
-                  "task type " + name + " has " + std::to_string(tasks) +
-                      (tasks == 1 ? " task" : " tasks") +
-                      ", those that have ended and are kept included; delete them first (treadle "
-                      "bulk delete --type " +
-                      name + ")");
+    return Status(
+        Code::kFailedPrecondition,
+        "task type " + name + " has " + std::to_string(tasks) + (tasks == 1 ? " task" : " tasks") +
+            ", counting ended ones that are kept; delete them first (treadle bulk delete --type " +
+            name + ")");
   Emit(TypeIsNow{.id = view.id, .name = name, .policy = {.deleted = true}});
   return view;
 }

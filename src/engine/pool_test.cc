@@ -28,7 +28,7 @@ TEST(Pool, RecordsAreFreshAndStayWhereTheyAreWhileItGrows) {
   EXPECT_EQ(first->value, 11U);
 }
 
-TEST(Pool, WhatIsGivenBackIsHandedOutAgainAsNew) {
+TEST(Pool, ReturnedRecordsAreReusedAsNew) {
   Pool<Pair> pool;
   pool.Take();
   Pair* const pair = pool.Take();

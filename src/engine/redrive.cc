@@ -1,5 +1,5 @@
 // Redrive: a task that ended without success is ready again. It keeps its id, its place among
-// equals by age, and its last error; its attempts begin anew, and a time to begin or to end by that
+// equals by age, and its last error; its attempts start over, and a time to begin or to end by that
 // is over no longer holds. Its queue must have room for it, as for a new task. A key that it held
 // for as long as it lived is its own again, or it stays where it is.
 
@@ -24,7 +24,7 @@ std::shared_ptr<const TaskTerms> WithTimeAnew(TaskTerms terms, ShardTime now) {
 
 Result<TaskStanding> Engine::Redrive(const TaskRecord& task) {
   TaskImage image = task.image;
-  if (image.state == TaskState::kCompleted) return WrongState(image, "enqueue another");
+  if (image.state == TaskState::kCompleted) return WrongState(image, "enqueue another one");
   if (!IsTerminal(image.state)) return WrongState(image, "only an ended task can be redriven");
   const Queue& queue = state_.queue(image.queue);
   const TaskTerms* const terms = task.terms.get();
@@ -34,7 +34,7 @@ Result<TaskStanding> Engine::Redrive(const TaskRecord& task) {
   const uint64_t bytes = queue.ended_in(image.state).at(image.ordinal).bytes;
   TREADLE_ASSIGN_OR_RETURN(const std::vector<TaskId> shed, RoomFor(queue, bytes, image.priority));
   for (const TaskId id : shed) Shed(id);
-  // Tokens of before must stay old: the number of the attempt goes on, and none of them counts.
+  // Earlier tokens must stay old: the attempt number continues, and no earlier attempt counts.
   image.unspent = image.attempt;
   image.state = TaskState::kReady;
   image.ordinal = 0;

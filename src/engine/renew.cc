@@ -1,5 +1,5 @@
-// Renew: leases go on. Memory only: a renewal promises nothing across a crash, where every lease
-// starts anew.
+// Renew: leases are extended. Memory only: a renewal promises nothing across a crash, where every
+// lease starts over.
 
 #include "base/canary.h"
 #include "engine/engine.h"

@@ -12,7 +12,7 @@ Status NoSuchTask(TaskId id) {
 }
 
 // Whether this report was taken before, and the task was not leased since. A worker that says first
-// one thing and then another is told that the second had no effect.
+// one thing and then another learns that the second had no effect.
 bool WasTaken(const TaskImage& image, const Report& report) {
   const bool says_completed = report.kind == Report::Kind::kCompleted;
   return image.reported && image.token() == report.token && image.state != TaskState::kRunning &&
@@ -147,19 +147,20 @@ void Engine::Discard(const TaskSlot& task, std::shared_ptr<const TaskError> why)
 // Says which setting it was, unless that was changed while the attempt ran.
 std::string Engine::WhyRevoked(const TaskImage& image, const LeaseHolder& holder) const {
   const AttemptTimeout timeout = AttemptTimeoutOf(image, state_.TermsOf(image));
-  const std::string who = "worker " + holder.worker + " had not finished ";
-  if (timeout.ms == 0) return who + "within the attempt timeout that was set when it began";
+  const std::string who = "worker " + holder.worker + " did not finish ";
+  if (timeout.ms == 0)
+    return who + "within the attempt timeout that applied when the attempt began";
   return who + "within " + std::to_string(timeout.ms) + " ms: " + timeout.Text() +
-         ", which can be raised";
+         "; raise that setting if the task needs longer";
 }
 
 void Engine::LoseLease(const TaskSlot& task) {
   TaskImage image = task.image();
   const LeaseHolder& holder = state_.HolderOf(task);
   lost_.push_back({holder, image.token()});
-  // A worker that dies with many tasks was killed by one of them, or by none: machines fail, too.
+  // A worker that dies with many tasks was killed by one of them, or by none: machines also fail.
   // The first loss is counted for each, and that is all. A task that is lost again runs alone from
-  // then on, and only a loss of one that was alone counts: so it is clear which one kills workers.
+  // then on, and only a loss of one that ran alone counts: so it is clear which one kills workers.
   const bool was_alone = !task.shared && task.previous == kNoSlot && task.next == kNoSlot;
   state_.NoteSharedLoss(task);
   const bool is_revoked = image.when_ms != 0 && image.when_ms <= state_.now().ms;
@@ -175,7 +176,7 @@ void Engine::LoseLease(const TaskSlot& task) {
   image.apart = !is_first;
   std::string said = "the worker " + holder.worker + " did not renew its lease within " +
                      std::to_string(policy.LeaseMsAt(state_.now())) + " ms";
-  if (!counts) said += "; it held other tasks, too, so this one runs alone next time";
+  if (!counts) said += "; it also held other tasks, so next time this one runs without others";
   if (counts && image.worker_losses < UINT16_MAX) image.worker_losses += 1;
   if (!counts || image.worker_losses < policy.max_worker_losses)
     return Fail(image, AttemptOutcome::kLost,
@@ -183,7 +184,7 @@ void Engine::LoseLease(const TaskSlot& task) {
   Fail(image, AttemptOutcome::kLost,
        std::make_shared<TaskError>(TaskError{
            "worker_lost",
-           std::to_string(image.worker_losses) + " workers were lost while they ran it; " + said}),
+           std::to_string(image.worker_losses) + " workers were lost while running it; " + said}),
        false, std::nullopt);
 }
 

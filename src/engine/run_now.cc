@@ -16,7 +16,7 @@ Result<TaskStanding> Engine::RunNow(const TaskRecord& task) {
     case TaskState::kRunning:
       return Standing(image, false);
     case TaskState::kCompleted:
-      return WrongState(image, "enqueue another");
+      return WrongState(image, "enqueue another one");
     case TaskState::kDead:
     case TaskState::kCancelled:
     case TaskState::kExpired:

@@ -123,7 +123,8 @@ class State {
   /// The lease of a running task lasts for its queue's lease time from now on, but not beyond the
   /// moment at which it is to be revoked.
   void RenewLease(TaskId id);
-  /// Every running task is leased anew from now on, for its queue's lease time. After recovery.
+  /// Renews the lease of every running task from now on, for its queue's lease time. After
+  /// recovery.
   void RenewAllLeases();
   /// Queues whose counters changed since the last call.
   std::vector<QueueId> TakeTouchedQueues();

@@ -24,7 +24,7 @@ void State::NoteDeletion(bool was, bool is, uint32_t id, uint64_t* deleted_in,
   all->insert({frame_, id});
 }
 
-// Its ordinals go on, for they tell old tasks from new ones.
+// Its ordinals continue, because they distinguish old tasks from new ones.
 void State::TakeOver(Queue* queue) {
   queue->counters.accepted = 0;
   queue->counters.removed = {};

@@ -1,6 +1,6 @@
 // TakeBack: someone takes a lease back by hand, because its worker is stuck or gone. The task is
-// ready again and has spent no attempt; the worker is told that its lease is lost, and whatever it
-// still reports has no effect.
+// ready again and has spent no attempt; the worker is notified that its lease is lost, and whatever
+// it still reports has no effect.
 
 #include "engine/engine.h"
 #include "engine/task_refusal.h"
@@ -9,7 +9,7 @@ namespace treadle {
 
 Result<TaskStanding> Engine::TakeBack(const TaskRecord& task, const std::string& reason) {
   TaskImage image = task.image;
-  if (IsTerminal(image.state)) return WrongState(image, "it has no lease to be released");
+  if (IsTerminal(image.state)) return WrongState(image, "it has no lease to release");
   if (image.state != TaskState::kRunning) return Standing(image, false);
   const TaskSlot& slot = *state_.Find(image.id);
   lost_.push_back({*task.holder, image.token()});

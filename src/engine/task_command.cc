@@ -1,4 +1,4 @@
-// Do: what a person asks of one task. Each kind stands in a file of its own; this one finds the
+// Do: what a person asks of one task. Each kind has its own file; this one finds the
 // task.
 
 #include "engine/engine.h"
@@ -9,7 +9,7 @@ namespace {
 
 using Kind = TaskCommand::Kind;
 
-// An edit writes the body anew, and a deletion gives up the idempotency key that is in it.
+// An edit rewrites the body, and a deletion gives up the idempotency key that is in it.
 bool NeedsBody(Kind kind) { return kind == Kind::kEdit || kind == Kind::kDelete; }
 
 }  // namespace

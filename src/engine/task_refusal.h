@@ -1,4 +1,4 @@
-// How a command says that a task is in the wrong state for it.
+// The errors for a task in the wrong state.
 #pragma once
 
 #include <string>
@@ -21,7 +21,7 @@ inline TaskStanding Standing(const TaskImage& image, bool changed) {
 
 inline Status LeaseIsLost(const Token& token) {
   return {Code::kLeaseLost,
-          "the lease of " + token.ToString() + " was lost: the task went on without this worker"};
+          "the lease of " + token.ToString() + " was lost: this worker no longer holds the task"};
 }
 
 }  // namespace treadle

@@ -1,4 +1,4 @@
-// TaskSlot: what the engine keeps at hand of one task.
+// TaskSlot: what the engine keeps in memory for each task.
 #pragma once
 
 #include <cstdint>
@@ -67,7 +67,7 @@ struct ImageRest {
 };
 
 /// Most tasks wait to begin, and there may be tens of millions of them. So a slot has 80 bytes, all
-/// that such a task needs; the 48 of its ImageRest stand elsewhere and come when they say
+/// that such a task needs; the 48 of its ImageRest are elsewhere and are allocated when they hold
 /// something.
 struct TaskSlot : ImageHead {
   uint32_t hash_next = UINT32_MAX;  // SlabTable's

@@ -76,7 +76,7 @@ bool Engine::EndIfOutOfTime(const TaskSlot& task) {
   return true;
 }
 
-// EndBatch() then lets go of what has grown too old.
+// EndBatch() then removes what has grown too old.
 void Engine::TouchOldQueues() {
   for (QueueId id = 1; id <= state_.queues(); ++id) {
     const Queue& queue = state_.queue(id);

@@ -1,9 +1,9 @@
 // TimerHeap: a priority queue of (time, item) whose items can be taken out early.
 //
-// A 4-ary heap (fewer levels and cache misses than a binary one). It tells each item's owner where
-// the item stands, by `SetPosition(item, position)`; kNowhere when it left. Push, Remove and Pop
-// are O(log n), and none of them ever moves all that is there: ten million in one array would stall
-// for a third of a second when it grows. Not thread safe.
+// A 4-ary heap (fewer levels and cache misses than a binary one). It reports to each item's owner
+// where the item is, through `SetPosition(item, position)`; kNowhere when it left. Push, Remove and
+// Pop are O(log n), and none of them ever moves all that is there: ten million in one array would
+// stall for a third of a second when it grows. Not thread safe.
 #pragma once
 
 #include <algorithm>
@@ -44,7 +44,7 @@ class TimerHeap {
     SiftUp(size_++);
   }
 
-  /// `position` is where SetPosition last said the item stands.
+  /// `position` is what SetPosition last reported for the item.
   void Remove(uint32_t position) {
     TREADLE_CHECK(position < size_);
     set_position_(at(position).item, kNowhere);

@@ -35,7 +35,7 @@ TEST(TimerHeap, TheEarliestIsAlwaysOnTopAlsoWhenItemsLeaveEarly) {
   }
 }
 
-TEST(TimerHeap, GrowingMovesNothingThatIsThere) {
+TEST(TimerHeap, GrowingMovesNoItem) {
   const auto note = [](uint32_t, uint32_t) {};
   TimerHeap<uint32_t, decltype(note)> heap(note);
   heap.Push(0, 0);

@@ -17,7 +17,7 @@ Status CheckSaved(const SavedSize& saved) {
   if (saved.bytes > limits::kSavedBytes)
     return {Code::kResourceExhausted, "the steps and the checkpoint of a task may have at most " +
                                           std::to_string(limits::kSavedBytes) +
-                                          " bytes together, with this they would have " +
+                                          " bytes in total; with this they would have " +
                                           std::to_string(saved.bytes)};
   return {};
 }
@@ -69,7 +69,7 @@ Result<std::optional<LogPiece>> Engine::NewLog(const TaskSlot& task, const LogTe
   const uint32_t kept = LogBytes(terms, task.attempt());
   if (log.offset > kept)
     return Status(Code::kInvalidArgument, "log.offset must be at most " + std::to_string(kept) +
-                                              ", which is what is kept of this attempt's log");
+                                              ", the size of this attempt's log so far");
   const size_t known =
       CanaryIs("log_kept_twice") ? 0 : std::min<size_t>(kept - log.offset, log.text.size());
   const std::string_view fresh =
@@ -98,7 +98,7 @@ Outcome<AttemptStanding> Engine::Save(const AttemptSave& save) {
   if (trail->saved.empty() && !trail->log) {
     state_.RenewLease(save.token.task);
   } else {
-    // Its lease lasts anew: the worker is alive.
+    // Its lease is renewed: the worker is alive.
     TaskIsNow effect{
         .image = task->image(), .holder = state_.HolderOf(*task), .trail = std::move(trail)};
     NoteTrail(saved_bytes, &effect);

@@ -23,9 +23,8 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 Response OutOfMemory(const char* what) {
   return ProblemResponse(
-      Status(Code::kUnavailable, std::string("other requests and answers hold all the memory that "
-                                             "there is for them; ") +
-                                     what)
+      Status(Code::kUnavailable,
+             std::string("other requests and responses use all the memory for bodies; ") + what)
           .WithRetryAfter(kRetryMemoryMs));
 }
 
@@ -50,7 +49,7 @@ void Connection::Start() {
 }
 
 void Connection::StartOverLimit() {
-  Refuse(ProblemResponse(Status(Code::kUnavailable, "the server has too many connections open")
+  Refuse(ProblemResponse(Status(Code::kUnavailable, "the server has too many open connections")
                              .WithRetryAfter(1'000)));
 }
 
@@ -72,7 +71,7 @@ void Connection::Close() {
 void Connection::OnDeadline() {
   if (state_ == State::kReceiving && request_started_ && !continuing_) {
     return Refuse(ProblemResponse(
-        408, Status(Code::kDeadlineExceeded, "the request did not arrive whole in time")));
+        408, Status(Code::kDeadlineExceeded, "the whole request did not arrive in time")));
   }
   Close();
 }
@@ -140,7 +139,7 @@ void Connection::Parse() {
     size_t consumed = 0;
     const auto progress = parser_.Feed(received_.view(), &consumed);
     received_.Consume(consumed);
-    if (!HoldRequest()) return Refuse(OutOfMemory("this request was not taken"));
+    if (!HoldRequest()) return Refuse(OutOfMemory("this request was not accepted"));
     switch (progress) {
       case RequestParser::Progress::kNeedMore:
         return Read();
@@ -247,7 +246,7 @@ void Connection::Answer(uint64_t serial, Response response, Done done) {
   gone_ = nullptr;
   if (!HoldAnswer(response)) {
     if (done) done(false);
-    return Write(OutOfMemory("ask again for this answer"));
+    return Write(OutOfMemory("repeat this request"));
   }
   done_ = std::move(done);
   Write(std::move(response));

@@ -11,7 +11,7 @@
 // system throw away the answer as well.
 //
 // Everything runs on the loop's thread but ResponderSink's methods. Alive as long as the loop knows
-// it, a Responder holds it, or an operation is under way.
+// it, a Responder holds it, or an operation is in progress.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -73,7 +73,7 @@ class Connection final : public ResponderSink, public std::enable_shared_from_th
   State state_ = State::kReceiving;
   int64_t deadline_ms_ = kNoDeadline;
 
-  bool reading_ = false;          // a read is under way
+  bool reading_ = false;          // a read is in progress
   bool continuing_ = false;       // "100 Continue" is being written
   bool request_started_ = false;  // receiving: its first byte is here
   bool peer_is_loopback_ = false;

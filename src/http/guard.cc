@@ -88,7 +88,7 @@ std::optional<Response> Guard::CheckHost(const Request& request, Authority* host
   if (authority) *host = *authority;
   if (hosts_ == Hosts::kAny || (authority && IsKnown(host->host))) return std::nullopt;
   return Refusal("the Host " + (authority ? "\"" + std::string(host->host) + "\"" : "header") +
-                 " is not a name of this server; if a proxy or another name leads here, add that "
+                 " is not a name of this server; if a proxy or another name points here, add that "
                  "name to security.allowed_hosts (--allowed-hosts)");
 }
 
@@ -111,8 +111,8 @@ std::optional<Response> Guard::CheckPage(const Request& request, const Authority
     if (!origin || !IsOwn(*origin, host))
       return Refusal("this request comes from a page" +
                      (origin ? " of " + std::string(request.Header("Origin")) : std::string()) +
-                     ", and only the server's own pages may send any; if a proxy serves them, add "
-                     "its host:port to security.allowed_hosts (--allowed-hosts)");
+                     ", but only the server's own pages may send requests; if a proxy serves them, "
+                     "add its host:port to security.allowed_hosts (--allowed-hosts)");
   }
   if (ChangesNothing(request.method) || request.headers.Count("Sec-Fetch-Site") == 0)
     return std::nullopt;
@@ -120,8 +120,8 @@ std::optional<Response> Guard::CheckPage(const Request& request, const Authority
   if (EqualsIgnoringCase(site, "same-origin") || EqualsIgnoringCase(site, "none"))
     return std::nullopt;
   return Refusal(
-      "the browser says that a page of another site sent this request (Sec-Fetch-Site), and only "
-      "the server's own pages may change anything");
+      "a page of another site sent this request (Sec-Fetch-Site), but only the server's own pages "
+      "may change anything");
 }
 
 bool Guard::HasToken(const Request& request) const {
@@ -138,8 +138,9 @@ std::optional<Response> Guard::Check(const Request& request) const {
   if (auto refusal = CheckPage(request, host)) return refusal;
   const bool is_probe = request.path() == "/livez" || request.path() == "/readyz";
   if (token_.empty() || is_probe || HasToken(request)) return CheckContentType(request);
-  Response refusal = ProblemResponse(Status(
-      Code::kUnauthenticated, "this server asks for its token: 'Authorization: Bearer TOKEN'"));
+  Response refusal =
+      ProblemResponse(Status(Code::kUnauthenticated,
+                             "this server requires its token: send 'Authorization: Bearer TOKEN'"));
   refusal.headers.push_back({"WWW-Authenticate", "Bearer realm=\"treadle\""});
   return refusal;
 }
@@ -148,8 +149,8 @@ Status CheckListenPolicy(std::string_view host, bool has_token, bool allow_unaut
   if (IsLoopbackHost(host) || has_token || allow_unauthenticated) return Status::Ok();
   return Status(Code::kFailedPrecondition,
                 "listening on " + std::string(host) +
-                    " lets other machines in: give a token with --token-file, or accept "
-                    "anyone with --allow-unauthenticated");
+                    " gives other machines access: set a token with --token-file, or allow "
+                    "everyone with --allow-unauthenticated");
 }
 
 }  // namespace treadle::http

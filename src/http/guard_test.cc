@@ -59,7 +59,7 @@ TEST(Guard, OnlyPagesOfTheSameHostAndPortPass) {
   }
 }
 
-TEST(Guard, WhatABrowserSaysOfAnotherSitesPageIsBelieved) {
+TEST(Guard, TheBrowsersSecFetchSiteHeaderIsTrusted) {
   const Guard guard({.listen_host = "127.0.0.1"});
   for (const char* site : {"cross-site", "same-site", "", "elsewhere"}) {
     EXPECT_EQ(StatusOfPost(guard, {{"Sec-Fetch-Site", site}}), 403) << site;
@@ -86,7 +86,7 @@ TEST(Guard, AChangeWithAContentTypeThatPagesCanSendIsRefused) {
   EXPECT_EQ(StatusOfPost(guard, {}), 200);
 }
 
-TEST(Guard, ConfiguredHostsPassBesideTheOwnOnes) {
+TEST(Guard, ConfiguredHostsAlsoPass) {
   const Guard guard({.listen_host = "0.0.0.0", .allowed_hosts = {"queue.example"}});
   EXPECT_EQ(StatusOf(guard, {{"Host", "Queue.example:80"}}), 200);
   EXPECT_EQ(StatusOf(guard, {{"Host", "localhost:7373"}}), 200);
@@ -144,7 +144,7 @@ TEST(Guard, ARefusalNamesTheSettingThatWouldAllowIt) {
   }
 }
 
-TEST(Guard, TokenIsAskedOfEverythingButTheProbes) {
+TEST(Guard, EverythingExceptTheProbesNeedsTheToken) {
   const Guard guard({.listen_host = "127.0.0.1", .token = "s3cret"});
   const auto with = [](const std::string& value) {
     return Headers{{"Host", "localhost"}, {"Authorization", value}};
@@ -160,7 +160,7 @@ TEST(Guard, TokenIsAskedOfEverythingButTheProbes) {
   EXPECT_EQ(StatusOf(guard, {{"Host", "localhost"}}, "/livez/"), 401);
 }
 
-TEST(Guard, A401SaysHowToAuthenticate) {
+TEST(Guard, A401NamesTheWayToAuthenticate) {
   const Guard guard({.listen_host = "127.0.0.1", .token = "s3cret"});
   Request request{.target = "/"};
   request.headers.Add("Host", "localhost");
@@ -170,7 +170,7 @@ TEST(Guard, A401SaysHowToAuthenticate) {
   EXPECT_EQ(refusal->headers[0].name, "WWW-Authenticate");
 }
 
-TEST(ListenPolicy, OtherMachinesNeedATokenOrAnExplicitWord) {
+TEST(ListenPolicy, OtherMachinesNeedATokenOrExplicitPermission) {
   for (const char* host : {"127.0.0.1", "127.1.2.3", "localhost", "::1", "[::1]"}) {
     EXPECT_TRUE(CheckListenPolicy(host, false, false).ok()) << host;
   }

@@ -1,7 +1,7 @@
 // Loop: one thread of the server, its event queue, and the connections that belong to it. Inside
 // http/ only.
 //
-// Every method runs on the loop's thread unless it says otherwise. Connections hold their loop, so
+// Every method runs on the loop's thread unless noted otherwise. Connections hold their loop, so
 // that it outlives answers that come after the server's end.
 #pragma once
 
@@ -89,7 +89,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   boost::asio::io_context& context() { return context_; }
 
  private:
-  // Leaves `work` alone and says false once the loop has ended. Any thread.
+  // Returns false and does not run `work` once the loop has ended. Any thread.
   template <class Work>
   bool Post(Work& work) TREADLE_EXCLUDES(mutex_) {
     MutexLock lock(mutex_);

@@ -1,4 +1,4 @@
-// What a request says that its body is. Pure; any thread.
+// The declared content type of a request's body. Pure; any thread.
 #pragma once
 
 #include <string_view>

@@ -1,10 +1,10 @@
-// MemoryBudget: what the bodies of all requests and answers under way may hold together. Inside
+// MemoryBudget: the memory that all in-flight request and response bodies may use. Inside
 // http/ only.
 //
 // One for a server; a connection has one Share of it: the body of its request until that is
 // answered, then the answer until it is written. Small bodies do not count, so that most requests
-// cost nothing here and go on when large ones have taken all: their number is bounded by that of
-// the connections.
+// cost nothing here and continue when large ones have used up the budget: their number is bounded
+// by that of the connections.
 //
 // A budget may be used by any thread; a share by one at a time.
 #pragma once
@@ -34,8 +34,8 @@ class MemoryBudget {
     Share(const Share&) = delete;
     Share& operator=(const Share&) = delete;
 
-    /// Counts a body of so many bytes, in place of what was counted before. False, and nothing has
-    /// changed, if it grows beyond what is left.
+    /// Counts a body of this many bytes, in place of what was counted before. False, and nothing
+    /// has changed, if it grows beyond what is left.
     bool Resize(size_t body_bytes) {
       const size_t bytes = body_bytes > kSmallBytes ? body_bytes : 0;
       if (bytes > bytes_ && !budget_->Take(bytes - bytes_)) return false;

@@ -36,7 +36,7 @@ TEST(MemoryBudget, SmallBodiesDoNotCount) {
   EXPECT_EQ(budget.bytes(), kBody);
 }
 
-TEST(MemoryBudget, WhatMustBeHeldIsCountedBeyondTheEndAndKeepsOthersOut) {
+TEST(MemoryBudget, MandatoryMemoryMayExceedTheBudgetAndKeepsOthersOut) {
   MemoryBudget budget(kBody);
   MemoryBudget::Share first(&budget);
   first.ResizeAnyway(3 * kBody);

@@ -145,7 +145,7 @@ Result<QueryParameters> ParseQuery(std::string_view query) {
     auto value = PercentDecode(piece.substr(std::min(equals + 1, piece.size())), true);
     if (!name || !value) {
       return Status(Code::kInvalidArgument,
-                    "the query holds a '%' that is not followed by two hexadecimal digits");
+                    "the query contains a '%' without two hexadecimal digits after it");
     }
     const auto [at, is_new] = parameters.emplace(*std::move(name), *std::move(value));
     if (!is_new) {

@@ -5,8 +5,8 @@
 //   Request","status":400,"code":"INVALID_ARGUMENT","detail":"…"}
 //
 // `code` is the canonical name of the status and what clients branch on; `detail` is the status's
-// sentence, for people. `retry_after_ms`, in milliseconds, stands last and only when the status
-// knows it; the Retry-After header says the same in whole seconds, rounded up.
+// sentence, for people. `retry_after_ms`, in milliseconds, is last and only present when the status
+// has it; the Retry-After header has the same in whole seconds, rounded up.
 #pragma once
 
 #include "base/status.h"
@@ -20,7 +20,7 @@ int HttpStatusOf(Code code);
 /// `status` must be a failure.
 Response ProblemResponse(const Status& status);
 
-/// The same under an HTTP status that says more than the code does: 405, 408, 413, 415, 431.
+/// The same with an HTTP status more precise than the code: 405, 408, 413, 415, 431.
 Response ProblemResponse(int http_status, const Status& status);
 
 }  // namespace treadle::http

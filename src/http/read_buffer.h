@@ -1,6 +1,6 @@
 // ReadBuffer: bytes between the socket and the parser. Inside http/ only; one thread at a time.
 //
-// Invariant: a read into Space() may be under way while bytes in front of it are consumed; only
+// Invariant: a read into Space() may be in progress while bytes in front of it are consumed; only
 // Space() and Shrink(), which are not called then, move bytes. (Beast's flat_buffer moves its write
 // position when it is emptied.)
 #pragma once

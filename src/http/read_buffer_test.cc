@@ -24,7 +24,7 @@ TEST(ReadBuffer, KeepsWhatIsNotConsumed) {
   EXPECT_EQ(buffer.view(), "again");
 }
 
-TEST(ReadBuffer, AReadUnderWayKeepsItsPlaceWhenTheBufferIsEmptied) {
+TEST(ReadBuffer, AReadInProgressKeepsItsPlaceWhenTheBufferIsEmptied) {
   ReadBuffer buffer;
   Read(&buffer, "first");
   buffer.Space(6);

@@ -16,7 +16,7 @@ using Text = beast::string_view;
 
 std::string_view View(Text text) { return {text.data(), text.size()}; }
 
-// Memory that a request may claim by its Content-Length alone, before it sends anything.
+// Memory that a request may claim just by its Content-Length, before it sends anything.
 constexpr size_t kBodyReserveMax = 64 * 1024;
 
 constexpr std::string_view kLastChunk = "0\r\n\r\n";
@@ -190,7 +190,7 @@ RequestParser::Progress RequestParser::Feed(std::string_view bytes, size_t* cons
   }
   if (parser.chunk_extension_bytes() > limits_.header_bytes_max)
     return Refuse(431, Code::kResourceExhausted,
-                  "the extensions of the body's chunks are together larger than " +
+                  "the chunk extensions of the body are larger than " +
                       std::to_string(limits_.header_bytes_max) + " bytes");
   if (!header_told_ && parser.is_header_done()) return JudgeHeader();
   return parser.is_done() ? Progress::kComplete : Progress::kNeedMore;
@@ -211,17 +211,18 @@ RequestParser::Progress RequestParser::JudgeHeader() {
     return Refuse(400, Code::kInvalidArgument, "the Host header is missing");
   }
   if (parser.has_odd_transfer_encoding()) {
-    return Refuse(501, Code::kUnimplemented, "the only Transfer-Encoding known here is 'chunked'");
+    return Refuse(501, Code::kUnimplemented, "the only supported Transfer-Encoding is 'chunked'");
   }
   if (parser.is_http_1_0() && parser.chunked()) {
-    return Refuse(400, Code::kInvalidArgument, "HTTP/1.0 knows no Transfer-Encoding");
+    return Refuse(400, Code::kInvalidArgument, "HTTP/1.0 does not have Transfer-Encoding");
   }
   TakeAuthorityFromTarget(&request);
   if (const std::string_view host = request.Header("Host"); !host.empty() && !ParseAuthority(host))
     return Refuse(400, Code::kInvalidArgument, "the Host must look like name:port");
   if (parser.has_content_encoding()) {
-    Refuse(415, Code::kInvalidArgument,
-           "the body has a Content-Encoding, and this server decodes none: send it as it is");
+    Refuse(
+        415, Code::kInvalidArgument,
+        "the body has a Content-Encoding, which this server does not support: send it unencoded");
     refusal_.headers.push_back({"Accept-Encoding", "identity"});
     return Progress::kRefused;
   }
@@ -242,7 +243,7 @@ RequestParser::Progress RequestParser::RefuseBoostError(int error_value) {
     default:
       return Refuse(
           400, Code::kInvalidArgument,
-          "this is no HTTP request: " +
+          "this is not a valid HTTP request: " +
               beast::error_code(make_error_code(static_cast<error>(error_value))).message());
   }
 }

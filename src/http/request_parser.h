@@ -1,6 +1,6 @@
 // RequestParser: the bytes of a connection, into requests. Boost.Beast's parser does the reading;
 // this adds bounds on everything that it keeps, refuses what two parsers could read differently
-// (request smuggling), and says each refusal in words.
+// (request smuggling), and explains each refusal.
 //
 // No sockets, no clock; one thread at a time.
 #pragma once
@@ -23,16 +23,16 @@ class RequestParser {
     kNeedMore,
     kHeader,    // once for each request: headers() is filled, nothing of the body was looked at
     kComplete,  // request() is whole; Reset() before the next Feed()
-    kRefused    // refusal() says why; the connection is of no more use
+    kRefused    // refusal() has the reason; close the connection
   };
 
   explicit RequestParser(Limits limits);
   ~RequestParser();
 
-  /// Reads from the front of `bytes` and says in `consumed` how far it got; the rest must come
+  /// Reads from the front of `bytes` and sets `consumed` to how far it got; the rest must come
   /// again, with more behind it. After kHeader call it again, with nothing if need be.
   Progress Feed(std::string_view bytes, size_t* consumed);
-  /// Forgets the request and stands at the start of the next.
+  /// Forgets the request and moves to the start of the next.
   void Reset();
 
   /// After kHeader without a body, after kComplete with it; may be moved from.

@@ -79,7 +79,7 @@ TEST(RequestParser, FieldsThatMustBeSingleAreRefusedTwice) {
             "refused 400");
 }
 
-TEST(RequestParser, HeadersThatGoOnInASecondLineAreRefused) {
+TEST(RequestParser, HeadersThatContinueOnASecondLineAreRefused) {
   for (const char* folded : {"Host:\r\n a", "Host: a\r\n\tb", "Host: a\r\nX: y\r\n z",
                              "Host: a\r\nTransfer-Encoding:\r\n chunked",
                              "Host: a\r\nContent-Length:\r\n\t0", " Host: a"}) {
@@ -106,7 +106,7 @@ TEST(RequestParser, AHostMustBeNameAndPort) {
   }
 }
 
-TEST(RequestParser, AContentEncodingIsRefusedForNobodyDecodesIt) {
+TEST(RequestParser, AContentEncodingIsRefused) {
   const auto with = [](const std::string& encoding) {
     return Requests("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Encoding: " +
                         encoding + "\r\n\r\nx",

@@ -40,7 +40,8 @@ void Responder::Run(std::function<void()> work) {
 
 void Responder::SendUnanswered() {
   if (sink_ == nullptr) return;
-  Send(ProblemResponse(Status(Code::kInternal, "the server gave up on this request")));
+  Send(ProblemResponse(
+      Status(Code::kInternal, "the server dropped this request without a response")));
 }
 
 }  // namespace treadle::http

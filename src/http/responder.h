@@ -16,7 +16,7 @@ namespace treadle::http {
 /// Where answers go: a connection of the server, or a test's double. Any thread.
 class ResponderSink {
  public:
-  /// `written` says whether the operating system took the whole answer.
+  /// `written` is whether the operating system accepted the whole response.
   using Done = std::function<void(bool written)>;
 
   virtual ~ResponderSink() = default;

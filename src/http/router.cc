@@ -116,8 +116,9 @@ void Router::Dispatch(Request request, Responder responder) const {
   for (size_t i = 0; raw && i < raw->size(); ++i) {
     auto decoded = PercentDecode((*raw)[i], false);
     if (!decoded) {
-      return responder.Send(ProblemResponse(Status(
-          Code::kInvalidArgument, "the path holds a '%' without two hexadecimal digits after it")));
+      return responder.Send(ProblemResponse(
+          Status(Code::kInvalidArgument,
+                 "the path contains a '%' without two hexadecimal digits after it")));
     }
     segments.push_back(*std::move(decoded));
   }
@@ -129,7 +130,8 @@ void Router::Dispatch(Request request, Responder responder) const {
   const Leaf* leaf = node->LeafFor(request.method);
   if (leaf == nullptr) {
     Response refusal = ProblemResponse(
-        405, Status(Code::kUnimplemented, "this resource does not know the method; see Allow"));
+        405, Status(Code::kUnimplemented,
+                    "this resource does not support the method; see the Allow header"));
     refusal.headers.push_back({"Allow", node->Allow()});
     return responder.Send(std::move(refusal));
   }

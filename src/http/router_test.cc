@@ -70,7 +70,7 @@ TEST(Router, RootAndTrailingSlashAreOrdinaryPaths) {
   EXPECT_EQ(Dispatch(router, Method::kGet, "/ui").status, 404);
 }
 
-TEST(Router, OtherMethodOnAKnownPathSaysWhatIsAllowed) {
+TEST(Router, AnotherMethodOnAKnownPathReportsWhatIsAllowed) {
   Router router;
   router.Add(Method::kGet, "/tasks", Named("list"));
   router.Add(Method::kPost, "/tasks", Named("enqueue"));

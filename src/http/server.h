@@ -37,8 +37,8 @@ struct ServerOptions {
   int64_t read_timeout_ms = 30'000;   // from the first byte of a request to its last
   int64_t write_timeout_ms = 30'000;  // of one answer, from its first byte to its last
   size_t connections_max = 10'000;    // those beyond it are answered 503 and closed
-  size_t refusals_max = 64;  // that are under way at once; any more are closed without a word
-  size_t bodies_bytes_max = 256 * 1024 * 1024;  // of requests and answers under way, together
+  size_t refusals_max = 64;  // that are in progress at once; others are closed without a response
+  size_t bodies_bytes_max = 256 * 1024 * 1024;  // of all in-flight requests and responses
 };
 
 /// Looks at a request whose body has not been read yet; the answer if it is to be refused, nothing
@@ -66,8 +66,8 @@ class Server {
   /// is none of this machine.
   static Result<std::unique_ptr<Server>> Start(ServerOptions options,
                                                std::shared_ptr<const Router> router, GuardFn guard);
-  /// As Start(), before there is a router: a server that takes minutes to start can say so. Until
-  /// Route(), what passes the guard is answered 503.
+  /// As Start(), before there is a router: a server that takes minutes to start can report it.
+  /// Until Route(), what passes the guard is answered 503.
   static Result<std::unique_ptr<Server>> Listen(ServerOptions options, GuardFn guard);
   ~Server();  // Stop(0), if that was not called
   Server(const Server&) = delete;

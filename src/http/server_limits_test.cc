@@ -43,7 +43,7 @@ TEST_F(ServerTest, AnUnknownTransferEncodingIsNotImplemented) {
   }
 }
 
-TEST_F(ServerTest, ATargetWithAuthorityIsTakenApart) {
+TEST_F(ServerTest, ATargetWithAuthorityIsSplit) {
   Start({}, [](const Request& request) -> std::optional<Response> {
     if (request.Header("Host") == "proxy:1") return std::nullopt;
     return Response{.status = 403};
@@ -123,7 +123,7 @@ TEST_F(ServerTest, EndlessChunkHeadersAndTrailersAreRefused) {
   EXPECT_EQ(trailer.Ask(head + "0\r\nX: " + std::string(40'000, 'x')).status, 431);
 }
 
-TEST_F(ServerTest, TooLargeBodiesAreRefusedByTheirLengthAlone) {
+TEST_F(ServerTest, TooLargeBodiesAreRefusedByTheirContentLength) {
   Start({.body_bytes_max = 1'000});
   RawClient client(port());
   EXPECT_EQ(client.Ask(Post(std::string(1'000, 'x'))).status, 200);
@@ -142,7 +142,7 @@ TEST_F(ServerTest, TooLargeChunkedBodiesAreRefusedWhereTheyExceed) {
   EXPECT_EQ(client.ReadResponse().status, 413);
 }
 
-TEST_F(ServerTest, AMissingEndOfARequestIsWaitedForOnlySoLong) {
+TEST_F(ServerTest, AnIncompleteRequestTimesOut) {
   Start({.read_timeout_ms = 40});
   RawClient header(port());
   EXPECT_EQ(header.Ask("GET /hello HT").status, 408);
@@ -152,7 +152,7 @@ TEST_F(ServerTest, AMissingEndOfARequestIsWaitedForOnlySoLong) {
   EXPECT_TRUE(body.WaitForClose());
 }
 
-TEST_F(ServerTest, AnIdleConnectionIsClosedWithoutAWord) {
+TEST_F(ServerTest, AnIdleConnectionIsClosedSilently) {
   Start({.idle_timeout_ms = 40});
   RawClient fresh(port());
   EXPECT_TRUE(fresh.WaitForClose());

@@ -40,7 +40,7 @@ class ServerMemoryTest : public ServerTest {
   }
 };
 
-TEST_F(ServerMemoryTest, ABodyBeyondTheBoundOfAllIsRefusedUntilAnotherIsDone) {
+TEST_F(ServerMemoryTest, ABodyBeyondTheTotalLimitIsRefusedUntilAnotherIsDone) {
   // Room for one body, however its buffer grows: to its size, or to twice what came before.
   Start({.threads = 2, .bodies_bytes_max = 280'000});
   const std::string post = PostTo("/echo", 150'000);
@@ -98,7 +98,7 @@ TEST_F(ServerMemoryTest, ABodyThatNeverEndsGivesItsMemoryBackWithTheRefusal) {
   EXPECT_EQ(server_->Stats().bodies_bytes, 0u);
 }
 
-TEST_F(ServerMemoryTest, AnAnswerThatCanBeHadAgainIsRefusedWhileOthersAreNotRead) {
+TEST_F(ServerMemoryTest, ARepeatableAnswerIsRefusedWhileOthersAreNotRead) {
   Start({.bodies_bytes_max = kLarge});
   RawClient lazy(port());
   lazy.Send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -112,7 +112,7 @@ TEST_F(ServerMemoryTest, AnAnswerThatCanBeHadAgainIsRefusedWhileOthersAreNotRead
   EXPECT_EQ(client.Get("/large").body.size(), kLarge);
 }
 
-TEST_F(ServerMemoryTest, AnAnswerThatCannotBeHadAgainIsGivenWhateverItCosts) {
+TEST_F(ServerMemoryTest, AnUnrepeatableAnswerIsAlwaysSent) {
   Start({.bodies_bytes_max = 100'000});
   RawClient client(port());
   EXPECT_EQ(client.Ask(PostTo("/large", 1)).body.size(), kLarge);
@@ -120,7 +120,7 @@ TEST_F(ServerMemoryTest, AnAnswerThatCannotBeHadAgainIsGivenWhateverItCosts) {
   EXPECT_EQ(server_->Stats().bodies_refused, 0u);
 }
 
-TEST_F(ServerMemoryTest, AnAnswerThatIsNotReadIsGivenUpInTime) {
+TEST_F(ServerMemoryTest, AnAnswerThatIsNotReadTimesOut) {
   Start({.write_timeout_ms = 40});
   RawClient lazy(port());
   lazy.Send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n");

@@ -145,7 +145,7 @@ TEST_F(ServerTest, AForgottenRequestIsAnswered500) {
   EXPECT_EQ(client.Get("/hello").status, 200);
 }
 
-TEST_F(ServerTest, DoneSaysThatTheAnswerWasWritten) {
+TEST_F(ServerTest, DoneReportsThatTheAnswerWasWritten) {
   Start();
   RawClient client(port());
   client.Send("GET /wait/x HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -179,7 +179,7 @@ TEST_F(ServerTest, APeerThatHasGoneBeforeAnybodyWatchesIsStillNoticed) {
   gone.get_future().wait();
 }
 
-TEST_F(ServerTest, NobodyIsToldOfAPeerThatLeavesAfterItsAnswer) {
+TEST_F(ServerTest, APeerThatLeavesAfterItsAnswerIsNotReported) {
   Start();
   RawClient client(port());
   client.Send("GET /wait/x HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -280,7 +280,7 @@ TEST_F(ServerTest, APingIsAnsweredOnceEveryLoopIsFree) {
   answer.wait();
 }
 
-TEST_F(ServerTest, AnAddressInUseIsSaidPlainly) {
+TEST_F(ServerTest, AnAddressInUseIsReportedClearly) {
   Start();
   const auto second = Server::Start({.port = port()}, router_, nullptr);
   EXPECT_EQ(second.status().code(), Code::kFailedPrecondition);
@@ -289,14 +289,14 @@ TEST_F(ServerTest, AnAddressInUseIsSaidPlainly) {
                 " is in use by another process; choose another with --listen");
 }
 
-TEST_F(ServerTest, AHostThatIsNoneIsRefused) {
+TEST_F(ServerTest, AnInvalidHostIsRefused) {
   EXPECT_EQ(Server::Start({.host = "192.0.2.1"}, router_, nullptr).status().code(),
             Code::kInvalidArgument);
   EXPECT_EQ(Server::Start({.host = "no such host"}, router_, nullptr).status().code(),
             Code::kInvalidArgument);
 }
 
-TEST_F(ServerTest, StopLetsARequestInHandBeAnswered) {
+TEST_F(ServerTest, StopLetsTheCurrentRequestBeAnswered) {
   Start();
   RawClient idle(port());
   EXPECT_EQ(idle.Get("/hello").status, 200);

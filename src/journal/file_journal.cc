@@ -64,8 +64,9 @@ Status FileJournal::Start(const Scan& scan) {
   const SegmentHeader& last = scan.segments.back();
   identity_ = last.identity;
   term_ = std::max(last.term, options_.min_term) + (CanaryIs("reuse_term") ? 0 : 1);
-  // Never go on in an old segment: frames behind the cut may still be there, and would match. One
-  // without a frame is replaced, so that a server that is started in vain does not fill the disk.
+  // Never continue in an old segment: frames behind the cut may still be there, and would match.
+  // One without a frame is replaced, so that a server that is started in vain does not fill the
+  // disk.
   const bool is_empty = last.first_sequence == next_sequence_;
   return BeginSegment(last.number + (is_empty ? 0 : 1), next_sequence_);
 }
@@ -92,7 +93,7 @@ Status FileJournal::BeginSegment(uint64_t number, uint64_t first_sequence) {
   TREADLE_RETURN_IF_ERROR(disk_->Rename(spare, Path(SegmentName(number))));
   if (!CanaryIs("segment_without_directory_sync"))
     TREADLE_RETURN_IF_ERROR(disk_->SyncDirectory(options_.directory));
-  // Once more, by the name that it has now: errors tell of that.
+  // Open it again under its current name, which errors then show.
   TREADLE_ASSIGN_OR_RETURN(file_, disk_->Open(Path(SegmentName(number)), Disk::Mode::kReadWrite));
   TREADLE_ASSIGN_OR_RETURN(const FileIdentity identity, disk_->Identify(Path(SegmentName(number))));
   active_ = header;

@@ -49,18 +49,18 @@ Result<SegmentHeader> DecodeSegmentHeader(std::string_view bytes) {
   const std::string_view magic = in.Raw(kSegmentMagic.size());
   const uint32_t version = in.U32();
   if (bytes.size() < kSegmentHeaderBytes || magic != kSegmentMagic)
-    return Status(Code::kDataLoss, "is damaged: it does not begin like a segment");
+    return Status(Code::kDataLoss, "is damaged: it does not begin with a segment header");
   ByteReader checksum(bytes.substr(kHeaderChecksumAt));
   if (checksum.U64() != Xxh3(bytes.substr(0, kHeaderChecksumAt)) || version == 0)
     return Status(Code::kDataLoss, "has a damaged header");
   if (version > kJournalFormat)
     return Status(Code::kFailedPrecondition,
                   "was written by a newer Treadle (journal format " + std::to_string(version) +
-                      ", this one reads up to " + std::to_string(kJournalFormat) + ")");
+                      "; this version reads up to " + std::to_string(kJournalFormat) + ")");
   if (version < kJournalFormatOldest)
     return Status(Code::kFailedPrecondition,
-                  "was written by a Treadle from before its first release (journal format " +
-                      std::to_string(version) + "); only that one can read it");
+                  "was written by a Treadle from before the first release (journal format " +
+                      std::to_string(version) + "); only that version can read it");
   SegmentHeader header;
   header.term = in.U32();
   header.number = in.U64();
@@ -69,8 +69,7 @@ Result<SegmentHeader> DecodeSegmentHeader(std::string_view bytes) {
   header.first_sequence = in.U64();
   header.synced_through = in.U64();
   header.segment_bytes = in.U64();
-  if (!MakesSense(header))
-    return Status(Code::kDataLoss, "has a header whose numbers make no sense");
+  if (!MakesSense(header)) return Status(Code::kDataLoss, "has a header with implausible numbers");
   return header;
 }
 

@@ -39,7 +39,7 @@ struct SegmentHeader {
 /// kSegmentHeaderBytes long.
 std::string EncodeSegmentHeader(const SegmentHeader& header);
 /// FAILED_PRECONDITION: written by a newer Treadle. DATA_LOSS: damaged, or no segment at all. The
-/// message goes on from "journal segment x".
+/// message continues "journal segment x".
 Result<SegmentHeader> DecodeSegmentHeader(std::string_view bytes);
 
 struct ParsedFrame {

@@ -39,7 +39,7 @@ TEST(SegmentHeader, IsReadBackAsItWasWritten) {
   EXPECT_EQ(DecodeSegmentHeader(page).value(), SomeHeader());
 }
 
-TEST(SegmentHeader, StandsWhereTheSpecificationSays) {
+TEST(SegmentHeader, FollowsTheSpecification) {
   const std::string page = EncodeSegmentHeader(SomeHeader());
   EXPECT_EQ(ToHex(page.substr(0, 64)),
             "5452444c5345470a"  // "TRDLSEG\n"
@@ -52,7 +52,7 @@ TEST(SegmentHeader, StandsWhereTheSpecificationSays) {
             "0020000000000000");
 }
 
-TEST(SegmentHeader, WithAnyBitFlippedOrCutShortIsDamaged) {
+TEST(SegmentHeader, AnyFlippedBitOrTruncationIsDamage) {
   const std::string page = EncodeSegmentHeader(SomeHeader());
   for (size_t at = 0; at < page.size(); ++at) {
     std::string bad = page;
@@ -63,7 +63,7 @@ TEST(SegmentHeader, WithAnyBitFlippedOrCutShortIsDamaged) {
     EXPECT_EQ(DecodeSegmentHeader(page.substr(0, size)).status().code(), Code::kDataLoss);
 }
 
-TEST(SegmentHeader, WhoseNumbersMakeNoSenseIsDamagedAlthoughItsChecksumHolds) {
+TEST(SegmentHeader, ImplausibleNumbersAreDamageEvenWithAValidChecksum) {
   const auto code_with = [](auto change) {
     SegmentHeader header = SomeHeader();
     change(&header);
@@ -80,7 +80,7 @@ TEST(SegmentHeader, WhoseNumbersMakeNoSenseIsDamagedAlthoughItsChecksumHolds) {
   EXPECT_EQ(code_with([](SegmentHeader* h) { h->segment_bytes = UINT64_MAX; }), Code::kDataLoss);
 }
 
-TEST(SegmentHeader, OfANewerVersionIsRefusedAsSuch) {
+TEST(SegmentHeader, ANewerVersionIsRefusedAsSuch) {
   std::string page = EncodeSegmentHeader(SomeHeader());
   page[8] = static_cast<char>(kJournalFormat + 1);
   Seal(&page);
@@ -109,7 +109,7 @@ TEST(Frame, IsReadBackAsItWasWritten) {
   }
 }
 
-TEST(Frame, StandsWhereTheSpecificationSays) {
+TEST(Frame, FollowsTheSpecification) {
   const std::string bytes = Encoded(9, "abc");
   EXPECT_EQ(ToHex(bytes.substr(0, 8)), "5446524d03000000");  // "TFRM", length
   EXPECT_EQ(ToHex(bytes.substr(16)),
@@ -121,7 +121,7 @@ TEST(Frame, StandsWhereTheSpecificationSays) {
             "6162630000000000");
 }
 
-TEST(Frame, WithAnyBitFlippedIsNone) {
+TEST(Frame, IsInvalidWithAnyBitFlipped) {
   const std::string bytes = Encoded(9, "some effects");
   for (size_t at = 0; at < kFrameHeaderBytes + 12; ++at)
     for (int bit = 0; bit < 8; ++bit) {
@@ -131,13 +131,13 @@ TEST(Frame, WithAnyBitFlippedIsNone) {
     }
 }
 
-TEST(Frame, CutShortIsNone) {
+TEST(Frame, IsInvalidWhenTruncated) {
   const std::string bytes = Encoded(9, "some effects");
   for (size_t size = 0; size < kFrameHeaderBytes + 12; ++size)
     ASSERT_FALSE(ParseFrame(std::string_view(bytes).substr(0, size), kIncarnation)) << size;
 }
 
-TEST(Frame, OfAnotherIncarnationIsNone) {
+TEST(Frame, IsInvalidInAnotherIncarnation) {
   EXPECT_FALSE(ParseFrame(Encoded(9, "effects"), kIncarnation + 1));
 }
 
@@ -150,7 +150,7 @@ TEST(Frame, IsFoundAtTheNextPlaceWhereOneMayBegin) {
   EXPECT_EQ(BytesWithoutFrame(std::string(4, '\0') + frame), 4 + frame.size() - 4);
 }
 
-TEST(Frame, IsAppendedBehindWhatTheBufferHolds) {
+TEST(Frame, IsAppendedToTheBuffer) {
   std::string bytes = Encoded(1, "first");
   const size_t size = bytes.size();
   EncodeFrame({2, {}, "second"}, kIncarnation, 1, &bytes);

@@ -1,7 +1,7 @@
-// Journal: the append-only log of one shard. What it holds, the shard can be made of again.
+// Journal: the append-only log of one shard. The shard can be rebuilt from it.
 //
 // The node appends one frame per batch, in sequence and from one lane at a time; each Append()
-// blocks until the frame is durable (or merely written, see `sync`). Read() and Trim() may run on
+// blocks until the frame is durable (or only written, see Durability). Read() and Trim() may run on
 // another lane at the same time, MakeRoom() on a third. After any failed Append() or Sync() the
 // journal must not be used again: the node stops.
 #pragma once
@@ -41,7 +41,7 @@ class Journal {
   /// it are durable on return. RESOURCE_EXHAUSTED, UNAVAILABLE: the disk refused; the node must
   /// stop.
   virtual Status Append(const Frame& frame, Durability durability) = 0;
-  /// Makes durable what was only written.
+  /// Makes durable what Append() has only written.
   virtual Status Sync() = 0;
 
   using Visitor = std::function<Status(const Frame&)>;
@@ -50,7 +50,7 @@ class Journal {
   /// durable is damaged.
   virtual Status Read(uint64_t from, uint64_t to, const Visitor& visit) = 0;
 
-  /// Frames up to `sequence` are not needed any more; their space may be used again.
+  /// Frames up to `sequence` are no longer needed; their space may be reused.
   virtual Status Trim(uint64_t sequence) = 0;
 
   /// Whether a frame with `bytes` of effects fits into space that is already on disk. Any thread.
@@ -60,7 +60,7 @@ class Journal {
   /// returns.
   virtual Status MakeRoom() = 0;
   /// What Append() calls when the disk is full, before it gives up: `gain` frees some of it and
-  /// says whether it could. Before the first Append().
+  /// returns whether it could. Before the first Append().
   virtual void WhenFull(std::function<Result<bool>()> gain) { (void)gain; }
 
   /// UNAVAILABLE: files that hold frames are not where they were written; someone has removed or

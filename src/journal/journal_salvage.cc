@@ -50,7 +50,8 @@ Status JournalSalvage::NoteHeader(const std::string& directory, const std::strin
   if (!segments_.empty()) {
     const SegmentHeader& before = segments_.back();
     if (now.identity != before.identity)
-      return {Code::kFailedPrecondition, directory + " holds segments of two different journals"};
+      return {Code::kFailedPrecondition,
+              directory + " contains segments of two different journals"};
     if (now.first_sequence < before.first_sequence || now.term < before.term)
       return {Code::kFailedPrecondition, "the segments of " + directory + " contradict each other"};
   }

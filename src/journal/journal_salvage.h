@@ -1,6 +1,6 @@
 // JournalSalvage: which frames of a damaged journal can still be trusted.
 //
-// A frame counts if it is whole and was part of the log: it stands where the walk from the front of
+// A frame counts if it is whole and was part of the log: it is where the walk from the front of
 // its segment comes to, or behind a bad place that something written later proves to have been
 // durable (then all that follows in the segment is of the same life of the journal). Frames behind
 // a torn end, which an earlier opening cut, do not count: the segment after them says so, or
@@ -30,9 +30,9 @@ class JournalSalvage final : public Journal {
 
   /// Nothing if no segment has a header that can be read.
   std::optional<uint64_t> identity() const;
-  /// The highest number that a segment's file has or ever had; 0: there is none.
+  /// The highest number that a segment's file has or ever had; 0: none.
   uint64_t last_number() const { return last_number_; }
-  /// The highest sequence that anything here speaks of; frames up to it existed. 0: none ever did.
+  /// The highest sequence that anything here mentions; frames up to it existed. 0: none ever did.
   uint64_t last_known_sequence() const { return last_known_; }
   /// The newest segment's header and size are as they should be: what is known of the end is all
   /// that the files can tell. False too if there is no segment.

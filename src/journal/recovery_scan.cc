@@ -15,7 +15,7 @@ namespace {
 Status Damaged(const std::string& path, uint64_t offset, uint64_t sequence) {
   return {Code::kDataLoss, "journal segment " + path + " is damaged at offset " +
                                std::to_string(offset) + ": frame " + std::to_string(sequence) +
-                               " was durable and cannot be read; run treadle data check"};
+                               " was durable but cannot be read; run treadle data check"};
 }
 
 Result<SegmentHeader> ReadHeader(Disk* disk, const std::string& directory,
@@ -23,7 +23,7 @@ Result<SegmentHeader> ReadHeader(Disk* disk, const std::string& directory,
   const std::string path = directory + "/" + name;
   TREADLE_ASSIGN_OR_RETURN(const auto reader, SegmentReader::Open(disk, path));
   if (SegmentName(reader->header().number) == name) return reader->header();
-  return Status(Code::kDataLoss, "journal segment " + path + " holds another segment, " +
+  return Status(Code::kDataLoss, "journal segment " + path + " contains another segment, " +
                                      SegmentName(reader->header().number) +
                                      "; run treadle data check");
 }
@@ -33,7 +33,7 @@ Status CheckNeighbours(const SegmentHeader& before, const SegmentHeader& now,
   const std::string both = SegmentName(before.number) + " and " + SegmentName(now.number);
   if (now.identity != before.identity)
     return {Code::kFailedPrecondition,
-            directory + " holds segments of two different journals: " + both};
+            directory + " contains segments of two different journals: " + both};
   if (now.number != before.number + 1)
     return {Code::kDataLoss, "a segment is missing in " + directory + " between " + both +
                                  "; run treadle data check"};

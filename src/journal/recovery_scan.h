@@ -38,7 +38,7 @@ std::string SegmentName(uint64_t number);
 
 /// The error of whoever would write to a journal that was only scanned.
 inline Status OnlyForReading() {
-  return {Code::kFailedPrecondition, "this journal is only looked at"};
+  return {Code::kFailedPrecondition, "this journal is open only for reading"};
 }
 
 }  // namespace treadle

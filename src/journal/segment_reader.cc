@@ -33,7 +33,7 @@ Result<std::unique_ptr<SegmentReader>> SegmentReader::OpenDamaged(Disk* disk,
 Result<std::unique_ptr<SegmentReader>> SegmentReader::Open(Disk* disk, const std::string& path) {
   TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<SegmentReader> reader, OpenDamaged(disk, path));
   if (reader->is_whole()) return reader;
-  return InSegment(path, {Code::kDataLoss, "is damaged: it was made with " +
+  return InSegment(path, {Code::kDataLoss, "is damaged: it was created with " +
                                                std::to_string(reader->header_.segment_bytes) +
                                                " bytes and has " + std::to_string(reader->end_)});
 }

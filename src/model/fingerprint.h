@@ -1,7 +1,7 @@
 // Fingerprint: which failures are the same failure.
 //
 // Two errors are alike if they have the same code and their messages differ only in what varies
-// from one task to the next: numbers, hexadecimal words, UUIDs, and what stands in quotes. Each of
+// from one task to the next: numbers, hexadecimal words, UUIDs, and quoted text. Each of
 // those becomes one mark, white space becomes one blank, and the rest is hashed together with the
 // task's type. (Error trackers do the same with stack traces; messages are what every worker has.)
 // The first 512 bytes of a message decide: what follows is mostly a trace of its own. Pure; any

@@ -5,7 +5,7 @@
 namespace treadle {
 namespace {
 
-TEST(Fingerprint, WhatVariesFromTaskToTaskDoesNotCount) {
+TEST(Fingerprint, TextThatVariesFromTaskToTaskDoesNotCount) {
   const auto same = [](const char* a, const char* b) {
     return ErrorFingerprint("t", "c", a) == ErrorFingerprint("t", "c", b);
   };

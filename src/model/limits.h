@@ -22,7 +22,7 @@ inline constexpr size_t kExchangeLeases =
 inline constexpr size_t kExchangeQueues = 100;  // queues, and types, that one exchange names
 inline constexpr uint32_t kExchangesInFlight = 4;  // of one worker, unanswered
 inline constexpr size_t kExchangeLanes =
-    1'000;  // and their product: a parked exchange stands in so many lines
+    1'000;  // and their product: a parked exchange waits in that many lines
 inline constexpr size_t kContractVersions = 4;  // of a type, side by side
 inline constexpr size_t kContracts = 2'000;     // versions of all types
 inline constexpr size_t kSchemaBytes = size_t{64} << 10;

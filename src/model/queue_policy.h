@@ -48,9 +48,9 @@ struct QueuePolicy {
   int64_t attempt_timeout_ms = 0;
   /// Leases that a task may lose, by workers that died or stalled, before it is dead.
   uint32_t max_worker_losses = 5;
-  /// No task of the queue is leased. All else goes on: tasks are accepted, and those that run end.
+  /// No task of the queue is leased. Tasks are still accepted, and running ones continue.
   bool paused = false;
-  /// No task is accepted; those that are there go on to their end.
+  /// New tasks are refused; existing ones still run.
   bool draining = false;
   CapacityPolicy capacity;
   /// Lists find tasks by the words of their payloads: those that come, are edited or are moved here

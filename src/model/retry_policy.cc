@@ -10,7 +10,7 @@
 namespace treadle {
 namespace {
 
-// Small, for a task may have a policy of its own, and keeps it at hand.
+// Small, because a task may have its own policy, which stays in memory.
 constexpr size_t kDelaysMax = 32;
 constexpr size_t kCodesMax = 16;
 
@@ -38,7 +38,7 @@ Status CheckCodes(const std::string& field, const std::vector<std::string>& code
             field + " must have at most " + std::to_string(kCodesMax) + " error codes"};
   for (const std::string& code : codes)
     if (code.empty() || code.size() > limits::kErrorCodeBytes || !IsPrintableUtf8(code))
-      return {Code::kInvalidArgument, field + " must hold printable error codes of 1 to " +
+      return {Code::kInvalidArgument, field + " must contain printable error codes of 1 to " +
                                           std::to_string(limits::kErrorCodeBytes) + " bytes"};
   return {};
 }
@@ -85,8 +85,8 @@ Status Validate(const RetryPolicy& policy, const std::string& prefix) {
   const bool is_listed = policy.backoff == Backoff::kListed;
   if (policy.delays_ms.empty() == is_listed || policy.delays_ms.size() > kDelaysMax)
     return {Code::kInvalidArgument,
-            prefix + "delays_ms goes with the backoff \"listed\", and has 1 to " +
-                std::to_string(kDelaysMax) + " delays there"};
+            prefix + "delays_ms is only for the backoff \"listed\", where it has 1 to " +
+                std::to_string(kDelaysMax) + " delays"};
   for (const int64_t delay : policy.delays_ms)
     TREADLE_RETURN_IF_ERROR(CheckRanges({{prefix + "delays_ms", delay, 0, kTenYearsMs}}));
   TREADLE_RETURN_IF_ERROR(CheckCodes(prefix + "never", policy.never));

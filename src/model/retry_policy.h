@@ -34,12 +34,12 @@ struct RetryPolicy {
   int64_t backoff_base_ms = 500;
   int64_t backoff_cap_ms = 60'000;  // kExponential, kLinear: no wait is longer
   std::vector<int64_t> delays_ms;   // kListed: 1 to 32 of them; else none
-  uint16_t max_attempts = 20;       // of tasks that do not say it themselves
+  uint16_t max_attempts = 20;       // of tasks without a value of their own
   int64_t total_ms = 0;             // no attempt begins later than this after the first failure; 0:
                                     // no such bound
   std::vector<std::string> never;   // error codes after which there is no other attempt
   std::vector<std::string>
-      always;  // error codes after which there is one, whatever the worker said
+      always;  // error codes after which there is one, whatever the worker reported
 
   bool operator==(const RetryPolicy&) const = default;
 };

@@ -34,7 +34,7 @@ TEST(Backoff, NeverOverflowsAndNeverLeavesItsRange) {
   EXPECT_EQ(BackoffMs({.backoff_base_ms = 0, .backoff_cap_ms = 0}, 3, 99), 0);
 }
 
-TEST(Backoff, OfEachKindGrowsAsItsNameSays) {
+TEST(Backoff, OfEachKindGrowsAsItsNameImplies) {
   RetryPolicy policy{.jitter = Jitter::kNone, .backoff_base_ms = 100, .backoff_cap_ms = 250};
   const auto waits = [&](Backoff backoff) {
     policy.backoff = backoff;

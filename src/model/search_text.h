@@ -23,8 +23,8 @@ inline constexpr size_t kSearchedPayloadBytes = size_t{16} << 10;
 std::vector<std::string> WordsOf(std::string_view text);
 
 /// The text of a payload in which words are sought; `payload` may be its first
-/// kSearchedPayloadBytes alone. Empty if the content type (empty: JSON) is none of JSON and
-/// "text/…". Escapes of JSON are what they stand for; names of members are text like values.
+/// kSearchedPayloadBytes. Empty if the content type (empty: JSON) is none of JSON and
+/// "text/…". JSON escapes are decoded; names of members are text like values.
 std::string PayloadText(std::string_view content_type, std::string_view payload);
 
 }  // namespace treadle

@@ -18,7 +18,7 @@ TEST(SearchText, AWordIsARunOfLettersAndDigits) {
   EXPECT_THAT(WordsOf(std::string_view(" -\0…\n", 7)), IsEmpty());
 }
 
-TEST(SearchText, WhatIsBeyondAsciiIsALetterUnlessItIsASpaceOrPunctuation) {
+TEST(SearchText, NonAsciiCharactersAreLettersExceptSpacesAndPunctuation) {
   EXPECT_THAT(WordsOf("Größe «ÄÖ» “can’t” 東京、大阪 1\u00a0000"),
               ElementsAre("größe", "ÄÖ", "can", "t", "東京", "大阪", "1", "000"));
   EXPECT_THAT(WordsOf("a\xff\xfe"
@@ -28,7 +28,7 @@ TEST(SearchText, WhatIsBeyondAsciiIsALetterUnlessItIsASpaceOrPunctuation) {
                           "\xc3"));
 }
 
-TEST(SearchText, EscapesOfJsonAreWhatTheyStandFor) {
+TEST(SearchText, JsonEscapesAreDecoded) {
   EXPECT_THAT(WordsOf(PayloadText("", R"({"first":"Ada\nLovelace","x":"gr\u00f6\u00DFer"})")),
               ElementsAre("first", "ada", "lovelace", "x", "größer"));
   EXPECT_EQ(PayloadText("application/geo+json", R"(["\ud83d\ude00"])"), "[\"😀\"]");

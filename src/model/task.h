@@ -23,7 +23,7 @@
 
 namespace treadle {
 
-/// The numbers are on disk: never reuse one. Gaps are kept for states that later versions add.
+/// The numbers are on disk: never reuse one. A new state gets a new number.
 enum class TaskState : uint8_t {
   kScheduled = 1,  // not yet due
   kReady = 2,
@@ -59,12 +59,12 @@ struct TaskImage {
   TaskState state = TaskState::kReady;
   uint8_t priority = 5;               // 0..9, 9 first
   bool reported : 1 = false;          // the last attempt ended by its worker's own report
-  bool cancel_requested : 1 = false;  // running: it is to be cancelled, and its worker is told
+  bool cancel_requested : 1 = false;  // running: a cancel was requested, and its worker notified
   bool has_terms : 1 = false;         // there are TaskTerms of it
   bool has_trail : 1 = false;         // its attempts left something behind; see model/trail.h
   bool by_shard_time : 1 = false;     // scheduled: it waits for a duration, not for a date
   /// A worker was lost with it, and no attempt of it has ended by a report since: it may be what
-  /// kills them. It is leased to workers that hold nothing else, and alone.
+  /// kills them. It is leased only to workers that hold no other task.
   bool apart : 1 = false;
   uint16_t max_attempts = 20;  // spent attempts after which a failure is final
   uint16_t worker_losses = 0;  // leases lost that count (semantics.md, Poison)
@@ -103,7 +103,7 @@ enum class OnDuplicate : uint8_t {
   kReplace,  // the task that is there gives way if no attempt at it has begun; else as kRefuse
 };
 
-/// What only some tasks have. At hand in memory as long as the task lives, whatever becomes of its
+/// What only some tasks have. In memory as long as the task lives, whatever becomes of its
 /// body. Times of the producer's wall clock are kept to be shown; what happens by them follows
 /// shard time, so that no wrong clock ends a task early.
 struct TaskTerms {
@@ -132,7 +132,7 @@ struct TaskTerms {
 /// What the producer sent.
 struct TaskBody {
   std::string payload;
-  std::string content_type;     // empty stands for application/json
+  std::string content_type;     // empty: application/json
   std::string idempotency_key;  // empty: none
   Sha256 payload_sha256;
   std::vector<std::string> tags;  // for people, to find it by; sorted, each once
@@ -143,7 +143,7 @@ struct TaskBody {
 /// What a completed attempt returned.
 struct TaskResult {
   std::string bytes;
-  std::string content_type;  // empty stands for application/json
+  std::string content_type;  // empty: application/json
   Sha256 sha256;
 
   bool operator==(const TaskResult&) const = default;
@@ -162,7 +162,7 @@ struct TaskError {
 struct LeaseHolder {
   std::string worker;
   uint64_t incarnation = 0;
-  std::string build = {};  // what the worker runs, for people; empty: it did not say. Not compared
+  std::string build = {};  // what the worker runs, for people; empty: unknown. Not compared
 
   bool operator==(const LeaseHolder& other) const { return (*this <=> other) == 0; }
   std::strong_ordering operator<=>(const LeaseHolder& other) const {
@@ -207,15 +207,15 @@ struct NewTask {
   std::string type;
   std::shared_ptr<const TaskBody> body;
   uint8_t priority = 5;
-  uint16_t max_attempts = 0;  // 0: what its type's, or its queue's, retry policy says
-  // Of each pair at most one is set. No value stands for absence: 1970 is a time like any other.
+  uint16_t max_attempts = 0;  // 0: from the retry policy of its type or queue
+  // Of each pair at most one is set. No value means absence: 1970 is a time like any other.
   std::optional<WallTime> run_at;       // not before
   std::optional<int64_t> delay_ms;      // not before now plus this
   std::optional<WallTime> expires_at;   // not to begin after
   std::optional<int64_t> expires_ms;    // not to begin after now plus this
   std::optional<WallTime> deadline_at;  // not to end after
   std::optional<int64_t> deadline_ms;   // not to end after now plus this
-  int64_t attempt_timeout_ms = 0;       // 0: what its type, or its queue, says
+  int64_t attempt_timeout_ms = 0;       // 0: that of its type or its queue
   std::optional<RetryPolicy> retry;
   int64_t idempotency_window_ms = 0;  // 0: the queue's
   OnDuplicate on_duplicate = OnDuplicate::kReturn;

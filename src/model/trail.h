@@ -1,8 +1,8 @@
 // Trail: what the attempts at a task leave behind. Plain values.
 //
 // The end of each attempt that did not complete the task, what was saved for the attempts that
-// follow, and the lines that were logged. The attempt that runs, or that completed the task, stands
-// in the task's image.
+// follow, and the lines that were logged. The attempt that is running, or that completed the task,
+// is in the task's image.
 #pragma once
 
 #include <cstddef>
@@ -21,12 +21,12 @@ namespace treadle {
 
 /// How an attempt ended. The numbers are on disk.
 enum class AttemptOutcome : uint8_t {
-  kFailed = 1,     // its worker said so
+  kFailed = 1,     // its worker reported it
   kLost = 2,       // its worker did not renew the lease
   kTimedOut = 3,   // it took too long: the attempt's time, or the task's, was up
   kReleased = 4,   // given back, unspent
   kSnoozed = 5,    // put off, unspent
-  kDiscarded = 6,  // its worker said that there is nothing to do
+  kDiscarded = 6,  // its worker reported that there is nothing to do
   kCancelled = 7,  // someone asked for the end of the task
 };
 /// Its name on the wire, for example "timed_out"; empty for a number that is none.
@@ -49,7 +49,7 @@ struct AttemptRecord {
 
 struct SavedBytes {
   std::string bytes;
-  std::string content_type;  // empty stands for application/json
+  std::string content_type;  // empty: application/json
 
   bool operator==(const SavedBytes&) const = default;
 };
@@ -77,11 +77,11 @@ SavedSize SizeOver(const TaskSaved& newer, const TaskSaved* older);
 std::shared_ptr<const TaskSaved> Over(std::shared_ptr<const TaskSaved> newer,
                                       std::shared_ptr<const TaskSaved> older);
 
-/// How far a running attempt says it is. Memory only.
+/// The last reported progress of a running attempt. Memory only.
 struct Progress {
   double fraction = 0;  // 0..1
   std::string message;  // for people; may be empty
-  WallTime at;          // when it said so
+  WallTime at;          // when it was reported
 };
 
 /// A piece of an attempt's log: lines of text, each with its line end.

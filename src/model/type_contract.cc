@@ -85,8 +85,8 @@ Status Validate(const TypeContract& contract) {
 
 Status Validate(const TypeContracts& contracts) {
   if (contracts.size() > limits::kContractVersions)
-    return InvalidArgument("a type has at most " + std::to_string(limits::kContractVersions) +
-                           " contracts side by side: remove one first");
+    return InvalidArgument("a type may have at most " + std::to_string(limits::kContractVersions) +
+                           " contracts: remove one first");
   for (const auto& contract : contracts) TREADLE_RETURN_IF_ERROR(Validate(*contract));
   return {};
 }

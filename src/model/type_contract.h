@@ -18,7 +18,7 @@ namespace treadle {
 enum class CodeRetry : uint8_t {
   kDefault = 1,  // as its worker asked, and as the retry policy has it
   kNever = 2,
-  kAlways = 3,  // unless the retry policy says never
+  kAlways = 3,  // unless the retry policy has never
 };
 
 /// "default", and so on; empty for a number that is none.

@@ -12,7 +12,7 @@ std::shared_ptr<const TypeContract> Version(uint32_t version, std::string descri
       TypeContract{.version = version, .description = std::move(description)});
 }
 
-TEST(TypeContract, VersionsStandNewestFirstAndReplaceThemselves) {
+TEST(TypeContract, VersionsAreSortedNewestFirstAndReplacedByTheirNumber) {
   TypeContracts contracts;
   for (const uint32_t version : {2U, 5U, 1U, 5U})
     PutContract(&contracts, Version(version, std::to_string(contracts.size())));
@@ -42,7 +42,7 @@ TEST(TypeContract, NamesTheFieldThatIsOutOfRange) {
   EXPECT_FALSE(Validate(policy).ok());
 }
 
-TEST(TypeContract, PoliciesAreEqualIfTheirContractsSayTheSame) {
+TEST(TypeContract, PoliciesWithEqualContractsAreEqual) {
   TypePolicy a;
   TypePolicy b;
   PutContract(&a.contracts, Version(1, "x"));

@@ -37,7 +37,8 @@ Status ValidateName(std::string_view field, std::string_view name) {
                            " characters");
   if (!IsAlphanumeric(name.front()) || !std::all_of(name.begin(), name.end(), IsNameCharacter))
     return InvalidArgument(
-        f + " may hold letters, digits, '_', '-' and '.', and begins with a letter or digit");
+        f +
+        " may contain letters, digits, '_', '-' and '.', and must begin with a letter or digit");
   return {};
 }
 
@@ -68,7 +69,7 @@ Status ValidateWhen(const char* at_field, const std::optional<WallTime>& at, con
                     const std::optional<int64_t>& in_ms) {
   if (!at && !in_ms) return {};
   if (at && (at->ms < 0 || at->ms > limits::kWallTimeMaxMs))
-    return InvalidArgument(std::string(at_field) + " must lie between 1970 and 9999");
+    return InvalidArgument(std::string(at_field) + " must be between the years 1970 and 9999");
   if (in_ms && (*in_ms < 0 || *in_ms > limits::kWallTimeMaxMs))
     return InvalidArgument(std::string(in_field) +
                            " must not be negative, and must end before the year 10000");
@@ -80,8 +81,7 @@ Status ValidateWhen(const char* at_field, const std::optional<WallTime>& at, con
 Status ValidateKeyTerms(const NewTask& task) {
   if (task.body->idempotency_key.empty())
     return InvalidArgument(
-        "idempotency_key is missing: unique_while, on_duplicate and idempotency_window_ms say how "
-        "it holds");
+        "idempotency_key is missing: unique_while, on_duplicate and idempotency_window_ms need it");
   if (task.unique != Unique::kNo && task.idempotency_window_ms != 0)
     return InvalidArgument("give unique_while or idempotency_window_ms, not both");
   return CheckRanges({{"idempotency_window_ms", task.idempotency_window_ms, 0, kTenYearsMs}});

@@ -1,5 +1,5 @@
 // What names and new tasks must look like. Pure. Every error is INVALID_ARGUMENT, names the field
-// and says the fix.
+// and names the fix.
 #pragma once
 
 #include <string_view>

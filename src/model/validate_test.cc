@@ -14,7 +14,7 @@ NewTask GoodTask() {
   return task;
 }
 
-TEST(Validate, NamesAreOfOneAlphabetAndBounded) {
+TEST(Validate, NamesHaveALimitedAlphabetAndLength) {
   for (const char* good : {"a", "billing.invoices", "A-b_c.9", "0"})
     EXPECT_TRUE(ValidateName("queue", good).ok()) << good;
   for (const char* bad : {"", ".a", "-a", "_a", "a b", "a/b", "ü", "a\n"})

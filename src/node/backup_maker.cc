@@ -53,9 +53,9 @@ Status BackupMaker::CheckRoom() const {
   const uint64_t left = bytes_total_ - std::min(bytes_done_, bytes_total_);
   if (free >= tools_.reserve_bytes + std::max(left, kBackupPieceBytes)) return {};
   return {Code::kResourceExhausted, "there is no room for a backup in " + directory_ + ": " +
-                                        std::to_string(free >> 20) + " MiB are free, and " +
+                                        std::to_string(free >> 20) + " MiB are free, of which " +
                                         std::to_string(tools_.reserve_bytes >> 20) +
-                                        " MiB of them stay free"};
+                                        " MiB must stay free"};
 }
 
 Status BackupMaker::Copy() {
@@ -80,7 +80,7 @@ Status BackupMaker::NoteCopied() {
 Status BackupMaker::Digest() {
   std::string piece(std::min(kBackupPieceBytes, label_.store_bytes - digested_), '\0');
   TREADLE_ASSIGN_OR_RETURN(const size_t read, file_->Read(digested_, piece.data(), piece.size()));
-  if (read != piece.size()) return {Code::kUnavailable, draft_ + " became shorter"};
+  if (read != piece.size()) return {Code::kUnavailable, draft_ + " shrank while it was read"};
   digest_.Update(piece);
   digested_ += read;
   return digested_ == label_.store_bytes ? Finish() : Status();

@@ -44,7 +44,7 @@ class BackupMaker {
     kDone,   // the backup has its name, durably
   };
   /// One short piece of work. RESOURCE_EXHAUSTED, UNAVAILABLE and others: nothing comes of this
-  /// one, and the node goes on as it was.
+  /// one, and the node continues as before.
   Result<Next> Advance();
 
   uint64_t bytes_total() const { return bytes_total_; }

@@ -51,7 +51,7 @@ class BackupMakerTest : public testing::Test {
   std::unique_ptr<Checkpointer> checkpointer_;
 };
 
-TEST_F(BackupMakerTest, WhatHasTheNameOfABackupIsWhole) {
+TEST_F(BackupMakerTest, AFileWithTheNameOfABackupIsWhole) {
   BackupMaker maker(Tools(), base_, "one.backup");
   Result<BackupMaker::Next> next = BackupMaker::Next::kAgain;
   while (next.ok() && *next == BackupMaker::Next::kAgain) {
@@ -77,14 +77,14 @@ TEST_F(BackupMakerTest, AnUnevenStoreIsNotCopied) {
   EXPECT_FALSE(fs::exists(Draft()));
 }
 
-TEST_F(BackupMakerTest, ABackupLeavesTheReserveOfItsDiskAlone) {
+TEST_F(BackupMakerTest, ABackupKeepsTheDiskReserveFree) {
   BackupMaker maker(Tools(/*reserve_bytes=*/UINT64_MAX / 2), base_, "one.backup");
   const Result<BackupMaker::Next> next = maker.Advance();
   EXPECT_EQ(next.status().code(), Code::kResourceExhausted);
   EXPECT_NE(next.status().message().find(base_.string()), std::string::npos);
 }
 
-TEST_F(BackupMakerTest, WhatIsGivenUpIsRemoved) {
+TEST_F(BackupMakerTest, AnAbandonedBackupIsRemoved) {
   {
     BackupMaker maker(Tools(), base_, "one.backup");
     ASSERT_TRUE(maker.Advance().ok());

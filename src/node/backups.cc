@@ -9,8 +9,8 @@
 namespace treadle {
 namespace {
 
-constexpr int64_t kStoreWaitMs = 60'000;  // for the store to have what was acknowledged
-constexpr int64_t kUnevenRetryMs = 100;   // while a checkpoint that was cut short is to be mended
+constexpr int64_t kStoreWaitMs = 60'000;     // for the store to have what was acknowledged
+constexpr int64_t kUnevenRetryMs = 100;      // until an interrupted checkpoint is repaired
 constexpr int64_t kFailedRetryMs = 600'000;  // after a scheduled one that failed
 constexpr int64_t kSettleMs = 1'000;         // after a start, before one that is due
 constexpr int64_t kTurnMsMin = 20;           // how long a turn on the checkpoint's lane takes
@@ -40,13 +40,13 @@ BackupView ViewOf(const std::string& name, const BackupLabel& label) {
           .error = ""};
 }
 
-// By its label alone: `treadle backup verify` reads the rest.
+// Only by its label: `treadle backup verify` reads the rest.
 Result<BackupLabel> ReadLabel(Disk* disk, const std::string& path) {
   TREADLE_ASSIGN_OR_RETURN(const auto file, disk->Open(path, Disk::Mode::kRead));
   return ReadBackupLabel(file.get());
 }
 
-// Newest first. What cannot be read as a backup is told of as such.
+// Newest first. A file that cannot be read as a backup is listed as such.
 Result<std::vector<BackupView>> ReadDirectory(Disk* disk, const std::string& directory) {
   const auto names = disk->List(directory);
   if (names.status().code() == Code::kNotFound) return std::vector<BackupView>();
@@ -129,7 +129,7 @@ void Backups::Plan(int64_t delay_ms) {
   });
 }
 
-// Another one may be under way: its end plans this one again.
+// Another one may be in progress: its end plans this one again.
 void Backups::StartScheduled() {
   if (stopped_ || directory_.empty()) return;
   if (current_.state == BackupView::State::kRunning && !current_.name.empty()) return;
@@ -145,7 +145,7 @@ Status Backups::TakeTurnOfAsking() {
   }
   const int64_t wait_ms = asked_ms_.front() + kAskedWindowMs - now_ms;
   return Status(Code::kResourceExhausted,
-                "at most " + std::to_string(kAskedMax) + " backups can be asked for in " +
+                "at most " + std::to_string(kAskedMax) + " backups can be requested in " +
                     std::to_string(kAskedWindowMs / 60'000) + " minutes; ask again in " +
                     std::to_string(wait_ms / 1'000 + 1) + " s, or set backup.every")
       .WithRetryAfter(wait_ms);
@@ -156,7 +156,8 @@ void Backups::Start(Callback<BackupView> done) {
   if (directory_.empty())
     return done(Status(Code::kFailedPrecondition, "this node has no directory for backups"));
   if (current_.state == BackupView::State::kRunning && !current_.name.empty())
-    return done(Status(Code::kFailedPrecondition, "backup " + current_.name + " is being made"));
+    return done(
+        Status(Code::kFailedPrecondition, "backup " + current_.name + " is still in progress"));
   if (Status refusal = TakeTurnOfAsking(); !refusal.ok()) return done(std::move(refusal));
   Launch(NameAt(env_.clock->Wall(), kManualSuffix));
   done(current_);
@@ -166,8 +167,7 @@ void Backups::Launch(const std::string& name) {
   ++plan_;  // one that is planned comes after this one
   current_ = {.name = name, .taken_at = env_.clock->Wall()};
   shard_->WhenStored(kStoreWaitMs, [this](bool is_stored) {
-    if (!is_stored)
-      return OnFailed({Code::kUnavailable, "no checkpoint ended within a minute before it"});
+    if (!is_stored) return OnFailed({Code::kUnavailable, "no checkpoint ended within a minute"});
     env_.checkpoint->Post([this, name = current_.name] { Make(name); });
   });
 }
@@ -175,7 +175,7 @@ void Backups::Launch(const std::string& name) {
 void Backups::Make(const std::string& name) {
   Status status = env_.disk->CreateDirectory(directory_);
   if (status.ok() && env_.disk->Open(directory_ + "/" + name, Disk::Mode::kRead).ok())
-    status = {Code::kAlreadyExists, directory_ + "/" + name + " is there already"};
+    status = {Code::kAlreadyExists, directory_ + "/" + name + " already exists"};
   if (!status.ok()) return env_.shard->Post([this, status] { OnFailed(status); });
   maker_ = std::make_unique<BackupMaker>(tools_, directory_, name);
   Step();
@@ -219,7 +219,7 @@ void Backups::OnDone(const BackupLabel& label) {
   ++stats_.made;
   stats_.last_taken_at = label.taken_at;
   env_.log("backup " + directory_ + "/" + current_.name +
-           " is made: " + std::to_string(current_.bytes_total >> 10) + " KiB, up to frame " +
+           " is complete: " + std::to_string(current_.bytes_total >> 10) + " KiB, up to frame " +
            std::to_string(label.frame));
   const bool is_manual = IsManual(current_.name);
   if (!is_manual) last_scheduled_at_ = label.taken_at;

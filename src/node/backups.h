@@ -39,13 +39,13 @@ struct BackupView {
 
 struct BackupList {
   std::string directory;
-  std::vector<BackupView> backups;  // newest first; the one under way, or that failed last, too
+  std::vector<BackupView> backups;  // newest first; includes the current or last failed one
 };
 
 struct BackupStats {
   uint64_t made = 0;  // since start
   uint64_t failed = 0;
-  WallTime last_taken_at;  // 0: there is none
+  WallTime last_taken_at;  // 0: none
 };
 
 class Backups {
@@ -60,15 +60,15 @@ class Backups {
 
   /// Removes what an earlier process left unfinished, and begins the schedule.
   void Begin();
-  /// Someone asks for one. Answers when it is under way; it will hold all that was acknowledged
-  /// before. FAILED_PRECONDITION: another one is under way, or there is no directory for it.
+  /// Someone asks for one. Replies when it has begun; it will hold all that was acknowledged
+  /// before. FAILED_PRECONDITION: another one is in progress, or there is no directory for it.
   /// RESOURCE_EXHAUSTED: too many were asked for lately.
   void Start(Callback<BackupView> done);
   void List(Callback<BackupList> done);
   /// NOT_FOUND.
   void Get(const std::string& name, Callback<BackupView> done);
   const BackupStats& stats() const { return stats_; }
-  /// Gives up the one under way, and makes no other.
+  /// Stops the current one, and makes no other.
   void Stop();
 
  private:

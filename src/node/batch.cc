@@ -62,7 +62,7 @@ void Shard::Seal() {
   batch_open_ = false;
   std::vector<std::function<void()>> replies = std::exchange(replies_, {});
   if (effects_.empty()) {
-    // Nothing changed: what was said rests on the frames before.
+    // Nothing changed: the reply depends on the previous frames.
     if (under_way_.empty()) {
       for (const auto& reply : replies) reply();
     } else {
@@ -106,7 +106,7 @@ void Shard::OnDurable(uint64_t sequence, uint64_t bytes, const Status& status) {
   ++stats_.frames;
   stats_.journal_bytes += bytes;
   SealIfRoom();
-  // The disk does not wait for what is said.
+  // The disk does not wait for replies.
   if (under_way_.empty())
     for (const auto& reply : replies) reply();
   else

@@ -9,7 +9,7 @@ namespace treadle {
 namespace {
 
 constexpr size_t kPage = 500;       // tasks; their commands join one batch
-constexpr size_t kPagesMax = 4;     // under way at once, of all jobs
+constexpr size_t kPagesMax = 4;     // in progress at once, of all jobs
 constexpr size_t kJobsMax = 1'000;  // that have not ended
 constexpr size_t kKept = 100;       // jobs that are remembered
 constexpr int64_t kPagesPerSecond = 10;
@@ -28,8 +28,8 @@ Result<BulkView> BulkActions::Start(BulkRequest request) {
   if (static_cast<size_t>(open) >= kJobsMax)
     return Status(Code::kResourceExhausted,
                   "there are " + std::to_string(kJobsMax) +
-                      " bulk actions that have not ended, the most at once: wait, or stop one "
-                      "(treadle bulk list, treadle bulk stop ID)");
+                      " bulk actions running, which is the limit: wait, or stop one (treadle bulk "
+                      "list, treadle bulk stop ID)");
   auto job = std::make_shared<Job>();
   job->view.id = next_id_++;
   job->view.request = std::move(request);
@@ -44,7 +44,7 @@ Result<BulkView> BulkActions::Get(uint64_t id) const {
   const auto it = jobs_.find(id);
   if (it == jobs_.end())
     return Status(Code::kNotFound, "there is no bulk action " + std::to_string(id) +
-                                       ", or the server was restarted since");
+                                       ", or the server has restarted since");
   return it->second->view;
 }
 
@@ -145,7 +145,7 @@ void BulkActions::End(const JobPtr& job, BulkView::State state, std::string erro
   job->view.state = state;
   job->view.error = std::move(error);
   job->view.finished_at = clock_->Wall();
-  // Commands of its page that are under way keep the turn: they are work, too.
+  // Commands of its page in progress keep the turn: they are also work.
   if (job->under_way == 0) EndTurn(job);
 }
 

@@ -1,11 +1,11 @@
 // BulkActions: one command for every task that a query finds, page by page.
 //
 // It asks and acts as any caller would: lists from the store, and one command for each task, which
-// the engine checks anew. So it holds nothing, blocks nobody, and a task that has changed since the
-// list was made is passed over. A page begins when the one before it is durable, and not before the
-// rate allows it. A few pages may be under way at once; jobs that are due for their next page take
-// turns, so a slow job keeps nobody waiting and a large one delays others by a page at most. Jobs
-// are in memory: a restart ends them, with what they did until then.
+// the engine checks it again. So it holds nothing, blocks nobody, and a task that has changed since
+// the list was made is passed over. A page begins when the one before it is durable, and not before
+// the rate allows it. A few pages may be in progress at once; jobs that are due for their next page
+// take turns, so a slow job keeps nobody waiting and a large one delays others by a page at most.
+// Jobs are in memory: a restart ends them, with what they did until then.
 //
 // On the shard's lane, but for the constructor.
 #pragma once
@@ -31,7 +31,7 @@ class Shard;
 struct BulkRequest {
   TaskCommand command;  // its id and `only_in` are set for each task
   TaskQuery tasks;      // its cursor and limit are not used
-  int64_t rate = 0;     // tasks a second, at most; 0: as fast as it goes
+  int64_t rate = 0;     // at most this many tasks a second; 0: no limit
   bool count_only = false;
 };
 
@@ -83,7 +83,7 @@ class BulkActions {
     size_t under_way = 0;    // commands of the page that are not answered
     int64_t page_at_ms = 0;  // when the page began, by the monotonic clock
     bool is_last_page = false;
-    bool has_turn = false;  // its page is under way
+    bool has_turn = false;  // its page is in progress
   };
   using JobPtr = std::shared_ptr<Job>;
 
@@ -104,7 +104,7 @@ class BulkActions {
   uint64_t next_id_ = 1;
   std::map<uint64_t, JobPtr> jobs_;
   std::deque<JobPtr> line_;  // due for their next page
-  size_t turns_ = 0;         // pages under way
+  size_t turns_ = 0;         // pages in progress
 };
 
 }  // namespace treadle

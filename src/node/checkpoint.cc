@@ -60,7 +60,7 @@ void Shard::OnCheckpointed(const Result<uint64_t>& applied, WallTime as_of) {
   checkpoint_runs_ = false;
   if (applied.status().code() == Code::kResourceExhausted) {
     if (closed_) return std::exchange(closed_, nullptr)();  // the journal has it all
-    env_.log("the disk is too full for a checkpoint: trying again in a second");
+    env_.log("the disk is too full for a checkpoint: retrying in a second");
     checkpoint_pauses_ = true;
     EnqueueThoseThatWait();
     env_.shard->PostAfter(kFullDiskRetryMs, [this] {

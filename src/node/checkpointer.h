@@ -2,7 +2,7 @@
 // them.
 //
 // It reads the journal, never the shard's memory, so it needs no lock and stops nobody. All on the
-// checkpoint lane, except where said.
+// checkpoint lane, unless noted otherwise.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ namespace treadle {
 
 class Checkpointer {
  public:
-  /// Borrows all. `meta` is what the store said at recovery; frames up to `recovered` may be in the
+  /// Borrows all. `meta` is the store's meta at recovery; frames up to `recovered` may be in the
   /// store in part. Its writes to the store are noted in `watch`.
   Checkpointer(ShardId shard, Journal* journal, Store* store, Clock* clock, const StoreMeta& meta,
                uint64_t recovered, size_t transaction_bytes, DiskWatch* watch);

@@ -1,4 +1,4 @@
-// DiskWatch: how long the write that is under way has been waiting for its disk.
+// DiskWatch: how long the current write has been waiting for its disk.
 //
 // A disk that hangs blocks the thread that writes, so that thread cannot report it. It notes here
 // when each write begins and ends, and others look. Writes of one kind come one at a time. Any
@@ -34,7 +34,7 @@ class DiskWatch {
     std::atomic<int64_t>* began_;
   };
 
-  /// Of the write that is under way at monotonic `now_ms`; 0: there is none.
+  /// Of the current write at monotonic `now_ms`; 0: none.
   int64_t AgeMs(Kind kind, int64_t now_ms) const {
     const int64_t began = began_[static_cast<size_t>(kind)].load(std::memory_order_relaxed);
     return began == kNone ? 0 : std::max<int64_t>(0, now_ms - began);

@@ -19,9 +19,9 @@ Status Validate(const ExchangeRequest& request) {
     return {Code::kInvalidArgument, "answered must be less than sequence"};
   if (request.sequence - request.answered.value_or(request.sequence - 1) >
       limits::kExchangesInFlight)
-    return {Code::kInvalidArgument,
-            "answered must not be more than " + std::to_string(limits::kExchangesInFlight) +
-                " behind sequence: so many exchanges may be under way at once"};
+    return {Code::kInvalidArgument, "answered must not be more than " +
+                                        std::to_string(limits::kExchangesInFlight) +
+                                        " behind sequence, the limit of concurrent exchanges"};
   if (request.want > limits::kExchangeLeases)
     return {Code::kInvalidArgument, "want must be at most 1000"};
   if (request.wait_ms < 0 || request.wait_ms > limits::kLongPollMs)
@@ -51,7 +51,7 @@ Status Validate(const ExchangeRequest& request) {
             "reason must have at most " + std::to_string(limits::kErrorMessageBytes) + " bytes"};
   if (request.want > 0 && (request.queues.empty() || request.types.empty()))
     return {Code::kInvalidArgument,
-            "queues and types must name at least one each when want is not 0"};
+            "when want is not 0, queues and types must each have at least one name"};
   return {};
 }
 

@@ -32,7 +32,8 @@ struct ReportReply {
   Token token;
   Status status;
   /// Of the task, once its attempt has failed: retrying (ready, if its wait is over by now), dead
-  /// or cancelled. Left out: the report said no failure, it was not taken, or the task is gone.
+  /// or cancelled. Left out: the report was not a failure, it was not accepted, or the task is
+  /// gone.
   std::optional<TaskState> state = {};
   /// From now until the next attempt may begin, 0 or more. Left out: none follows the failure.
   std::optional<int64_t> retry_in_ms = {};

@@ -33,8 +33,9 @@ void Shard::Exchange(Waiters::Job job) {
   session.seen_ms = env_.clock->MonotonicMs();
   if (request.sequence <= session.answered)
     return Answer<ExchangeReply>(
-        job->done, Status(Code::kAborted, "a newer exchange of this worker was seen: sequence " +
-                                              std::to_string(session.sequence)));
+        job->done,
+        Status(Code::kAborted, "this worker has already sent a newer exchange: sequence " +
+                                   std::to_string(session.sequence)));
   if (const Waiters::Job older = waiters_.TakeByHolder(request.holder)) EndParked(older);
   if (request.sequence <= session.sequence) session.told.clear();  // an answer was lost
   session.answered = std::max(session.answered, request.answered.value_or(request.sequence - 1));
@@ -76,7 +77,7 @@ void Shard::StepExchange(const Waiters::Job& job, const Loaded& loaded) {
                                                                             : ParkExchange(job);
 }
 
-// False if the store must be asked first: then the exchange goes on later.
+// False if the store must be asked first: then the exchange continues later.
 bool Shard::ApplyReports(const Waiters::Job& job, const Loaded& loaded) {
   std::vector<TaskId> needs;
   std::vector<size_t> waiting;
@@ -126,7 +127,7 @@ bool Shard::LeaseFor(const Waiters::Job& job) {
   return true;
 }
 
-// True if there is one that the worker has not been told of.
+// True if there is one that the worker has not been notified of.
 bool Shard::NoteCancelRequests(const Waiters::Job& job) {
   job->reply.cancelled = engine_->CancelRequestsOf(job->request.holder);
   const std::vector<Token>& told = sessions_[job->request.holder].told;
@@ -160,8 +161,8 @@ void Shard::ParkExchange(const Waiters::Job& job) {
   if (!waiters_.Park(job))
     return Answer<ExchangeReply>(
         job->done, Status(Code::kResourceExhausted,
-                          "the workers that wait name " + std::to_string(Waiters::kLanesMax) +
-                              " pairs of a queue and a type already: name fewer queues or types")
+                          "the waiting workers already name " + std::to_string(Waiters::kLanesMax) +
+                              " pairs of a queue and a type, the limit: name fewer queues or types")
                        .WithRetryAfter(kRetryParkingMs));
   const int64_t now = env_.clock->MonotonicMs();
   // Parked again, it has its timer already, unless that has run out meanwhile.

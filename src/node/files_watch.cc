@@ -18,7 +18,7 @@ Status FilesWatch::Check() const {
     if (now.ok() && *now == identity) continue;
     if (!now.ok() && now.status().code() != Code::kNotFound) return now.status();
     return {Code::kUnavailable, path + " was " + (now.ok() ? "replaced" : "removed") +
-                                    " while this server was using it; put it back before you start "
+                                    " while the server was using it; put it back before you start "
                                     "the server again, or run treadle data check"};
   }
   return journal_->CheckInPlace();

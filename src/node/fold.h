@@ -2,7 +2,7 @@
 //
 // A task that began and ended within the frames, and is not kept, leaves nothing: that is why
 // checkpoints cost so much less than the journal they cover. It is forgotten on the way, so that a
-// fold holds what it will tell, and not what the journal does. One thread at a time.
+// fold is as large as its result, not as the journal. One thread at a time.
 #pragma once
 
 #include <cstdint>

@@ -71,7 +71,7 @@ TEST_F(FoldTest, ATaskThatBeganAndEndedAndIsNotKeptLeavesNothing) {
   EXPECT_THAT(parts[0].counters, SizeIs(1));
 }
 
-TEST_F(FoldTest, ATaskThatTheStoreMayKnowIsTakenOutOfIt) {
+TEST_F(FoldTest, ATaskThatTheStoreMayKnowIsRemovedFromIt) {
   Add(TaskIsNew{Image(1, TaskState::kReady), Body()});  // frame 1: before the last recovery
   Add(TaskIsNow{.image = Image(1, TaskState::kCompleted, 4)},
       CountersAreNow{.queue = 1, .ended = {EndedRange{5, 5}}});
@@ -104,7 +104,7 @@ TEST_F(FoldTest, TasksThatLeaveNothingAreNotHeldUntilTheEnd) {
   EXPECT_EQ(fold_.next_sequence(), kTasks + 1);
 }
 
-TEST_F(FoldTest, OfTasksThatTheStoreKnowsTheirGoingIsTold) {
+TEST_F(FoldTest, RemovalsAreKeptForTasksThatTheStoreKnows) {
   constexpr uint64_t kTasks = 20'000;
   for (uint64_t i = 1; i <= kTasks; ++i)
     Add(TaskIsNow{.image = Image(i, TaskState::kCompleted, i),
@@ -121,7 +121,7 @@ TEST_F(FoldTest, OfTasksThatTheStoreKnowsTheirGoingIsTold) {
   EXPECT_TRUE(parts[0].tasks.back().now.result);
 }
 
-TEST_F(FoldTest, AnEndedTaskThatGetsAnotherPriorityIsTakenFromWhereItWaited) {
+TEST_F(FoldTest, AnEndedTaskWithANewPriorityIsRemovedFromItsOldLane) {
   Add(TaskIsNow{.image = Image(1, TaskState::kCancelled, 4)});
   TaskImage image = Image(1, TaskState::kCancelled, 4);
   image.priority += 1;

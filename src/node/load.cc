@@ -74,8 +74,8 @@ void Shard::TakeIn(TaskId id, const TaskRecord* record) {
   const TaskSlot* task = engine.Peek(id);
   if (task == nullptr || task->HasBody() || IsTerminal(task->state)) return;
   if (record != nullptr && record->body != nullptr) return engine.mutable_state()->Supply(*record);
-  env_.log("task " + id.ToString() + " is damaged in the store: it goes dead");
-  engine.Bury(id, {"payload_damaged", "what the store has of it does not match its digests"});
+  env_.log("task " + id.ToString() + " is damaged in the store and is now dead");
+  engine.Bury(id, {"payload_damaged", "its record in the store does not match its checksums"});
 }
 
 void Shard::List(TaskQuery query, Callback<ListReply> done, int64_t wait_ms) {

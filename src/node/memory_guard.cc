@@ -26,17 +26,17 @@ void MemoryGuard::Check() {
   const bool enough = room >= wanted;
   spendable_ = enough ? room - reserve : 0;
   if (refuses_.exchange(!enough) == !enough) return;
-  log_(enough ? "there is memory again: new tasks are accepted"
+  log_(enough ? "memory is available again: new tasks are accepted"
               : "memory is nearly full (" + std::to_string(use.used_bytes / kMiB) + " of " +
                     std::to_string(use.limit_bytes / kMiB) + " MiB, " + use.bound +
-                    "): new tasks are refused until others are done or deleted");
+                    "): new tasks are refused until others end or are deleted");
 }
 
 Status MemoryGuard::Refusal() const {
   if (!refuses_) return {};
   return Status(Code::kResourceExhausted,
-                "the server's memory is nearly full; it accepts new tasks again once others are "
-                "done (see server.memory_max)")
+                "the server's memory is nearly full; it accepts new tasks again when others end "
+                "(see server.memory_max)")
       .WithRetryAfter(kMemoryRetryMs);
 }
 

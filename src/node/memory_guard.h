@@ -2,7 +2,7 @@
 // checkpoint still fit.
 //
 // Tasks that wait are what fills a server's memory, so refusing new ones bounds it, and draining
-// gives it back. A reserve is kept for everything else: answers under way, the checkpoint's fold,
+// gives it back. A reserve is kept for everything else: in-flight replies, the checkpoint's fold,
 // payloads read back for leases. Check() from one thread at a time; the rest any thread.
 #pragma once
 

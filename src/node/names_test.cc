@@ -198,7 +198,7 @@ TEST_F(NamesTest, ATypeIsDeletedOnceThereIsNoTaskOfIt) {
   EXPECT_EQ(engine_->Types().views.size(), 1U);
 }
 
-TEST_F(NamesTest, AQueueThatTakesOverANumberBeginsWithCountsOfItsOwn) {
+TEST_F(NamesTest, AQueueThatReusesANumberStartsWithFreshCounts) {
   for (const char* n : {"1", "2", "3", "4"}) ASSERT_TRUE(Enqueue(n, "t").ok());
   ASSERT_TRUE(Do(TaskCommand::Kind::kDelete, tasks_.begin()->first).ok());
   ASSERT_TRUE(DeleteQueue("1").ok());
@@ -214,7 +214,7 @@ TEST_F(NamesTest, AQueueThatTakesOverANumberBeginsWithCountsOfItsOwn) {
   EXPECT_EQ(engine_->GetQueue("5")->counters.accepted, 1U);
 }
 
-TEST_F(NamesTest, UnusedNamesMakeRoomByThemselves) {
+TEST_F(NamesTest, UnusedNamesAreRemovedAutomatically) {
   for (const char* n : {"1", "2", "3", "4"}) ASSERT_TRUE(Enqueue(n, n).ok());
   ASSERT_FALSE(Enqueue("5", "5").ok());
   while (!tasks_.empty()) ASSERT_TRUE(Do(TaskCommand::Kind::kDelete, tasks_.begin()->first).ok());
@@ -233,7 +233,7 @@ TEST_F(NamesTest, NamesWithAPolicyAreKept) {
   EXPECT_EQ(engine_->GetType("t")->policy.attempt_timeout_ms, 5'000);
 }
 
-TEST_F(NamesTest, NoTaskTurnsUpUnderAnotherNameWhateverIsCutShort) {
+TEST_F(NamesTest, NoTaskAppearsUnderAnotherNameWhateverIsInterrupted) {
   SeededRandom random(15);
   const auto name = [&] { return std::string(1, static_cast<char>('a' + random.Below(8))); };
   size_t enqueued = 0;

@@ -92,7 +92,7 @@ void Node::Enqueue(EnqueueCommand command, Callback<EnqueueReply> done) {
   if (shard_->bytes_under_way().fetch_add(bytes) > kBytesUnderWayMax) {
     shard_->bytes_under_way() -= bytes;
     executor_->Post([done = std::move(done)] {
-      done(Status(Code::kResourceExhausted, "too much is being enqueued at once")
+      done(Status(Code::kResourceExhausted, "too much is being enqueued at once; try again later")
                .WithRetryAfter(kRetryBusyMs));
     });
     return;
@@ -283,7 +283,7 @@ Status Node::Readiness() const {
   TREADLE_RETURN_IF_ERROR(stalls_->Check());
   TREADLE_RETURN_IF_ERROR(memory_->Refusal());
   if (space_->refuses())
-    return {Code::kResourceExhausted, "the disk is nearly full: enqueues are refused"};
+    return {Code::kResourceExhausted, "the disk is nearly full: new tasks are refused"};
   return {};
 }
 

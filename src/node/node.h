@@ -4,7 +4,7 @@
 // All calls may come from any thread and return at once. Each answers through its callback exactly
 // once, on the shard's lane (so a callback must not block), and only when the frame that its answer
 // rests on is durable. After a fatal error no callback is called any more: nothing that was not
-// durable is ever told.
+// durable is ever reported.
 #pragma once
 
 #include <atomic>
@@ -49,7 +49,7 @@ struct NodeOptions {
   size_t checkpoint_transaction_bytes = size_t{4} << 20;
   /// Enqueues are refused while this much journal waits for a checkpoint.
   uint64_t backlog_bytes_max = uint64_t{512} << 20;
-  /// Queues are made by their policies alone, not by their first task.
+  /// Only a policy creates a queue, not a first task.
   bool strict_queues = false;
   /// Payloads that the store has stay in memory up to about this much.
   uint64_t payload_memory_bytes = uint64_t{32} << 20;
@@ -57,7 +57,7 @@ struct NodeOptions {
   std::vector<std::string> watched_files;
   /// Where backups go; made when the first one is.
   std::string backup_directory;
-  /// One is made when the last is this old; 0: only when asked for.
+  /// One is made when the last is this old; 0: only on request.
   int64_t backup_every_ms = 0;
   /// So many of the newest are kept, of those by the schedule and of those that were asked for; 0:
   /// all.
@@ -65,7 +65,7 @@ struct NodeOptions {
   size_t manual_backups_kept = 7;
 };
 
-/// What a node stands on. Everything is borrowed and must outlive the node.
+/// What a node needs. Everything is borrowed and must outlive the node.
 struct NodeEnvironment {
   Disk* disk = nullptr;
   Clock* clock = nullptr;
@@ -110,7 +110,7 @@ struct NodeStats {
   BackupStats backups;
 };
 
-/// Why a task stands where it stands.
+/// Why a task is not running.
 struct Explanation {
   TaskReasons reasons;
   uint64_t workers = 0;          // that asked for its queue and type and hold or await a task
@@ -202,7 +202,7 @@ class Node {
   /// FAILED_PRECONDITION: it has tasks. NOT_FOUND.
   void DeleteQueue(std::string name, Callback<QueueView> done);
   /// The contracts of those of `tasks` that run and have one, in their order. Rests on no frame: it
-  /// is told before what it tells of is durable.
+  /// is called before its facts are durable.
   void Contracts(std::vector<TaskId> tasks,
                  std::function<void(std::vector<std::optional<ContractName>>)> done);
   /// NOT_FOUND: there is no such queue.
@@ -226,7 +226,7 @@ class Node {
   /// `closed` on the shard's lane.
   void Close(std::function<void()> closed);
 
-  /// Only while the shard's lane stands still.
+  /// Only while the shard's lane is stopped.
   const Engine& engine_for_tests() const;
 
  private:

@@ -71,8 +71,7 @@ Result<Recovered> Recover(ShardId shard, Journal* journal, Store* store,
   if (const Queue* const queue = state->FindWrongAccount())
     return Status(Code::kDataLoss,
                   "tasks of queue " + queue->name +
-                      " are missing in the store, or there are too many: it counts "
-                      "others; run treadle data check");
+                      " in the store do not match its counters; run treadle data check");
   recovered.now = time;
   return recovered;
 }

@@ -14,11 +14,11 @@ namespace treadle {
 struct Recovered {
   std::unique_ptr<Engine> engine;
   StoreMeta meta;         // of the store
-  ShardTime now;          // of the last frame; after ResumeTime(), where shard time goes on
+  ShardTime now;          // of the last frame; after ResumeTime(), where shard time continues
   uint64_t replayed = 0;  // frames
 };
 
-/// Loads what the engine keeps at hand, and replays the journal after the store's last frame.
+/// Loads what the engine keeps in memory, and replays the journal after the store's last frame.
 /// Changes nothing on disk. DATA_LOSS: store and journal do not fit together, or hold damage.
 /// `progress` may be null.
 Result<Recovered> Recover(ShardId shard, Journal* journal, Store* store,

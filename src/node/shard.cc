@@ -33,7 +33,7 @@ Shard::Shard(const NodeOptions& options, const NodeEnvironment& environment, Nod
       stored_as_of_(recovered.meta.wall) {
   engine_->mutable_state()->parts_bytes_max = options.payload_memory_bytes;
   engine_->strict_queues = options.strict_queues;
-  // What recovery replayed waits for a checkpoint, too; its size does not matter.
+  // What recovery replayed also waits for a checkpoint; its size does not matter.
   if (durable_frame_ > stored_frame_) backlog_.emplace_back(durable_frame_, 0);
 }
 
@@ -60,7 +60,8 @@ Status Shard::RefuseWrites() {
 
 Status Shard::RefuseForBacklog() const {
   if (backlog_bytes_ <= options_.backlog_bytes_max) return {};
-  return Status(Code::kResourceExhausted, "the store is behind the journal")
+  return Status(Code::kResourceExhausted,
+                "the store has fallen behind the journal; try again later")
       .WithRetryAfter(kRetryBacklogMs);
 }
 
@@ -70,7 +71,7 @@ Status Shard::RefuseSave() {
   if (written < space_->savable_bytes()) return RefuseForBacklog();
   CheckSpace();
   return Status(Code::kResourceExhausted,
-                "the server's disk is full: attempts can end, and save nothing more")
+                "the server's disk is full: attempts can still end but not save anything")
       .WithRetryAfter(kRetryFullDiskMs);
 }
 
@@ -81,7 +82,8 @@ Status Shard::RefuseForMemory() {
   const uint64_t written = stats_.journal_bytes - written_at_space_check_;
   if (2 * written < memory_->spendable_bytes()) return {};
   CheckSpace();
-  return Status(Code::kResourceExhausted, "memory fills up faster than it is measured")
+  return Status(Code::kResourceExhausted,
+                "memory is filling up faster than the server can measure; try again later")
       .WithRetryAfter(kRetryBacklogMs);
 }
 
@@ -96,7 +98,8 @@ Status Shard::RefuseEnqueue(const EnqueueCommand& command) {
   const auto is_low = [](const NewTask& task) { return task.priority < kNormalPriority; };
   if (!pressed || std::ranges::none_of(command.tasks, is_low)) return {};
   return Status(Code::kResourceExhausted,
-                "disk or store are short of room: tasks of priority 5 and more are accepted")
+                "the disk or the store is short of room: only tasks of priority 5 or higher are "
+                "accepted")
       .WithRetryAfter(kRetryFullDiskMs);
 }
 

@@ -9,8 +9,8 @@
 // Every reply is bound to the last frame that was applied when it was formed, and leaves when that
 // frame is durable.
 //
-// All methods on the shard's lane, except the constructor and where said. Nothing here blocks: disk
-// work happens on the other lanes, whose completions are posted back.
+// All methods on the shard's lane, except the constructor, unless noted otherwise. Nothing here
+// blocks: disk work happens on the other lanes, whose completions are posted back.
 #pragma once
 
 #include <atomic>
@@ -87,7 +87,7 @@ class Shard {
     uint64_t sequence = 0;
     std::vector<std::function<void()>> replies;
   };
-  // What the store said about tasks that a command needed; a task that is not here is not in the
+  // What the store returned for tasks that a command needed; a task that is not here is not in the
   // store.
   using Loaded = std::map<TaskId, TaskRecord>;
   using Then = std::function<void(const Loaded&)>;
@@ -217,7 +217,7 @@ class Shard {
   bool sync_posted_ = false;
   std::atomic<uint64_t> bytes_under_way_{0};
 
-  std::map<TaskId, std::shared_ptr<LoadJob>> lane_loads_;  // under way, by their first task
+  std::map<TaskId, std::shared_ptr<LoadJob>> lane_loads_;  // in progress, by their first task
 
   // Checkpoints.
   uint64_t stored_frame_;
@@ -247,7 +247,7 @@ class Shard {
     int64_t seen_ms = 0;
     std::vector<std::string> queues;  // that it asked for last
     std::vector<std::string> types;
-    std::vector<Token> told;  // leases that it was told to cancel
+    std::vector<Token> told;  // leases that it was asked to cancel
   };
   std::map<LeaseHolder, Session> sessions_;
   Departures departures_;
@@ -255,7 +255,7 @@ class Shard {
     Token token;
     Progress progress;
   };
-  std::map<TaskId, AttemptProgress> progress_;  // of attempts that told some, for a while beyond
+  std::map<TaskId, AttemptProgress> progress_;  // of attempts that reported some; kept a while
   int64_t next_session_sweep_ms_ = 0;
   uint64_t next_ticket_ = 1;
   NodeStats stats_;

@@ -47,10 +47,11 @@ Status SpaceGuard::Check(uint64_t waiting_bytes) {
   spendable_ = std::min(Beyond(free, floor), room_.load());
   savable_ = Beyond(free, std::min(reserve / 4, kFreeForCompletionsMax));
   if (refuses_.exchange(!enough) == !enough) return {};
-  log_(enough ? "the disk has room again: enqueues are accepted"
+  log_(enough ? "the disk has room again: new tasks are accepted"
               : "the disk of " + options_.directory + " is nearly full (" +
                     std::to_string(free >> 20) +
-                    " MiB free): enqueues are refused until there is room, running tasks continue");
+                    " MiB free): new tasks are refused until there is room, and running tasks "
+                    "continue");
   return {};
 }
 
@@ -75,7 +76,7 @@ Result<bool> SpaceGuard::NoteFull() {
   is_starved_ = true;
   if (!refuses_.exchange(true))
     log_("the disk of " + options_.directory +
-         " takes no more: enqueues are refused until there is room, running tasks continue");
+         " is full: new tasks are refused until there is room, and running tasks continue");
   MutexLock lock(mutex_);
   return RemoveBallast();
 }

@@ -25,7 +25,7 @@ void StallAlarm::LookAt(Stall* stall) {
   const int64_t age_ms = tools_.watch->AgeMs(stall->kind, tools_.clock->MonotonicMs());
   if (age_ms < stall->limit_ms) {
     if (std::exchange(stall->said_ms, 0) > 0)
-      tools_.log(std::string("the disk of the ") + stall->what + " takes writes again");
+      tools_.log(std::string("the disk of the ") + stall->what + " accepts writes again");
     return;
   }
   if (age_ms < 2 * stall->said_ms) return;
@@ -35,7 +35,7 @@ void StallAlarm::LookAt(Stall* stall) {
 
 std::string StallAlarm::Describe(const Stall& stall, int64_t age_ms) const {
   return std::string("a write to the ") + stall.what + " in " + tools_.directory +
-         " has been waiting for its disk for " + std::to_string(age_ms / 1'000) +
+         " has been waiting for the disk for " + std::to_string(age_ms / 1'000) +
          " s; check the disk (dmesg, iostat)";
 }
 

@@ -1,4 +1,4 @@
-// StallAlarm: notices a disk that hangs, and says so.
+// StallAlarm: logs when a disk hangs.
 //
 // A write that waits for a disk is no error yet, so nothing else in the node notices: producers
 // just wait. After some seconds the node is not ready any more (Check()), and the operator has a
@@ -48,7 +48,7 @@ class StallAlarm {
     DiskWatch::Kind kind;
     const char* what;
     int64_t limit_ms;
-    int64_t said_ms = 0;  // of the stall that was last logged; 0: there is none
+    int64_t said_ms = 0;  // of the stall that was last logged; 0: none
   };
 
   void Look();

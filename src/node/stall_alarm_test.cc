@@ -72,8 +72,8 @@ TEST_F(StallAlarmTest, ReportsAJournalThatHangsUntilItWritesAgain) {
   write.reset();
   EXPECT_TRUE(alarm_.Check().ok());
   PassMs(1'000);
-  EXPECT_THAT(log_, ElementsAre(HasSubstr("waiting for its disk for 5 s"),
-                                HasSubstr("takes writes again")));
+  EXPECT_THAT(log_, ElementsAre(HasSubstr("waiting for the disk for 5 s"),
+                                HasSubstr("accepts writes again")));
 }
 
 TEST_F(StallAlarmTest, ReportsAStoreThatHangsWhileTheJournalWrites) {
@@ -95,7 +95,7 @@ TEST_F(StallAlarmTest, LogsALongStallOnlyEachTimeItHasDoubled) {
                                 HasSubstr(" 40 s"), HasSubstr(" 80 s")));
 }
 
-TEST_F(StallAlarmTest, LooksNoMoreOnceStopped) {
+TEST_F(StallAlarmTest, StopsLookingOnceStopped) {
   alarm_.Begin();
   alarm_.Stop();
   PassMs(1'000);

@@ -108,7 +108,7 @@ void VisitNames(State* state, Store::Visitor* visit) {
     if (!std::ranges::all_of(counters.ended, MakesSense))
       return Status(Code::kDataLoss, "the store's counters of queue " +
                                          state->queue(counters.queue).name +
-                                         " make no sense; run treadle data check");
+                                         " are implausible; run treadle data check");
     return state->Apply(counters), Status();
   };
   visit->key = [=](const KeyIsNow& key) { return state->Apply(key), Status(); };
@@ -145,7 +145,7 @@ Status LoadStore(Store* store, State* state, RecoveryProgress* progress) {
     if (!IsSensible(*state, task.image, /*ended=*/false) ||
         (task.image.state == TaskState::kRunning && !task.holder))
       return {Code::kDataLoss, "the store's row of task " + task.image.id.ToString() +
-                                   " makes no sense; run treadle data check"};
+                                   " is implausible; run treadle data check"};
     count();
     return intake.Put(task, payload_bytes), Status();
   };
@@ -154,7 +154,7 @@ Status LoadStore(Store* store, State* state, RecoveryProgress* progress) {
     count();
     if (!IsSensible(*state, image, /*ended=*/true))
       return {Code::kDataLoss, "the store's row of ended task " + image.id.ToString() +
-                                   " makes no sense; run treadle data check"};
+                                   " is implausible; run treadle data check"};
     return state->LoadEnded(image, bytes), Status();
   };
   const Status read = store->ReadAll(visit);

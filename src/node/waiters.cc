@@ -32,7 +32,7 @@ Waiters::Job Waiters::Take(std::map<uint64_t, Parked>::iterator it) {
   by_holder_.erase(parked.job->request.holder);
   places_ -= parked.places.size();
   for (auto& [line, place] : parked.places) line->erase(place);
-  // Names come from outside: a line that nobody stands in must not stay.
+  // Names come from outside: an empty line must not stay.
   for (const std::string& queue : parked.job->request.queues)
     for (const std::string& type : parked.job->request.types)
       if (const auto lane = lanes_.find({queue, type});

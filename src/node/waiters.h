@@ -1,5 +1,5 @@
-// Waiters: who waits for what. Workers' exchanges that are parked until there is something to say,
-// and callers who wait for a task to end. Memory only; on the shard's lane.
+// Waiters: who is waiting for what. Workers' exchanges that are parked until there is something to
+// report, and callers who wait for a task to end. Memory only; on the shard's lane.
 #pragma once
 
 #include <cstdint>

@@ -43,7 +43,7 @@ TEST(Waiters, ALaneThatIsNamedTwiceCountsOnce) {
   EXPECT_EQ(waiters.TakeByLane("q", "x"), nullptr);
 }
 
-TEST(Waiters, OnlySoManyLanesAreWaitedForAndThoseThatAreLeftAreFreeAgain) {
+TEST(Waiters, TheNumberOfLanesIsLimitedAndLeavingFreesThem) {
   std::vector<std::string> names;
   for (int i = 0; i < 1'000; ++i) names.push_back("t" + std::to_string(i));
   Waiters waiters;

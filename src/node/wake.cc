@@ -1,4 +1,4 @@
-// Shard: what the engine has to tell to those who wait.
+// Shard: notifies those who wait of news from the engine.
 
 #include <map>
 #include <utility>

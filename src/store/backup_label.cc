@@ -52,7 +52,7 @@ class LabelLines {
 };
 
 Status DamagedLabel() {
-  return {Code::kDataLoss, "it is no Treadle backup, or a damaged or unfinished one"};
+  return {Code::kDataLoss, "it is not a Treadle backup, or it is damaged or unfinished"};
 }
 
 // DATA_LOSS unless the text is whole, up to its own checksum.
@@ -89,9 +89,10 @@ Result<BackupLabel> DecodeBackupLabel(std::string_view tail) {
   const std::optional<uint32_t> version = lines.Number<uint32_t>(kWord.substr(0, kWord.size() - 1));
   if (!version || *version == 0) return DamagedLabel();
   if (*version > kVersion)
-    return Status(Code::kFailedPrecondition, "a newer Treadle made it (its format is " +
-                                                 std::to_string(*version) + ", this one knows " +
-                                                 std::to_string(kVersion) + "): use that one");
+    return Status(Code::kFailedPrecondition,
+                  "a newer Treadle made it (format " + std::to_string(*version) +
+                      "; this version supports " + std::to_string(kVersion) +
+                      "); use the newer version");
   const auto frame = lines.Number<uint64_t>("frame");
   const auto term = lines.Number<uint32_t>("term");
   const auto taken_at = lines.Number<int64_t>("taken_at_ms");
@@ -117,7 +118,7 @@ Result<BackupLabel> ReadBackupLabel(File* file) {
   TREADLE_ASSIGN_OR_RETURN(const BackupLabel label, DecodeBackupLabel(tail));
   if (label.store_bytes == size - kBackupLabelBytes) return label;
   return Status(Code::kDataLoss, "it is damaged: it has " + std::to_string(size) +
-                                     " bytes, and its label speaks of another length");
+                                     " bytes, but its label names another length");
 }
 
 }  // namespace treadle

@@ -1,4 +1,4 @@
-// BackupLabel: what stands at the end of a backup file, behind the bytes of a store. By it anyone
+// BackupLabel: the end of a backup file, after the bytes of a store. By it anyone
 // can tell that the file is whole, and what it holds. docs/formats/backup.md is the specification.
 #pragma once
 
@@ -33,7 +33,7 @@ std::string EncodeBackupLabel(const BackupLabel& label);
 /// `tail`: the last kBackupLabelBytes of a file. DATA_LOSS: it is no backup, or a damaged or
 /// unfinished one. FAILED_PRECONDITION: a newer Treadle made it.
 Result<BackupLabel> DecodeBackupLabel(std::string_view tail);
-/// The label of a whole file, which is as long as it says. The same errors, and those of the disk.
+/// The label of a whole file, whose length matches it. The same errors, and those of the disk.
 Result<BackupLabel> ReadBackupLabel(File* file);
 
 }  // namespace treadle

@@ -21,7 +21,7 @@ TEST(BackupLabel, IsReadAsItWasWritten) {
   EXPECT_EQ(*read, Example());
 }
 
-TEST(BackupLabel, AnyByteThatDiffersWhereSomethingStandsIsNoticed) {
+TEST(BackupLabel, AnyChangedByteInUseIsNoticed) {
   const std::string text = EncodeBackupLabel(Example());
   const size_t end = text.find_last_not_of('\n') + 1;
   for (size_t i = 0; i < end; ++i) {
@@ -31,7 +31,7 @@ TEST(BackupLabel, AnyByteThatDiffersWhereSomethingStandsIsNoticed) {
   }
 }
 
-TEST(BackupLabel, AnythingElseIsNone) {
+TEST(BackupLabel, AnythingElseIsRefused) {
   const std::string text = EncodeBackupLabel(Example());
   for (const std::string& tail :
        {std::string(), text.substr(1), text + "\n", std::string(kBackupLabelBytes, '\0')})

@@ -11,7 +11,7 @@
 
 namespace treadle {
 
-/// Writes anew the image of each row that `edit` changes, for which it says true, and leaves its
+/// Rewrites the image of each row that `edit` changes, for which it returns true, and leaves its
 /// digest as it was. Rows that are damaged already stay as they are.
 inline Status EditRows(Connection* db, TaskTable table, const std::function<bool(TaskRow*)>& edit) {
   std::vector<std::pair<int64_t, std::string>> changed;

@@ -48,8 +48,8 @@ Status NotOurs(const Connection& db, const std::pair<std::string, std::string>& 
   const auto& [kind, name] = object;
   return {Code::kFailedPrecondition,
           db.path() + ": defines the " + kind + " \"" + name +
-              "\", which Treadle did not make; someone has changed this file. Use another backup, "
-              "or remove it with the sqlite3 shell: DROP " +
+              "\", which Treadle did not create, so someone has changed this file. Use another "
+              "backup, or remove it with the sqlite3 shell: DROP " +
               kind + " \"" + name + "\""};
 }
 
@@ -70,7 +70,7 @@ Status CheckSchema(Connection* db) {
     const auto ours = expected.find(object);
     if (ours == expected.end() && !IsStatistics(object)) return NotOurs(*db, object);
     if (ours != expected.end() && ours->second != sql && !MayDiffer(object))
-      return Wrong(*db, object, "is not the one that Treadle makes");
+      return Wrong(*db, object, "is not the one that Treadle creates");
   }
   for (const auto& [object, sql] : expected)
     if (!found.contains(object) && object.first != "view") return Wrong(*db, object, "is missing");

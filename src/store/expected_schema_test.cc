@@ -43,7 +43,7 @@ class ExpectedSchema : public testing::Test {
   std::string path_;
 };
 
-TEST_F(ExpectedSchema, WhatTreadleDidNotMakeIsRefusedByName) {
+TEST_F(ExpectedSchema, DefinitionsThatTreadleDidNotCreateAreRefusedByName) {
   const std::pair<const char*, const char*> cases[] = {
       {"TRIGGER", "ON live BEGIN DELETE FROM live; END"},
       {"VIEW", "AS SELECT 1"},
@@ -53,7 +53,7 @@ TEST_F(ExpectedSchema, WhatTreadleDidNotMakeIsRefusedByName) {
   for (const auto& [kind, rest] : cases) {
     const std::string when = std::string(kind) == "TRIGGER" ? " AFTER INSERT " : " ";
     Edit(std::string("CREATE ") + kind + " intruder" + when + rest);
-    EXPECT_THAT(Refusal(), HasSubstr("\"intruder\", which Treadle did not make")) << kind;
+    EXPECT_THAT(Refusal(), HasSubstr("\"intruder\", which Treadle did not create")) << kind;
     Edit(std::string("DROP ") + kind + " intruder");
     EXPECT_TRUE(Open().ok()) << kind;
   }

@@ -29,7 +29,7 @@ class FindIndex {
   Status Begin();
 
   /// What queues and types are now. It stays known if the transaction fails: whoever tries again
-  /// tells it again.
+  /// reports it again.
   void Learn(const QueueIsNow& queue);
   void Learn(const TypeIsNow& type) { types_[type.id] = type.name; }
   /// Payloads that come into the queue now are to be searched.
@@ -45,7 +45,7 @@ class FindIndex {
   /// Puts in what was gathered.
   Status Flush();
 
-  /// Makes the table anew from all rows, within a transaction of the caller.
+  /// Rebuilds the table from all rows, within a transaction of the caller.
   Status Rebuild();
 
  private:

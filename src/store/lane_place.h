@@ -1,7 +1,7 @@
 // The place of a waiting task: the key of its row in `live`.
 //
 // Its lane's number in the upper bits, the task's sequence in the lower ones: so the tasks of a
-// lane stand side by side, oldest first, under a key that is a whole number, which SQLite finds,
+// lane are side by side, oldest first, under a key that is a whole number, which SQLite finds,
 // appends and removes at a third of the cost of a key of several columns. Tasks of queues, types
 // and priorities beyond the first kLanesMax share lane 0, where only their order by age is left.
 #pragma once

@@ -9,7 +9,9 @@ namespace {
 // that has so many.
 constexpr int64_t kLanesToTidy = 10'000;
 
-Status DamagedLane() { return {Code::kDataLoss, "a lane of the store does not match its digest"}; }
+Status DamagedLane() {
+  return {Code::kDataLoss, "a lane in the store does not match its checksum"};
+}
 
 LaneKey KeyAt(const Rows& row, int column) {
   return {row.As<QueueId>(column), row.As<TypeId>(column + 1), row.As<uint8_t>(column + 2)};
@@ -35,7 +37,8 @@ Result<LaneKey> LaneFinder::KeyOf(int64_t lane) {
   Rows rows = key_of_.Query(lane);
   const bool is_there = rows.Next();
   TREADLE_RETURN_IF_ERROR(rows.status());
-  if (!is_there) return Status(Code::kNotFound, "no lane has the number " + std::to_string(lane));
+  if (!is_there)
+    return Status(Code::kNotFound, "there is no lane with the number " + std::to_string(lane));
   if (!rows.As<bool>(0)) return DamagedLane();
   return KeyAt(rows, 1);
 }

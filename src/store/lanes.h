@@ -14,7 +14,7 @@ class LaneFinder {
  public:
   explicit LaneFinder(Connection* db);
 
-  /// The lane in which its tasks stand, if there are any. DATA_LOSS: its row is damaged.
+  /// The lane of its tasks, if there are any. DATA_LOSS: its row is damaged.
   Result<int64_t> Find(const LaneKey& key);
   /// The other way round. NOT_FOUND: nobody has that number.
   Result<LaneKey> KeyOf(int64_t lane);
@@ -38,7 +38,7 @@ class LaneMaker {
   /// The lane of that key; makes it if there is none. After a transaction that was not committed it
   /// knows too much: Forget().
   Result<int64_t> Of(const LaneKey& key);
-  /// The same, but makes none: then no task stands in it.
+  /// The same, but creates none: then it has no tasks.
   int64_t Find(const LaneKey& key) const;
   void Forget() { is_read_ = false; }
 

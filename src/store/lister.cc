@@ -305,7 +305,7 @@ Result<bool> Lister::ReadLive(const Candidate& candidate, TaskView* out) {
   return ReadView(live_view_.Query(place), TaskTable::kLive, Parts::kView, out);
 }
 
-// Only one of `live` has said in which state it is, and where.
+// Only a row of `live` has shown its state and place.
 Result<int64_t> Lister::PlaceOf(const Candidate& candidate) {
   if (candidate.state) return candidate.key;
   TREADLE_ASSIGN_OR_RETURN(const int64_t lane,

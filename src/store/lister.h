@@ -7,7 +7,7 @@
 // much as there are tasks on it and lanes in the store, however many tasks wait.
 //
 // A query for something rare (a tag, a key, an error, words) asks the table `found` instead, which
-// gives the ids of all tasks that have it; where those stand is looked up one by one.
+// gives the ids of all tasks that have it; their places are looked up one by one.
 //
 // What no index can rule out is filtered afterwards; after kRowsMax ids, or kPassedOverMax tasks
 // that had to be read for it, a page ends early, with a cursor.

@@ -92,7 +92,7 @@ Status Loader::Read(const Rows& row, TaskTable table, TaskId id, std::vector<Tas
   TREADLE_RETURN_IF_ERROR(ReadRecord(row, table, Parts::kWhole, &record));
   if (record.terms == nullptr || !record.terms->has_saved) return {};
   TREADLE_ASSIGN_OR_RETURN(SavedRows saved, trail_.Saved(record.image.id));
-  // The next attempt would go on from it.
+  // The next attempt would continue from it.
   const bool is_lost = saved.saved == nullptr && !IsTerminal(record.image.state);
   if (!saved.is_sound || is_lost) record.body = nullptr;
   record.saved = std::move(saved.saved);

@@ -1,4 +1,4 @@
-// Loader: reads whole tasks from where they stand.
+// Loader: reads whole tasks from their places.
 //
 // The waiting tasks of a lane stand side by side, and are mostly wanted so, so one range scan
 // brings many. Where the rows between two wanted ones are too many, the scan jumps.
@@ -26,7 +26,7 @@ class Loader {
  private:
   using Places = std::span<const TaskPlace>;
 
-  /// Reads what stands in the lane of `places`, all of one lane and by rising id; the others go to
+  /// Reads the tasks in the lane of `places`, all of one lane and by rising id; the others go to
   /// `ended_`.
   Status LoadLane(Places places, std::vector<TaskRecord>* records);
   /// One scan; drops from `places` what it has settled.

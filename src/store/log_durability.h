@@ -1,5 +1,5 @@
 // What SQLite leaves to chance about its write-ahead log, done here: after a failed sync nobody may
-// go on as if what was written had reached the disk.
+// continue as if what was written had reached the disk.
 #pragma once
 
 #include <string>

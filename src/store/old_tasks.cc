@@ -113,7 +113,7 @@ Status TakeOver(Connection* db, bool has_digests) {
     if (!rows.As<bool>(kIsSound))
       return Status(Code::kDataLoss,
                     db->path() + ": the row of task " + task.image.id.ToString() +
-                        " does not match its digest; repair it with the Treadle that wrote it");
+                        " does not match its checksum; repair it with the Treadle that wrote it");
     int64_t lane = kSharedLane;
     if (table == TaskTable::kLive) {
       TREADLE_ASSIGN_OR_RETURN(lane, lanes.Of(LaneKey::Of(task.image)));

@@ -1,5 +1,5 @@
 // Tasks of a store of version 2 or 3, which had a column for each thing that is known of one, as
-// rows of today. For the migration alone.
+// rows of today. Only for the migration.
 #pragma once
 
 #include "base/status.h"

@@ -1,4 +1,4 @@
-// The views `tasks` and `queues`: what the tables say, for people with the sqlite3 shell. Treadle
+// The views `tasks` and `queues`: the tables, decoded for people with the sqlite3 shell. Treadle
 // itself reads neither.
 #pragma once
 

@@ -105,9 +105,9 @@ std::string_view ReadResult(const Rows& row, TaskTable table) {
 
 Status ReadRow(const Rows& row, TaskTable table, TaskRow* task) {
   if (!HasSoundDigest(row, table))
-    return {Code::kDataLoss, KeyText(row, table) + " does not match its digest"};
+    return {Code::kDataLoss, KeyText(row, table) + " does not match its checksum"};
   if (!DecodeRow(row.Bytes(ImageAt(table)), task).ok() || !AgreesWith(row, table, task->image))
-    return {Code::kDataLoss, KeyText(row, table) + " makes no sense"};
+    return {Code::kDataLoss, KeyText(row, table) + " is implausible"};
   return {};
 }
 

@@ -44,8 +44,8 @@ int64_t ReadKey(const Rows& row);
 /// The current row, which the task points into. DATA_LOSS: it does not match its digest, or is none
 /// of a task.
 Status ReadRow(const Rows& row, TaskTable table, TaskRow* task);
-/// The same, but of a damaged row what it seems to say, as one whose payload is damaged. False: it
-/// says nothing.
+/// The same, but for a damaged row its apparent contents, as one whose payload is damaged. False:
+/// it says nothing.
 bool ReadRowOrDamage(const Rows& row, TaskTable table, TaskRow* task);
 /// Of what was selected whole.
 std::string_view ReadPayload(const Rows& row, TaskTable table);

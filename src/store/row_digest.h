@@ -4,8 +4,8 @@
 // Every table has a column `digest`: XXH3-64 over the kind and the bytes of its other columns, but
 // for payloads and results, whose own SHA-256 it covers. SQL statements write it and hold it
 // against the row with the function row_digest(…), which a connection has after AddRowDigest();
-// the texts below say it. Whoever has all values at hand computes it (RowDigest), which is cheaper.
-// What a reader does with a row that is not sound is its own affair.
+// the texts below say it. Code that has all values in memory computes it (RowDigest), which is
+// cheaper. What a reader does with a row that is not sound is its own affair.
 //
 // Pure; any thread. A connection's function is its thread's.
 #pragma once
@@ -44,7 +44,7 @@ class RowDigest {
   void Add(const std::optional<T>& value) {
     value ? Add(*value) : Add(nullptr);
   }
-  /// Of these values alone.
+  /// Of only these values.
   template <class... Values>
   int64_t Of(const std::tuple<Values...>& values) {
     Clear();

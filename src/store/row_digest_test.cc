@@ -190,7 +190,7 @@ TEST_F(RowDigestTest, ATaskWhoseRowIsDamagedIsReadWithoutItsBodyAndItsListIsRefu
   EXPECT_EQ(Scan(store.get()).code(), Code::kDataLoss);
 }
 
-TEST_F(RowDigestTest, WhatWasSavedAndDamagedGoesToNoWorker) {
+TEST_F(RowDigestTest, DamagedSavedDataGoesToNoWorker) {
   ASSERT_TRUE(Connect()
                   ->Execute("UPDATE saved SET value = x'7b7c' WHERE task & 65535 = 3;"
                             "UPDATE attempt SET worker = 'v' WHERE task & 65535 = 4;"

@@ -25,7 +25,7 @@ Status ForEachRow(Connection* db, const std::string& sql, Each each) {
 // The first column of `row` says whether the row matches its digest.
 Status CheckSound(const Rows& row, const std::string& what) {
   if (row.As<bool>(0)) return {};
-  return {Code::kDataLoss, "the store's row of " + what + " does not match its digest"};
+  return {Code::kDataLoss, "the store's row of " + what + " does not match its checksum"};
 }
 
 Status ScanQueues(Connection* db, const Store::Visitor& visit) {
@@ -87,14 +87,14 @@ Status ScanKeys(Connection* db, const Store::Visitor& visit) {
   });
 }
 
-// A row stands in its own lane, or in that which the rest share.
+// A row is in its own lane or in the shared lane.
 Status CheckPlace(const std::map<int64_t, LaneKey>& lanes, int64_t place, const TaskImage& image) {
   const auto lane = lanes.find(LaneOf(place));
   const bool is_right =
       LaneOf(place) == kSharedLane || (lane != lanes.end() && lane->second == LaneKey::Of(image));
   if (is_right && PlaceIn(LaneOf(place), image.id) == place) return {};
   return {Code::kDataLoss,
-          "the store's row of task " + image.id.ToString() + " stands in a place of others"};
+          "the store's row of task " + image.id.ToString() + " is in the wrong lane or place"};
 }
 
 Status ScanLive(Connection* db, const Store::Visitor& visit) {

@@ -1,4 +1,4 @@
-// Scanner: reads all that recovery keeps at hand, in one pass over each table.
+// Scanner: reads all that recovery keeps in memory, in one pass over each table.
 #pragma once
 
 #include "store/sqlite.h"

@@ -181,8 +181,9 @@ Status Refused(Connection* db, std::string_view why) {
 
 Status IsNewer(const std::string& path, int64_t version) {
   return {Code::kFailedPrecondition, path + ": was written by a newer Treadle (format " +
-                                         std::to_string(version) + ", this one knows " +
-                                         std::to_string(kStoreVersion) + "); run that one"};
+                                         std::to_string(version) + "; this version supports " +
+                                         std::to_string(kStoreVersion) +
+                                         "); use the newer version"};
 }
 
 int64_t BigEndian32(const char* bytes) {
@@ -248,7 +249,7 @@ Status BringForward(Connection* db, int64_t version) {
   return CheckSchema(db);
 }
 
-// Brings a store of `version`, 0 for an empty file, forward to this one, or leaves it alone.
+// Brings a store of `version`, 0 for an empty file, forward to this one, or leaves it untouched.
 Status Migrate(Connection* db, int64_t version, uint64_t identity) {
   Transaction transaction(db);
   TREADLE_RETURN_IF_ERROR(transaction.Begin(Transaction::Kind::kWrite));
@@ -265,18 +266,21 @@ Status Migrate(Connection* db, int64_t version, uint64_t identity) {
 Result<int64_t> Inspect(Connection* db, uint64_t identity) {
   const Result<int64_t> application = NumberFrom(db, "PRAGMA application_id");
   if (!application.ok() && sqlite3_errcode(db->handle()) == SQLITE_NOTADB)
-    return Refused(db, "is no Treadle store, nor any SQLite file; move it away to begin anew");
+    return Refused(
+        db,
+        "is not a Treadle store, nor any SQLite file; move it away to start with an empty store");
   if (!application.ok()) return application.status();
   TREADLE_ASSIGN_OR_RETURN(const int64_t version, NumberFrom(db, "PRAGMA user_version"));
   TREADLE_ASSIGN_OR_RETURN(const int64_t tables,
                            NumberFrom(db, "SELECT count(*) FROM sqlite_schema"));
   if (*application == 0 && version == 0 && tables == 0) return 0;
   if (*application != kStoreApplicationId)
-    return Refused(db, "is a SQLite file of another program; move it away to begin anew");
+    return Refused(
+        db, "is a SQLite file of another program; move it away to start with an empty store");
   if (version > kStoreVersion) return IsNewer(db->path(), version);
   if (version < kStoreVersionOldest)
-    return Refused(db, "was written by a Treadle from before its first release (format " +
-                           std::to_string(version) + "); only that one can read it");
+    return Refused(db, "was written by a Treadle from before the first release (format " +
+                           std::to_string(version) + "); only that version can read it");
   TREADLE_ASSIGN_OR_RETURN(const std::string found,
                            TextFrom(db, "SELECT value FROM meta WHERE key = 'identity'"));
   if (found != IdentityText(identity))
@@ -291,7 +295,7 @@ Result<int64_t> Inspect(Connection* db, uint64_t identity) {
   TREADLE_ASSIGN_OR_RETURN(const int64_t written,
                            NumberFrom(db, "SELECT value FROM meta WHERE key = 'roots'"));
   if (roots != written)
-    return Status(Code::kDataLoss, db->path() + ": its tables are not where they were made");
+    return Status(Code::kDataLoss, db->path() + ": its tables are not where Treadle created them");
   return version;
 }
 
@@ -328,7 +332,8 @@ Status PrepareSchema(Connection* db, uint64_t identity) {
   if (version < kStoreVersion) TREADLE_RETURN_IF_ERROR(Migrate(db, version, identity));
   TREADLE_ASSIGN_OR_RETURN(const std::string mode, TextFrom(db, "PRAGMA journal_mode = WAL"));
   if (mode != "wal")
-    return Status(Code::kUnavailable, db->path() + ": the file system allows no write-ahead log");
+    return Status(Code::kUnavailable,
+                  db->path() + ": the file system does not support a write-ahead log");
   return {};
 }
 

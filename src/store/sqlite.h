@@ -52,7 +52,7 @@ class Connection {
 
   const std::string& path() const { return path_; }
   sqlite3* handle() const { return db_; }
-  /// What SQLite says of `result`, its last answer here.
+  /// SQLite's message for `result`, its last result here.
   Status Error(int result) const;
 
  private:
@@ -87,7 +87,7 @@ class Rows {
     if (result_ == SQLITE_OK || result_ == SQLITE_ROW) result_ = sqlite3_step(statement_);
     return result_ == SQLITE_ROW;
   }
-  /// Why Next() said false; OK at the end.
+  /// Why Next() returned false; OK at the end.
   Status status() const;
 
   int64_t Int(int column) const { return sqlite3_column_int64(statement_, column); }

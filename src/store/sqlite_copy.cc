@@ -43,7 +43,7 @@ Result<bool> SqliteCopy::Advance(uint64_t bytes) {
   return closed.ok() ? Status(Code::kUnavailable, sqlite3_errstr(result)) : closed;
 }
 
-// The error of a step is told here.
+// The error of a step is reported here.
 Status SqliteCopy::Close() {
   const int result = sqlite3_backup_finish(std::exchange(backup_, nullptr));
   const Status status = result == SQLITE_OK ? Status() : to_->Error(result);

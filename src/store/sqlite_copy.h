@@ -2,7 +2,7 @@
 //
 // It reads through the connection that writes: then SQLite puts every page that a commit changes
 // into the copy as well (https://www.sqlite.org/c3ref/backup_finish.html), so that no commit makes
-// it begin anew, and no snapshot stays open between two steps.
+// it start over, and no snapshot stays open between two steps.
 #pragma once
 
 #include <memory>

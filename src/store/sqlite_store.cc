@@ -24,7 +24,7 @@ Result<StoreMeta> ReadMetaOf(Connection* db) {
   while (rows.Next()) {
     const std::string_view key = rows.Bytes(0);
     if (!rows.As<bool>(2))
-      return Status(Code::kDataLoss, "one of the store's own numbers does not match its digest");
+      return Status(Code::kDataLoss, "one of the store's own numbers does not match its checksum");
     known += key != "identity" && key != "roots";
     if (key == "applied") meta.applied = rows.As<uint64_t>(1);
     if (key == "time_ms") meta.time = {rows.Int(1)};

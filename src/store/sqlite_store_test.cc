@@ -111,9 +111,9 @@ StoreChanges Names() {
   return changes;
 }
 
-TEST_F(SqliteStoreTest, AFileThatIsNoDatabaseIsRefusedAndLeftAlone) {
+TEST_F(SqliteStoreTest, AFileThatIsNotADatabaseIsRefusedAndLeftUntouched) {
   std::ofstream(path_) << "Dear diary, today I wrote a queue. " << std::string(4096, '.');
-  ExpectRefused("is no Treadle store");
+  ExpectRefused("is not a Treadle store");
 }
 
 // Killed, so that its log stays: the copies are what the next opening finds.
@@ -142,20 +142,20 @@ TEST_F(SqliteStoreTest, ALogOfAnySizeIsMadeDurableWhenTheStoreIsOpened) {
   }
 }
 
-TEST_F(SqliteStoreTest, ADatabaseOfAnotherProgramIsRefusedAndLeftAlone) {
+TEST_F(SqliteStoreTest, ADatabaseOfAnotherProgramIsRefusedAndLeftUntouched) {
   Edit("PRAGMA journal_mode = WAL; CREATE TABLE bookmarks (url)");
   ExpectRefused("another program");
   Edit("PRAGMA application_id = 77");
   ExpectRefused("another program");
 }
 
-TEST_F(SqliteStoreTest, AStoreOfANewerTreadleIsRefusedAndLeftAlone) {
+TEST_F(SqliteStoreTest, AStoreOfANewerTreadleIsRefusedAndLeftUntouched) {
   ASSERT_TRUE(Open().ok());
   Edit("PRAGMA user_version = " + std::to_string(kStoreVersion + 1));
   ExpectRefused("newer Treadle");
 }
 
-TEST_F(SqliteStoreTest, AStoreOfAnotherDataDirectoryIsRefusedAndLeftAlone) {
+TEST_F(SqliteStoreTest, AStoreOfAnotherDataDirectoryIsRefusedAndLeftUntouched) {
   ASSERT_TRUE(Open(1).ok());
   ExpectRefused("belongs to another data directory", 2);
   EXPECT_TRUE(Open(1).ok());
@@ -252,7 +252,7 @@ TEST_F(SqliteStoreTest, ACopyThatIsMadeWhileTheStoreIsWrittenIsTheStoreAsOfItsEn
   EXPECT_EQ(Everything(copied->get()), expected);
 }
 
-TEST_F(SqliteStoreTest, ACopyThatIsGivenUpLeavesTheStoreAsItWas) {
+TEST_F(SqliteStoreTest, AnAbandonedCopyLeavesTheStoreUnchanged) {
   auto store = Open();
   ASSERT_TRUE((*store)->Write(Names()).ok());
   auto copy = (*store)->BeginCopy(path_ + ".copy");
@@ -262,7 +262,7 @@ TEST_F(SqliteStoreTest, ACopyThatIsGivenUpLeavesTheStoreAsItWas) {
   EXPECT_EQ((*store)->ReadMeta()->applied, 9U);
 }
 
-TEST_F(SqliteStoreTest, AListThatMatchesLittleEndsItsPageEarlyAndGoesOn) {
+TEST_F(SqliteStoreTest, AListThatMatchesLittleEndsItsPageEarlyAndContinues) {
   auto store = Open();
   StoreChanges changes = Names();
   for (uint64_t n = 1; n <= Lister::kRowsMax + 500; ++n)
@@ -321,7 +321,7 @@ TEST_F(SqliteStoreTest, ATaskThatHasNothingRareIsInNoIndexOfRareThings) {
   EXPECT_EQ(Ask("SELECT count(*) FROM found"), "0");
 }
 
-TEST_F(SqliteStoreTest, ARowThatMakesNoSenseIsDataLoss) {
+TEST_F(SqliteStoreTest, AnImplausibleRowIsDataLoss) {
   {
     auto store = Open();
     StoreChanges changes = Names();

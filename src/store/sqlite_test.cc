@@ -43,7 +43,7 @@ TEST(Sqlite, ValuesOfEveryKindComeBack) {
   EXPECT_TRUE(rows.status().ok());
 }
 
-TEST(Sqlite, AStatementThatRunsAgainHasTheValuesOfThatTime) {
+TEST(Sqlite, ARepeatedStatementUsesItsCurrentValues) {
   const auto db = InMemory();
   Statement kind(db.get(), "SELECT typeof(?1) || ' ' || ifnull(?1, '')");
   const auto ask = [&](const auto& value) {
@@ -88,7 +88,7 @@ TEST(Sqlite, AStatementCanRunAgainAfterItFailed) {
   EXPECT_TRUE(insert.Run(2).ok());
 }
 
-TEST(Sqlite, AMistakeInAStatementIsItsStatus) {
+TEST(Sqlite, AnInvalidStatementReturnsAnError) {
   const auto db = InMemory();
   Statement statement(db.get(), "SELECT a FROM nowhere");
   Rows rows = statement.Query();

@@ -37,7 +37,7 @@ struct StoreMeta {
 };
 
 /// Where the store finds a task. The place of a task that is waiting or running changes only when
-/// someone moves it; `id` alone finds an ended one.
+/// someone moves it; `id` is enough to find an ended one.
 struct TaskPlace {
   TaskId id;
   QueueId queue = 0;  // 0: unknown; only ended tasks are found then
@@ -115,12 +115,12 @@ bool Matches(const TaskQuery& query, const TaskView& task, std::string_view payl
 
 struct TaskPage {
   std::vector<TaskView> tasks;  // newest id first
-  TaskId next;                  // pass as `before` for the next page; 0: there is none
+  TaskId next;                  // pass as `before` for the next page; 0: none
 };
 
-/// A copy of a store that is being made while the store goes on. It ends as the store is at its
-/// end: what Write() changes meanwhile, changes in the copy too. On the thread of Write(); must not
-/// outlive the store.
+/// A copy of a store that is being made while the store continues to change. It ends as the store
+/// is at its end: what Write() changes meanwhile, changes in the copy too. On the thread of
+/// Write(); must not outlive the store.
 class StoreCopy {
  public:
   virtual ~StoreCopy() = default;
@@ -139,7 +139,8 @@ class Store {
 
   virtual Result<StoreMeta> ReadMeta() = 0;
 
-  /// Everything that recovery keeps at hand. Stops at the first error of a visitor and returns it.
+  /// Everything that recovery keeps in memory. Stops at the first error of a visitor and returns
+  /// it.
   struct Visitor {
     std::function<Status(const QueueIsNow&)> queue;
     std::function<Status(const TypeIsNow&)> type;

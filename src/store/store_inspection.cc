@@ -34,7 +34,7 @@ Status CheckRows(const std::string& path, std::vector<std::string>* problems) {
                                                         " WHERE NOT (" + IsSound(table) + ")"));
     if (damaged > 0)
       problems->push_back("rows of table " + name +
-                          " that do not match their digests: " + std::to_string(damaged));
+                          " that do not match their checksums: " + std::to_string(damaged));
   }
   return {};
 }

@@ -19,7 +19,7 @@ namespace {
 // Of a task's id, or a place.
 const std::string kSequence = std::to_string(TaskId::kMaxSequence);
 
-/// One mending of a whole file with holes in what it holds.
+/// Repairs a whole file with holes in its contents.
 class Mending {
  public:
   Mending(SqliteStore* store, Connection* db, const StoreSalvage& salvage)
@@ -41,13 +41,13 @@ class Mending {
   }
 
  private:
-  // Every number up to the highest has a row; tasks speak of more only if rows are lost.
+  // Every number up to the highest has a row; tasks refer to more only if rows are lost.
   Status FillIn(const std::string& table, bool has_all,
                 const std::map<uint32_t, std::string>& names) {
     const std::string bound = " BETWEEN 1 AND " + std::to_string(kNumberedMax);
     const size_t told = told_.size();
     TREADLE_RETURN_IF_ERROR(
-        Drop(table, "id NOT" + bound, table + "s have numbers that make no sense and are dropped"));
+        Drop(table, "id NOT" + bound, table + "s have implausible numbers and are dropped"));
     has_all = has_all && told_.size() == told;
     std::string numbers = "SELECT id AS n FROM " + table + " WHERE id" + bound;
     for (const char* const tasks : {"lane", "done"})
@@ -71,13 +71,15 @@ class Mending {
 
   void AddPlaceholder(const std::string& table, uint32_t id, std::string name) {
     if (table == "queue") {
-      told_.push_back("the policy of queue " + name + " is lost; it has the default one");
+      told_.push_back("the policy of queue " + name + " is lost and replaced by the default");
       changes_.queues.push_back({.id = id, .name = std::move(name)});
     } else {
       if (name.starts_with("lost-type-"))
-        told_.push_back("the name of task type " + std::to_string(id) + " is lost; it is " + name);
+        told_.push_back("the name of task type " + std::to_string(id) +
+                        " is lost; it is now called " + name);
       else
-        told_.push_back("the policy of task type " + name + " is lost; it has none of its own");
+        told_.push_back("the policy of task type " + name +
+                        " is lost, so the type has no policy of its own");
       changes_.types.push_back({.id = id, .name = std::move(name)});
     }
   }
@@ -108,7 +110,7 @@ class Mending {
       counters += " OR NOT (" + name + "_from > 0 AND " + name + "_next - " + name +
                   "_from BETWEEN 0 AND 1 << 30)";
     }
-    return Drop("counters", counters, "counters of queues make no sense and are dropped");
+    return Drop("counters", counters, "counters of queues are implausible and dropped");
   }
 
   // A task of a queue or a type that nobody knows is one of which recovery, or the engine, could
@@ -121,7 +123,7 @@ class Mending {
     };
     TREADLE_RETURN_IF_ERROR(
         Drop("live", "(place & " + kSequence + ") IN (SELECT id & " + kSequence + " FROM done)",
-             "tasks were both waiting and ended; they have ended"));
+             "tasks were both waiting and ended; they count as ended"));
     TREADLE_ASSIGN_OR_RETURN(const MendedTasks live, MendTasks(db_, TaskTable::kLive, is_known));
     TREADLE_ASSIGN_OR_RETURN(const MendedTasks done, MendTasks(db_, TaskTable::kDone, is_known));
     Tell(live, "waiting");
@@ -129,7 +131,7 @@ class Mending {
     // Those that salvage marked and the journal did not bring back.
     if (const uint64_t damaged = live.damaged + done.damaged; damaged > 0)
       told_.push_back(std::to_string(damaged) +
-                      " tasks are damaged: they are kept, but none of them can run again");
+                      " tasks are damaged: they are kept but cannot run again");
     return CountWaiting(live);
   }
 
@@ -145,11 +147,11 @@ class Mending {
   void Tell(const MendedTasks& mended, const std::string& what) {
     if (mended.dropped > 0)
       told_.push_back(std::to_string(mended.dropped) + " " + what +
-                      " tasks make no sense and are dropped");
+                      " tasks are implausible and dropped");
     if (mended.without_terms > 0) told_.push_back(TermsAreLost(mended.without_terms));
   }
 
-  // The table `live` does not tell it: tasks of many queues may stand in one lane.
+  // The table `live` does not show it: tasks of many queues may share a lane.
   Status CountWaiting(const MendedTasks& live) {
     TREADLE_RETURN_IF_ERROR(
         db_->Execute("CREATE TEMP TABLE waiting (queue INTEGER PRIMARY KEY, tasks INTEGER)"));
@@ -180,7 +182,7 @@ class Mending {
     return transaction.Commit();
   }
 
-  // A queue whose counters are lost gets those that its tasks speak of.
+  // A queue whose counters are lost gets those that its tasks imply.
   Status MendCounters() {
     Statement statement(
         db_, "SELECT id, " + WaitingOf("q.id") +
@@ -201,12 +203,12 @@ class Mending {
     }
     if (const size_t made = changes.counters.size(); made > 0)
       told_.push_back("the counters of " + std::to_string(made) +
-                      " queues are lost; they count anew from what is there");
+                      " queues are lost; they are counted again from the existing tasks");
     TREADLE_RETURN_IF_ERROR(store_->Write(changes));
     std::string outside = "0";
     for (const TaskState state : kTaskStates)
       if (IsTerminal(state)) outside += " OR " + OutsideItsCounters(state);
-    TREADLE_RETURN_IF_ERROR(Drop("done", outside, "ended tasks make no sense and are dropped"));
+    TREADLE_RETURN_IF_ERROR(Drop("done", outside, "ended tasks are implausible and dropped"));
     return DropUsurpers();
   }
 
@@ -218,11 +220,11 @@ class Mending {
                 "EXISTS (SELECT 1 FROM done d WHERE d.queue = done.queue AND d.state = done.state"
                 " AND d.ordinal = done.ordinal AND d.id <> done.id AND (substr(done" +
                     is_damaged + ", done.id) > (substr(d" + is_damaged + ", d.id))",
-                "ended tasks stand in the place of others and are dropped");
+                "ended tasks are in the place of others and are dropped");
   }
 
   static std::string OutsideItsCounters(TaskState state) {
-    const std::string name(*TaskStateName(state));  // that of its columns, too
+    const std::string name(*TaskStateName(state));  // also that of its columns
     const std::string counters = " FROM counters c WHERE c.queue = done.queue)";
     return "(state = " + std::to_string(static_cast<int>(state)) +
            " AND ordinal NOT BETWEEN (SELECT " + name + "_from" + counters + " AND (SELECT " +
@@ -257,7 +259,7 @@ class Mending {
       while (rows.Next())
         if (rows.Int(1) > 0)
           told_.push_back(std::to_string(rows.Int(1)) + " tasks of queue " + rows.String(0) +
-                          " are lost: its counters speak of so many more than there are");
+                          " are lost: its counters name that many more than exist");
       TREADLE_RETURN_IF_ERROR(rows.status());
     }
     return db_->Execute(UpdateRow("counters", {{"accepted", known}}) + " WHERE accepted <> " +

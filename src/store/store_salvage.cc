@@ -29,14 +29,14 @@ Status CheckIsOurs(Connection* db) {
     return {Code::kFailedPrecondition, db->path() + " is a SQLite file of another program"};
   if (version != kStoreVersion)
     return {Code::kFailedPrecondition, db->path() + " is of format " + std::to_string(version) +
-                                           ", and this Treadle repairs " +
+                                           ", but this Treadle repairs " +
                                            std::to_string(kStoreVersion) +
                                            "; use the Treadle that wrote it"};
   return {};
 }
 
 // Opens the damaged file so that SQLite notices as much as it can, and leaves it as it is. A
-// writable schema is how SQLite is told to go on where the file is shorter than it should be.
+// writable schema makes SQLite continue where the file is shorter than it should be.
 Result<std::unique_ptr<Connection>> OpenDamaged(const std::string& path) {
   TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<Connection> db, Connection::Open(path, ""));
   db->set_tidy_on_close(false);
@@ -46,7 +46,7 @@ Result<std::unique_ptr<Connection>> OpenDamaged(const std::string& path) {
   return db;
 }
 
-/// One salvage: the two files, and what is told of it.
+/// One salvage: the two files, and what is reported.
 class Salvage {
  public:
   Salvage(Connection* from, Connection* to) : from_(from), to_(to) {}
@@ -92,7 +92,7 @@ class Salvage {
                              what + " cannot be read");
     if (copier.refused() > 0)
       said_.losses.push_back(std::to_string(copier.refused()) + " rows of " + what +
-                             " make no sense and are dropped");
+                             " are implausible and dropped");
   }
 
   // True: all of them are there.
@@ -130,11 +130,11 @@ class Salvage {
     }
     said_.losses.push_back("some idempotency keys cannot be read; " +
                            std::to_string(copier.copied()) +
-                           " can: a producer that repeats an enqueue may make a second task");
+                           " can: a producer that repeats an enqueue may create a second task");
     return {};
   }
 
-  // A lane that is lost is made anew for the tasks that stand in it.
+  // A lost lane is rebuilt for its tasks.
   Status CopyLanes() {
     RowCopier copier(from_, to_, "lane");
     return copier.CopyRange("", "id", 1, kLanesMax);

@@ -16,7 +16,7 @@
 
 namespace treadle {
 
-/// What a store file says of itself.
+/// A store file's own metadata.
 struct StoreMarks {
   uint64_t identity = 0;
   StoreMeta meta;

@@ -120,7 +120,7 @@ class StoreSalvageTest : public testing::Test {
   std::optional<StoreMeta> meta_;
 };
 
-TEST_F(StoreSalvageTest, AWholeStoreComesOutAsItIs) {
+TEST_F(StoreSalvageTest, AnIntactStoreStaysUnchanged) {
   EXPECT_THAT(Run(), testing::IsEmpty());
   ASSERT_TRUE(meta_);
   EXPECT_EQ(meta_->applied, 77u);
@@ -176,7 +176,7 @@ TEST_F(StoreSalvageTest, WhatIsLeftIsFoundByWhatItHas) {
   }
 }
 
-TEST_F(StoreSalvageTest, ADamagedIndexOfRareThingsIsNoticedAndMadeAnew) {
+TEST_F(StoreSalvageTest, ADamagedIndexOfRareThingsIsNoticedAndRebuilt) {
   {
     const auto store = *SqliteStore::Open({from(), 7, ""});
     TaskChange change = NewSizedTask(601, TaskState::kReady, 10);
@@ -197,7 +197,7 @@ TEST_F(StoreSalvageTest, ADamagedIndexOfRareThingsIsNoticedAndMadeAnew) {
   EXPECT_EQ(store->List({.tag = "tagged"})->tasks.size(), 1u);
 }
 
-TEST_F(StoreSalvageTest, ADamagedPageOfWaitingTasksCostsThoseOnIt) {
+TEST_F(StoreSalvageTest, ADamagedPageOfWaitingTasksLosesOnlyThoseOnIt) {
   SpoilPageOf("#150#");
   const std::vector<std::string> told = Run();
   const StoreInspection seen = Inspect();
@@ -208,7 +208,7 @@ TEST_F(StoreSalvageTest, ADamagedPageOfWaitingTasksCostsThoseOnIt) {
                                        " tasks of queue mail are lost")));
 }
 
-TEST_F(StoreSalvageTest, SeveralDamagedPagesCostThoseOnThem) {
+TEST_F(StoreSalvageTest, SeveralDamagedPagesLoseOnlyTheTasksOnThem) {
   for (const char* const text : {"#20#", "#150#", "#280#", "#320#", "#450#"}) SpoilPageOf(text);
   Run();
   const StoreInspection seen = Inspect();
@@ -236,7 +236,7 @@ TEST_F(StoreSalvageTest, NamesOfQueuesComeFromTheirIndex) {
   EXPECT_EQ(Inspect().waiting, kWaitingTasks);
 }
 
-TEST_F(StoreSalvageTest, RowsThatMakeNoSenseAreDropped) {
+TEST_F(StoreSalvageTest, ImplausibleRowsAreDropped) {
   {
     const auto of = [](uint64_t n) {
       return [n](const TaskRow& task) { return task.image.id.sequence() % 100 == n; };
@@ -249,7 +249,7 @@ TEST_F(StoreSalvageTest, RowsThatMakeNoSenseAreDropped) {
     for (const char* const table : {"live", "done"})
       ASSERT_TRUE(db->Execute(UpdateRow(table, {})).ok());
   }
-  EXPECT_THAT(Run(), Contains(HasSubstr("waiting tasks make no sense")));
+  EXPECT_THAT(Run(), Contains(HasSubstr("waiting tasks are implausible")));
   const StoreInspection seen = Inspect();
   EXPECT_EQ(seen.waiting, kWaitingTasks - 6);
   EXPECT_EQ(seen.ended, kEndedTasks - 3);
@@ -281,7 +281,7 @@ TEST_F(StoreSalvageTest, ATaskWhoseRowDoesNotMatchItsDigestIsKeptAsOneWithADamag
       << "those that are left";
 }
 
-TEST_F(StoreSalvageTest, AQueueOrTypeWhoseNumberMakesNoSenseLeavesItsTasks) {
+TEST_F(StoreSalvageTest, AQueueOrTypeWithAnImplausibleNumberLeavesItsTasks) {
   {
     const auto db = *Connection::Open(from(), "");
     ASSERT_TRUE(db->Execute("UPDATE queue SET id = -7; UPDATE type SET id = 1 << 40").ok());
@@ -289,7 +289,7 @@ TEST_F(StoreSalvageTest, AQueueOrTypeWhoseNumberMakesNoSenseLeavesItsTasks) {
   const std::vector<std::string> told = Run();
   EXPECT_THAT(told, Contains("1 rows of table queue are damaged and dropped"));
   EXPECT_THAT(told, Contains("1 rows of table type are damaged and dropped"));
-  EXPECT_THAT(told, Contains(HasSubstr("it is lost-type-1")));
+  EXPECT_THAT(told, Contains(HasSubstr("it is now called lost-type-1")));
   const StoreInspection seen = Inspect();
   EXPECT_EQ(seen.queues, 1u);
   EXPECT_EQ(seen.types, 1u);
@@ -297,7 +297,7 @@ TEST_F(StoreSalvageTest, AQueueOrTypeWhoseNumberMakesNoSenseLeavesItsTasks) {
   EXPECT_EQ(seen.ended, kEndedTasks);
 }
 
-TEST_F(StoreSalvageTest, APolicyOfATypeThatCannotBeReadIsLostAlone) {
+TEST_F(StoreSalvageTest, AnUnreadableTypePolicyLosesNothingElse) {
   {
     const auto db = *Connection::Open(from(), "");
     ASSERT_TRUE(db->Execute("UPDATE type SET policy = x'0900'").ok());
@@ -306,7 +306,7 @@ TEST_F(StoreSalvageTest, APolicyOfATypeThatCannotBeReadIsLostAlone) {
   EXPECT_EQ(Inspect().waiting, kWaitingTasks);
 }
 
-TEST_F(StoreSalvageTest, TermsThatCannotBeReadAreLostWithoutTheirTasks) {
+TEST_F(StoreSalvageTest, UnreadableTermsAreLostButTheirTasksAreKept) {
   {
     for (const TaskTable table : {TaskTable::kLive, TaskTable::kDone})
       Edit(
@@ -322,7 +322,7 @@ TEST_F(StoreSalvageTest, TermsThatCannotBeReadAreLostWithoutTheirTasks) {
   EXPECT_EQ(seen.ended, kEndedTasks);
 }
 
-TEST_F(StoreSalvageTest, ALaneThatIsLostIsMadeAnewForItsTasks) {
+TEST_F(StoreSalvageTest, ALostLaneIsRebuiltForItsTasks) {
   ASSERT_TRUE((*Connection::Open(from(), ""))->Execute("UPDATE lane SET type = 9").ok());
   EXPECT_THAT(Run(), testing::IsEmpty());
   EXPECT_EQ(Inspect().waiting, kWaitingTasks);
@@ -330,7 +330,7 @@ TEST_F(StoreSalvageTest, ALaneThatIsLostIsMadeAnewForItsTasks) {
   EXPECT_EQ(store->Load({{TaskId::Of(1, 5), 1, 1, 5}})->size(), 1u);
 }
 
-TEST_F(StoreSalvageTest, OfTwoRowsThatClaimToBeTheSameTaskTheOneInItsPlaceStays) {
+TEST_F(StoreSalvageTest, OfTwoRowsOfTheSameTaskTheOneInItsPlaceIsKept) {
   {
     const auto db = *Connection::Open(from(), "");
     ASSERT_TRUE(AddRowDigest(db.get()).ok());
@@ -351,7 +351,7 @@ TEST_F(StoreSalvageTest, OfTwoRowsThatClaimToBeTheSameTaskTheOneInItsPlaceStays)
   EXPECT_EQ(rows.As<uint64_t>(0), kWaitingTasks + kEndedTasks);
 }
 
-TEST_F(StoreSalvageTest, CountersThatMakeNoSenseAreCountedAnew) {
+TEST_F(StoreSalvageTest, ImplausibleCountersAreCountedAgain) {
   {
     const auto db = *Connection::Open(from(), "");
     ASSERT_TRUE(db->Execute("UPDATE counters SET completed_next = 1 << 40").ok());
@@ -360,7 +360,7 @@ TEST_F(StoreSalvageTest, CountersThatMakeNoSenseAreCountedAnew) {
   EXPECT_EQ(Inspect().ended, kEndedTasks);
 }
 
-TEST_F(StoreSalvageTest, LostCountersAreCountedAnew) {
+TEST_F(StoreSalvageTest, LostCountersAreCountedAgain) {
   ASSERT_TRUE((*Connection::Open(from(), ""))->Execute("DELETE FROM counters").ok());
   EXPECT_THAT(Run(), Contains(HasSubstr("the counters of 1 queues are lost")));
   const auto db = *Connection::Open(to(), "");
@@ -374,7 +374,7 @@ TEST_F(StoreSalvageTest, LostCountersAreCountedAnew) {
   EXPECT_EQ(rows.Int(3), 1);
 }
 
-TEST_F(StoreSalvageTest, ATaskThatHasEndedDoesNotWaitToo) {
+TEST_F(StoreSalvageTest, AnEndedTaskIsNotAlsoWaiting) {
   {
     const auto db = *Connection::Open(from(), "");
     ASSERT_TRUE(db->Execute("UPDATE live SET place = place + 300 WHERE place & 65535 = 20").ok());
@@ -383,7 +383,7 @@ TEST_F(StoreSalvageTest, ATaskThatHasEndedDoesNotWaitToo) {
   EXPECT_EQ(Inspect().waiting, kWaitingTasks - 1);
 }
 
-TEST_F(StoreSalvageTest, WhatIsNoStoreOrOfAnotherVersionIsLeft) {
+TEST_F(StoreSalvageTest, FilesThatAreNoStoreOrOfAnotherVersionAreLeftUntouched) {
   const std::string whole = Bytes();
   Put(std::string(kPageBytes, '\0'));
   EXPECT_FALSE(CanSalvageStore(from()));

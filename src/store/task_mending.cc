@@ -114,7 +114,7 @@ class Mender {
     return place == key ? Status() : Delete(key);
   }
 
-  // The key under which it stands now.
+  // Its current key.
   Result<int64_t> RewriteAt(int64_t key) {
     Rows rows = whole_.Query(key);
     const bool is_there = rows.Next();

@@ -1,4 +1,4 @@
-// MendTasks(): the rows of tasks, after damage, made such that the store can go on with them.
+// MendTasks(): the rows of tasks, after damage, repaired so that the store can continue with them.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ struct MendedTasks {
 Result<MendedTasks> MendTasks(Connection* db, TaskTable table,
                               const std::function<bool(const TaskImage&)>& is_known);
 
-/// Of so many tasks, for people.
+/// For people: this many tasks.
 std::string TermsAreLost(uint64_t tasks);
 
 }  // namespace treadle

@@ -1,7 +1,7 @@
 // TaskRemover: takes tasks out of all tables but `found`, many by one statement.
 //
-// A backlog that is drained is thousands of tasks that stand side by side and go together. Ids are
-// whole numbers, and so are places in a lane: nothing else can stand within a run of them that has
+// A backlog that is drained is thousands of tasks that are side by side and removed together. Ids
+// are whole numbers, and so are places in a lane: nothing else can be within a run of them that has
 // no gap, and it goes as a range. Tables that have no row of a run, as most have none, are left
 // alone. One thread.
 #pragma once

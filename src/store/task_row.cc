@@ -243,7 +243,7 @@ void DecodeTexts(In* in, TaskRow* row) {
   row->terms = texts[kRowTerms];
 }
 
-Status Senseless() { return {Code::kDataLoss, "a task of the store makes no sense"}; }
+Status Senseless() { return {Code::kDataLoss, "a task in the store is implausible"}; }
 
 std::string TagLines(const TaskBody& body) {
   std::string lines;  // tags hold no control characters

@@ -1,8 +1,8 @@
 // TaskRow: a task as one column holds it, `image` of `live` and `done`: all but payload and result.
 //
 // One value instead of thirty columns, for each column costs SQLite as much as all of this does
-// here. Numbers stand in fixed places and are big-endian, so that the views for people can read
-// them with SQL alone. Format: docs/formats/store.md.
+// here. Numbers are in fixed places and are big-endian, so that the views for people can read
+// them with plain SQL. Format: docs/formats/store.md.
 //
 // Pure; any thread.
 #pragma once
@@ -58,18 +58,18 @@ TaskRow RowOf(const TaskRecord& record, TaskRowTexts* texts);
 void EncodeRow(const TaskRow& row, std::string* out);
 /// The row points into `bytes`. DATA_LOSS: they are none of a task.
 Status DecodeRow(std::string_view bytes, TaskRow* row);
-/// Of bytes that are not what was written: what they seem to say, as a row whose payload is
-/// damaged. False: they say nothing.
+/// Of bytes that are not what was written: their apparent contents, as a row whose payload is
+/// damaged. False: they have none.
 bool DecodeDamagedRow(std::string_view bytes, TaskRow* row);
 
-/// What the byte of flags says. Versions 2 and 3 of the store had the same in a column.
+/// The byte of flags. Versions 2 and 3 of the store had the same in a column.
 void SetFlags(uint8_t flags, TaskRow* row);
 
 /// Or none at all.
 bool HasReadableTerms(const TaskRow& row);
 void DropTerms(TaskRow* row);
 
-/// Where parts of the column stand, for SQL. An offset in bytes from 0, and a size.
+/// The places of the column's parts, for SQL. An offset in bytes from 0, and a size.
 struct RowPart {
   int at;
   int size;

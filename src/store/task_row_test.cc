@@ -99,7 +99,7 @@ TEST(TaskRow, IsReadAsItWasWritten) {
   }
 }
 
-TEST(TaskRow, OfAWaitingTaskThatHasNothingIsItsCore) {
+TEST(TaskRow, OfAPlainWaitingTaskIsOnlyItsCore) {
   std::string bytes;
   EncodeRow({.image = {.id = TaskId::Of(1, 1)}}, &bytes);
   EXPECT_EQ(bytes.size(), size_t{kRowCoreBytes});
@@ -124,7 +124,7 @@ TEST(TaskRow, NoBytesAreReadPastTheirEnd) {
   }
 }
 
-TEST(TaskRow, OfDamagedBytesTheCoreIsKept) {
+TEST(TaskRow, TheCoreOfDamagedBytesIsKept) {
   TaskRow row{.image = {.id = TaskId::Of(1, 7), .queue = 3, .type = 4}};
   row.image.state = TaskState::kRunning;
   row.image.has_terms = true;

@@ -41,7 +41,7 @@ void KeepWhatIsNotNew(const TaskRow& was, TaskRow* now) {
   if (!now->result) now->result = was.result;
 }
 
-// The order in which the rows stand in the file: neighbours are written together.
+// The order of the rows in the file: neighbors are written together.
 auto FileOrder(const TaskImage& image) {
   const bool ended = IsTerminal(image.state);
   return std::tuple(ended, ended ? 0 : image.queue, ended ? 0 : image.type,

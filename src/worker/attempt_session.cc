@@ -16,7 +16,7 @@ constexpr std::chrono::seconds kLogEvery(2);
 
 Status CheckJson(const Bytes& bytes) {
   if (bytes.content_type != wire::kJson || wire::IsJson(bytes.data)) return {};
-  return {Code::kInvalidArgument, "what is to be kept is not the JSON that its content type says"};
+  return {Code::kInvalidArgument, "the saved value is not JSON, although its content type is"};
 }
 
 }  // namespace
@@ -53,7 +53,7 @@ Status AttemptSession::SaveCheckpoint(const Bytes& data) {
   return {};
 }
 
-// Handlers may tell it in a loop; nobody reads that fast.
+// Handlers may report it in a loop; nobody reads that fast.
 void AttemptSession::TellProgress(double fraction, std::string_view message) {
   MutexLock lock(mutex_);
   progress_ = wire::AttemptProgress{fraction, PrintableHead(message, kMessageBytesMax, ' ')};

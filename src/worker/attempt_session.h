@@ -1,4 +1,4 @@
-// AttemptSession: what one attempt saves, tells and logs, on its way to the server.
+// AttemptSession: sends what one attempt saves, reports and logs to the server.
 //
 // Steps and checkpoints are durable when the call returns. Log lines and progress are gathered, and
 // go with whatever is sent next, at the latest with the report of the attempt's end.

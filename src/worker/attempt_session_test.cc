@@ -45,7 +45,7 @@ TEST_F(AttemptSessionTest, StepsAndCheckpointOfEarlierAttemptsAreFoundAndNewerOn
   EXPECT_THAT(sent_, SizeIs(2));
 }
 
-TEST_F(AttemptSessionTest, WhatCouldNotBeKeptIsNotThere) {
+TEST_F(AttemptSessionTest, AFailedSaveLeavesNothing) {
   refusal_ = Status(Code::kLeaseLost, "gone");
   EXPECT_EQ(session_.SaveStep("a", {"1", "application/json"}).code(), Code::kLeaseLost);
   EXPECT_EQ(session_.SaveCheckpoint({"1", "application/json"}).code(), Code::kLeaseLost);
@@ -69,7 +69,7 @@ TEST_F(AttemptSessionTest, LogLinesGoWithWhatIsSentNextAndTheRestWithTheReport) 
   EXPECT_EQ(rest->text, "three\n");
 }
 
-TEST_F(AttemptSessionTest, LinesThatDidNotArriveAreSentAgainFromWhereTheyBegan) {
+TEST_F(AttemptSessionTest, UndeliveredLinesAreSentAgainFromTheirStart) {
   EXPECT_TRUE(session_.SaveStep("first", {"", "x/y"}).ok());
   session_.AppendLog("one");
   refusal_ = Status(Code::kUnavailable, "away");
@@ -82,7 +82,7 @@ TEST_F(AttemptSessionTest, LinesThatDidNotArriveAreSentAgainFromWhereTheyBegan) 
 }
 
 // Bytes that are no UTF-8 travel as U+FFFD.
-TEST_F(AttemptSessionTest, WhatFollowsInTheLogBeginsWhereTheServerSaysThatItEnds) {
+TEST_F(AttemptSessionTest, TheLogContinuesWhereTheServersCopyEnds) {
   EXPECT_TRUE(session_.SaveStep("first", {"", "x/y"}).ok());
   grows_by_ = 2;
   session_.AppendLog("\xff");
@@ -91,7 +91,7 @@ TEST_F(AttemptSessionTest, WhatFollowsInTheLogBeginsWhereTheServerSaysThatItEnds
   EXPECT_EQ(session_.TakeLog()->offset, 4);
 }
 
-TEST_F(AttemptSessionTest, AStepIsKeptThoughItsLogAndProgressAreRefused) {
+TEST_F(AttemptSessionTest, AStepIsKeptEvenIfItsLogAndProgressAreRefused) {
   session_.AppendLog("one");
   refuses_log_ = true;
   session_.TellProgress(0.5, "half");
@@ -100,7 +100,7 @@ TEST_F(AttemptSessionTest, AStepIsKeptThoughItsLogAndProgressAreRefused) {
   EXPECT_EQ(session_.TakeLog(), std::nullopt);
 }
 
-TEST_F(AttemptSessionTest, WhatIsToldIsMadeFitForTheServer) {
+TEST_F(AttemptSessionTest, ReportsAreAdjustedToTheServersLimits) {
   session_.TellProgress(1, std::string(300, 'x') + "\n");
   EXPECT_EQ(sent_.back().progress->message.size(), 256U);
   session_.TellProgress(1, "row 1\nrow 2");
@@ -109,7 +109,7 @@ TEST_F(AttemptSessionTest, WhatIsToldIsMadeFitForTheServer) {
   EXPECT_EQ(session_.TakeLog()->text, "a b\n");
 }
 
-TEST_F(AttemptSessionTest, WhatClaimsToBeJsonAndIsNoneIsNotSent) {
+TEST_F(AttemptSessionTest, InvalidJsonIsNotSent) {
   EXPECT_EQ(session_.SaveStep("s", {R"(1},{"name":"forged")", "application/json"}).code(),
             Code::kInvalidArgument);
   EXPECT_EQ(session_.SaveCheckpoint({"", "application/json"}).code(), Code::kInvalidArgument);
@@ -124,7 +124,7 @@ TEST_F(AttemptSessionTest, NothingIsSentAfterTheLeaseIsLost) {
   EXPECT_THAT(sent_, SizeIs(0));
 }
 
-TEST_F(AttemptSessionTest, NoMoreThanTheServerKeepsIsSentOfALog) {
+TEST_F(AttemptSessionTest, ALogIsSentOnlyUpToTheServersLimit) {
   for (int i = 0; i < 100; ++i) session_.AppendLog(std::string(1'000, 'x'));
   size_t bytes = 0;
   for (const auto& update : sent_) bytes += update.log->text.size();
@@ -132,7 +132,7 @@ TEST_F(AttemptSessionTest, NoMoreThanTheServerKeepsIsSentOfALog) {
   EXPECT_EQ(bytes, size_t{64} << 10);
 }
 
-TEST_F(AttemptSessionTest, ProgressIsSentNowAndThenAndWhenItIsWhole) {
+TEST_F(AttemptSessionTest, ProgressIsSentAtIntervalsAndWhenComplete) {
   for (int i = 0; i < 1'000; ++i) session_.TellProgress(i / 1'000.0, "");
   session_.TellProgress(1, "done");
   ASSERT_GE(sent_.size(), 2U);

@@ -224,7 +224,7 @@ ChildResult Child::Run(const std::stop_token& cancelled) {
   return std::move(result_);
 }
 
-// Without a pidfd, the end of both outputs stands for the end of the child.
+// Without a pidfd, the end of both outputs means the end of the child.
 bool Child::IsDone() const {
   return has_ended_ || (!out_.is_open() && !err_.is_open() && !exit_.is_open());
 }

@@ -1,4 +1,4 @@
-// The contracts that a worker brings along, told to the server before it asks for tasks.
+// The contracts of a worker, registered with the server before it asks for tasks.
 #pragma once
 
 #include <functional>

@@ -33,7 +33,7 @@ class ContractsTest : public ::testing::Test {
   std::atomic<bool> goes_on_ = true;
 };
 
-TEST_F(ContractsTest, AContractIsToldWholeBeforeAnythingElse) {
+TEST_F(ContractsTest, AWholeContractIsRegisteredBeforeAnythingElse) {
   auto done = Register(OneContract({.version = 2,
                                     .description = "with a price",
                                     .input_schema = R"( {"type":"object"} )",
@@ -57,7 +57,7 @@ TEST_F(ContractsTest, ARefusalIsPassedOn) {
   EXPECT_THAT(status.message(), HasSubstr("must not be so"));
 }
 
-TEST_F(ContractsTest, AServerThatIsAwayIsAskedAgain) {
+TEST_F(ContractsTest, AServerThatIsUnreachableIsAskedAgain) {
   auto done = Register(OneContract({}));
   TestServer::Answer(server_.Next(), 503, R"({"code":"UNAVAILABLE","detail":"starting"})");
   TestServer::Answer(server_.Next(), 200, "{}");
@@ -72,7 +72,7 @@ TEST_F(ContractsTest, AStoppedWorkerWaitsForNoServer) {
   EXPECT_TRUE(done.get().ok());
 }
 
-TEST_F(ContractsTest, ASchemaThatIsNoJsonIsToldWithoutAsking) {
+TEST_F(ContractsTest, ASchemaThatIsNotJsonIsRefusedWithoutARequest) {
   const Status status = Register(OneContract({.output_schema = "{"})).get();
   EXPECT_EQ(status.code(), Code::kInvalidArgument);
   EXPECT_THAT(status.message(), HasSubstr("output_schema of type order"));

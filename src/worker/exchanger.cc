@@ -293,7 +293,7 @@ Result<wire::ExchangeAnswer> Exchanger::Ask(ServerConnection* client, const Exch
   if (answer.ok()) return answer;
   return Status(answer.status().code(),
                 options_.client.server +
-                    " does not answer like a Treadle server: " + answer.status().message());
+                    " does not respond like a Treadle server: " + answer.status().message());
 }
 
 void Exchanger::Settle(Exchange exchange, Result<wire::ExchangeAnswer> answer) {
@@ -318,7 +318,7 @@ void Exchanger::Apply(Exchange exchange, wire::ExchangeAnswer answer) {
   quiet_since_ = Clock::now();
   if (lost_since_) {
     const auto away = std::chrono::duration_cast<milliseconds>(quiet_since_ - *lost_since_);
-    options_.log("the server at " + options_.client.server + " is back after " +
+    options_.log("the server at " + options_.client.server + " is reachable again after " +
                  std::to_string(away.count()) + " ms");
     lost_since_.reset();
   }
@@ -327,7 +327,7 @@ void Exchanger::Apply(Exchange exchange, wire::ExchangeAnswer answer) {
     lost = pool_->Lose(answer.lost);
     if (lost > 0)
       options_.log(std::to_string(lost) + " lease(s) lost, the first of " + answer.lost.front() +
-                   ": cancelled here, run again elsewhere");
+                   ": cancelled here and run again elsewhere");
   }
   if (!answer.cancelled.empty()) pool_->Cancel(answer.cancelled);
   const bool says_something = SaysSomething(exchange, answer, lost);
@@ -338,8 +338,7 @@ void Exchanger::Apply(Exchange exchange, wire::ExchangeAnswer answer) {
   } else if (!is_reported || ++said_nothing_ > kNothingMax) {
     if (said_nothing_ == kNothingMax + 1)
       options_.log("the server at " + options_.client.server +
-                   " answers at once that there is nothing, though it was asked to wait; asking "
-                   "less often");
+                   " returns empty replies at once instead of waiting; asking less often");
     RetryLater(0);
   }
   if (answer.leases.empty()) return;
@@ -373,13 +372,14 @@ bool Exchanger::ApplyReports(std::vector<Report> reports,
     if (answer == answers.end() || MayWorkLater(answer->code)) {
       again.push_back(std::move(report));
     } else if (answer->code == Code::kInvalidArgument && !report.is_fallback) {
-      options_.log("the server cannot take the report for " + report.token + ": " + answer->detail);
+      options_.log("the server cannot accept the report for " + report.token + ": " +
+                   answer->detail);
       // The server has ended the attempt by now; one before 0.4 leaves it to the worker, and then
       // it was the result.
       fallbacks.push_back(
           Fallback(report.token, "result_invalid", answer->detail, /*retry=*/false));
     } else if (answer->code != Code::kOk) {
-      options_.log("the report for " + report.token + " was refused and is dropped: " +
+      options_.log("the report for " + report.token + " was rejected and is dropped: " +
                    std::string(CodeName(answer->code)) + " " + answer->detail);
     } else if (!report.line.empty() && options_.task_line) {
       task_lines_.push_back(std::move(report.line) + WhatFollows(*answer));
@@ -391,13 +391,13 @@ bool Exchanger::ApplyReports(std::vector<Report> reports,
   return is_done;
 }
 
-// One of the reports may be why the server refused them all. Each goes alone now; one that is
+// One of the reports may be why the server refused them all. Each is now sent alone; one that is
 // refused alone is replaced by the failure of its attempt, and that, at last, is dropped: its lease
 // ends by itself.
 void Exchanger::SendApart(std::vector<Report> reports, const Status& why) {
   if (reports.size() == 1) {
     Report& report = reports.front();
-    options_.log("the server cannot take the report for " + report.token + ": " + why.message());
+    options_.log("the server cannot accept the report for " + report.token + ": " + why.message());
     if (report.is_fallback) return;
     report = Fallback(report.token, "report_invalid", why.message(), /*retry=*/true);
   }
@@ -426,7 +426,7 @@ void Exchanger::Fail(Exchange exchange, const Status& why) {
   if (is_news && !stopped_) {
     if (!lost_since_) lost_since_ = Clock::now();
     lost_code_ = why.code();
-    options_.log(why.message() + "; trying again until it answers");
+    options_.log(why.message() + "; retrying until it responds");
   }
   const auto place =
       std::find_if(unanswered_.begin(), unanswered_.end(),

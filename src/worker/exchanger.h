@@ -2,7 +2,7 @@
 //
 // Two threads with a connection each, of which one usually holds a parked long poll: a report goes
 // out at once on the other, and the server then ends the older poll. While there is much to report,
-// both are at work, and an exchange is under way before the last one's answer is in. An exchange
+// both are at work, and an exchange is sent before the previous reply arrives. An exchange
 // that was not answered is sent again, with its sequence, its reports and its wish, before anything
 // newer, for as long as it takes: the server's answers are the same again. Any thread may call it.
 // The pool must outlive it.
@@ -34,7 +34,7 @@ struct ExchangerOptions {
   uint64_t incarnation = 0;
   std::vector<std::string> queues;
   int64_t poll_wait_ms = 30'000;
-  int64_t goodbye_ms = 2'000;  // for the server to take the last exchange; 0: there is none
+  int64_t goodbye_ms = 2'000;  // for the server to take the last exchange; 0: none
   std::function<void(std::string_view)>
       log;  // one line, no line end; called from the threads of the exchanger
   std::function<void(std::string_view)> task_line;  // the same, of each task that ended; or empty
@@ -51,19 +51,18 @@ class Exchanger {
   void Start(std::vector<std::string> types);
   /// The pool has reports, or a task less.
   void Changed();
-  /// Asks for no more tasks; reports and renewals go on. The pool must be draining.
+  /// Asks for no more tasks; reports and renewals continue. The pool must be draining.
   void Drain();
   /// True when the pool is not busy, all reports are answered, and no lease is on its way as far as
   /// anyone can know.
   bool IsIdle();
-  /// Why the exchanger gave up: the server refuses this worker for good. OK while it goes on.
+  /// Why the exchanger gave up: the server refuses this worker for good. OK while it is running.
   Status failure();
-  /// Ends the calls under way and the threads, and says goodbye, with what is still to be reported:
-  /// the server then releases whatever this worker holds. `reason`: why this worker cannot run its
-  /// tasks, if so; people who ask what keeps a task are told. Returns how many reports did not
-  /// arrive.
+  /// Ends the calls in flight and the threads, and sends goodbye, with what is still to be
+  /// reported: the server then releases whatever this worker holds. `reason`: why this worker cannot
+  /// run its tasks, or empty; `explain` shows it. Returns how many reports did not arrive.
   size_t Stop(const std::string& reason = "");
-  /// Instead of Start(): only says goodbye, with why no task of `types` can be run here.
+  /// Instead of Start(): only sends goodbye, with why no task of `types` can run here.
   void Decline(std::vector<std::string> types, const std::string& reason);
 
  private:
@@ -137,7 +136,7 @@ class Exchanger {
   size_t said_nothing_ TREADLE_GUARDED_BY(mutex_) = 0;     // answers at once, one after the other
   Backoff backoff_ TREADLE_GUARDED_BY(mutex_);
   Status failure_ TREADLE_GUARDED_BY(mutex_);
-  std::vector<std::string> task_lines_ TREADLE_GUARDED_BY(mutex_);  // still to be said
+  std::vector<std::string> task_lines_ TREADLE_GUARDED_BY(mutex_);  // still to be printed
   bool draining_ TREADLE_GUARDED_BY(mutex_) = false;
   bool stopped_ TREADLE_GUARDED_BY(mutex_) = false;
   bool has_left_ TREADLE_GUARDED_BY(mutex_) = false;

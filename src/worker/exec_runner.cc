@@ -75,7 +75,7 @@ Outcome SnoozedFor(std::string_view output) {
   const std::string_view line = output.substr(output.rfind('\n') + 1);
   if (line.empty()) return Snoozed{kSnoozeDefault};
   if (const auto ms = ParseDuration(line)) return Snoozed{milliseconds(*ms)};
-  return Failed{"snooze_invalid", "the last line of output does not say for how long to snooze: " +
+  return Failed{"snooze_invalid", "the last line of output is not a snooze duration: " +
                                       WhyNoDuration(Utf8Head(line, kQuotedBytesMax))};
 }
 
@@ -143,7 +143,7 @@ Handler MakeExecHandler(ExecOptions options) {
     if (child.signal != 0) return OutcomeOfSignal(child.signal, text);
     if (child.exit_status != 0) return OutcomeOfExit(child.exit_status, child.output, text);
     if (child.output_too_large) {
-      return Failed{"result_too_large", "the program wrote more than 1048576 bytes of output",
+      return Failed{"result_too_large", "the program printed more than 1048576 bytes",
                     /*retry=*/false};
     }
     return Completed{std::move(child.output), options.result_content_type};

@@ -88,7 +88,7 @@ TEST(ExecRunner, AProgramCanSnoozeOrDiscardItsTask) {
   EXPECT_EQ(discarded.reason, "sold out");
 }
 
-TEST(ExecRunner, TheEnvironmentTellsOfTimes) {
+TEST(ExecRunner, TheEnvironmentHasTheTimes) {
   const std::vector<std::string> argv = {
       "/bin/sh", "-c", "echo $TREADLE_DEADLINE; test $TREADLE_TIMEOUT_MS -gt 1000"};
   const auto deadline = Context::Clock::now() + std::chrono::minutes(1);
@@ -99,7 +99,7 @@ TEST(ExecRunner, TheEnvironmentTellsOfTimes) {
   unsetenv("TREADLE_DEADLINE");
 }
 
-TEST(ExecRunner, AScriptThatCallsAMissingCommandHasFailedAndStopsNobody) {
+TEST(ExecRunner, AScriptThatCallsAMissingCommandFailsWithoutStoppingTheWorker) {
   const auto failed = std::get<Failed>(Shell("treadle-no-such-command"));
   EXPECT_EQ(failed.code, "exit_127");
   EXPECT_THAT(failed.message, HasSubstr("treadle-no-such-command"));
@@ -122,7 +122,7 @@ TEST(ExecRunner, AProgramThatCannotBeRunStopsTheWorker) {
   unlink(script.c_str());
 }
 
-TEST(ExecRunner, AProgramIsLookedAtBeforeItIsNeeded) {
+TEST(ExecRunner, AProgramIsCheckedBeforeItIsNeeded) {
   EXPECT_TRUE(CheckProgram("sh").ok());
   EXPECT_TRUE(CheckProgram("/bin/sh").ok());
   EXPECT_EQ(CheckProgram("treadle-no-such-program").message(),
@@ -153,7 +153,7 @@ TEST(ExecRunner, ProgramsDieWithTheirWorkerAndSoDoTheirChildren) {
   unlink(fifo.c_str());
 }
 
-TEST(ExecRunner, DeathByASignalSaysWhich) {
+TEST(ExecRunner, DeathByASignalNamesTheSignal) {
   const auto outcome = Shell("echo last words >&2; kill -9 $$");
   const auto& failed = std::get<Failed>(outcome);
   EXPECT_TRUE(failed.retry);
@@ -187,7 +187,7 @@ TEST(ExecRunner, AProgramNeedNotReadItsInput) {
             "ok\n");
 }
 
-TEST(ExecRunner, TheEnvironmentTellsOfTheTask) {
+TEST(ExecRunner, TheEnvironmentDescribesTheTask) {
   EXPECT_EQ(std::get<Completed>(
                 Shell("echo $TREADLE_TASK_ID $TREADLE_TYPE $TREADLE_QUEUE $TREADLE_ATTEMPT "
                       "$TREADLE_MAX_ATTEMPTS $TREADLE_CONTENT_TYPE; test -n \"$PATH\""))

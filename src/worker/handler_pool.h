@@ -23,14 +23,14 @@
 
 namespace treadle::worker {
 
-/// What is to be told to the server about a lease.
+/// What to report to the server about a lease.
 struct Report {
   std::string token;
   std::string json;
-  /// For people, said once the server has taken the report, with what follows a failure; empty:
+  /// For people, printed once the server accepts the report, with what follows a failure; empty:
   /// none.
   std::string line = {};
-  bool is_fallback = false;  // stands for one that the server could not accept
+  bool is_fallback = false;  // replaces one that the server could not accept
   bool goes_alone = false;   // in an exchange without others, which it may have spoiled before
 };
 
@@ -42,7 +42,7 @@ class HandlerPool {
     size_t concurrency = 10;
     /// How long attempts at tasks of this type may take.
     std::function<std::chrono::milliseconds(const std::string& type)> timeout_of;
-    /// How long a handler may go on after its time is up, before it is given up.
+    /// How long a handler may continue after its time is up before it is abandoned.
     std::chrono::milliseconds cancel_wait{7'000};
   };
   /// What a task is run with.
@@ -84,14 +84,14 @@ class HandlerPool {
   Clock::time_point ReportsDueAt() const;
   /// The oldest reports, within what one exchange may carry.
   std::vector<Report> TakeReports();
-  /// Whether they are worth an exchange of their own, beside one that is under way.
+  /// Whether they are worth an exchange of their own, beside one that is in flight.
   bool HasManyReports() const;
   /// Reports that did not get through come first again.
   void PutBack(std::vector<Report> reports);
 
   // ---- for the end ----
 
-  /// Leases that wait, and those that still come, are released; what runs goes on.
+  /// Leases that wait, and those that still come, are released; running ones continue.
   void Drain();
   /// Asks all that runs to stop.
   void CancelRunning();

@@ -72,7 +72,7 @@ int64_t MaxAttemptsOf(const TaskRequest& request) {
   return request.retry->max_attempts.value_or(patient ? kMaxAttemptsPatient : kMaxAttempts);
 }
 
-// Handlers are told of it; it ends nothing here.
+// Handlers see it; it ends nothing here.
 int64_t DeadlineMsOf(const TaskRequest& request) {
   if (!request.deadline_ms) return wire::ParseWallTimeMs(request.deadline_at);
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -126,7 +126,7 @@ class InProcess::Impl {
     if (const auto taken = keys_.find(key); has_key && taken != keys_.end()) {
       if (taken->second.json == json) return Enqueued{.id = taken->second.id, .duplicate = true};
       return Status(Code::kAlreadyExists, "idempotency_key: \"" + request.idempotency_key +
-                                              "\" was used by another request");
+                                              "\" was already used by another request");
     }
     const std::string id = "1-" + std::to_string(known.size() + 1);
     if (has_key) keys_[key] = {.json = json, .id = id};

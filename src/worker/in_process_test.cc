@@ -53,7 +53,7 @@ TEST(TypedHandler, APayloadThatDoesNotFitIsDeadAtOnce) {
   }
 }
 
-TEST(TypedHandler, RawBytesComeAndGoAsTheyAre) {
+TEST(TypedHandler, RawBytesPassUnchanged) {
   Worker worker;
   worker.Handle("reverse", [](const Task& task) {
     return Bytes{{task.payload.rbegin(), task.payload.rend()}, "x/y"};
@@ -94,7 +94,7 @@ TEST(TypedHandler, StatusesAndThrowsFailAsDocumented) {
   EXPECT_EQ(end("throw", "1"), "dead 2 exception");
 }
 
-TEST(Middleware, StandsAroundEveryHandlerTheFirstOutermost) {
+TEST(Middleware, WrapsEveryHandlerWithTheFirstOutermost) {
   Worker worker;
   std::vector<std::string> seen;
   const auto note = [&](const std::string& name) {
@@ -196,7 +196,7 @@ TEST(InProcess, TheTasksRetryPolicyDecides) {
   EXPECT_EQ(attempts(R"("other")"), 3);
 }
 
-TEST(InProcess, HandlersAreToldTheirTimes) {
+TEST(InProcess, HandlersSeeTheirDeadlines) {
   Worker worker;
   worker.Handle("times", [](const Task&, Context& context) -> Outcome {
     EXPECT_LE(context.deadline(), Context::Clock::now() + std::chrono::seconds(5));
@@ -268,7 +268,7 @@ TEST(Steps, AStepThatThrowsIsNotKept) {
   EXPECT_EQ(queue.Run({.type = "t"}).result, "2");
 }
 
-TEST(Steps, AKeptResultThatIsNoSuchValueIsDeadAtOnce) {
+TEST(Steps, ASavedResultOfAnotherTypeIsDeadAtOnce) {
   Worker worker;
   int attempts = 0;
   worker.Handle("t", [&](const Task&, Context& context) -> Outcome {
@@ -285,7 +285,7 @@ TEST(Steps, AKeptResultThatIsNoSuchValueIsDeadAtOnce) {
   EXPECT_EQ(task.error_code, "step_invalid");
 }
 
-TEST(Checkpoints, TheNextAttemptGoesOnFromTheCheckpoint) {
+TEST(Checkpoints, TheNextAttemptContinuesFromTheCheckpoint) {
   Worker worker;
   worker.Handle("count", [](const Task&, Context& context) -> Outcome {
     const int n = context.Checkpoint<int>().value_or(0) + 1;

@@ -135,8 +135,8 @@ Status Pool::Run() {
   if (const std::string reason = stop_reason(); !reason.empty())
     return {Code::kFailedPrecondition, reason};
   if (unreported > 0) {
-    return {Code::kUnavailable, "stopped without having delivered " + std::to_string(unreported) +
-                                    " report(s); those tasks will run again"};
+    return {Code::kUnavailable, "stopped before delivering " + std::to_string(unreported) +
+                                    " report(s); those tasks run again"};
   }
   return Status::Ok();
 }
@@ -155,7 +155,7 @@ void Pool::WindDown() {
   pool_.CancelRunning();
   if (!exchanger_->failure().ok() || WaitIdle(options_.cancel_wait_ms, 3)) return;
   if (const std::vector<std::string> running = pool_.RunningTasks(); !running.empty())
-    options_.log("giving up " + Listed(running) + "; the server will have it run again");
+    options_.log("giving up " + Listed(running) + "; the server runs it again");
   pool_.ReleaseRunning();
   WaitIdle(kDeliverMs, 4);
 }

@@ -66,7 +66,7 @@ TEST(PoolCut, AServersTimeoutThatIsLaterThanTheWorkersChangesNothing) {
   server.Answer(report);
 }
 
-TEST(PoolCut, WhatACancelledHandlerDecidedStands) {
+TEST(PoolCut, TheDecisionOfACancelledHandlerCounts) {
   FakeTreadle server;
   std::latch both_run(2);  // what has not begun when it is cancelled is released
   RunningPool worker(server.url(), [&](const Task& task, Context& context) -> Outcome {
@@ -103,7 +103,7 @@ TEST(PoolCut, AHandlerThatReleasesItselfWhenItsTimeIsUpHasFailed) {
   server.Answer(report);
 }
 
-TEST(PoolCut, AHandlerThatIgnoresItsTimeoutIsGivenUp) {
+TEST(PoolCut, AHandlerThatIgnoresItsTimeoutIsAbandoned) {
   FakeTreadle server;
   PoolSettings options;
   options.cancel_wait_ms = 20;

@@ -22,7 +22,7 @@ TEST(PoolRefusals, RefusedReportsAreDroppedWithAWarning) {
   server.Answer(report, "", "", "ABORTED");
   const Asked next = server.NextWith([&](const Asked& a) { return a.sequence > report.sequence; });
   EXPECT_TRUE(next.reports.empty());
-  EXPECT_THAT(worker.log(), HasSubstr("1-1.1.1 was refused and is dropped: ABORTED so"));
+  EXPECT_THAT(worker.log(), HasSubstr("1-1.1.1 was rejected and is dropped: ABORTED so"));
 }
 
 TEST(PoolRefusals, AResultThatTheServerCannotTakeBecomesAFailure) {
@@ -35,7 +35,7 @@ TEST(PoolRefusals, AResultThatTheServerCannotTakeBecomesAFailure) {
   server.Answer(again);
 }
 
-TEST(PoolRefusals, WhatAHandlerReturnsIsMadeFitForTheServerOrFails) {
+TEST(PoolRefusals, OutcomesAreAdjustedToTheServersLimitsOrFail) {
   FakeTreadle server;
   RunningPool worker(server.url(), [](const Task& task, Context&) -> Outcome {
     if (task.payload == "0") return Snoozed{std::chrono::hours(99'999)};
@@ -68,7 +68,7 @@ TEST(PoolRefusals, WhatAHandlerReturnsIsMadeFitForTheServerOrFails) {
 }
 
 // As a server before 0.4 does, or a proxy: 400 for all because of one.
-TEST(PoolRefusals, ReportsThatAreRefusedTogetherAreSentApartAndTheWorkerGoesOn) {
+TEST(PoolRefusals, ReportsRefusedTogetherAreSentSeparatelyAndTheWorkerContinues) {
   FakeTreadle server;
   Signal go;
   RunningPool worker(server.url(), [&](const Task&, Context&) -> Outcome {
@@ -101,10 +101,10 @@ TEST(PoolRefusals, ReportsThatAreRefusedTogetherAreSentApartAndTheWorkerGoesOn) 
   EXPECT_TRUE(next.reports.empty());
   server.Answer(next, LeaseJson("1-4"));
   server.Answer(server.NextReporting("1-4.1.1"));
-  EXPECT_THAT(worker.log(), HasSubstr("cannot take the report for 1-2.1.1: reports[0] is bad"));
+  EXPECT_THAT(worker.log(), HasSubstr("cannot accept the report for 1-2.1.1: reports[0] is bad"));
 }
 
-TEST(PoolRefusals, AnAnswerOfTheWrongShapeIsAnErrorWithItsReasonAndIsNotAskedForInALoop) {
+TEST(PoolRefusals, AnAnswerOfTheWrongShapeIsAnErrorAndIsNotRequestedInALoop) {
   for (const char* answer :
        {"{}", "[]", "", "null", "<html></html>", R"({"leases":[],"reports":[]})",
         R"({"leases":{},"reports":[],"lost":[]})", R"({"leases":[{}],"reports":[],"lost":[]})",
@@ -113,7 +113,7 @@ TEST(PoolRefusals, AnAnswerOfTheWrongShapeIsAnErrorWithItsReasonAndIsNotAskedFor
     RunningPool worker(server.url(), Echo);
     const Asked first = server.Next();
     testing::TestServer::Answer(first.http, 200, answer);
-    worker.WaitForLog("does not answer like a Treadle server: cannot read the server's answer: ");
+    worker.WaitForLog("does not respond like a Treadle server: cannot read the server's answer: ");
     const Asked again = server.Next();
     EXPECT_EQ(again.sequence, first.sequence) << "it was not answered";
     server.Answer(again, LeaseJson("1-1"));
@@ -121,7 +121,7 @@ TEST(PoolRefusals, AnAnswerOfTheWrongShapeIsAnErrorWithItsReasonAndIsNotAskedFor
   }
 }
 
-TEST(PoolRefusals, AServerThatAnswersAtOnceThatThereIsNothingIsAskedLessOften) {
+TEST(PoolRefusals, AServerThatReturnsEmptyAnswersAtOnceIsAskedLessOften) {
   FakeTreadle server;
   RunningPool worker(server.url(), Echo);
   for (int i = 0; i < 3; ++i) server.Answer(server.Next());

@@ -111,7 +111,7 @@ TEST(Pool, ARestartOfTheServerIsSurvived) {
   server.Answer(server.Next(), LeaseJson("1-1"));
   const Asked report = server.NextReporting("1-1.1.1");
   server.Stop();
-  worker.WaitForLog("trying again");
+  worker.WaitForLog("retrying until");
   server.Restart();
   const Asked again = server.NextReporting("1-1.1.1");
   EXPECT_EQ(again.sequence, report.sequence);
@@ -119,7 +119,7 @@ TEST(Pool, ARestartOfTheServerIsSurvived) {
   (void)server.NextReporting("1-2.1.1");
   const std::string log = worker.log();
   EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 2) << log;
-  EXPECT_THAT(log, HasSubstr("is back after"));
+  EXPECT_THAT(log, HasSubstr("is reachable again after"));
 }
 
 TEST(Pool, ARestartThatCutsOffAPollAndAReportIsSurvived) {
@@ -134,7 +134,7 @@ TEST(Pool, ARestartThatCutsOffAPollAndAReportIsSurvived) {
   go.Set();
   const Asked report = server.NextReporting("1-1.1.1");
   server.Stop();
-  worker.WaitForLog("trying again");
+  worker.WaitForLog("retrying until");
   server.Restart();
   // The poll is made again before the report, or beside it.
   const Asked again = server.NextReporting("1-1.1.1");
@@ -218,7 +218,7 @@ TEST(Pool, ALostLeaseCancelsItsHandlerAndIsNotReported) {
   server.Answer(report);
 }
 
-TEST(Pool, AFullWorkerHangsOnAndRenews) {
+TEST(Pool, AFullWorkerKeepsPollingAndRenews) {
   FakeTreadle server;
   Signal go;
   PoolSettings options;
@@ -337,7 +337,7 @@ TEST(Pool, AWorkerThatEndsSaysGoodbyeWithWhatItHasNotReported) {
   (void)worker.Join();
 }
 
-TEST(Pool, ReportsThatWereNotAnsweredForAreSentAgain) {
+TEST(Pool, UnansweredReportsAreSentAgain) {
   FakeTreadle server;
   RunningPool worker(server.url(), Echo);
   server.Answer(server.Next(), LeaseJson("1-1"));
@@ -437,7 +437,7 @@ TEST(Pool, AServerThatRefusesTheWorkerEndsIt) {
   EXPECT_EQ(worker.Join().ToString(), "UNAUTHENTICATED: no token");
 }
 
-TEST(Pool, WithoutAServerItStopsAtOnceIfThereIsNothingToTell) {
+TEST(Pool, WithoutAServerItStopsAtOnceIfThereIsNothingToReport) {
   FakeTreadle server;
   server.Stop();
   RunningPool worker(server.url(), Echo);
@@ -445,7 +445,7 @@ TEST(Pool, WithoutAServerItStopsAtOnceIfThereIsNothingToTell) {
   EXPECT_TRUE(worker.Join().ok());
 }
 
-TEST(Pool, StoppedWithoutAServerItSaysWhatItCouldNotDeliver) {
+TEST(Pool, StoppedWithoutAServerItReportsWhatItCouldNotDeliver) {
   FakeTreadle server;
   PoolSettings options;
   options.shutdown_grace_ms = options.cancel_wait_ms = 1;

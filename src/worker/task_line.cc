@@ -37,18 +37,20 @@ TaskLine::TaskLine(const wire::Lease& lease)
 std::string TaskLine::For(const Outcome& outcome) const {
   const std::string time =
       ShortTime(std::chrono::duration_cast<milliseconds>(Clock::now() - begun_));
-  return task_ +
-         std::visit(
-             Overloaded{
-                 [&](const Completed&) { return " completed in " + time; },
-                 [&](const Failed& failed) { return Failure(failed); },
-                 [&](const Released&) {
-                   return " was stopped after " + time + " and goes back unspent";
-                 },
-                 [&](const Snoozed& snoozed) { return " snoozed for " + ShortTime(snoozed.delay); },
-                 [&](const Discarded&) { return std::string(" discarded"); },
-                 [&](const StopWorker&) { return std::string(" could not be run and goes back"); }},
-             outcome);
+  return task_ + std::visit(Overloaded{[&](const Completed&) { return " completed in " + time; },
+                                       [&](const Failed& failed) { return Failure(failed); },
+                                       [&](const Released&) {
+                                         return " was stopped after " + time +
+                                                " and returned without counting the attempt";
+                                       },
+                                       [&](const Snoozed& snoozed) {
+                                         return " snoozed for " + ShortTime(snoozed.delay);
+                                       },
+                                       [&](const Discarded&) { return std::string(" discarded"); },
+                                       [&](const StopWorker&) {
+                                         return std::string(" could not be run and was returned");
+                                       }},
+                            outcome);
 }
 
 std::string TaskLine::Failure(const Failed& failed) const {

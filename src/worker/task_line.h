@@ -31,7 +31,7 @@ class TaskLine {
 };
 
 /// The rest of the line, once the server has taken the report: ", retrying in 222 ms", ", dead".
-/// Empty if the attempt did not fail, or the server does not say (before 0.4).
+/// Empty if the attempt did not fail, or the server does not report it (before 0.4).
 std::string WhatFollows(const wire::ReportAnswer& answer);
 
 /// "31 ms", "4.2 s", "3 min 5 s", "2 h 5 min", "1 d 3 h": rounded down.

@@ -12,7 +12,7 @@ wire::Lease Greet(bool sensitive = false) {
   return {.id = "1-6", .type = "greet", .attempt = 1, .max_attempts = 20, .sensitive = sensitive};
 }
 
-TEST(TaskLine, SaysHowATaskEnded) {
+TEST(TaskLine, DescribesHowATaskEnded) {
   const TaskLine line(Greet());
   EXPECT_THAT(line.For(Completed{}), MatchesRegex("1-6 greet completed in [0-9]+ ms"));
   EXPECT_EQ(line.For(Failed{"exit_1", "no such host"}),
@@ -23,17 +23,19 @@ TEST(TaskLine, SaysHowATaskEnded) {
             "1-6 greet failed (exception: no\\x1b[2J), attempt 1 of 20");
   EXPECT_EQ(line.For(Snoozed{std::chrono::minutes(10)}), "1-6 greet snoozed for 10 min");
   EXPECT_EQ(line.For(Discarded{"sold out"}), "1-6 greet discarded");
-  EXPECT_THAT(line.For(Released{}),
-              MatchesRegex("1-6 greet was stopped after [0-9]+ ms and goes back unspent"));
+  EXPECT_THAT(
+      line.For(Released{}),
+      MatchesRegex(
+          "1-6 greet was stopped after [0-9]+ ms and returned without counting the attempt"));
 }
 
-TEST(TaskLine, SaysNothingOfWhatASensitiveTaskSays) {
+TEST(TaskLine, HidesTheContentsOfASensitiveTask) {
   const TaskLine line(Greet(/*sensitive=*/true));
   EXPECT_EQ(line.For(Failed{"card_4111", "card 4111 is refused"}),
             "1-6 greet failed, attempt 1 of 20");
 }
 
-TEST(TaskLine, SaysWhatTheServerMadeOfAFailure) {
+TEST(TaskLine, ReportsWhatTheServerDidAfterAFailure) {
   EXPECT_EQ(WhatFollows({.state = "retrying", .retry_in_ms = 222}), ", retrying in 222 ms");
   EXPECT_EQ(WhatFollows({.state = "ready", .retry_in_ms = 0}), ", retrying in 0 ms");
   EXPECT_EQ(WhatFollows({.state = "dead"}), ", dead");

@@ -76,7 +76,7 @@ class RunningWorker {
   std::thread thread_;
 };
 
-TEST(TaskLines, AFailureSaysWhenItIsTriedAgain) {
+TEST(TaskLines, AFailureNamesTheTimeOfItsRetry) {
   FakeTreadle server;
   Lines lines;
   RunningPool pool(server.url(), FailBusy, {.task_line = lines.Into()});
@@ -90,7 +90,7 @@ TEST(TaskLines, AFailureSaysWhenItIsTriedAgain) {
   EXPECT_EQ(lines.Next(), "1-7 t failed (busy: room), attempt 1 of 20, dead");
 }
 
-TEST(TaskLines, AServerThatDoesNotSayWhatFollowsGetsALineWithoutIt) {
+TEST(TaskLines, WithoutWhatFollowsTheLineLeavesItOut) {
   FakeTreadle server;
   Lines lines;
   RunningPool pool(server.url(), FailBusy, {.task_line = lines.Into()});
@@ -111,7 +111,7 @@ TEST(TaskLines, AReportThatIsSentAgainHasOneLine) {
   EXPECT_EQ(lines.Next(), "1-7 t failed (busy: room), attempt 1 of 20, retrying in 222 ms");
 }
 
-TEST(TaskLines, ASensitiveTaskSaysOnlyWhenItIsTriedAgain) {
+TEST(TaskLines, ASensitiveTaskShowsOnlyTheTimeOfItsRetry) {
   FakeTreadle server;
   Lines lines;
   RunningPool pool(server.url(), FailBusy, {.task_line = lines.Into()});

@@ -61,10 +61,10 @@ Failed Invalid(std::string why) {
 // A result that the server would not take ends the task: another try would bring the same.
 std::optional<Failed> WrongResult(const Completed& done) {
   if (done.result.size() > kResultBytesMax) {
-    return Failed{
-        "result_too_large",
-        "the result has " + std::to_string(done.result.size()) + " bytes; at most 1048576 are kept",
-        /*retry=*/false};
+    return Failed{"result_too_large",
+                  "the result has " + std::to_string(done.result.size()) +
+                      " bytes, but at most 1048576 are kept",
+                  /*retry=*/false};
   }
   const std::string& type = done.content_type;
   if (type.empty() || type.size() > kContentTypeBytesMax ||
@@ -72,7 +72,7 @@ std::optional<Failed> WrongResult(const Completed& done) {
     return Invalid("the content type of the result must be printable and have 1 to 128 bytes");
   if (type != wire::kJson || done.result == "null") return std::nullopt;
   if (!wire::IsJson(done.result))
-    return Invalid("the result is not the JSON that its content type promises");
+    return Invalid("the result is not JSON, although its content type is");
   if (DepthOf(done.result) > kResultDepthMax)
     return Invalid("the result is nested deeper than " + std::to_string(kResultDepthMax) +
                    " levels");
@@ -136,7 +136,7 @@ Outcome Call(const Handler& handler, const Task& task, Context& context) {
   } catch (const std::exception& error) {
     return Failed{"exception", error.what()};
   } catch (...) {
-    return Failed{"exception", "the handler threw something that is no std::exception"};
+    return Failed{"exception", "the handler threw something that is not a std::exception"};
   }
 }
 
@@ -205,12 +205,13 @@ std::string TaskRunner::ReportJson(const std::string& token, const Outcome& outc
 Outcome TaskRunner::RunLease(wire::Lease* lease, const HandlerPool::Attempt& attempt,
                              AttemptSession* session) const {
   if (lease->damaged) {
-    services_.log("task " + lease->id + " came with a payload that does not have its SHA-256");
-    return Failed{"payload_damaged", "the payload that arrived does not have its SHA-256"};
+    services_.log("task " + lease->id + " has a payload that does not match its SHA-256");
+    return Failed{"payload_damaged", "the received payload does not match its SHA-256"};
   }
   const auto entry = handlers_.find(lease->type);
   if (entry == handlers_.end()) {
-    services_.log("task " + lease->id + " is of type " + lease->type + ", which was not asked for");
+    services_.log("task " + lease->id + " is of type " + lease->type +
+                  ", which this worker did not request");
     return Released{};
   }
   const Task task = TakeTask(lease);

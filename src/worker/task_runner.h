@@ -20,12 +20,12 @@ Outcome CallHandler(const Handler& handler, const Task& task, Context& context);
 
 class TaskRunner {
  public:
-  /// `services` and `stop_worker` (which gets the reason) are called from any thread
-  /// that runs tasks.
-  /// `save`, too; it brings to the server what an attempt with this token saves.
+  /// Sends what the attempt with this token saves to the server.
   using SaveFn = std::function<Result<wire::AttemptAnswer>(
       const std::string& token, const wire::AttemptUpdate&, bool is_durable,
       const std::stop_token&)>;
+  /// `services`, `save` and `stop_worker` (which gets the reason) are called from any thread that
+  /// runs tasks.
   TaskRunner(Context::Services services, SaveFn save,
              std::function<void(std::string reason)> stop_worker);
 

@@ -57,7 +57,7 @@ Status Worker::Impl::CheckSet() const {
     if (found == 1) continue;
     return {Code::kInvalidArgument, found == 0
                                         ? type + " names the pool \"" + entry.options.pool +
-                                              "\", which AddPool() never made"
+                                              "\", which AddPool() did not create"
                                         : "two pools have the name \"" + entry.options.pool + "\""};
   }
   return Status::Ok();

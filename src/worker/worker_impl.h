@@ -1,4 +1,4 @@
-// What stands behind treadle::Worker.
+// The implementation of treadle::Worker.
 #pragma once
 
 #include <atomic>

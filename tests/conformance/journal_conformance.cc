@@ -71,7 +71,7 @@ TEST_P(JournalConformance, ReadStopsAtTheFirstErrorOfItsVisitor) {
   EXPECT_EQ(visited, 7u);
 }
 
-TEST_P(JournalConformance, FramesOutliveTheirOpeningAndSequencesGoOn) {
+TEST_P(JournalConformance, FramesOutliveTheirOpeningAndSequencesContinue) {
   for (uint64_t opening = 0; opening < 6; ++opening) {
     EXPECT_EQ(journal_->recovered_sequence(), opening * 40);
     ASSERT_TRUE(AppendFrames(journal_.get(), opening * 40 + 1, opening * 40 + 40).ok());
@@ -155,7 +155,7 @@ TEST_P(JournalConformance, SpaceIsUsedAgainForManyRounds) {
   }
 }
 
-TEST_P(JournalConformance, AJournalTrimmedToItsEndGoesOnAfterReopening) {
+TEST_P(JournalConformance, AJournalTrimmedToItsEndContinuesAfterReopening) {
   ASSERT_TRUE(AppendFrames(journal_.get(), 1, 77).ok());
   Reopen();
   ASSERT_TRUE(journal_->Trim(77).ok());

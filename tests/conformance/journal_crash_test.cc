@@ -143,7 +143,7 @@ TEST(JournalCrash, AgainAndAgainKeepsWhatWasAcknowledged) {
 
 // A spare that the dead process has just made of a segment may be the segment again after a loss of
 // power.
-TEST(JournalCrash, OfThePowerRightAfterTheProcessLeavesNoHalfRecycledSegment) {
+TEST(JournalCrash, PowerLossRightAfterACrashLeavesNoHalfRecycledSegment) {
   for (uint64_t seed = 1; seed <= 40; ++seed)
     for (uint64_t n = 1; n <= 4; ++n)
       for (uint64_t m = 1; m <= 6; ++m) {

@@ -199,7 +199,7 @@ TEST(JournalDiskTrouble, ASpareWhoseSyncFailedIsNeverUsed) {
 }
 
 // The file was a spare when it was opened; a person who looks for that finds none, or another one.
-TEST(JournalDiskTrouble, AFailureNamesTheSegmentAsItIsCalledNow) {
+TEST(JournalDiskTrouble, AFailureNamesTheSegmentByItsCurrentName) {
   sim::SimDisk disk(1);
   const Opening journal(&disk, 1);
   ASSERT_TRUE(AppendFrames(journal.get(), 1, 3).ok());

@@ -205,9 +205,9 @@ TEST_F(JournalRecovery, ANewerVersionIsRefusedAndUntouched) {
   const auto disk = DiskWith(files);
   const Status status = Open(disk.get()).status();
   EXPECT_EQ(status.code(), Code::kFailedPrecondition);
-  EXPECT_NE(status.message().find("written by a newer Treadle (journal format " +
-                                  std::to_string(kJournalFormat + 1) + ", this one reads up to " +
-                                  std::to_string(kJournalFormat) + ")"),
+  EXPECT_NE(status.message().find(
+                "written by a newer Treadle (journal format " + std::to_string(kJournalFormat + 1) +
+                "; this version reads up to " + std::to_string(kJournalFormat) + ")"),
             std::string::npos)
       << status.message();
   EXPECT_EQ(ReadFiles(disk.get()), files);

@@ -99,7 +99,7 @@ TEST_F(JournalSalvageTest, TheLastFrameDamagedIsATornEnd) {
   EXPECT_EQ(RunsOf(&salvage), (Runs{{1, kFramesWritten - 1}}));
 }
 
-TEST_F(JournalSalvageTest, ADamagedHeaderOrAMissingSegmentLosesItsFramesAlone) {
+TEST_F(JournalSalvageTest, ADamagedHeaderOrAMissingSegmentLosesOnlyItsFrames) {
   WriteAll();
   const Runs expected = {{1, HeaderOf(2).first_sequence - 1},
                          {HeaderOf(3).first_sequence, kFramesWritten}};
@@ -148,7 +148,7 @@ TEST_F(JournalSalvageTest, FramesBehindATornEndNeverComeBack) {
   EXPECT_EQ(RunsOf(&salvage), (Runs{{1, 3}}));
 }
 
-TEST_F(JournalSalvageTest, AFlippedBitAnywhereCostsAtMostASegmentAndNeverBringsAnythingForth) {
+TEST_F(JournalSalvageTest, AFlippedBitLosesAtMostASegmentAndInventsNothing) {
   WriteAll();
   const uint64_t segments = Survey().last_number();
   for (uint64_t number = 1; number <= segments; ++number) {

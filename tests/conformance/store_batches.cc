@@ -54,7 +54,7 @@ TEST_P(StoreConformance, HoweverManyTasksComeEachIsWrittenAsItIs) {
   EXPECT_EQ(home_->Inconsistency(), "");
 }
 
-TEST_P(StoreConformance, WhatACutCheckpointLeftBehindIsReplacedAmongWhatIsNew) {
+TEST_P(StoreConformance, LeftoversOfAnInterruptedCheckpointAreReplacedAmongNewRows) {
   Write(AllNew(Tasks(20, 30, 3)));
   Write(AllNew(Tasks(70, 70, 3)));
   const std::vector<TaskRecord> tasks = Tasks(1, 100, 2);
@@ -63,7 +63,7 @@ TEST_P(StoreConformance, WhatACutCheckpointLeftBehindIsReplacedAmongWhatIsNew) {
   EXPECT_EQ(home_->Inconsistency(), "");
 }
 
-TEST_P(StoreConformance, ADamagedRowAmongThoseThatAreWrittenAnewIsSoundAgain) {
+TEST_P(StoreConformance, ADamagedRowAmongRewrittenOnesIsSoundAgain) {
   const std::vector<TaskRecord> tasks = Tasks(1, 60, 2);
   Write(AllNew(tasks));
   store_.reset();

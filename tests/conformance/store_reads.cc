@@ -153,7 +153,7 @@ TEST_P(StoreConformance, AnUnknownNameListsNothing) {
   EXPECT_EQ(store_->List({.queue = "nowhere"})->next.packed, 0u);
 }
 
-TEST_P(StoreConformance, APageOfLargeResultsIsShortAndGoesOn) {
+TEST_P(StoreConformance, APageOfLargeResultsIsShortAndContinues) {
   WriteNames();
   const auto large = MakeResult(std::string(size_t{1} << 20, 'r'));
   std::vector<TaskChange> changes;

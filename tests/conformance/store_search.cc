@@ -252,7 +252,7 @@ TEST_P(StoreConformance, ATaskThatIsWrittenAndRemovedAtOnceIsNotFound) {
   EXPECT_EQ(home_->Inconsistency(), "");
 }
 
-TEST_P(StoreConformance, PayloadsAreSearchedFromWhenTheirQueueSaysSo) {
+TEST_P(StoreConformance, PayloadsAreSearchedOnceTheirQueueAllowsIt) {
   WriteNames();
   const TaskQuery query{.payload_words = {"payload"}};
   const auto set = [&](bool searches) {

@@ -91,7 +91,7 @@ TEST_P(StoreConformance, AMovedOrRedrivenTaskKeepsItsTrail) {
   EXPECT_FALSE(HasNoTrail(store_.get(), 1));
 }
 
-TEST_P(StoreConformance, RetentionAndDeletionTakeTheTrailAlong) {
+TEST_P(StoreConformance, RetentionAndDeletionRemoveTheTrail) {
   Write({WithTrail(NewChange(MakeTask(1, TaskState::kDead))),
          WithTrail(NewChange(MakeTask(2, TaskState::kDead))),
          WithTrail(NewChange(MakeTask(3, TaskState::kRetrying)))});

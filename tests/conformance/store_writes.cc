@@ -116,7 +116,7 @@ TEST_P(StoreConformance, WritingTheSameChangesTwiceIsWritingThemOnce) {
   EXPECT_EQ(contents.ended.size(), kEndedStates);
 }
 
-TEST_P(StoreConformance, AMovedTaskStandsInItsNewPlaceAlone) {
+TEST_P(StoreConformance, AMovedTaskIsOnlyInItsNewPlace) {
   WriteNames();
   const TaskRecord task = MakeTask(1, TaskState::kReady);
   Write({NewChange(task)});
@@ -143,7 +143,7 @@ TEST_P(StoreConformance, AMovedTaskThatIsDeletedLeavesNothing) {
   EXPECT_TRUE(ReadAll().live.empty());
 }
 
-TEST_P(StoreConformance, ARedrivenTaskStandsAmongTheLivingAlone) {
+TEST_P(StoreConformance, ARedrivenTaskIsOnlyAmongTheLiving) {
   const TaskRecord dead = MakeTask(1, TaskState::kDead);
   Write({NewChange(dead)});
   TaskRecord ready = dead;
@@ -155,7 +155,7 @@ TEST_P(StoreConformance, ARedrivenTaskStandsAmongTheLivingAlone) {
   ExpectSame(LoadOne(TaskPlace::Of(ready.image)), ready);
 }
 
-TEST_P(StoreConformance, ACutCheckpointIsMendedByTheNextOne) {
+TEST_P(StoreConformance, AnInterruptedCheckpointIsRepairedByTheNextOne) {
   Write({NewChange(MakeTask(1, TaskState::kReady)), NewChange(MakeTask(2, TaskState::kReady))});
   // The part that was written before the cut tells of later frames than the next checkpoint does.
   Write({ChangeKeepingBody(MakeTask(1, TaskState::kCompleted)),
@@ -197,7 +197,7 @@ TEST_P(StoreConformance, PartsThatDidNotChangeAreKept) {
   ExpectSame(LoadOne({now.image.id}), completed);
 }
 
-TEST_P(StoreConformance, AnEndedTaskIsFoundByItsIdAlone) {
+TEST_P(StoreConformance, AnEndedTaskIsFoundByOnlyItsId) {
   Write({NewChange(MakeTask(1, TaskState::kReady))});
   EXPECT_TRUE(Load({{TaskId::Of(1, 1)}}).empty());
   Write({ChangeKeepingBody(MakeTask(1, TaskState::kCompleted))});
@@ -268,7 +268,7 @@ TEST_P(StoreConformance, AGoneTaskLeavesNothing) {
   EXPECT_TRUE(Load({{TaskId::Of(1, 1)}, {TaskId::Of(1, 2)}, {TaskId::Of(1, 3)}}).empty());
 }
 
-TEST_P(StoreConformance, RetentionRemovesWhatIsBelowItsBoundInThatQueueAlone) {
+TEST_P(StoreConformance, RetentionRemovesOnlyTasksBelowItsBoundInThatQueue) {
   std::vector<TaskChange> changes;
   for (uint64_t i = 1; i <= 30; ++i) {
     TaskRecord task = MakeTask(i, i % 2 ? TaskState::kCompleted : TaskState::kDead);
@@ -344,7 +344,7 @@ TEST_P(StoreConformance, AFullDiskRefusesTheWholeWriteAndHarmsNothing) {
   EXPECT_EQ(store_->ReadMeta()->applied, 5u);
 }
 
-TEST_P(StoreConformance, ReadersSeeWholeTransactionsWhileTheWriterGoesOn) {
+TEST_P(StoreConformance, ReadersSeeWholeTransactionsWhileTheWriterContinues) {
   constexpr uint64_t kTasks = 20;
   const auto all_in = [](TaskState state, uint32_t attempt) {
     std::vector<TaskChange> changes;

@@ -197,7 +197,7 @@ def may_do_without(name, mode):
 
 # A start on a full disk makes room and begins again from the first byte: all that the journal holds is written anew, so
 # nothing rests on the sync that failed.
-BEGUN_WITHOUT_BALLAST = "the ballast is given up for this start"
+BEGUN_WITHOUT_BALLAST = "using the ballast file's space for this start"
 
 
 def is_sqlite_s_sync_of_a_name(failed, before):

@@ -101,7 +101,7 @@ def test_what_a_task_saves_is_bounded_and_told_so(server):
     (lease,) = server.worker().lease()
     save(server, lease, checkpoint={"data": "x" * 600_000})
     refusal = save(server, lease, expect=429, steps=[{"name": "s", "result": "x" * 600_000}])
-    assert "at most 1048576 bytes together" in refusal["detail"]
+    assert "at most 1048576 bytes in total" in refusal["detail"]
     save(server, lease, checkpoint={"data": 0}, steps=[{"name": "s", "result": "x" * 600_000}])
     many = [{"name": f"s{i}"} for i in range(1_000)]
     assert "at most 1000 steps" in save(server, lease, expect=429, steps=many)["detail"]

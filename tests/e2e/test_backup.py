@@ -147,7 +147,7 @@ def test_a_restore_overwrites_nothing_and_an_unfinished_one_is_no_data_directory
     restore(backup, target)
     (target / "treadle.data").unlink()  # it comes last
     refused = run("server", "--data", str(target), "--listen", "127.0.0.1:0", expect=1)
-    assert "no Treadle data directory" in refused.stderr
+    assert "not a Treadle data directory" in refused.stderr
 
 
 def test_backups_are_made_by_the_schedule_and_the_newest_are_kept(start_server, data_dir, tmp_path):
@@ -220,7 +220,7 @@ def test_a_backup_whose_store_defines_more_than_treadle_does_is_refused(server, 
     whole = path_of(server, create(server))
     made = forged(whole, sql, tmp_path)
     for text in (verify(made, expect=None), restore(made, tmp_path / "restored", expect=None)):
-        assert "intruder" in text and "which Treadle did not make" in text, text
+        assert "intruder" in text and "which Treadle did not create" in text, text
     assert not (tmp_path / "restored" / "treadle.data").exists()
     verify(forged(whole, "PRAGMA user_version = 4", tmp_path))
 

@@ -33,7 +33,7 @@ def test_malformed_json_is_refused(shared_server, body):
 
 @pytest.mark.parametrize("junk", [b"x", b" {", b"]", b'"', b"}", b"{}", b" null"])
 def test_what_follows_the_json_is_called_that(shared_server, junk):
-    assert "something follows its end (at byte " in refused(shared_server, b'{"type":"t"}' + junk)
+    assert "there is extra text after its end (at byte " in refused(shared_server, b'{"type":"t"}' + junk)
 
 
 def test_a_whole_number_may_be_written_with_a_fraction(shared_server):
@@ -108,9 +108,9 @@ def test_too_large_a_header_is_refused(shared_server):
     ({}, "type is missing"),
     ({"type": 1}, "type must be a string"),
     ({"type": ""}, "type"),
-    ({"type": "a b"}, "type may hold letters"),
+    ({"type": "a b"}, "type may contain letters"),
     ({"type": "t" * 129}, "type must have at most 128"),
-    ({"type": "t", "queue": "../x"}, "queue may hold letters"),
+    ({"type": "t", "queue": "../x"}, "queue may contain letters"),
     ({"type": "t", "queue": None}, "queue must be a string"),
     ({"type": "t", "priority": -1}, "priority must be a whole number from 0 to 9"),
     ({"type": "t", "priority": 10}, "priority must be a whole number from 0 to 9"),
@@ -192,7 +192,7 @@ def test_unknown_ids_are_not_found(shared_server, id):
     ("stat=dead", 'unknown query parameter "stat"'), ("state=lost", "state must be one of scheduled"),
     ("limit=0", "limit must be"), ("limit=1001", "limit must be"), ("limit=5x", "limit must be"),
     ("limit=-1", "limit must be"), ("cursor=abc", "cursor"), ("results=yes", "results must be true or false"),
-    ("queue=" + quoted("a b"), "queue may hold"), ("limit=5&limit=6", "comes twice"), ("queue=%zz", "hexadecimal"),
+    ("queue=" + quoted("a b"), "queue may contain"), ("limit=5&limit=6", "comes twice"), ("queue=%zz", "hexadecimal"),
 ])
 def test_bad_queries_are_refused(shared_server, query, names):
     answer = shared_server.get(f"/v1/tasks?{query}")

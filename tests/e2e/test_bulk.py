@@ -84,11 +84,11 @@ def test_a_task_that_changed_meanwhile_is_passed_over(server):
 
 def test_the_command_counts_acts_and_says_what_it_did(server):
     die(server, 3)
-    assert server.run("bulk", "redrive", "--state", "dead", "--count").stdout == "done: 3 found, 0 changed, 0 passed over\n"
+    assert server.run("bulk", "redrive", "--state", "dead", "--count").stdout == "done: 3 found, 0 changed, 0 skipped\n"
     assert "add --yes" in server.run("bulk", "redrive", "--state", "dead", expect=2).stderr
-    assert "name which tasks" in server.run("bulk", "delete", "--yes", expect=2).stderr
+    assert "name the tasks" in server.run("bulk", "delete", "--yes", expect=2).stderr
     said = server.run("bulk", "redrive", "--state", "dead", "--yes").stdout
-    assert said == "done: 3 found, 3 changed, 0 passed over\n"
+    assert said == "done: 3 found, 3 changed, 0 skipped\n"
     server.run("bulk", "move", "other", "--queue", "default", "--yes")
     assert server.queue("other")["tasks"]["ready"] == 3
     assert len(server.run("bulk", "list", "-o", "jsonl").stdout.splitlines()) == 3

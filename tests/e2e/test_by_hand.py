@@ -43,7 +43,7 @@ def test_a_scheduled_task_runs_now_when_asked(server):
 def test_what_takes_no_fields_takes_an_object_without_any(server):
     id = server.enqueue(delay_ms=10**9)
     assert stand(server, id, "run-now", {})["state"] == "ready"
-    assert "there are none here" in stand(server, id, "run-now", {"now": 1}, expect=400)["detail"]
+    assert "this object takes no fields" in stand(server, id, "run-now", {"now": 1}, expect=400)["detail"]
     stand(server, id, "cancel", {})
     assert stand(server, id, "redrive", {})["state"] == "ready"
     for method, path, status in (("POST", "queues/default/pause", 200), ("POST", "queues/default/resume", 200),
@@ -213,14 +213,14 @@ def test_explain_names_the_reason_and_the_way_out(server):
 
 def test_the_commands_say_in_words_what_became_of_a_task(server):
     id = server.enqueue(delay_ms=10**9)
-    assert "is not due before" in server.run("task", "explain", id).stdout.replace("It is", "is")
+    assert "is not due until" in server.run("task", "explain", id).stdout.replace("It is", "is")
     assert "task run-now 1-1 makes it ready" in server.run("task", "explain", id).stdout
     assert server.run("task", "edit", id, '{"n":1}', "--priority", "7").stdout == f"task {id} is changed\n"
     assert server.run("task", "move", id, "emails").stdout == f"task {id} is moved\n"
     assert server.run("task", "run-now", id).stdout == f"task {id} is ready\n"
     assert server.run("task", "payload", id).stdout == '{"n":1}'
     assert server.run("task", "cancel", id, "--reason", "a test").stdout == f"task {id} is cancelled\n"
-    assert server.run("task", "cancel", id).stdout == f"task {id} was cancelled before\n"
+    assert server.run("task", "cancel", id).stdout == f"task {id} was already cancelled\n"
     assert "a test" in server.run("task", "explain", id).stdout
     assert server.run("task", "redrive", id).stdout == f"task {id} is ready again\n"
     assert server.run("task", "delete", id).stdout == f"task {id} is deleted\n"
@@ -282,7 +282,7 @@ def test_the_command_line_takes_leases_back(server):
     ids = [server.enqueue() for _ in range(3)]
     server.worker(name="node-1").lease(want=3)
     assert f"task {ids[0]} is ready again" in server.run("task", "release", ids[0], "--reason", "node-1 is gone").stdout
-    assert "did not run" in server.run("task", "release", ids[0]).stdout
+    assert "was not running" in server.run("task", "release", ids[0]).stdout
     history = server.run("task", "history", ids[0]).stdout
     assert "released" in history and "released_by_hand" in history and "node-1 is gone" in history
     end = server.run("bulk", "release", "--state", "running", "--worker", "node-1", "--yes", "--reason", "gone").stdout

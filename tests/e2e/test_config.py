@@ -53,7 +53,7 @@ def test_hangup_reloads_what_it_can_and_names_what_it_cannot(start_server, data_
     config(f'[security]\ntoken_file = "{token}"\nallowed_hosts = ["queue.example"]\n'
            '[storage]\nbacklog_max = "1GiB"\n')
     server.process.send_signal(signal.SIGHUP)
-    until(lambda: "the configuration is reloaded" in server.log)
+    until(lambda: "reloaded the configuration" in server.log)
     assert server.get("/v1/info", **as_holder(OLD)).status == 401
     assert server.get("/v1/info", **as_holder(NEW)).status == 200
     answer = server.get("/livez", headers={"Host": "queue.example"})

@@ -55,7 +55,7 @@ def test_mistakes_are_named(treadle, tmp_path):
     treadle("context", "add", "prod", "--server", "http://127.0.0.1:1")
     assert "already" in treadle("context", "add", "prod", "--server", "http://x", expect=4).stderr
     assert 'did you mean "prod"?' in treadle("info", "--context", "prd", expect=4).stderr
-    assert "not a name" in treadle("context", "add", "a b", "--server", "http://x", expect=4).stderr
+    assert "not a valid context name" in treadle("context", "add", "a b", "--server", "http://x", expect=4).stderr
     assert "--server URL" in treadle("context", "add", "other", expect=4, env={"TREADLE_SERVER": ""}).stderr
     kept = tmp_path / "config/treadle/contexts.toml"
     kept.write_text("[contexts.prod]\nsevrer = 'x'\n")

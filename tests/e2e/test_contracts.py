@@ -172,7 +172,7 @@ def test_types_without_a_contract_take_anything_while_others_have_one(server):
     assert json.loads(server.get(f"/v1/tasks/{id}/payload").body) == big
     assert refusal(server, {"id": "a", "n": float("1e300")}, contract_version=7)
     answer = server.post("/v1/tasks", '{"type":"order","payload":{"id":"a","n":1e400}}')
-    assert answer.detail == "payload holds a number that is too large to be checked (contract 1 of type order)"
+    assert answer.detail == "payload contains a number that is too large to check (contract 1 of type order)"
 
 
 def test_the_command_line_registers_shows_and_removes_contracts(server, tmp_path):

@@ -117,7 +117,7 @@ def test_a_directory_in_use_or_of_another_kind_is_refused(start_server, data_dir
     until(lambda: check(data_dir)[0], lambda status: status == 0)
     (tmp_path / "other").mkdir()
     status, said = check(tmp_path / "other")
-    assert status not in (0, 1) and "no Treadle data directory" in said
+    assert status not in (0, 1) and "Treadle data directory" in said
     assert list((tmp_path / "other").iterdir()) == []
 
 
@@ -296,7 +296,7 @@ def test_a_store_that_is_no_database_any_more_is_made_anew_if_the_journal_has_it
     (stored_elsewhere / "store.db").write_bytes(b"\0" * 8192)
     before = files(stored_elsewhere)
     status, said = check(stored_elsewhere, "--repair", "--yes")
-    assert status == 8 and "go back to a backup" in said
+    assert status == 8 and "restore a backup" in said
     assert files(stored_elsewhere) == before
 
 

@@ -24,7 +24,7 @@ def test_a_second_server_is_refused_and_the_first_goes_on(server):
 def test_a_foreign_directory_is_refused_and_stays_as_it_was(data_dir):
     data_dir.mkdir()
     (data_dir / "thesis.tex").write_text("precious")
-    assert "holds files but is no Treadle data directory" in refusal(data_dir)
+    assert "contains files but is not a Treadle data directory" in refusal(data_dir)
     assert [path.name for path in data_dir.iterdir()] == ["thesis.tex"]
 
 

@@ -36,7 +36,7 @@ def test_when_the_disk_gets_short_low_priority_is_refused_first(start_server, se
     server.flags = ("--disk-reserve", str(shutil.disk_usage(server.data_dir).free * 9 // 10))
     server.restart()
     refused = server.enqueue(priority=4, expect=429)
-    assert "priority 5 and more" in refused.detail and refused.json["retry_after_ms"] > 0
+    assert "priority 5 or higher" in refused.detail and refused.json["retry_after_ms"] > 0
     assert server.post("/v1/tasks/batch", {"tasks": [{"type": "t"}, {"type": "t", "priority": 0}]}).status == 429
     server.enqueue(priority=5)
 

@@ -16,6 +16,7 @@ from treadle import BINARY, ROOT, run
 sys.path.insert(0, str(ROOT / "scripts"))
 import recording  # noqa: E402
 import api_reference  # noqa: E402
+import messages  # noqa: E402
 
 
 @pytest.mark.parametrize("page", ["cli", "config"])
@@ -28,6 +29,21 @@ def test_the_page_of_the_api_is_up_to_date():
     script = [sys.executable, ROOT / "scripts/api_reference.py", ROOT / "docs/openapi.yaml"]
     page = subprocess.run(script, capture_output=True, text=True, check=True).stdout
     assert (ROOT / "docs/reference/api.md").read_text() == page, "the contract has changed; run ./dev docs"
+
+
+def test_the_page_of_messages_is_up_to_date():
+    assert (ROOT / "docs/reference/messages.md").read_text() == messages.page(ROOT), "a message has changed; run ./dev docs"
+
+
+@pytest.mark.parametrize("source, found", [
+    ('Status(Code::kAborted, "queue " + name + " is full; " "wait")', ["queue … is full; wait"]),
+    ('fmt::format("{} of {:.1f} tasks", a, b)', ["… of … tasks"]),
+    ('"it has " + (n == 1 ? "one task" : "many tasks") + " left"', ["it has [one task|many tasks] left"]),
+    ('Say("a failed " + Name("of a task"))', ["a failed …", "of a task"]),
+    ('// "not a message"\n#define X "nor is this"\nF("queue_name", "SELECT a FROM b", R"(a raw text)")', ["a raw text"]),
+])
+def test_messages_are_found_in_the_source(source, found):
+    assert messages.messages_of(source) == found
 
 
 def test_each_call_and_each_schema_of_the_contract_has_a_section():

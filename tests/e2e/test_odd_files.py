@@ -92,7 +92,7 @@ def test_a_directory_that_everyone_can_write_to_is_warned_of(start_server, data_
     data_dir.mkdir()
     data_dir.chmod(0o777)
     server = start_server(data_dir)
-    assert f"close it with: chmod 700 {data_dir}" in server.log
+    assert f"fix it with: chmod 700 {data_dir}" in server.log
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")

@@ -35,7 +35,7 @@ def test_type_and_queue_are_for_lines_that_name_none(shared_server):
 
 
 @pytest.mark.parametrize("bad,says", [
-    ("nonsense", "is not JSON"), ("[1]", "is no object"), ('{"payload":1}', 'has no "type"'),
+    ("nonsense", "is not JSON"), ("[1]", "is not an object"), ('{"payload":1}', 'has no "type"'),
     ('{"type":"t","priority":10}', "priority must be"), ('{"type":"t","nonsense":1}', "nonsense")])
 def test_a_bad_line_is_named_and_all_before_it_are_enqueued(shared_server, tmp_path, bad, says):
     type = f"before{abs(hash(bad))}"
@@ -43,7 +43,7 @@ def test_a_bad_line_is_named_and_all_before_it_are_enqueued(shared_server, tmp_p
     path.write_text((json.dumps({"type": type}) + "\n") * 1234 + bad + "\n" + (json.dumps({"type": type}) + "\n") * 20)
     result = shared_server.run("enqueue", "--from", str(path), expect=4)
     assert f"{path}:1235:" in result.stderr and says in result.stderr, result.stderr
-    assert "all lines up to 1234 are enqueued, none behind it" in result.stderr
+    assert "lines up to 1234 were enqueued, nothing after that" in result.stderr
     assert "tasks[" not in result.stderr
     listed = until(lambda: shared_server.run("task", "list", "--type", type, "--all", "-o", "jsonl").stdout.splitlines(),
                    lambda found: len(found) >= 1234)
@@ -52,7 +52,7 @@ def test_a_bad_line_is_named_and_all_before_it_are_enqueued(shared_server, tmp_p
 
 def test_a_file_that_is_none_and_flags_that_mean_nothing_are_refused(shared_server, tmp_path):
     assert "is a directory" in shared_server.run("enqueue", "--from", str(tmp_path), expect=4).stderr
-    assert "cannot be read" in shared_server.run("enqueue", "--from", str(tmp_path / "none"), expect=4).stderr
+    assert "cannot read" in shared_server.run("enqueue", "--from", str(tmp_path / "none"), expect=4).stderr
     assert "--from" in shared_server.run("enqueue", "--from", "-", "--priority", "3", expect=2).stderr
     assert shared_server.run("enqueue", "--from", "-").stdout == "enqueued 0 tasks\n"
 

@@ -65,7 +65,7 @@ def test_failures_that_are_alike_have_one_fingerprint(server, tasks):
 def test_what_was_found_is_what_a_bulk_action_acts_on(server, tasks):
     fingerprint = server.task(tasks["first"])["error"]["fingerprint"]
     said = server.run("bulk", "redrive", "--fingerprint", fingerprint, "--state", "dead", "--yes").stdout
-    assert said == "done: 2 found, 2 changed, 0 passed over\n"
+    assert said == "done: 2 found, 2 changed, 0 skipped\n"
     assert server.task(tasks["third"])["state"] == "dead"
 
 

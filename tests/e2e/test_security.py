@@ -95,7 +95,7 @@ def test_a_token_file_that_others_can_read_is_warned_of(start_server, data_dir, 
     assert "chmod 600" in start_server(data_dir, "--token-file", str(token_file)).log
 
 
-@pytest.mark.parametrize("text,says", [(None, "cannot be read"), ("", "holds no token"), ("short\n", "fewer than 16")])
+@pytest.mark.parametrize("text,says", [(None, "cannot be read"), ("", "contains no token"), ("short\n", "fewer than 16")])
 def test_a_bad_token_file_is_refused(tmp_path, data_dir, text, says):
     path = tmp_path / "bad-token"
     if text is not None:

@@ -14,7 +14,7 @@ FATAL = 70
 
 def stops(server):
     assert server.process.wait(DEADLINE_S) == FATAL
-    assert "Treadle stops" in server.log
+    assert "Stopping: tasks can no longer be stored safely" in server.log
     return server.log
 
 
@@ -28,11 +28,11 @@ def test_a_file_that_is_moved_away_is_noticed_and_putting_it_back_is_enough(serv
     ids = fill(server)
     path = server.data_dir / name
     os.rename(path, tmp_path / "away")
-    assert re.search(rf"{path} was (removed|replaced) while this server was using it|{path}(/.*)?: No such file", stops(server))
+    assert re.search(rf"{path} was (removed|replaced) while the server was using it|{path}(/.*)?: No such file", stops(server))
     os.rename(tmp_path / "away", path)
     server.restart()
     assert [server.task(id)["state"] for id in ids] == ["ready"] * len(ids)
-    assert "made a new data directory" not in server.log.split("Treadle stops")[1]
+    assert "created a new, empty data directory" not in server.log.split("Stopping: ")[1]
 
 
 def test_a_store_that_is_replaced_is_noticed_before_anything_is_trimmed(server, tmp_path):
@@ -41,7 +41,7 @@ def test_a_store_that_is_replaced_is_noticed_before_anything_is_trimmed(server, 
     shutil.copy(store, tmp_path / "copy")
     os.rename(store, tmp_path / "away")
     os.rename(tmp_path / "copy", store)
-    assert f"{store} was replaced while this server was using it" in stops(server)
+    assert f"{store} was replaced while the server was using it" in stops(server)
     os.rename(tmp_path / "away", store)
     server.restart()
     assert [server.task(id)["state"] for id in ids] == ["ready"] * len(ids)
@@ -86,13 +86,13 @@ def test_under_load_nothing_is_acknowledged_into_an_unlinked_store_for_long(serv
 
 
 def test_a_start_on_a_vanished_directory_says_that_it_made_a_new_one(server):
-    assert f"made a new data directory, without tasks, at {server.data_dir}" in server.log
+    assert f"created a new, empty data directory at {server.data_dir}" in server.log
     server.stop()
     seen = len(server.log)
     server.restart()
-    assert "made a new data directory" not in server.log[seen:]
+    assert "created a new, empty data directory" not in server.log[seen:]
     server.stop()
     shutil.rmtree(server.data_dir)
     seen = len(server.log)
     server.restart()
-    assert "made a new data directory" in server.log[seen:]
+    assert "created a new, empty data directory" in server.log[seen:]

@@ -91,7 +91,7 @@ def test_a_cancelled_task_ends_its_program(quick, tmp_path, deaf):
     id = quick.enqueue("x")
     with worker(quick, "x", f"trap '{on_term}' TERM; touch {begun}; while :; do sleep 0.05; done"):
         until(begun.exists)
-        assert "told to stop" in quick.run("task", "cancel", id, "--reason", "a test").stdout
+        assert "asked to stop" in quick.run("task", "cancel", id, "--reason", "a test").stdout
         task = ended(quick, id)
         assert (task["state"], task["error"]["message"]) == ("cancelled", "a test")
         assert quick.queue()["tasks"]["cancelled"] == 1 and quick.queue()["tasks"]["ready"] == 0

@@ -220,7 +220,7 @@ def test_sighup_reloads_a_server_whose_terminal_is_still_there(tmp_path):
     server = OnTerminal("server", "--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0")
     server.read_until(b"ready at http")
     os.kill(server.pid, signal.SIGHUP)
-    server.read_until(b"the configuration is reloaded")
+    server.read_until(b"reloaded the configuration")
     assert server.close() == 0
 
 

@@ -83,7 +83,7 @@ def lines_of(program, text):
 def test_a_wrong_server_is_not_asked_in_a_loop_and_the_log_says_why():
     """The pauses double up to 5 s."""
     empty = {"leases": [], "reports": [], "lost": [], "cancelled": []}
-    for text, says in (("{}", "leases is missing"), ("<html>", "does not answer like a Treadle server"),
+    for text, says in (("{}", "leases is missing"), ("<html>", "does not respond like a Treadle server"),
                        (json.dumps(empty), "asking less often"),
                        (json.dumps({**empty, "lost": ["1-1.1.1"]}), "asking less often"),
                        (json.dumps({**empty, "cancelled": ["1-1.1.1"]}), "asking less often")):

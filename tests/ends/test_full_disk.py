@@ -104,7 +104,7 @@ def test_a_disk_full_to_the_last_block_under_load_stops_the_server_at_most(small
         status = server.process.poll()
         print(f"the server {'goes on' if status is None else f'has ended with {status}'}")
         if status is not None:
-            assert status == 70 and "Treadle stops, for it cannot keep its promises" in server.log
+            assert status == 70 and "Stopping: tasks can no longer be stored safely" in server.log
         hog.unlink()
         if status is not None:
             server.restart()

@@ -51,7 +51,7 @@ def hangs(server, what, metric):
 def goes_on(server, stall):
     stall.unlink()
     until(lambda: readiness(server)[0], lambda status: status == 200)
-    until(lambda: server.log, lambda log: "takes writes again" in log)
+    until(lambda: server.log, lambda log: "accepts writes again" in log)
 
 
 @pytest.mark.parametrize("durability", ["fsync", "interval"])

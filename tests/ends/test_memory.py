@@ -110,7 +110,7 @@ def test_a_server_whose_memory_ends_stops_with_a_word_and_loses_nothing(start_se
     status = server.process.wait(30)
     print(f"{len(ids)} acknowledged, then status {status}: {server.log.splitlines()[-1]}")
     assert status == 70
-    assert "Treadle stops" in server.log and "memory" in server.log
+    assert "Stopping: the system is out of memory" in server.log and "memory" in server.log
     server.restart()
     queue = server.queue()
     assert queue["tasks"]["ready"] >= len(ids) > 10_000

@@ -16,7 +16,7 @@ constexpr int64_t kBacklogBatch = 1'000;
 
 int64_t NowUs() { return SteadyClock::now().time_since_epoch() / microseconds(1); }
 
-/// One call that waits for its answer; whether the caller is to go on.
+/// One call that waits for its answer; whether the caller should continue.
 bool Call(Client& client, const std::vector<TaskRequest>& tasks, SteadyClock::time_point intended,
           Answers& answers, Histogram* latency) {
   const Status status =

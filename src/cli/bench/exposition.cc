@@ -20,7 +20,7 @@ std::optional<TurnTimes::Bucket> BucketOf(std::string_view line, std::string_vie
                            static_cast<uint64_t>(NumberAt(line.substr(value + 2)))};
 }
 
-/// Turns in bucket `i` alone.
+/// Turns only in bucket `i`.
 uint64_t TurnsIn(const TurnTimes& turns, size_t i) {
   if (i >= turns.buckets.size()) return 0;
   return turns.buckets[i].turns - (i > 0 ? turns.buckets[i - 1].turns : 0);

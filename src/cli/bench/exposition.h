@@ -24,7 +24,7 @@ struct ShardTurns {
   TurnTimes clock;
   TurnTimes processor;
 };
-/// Nothing if the server does not tell.
+/// Nothing if the server does not report it.
 std::optional<ShardTurns> ShardTurnsOf(std::string_view exposition);
 
 /// The longest turn between the two, in milliseconds: exactly if none before was longer, else

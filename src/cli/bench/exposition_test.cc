@@ -38,11 +38,11 @@ TEST(Exposition, TurnsAreReadByBucket) {
   EXPECT_EQ(LongestTurnMs({}, turns->processor), 0.8);
 }
 
-TEST(Exposition, AServerWithoutThemSaysNothingOfTurns) {
+TEST(Exposition, AServerWithoutTurnsReportsNone) {
   EXPECT_FALSE(ShardTurnsOf("treadle_checkpoints_total 7\n"));
 }
 
-TEST(Exposition, ALongestTurnThatIsARecordIsToldExactly) {
+TEST(Exposition, ALongestTurnThatIsARecordIsExact) {
   const TurnTimes before{{{0.001, 10}, {0.02, 11}, {kInfinity, 11}}, 0.012};
   const TurnTimes after{{{0.001, 90}, {0.02, 91}, {kInfinity, 92}}, 0.031};
   EXPECT_DOUBLE_EQ(LongestTurnMs(before, after), 31);

@@ -104,7 +104,7 @@ Status Site::Round() {
   return target_.Settle(load_.interrupted);
 }
 
-// Turns count from the server's start: filling is an operation, too.
+// Turns count from the server's start: filling is also an operation.
 Measurement Site::MedianOf(std::vector<Measurement> rounds, const char* part) const {
   const auto middle = rounds.begin() + kRounds / 2;
   std::ranges::nth_element(rounds, middle, {}, &Measurement::PerSecond);

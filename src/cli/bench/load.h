@@ -16,10 +16,10 @@ namespace treadle::cli::bench {
 inline constexpr const char* kTaskType = "bench";
 
 struct Load {
-  std::string queue;  // of this run alone
+  std::string queue;  // only of this run
   int64_t payload_bytes = 256;
   std::chrono::milliseconds duration{3'000};  // of each measurement
-  int64_t rate = 0;                           // calls per second; 0: as fast as it goes
+  int64_t rate = 0;                           // calls per second; 0: as fast as possible
   int64_t batch = 1;
   int64_t callers = 1;
   Coalesce coalesce = Coalesce::kOff;

@@ -1,5 +1,5 @@
 // Meter: what a measurement cost our own server, from its construction to Stop(). Does nothing for
-// another's server, whose load is not ours alone.
+// another's server, whose load is not only ours.
 #pragma once
 
 #include <cstdint>

@@ -13,7 +13,7 @@ namespace treadle::cli::bench {
 
 using SteadyClock = std::chrono::steady_clock;
 
-/// So many calls a second, for so long. 0: as fast as they return; then it is the only pace.
+/// This many calls a second, for this long. 0: as fast as they return; then it is the only pace.
 struct Pace {
   int64_t rate = 0;
   std::chrono::nanoseconds length{};
@@ -25,7 +25,7 @@ std::optional<std::chrono::nanoseconds> StartOfCall(const std::vector<Pace>& pac
 
 class Schedule {
  public:
-  /// Begins now. `calls_max`: it ends after so many, too.
+  /// Begins now. `calls_max`: it also ends after this many.
   explicit Schedule(std::vector<Pace> paces, int64_t calls_max = INT64_MAX)
       : paces_(std::move(paces)), calls_max_(calls_max) {}
 

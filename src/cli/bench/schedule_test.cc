@@ -19,7 +19,7 @@ TEST(Schedule, CallsFollowEachPaceInItsTurn) {
   EXPECT_EQ(starts_ms, (std::vector<int64_t>{0, 100, 200, 210, 220, 230, 330}));
 }
 
-TEST(Schedule, AtMostSoManyCallsAreMade) {
+TEST(Schedule, TheNumberOfCallsIsLimited) {
   const std::atomic<bool> stop = false;
   Schedule schedule({{0, std::chrono::hours(1)}}, 3);
   int calls = 0;

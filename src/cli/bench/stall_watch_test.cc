@@ -15,13 +15,13 @@ TEST(StallWatch, TheLongestTimeBetweenTwoEventsIsTheStall) {
   EXPECT_EQ(LongestOf({0, 10, 110, 115}), 100);
 }
 
-TEST(StallWatch, WhatLiesBeforeTheFirstEventIsNoStall) {
+TEST(StallWatch, TimeBeforeTheFirstEventIsNoStall) {
   EXPECT_EQ(LongestOf({}), 0);
   EXPECT_EQ(LongestOf({5'000}), 0);
   EXPECT_EQ(LongestOf({5'000, 5'001}), 1);
 }
 
-TEST(StallWatch, AnEventThatIsToldLateMakesNoStallLonger) {
+TEST(StallWatch, AnEventThatIsReportedLateMakesNoStallLonger) {
   EXPECT_EQ(LongestOf({100, 130, 120, 150}), 30);
 }
 

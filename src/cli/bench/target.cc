@@ -99,7 +99,7 @@ Status Target::Settle(const std::function<bool()>& interrupted) const {
     Get("/v1/tasks?limit=1");  // a list asks for a checkpoint, and waits for it a little
     const std::optional<double> backlog =
         MetricOf(Get("/metrics"), "treadle_journal_backlog_bytes");
-    if (!backlog) return {Code::kUnavailable, "the server does not tell of its journal"};
+    if (!backlog) return {Code::kUnavailable, "the server does not report its journal metrics"};
     if (*backlog == 0) return {};
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }

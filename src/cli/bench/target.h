@@ -29,15 +29,15 @@ class Target {
   /// `linger` 0: no shared requests.
   ClientOptions Client(std::chrono::microseconds linger) const;
   const ConnectionOptions& connection() const { return connection_; }
-  /// "fsync" or "interval"; empty if the server does not say.
+  /// "fsync" or "interval"; empty if the server does not report it.
   std::string Durability() const;
 
-  /// Since the server's start; nothing if it does not say.
+  /// Since the server's start; nothing if it does not report it.
   std::optional<int64_t> Checkpoints() const;
   /// Of our own server since its start; nothing for another's.
   std::optional<bench::ShardTurns> ShardTurns() const;
   /// Waits until a checkpoint has taken up all that was enqueued and done, so that what is measured
-  /// next does not pay for it. UNAVAILABLE: the server does not say; CANCELLED.
+  /// next does not pay for it. UNAVAILABLE: the server does not report it; CANCELLED.
   Status Settle(const std::function<bool()>& interrupted) const;
 
   /// Of our own server since its start, in microseconds; nothing for another's.

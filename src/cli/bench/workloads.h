@@ -1,5 +1,5 @@
 // The workloads of `treadle bench`. Each runs against a Target, by the same client and worker that
-// users have, and says what it measured. One at a time.
+// users have, and reports what it measured. One at a time.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ Result<Measurement> MeasureCycle(Target& target, const Load& load);
 Result<Measurement> MeasureLatency(Target& target, const Load& load);
 
 /// Single enqueues at `rate` while others write so much that checkpoints run: what the journal's
-/// users feel of them. `checkpoints` says how many ran.
+/// users feel of them. `checkpoints` is how many ran.
 Result<Measurement> MeasureCheckpoint(Target& target, const Load& load);
 
 /// What `tasks` queued ones add to the server's resident memory, after a checkpoint. Own servers.

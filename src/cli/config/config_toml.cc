@@ -8,10 +8,10 @@ namespace treadle::cli {
 
 std::string ConfigToml() {
   std::string file =
-      "# Treadle's server configuration. Each line with a # shows a default; take the # away to "
+      "# Treadle's server configuration. Each line with a # shows a default; remove the # to "
       "change it.\n"
-      "# Variables (TREADLE_SECTION__NAME) and flags win over this file.\n"
-      "# See what is in force, and from where: treadle config show\n";
+      "# Variables (TREADLE_SECTION__NAME) and flags override this file.\n"
+      "# To see every value and where it comes from: treadle config show\n";
   std::string_view section;
   for (const Setting& setting : Settings()) {
     if (setting.section() != section) {

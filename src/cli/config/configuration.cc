@@ -42,13 +42,13 @@ class Layers {
     }
   }
 
-  /// `place` is where a message says that the value stands.
+  /// `place` is the place of the value, for messages.
   Status Put(const Setting& setting, std::string_view text, std::string origin,
              std::string_view place) {
     const Status status = CheckSetting(setting, text);
     if (!status.ok()) {
       return InvalidArgument(fmt::format(
-          "{}: {}", place, setting.is_secret() ? "the value is not valid" : status.message()));
+          "{}: {}", place, setting.is_secret() ? "the value is invalid" : status.message()));
     }
     const auto at = std::ranges::find(settings_, &setting, &SettingInForce::setting);
     at->text = text;
@@ -68,8 +68,8 @@ class Layers {
     for (const auto& [name, section] : root.members) {
       const std::vector<std::string> known = SectionNames();
       if (std::ranges::find(known, name) == known.end()) {
-        return InvalidArgument(fmt::format("{}:{}: there is no section \"{}\"{}", path,
-                                           section.line, name, DidYouMean(name, known)));
+        return InvalidArgument(fmt::format("{}:{}: unknown section \"{}\"{}", path, section.line,
+                                           name, DidYouMean(name, known)));
       }
       if (section.kind != TomlNode::Kind::kTable) {
         return InvalidArgument(
@@ -90,7 +90,7 @@ class Layers {
       const auto found = std::ranges::find(known, variable);
       if (found == known.end()) {
         return InvalidArgument(
-            fmt::format("there is no variable {}{}", variable, DidYouMean(variable, known)));
+            fmt::format("unknown variable {}{}", variable, DidYouMean(variable, known)));
       }
       const Setting& setting = Settings()[static_cast<size_t>(found - known.begin())];
       TREADLE_RETURN_IF_ERROR(Put(setting, text, variable, variable));
@@ -115,7 +115,7 @@ class Layers {
     const ServerOptions& options = configuration.options;
     if (!options.token.empty() && !options.token_file.empty()) {
       return InvalidArgument(
-          "security.token and security.token_file are both set; leave one of them");
+          "security.token and security.token_file are both set; remove one of them");
     }
     if (!options.token.empty() && options.token.size() < kTokenCharactersMin) {
       return InvalidArgument(
@@ -130,11 +130,12 @@ class Layers {
   }
 
  private:
-  // Each kind of setting has one form in TOML; a number of bytes or milliseconds is fine, too.
+  // Each kind of setting has one form in TOML; a number of bytes or milliseconds is also fine.
   static Result<std::string> TextOf(const Setting& setting, const TomlNode& value) {
     using enum TomlNode::Kind;
     const auto refuse = [&] {
-      return InvalidArgument(fmt::format("{} is not {}", value.KindInWords(), setting.Range()));
+      return InvalidArgument(
+          fmt::format("must be {}, not {}", setting.Range(), value.KindInWords()));
     };
     if (setting.kind == Setting::Kind::kList) {
       std::vector<std::string> items;
@@ -164,7 +165,7 @@ class Layers {
       std::vector<std::string> known;
       for (const Setting& each : Settings()) known.emplace_back(each.key);
       return InvalidArgument(
-          fmt::format("{}: there is no setting \"{}\"{}", origin, key, DidYouMean(key, known)));
+          fmt::format("{}: unknown setting \"{}\"{}", origin, key, DidYouMean(key, known)));
     }
     const std::string place = fmt::format("{}: {}", origin, key);
     const Result<std::string> text = TextOf(*setting, value);
@@ -195,7 +196,7 @@ Result<Configuration> LoadConfiguration(const ConfigurationSources& sources) {
 }
 
 // What needs a restart stays in `in_force` as the server started with it, so every later reload
-// says so again.
+// reports it again.
 ReloadFn MakeReload(ConfigurationSources sources, Configuration in_force) {
   return [sources = std::move(sources), settings = std::move(in_force.settings)](
              const auto& apply) mutable -> Result<ReloadReport> {

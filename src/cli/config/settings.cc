@@ -62,26 +62,26 @@ constexpr Setting kSettings[] = {
      .flag = "--data",
      .kind = Kind::kDirectory,
      .default_text = "./treadle-data",
-     .help = "The data directory; made if it is missing",
+     .help = "Data directory; created if missing",
      .put = PutText<&ServerOptions::data_dir>},
     {.key = "server.listen",
      .flag = "--listen",
      .kind = Kind::kAddress,
      .default_text = "127.0.0.1:7373",
-     .help = "Where to listen; port 0 lets the system choose one",
+     .help = "Address to listen on; with port 0 the system chooses one",
      .put = PutListen},
     {.key = "server.strict_queues",
      .flag = "--strict-queues",
      .kind = Kind::kSwitch,
      .default_text = "false",
-     .help = "Queues are made by their policies alone, not by their first task",
+     .help = "Create a queue only when its policy is set, not by its first task",
      .put = [](const std::string& text,
                ServerOptions* options) { options->strict_queues = text == "true"; }},
     {.key = "server.connections_max",
      .flag = "--connections-max",
      .kind = Kind::kCount,
      .default_text = "10000",
-     .help = "Refuse connections beyond so many, or beyond what the limit of open files allows",
+     .help = "Limit for open connections; the limit of open files may allow fewer",
      .min = 1,
      .max = 1'000'000,
      .put = PutCount<&ServerOptions::connections_max>},
@@ -89,7 +89,7 @@ constexpr Setting kSettings[] = {
      .flag = "--bodies-memory",
      .kind = Kind::kSize,
      .default_text = "256MiB",
-     .help = "Bodies of requests and answers under way hold at most this much together",
+     .help = "Memory limit for all in-flight request and response bodies",
      .min = 32 * kMiB,
      .max = 64 * kGiB,
      .put = PutSize<&ServerOptions::bodies_bytes_max>},
@@ -98,15 +98,14 @@ constexpr Setting kSettings[] = {
      .kind = Kind::kSize,
      .default_text = "0B",
      .help =
-         "Refuse new tasks before the server needs more memory than this; 0B: four fifths of the "
-         "machine's or the control group's",
+         "Refuse new tasks beyond this memory use; 0B: four fifths of the machine or control group",
      .max = 64 * 1024 * kGiB,
      .put = PutSize<&ServerOptions::memory_max_bytes>},
     {.key = "server.idle_timeout",
      .flag = "--idle-timeout",
      .kind = Kind::kDuration,
      .default_text = "75s",
-     .help = "Close a connection that sends no request for so long",
+     .help = "Close a connection that sends no request for this long",
      .min = 10,
      .max = 86'400'000,
      .put = PutDuration<&ServerOptions::idle_timeout_ms>},
@@ -114,7 +113,7 @@ constexpr Setting kSettings[] = {
      .flag = "--read-timeout",
      .kind = Kind::kDuration,
      .default_text = "30s",
-     .help = "A request must have arrived whole within this time",
+     .help = "Time limit for receiving a whole request",
      .min = 10,
      .max = 86'400'000,
      .put = PutDuration<&ServerOptions::read_timeout_ms>},
@@ -122,7 +121,7 @@ constexpr Setting kSettings[] = {
      .flag = "--write-timeout",
      .kind = Kind::kDuration,
      .default_text = "30s",
-     .help = "An answer must have been taken whole within this time",
+     .help = "Time limit for sending a whole response",
      .min = 10,
      .max = 86'400'000,
      .put = PutDuration<&ServerOptions::write_timeout_ms>},
@@ -130,7 +129,7 @@ constexpr Setting kSettings[] = {
      .flag = "--log-level",
      .kind = Kind::kChoice,
      .default_text = "info",
-     .help = "What is logged to standard error",
+     .help = "Least severe level to log to standard error",
      .choices = "debug|info|warning|error",
      .reloadable = true,
      .put = PutText<&ServerOptions::log_level>},
@@ -138,28 +137,28 @@ constexpr Setting kSettings[] = {
      .flag = "--token-file",
      .kind = Kind::kFile,
      .default_text = "",
-     .help = "Requests must carry the token of this file",
+     .help = "File with the token that requests must carry",
      .reloadable = true,
      .put = PutText<&ServerOptions::token_file>},
     {.key = "security.token",
      .flag = "",
      .kind = Kind::kText,
      .default_text = "",
-     .help = "The token itself, where a file is not at hand; at least 16 characters",
+     .help = "The token itself, if you cannot use a file; at least 16 characters",
      .reloadable = true,
      .put = PutText<&ServerOptions::token>},
     {.key = "security.allow_unauthenticated",
      .flag = "--allow-unauthenticated",
      .kind = Kind::kSwitch,
      .default_text = "false",
-     .help = "Listen beyond loopback without a token",
+     .help = "Allow listening beyond loopback without a token",
      .put = [](const std::string& text,
                ServerOptions* options) { options->allow_unauthenticated = text == "true"; }},
     {.key = "security.allowed_hosts",
      .flag = "--allowed-hosts",
      .kind = Kind::kList,
      .default_text = "",
-     .help = "Names that requests may be addressed to, besides the one listened on",
+     .help = "Host names that requests may use, in addition to the listen address",
      .reloadable = true,
      .put = [](const std::string& text,
                ServerOptions* options) { options->allowed_hosts = SplitList(text); }},
@@ -167,21 +166,21 @@ constexpr Setting kSettings[] = {
      .flag = "--durability",
      .kind = Kind::kChoice,
      .default_text = "fsync",
-     .help = "fsync: what is acknowledged is on disk; interval: on disk within a second",
+     .help = "When acknowledged work is on disk; fsync: at once, interval: within a second",
      .choices = "fsync|interval",
      .put = PutDurability},
     {.key = "storage.disk_reserve",
      .flag = "--disk-reserve",
      .kind = Kind::kSize,
      .default_text = "128MiB",
-     .help = "Refuse new tasks when less than this is free on the disk",
+     .help = "Refuse new tasks when the disk has less free space than this",
      .max = 16 * 1024 * kGiB,
      .put = PutSize<&ServerOptions::disk_reserve_bytes>},
     {.key = "storage.checkpoint_after",
      .flag = "--checkpoint-after",
      .kind = Kind::kSize,
      .default_text = "32MiB",
-     .help = "A checkpoint begins after this much journal",
+     .help = "Begin a checkpoint after this much journal",
      .min = kMiB,
      .max = kGiB,
      .put = PutSize<&ServerOptions::checkpoint_bytes>},
@@ -189,7 +188,7 @@ constexpr Setting kSettings[] = {
      .flag = "--checkpoint-interval",
      .kind = Kind::kDuration,
      .default_text = "2s",
-     .help = "A checkpoint begins at most this long after a change",
+     .help = "Begin a checkpoint at most this long after a change",
      .min = 100,
      .max = 600'000,
      .put = PutDuration<&ServerOptions::checkpoint_ms>},
@@ -197,9 +196,8 @@ constexpr Setting kSettings[] = {
      .flag = "--backlog-max",
      .kind = Kind::kSize,
      .default_text = "512MiB",
-     .help =
-         "New tasks wait, up to 3 s, while more journal than this has no checkpoint; then they are "
-         "refused",
+     .help = "Limit for journal without a checkpoint; beyond it new tasks wait up to 3 s and are "
+             "then refused",
      .min = 64 * kMiB,
      .max = 64 * kGiB,
      .put = PutSize<&ServerOptions::backlog_bytes_max>},
@@ -207,7 +205,7 @@ constexpr Setting kSettings[] = {
      .flag = "--payload-memory",
      .kind = Kind::kSize,
      .default_text = "32MiB",
-     .help = "Payloads that are in the store stay in memory up to about this much",
+     .help = "Approximate memory for payloads that are already in the store",
      .min = kMiB,
      .max = 64 * kGiB,
      .put = PutSize<&ServerOptions::payload_memory_bytes>},
@@ -215,20 +213,20 @@ constexpr Setting kSettings[] = {
      .flag = "--backup-directory",
      .kind = Kind::kDirectory,
      .default_text = "",
-     .help = "Where backups go; without it, to backups in the data directory",
+     .help = "Directory for backups; if empty, backups in the data directory",
      .put = PutText<&ServerOptions::backup_directory>},
     {.key = "backup.every",
      .flag = "--backup-every",
      .kind = Kind::kDuration,
      .default_text = "0s",
-     .help = "Make a backup when the last one is this old; 0s: only when asked for",
+     .help = "Make a backup when the last one is this old; 0s: only on request",
      .max = 366 * uint64_t{86'400'000},
      .put = PutDuration<&ServerOptions::backup_every_ms>},
     {.key = "backup.keep",
      .flag = "--backup-keep",
      .kind = Kind::kCount,
      .default_text = "7",
-     .help = "How many backups to keep, the newest of the scheduled and of the requested; 0: all",
+     .help = "Number of scheduled and of requested backups to keep; 0: all",
      .max = 100'000,
      .put = PutCount<&ServerOptions::backups_kept>},
 };
@@ -238,7 +236,7 @@ Status CheckNumber(const Setting& setting, std::string_view text, std::optional<
   if (number && *number >= setting.min && *number <= setting.max) return {};
   if (!number) return {Code::kInvalidArgument, why_not};
   return {Code::kInvalidArgument,
-          fmt::format("\"{}\" is out of range; it is {}", text, setting.Range())};
+          fmt::format("\"{}\" is out of range; it must be {}", text, setting.Range())};
 }
 
 bool HasChoice(const Setting& setting, std::string_view text) {
@@ -299,7 +297,7 @@ std::string Setting::Range() const {
     case Kind::kDuration:
       return fmt::format("a duration from {} to {}", ExactDuration(min), ExactDuration(max));
     case Kind::kText:
-      return "a text";
+      return "a string";
     case Kind::kList:
       return "a list of names";
   }
@@ -335,7 +333,7 @@ Status CheckSetting(const Setting& setting, std::string_view text) {
     return Status(Code::kInvalidArgument, is_not(what));
   };
   // The environment and the command line take any bytes; a file, a log and an answer do not.
-  if (!IsUtf8(text)) return {Code::kInvalidArgument, "the value is not UTF-8 text"};
+  if (!IsUtf8(text)) return {Code::kInvalidArgument, "the value is not UTF-8"};
   switch (setting.kind) {
     case Kind::kAddress:
       if (!ParseAddress(text)) {

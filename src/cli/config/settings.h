@@ -1,6 +1,6 @@
 // The table of a server's settings. The configuration file, the environment variables, the flags of
 // `treadle server`, `treadle config` and the reference page all derive from it, so that none of
-// them can say something that another does not know.
+// them can contradict another.
 //
 // Pure; any thread. The table lives as long as the program.
 #pragma once
@@ -31,7 +31,7 @@ struct Setting {
   };
 
   std::string_view key;   // "SECTION.NAME"
-  std::string_view flag;  // empty: a secret, which must not stand in a command line
+  std::string_view flag;  // empty: a secret, which must not appear in a command line
   Kind kind = Kind::kText;
   std::string_view default_text;  // as in a variable
   std::string_view help;          // one sentence without its full stop
@@ -53,7 +53,7 @@ struct Setting {
   std::string Range() const;
   /// kChoice: its choices.
   std::vector<std::string> Choices() const;
-  /// `text` as it stands in a TOML file.
+  /// `text` as written in a TOML file.
   std::string AsToml(std::string_view text) const;
 };
 

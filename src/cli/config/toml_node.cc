@@ -96,7 +96,7 @@ const TomlNode* TomlNode::Find(std::string_view name) const {
 std::string_view TomlNode::KindInWords() const {
   switch (kind) {
     case Kind::kText:
-      return "a text";
+      return "a string";
     case Kind::kInteger:
       return "a whole number";
     case Kind::kReal:
@@ -117,14 +117,15 @@ Result<TomlNode> ReadToml(std::string_view text, std::string_view name) {
   try {
     return Convert(toml::parse(text));
   } catch (const TomlAssertion&) {
-    return Status(Code::kInvalidArgument, fmt::format("{}:{}: this is not TOML: a key is missing, "
-                                                      "or begins with a sign that no key has",
-                                                      name, LineOfAssertion(text)));
+    return Status(
+        Code::kInvalidArgument,
+        fmt::format("{}:{}: invalid TOML: a key is missing or begins with an invalid character",
+                    name, LineOfAssertion(text)));
   } catch (const toml::parse_error& error) {
     const toml::source_position at = error.source().begin;
     if (MayHoldSecret(text, at.line))
       return Status(Code::kInvalidArgument,
-                    fmt::format("{}:{}:{}: this is not TOML; write texts in double quotes", name,
+                    fmt::format("{}:{}:{}: invalid TOML; write strings in double quotes", name,
                                 at.line, at.column));
     return Status(Code::kInvalidArgument,
                   fmt::format("{}:{}:{}: {}", name, at.line, at.column, error.description()));

@@ -1,6 +1,6 @@
-// A TOML 1.0 document as the command line reads it: values with the line that they stand on, so
-// that whatever is wrong with one can be told with its place. A thin layer over toml++, so that the
-// header that compiles slowly stays inside toml_node.cc.
+// A TOML 1.0 document as the command line reads it: values with their line numbers, so
+// that whatever is wrong with one can be reported with its place. A thin layer over toml++, so that
+// the header that compiles slowly stays inside toml_node.cc.
 //
 // Pure, but for ReadTomlFile(); any thread.
 #pragma once

@@ -73,7 +73,7 @@ Result<Child> Child::Start(const std::vector<std::string>& words) {
   const pid_t pid = ::fork();
   if (pid < 0) {
     return Status(Code::kUnavailable,
-                  fmt::format("no process can be started ({})", std::strerror(errno)));
+                  fmt::format("cannot start a process ({})", std::strerror(errno)));
   }
   if (pid == 0) Become(argv.data(), parent);
   return Child(pid);
@@ -124,7 +124,7 @@ Result<std::string> ProbeListen(const std::string& address) {
   if (::getaddrinfo(parsed->host.c_str(), fmt::to_string(parsed->port).c_str(), &hints, &found) !=
       0) {
     return Status(Code::kInvalidArgument,
-                  fmt::format("--listen: {} is no address of this machine", parsed->host));
+                  fmt::format("--listen: {} is not an address of this machine", parsed->host));
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> list(found, &::freeaddrinfo);
   const int fd = ::socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -145,8 +145,7 @@ Result<std::string> ProbeListen(const std::string& address) {
     return Status(Code::kInvalidArgument,
                   fmt::format("--listen: {}: {}", address, std::strerror(error)));
   }
-  return Status(Code::kFailedPrecondition,
-                fmt::format("{} is taken: something listens there already", address));
+  return Status(Code::kFailedPrecondition, fmt::format("{} is in use by another program", address));
 }
 
 }  // namespace treadle::cli::demo

@@ -14,8 +14,8 @@
 namespace treadle::cli::demo {
 
 /// A child in a process group of its own, so that Ctrl-C reaches only the parent, which then stops
-/// its children in the right order. It is told to stop if the parent dies. Its standard output goes
-/// to our standard error.
+/// its children in the right order. It gets a signal to stop if the parent dies. Its standard
+/// output goes to our standard error.
 class Child {
  public:
   Child() = default;

@@ -42,7 +42,7 @@ Result<std::string> AbsoluteDirectory(const std::string& directory) {
   const std::unique_ptr<char, decltype(&std::free)> real(::realpath(directory.c_str(), nullptr),
                                                          &std::free);
   if (real == nullptr) {
-    return Status(Code::kInvalidArgument, fmt::format("the directory {} cannot be read ({})",
+    return Status(Code::kInvalidArgument, fmt::format("cannot read the directory {} ({})",
                                                       Printable(directory), std::strerror(errno)));
   }
   return std::string(real.get());
@@ -78,7 +78,7 @@ class Household {
   /// A signal asks us to end, or a child has ended.
   Status Trouble() {
     if (signals_.interrupted())
-      return {Code::kCancelled, "stopped; what was enqueued stays in its queue"};
+      return {Code::kCancelled, "stopped; enqueued tasks stay in their queue"};
     if (!started_) return Status::Ok();
     if (const auto end = server_.Ended()) return {Code::kAborted, "the server ended with " + *end};
     if (const auto end = worker_.Ended()) return {Code::kAborted, "the worker ended with " + *end};
@@ -112,7 +112,7 @@ class Household {
       if (signals_.interrupted()) return {Code::kCancelled, "stopped"};
       if (const auto end = server_.Ended()) {
         return {Code::kAborted,
-                fmt::format("the server could not start ({}); see its message above", *end)};
+                fmt::format("the server did not start ({}); see its message above", *end)};
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(kServerLookMs));
     }
@@ -129,8 +129,12 @@ class Household {
 
 void StayUp(Session& session, Household& household) {
   session.console().Message(
-      fmt::format("\nTreadle goes on at {}. Try, in another terminal:\n"
-                  "  {}\n  {}\n  {}\nCtrl-C stops it.",
+      fmt::format("\n"
+                  "Treadle is still running at {}. Try, in another terminal:\n"
+                  "  {}\n"
+                  "  {}\n"
+                  "  {}\n"
+                  "Ctrl-C stops it.",
                   session.flags.server, session.CommandLineFor("queue list"),
                   session.CommandLineFor("task list --queue demo"),
                   session.CommandLineFor("task enqueue hello '{\"name\":\"Ada\"}'")));
@@ -171,27 +175,27 @@ ExitStatus Demo(Session& session, const DemoFlags& flags) {
 
 void AddDemo(Command parent, Session& session) {
   auto flags = std::make_shared<DemoFlags>();
-  parent.Sub("demo", "Digest every file below a directory by tasks, and check the result")
+  parent.Sub("demo", "Hash every file below a directory using tasks, and verify the result")
       .Positional("DIR", Need::kRequired, &flags->directory,
                   "The directory, for example /usr/include")
       .Switch("--serve", &flags->serve,
-              "Start a server and a worker for it, and keep them up afterwards")
+              "Start a server and a worker, and keep them running afterwards")
       .Switch("--once", &flags->once, "With --serve: stop both after the job")
-      .Switch("--json", &flags->json, "Print the figures as one JSON object, and nothing else")
+      .Switch("--json", &flags->json, "Print only the figures, as one JSON object")
       .Text("--data", "DIR", &flags->data,
             "With --serve: the data directory (default ./treadle-demo)")
       .Text("--listen", "HOST:PORT", &flags->listen,
-            "With --serve: where to listen (default 127.0.0.1:7374, or another port if that is "
-            "taken)")
+            "With --serve: address to listen on (default 127.0.0.1:7374, or another port if that "
+            "is in use)")
       .Number("--port", &flags->port, 0, 65'535,
-              "With --serve: the port to listen on, on this machine alone")
+              "With --serve: port to listen on, on this machine only")
       .Example(
           "treadle demo /usr/include --serve\n"
           "treadle demo /usr/include --serve --once --json")
       .Footer(
-          "The latencies are of tasks that come one after the other when the job is done and "
-          "nothing\n"
-          "else waits: from the enqueue to the start of the handler.\n")
+          "Latencies are measured after the job, with one task at a time and nothing else waiting: "
+          "from\n"
+          "the enqueue to the start of the handler.\n")
       .Run([flags, &session] { return Demo(session, *flags); });
 }
 

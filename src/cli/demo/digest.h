@@ -1,5 +1,5 @@
-// What the demo's `digest` task says of a file. The job and the check that does without Treadle use
-// the same code. Any thread.
+// What the demo's `digest` task computes for a file. The job and the check that does without
+// Treadle use the same code. Any thread.
 #pragma once
 
 #include <cstdint>

@@ -27,8 +27,9 @@ Result<FileOutcome> ReadOutcome(const JsonValue& view, bool completed) {
   if (!completed && error != nullptr)
     outcome.error = error->Text("code") + ": " + error->Text("message");
   if (completed && result == nullptr) {
-    return Status(Code::kInternal,
-                  fmt::format("task {} is completed, but its result is not listed", outcome.id));
+    return Status(
+        Code::kInternal,
+        fmt::format("task {} is completed, but the list does not have its result", outcome.id));
   }
   if (completed) {
     TREADLE_ASSIGN_OR_RETURN(outcome.digest, ReadDigestResult(*result));

@@ -19,17 +19,17 @@ std::string Verdict(const Report& report, const Console& console) {
   std::string text =
       check.verified
           ? console.PaintOut("verified", Color::kGreen) +
-                fmt::format(": a direct walk read the same {} ({}, {} lines, {} words)\n",
+                fmt::format(": a direct walk found the same {} ({}, {} lines, {} words)\n",
                             Counted(check.direct.files, "file"),
                             SizeInWords(static_cast<uint64_t>(check.direct.bytes)),
                             WithCommas(check.direct.lines), WithCommas(check.direct.words))
           : console.PaintOut("not verified", Color::kRed) +
-                fmt::format(": the job has {} and {} bytes, a direct walk {} and {} bytes\n",
+                fmt::format(": the job found {} and {} bytes, a direct walk {} and {} bytes\n",
                             Counted(check.job.files, "file"), WithCommas(check.job.bytes),
                             Counted(check.direct.files, "file"), WithCommas(check.direct.bytes));
   text += fmt::format("  sha256 of all  {}\n", check.direct.sha256);
   if (check.changed > 0) {
-    text += fmt::format("  {} changed, came or went meanwhile and {} not compared\n",
+    text += fmt::format("  {} changed, appeared or vanished meanwhile and {} not compared\n",
                         Counted(check.changed, "file"), check.changed == 1 ? "is" : "are");
   }
   return text;

@@ -58,8 +58,7 @@ Result<Report> Run::Execute() {
   Report report = MakeReport(files_, run_, begun_, outcomes, std::move(check));
   session_.console().Message("measuring how soon a task starts when nothing else waits");
   TREADLE_ASSIGN_OR_RETURN(std::vector<int64_t> waits_ms, MeasurePace());
-  if (waits_ms.empty())
-    session_.console().Message("the worker is an older one and runs no such tasks");
+  if (waits_ms.empty()) session_.console().Message("the worker is too old to run these tasks");
   SetLatencies(std::move(waits_ms), &report);
   return report;
 }
@@ -174,7 +173,7 @@ void Run::SayIfNobodyWorks(const Counts& counts, int64_t elapsed_ms) {
   said_nobody_ = true;
   progress_.Clear();
   session_.console().Message(
-      "nothing has started yet; a worker for the demo is missing. Start one with: " +
+      "no task has started: there is no worker for the demo. Start one with: " +
       session_.CommandLineFor("worker demo"));
 }
 

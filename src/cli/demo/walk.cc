@@ -24,10 +24,11 @@ Status CannotList(const std::string& path, int error) {
   const Code code = error == ENOENT    ? Code::kNotFound
                     : error == ENOTDIR ? Code::kFailedPrecondition
                                        : Code::kPermissionDenied;
-  return {code, fmt::format("{} cannot be listed ({})", Printable(path), std::strerror(error))};
+  return {code, fmt::format("cannot list {} ({})", Printable(path), std::strerror(error))};
 }
 
-/// The kind of an entry, DT_UNKNOWN if it vanished. Some file systems do not tell in readdir().
+/// The kind of an entry, DT_UNKNOWN if it vanished. Some file systems do not report it in
+/// readdir().
 unsigned char EntryKind(const dirent& entry, const std::string& path) {
   if (entry.d_type != DT_UNKNOWN) return entry.d_type;
   struct stat info{};

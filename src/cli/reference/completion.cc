@@ -96,7 +96,7 @@ std::set<std::string> Spellings(const CommandWords& command, const FlagWords& fl
   return words;
 }
 
-/// How a shell offers what may stand behind a flag.
+/// How a shell completes the value of a flag.
 struct ValueActions {
   std::string_view choices;  // {} is the list, blanks between
   std::string_view live;     // {} is what to ask for
@@ -125,7 +125,7 @@ std::string ValueArms(const CommandWords& root, const ValueActions& actions) {
   return arms;
 }
 
-/// The words that may stand at the command itself: its commands, or what its argument may be.
+/// The words that may follow the command itself: its commands, or what its argument may be.
 std::vector<std::string> WordsAt(const CommandWords& command) {
   std::vector<std::string> words;
   words.reserve(command.commands.size());

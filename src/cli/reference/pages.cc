@@ -30,7 +30,7 @@ std::string FlagTable(const std::vector<FlagWords>& flags) {
   return table + '\n';
 }
 
-// -h explains itself, and stands once at the top.
+// -h explains itself and is listed once at the top.
 std::vector<FlagWords> WithoutHelp(std::vector<FlagWords> flags) {
   std::erase_if(flags, [](const FlagWords& flag) { return flag.names.back() == "--help"; });
   return flags;
@@ -86,7 +86,7 @@ std::string PageName(const CommandWords& command) {
 
 std::string CliMarkdown(const CommandWords& root) {
   std::string page =
-      fmt::format("{}# The command line\n\nThese flags hold for every command.\n\n{}```\n{}```\n\n",
+      fmt::format("{}# The command line\n\nEvery command takes these flags.\n\n{}```\n{}```\n\n",
                   kMade, FlagTable(root.flags), ExitStatusHelp());
   for (const CommandWords* command : root.All()) {
     if (command != &root) page += CommandSection(*command);
@@ -97,14 +97,17 @@ std::string CliMarkdown(const CommandWords& root) {
 
 std::string ConfigMarkdown() {
   std::string page = fmt::format(
-      "{}# The configuration of a server\n\n"
-      "A flag wins over a variable, a variable over the file, the file over the default. The file "
-      "is TOML: `--config FILE`, else `TREADLE_CONFIG`, else, for `treadle server`, "
-      "`/etc/treadle/treadle.toml` if it exists. `treadle config init` prints one to begin with; "
-      "`treadle config show` tells every value in force and where it comes from.\n\n"
-      "SIGHUP makes `treadle server` read it again; what is marked *reload* is taken over at "
-      "once, the log names what needs a restart. Lists in variables and flags are written with "
-      "commas. A setting without a flag is a secret: command lines can be seen by others.\n",
+      "{}# The configuration of a server\n"
+      "\n"
+      "A flag overrides a variable, a variable overrides the file, and the file overrides the "
+      "default. The file is TOML: `--config FILE`, else `TREADLE_CONFIG`, else, for `treadle "
+      "server`, `/etc/treadle/treadle.toml` if it exists. `treadle config init` prints a file to "
+      "begin with; `treadle config show` prints every value and where it comes from.\n"
+      "\n"
+      "On SIGHUP, `treadle server` reads the file again. It applies the settings marked *reload* "
+      "at once; the log names the ones that need a restart. Lists in variables and flags are "
+      "written with commas. A setting without a flag is a secret, because other users can see "
+      "command lines.\n",
       kMade);
   std::string_view section;
   for (const Setting& setting : Settings()) {

@@ -1,5 +1,5 @@
-// The reference pages: what `treadle --help` and the table of settings say, as Markdown and as
-// manual pages. Pure; any thread.
+// The reference pages: the contents of `treadle --help` and the table of settings, as Markdown and
+// as manual pages. Pure; any thread.
 #pragma once
 
 #include <string>
