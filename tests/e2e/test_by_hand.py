@@ -23,7 +23,7 @@ def crash(server):
 
 
 def test_a_worker_that_has_gone_does_not_have_its_hands_full(server):
-    server.call("PUT", "/v1/queues/default", {"lease_ms": 1000})
+    server.call("PUT", "/v1/queues/default", {"lease_ms": 3000})
     server.enqueue()
     worker = server.worker()
     worker.lease()
@@ -206,7 +206,7 @@ def test_explain_names_the_reason_and_the_way_out(server):
     assert reason(server, id) == "running"
     explained = server.get(f"/v1/tasks/{second}/explain").json
     assert (explained["reason"], explained["ahead"], explained["workers"]) == ("workers_busy", 0, 1)
-    worker.fail(lease)
+    worker.fail(lease, delay_ms=600_000)
     assert reason(server, id) == "backing_off"
     assert server.get("/v1/tasks/1-99/explain").status == 404
 
