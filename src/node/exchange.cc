@@ -45,7 +45,7 @@ Status Validate(const ExchangeRequest& request) {
   if (request.want > 0 && request.goodbye)
     return {Code::kInvalidArgument, "want must be 0 with goodbye"};
   if (!request.reason.empty() && !request.goodbye)
-    return {Code::kInvalidArgument, "reason goes with goodbye only"};
+    return {Code::kInvalidArgument, "reason is only for goodbye"};
   if (request.reason.size() > limits::kErrorMessageBytes)
     return {Code::kInvalidArgument,
             "reason must have at most " + std::to_string(limits::kErrorMessageBytes) + " bytes"};
