@@ -31,7 +31,7 @@ std::optional<size_t> BytesToFit(const ContractPage* page, const EnqueueCommand&
 
 /// The tasks of the completed reports, if `page` has a schema for results.
 std::vector<TaskId> ResultsToCheck(const ContractPage* page, const ExchangeIn& in);
-/// Refuses the reports whose results break the contract of their task, alone. `names` stand as
+/// Refuses only the reports whose results break the contract of their task. `names` stand as
 /// ResultsToCheck() has named them.
 void RefuseResults(const ContractPage& page, const std::vector<std::optional<ContractName>>& names,
                    ExchangeIn* in, const CheckBudget* budget = nullptr);

@@ -74,7 +74,7 @@ class JsonValue {
   int depth_;
 };
 
-/// Reads one JSON value and nothing behind it. `body` may be enlarged (not changed) for the
+/// Reads one JSON value with nothing after it. `body` may be enlarged (not changed) for the
 /// parser's sake. `what` names it in errors: "the request body".
 Status ParseJson(std::string* body, std::string_view what,
                  const std::function<Status(JsonValue)>& read);

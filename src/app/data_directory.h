@@ -31,9 +31,9 @@ class DataDirectory {
   /// The same for one that is there, and without writing to it. NOT_FOUND: it is not.
   static Result<DataDirectory> OpenToLook(Disk* disk, const std::string& path);
 
-  /// A new one for whoever fills it before it may be used: until Seal() it is none, and no server
-  /// opens it. Makes the directory if it is missing, and locks it. FAILED_PRECONDITION: it holds
-  /// something.
+  /// A new one for whoever fills it before it may be used: until Seal() it does not count as one,
+  /// and no server opens it. Makes the directory if it is missing, and locks it.
+  /// FAILED_PRECONDITION: it holds something.
   static Result<DataDirectory> BeginNew(Disk* disk, const std::string& path);
   /// What BeginNew() began is a data directory from now on, durably.
   Status Seal();

@@ -8,7 +8,7 @@
 
 namespace treadle::app {
 
-/// The exit status after the node could not keep its promises any more (EX_SOFTWARE of sysexits.h).
+/// The exit status after the node could no longer keep its promises (EX_SOFTWARE of sysexits.h).
 /// The process ends at once, and nothing was acknowledged that was not durable.
 inline constexpr int kFatalExit = 70;
 

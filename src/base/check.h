@@ -1,4 +1,4 @@
-// TREADLE_CHECK: programmer errors stop the process, also in release builds. A queue that goes on
+// TREADLE_CHECK: programmer errors stop the process, also in release builds. A queue that continues
 // with a broken invariant loses tasks; one that stops is recovered from its journal.
 #pragma once
 

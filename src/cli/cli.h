@@ -118,8 +118,9 @@ struct RepairReport {
   std::string copy;  // of the directory as it was; empty: there was nothing to do, nothing changed
   std::vector<Step> steps;
   std::vector<Loss> losses;
-  std::string next_task;  // ids go on from here, if that is further than they came; else empty
-  DataReport after;       // the directory looked at again
+  std::string
+      next_task;     // IDs continue from here, if that is beyond the highest used one; else empty
+  DataReport after;  // the directory looked at again
 };
 
 /// Repairs a data directory that no server uses, after copying it whole to a place beside it.

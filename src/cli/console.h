@@ -37,7 +37,7 @@ class Console {
 
   bool out_is_terminal() const { return out_.is_terminal; }
   bool err_is_terminal() const { return err_.is_terminal; }
-  /// Standard output cannot be written any more.
+  /// Standard output can no longer be written.
   bool out_is_closed() const { return closed_; }
   /// Why something that was meant for standard output is lost; empty: all of it was written.
   std::string Flush();

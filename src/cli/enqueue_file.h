@@ -14,8 +14,8 @@ struct FileOfTasks {
 };
 
 /// Enqueues them in their order, many in a request, in memory for one request. Stops at the first
-/// line that cannot be enqueued: all before it are, none behind it is. A server that is away for a
-/// while is waited for. An answer that is lost doubles nothing.
+/// line that cannot be enqueued: all lines before it are enqueued, none after it. A server that is
+/// away for a while is waited for. An answer that is lost doubles nothing.
 ExitStatus EnqueueFile(Session& session, const FileOfTasks& file);
 
 }  // namespace treadle::cli

@@ -26,7 +26,7 @@ struct ServerFlags {
 /// otherwise.
 void UseStateDirectory(ServerFlags* flags);
 
-/// `flags` must not move any more.
+/// `flags` must not move afterwards.
 void AddServerFlags(Command& command, ServerFlags& flags);
 
 }  // namespace treadle::cli

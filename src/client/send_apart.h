@@ -25,7 +25,7 @@ using SendTasks =
 inline constexpr size_t kRequestBytes = size_t{4} << 20;
 
 /// What became of each of the tasks, in their order: when a request is refused for what may be one
-/// task's fault, its halves are sent apart, until the task that is to blame stands alone.
+/// task's fault, its halves are sent apart, until the task at fault is isolated.
 std::vector<Result<Enqueued>> SendApart(const SendTasks& send,
                                         std::span<const EncodedTask* const> tasks);
 

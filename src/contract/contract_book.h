@@ -22,7 +22,7 @@ namespace treadle {
 
 /// One version, ready to check with.
 struct CompiledContract {
-  /// INVALID_ARGUMENT, with the path: one of the schemas is none.
+  /// INVALID_ARGUMENT, with the path: one of the schemas is invalid.
   static Result<std::shared_ptr<const CompiledContract>> Compile(
       std::shared_ptr<const TypeContract> contract);
 
@@ -47,7 +47,7 @@ class ContractPage {
   /// What takes more time than `budget` has left is also refused (null: no time limit).
   Result<uint32_t> FitInput(const std::string& type, uint32_t asked, ContractValue payload,
                             const CheckBudget* budget = nullptr) const;
-  /// OK also if there is no such version any more.
+  /// Also OK if that version no longer exists.
   Status CheckInput(const std::string& type, uint32_t version, ContractValue payload,
                     const CheckBudget* budget = nullptr) const;
   Status CheckOutput(const std::string& type, uint32_t version, ContractValue result,

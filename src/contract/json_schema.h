@@ -23,7 +23,7 @@ class SchemaTable;  // schema_table.h
 
 class JsonSchema {
  public:
-  /// `name` stands for the schema in errors. INVALID_ARGUMENT, with the path: `text` is no schema
+  /// `name` is the schema's name in errors. INVALID_ARGUMENT, with the path: `text` is no schema
   /// of draft 7 ("input_schema.properties.price.type must be …"), refers to something outside of
   /// itself, or goes beyond a bound of model/limits.h.
   static Result<std::shared_ptr<const JsonSchema>> Compile(std::string_view text,

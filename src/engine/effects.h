@@ -71,7 +71,7 @@ struct TaskIsNow {
   /// Edited or moved: with `error`, all that is to be kept of the task.
   std::shared_ptr<const TaskBody> body = nullptr;
   std::shared_ptr<const TaskTerms> terms = nullptr;
-  /// What is added to the task's trail; the image says then that there is one.
+  /// What is added to the task's trail; the image then records that there is one.
   std::shared_ptr<const TaskTrail> trail = nullptr;
   /// The place that it left, if it came back from those that ended, or moved to another lane.
   std::optional<QueuePlace> left = {};

@@ -7,7 +7,7 @@
 // thread safe.
 //
 // `Record` has members `hash_next` (uint32_t, the table's own) and `uint64_t hash() const`, well
-// mixed and constant while the record is in the table; `Matches(key)` says whether it is the one
+// mixed and constant while the record is in the table; `Matches(key)` is whether it is the one
 // asked for.
 #pragma once
 

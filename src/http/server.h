@@ -63,7 +63,7 @@ class Server {
  public:
   /// Listens and serves until Stop(). `guard` may be empty. FAILED_PRECONDITION when the address is
   /// in use, PERMISSION_DENIED for a port that needs privileges, INVALID_ARGUMENT for a host that
-  /// is none of this machine.
+  /// is not an address of this machine.
   static Result<std::unique_ptr<Server>> Start(ServerOptions options,
                                                std::shared_ptr<const Router> router, GuardFn guard);
   /// As Start(), before there is a router: a server that takes minutes to start can report it.

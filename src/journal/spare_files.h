@@ -37,14 +37,14 @@ class SpareFiles {
   /// Makes one if there is none. RESOURCE_EXHAUSTED: the disk is full, and the part is removed.
   Status Prepare();
   bool empty() const;
-  /// Take() calls it when the disk is full, and tries again if it says that room was gained.
+  /// Take() calls it when the disk is full, and tries again if it returns that it gained room.
   void WhenFull(std::function<Result<bool>()> gain) { gain_ = std::move(gain); }
 
   struct OldSegment {
     std::string path;
     uint64_t bytes;
   };
-  /// Turns segments that are not needed any more into spares, in this order, or removes them.
+  /// Turns segments that are no longer needed into spares, in this order, or removes them.
   Status Recycle(const std::vector<OldSegment>& segments);
 
  private:

@@ -84,7 +84,7 @@ struct TypePolicy {
 /// INVALID_ARGUMENT names the field that is out of its range.
 Status Validate(const QueuePolicy& policy);
 Status Validate(const TypePolicy& policy);
-/// Of a queue, a type or a task; 0 is none.
+/// Of a queue, a type or a task; 0 means none.
 Status ValidateAttemptTimeout(int64_t timeout_ms);
 
 }  // namespace treadle

@@ -44,7 +44,7 @@ struct RetryPolicy {
   bool operator==(const RetryPolicy&) const = default;
 };
 
-/// "exponential", and so on; empty for a number that is none.
+/// "exponential", and so on; empty for an unknown number.
 std::string_view BackoffName(Backoff backoff);
 std::string_view JitterName(Jitter jitter);
 

@@ -29,7 +29,7 @@ enum class AttemptOutcome : uint8_t {
   kDiscarded = 6,  // its worker reported that there is nothing to do
   kCancelled = 7,  // someone asked for the end of the task
 };
-/// Its name on the wire, for example "timed_out"; empty for a number that is none.
+/// Its name on the wire, for example "timed_out"; empty for an unknown number.
 std::string_view AttemptOutcomeName(AttemptOutcome outcome);
 std::optional<AttemptOutcome> AttemptOutcomeFromName(std::string_view name);
 

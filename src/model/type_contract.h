@@ -21,7 +21,7 @@ enum class CodeRetry : uint8_t {
   kAlways = 3,  // unless the retry policy has never
 };
 
-/// "default", and so on; empty for a number that is none.
+/// "default", and so on; empty for an unknown number.
 std::string_view CodeRetryName(CodeRetry retry);
 
 struct ContractCode {

@@ -93,7 +93,7 @@ class Backups {
 
   // Of the shard's lane.
   BackupView current_;  // the last that was begun; no name: there was none
-  uint64_t plan_ = 0;   // counts plans: an older one does not run any more
+  uint64_t plan_ = 0;   // counts plans: an older one no longer runs
   WallTime last_scheduled_at_;
   std::deque<int64_t> asked_ms_;  // when, by the monotonic clock; the last few
   BackupStats stats_;

@@ -72,7 +72,7 @@ class BulkActions {
   Result<BulkView> Get(uint64_t id) const;
   /// Running ones and the last that ended, newest first.
   std::vector<BulkView> List() const;
-  /// No page begins any more. NOT_FOUND.
+  /// No further page begins. NOT_FOUND.
   Result<BulkView> Stop(uint64_t id);
   void StopAll();
 

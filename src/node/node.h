@@ -3,7 +3,7 @@
 //
 // All calls may come from any thread and return at once. Each answers through its callback exactly
 // once, on the shard's lane (so a callback must not block), and only when the frame that its answer
-// rests on is durable. After a fatal error no callback is called any more: nothing that was not
+// rests on is durable. After a fatal error no more callbacks are called: nothing that was not
 // durable is ever reported.
 #pragma once
 
@@ -77,7 +77,7 @@ struct NodeEnvironment {
   Executor* watch = nullptr;       // what must run while a disk hangs; null: stalls are not logged
   RecoveryProgress* progress = nullptr;  // of Open(), for others to see; may be null
   MemoryGuard::Probe memory;             // empty: memory is not bounded
-  /// Called at most once, on any lane, when the node cannot keep its promises any more (a failed
+  /// Called at most once, on any lane, when the node can no longer keep its promises (a failed
   /// sync, damage). In production it ends the process.
   std::function<void(const Status&)> on_fatal;
   std::function<void(const std::string&)> log;  // one line for the operator; any lane

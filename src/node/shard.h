@@ -3,7 +3,7 @@
 // The shard's lane is the mailbox: each command is a piece of work posted there. The first one
 // opens a batch and posts Flush() behind itself, so that all that waits by then joins the same
 // batch. A batch is sealed into a frame when no other one syncs, or when it is large and only one
-// does; else it goes on growing. That is the group commit: one sync for all that came during the
+// does; otherwise it keeps growing. That is the group commit: one sync for all that came during the
 // last one, and the engine works while the disk does.
 //
 // Every reply is bound to the last frame that was applied when it was formed, and leaves when that

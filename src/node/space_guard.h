@@ -1,14 +1,14 @@
 // SpaceGuard: sees a full disk coming. Enqueues are refused early; completions and a checkpoint
 // still fit.
 //
-// Three things stand between a node and ENOSPC: the reserve (enqueues stop while less is free), the
+// Three things protect a node from ENOSPC: the reserve (enqueues stop while less is free), the
 // journal's spare segment, and the ballast file, which is given up when even that is short. Free
 // pages of the store count: the reserve is for a checkpoint as much as for the journal, and a
 // checkpoint fills them before the store grows. So a store that has been drained takes tasks again
 // though its file is as large as before. Some of the reserve must be free on the disk all the same,
 // for the journal.
 //
-// The system may say that there is room where there is none (a quota, a limit for the size of a
+// The system may report room where there is none (a quota, a limit for the size of a
 // file). Then a checkpoint or the journal finds out: NoteFull(). Until a checkpoint has succeeded
 // and there is a ballast again, enqueues are refused.
 //
@@ -45,7 +45,7 @@ class SpaceGuard {
 
   /// Looks at the disk, keeps a spare segment and the ballast ready, and decides whether enqueues
   /// are accepted. `waiting_bytes`: of the journal, that the store is still to take in. An error is
-  /// one that the node must stop for; a full disk is none.
+  /// an error that the node must stop for; a full disk is not one.
   Status Check(uint64_t waiting_bytes);
 
   static std::string BallastPath(const std::string& directory) { return directory + "/ballast"; }

@@ -1,7 +1,7 @@
 // StallAlarm: logs when a disk hangs.
 //
 // A write that waits for a disk is no error yet, so nothing else in the node notices: producers
-// just wait. After some seconds the node is not ready any more (Check()), and the operator has a
+// just wait. After some seconds the node is no longer ready (Check()), and the operator has a
 // line in the log, again each time that the wait has doubled, and one when the disk is back. It
 // runs on an executor of its own, which no disk blocks.
 #pragma once

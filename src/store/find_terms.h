@@ -1,7 +1,7 @@
 // Terms: what the index of rare things knows a task by, and how a query asks it. Pure; any thread.
 //
 // A term is a letter for the kind and then a word, a number, or a hash of 16 hexadecimal digits;
-// terms stand in a row with blanks between. They only say where to look: hashes may collide and
+// the terms of a row are separated by blanks. They only show where to look: hashes may collide and
 // long words are cut, so what the index finds is held against Matches().
 #pragma once
 

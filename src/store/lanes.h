@@ -44,7 +44,7 @@ class LaneMaker {
 
  private:
   Status Read();
-  /// While some stand in the shared lane nobody leaves it, or their tasks would be sought
+  /// While tasks are in the shared lane, none may leave it, or their tasks would be sought
   /// elsewhere.
   Result<bool> IsSharedLaneInUse();
 

@@ -1,6 +1,6 @@
 // Lister: draws one page of tasks, newest first, from whatever indexes serve the question.
 //
-// Waiting tasks stand in lanes, (queue, type, priority), each ordered by id, and those that are not
+// Waiting tasks are in lanes, (queue, type, priority), each ordered by id, and those that are not
 // ready in an index of their own besides, by state and lane. A page is a merge of the lanes that
 // the query admits and of the matching ended tasks, each read backwards from the cursor in small
 // batches. Lanes are found by jumping from one to the next, a search each. So a page costs about as

@@ -1,6 +1,6 @@
 // Loader: reads whole tasks from their places.
 //
-// The waiting tasks of a lane stand side by side, and are mostly wanted so, so one range scan
+// The waiting tasks of a lane are side by side and mostly wanted together, so one range scan
 // brings many. Where the rows between two wanted ones are too many, the scan jumps.
 #pragma once
 

@@ -45,7 +45,7 @@ int64_t ReadKey(const Rows& row);
 /// of a task.
 Status ReadRow(const Rows& row, TaskTable table, TaskRow* task);
 /// The same, but for a damaged row its apparent contents, as one whose payload is damaged. False:
-/// it says nothing.
+/// it has none.
 bool ReadRowOrDamage(const Rows& row, TaskTable table, TaskRow* task);
 /// Of what was selected whole.
 std::string_view ReadPayload(const Rows& row, TaskTable table);

@@ -4,7 +4,7 @@
 // Every table has a column `digest`: XXH3-64 over the kind and the bytes of its other columns, but
 // for payloads and results, whose own SHA-256 it covers. SQL statements write it and hold it
 // against the row with the function row_digest(…), which a connection has after AddRowDigest();
-// the texts below say it. Code that has all values in memory computes it (RowDigest), which is
+// the texts below define it. Code that has all values in memory computes it (RowDigest), which is
 // cheaper. What a reader does with a row that is not sound is its own affair.
 //
 // Pure; any thread. A connection's function is its thread's.

@@ -163,8 +163,8 @@ class Statement {
     if (result == SQLITE_OK) (..., (result = result ? result : Bind(place++, values)));
     return result;
   }
-  /// What a parameter has since its last binding. To bind the same anew costs SQLite more than to
-  /// see here that it is the same, and most numbers of neighbouring rows are.
+  /// What a parameter has since its last binding. Binding the same value again costs SQLite more
+  /// than to see here that it is the same, and most numbers of neighbouring rows are.
   struct Bound {
     enum Kind : uint8_t { kNull, kNumber, kBytes } kind = kNull;
     int64_t number = 0;

@@ -1,6 +1,6 @@
 // Salvage: what can still be read of a damaged store file goes into a new one.
 //
-// Row by row and by the tables alone, never by an index; around a page that cannot be read it looks
+// Row by row, only from the tables, never from an index; around a page that cannot be read it looks
 // for the rows on both sides of it. Three steps: SalvageStore(); then whoever has the journal
 // carries its frames over the new store, which brings back what they hold; then MendStore() makes
 // it a store that opens. One thread.
@@ -40,8 +40,8 @@ struct StoreSalvage {
   std::vector<std::string> losses;  // one sentence each
 };
 /// Makes a store of `identity` at `to`, where nothing must be, of what can be read at `from`, which
-/// only changes as ReadStoreMarks() says. DATA_LOSS: nothing can be read, not even the tables'
-/// names.
+/// only changes as described at ReadStoreMarks(). DATA_LOSS: nothing can be read, not even the
+/// tables' names.
 Result<StoreSalvage> SalvageStore(const std::string& from, const std::string& to,
                                   uint64_t identity);
 

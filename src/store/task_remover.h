@@ -45,7 +45,7 @@ class TaskRemover {
 
   /// Gathers a task that is gone, with all places in which it may wait.
   void Add(const TaskChange& change);
-  /// Gathers a place alone, from which a task moved.
+  /// Gathers only the place from which a task moved.
   void AddPlace(int64_t place) { places_.push_back(place); }
   /// Removes what was gathered.
   Status Flush();

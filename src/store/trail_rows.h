@@ -20,7 +20,7 @@ class TrailWriter {
 
   /// Adds to the trail of a task that is in the store.
   Status Add(TaskId task, const TrailChange& change);
-  /// Nothing is to follow any more: what was saved for later attempts goes.
+  /// No attempt follows: removes what was saved for later ones.
   Status RemoveSaved(TaskId task) { return remove_saved_.Run(task.packed); }
   /// Removes the trails of those ended tasks that the queue lets go of; before they go themselves.
   Status Retire(QueueId queue, TaskState state, uint64_t from);
@@ -46,7 +46,7 @@ struct SavedRows {
   bool is_sound = true;                    // all of it is as it was written
 };
 
-/// DATA_LOSS: a row is not as it was written, but for Saved(), which says so.
+/// DATA_LOSS: a row is not as it was written, except in Saved(), which reports it.
 class TrailReader {
  public:
   /// `db` must outlive the reader.

@@ -49,7 +49,7 @@ class AttemptSession final : public AttemptLink {
   size_t log_bytes_ TREADLE_GUARDED_BY(mutex_) = 0;      // of what was sent
   bool log_is_full_ TREADLE_GUARDED_BY(mutex_) = false;  // nothing more is kept
   std::optional<wire::AttemptProgress> progress_ TREADLE_GUARDED_BY(mutex_);  // not yet sent
-  bool is_lost_ TREADLE_GUARDED_BY(mutex_) = false;  // the lease: nothing is kept any more
+  bool is_lost_ TREADLE_GUARDED_BY(mutex_) = false;  // the lease: nothing more is saved
   Clock::time_point sent_at_ TREADLE_GUARDED_BY(mutex_) = Clock::now();
   Clock::time_point progress_sent_at_ TREADLE_GUARDED_BY(mutex_);
 };

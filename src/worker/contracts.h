@@ -9,8 +9,9 @@
 namespace treadle::worker {
 
 /// Registers every contract of `set`; what is there already is left as it is. Asks again while no
-/// server can be reached, as long as `goes_on` says so; it is asked every 100 ms. INVALID_ARGUMENT:
-/// a schema is no JSON, or the server refuses one, and why; or what else the server refuses.
+/// server can be reached, as long as `goes_on` returns true; it is called every 100 ms.
+/// INVALID_ARGUMENT: a schema is no JSON, or the server refuses one, and why; or what else the
+/// server refuses.
 Status RegisterContracts(const ConnectionOptions& connection, const HandlerSet& set,
                          const std::function<bool()>& goes_on);
 

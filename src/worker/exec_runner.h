@@ -5,7 +5,7 @@
 //   - 75 (EX_TEMPFAIL): it fails and is tried again; so for every status that is not listed, code
 //     "exit_N".
 //   - 65, 66, 77, 78 (EX_DATAERR, EX_NOINPUT, EX_NOPERM, EX_CONFIG): it fails for good.
-//   - 118: it is snoozed, for as long as the last line of output says ("10m"), or for a minute if
+//   - 118: it is snoozed, for the time in the last line of output ("10m"), or for a minute if
 //     there is no output. A line that is no duration fails, code "snooze_invalid".
 //   - 119: it is discarded; the tail of standard error is the reason.
 //   - death by a signal: it is tried again, code "signal_SIGKILL" and the like.

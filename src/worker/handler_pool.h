@@ -114,7 +114,7 @@ class HandlerPool {
     Clock::time_point deadline = Clock::time_point::max();
     std::chrono::milliseconds limit{0};
     bool timed_out = false;
-    bool dropped = false;  // nothing is to be reported any more
+    bool dropped = false;  // there is nothing left to report
   };
 
   using Stops = std::vector<std::stop_source>;

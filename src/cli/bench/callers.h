@@ -21,7 +21,7 @@ double SecondsSince(SteadyClock::time_point begun);
 /// they have ended.
 struct Answers {
   /// Called, by any thread, for a call that the server refused because it is full; then the callers
-  /// go on. Empty: that is a failure like others.
+  /// continue. Empty: that is a failure like others.
   std::function<void(SteadyClock::time_point intended)> refused;
 
   std::atomic<int64_t> tasks = 0;  // that were accepted
