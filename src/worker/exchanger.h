@@ -59,8 +59,8 @@ class Exchanger {
   /// Why the exchanger gave up: the server refuses this worker for good. OK while it is running.
   Status failure();
   /// Ends the calls in flight and the threads, and sends goodbye, with what is still to be
-  /// reported: the server then releases whatever this worker holds. `reason`: why this worker cannot
-  /// run its tasks, or empty; `explain` shows it. Returns how many reports did not arrive.
+  /// reported: the server then releases whatever this worker holds. `reason`: why this worker
+  /// cannot run its tasks, or empty; `explain` shows it. Returns how many reports did not arrive.
   size_t Stop(const std::string& reason = "");
   /// Instead of Start(): only sends goodbye, with why no task of `types` can run here.
   void Decline(std::vector<std::string> types, const std::string& reason);
