@@ -150,7 +150,7 @@ class Binding:
             if parameter is None:
                 if not self.takes_names or name == self.context_name:
                     raise DecodingError(
-                        f"payload has no field {name} that this handler takes",
+                        f"payload.{name} is not an argument of this handler",
                         field=f"payload.{name}",
                     )
                 found[name] = value

@@ -13,8 +13,10 @@ from .context import Context
 from .contract import Contract
 from .convert import Converter, converter
 from .errors import InvalidArgumentError
+from .exact_json import encode
 from .handle import TaskHandle
 from .options import Duration, OptionFields, TaskOptions, milliseconds
+from .payload import JSON, Payload
 from .task_info import Enqueued
 
 if TYPE_CHECKING:
@@ -135,8 +137,14 @@ class Task(Generic[P, R]):
     def _result_converter(self) -> Converter | None:
         annotation = self.binding.hints.get("return", Any)
         if annotation is bytes:
-            return lambda value, _: value.data if hasattr(value, "data") else value
+            return lambda value, _: value.data if isinstance(value, Payload) else value
+        if annotation is Payload:
+            return lambda value, _: value if isinstance(value, Payload) else _as_payload(value)
         return converter(annotation)
 
     def __repr__(self) -> str:
         return f"<Task {self.name}>"
+
+
+def _as_payload(value: Any) -> Payload:
+    return Payload(encode(value, "result").encode(), JSON)

@@ -403,6 +403,8 @@ class Attempts:
             while queue and is_full and queue[0].put_at + _TURN_SECONDS <= now:
                 token = queue.popleft().lease.token
                 self._add(Report(token, wire.released(token)))
+                # Or the same would be fetched ahead again at once.
+                self._mean = max(self._mean, _TURN_SECONDS)
             if queue:
                 next_at = min(next_at, max(queue[0].put_at, now) + _TURN_SECONDS)
         return next_at
