@@ -435,13 +435,18 @@ class Attempts:
         self._cut(running, cancel.SHUTDOWN)
 
     def release_running(self) -> None:
-        """Releases the leases of all that still runs; what it brings is dropped."""
+        """Releases the leases of all that still runs; what it brings is dropped, and what can be
+        ended by force is."""
         with self._lock:
-            for attempt in self._running.values():
+            running = list(self._running.values())
+            for attempt in running:
                 if not attempt.dropped:
                     attempt.dropped = True
                     token = attempt.lease.token
                     self._add(Report(token, wire.released(token)))
+        for attempt in running:
+            if attempt.kill is not None:
+                attempt.kill()
         self._changed()
 
     def is_busy(self) -> bool:

@@ -13,13 +13,13 @@ from ..address import Address
 from ..app import Middleware, Pool, WorkerSettings
 from ..caller import Caller
 from ..errors import InvalidArgumentError, TreadleError, UnavailableError
-from ..exact_json import decode
 from ..task import Task
 from .attempts import Attempt, Attempts
 from .exchanger import Ended, Exchanger, ExchangerOptions
 from .loop import CoroutineLoop
 from .report import Report
 from .runner import Runner
+from .sender import AttemptSender
 from .threads import FunctionThreads, Runs
 
 _DELIVER_SECONDS = 5.0  # for the last reports, once nothing runs any more
@@ -33,24 +33,6 @@ def default_name() -> str:
         for char in socket.gethostname()[:100]
     )
     return f"{host.lstrip('._-') or 'worker'}-{os.getpid()}"
-
-
-class AttemptSender:
-    """Brings to the server what running attempts save. Any thread."""
-
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
-
-    def save(self, token: str, update: str, limit: float) -> int:
-        """Asks again while no server can be reached, up to `limit` seconds. Repeating is harmless."""
-        answer = self._caller.call(
-            "POST",
-            f"/v1/attempts/{token}",
-            update.encode(),
-            timeout=limit,
-            also_repeat=lambda error: bool(error.retry_after),
-        )
-        return int(decode(answer.body).get("log_bytes", 0))
 
 
 class _InThread:
@@ -109,6 +91,7 @@ class Station:
             tasks, middlewares, AttemptSender(caller), with_endings=ended is not None
         )
         make = make_process if pool.processes and make_process else lambda: _InThread(self._runner)
+        self._has_processes = bool(pool.processes)
         self._threads: Optional[FunctionThreads] = None
         if functions:
             self._threads = FunctionThreads(self._attempts, function_slots, make)
@@ -146,6 +129,8 @@ class Station:
         self._attempts.start()
         if self._loop is not None:
             self._loop.start()
+        if self._threads is not None and self._has_processes:
+            self._threads.start_all()
         self._exchanger.start()
         while self._stops == 0 and self._exchanger.failure is None:
             self._wait_for_wake(None)

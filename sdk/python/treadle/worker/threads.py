@@ -38,6 +38,11 @@ class FunctionThreads:
         thread.start()
         return True
 
+    def start_all(self) -> None:
+        """For runs that take long to make."""
+        while self.start_one():
+            pass
+
     def close(self, timeout: float) -> bool:
         """Waits until every handler has returned; False if some have not in time. The attempts must
         be closed."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import threading
 import time
 from types import FrameType
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
-from ..app import Treadle, WorkerSettings
+from ..app import Pool, Treadle, WorkerSettings
 from ..backoff import Backoff
 from ..caller import Caller
 from ..client import Client
@@ -21,8 +22,12 @@ from ..context import TaskLogHandler
 from ..errors import InvalidArgumentError, TreadleError
 from ..schema import input_schema_of, output_schema_of
 from ..task import Task
+from .child import Begin
+from .find_app import place_of
 from .lines import TaskLines
+from .processes import InProcess
 from .station import Station
+from .threads import Runs
 
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP")
 
@@ -110,7 +115,7 @@ class Worker:
     # ---- the parts ----
 
     def _make_stations(self) -> List[Station]:
-        app, settings = self._app, self._settings
+        app = self._app
         by_pool: Dict[str, Dict[str, Task[Any, Any]]] = {}
         for task in app.tasks.values():
             if task.pool not in app.pools:
@@ -121,21 +126,34 @@ class Worker:
             by_pool.setdefault(task.pool, {})[task.name] = task
         if not by_pool:
             raise InvalidArgumentError("no task: decorate a function with @app.task", field="tasks")
-        client = app.client
-        return [
-            Station(
-                app.pools[name],
-                settings,
-                tasks,
-                app.middlewares,
-                servers=client.servers,
-                token=client.token,
-                caller=Caller(client.servers, token=client.token),
-                log=self._lines.say,
-                ended=None if settings.quiet else self._lines.ended,
-            )
-            for name, tasks in by_pool.items()
-        ]
+        return [self._make_station(app.pools[name], tasks) for name, tasks in by_pool.items()]
+
+    def _make_station(self, pool: Pool, tasks: Dict[str, Task[Any, Any]]) -> Station:
+        client, settings = self._app.client, self._settings
+        return Station(
+            pool,
+            settings,
+            tasks,
+            self._app.middlewares,
+            servers=client.servers,
+            token=client.token,
+            caller=Caller(client.servers, token=client.token),
+            log=self._lines.say,
+            ended=None if settings.quiet else self._lines.ended,
+            make_process=self._process_maker(pool) if pool.processes else None,
+        )
+
+    def _process_maker(self, pool: Pool) -> Callable[[], Runs]:
+        client = self._app.client
+        begin = Begin(
+            place=place_of(self._app),
+            sys_path=tuple(sys.path),
+            servers=tuple(client.servers),
+            token=client.token,
+            pool=pool.name,
+            with_endings=not self._settings.quiet,
+        )
+        return lambda: InProcess(begin, self._lines.say)
 
     def _register_contracts(self) -> None:
         for task in self._app.tasks.values():
