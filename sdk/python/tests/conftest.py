@@ -32,6 +32,8 @@ def load(name, path):
 
 
 e2e = load("e2e_treadle", ROOT / "tests/e2e/treadle.py")
+conformance = load("conformance", ROOT / "tests/sdk/conformance.py")
+Proxy = conformance.Proxy
 _numbers = itertools.count(1)
 
 

@@ -8,8 +8,7 @@ import threading
 import time
 
 import pytest
-from conftest import e2e, raises_field
-from proxy import Proxy
+from conftest import Proxy, e2e, raises_field
 
 import treadle
 from treadle import Client, Retry, TaskOptions

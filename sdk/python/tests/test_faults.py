@@ -5,8 +5,7 @@ import signal
 import threading
 
 import pytest
-from conftest import e2e, until
-from proxy import Proxy
+from conftest import Proxy, e2e, until
 
 import treadle
 from treadle import Context

@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection
 from typing import Callable, Optional
 
 from .. import wire
+from ..cancel import TIMEOUT
 from .attempts import Attempt
 from .child import Begin
 from .report import Ending, Report
@@ -45,7 +46,7 @@ class InProcess:
             time.sleep(_START_PAUSE)
             return Report(lease.token, wire.released(lease.token))
         if attempt.cancelled.is_set():  # while the child began: nobody may be left to end it
-            return Report(lease.token, wire.released(lease.token))
+            return _cut_short(attempt, "", "")
         try:
             self._send(("run", lease, attempt.deadline_or_none, attempt.limit))
             attempt.cancelled.on_cancel(lambda: self._cancel(attempt))
@@ -117,19 +118,22 @@ class InProcess:
         assert self._process is not None
         status = self._process.wait()
         self.close()
-        lease = attempt.lease
         how = f"exit status {status}" if status >= 0 else _signal_name(-status)
-        message = f"the process that ran it ended with {how}"
-        code, retry = "process_died", True
-        if attempt.cancelled.cause == "timeout":
-            code, message = "timeout", "the attempt took too long, and its handler did not return"
-        elif attempt.cancelled.cause is not None:
-            return Report(lease.token, wire.released(lease.token))
-        ending = Ending(
-            lease.id, lease.type, "failed", time.monotonic() - attempt.begun, lease.attempt,
-            lease.max_attempts, code, message,
-        )  # fmt: skip
-        return Report(lease.token, wire.failed(lease.token, code, message, retry), ending)
+        return _cut_short(attempt, "process_died", f"the process that ran it ended with {how}")
+
+
+def _cut_short(attempt: Attempt, code: str, message: str) -> Report:
+    """An attempt that did not end by itself. Unless it had its time or died, it goes back unspent."""
+    lease = attempt.lease
+    if attempt.cancelled.cause == TIMEOUT:
+        code, message = "timeout", f"the attempt took longer than {round(attempt.limit * 1000)} ms"
+    elif attempt.cancelled.cause is not None:
+        return Report(lease.token, wire.released(lease.token))
+    ending = Ending(
+        lease.id, lease.type, "failed", time.monotonic() - attempt.begun, lease.attempt,
+        lease.max_attempts, code, message,
+    )  # fmt: skip
+    return Report(lease.token, wire.failed(lease.token, code, message, retry=True), ending)
 
 
 def _signal_name(number: int) -> str:
