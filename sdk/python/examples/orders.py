@@ -1,7 +1,8 @@
-"""Orders of a shop: typed payloads, steps that are not done twice, failures with a code, a contract.
+"""Orders of a shop: typed payloads, steps that are not done twice, failures with a code, a
+contract.
 
-    treadle-worker orders:app
-    python orders.py
+treadle-worker orders:app
+python orders.py
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The handlers of orders.py, tested without a server: `pytest test_orders.py`."""
 
-import pytest
-
 import orders
+import pytest
 from orders import Item, Order
+
 from treadle import TaskDeadError
 from treadle.testing import InMemory
 

@@ -21,7 +21,8 @@ else:
     P = TypeVar("P")
 R = TypeVar("R")
 Middleware = Callable[..., Any]
-"""`middleware(context, call_next)`: returns what `call_next()` returns, or something else, or raises.
+"""`middleware(context, call_next)`: returns what `call_next()` returns, or something else, or
+raises.
 
 A coroutine function surrounds handlers that are coroutine functions, a function the others.
 """
@@ -29,7 +30,8 @@ A coroutine function surrounds handlers that are coroutine functions, a function
 
 @dataclass
 class Pool:
-    """Queues with handlers and slots of their own: long tasks in one never keep short ones waiting."""
+    """Queues with handlers and slots of their own: long tasks in one never keep short ones
+    waiting."""
 
     name: str = ""  # stands behind the worker's name: "host-123.slow"
     queues: Sequence[str] = ("default",)
@@ -161,7 +163,8 @@ class Treadle:
         return decorate if function is None else decorate(function)
 
     def pool(self, pool: Pool) -> Pool:
-        """Adds a pool, or replaces the one of that name; "" is the pool of all tasks that name none."""
+        """Adds a pool, or replaces the one of that name; "" is the pool of all tasks that name
+        none."""
         self.pools[pool.name] = pool
         return pool
 

@@ -6,7 +6,8 @@ import random
 
 
 class Backoff:
-    """100 ms, doubling up to 5 s, less a random half, so that not all return at once. One thread."""
+    """100 ms, doubling up to 5 s, less a random half, so that not all return at once. One
+    thread."""
 
     def __init__(self) -> None:
         self._ceiling = 0.1

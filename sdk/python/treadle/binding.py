@@ -6,8 +6,8 @@
     def anything(payload: Payload)             bytes and content type, whatever they are
     def double(number: int)                    {"number": 4}, or [4], or 4
 
-A parameter that is annotated with Context is given the context and is no part of the payload. Enqueueing
-writes names, so that handlers in other languages read the same payload.
+A parameter that is annotated with Context is given the context and is no part of the payload.
+Enqueueing writes names, so that handlers in other languages read the same payload.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ class Binding:
             self.parameters.append(_Parameter(parameter, annotation))
 
     def _find_whole(self) -> Optional[str]:
-        """The way in which the only parameter is the payload itself: "bytes", "payload", "object"."""
+        """The way in which the only parameter is the payload itself: "bytes", "payload",
+        "object"."""
         if len(self.parameters) != 1 or self.takes_rest or self.takes_names:
             return None
         annotation = plain_type(self.parameters[0].annotation)
@@ -81,7 +82,8 @@ class Binding:
     # ---- producers ----
 
     def payload(self, args: Sequence[Any], names: Mapping[str, Any]) -> Any:
-        """What to enqueue. Raises TypeError like a call with wrong arguments, without the context."""
+        """What to enqueue. Raises TypeError like a call with wrong arguments, without the
+        context."""
         if (self.takes_rest or self.positional_only) and not names:
             return list(args)
         parameters = self.parameters

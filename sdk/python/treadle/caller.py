@@ -1,8 +1,8 @@
 """Calls to the server that outlive its absence, on connections that threads share.
 
-A call that no server took is repeated, with growing pauses and at each server in turn, until its time
-is up. A call that broke off after it was sent is repeated only if it says that this is harmless.
-Any thread; a process that was forked makes connections of its own.
+A call that no server took is repeated, with growing pauses and at each server in turn, until its
+time is up. A call that broke off after it was sent is repeated only if it says that this is
+harmless. Any thread; a process that was forked makes connections of its own.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ SHUTDOWN = "shutdown"  # the worker stops, and its grace is over
 
 
 class CancelToken:
-    """Of one attempt. Any thread; it costs nothing until someone waits for it or it is cancelled."""
+    """Of one attempt. Any thread; it costs nothing until someone waits for it or it is
+    cancelled."""
 
     __slots__ = ("cause", "_event", "_calls")
 

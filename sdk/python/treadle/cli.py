@@ -27,7 +27,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
         sys.exit(run_worker(words[1:], "python -m treadle worker"))
     usage = "usage: python -m treadle worker MODULE:APP [options]"
     if words in (["-h"], ["--help"]):
-        print(f"{usage}\n\nRun the tasks of an application. Its options: python -m treadle worker --help")
+        print(f"{usage}\n\nRun the tasks of an application. Options: add worker --help.")
         sys.exit(0)
     print(usage, file=sys.stderr)
     sys.exit(2)
@@ -48,9 +48,13 @@ def _parser(program: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--name", help="name of this worker in task views (default: HOST-PID)")
     parser.add_argument("--build", help="version of the program, for task histories")
-    parser.add_argument("--grace", type=float, metavar="SECONDS", help="time to finish after a signal")
+    parser.add_argument(
+        "--grace", type=float, metavar="SECONDS", help="time to finish after a signal"
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="write no line for each task")
-    parser.add_argument("--json", action="store_true", help="write lines as JSON, also on a terminal")
+    parser.add_argument(
+        "--json", action="store_true", help="write lines as JSON, also on a terminal"
+    )
     parser.add_argument("--log-level", default="INFO", help="of Python's logging (default: INFO)")
     parser.add_argument(
         "--reload", action="store_true", help="start again when a file of Python changes"

@@ -4,9 +4,9 @@
     handle = client.enqueue("hello", {"name": "Ada"})
     print(handle.result(timeout=30))
 
-Made once, shared by all threads of a program. Calls block; connections are made when needed, kept, and
-made again when they break. Every enqueue without an idempotency key is given one that holds for a
-minute, so that a call whose answer was lost can be repeated and still adds one task.
+Made once, shared by all threads of a program. Calls block; connections are made when needed, kept,
+and made again when they break. Every enqueue without an idempotency key is given one that holds for
+a minute, so that a call whose answer was lost can be repeated and still adds one task.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Client:
 
     `servers`: addresses, or text with commas between them; default TREADLE_SERVER, else
     http://127.0.0.1:7373. `token`: default the first line of the file TREADLE_TOKEN_FILE.
-    `timeout`: seconds for a call with all its tries. `keys=False`: no keys of the client's own; a call
-    whose answer is lost then fails with UnavailableError instead of being repeated.
+    `timeout`: seconds for a call with all its tries. `keys=False`: no keys of the client's own; a
+    call whose answer is lost then fails with UnavailableError instead of being repeated.
     """
 
     def __init__(
@@ -85,8 +85,8 @@ class Client:
     ) -> TaskHandle[Any]:
         """Enqueues one task; on return it is on the server's disk.
 
-        `payload`: any value of JSON, bytes, or a Payload. How it is to run: `options`, or the fields
-        of TaskOptions by name.
+        `payload`: any value of JSON, bytes, or a Payload. How it is to run: `options`, or the
+        fields of TaskOptions by name.
         """
         task, traceparent = self.encoded(type, payload, _options(options, fields))
         return TaskHandle(self, self._enqueue_encoded(task, traceparent))
@@ -113,10 +113,11 @@ class Client:
         options: TaskOptions = NO_OPTIONS,
         **fields: Unpack[OptionFields],
     ) -> Future[Enqueued]:
-        """Enqueues without waiting. The future has the answer once the task is on the server's disk.
+        """Enqueues without waiting. The future has the answer once the task is on the server's
+        disk.
 
-        Tasks go in the order of the calls, many in a request. The call waits only while 10,000 tasks
-        or 16 MiB have no answer yet. `flush()` waits for all; so does the end of the program.
+        Tasks go in the order of the calls, many in a request. The call waits only while 10,000
+        tasks or 16 MiB have no answer yet. `flush()` waits for all; so does the end of the program.
         """
         task, _ = self.encoded(type, payload, _options(options, fields))
         return self._stream.enqueue(task)
@@ -219,9 +220,9 @@ class Client:
 
     def attempts(self, task_id: str) -> list[Mapping[str, Any]]:
         """Every attempt at a task, oldest first, as `Attempt` of the API."""
-        found: list[Mapping[str, Any]] = self._json("GET", f"/v1/tasks/{_quoted(task_id)}/attempts")[
-            "attempts"
-        ]
+        found: list[Mapping[str, Any]] = self._json(
+            "GET", f"/v1/tasks/{_quoted(task_id)}/attempts"
+        )["attempts"]
         return found
 
     def list_tasks(
@@ -283,7 +284,8 @@ class Client:
     # ---- steering ----
 
     def cancel(self, task_id: str, reason: str = "") -> str:
-        """Ends a task that waits at once, and asks the worker of one that runs to stop; the state."""
+        """Ends a task that waits at once, and asks the worker of one that runs to stop; the
+        state."""
         body = f'{{"reason":{encode(reason, "reason")}}}' if reason else "{}"
         return self._change(task_id, "cancel", body)
 
@@ -332,9 +334,7 @@ class Client:
     ) -> Answer:
         return self._caller.call(method, target, body, timeout=self.timeout, wait=wait)
 
-    def _json(
-        self, method: str, target: str, body: bytes | None = None, *, wait: float = 0
-    ) -> Any:
+    def _json(self, method: str, target: str, body: bytes | None = None, *, wait: float = 0) -> Any:
         found = decode(self._call(method, target, body, wait=wait).body)
         if not isinstance(found, dict):
             raise InternalError("the server does not answer like a Treadle server")

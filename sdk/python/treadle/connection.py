@@ -1,9 +1,9 @@
 """One HTTP/1.1 connection that is kept, to one of several servers.
 
-One thread at a time makes calls; `cancel()` may come from any. A call that fails leaves the connection
-closed, and the next one connects again, to the next server if this one cannot be reached. HTTP is
-written by hand here because a worker's speed is the number of its system calls and of its Python
-instructions: a request is one send, an answer is usually one receive.
+One thread at a time makes calls; `cancel()` may come from any. A call that fails leaves the
+connection closed, and the next one connects again, to the next server if this one cannot be
+reached. HTTP is written by hand here because a worker's speed is the number of its system calls and
+of its Python instructions: a request is one send, an answer is usually one receive.
 """
 
 from __future__ import annotations
@@ -14,8 +14,13 @@ import time
 from typing import NamedTuple, Sequence
 
 from .address import Address
-from .errors import DeadlineExceededError, InternalError, TreadleError, UnavailableError
-from .errors import error_from_problem
+from .errors import (
+    DeadlineExceededError,
+    InternalError,
+    TreadleError,
+    UnavailableError,
+    error_from_problem,
+)
 from .exact_json import decode
 
 ANSWER_BYTES_MAX = 64 << 20
@@ -150,7 +155,9 @@ class Connection:
             self.close()
             raise CallCancelled("the call was cancelled")
         token = f"Authorization: Bearer {self._token}\r\n" if self._token else ""
-        self._head = f" HTTP/1.1\r\nHost: {address.authority}\r\nUser-Agent: treadle-python\r\n{token}"
+        self._head = (
+            f" HTTP/1.1\r\nHost: {address.authority}\r\nUser-Agent: treadle-python\r\n{token}"
+        )
 
     def _unreachable(self, why: str) -> UnavailableError:
         return UnavailableError(f"cannot reach a Treadle server at {self.url}: {why}")

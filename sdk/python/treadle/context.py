@@ -1,7 +1,7 @@
 """Context: what surrounds one attempt at a task.
 
-A handler gets it as a parameter that is annotated with `Context`, or from `current()`. It is valid while
-the handler runs, for any thread.
+A handler gets it as a parameter that is annotated with `Context`, or from `current()`. It is valid
+while the handler runs, for any thread.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Context:
 
     @property
     def cancel_cause(self) -> str | None:
-        """"requested", "lease_lost", "timeout" or "shutdown"; None while it is not cancelled."""
+        """ "requested", "lease_lost", "timeout" or "shutdown"; None while it is not cancelled."""
         return self.token.cause
 
     def check(self) -> None:
@@ -148,9 +148,9 @@ class Context:
         """Runs `run` unless an attempt at this task has finished the step before, and returns its
         result: that of now, or the one that was kept. Durable before it returns.
 
-        What `run` does happens at least once, and not again once its result is kept. A kept result is
-        a value of JSON (or a Payload); with `result_type` it is made into that. What `run` raises
-        passes through. Raises Failure "step_not_saved" if the result could not be kept.
+        What `run` does happens at least once, and not again once its result is kept. A kept result
+        is a value of JSON (or a Payload); with `result_type` it is made into that. What `run`
+        raises passes through. Raises Failure "step_not_saved" if the result could not be kept.
         """
         kept = self.session.find_step(name)
         if kept is not None:

@@ -12,8 +12,8 @@ from .exact_json import encode
 class Contract:
     """One version of a contract. What is absent is not agreed upon.
 
-    Schemas are JSON Schemas (draft 7) as dicts; "from_types" makes one from the handler's annotations.
-    `error_codes`: code → "default", "never" or "always", which decides over retries.
+    Schemas are JSON Schemas (draft 7) as dicts; "from_types" makes one from the handler's
+    annotations. `error_codes`: code → "default", "never" or "always", which decides over retries.
     """
 
     version: int = 1

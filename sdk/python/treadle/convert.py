@@ -1,10 +1,10 @@
 """From values of JSON to the types that a handler asks for, strictly and with the path of a fault.
 
-`converter(annotation)` compiles a type once; what comes back turns a value into it. A number is never
-made of text, nor the other way round; an int is taken where a float is asked for. Supported: JSON's own
-types, Optional and Union, Literal, list, tuple, set, dict, enums, dataclasses, TypedDict, NewType,
-aware datetimes, dates, UUIDs, Decimal, and models with `model_validate` (Pydantic). Types that are not
-known take any value.
+`converter(annotation)` compiles a type once; what comes back turns a value into it. A number is
+never made of text, nor the other way round; an int is taken where a float is asked for. Supported:
+JSON's own types, Optional and Union, Literal, list, tuple, set, dict, enums, dataclasses,
+TypedDict, NewType, aware datetimes, dates, UUIDs, Decimal, and models with `model_validate`
+(Pydantic). Types that are not known take any value.
 """
 
 from __future__ import annotations
@@ -37,7 +37,13 @@ _SEQUENCES: dict[Any, Callable[[Iterable[Any]], Any]] = {
     collections.abc.Set: frozenset,
 }
 _MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
-_NAMES = {dict: "an object", list: "an array", str: "text", bool: "true or false", int: "a whole number"}
+_NAMES = {
+    dict: "an object",
+    list: "an array",
+    str: "text",
+    bool: "true or false",
+    int: "a whole number",
+}
 
 
 def converter(annotation: Any) -> Converter | None:
@@ -77,8 +83,10 @@ def plain_type(annotation: Any) -> Any:
 
 
 def is_typed_dict(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, dict) and hasattr(
-        annotation, "__total__"
+    return (
+        isinstance(annotation, type)
+        and issubclass(annotation, dict)
+        and hasattr(annotation, "__total__")
     )
 
 

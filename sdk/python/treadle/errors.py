@@ -1,8 +1,8 @@
 """What can go wrong, as exceptions.
 
-Every error of the server or of the way to it is a `TreadleError` with a stable `code` (the canonical
-status names of the API), the `field` that is at fault if the server names one, and `retry_after` in
-seconds if the server says when the same call may succeed.
+Every error of the server or of the way to it is a `TreadleError` with a stable `code` (the
+canonical status names of the API), the `field` that is at fault if the server names one, and
+`retry_after` in seconds if the server says when the same call may succeed.
 """
 
 from __future__ import annotations
@@ -12,16 +12,20 @@ from typing import Any
 
 _FIELD = re.compile(r"^([a-z][a-z0-9_]*(?:\[\d+\]|\.[A-Za-z0-9_]+)*) ")
 _FIELDS = frozenset(
-    "type queue payload payload_base64 content_type payload_sha256 priority contract_version "
-    "max_attempts tags expires_at expires_ms deadline_at deadline_ms attempt_timeout_ms retry run_at "
-    "delay_ms idempotency_key idempotency_window_ms on_duplicate unique_while sensitive limit cursor "
-    "worker state tag key error_code fingerprint text payload_text reason input_schema output_schema "
-    "error_codes defaults steps checkpoint progress log edit action rate tasks".split()
+    (
+        "type queue payload payload_base64 content_type payload_sha256 priority contract_version "
+        "max_attempts tags expires_at expires_ms deadline_at deadline_ms attempt_timeout_ms retry "
+        "run_at delay_ms idempotency_key idempotency_window_ms on_duplicate unique_while "
+        "sensitive limit cursor worker state tag key error_code fingerprint text payload_text "
+        "reason input_schema output_schema error_codes defaults steps checkpoint progress log "
+        "edit action rate tasks "
+    ).split()
 )
 
 
 class TreadleError(Exception):
-    """Base of all errors of this package. `code` is stable, `detail` is one sentence for a person."""
+    """Base of all errors of this package. `code` is stable, `detail` is one sentence for a
+    person."""
 
     code = "UNKNOWN"
 
@@ -126,7 +130,8 @@ class InternalError(TreadleError):
 
 
 class TaskError(TreadleError):
-    """Base: a task ended without a result. `error_code` and `error_message` are those of the task."""
+    """Base: a task ended without a result. `error_code` and `error_message` are those of the
+    task."""
 
     code = "FAILED_PRECONDITION"
     state = ""
@@ -204,8 +209,10 @@ _CODE_OF_STATUS = {
 
 # Sending the same again would get the same answer.
 REFUSALS = frozenset(
-    "INVALID_ARGUMENT UNAUTHENTICATED PERMISSION_DENIED NOT_FOUND UNIMPLEMENTED FAILED_PRECONDITION "
-    "OUT_OF_RANGE".split()
+    (
+        "INVALID_ARGUMENT UNAUTHENTICATED PERMISSION_DENIED NOT_FOUND UNIMPLEMENTED "
+        "FAILED_PRECONDITION OUT_OF_RANGE"
+    ).split()
 )
 # The same may be taken later.
 PASSING = frozenset("UNAVAILABLE RESOURCE_EXHAUSTED DEADLINE_EXCEEDED UNKNOWN INTERNAL".split())

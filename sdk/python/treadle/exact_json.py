@@ -72,7 +72,9 @@ def _plain(value: Any) -> Any:
 
 def _why_not(value: Any) -> str:
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return "is bytes, which JSON cannot hold; give a payload of bytes alone, or encode them as text"
+        return (
+            "is bytes, which JSON cannot hold; give bytes as the whole payload, or make them text"
+        )
     if isinstance(value, (set, frozenset)):
         return "is a set, which has no order; give a list"
     if isinstance(value, datetime.time):
@@ -145,12 +147,30 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no number of JSON")
 
 
-_encode: Callable[[Any], str] = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain
-).encode
+def _make_encoder() -> Callable[[Any], str]:
+    """The encoder in C, made once: `JSONEncoder.encode` makes one for each call."""
+    make = getattr(json.encoder, "c_make_encoder", None)
+    slow = json.JSONEncoder(
+        ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain
+    ).encode
+    if make is None:
+        return slow
+    try:
+        # No markers: what holds itself ends in a RecursionError.
+        write = make(
+            None, _plain, json.encoder.encode_basestring, None, ":", ",", False, False, False
+        )
+        if "".join(write({"a": [1, "ä"]}, 0)) != '{"a":[1,"ä"]}':
+            return slow
+    except Exception:
+        return slow
+    return lambda value: "".join(write(value, 0))
+
+
+_encode = _make_encoder()
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 _decode: Callable[[str], Any] = _decoder.decode
 # Reads one value of `text` at a place: (value, end). Raises StopIteration or ValueError.
-scan: Callable[[str, int], tuple[Any, int]] = getattr(_decoder, "scan_once")
+scan: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once  # type: ignore[attr-defined]
 # Text as JSON, quotes included.
 quote: Callable[[str], str] = json.JSONEncoder(ensure_ascii=False).encode

@@ -38,10 +38,11 @@ class TaskHandle(Generic[R]):
         return self.enqueued.duplicate
 
     def result(self, timeout: float | None = None) -> R:
-        """What the handler returned. Waits for at most `timeout` seconds; None: as long as it takes.
+        """What the handler returned. Waits for at most `timeout` seconds; None: as long as it
+        takes.
 
-        Raises TaskDeadError, TaskCancelledError or TaskExpiredError if the task ends in another way,
-        and DeadlineExceededError (a TimeoutError) if it has not ended in time.
+        Raises TaskDeadError, TaskCancelledError or TaskExpiredError if the task ends in another
+        way, and DeadlineExceededError (a TimeoutError) if it has not ended in time.
         """
         task = self._client.wait(self.id, timeout)
         if task.state != "completed":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any, Sequence, TypedDict, Union
@@ -59,7 +60,11 @@ class Retry:
         for name in ("preset", "backoff", "jitter", "max_attempts", "never", "always"):
             if (value := getattr(self, name)) is not None:
                 fields[name] = list(value) if name in ("never", "always") else value
-        for name, wire in (("base", "backoff_base_ms"), ("cap", "backoff_cap_ms"), ("total", "total_ms")):
+        for name, wire in (
+            ("base", "backoff_base_ms"),
+            ("cap", "backoff_cap_ms"),
+            ("total", "total_ms"),
+        ):
             if (value := getattr(self, name)) is not None:
                 fields[wire] = milliseconds(value, f"retry.{wire}")
         if self.delays is not None:
@@ -112,6 +117,10 @@ class TaskOptions:
 
     def to_json(self) -> str:
         """The fields of `NewTask`, each with a comma before it. Raises InvalidArgumentError."""
+        return self._json
+
+    @functools.cached_property
+    def _json(self) -> str:
         out = ""
         if self.queue is not None:
             out += f',"queue":{_text(self.queue, "queue")}'
@@ -147,7 +156,9 @@ class TaskOptions:
         attempts = self.max_attempts
         if self.retries is not None:
             if attempts is not None:
-                raise InvalidArgumentError("give retries or max_attempts, not both", field="retries")
+                raise InvalidArgumentError(
+                    "give retries or max_attempts, not both", field="retries"
+                )
             attempts = _integer(self.retries, "retries") + 1
         return "" if attempts is None else f',"max_attempts":{_integer(attempts, "max_attempts")}'
 

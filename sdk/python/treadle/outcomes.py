@@ -12,8 +12,8 @@ class Outcome(Exception):
 class Failure(Outcome):
     """The attempt did not work. `code` is short and stable, for machines; `message` is for people.
 
-    `retry=False`: the task goes to the dead letters. `retry_after`: seconds or a timedelta until the
-    next attempt, whatever the retry policy has.
+    `retry=False`: the task goes to the dead letters. `retry_after`: seconds or a timedelta until
+    the next attempt, whatever the retry policy has.
     """
 
     def __init__(

@@ -1,4 +1,5 @@
-"""Payload: bytes and what they are, for payloads, results, steps and checkpoints that are not JSON."""
+"""Payload: bytes and what they are, for payloads, results, steps and checkpoints that are not
+JSON."""
 
 from __future__ import annotations
 
@@ -44,6 +45,8 @@ def blob_fields(value: Any, name: str, *, with_sha256: bool = False, field: str 
         value = Payload(bytes(value))
     if not isinstance(value, Payload):
         text = encode(value, field or name)
+        if not with_sha256 and len(text) <= BYTES_MAX // 4:
+            return f'"{name}":{text}'
         data = text.encode()
         fields = f'"{name}":{text}'
     elif value.is_json:

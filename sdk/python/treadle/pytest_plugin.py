@@ -1,10 +1,10 @@
 """The pytest fixture `treadle_in_memory`: applications whose tasks stay in memory for one test.
 
-    def test_resize(treadle_in_memory):
-        memory = treadle_in_memory(app)
-        handle = resize.enqueue("a.png", width=300)
-        memory.run()
-        assert handle.result() == "a.png@300"
+def test_resize(treadle_in_memory):
+    memory = treadle_in_memory(app)
+    handle = resize.enqueue("a.png", width=300)
+    memory.run()
+    assert handle.result() == "a.png@300"
 """
 
 from __future__ import annotations

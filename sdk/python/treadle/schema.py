@@ -1,4 +1,5 @@
-"""JSON Schemas (draft 7) from Python types, for contracts. What a type leaves open, its schema does."""
+"""JSON Schemas (draft 7) from Python types, for contracts. What a type leaves open, its schema
+does."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """TaskStream: takes tasks without letting their producers wait, and sends them in their order.
 
-As many go in one request as came while the last one was under way. A thread of its own, which begins
-with the first task, sends. Any thread may call. What is still waiting is sent when the program ends.
+As many go in one request as came while the last one was under way. A thread of its own, which
+begins with the first task, sends. Any thread may call. What is still waiting is sent when the
+program ends.
 """
 
 from __future__ import annotations

@@ -53,7 +53,9 @@ class Task(Generic[P, R]):
         self.pool = pool
         self.timeout = None if timeout is None else milliseconds(timeout, "timeout") / 1000
         if self.timeout == 0:
-            raise InvalidArgumentError(f"the timeout of {name} must be more than 0", field="timeout")
+            raise InvalidArgumentError(
+                f"the timeout of {name} must be more than 0", field="timeout"
+            )
         self.never_retry = tuple(never_retry)
         self.contracts = tuple(contracts)
         self.is_coroutine = inspect.iscoroutinefunction(function)
@@ -73,9 +75,12 @@ class Task(Generic[P, R]):
         return changed
 
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> TaskHandle[R]:
-        """Enqueues a call; on return it is on the server's disk. The context is no argument here."""
+        """Enqueues a call; on return it is on the server's disk. The context is no argument
+        here."""
         client = self.app.client
-        task, traceparent = client.encoded(self.name, self._payload(args, kwargs), self.task_options)
+        task, traceparent = client.encoded(
+            self.name, self._payload(args, kwargs), self.task_options
+        )
         handle = client.enqueue_encoded(task, traceparent)
         return self._typed(handle)
 
@@ -92,7 +97,8 @@ class Task(Generic[P, R]):
         return [self._typed(each) for each in client.enqueue_encoded_many(tasks)]
 
     def enqueue_nowait(self, *args: P.args, **kwargs: P.kwargs) -> Future[Enqueued]:
-        """Enqueues without waiting; the future has the answer once the task is on the server's disk.
+        """Enqueues without waiting; the future has the answer once the task is on the server's
+        disk.
 
         `app.client.flush()` waits for all, and so does the end of the program.
         """

@@ -89,7 +89,9 @@ class TaskInfo:
             worker=fields.get("worker"),
             error_code=error.get("code", ""),
             error_message=error.get("message", ""),
-            result=read_blob({**fields, "content_type": fields.get("result_content_type")}, "result"),
+            result=read_blob(
+                {**fields, "content_type": fields.get("result_content_type")}, "result"
+            ),
             progress=progress.get("fraction"),
             progress_message=progress.get("message", ""),
             tags=tuple(fields.get("tags") or ()),

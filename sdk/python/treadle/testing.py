@@ -8,14 +8,14 @@
         memory.advance(60)               # the clock moves; what becomes due runs
         assert memory.task(handle.id).attempt == 1
 
-While it is entered it is the application's client, so everything that is enqueued stays here. Handlers run
-in the calling thread with their binding, middleware, conversion and checks; coroutine functions in an
-event loop of their own. `inline=True` runs each task as it is enqueued.
+While it is entered it is the application's client, so everything that is enqueued stays here.
+Handlers run in the calling thread with their binding, middleware, conversion and checks; coroutine
+functions in an event loop of their own. `inline=True` runs each task as it is enqueued.
 
-It plays the server's part like this. Played: priorities, delays and times, expiry and deadlines of tasks
-that wait, retries by their policy without jitter, error codes that never or always retry, idempotency
-keys, snooze, discard, release, cancellation, redrive, steps, checkpoints and logs. Not played: leases,
-queues' policies, limits, contracts, timeouts of attempts.
+It plays the server's part like this. Played: priorities, delays and times, expiry and deadlines of
+tasks that wait, retries by their policy without jitter, error codes that never or always retry,
+idempotency keys, snooze, discard, release, cancellation, redrive, steps, checkpoints and logs. Not
+played: leases, queues' policies, limits, contracts, timeouts of attempts.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ _UTC = datetime.timezone.utc
 class FakeTask:
     """A task in memory. Times are those of the driven clock."""
 
-    def __init__(self, id: str, fields: Dict[str, Any], raw: str | bytes, now: datetime.datetime) -> None:
+    def __init__(
+        self, id: str, fields: Dict[str, Any], raw: str | bytes, now: datetime.datetime
+    ) -> None:
         self.id = id
         self.fields = fields
         self.raw = raw
@@ -167,10 +169,13 @@ class InMemory(Client):
             if task is None:
                 return count
             self._run_one(task)
-        raise AssertionError(f"{RUNS_MAX} attempts, and still tasks are due: one of them never ends")
+        raise AssertionError(
+            f"{RUNS_MAX} attempts, and still tasks are due: one of them never ends"
+        )
 
     def advance(self, time: Duration) -> int:
-        """Moves the clock, from one due task to the next, and runs them; how many attempts that were."""
+        """Moves the clock, from one due task to the next, and runs them; how many attempts that
+        were."""
         delta = time if isinstance(time, datetime.timedelta) else datetime.timedelta(seconds=time)
         until = self.now + delta
         count = self.run()
@@ -178,7 +183,9 @@ class InMemory(Client):
             due = [
                 each.due_at
                 for each in self._tasks.values()
-                if each.is_waiting and each.type in self._app.tasks and self.now < each.due_at <= until
+                if each.is_waiting
+                and each.type in self._app.tasks
+                and self.now < each.due_at <= until
             ]
             if not due:
                 self.now = until
@@ -194,12 +201,16 @@ class InMemory(Client):
             if not task.is_waiting:
                 continue
             if task.deadline_at is not None and task.deadline_at <= self.now:
-                task.end("dead", self.now, "deadline_exceeded", "the deadline of the task has passed")
+                task.end(
+                    "dead", self.now, "deadline_exceeded", "the deadline of the task has passed"
+                )
             elif task.expires_at is not None and task.expires_at <= self.now and task.attempt == 0:
                 task.end("expired", self.now, "expired", "the task has waited for too long")
             elif task.due_at <= self.now:
                 task.state = "ready"
-                if task.type in self._app.tasks and (ready is None or task.priority > ready.priority):
+                if task.type in self._app.tasks and (
+                    ready is None or task.priority > ready.priority
+                ):
                     ready = task
         return ready
 
@@ -218,7 +229,9 @@ class InMemory(Client):
 
     def _report_of(self, lease: Lease, token: CancelToken) -> Report:
         app = self._app
-        runner = Runner({lease.type: app.tasks[lease.type]}, app.middlewares, self, with_endings=False)
+        runner = Runner(
+            {lease.type: app.tasks[lease.type]}, app.middlewares, self, with_endings=False
+        )
         if not app.tasks[lease.type].is_coroutine:
             return runner.run(lease, token)
         found: List[Report] = []
@@ -260,9 +273,7 @@ class InMemory(Client):
             wait_ms = _backoff_ms(policy, task.attempt)
         retries = report.get("retry", True) or task.error_code in policy["always"]
         total = policy["total_ms"]
-        is_late = total > 0 and (
-            self.now + _ms(wait_ms) > task.first_failure_at + _ms(total)
-        )
+        is_late = total > 0 and (self.now + _ms(wait_ms) > task.first_failure_at + _ms(total))
         if (
             not retries
             or task.error_code in policy["never"]
@@ -337,7 +348,9 @@ class InMemory(Client):
         if not self._running:
             self.run()
         if task.state not in ENDED:
-            raise DeadlineExceededError(f"task {task_id} is still {task.state}; advance() the clock")
+            raise DeadlineExceededError(
+                f"task {task_id} is still {task.state}; advance() the clock"
+            )
         return task.info()
 
     def payload(self, task_id: str) -> Payload:

@@ -6,17 +6,18 @@ are known, so that sending one again costs nothing and says the same.
 
 from __future__ import annotations
 
-import hashlib
 import re
+from hashlib import sha256 as _sha256
 from typing import Any, Sequence
 
 from .errors import InternalError, TreadleError
 from .exact_json import quote, scan
-from .payload import BYTES, JSON, Payload, blob_fields, from_base64, read_blob
+from .payload import JSON, Payload, blob_fields, from_base64, read_blob
 
 ITEMS_MAX = 1000  # leases, reports and renewals of an exchange
 IN_FLIGHT_MAX = 4  # exchanges
 NAMES_MAX = 100  # queues, types
+_PAYLOAD = ',"payload":'
 _HEAD_MAX = 4096  # characters of a lease before its payload, usually 400
 REPORT_BYTES_MAX = 8 << 20  # of the reports of one exchange: half of what the server takes
 
@@ -32,60 +33,71 @@ class Lease:
     """
 
     __slots__ = (
-        "token", "id", "queue", "type", "attempt", "max_attempts", "lease_ms", "timeout_ms",
-        "enqueued_at", "deadline_at", "content_type", "payload", "raw", "is_damaged", "sensitive",
-        "contract_version", "steps", "checkpoint", "traceparent",
+        "token", "id", "type", "attempt", "max_attempts", "lease_ms", "timeout_ms", "content_type",
+        "payload", "raw", "is_damaged", "sensitive", "steps", "checkpoint", "_fields",
     )  # fmt: skip
 
     token: str
     id: str
-    queue: str
     type: str
     attempt: int
     max_attempts: int
     lease_ms: int
     timeout_ms: int | None
-    enqueued_at: str
-    deadline_at: str | None
     content_type: str
     payload: Any
     raw: str | bytes
     is_damaged: bool
     sensitive: bool
-    contract_version: int | None
     steps: dict[str, Any] | None
     checkpoint: tuple[Any] | None  # None: there is none
-    traceparent: str | None
 
     def __init__(self, fields: dict[str, Any], payload: Any, raw: str | bytes | None) -> None:
+        """Raises KeyError if a field is missing that no lease can do without."""
+        get = fields.get
+        self._fields = fields
         self.token = fields["token"]
         self.id = fields["id"]
-        self.queue = fields.get("queue", "default")
         self.type = fields["type"]
         self.attempt = fields["attempt"]
-        self.max_attempts = fields.get("max_attempts", 0)
-        self.lease_ms = fields.get("lease_ms", 0)
-        self.content_type = content_type = fields.get("content_type", JSON)
-        self.enqueued_at = fields.get("enqueued_at", "")
+        self.max_attempts = get("max_attempts", 0)
+        self.lease_ms = get("lease_ms", 0)
+        self.timeout_ms = get("timeout_ms")
+        self.content_type = get("content_type", JSON)
+        self.sensitive = get("sensitive", False)
         self.is_damaged = False
         if raw is None:
-            payload, raw = self._other_payload(fields, content_type)
+            payload, raw = self._other_payload(fields)
         self.payload = payload
         self.raw = raw
         data = raw if isinstance(raw, bytes) else raw.encode()
-        if hashlib.sha256(data).hexdigest() != fields.get("payload_sha256"):
+        if _sha256(data).hexdigest() != get("payload_sha256"):
             self.is_damaged = True
-        get = fields.get
-        self.timeout_ms = get("timeout_ms")
-        self.deadline_at = get("deadline_at")
-        self.sensitive = get("sensitive", False)
-        self.contract_version = get("contract_version")
-        self.traceparent = get("traceparent")
         steps, checkpoint = get("steps"), get("checkpoint")
-        self.steps = None if steps is None else {each["name"]: read_blob(each, "result") for each in steps}
+        self.steps = None if steps is None else _read_steps(steps)
         self.checkpoint = None if checkpoint is None else (read_blob(checkpoint, "data"),)
 
-    def _other_payload(self, fields: dict[str, Any], content_type: str) -> tuple[Any, str | bytes]:
+    @property
+    def queue(self) -> str:
+        return str(self._fields.get("queue", "default"))
+
+    @property
+    def enqueued_at(self) -> str:
+        return str(self._fields.get("enqueued_at", ""))
+
+    @property
+    def deadline_at(self) -> str | None:
+        return self._fields.get("deadline_at")
+
+    @property
+    def contract_version(self) -> int | None:
+        return self._fields.get("contract_version")
+
+    @property
+    def traceparent(self) -> str | None:
+        return self._fields.get("traceparent")
+
+    def _other_payload(self, fields: dict[str, Any]) -> tuple[Any, str | bytes]:
         coded = fields.get("payload_base64")
         if coded is None:
             return None, "null"
@@ -94,7 +106,6 @@ class Lease:
         except TreadleError:
             data = b""
             self.is_damaged = True
-        self.content_type = content_type or BYTES
         return data, data
 
     def as_payload(self) -> Payload:
@@ -209,22 +220,20 @@ def _read_leases(text: str, at: int) -> tuple[list[Lease], int]:
 def _read_lease(text: str, at: int) -> tuple[Lease, int]:
     """The payload's exact text is needed for its hash, so it is cut out of the answer.
 
-    The quick way holds while the payload is the last field of its lease, as Treadle writes it: what
-    stands before it is read in one go. Anything else is read field by field.
+    The quick way takes the payload for the last field of its lease, as Treadle writes it: it ends
+    before the last bracket. If the hash says otherwise, the lease is read again, field by field.
     """
-    place = text.find(',"payload":', at, at + _HEAD_MAX)
+    fields, end = scan(text, at)
+    place = text.find(_PAYLOAD, at, min(at + _HEAD_MAX, end))
     if place > 0:
-        try:
-            head = text[at:place] + "}"
-            fields, end = scan(head, 0)
-            if end == len(head):
-                begin = place + 11
-                payload, end = scan(text, begin)
-                if text[end] == "}":
-                    return Lease(fields, payload, text[begin:end]), end + 1
-        except (StopIteration, ValueError):
-            pass
+        lease = Lease(fields, fields.get("payload"), text[place + len(_PAYLOAD) : end - 1])
+        if not lease.is_damaged:
+            return lease, end
     return _read_lease_slowly(text, at)
+
+
+def _read_steps(steps: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {each["name"]: read_blob(each, "result") for each in steps}
 
 
 def _read_lease_slowly(text: str, at: int) -> tuple[Lease, int]:
@@ -331,7 +340,9 @@ def clean(text: str) -> str:
 
 def printable(text: str, bytes_max: int) -> str:
     """The beginning of `text`, without control characters."""
-    text = clean("".join("?" if char < " " or char == "\x7f" else char for char in text[:bytes_max]))
+    text = clean(
+        "".join("?" if char < " " or char == "\x7f" else char for char in text[:bytes_max])
+    )
     return text.encode()[:bytes_max].decode("utf-8", "ignore")
 
 

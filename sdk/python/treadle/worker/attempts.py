@@ -1,12 +1,12 @@
 """Attempts: what a worker holds: leases that wait or run, and reports to be delivered.
 
-Any thread may call it. `changed` is called without a lock held when reports become ready or a task is
-gone; it must not call back. Runners take attempts of their kind and give them back with a report. One
-thread watches time: it cancels attempts whose time is up, gives up those that do not return, and gives
-back leases that were fetched ahead and do not get their turn.
+Any thread may call it. `changed` is called without a lock held when reports become ready or a task
+is gone; it must not call back. Runners take attempts of their kind and give them back with a
+report. One thread watches time: it cancels attempts whose time is up, gives up those that do not
+return, and gives back leases that were fetched ahead and do not get their turn.
 
-A thread that takes one lease and leaves others wakes one more thread, which does the same: short tasks
-are then run by few threads without a handoff for each, and long ones still get a thread each.
+A thread that takes one lease and leaves others wakes one more thread, which does the same: short
+tasks are then run by few threads without a handoff for each, and long ones still get a thread each.
 """
 
 from __future__ import annotations
@@ -35,16 +35,18 @@ _NEVER = float("inf")
 
 
 class Attempt:
-    """One lease that is running."""
+    """One lease that waits or runs."""
 
-    __slots__ = ("lease", "kind", "cancelled", "deadline", "limit", "begun", "timed_out", "give_up_at",
-                 "dropped", "kill")  # fmt: skip
+    __slots__ = ("lease", "kind", "put_at", "cancelled", "deadline", "limit", "begun", "timed_out",
+                 "give_up_at", "dropped", "kill")  # fmt: skip
 
-    def __init__(self, lease: Lease, kind: int, revoked_at: float) -> None:
+    def __init__(self, lease: Lease, kind: int, now: float) -> None:
         self.lease = lease
         self.kind = kind
+        self.put_at = now
         self.cancelled = CancelToken()
-        self.deadline = revoked_at  # by time.monotonic(); infinite: nothing limits it
+        # By time.monotonic(); infinite: nothing limits it.
+        self.deadline = _NEVER if not lease.timeout_ms else now + lease.timeout_ms / 1000
         self.limit = 0.0
         self.begun = 0.0
         self.timed_out = False
@@ -57,18 +59,9 @@ class Attempt:
         return None if self.deadline == _NEVER else self.deadline
 
 
-class _Waiting:
-    __slots__ = ("lease", "put_at", "revoked_at")
-
-    def __init__(self, lease: Lease, now: float) -> None:
-        self.lease = lease
-        self.put_at = now
-        self.revoked_at = _NEVER if not lease.timeout_ms else now + lease.timeout_ms / 1000
-
-
 class Attempts:
-    """See the head of this file. `timeouts`: seconds by type. `coroutines`: the types of their kind.
-    `slots`: how many may run, all together and of each kind."""
+    """See the head of this file. `timeouts`: seconds by type. `coroutines`: the types of their
+    kind. `slots`: how many may run, all together and of each kind."""
 
     def __init__(
         self,
@@ -91,7 +84,7 @@ class Attempts:
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
         self._watching = threading.Condition(self._lock)
-        self._waiting: tuple[Deque[_Waiting], Deque[_Waiting]] = (
+        self._waiting: tuple[Deque[Attempt], Deque[Attempt]] = (
             collections.deque(), collections.deque(),
         )  # fmt: skip
         self._running: Dict[str, Attempt] = {}
@@ -126,7 +119,7 @@ class Attempts:
                     self._add(Report(lease.token, wire.released(lease.token)))
                 else:
                     kind = COROUTINE if lease.type in self._coroutines else FUNCTION
-                    self._waiting[kind].append(_Waiting(lease, now))
+                    self._waiting[kind].append(Attempt(lease, kind, now))
             self._watch_by(now + _TURN_SECONDS)
             wakes_loop = self._wake()
         if wakes_loop:
@@ -204,8 +197,8 @@ class Attempts:
         return self._shortest_lease_ms
 
     def reports_due_at(self) -> float:
-        """Infinite if there are none. While tasks still follow one another, a little later than now,
-        so that one exchange carries many."""
+        """Infinite if there are none. While tasks still follow one another, a little later than
+        now, so that one exchange carries many."""
         with self._lock:
             if not self._reports:
                 return _NEVER
@@ -285,16 +278,16 @@ class Attempts:
             return None
         if self._kind_running[kind] >= self._kind_slots[kind]:
             return None
-        waiting = queue.popleft()
-        attempt = Attempt(waiting.lease, kind, waiting.revoked_at)
+        attempt = queue.popleft()
         attempt.begun = now = time.monotonic()
-        timeout = self._timeouts.get(waiting.lease.type)
-        if timeout is not None:
-            attempt.deadline = min(now + timeout, attempt.deadline)
+        if self._timeouts:
+            attempt.deadline = min(
+                now + self._timeouts.get(attempt.lease.type, _NEVER), attempt.deadline
+            )
         if attempt.deadline != _NEVER:
             attempt.limit = attempt.deadline - now
             self._watch_by(attempt.deadline)
-        self._running[waiting.lease.token] = attempt
+        self._running[attempt.lease.token] = attempt
         self._kind_running[kind] += 1
         if queue and kind == FUNCTION and not self._is_waking:
             self._wake()
@@ -472,4 +465,6 @@ def _gave_up(attempt: Attempt, now: float) -> Report:
         lease.id, lease.type, "failed", now - attempt.begun, lease.attempt, lease.max_attempts,
         "timeout", "" if lease.sensitive else message,
     )  # fmt: skip
-    return Report(lease.token, wire.failed(lease.token, "timeout", message, retry=True), ending)
+    return Report(
+        lease.token, wire.failed(lease.token, "timeout", message, retry=True), lambda: ending
+    )

@@ -2,8 +2,8 @@
 
     python -m treadle.worker.child FD
 
-The parent sends ("begin", …) once, then ("run", …) and ("cancel", …); this side answers each run with a
-report. When the parent is gone, so is this process. Signals are the parent's business.
+The parent sends ("begin", …) once, then ("run", …) and ("cancel", …); this side answers each run
+with a report. When the parent is gone, so is this process. Signals are the parent's business.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ class Child:
             token = self._cancelled[lease.token]
             report = runner.run(lease, token, deadline, limit)
             del self._cancelled[lease.token]
-            self._connection.send(("report", report.json, report.ending))
+            ending = report.ending() if report.ending is not None else None
+            self._connection.send(("report", report.json, ending))
 
     def _listen(self) -> None:
         try:

@@ -1,14 +1,15 @@
 """Exchanger: a worker's conversation with its server, one stream of exchanges with rising sequence.
 
-Two threads ("lanes") with a connection each, of which one usually holds a parked long poll: a report goes
-out at once on the other, and the server then ends the older poll. While there is much to report, both
-are at work, and an exchange is under way before the last one's answer is in. An exchange that was not
-answered is sent again, with its sequence, its reports and its wish, before anything newer, for as long
-as it takes: the server's answers are the same again. Any thread may call it.
+Two threads ("lanes") with a connection each, of which one usually holds a parked long poll: a
+report goes out at once on the other, and the server then ends the older poll. While there is much
+to report, both are at work, and an exchange is under way before the last one's answer is in. An
+exchange that was not answered is sent again, with its sequence, its reports and its wish, before
+anything newer, for as long as it takes: the server's answers are the same again. Any thread may
+call it.
 
-The lanes also renew leases. They need the interpreter for some microseconds to do so, and get it while
-handlers compute, too; only code that keeps the interpreter for seconds keeps them from it, and belongs
-into child processes.
+The lanes also renew leases. They need the interpreter for some microseconds to do so, and get it
+while handlers compute, too; only code that keeps the interpreter for seconds keeps them from it,
+and belongs into child processes.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ Ended = List[Tuple[Ending, Dict[str, Any]]]
 
 
 class ExchangerOptions(NamedTuple):
-    """`log` takes one line; `ended` and `progressed` are called from the lanes without a lock."""
+    """`log` takes one line; `ended` is called from the lanes without a lock, and so is `progressed`
+    when the exchanger drains or has given up, and may be closer to its end."""
 
     servers: Sequence[Address]
     token: str
@@ -56,7 +58,16 @@ class ExchangerOptions(NamedTuple):
 
 
 class _Exchange:
-    __slots__ = ("sequence", "want", "wait_ms", "answered", "repeated", "asked_at", "renew", "reports")
+    __slots__ = (
+        "sequence",
+        "want",
+        "wait_ms",
+        "answered",
+        "repeated",
+        "asked_at",
+        "renew",
+        "reports",
+    )
 
     def __init__(self, sequence: int, wait_ms: int, answered: int) -> None:
         self.sequence = sequence
@@ -172,7 +183,9 @@ class Exchanger:
             reports = [report for each in self._unanswered for report in each.reports]
             self._unanswered.clear()
             reports += self._attempts.take_reports()
-            has_gone = self._sequence == 0 or self._lost_since is not None or self._failure is not None
+            has_gone = (
+                self._sequence == 0 or self._lost_since is not None or self._failure is not None
+            )
             if has_gone or self._options.goodbye == 0:
                 return len(reports)
             self._sequence += 1
@@ -312,9 +325,11 @@ class Exchanger:
                 self._fail(exchange, error)
             self._wake.notify_all()
             ended, self._ended = self._ended, []
+            is_ending = self._draining or self._failure is not None
         if ended:
             self._options.ended(ended)
-        self._options.progressed()
+        if is_ending:
+            self._options.progressed()
 
     def _apply(self, exchange: _Exchange, answer: ExchangeAnswer) -> None:
         self._quiet_since = now = time.monotonic()
@@ -325,7 +340,8 @@ class Exchanger:
         lost = self._attempts.lose(answer.lost) if answer.lost else 0
         if lost:
             self._options.log(
-                f"{lost} lease(s) lost, the first of {answer.lost[0]}: cancelled here, run again elsewhere"
+                f"{lost} lease(s) lost, the first of {answer.lost[0]}: "
+                "cancelled here, run again elsewhere"
             )
         if answer.cancelled:
             self._attempts.cancel(answer.cancelled)
@@ -348,8 +364,8 @@ class Exchanger:
                 return
             if self._said_nothing == _NOTHING_MAX + 1:
                 self._options.log(
-                    "the server answers at once that there is nothing, though it was asked to wait; "
-                    "asking less often"
+                    "the server answers at once that there is nothing, though it was asked "
+                    "to wait; asking less often"
                 )
         self._retry_later(0)
 
@@ -376,7 +392,7 @@ class Exchanger:
             code = answer.get("code", "UNKNOWN")
             if code == "OK":
                 if report.ending is not None:
-                    self._ended.append((report.ending, answer))
+                    self._ended.append((report.ending(), answer))
             elif code in PASSING:
                 again.append(report)
             elif code == "INVALID_ARGUMENT" and not report.is_fallback:
@@ -396,9 +412,9 @@ class Exchanger:
         return not again
 
     def _send_apart(self, reports: List[Report], why: TreadleError) -> None:
-        """One of the reports may be why the server refused them all. Each goes alone now; one that is
-        refused alone is replaced by the failure of its attempt, and that, at last, is dropped: its
-        lease ends by itself."""
+        """One of the reports may be why the server refused them all. Each goes alone now; one that
+        is refused alone is replaced by the failure of its attempt, and that, at last, is dropped:
+        its lease ends by itself."""
         if len(reports) == 1:
             report = reports[0]
             self._options.log(f"the server cannot take the report for {report.token}: {why.detail}")

@@ -27,7 +27,8 @@ def find_app(words: str) -> Treadle:
 
 
 def load_app(place: AppPlace) -> Treadle:
-    """Imports it. Raises InvalidArgumentError if there is none; errors of the module pass through."""
+    """Imports it. Raises InvalidArgumentError if there is none; errors of the module pass
+    through."""
     if place.path:
         return _named(runpy.run_path(place.path, run_name="__mp_main__"), place)
     if not place.module:
@@ -49,7 +50,9 @@ def place_of(app: Treadle) -> AppPlace:
     """Of an application in this process."""
     module = sys.modules.get(app.module)
     if module is None:
-        raise InvalidArgumentError("child processes need an application in a module", field="processes")
+        raise InvalidArgumentError(
+            "child processes need an application in a module", field="processes"
+        )
     names = [name for name, value in vars(module).items() if value is app]
     if not names:
         raise InvalidArgumentError(
@@ -63,7 +66,9 @@ def place_of(app: Treadle) -> AppPlace:
         return AppPlace(module=spec.name, name=names[0])
     path = getattr(module, "__file__", None)
     if path is None:
-        raise InvalidArgumentError("child processes need an application in a file", field="processes")
+        raise InvalidArgumentError(
+            "child processes need an application in a file", field="processes"
+        )
     return AppPlace(path=os.path.abspath(path), name=names[0])
 
 

@@ -1,7 +1,7 @@
 """One line for each task that ended, for people or as JSON.
 
-    1-5 resize completed in 31 ms
-    1-6 resize failed (KeyError: 'name'), attempt 1 of 20, retrying in 222 ms
+1-5 resize completed in 31 ms
+1-6 resize failed (KeyError: 'name'), attempt 1 of 20, retrying in 222 ms
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import sys
 import unicodedata
 from typing import Any, Callable, Dict, List, Tuple
 
-from ..exact_json import encode
+from ..exact_json import encode, quote
+from ..wire import clean
 from .report import Ending
 
 _MESSAGE_COLUMNS = 80
@@ -29,8 +30,12 @@ class TaskLines:
 
     def ended(self, ended: List[Tuple[Ending, Dict[str, Any]]]) -> None:
         """Of an exchange: attempts with the answers of the server."""
-        make = json_line if self._as_json else human_line
-        self._write("".join([make(ending, answer) + "\n" for ending, answer in ended]))
+        if self._as_json:
+            now = _now()
+            lines = [json_line(ending, answer, now) for ending, answer in ended]
+        else:
+            lines = [human_line(ending, answer) for ending, answer in ended]
+        self._write("\n".join(lines) + "\n")
 
     def say(self, text: str) -> None:
         """One line about the worker itself."""
@@ -69,26 +74,22 @@ def human_line(ending: Ending, answer: Dict[str, Any]) -> str:
     return f"{task} was stopped after {short_time(ending.seconds)} and goes back unspent"
 
 
-def json_line(ending: Ending, answer: Dict[str, Any]) -> str:
+def json_line(ending: Ending, answer: Dict[str, Any], now: str | None = None) -> str:
     """Without a line end."""
-    fields: Dict[str, Any] = {
-        "time": _now(),
-        "task": ending.id,
-        "type": ending.type,
-        "outcome": ending.outcome,
-        "ms": round(ending.seconds * 1000),
-        "attempt": ending.attempt,
-        "max_attempts": ending.max_attempts,
-    }
+    line = (
+        f'{{"time":"{now or _now()}","task":"{ending.id}","type":{quote(ending.type)},'
+        f'"outcome":"{ending.outcome}","ms":{int(ending.seconds * 1000)},'
+        f'"attempt":{ending.attempt},"max_attempts":{ending.max_attempts}'
+    )
     if ending.code:
-        fields["code"] = ending.code
+        line += f',"code":{quote(clean(ending.code))}'
     if ending.message:
-        fields["error"] = ending.message[-1000:]
+        line += f',"error":{quote(clean(ending.message[-1000:]))}'
     if ending.outcome == "failed":
         for name in ("state", "retry_in_ms"):
             if name in answer:
-                fields[name] = answer[name]
-    return encode(fields, "line")
+                line += f',"{name}":{encode(answer[name], "line")}'
+    return line + "}"
 
 
 def what_follows(answer: Dict[str, Any]) -> str:
@@ -137,7 +138,9 @@ def _failure(ending: Ending) -> str:
     if ending.message:
         lines = [each for each in ending.message.splitlines() if each.strip()]
         shown = printable(lines[-1] if lines else ending.message)
-        why += ": " + (shown if len(shown) <= _MESSAGE_COLUMNS else shown[: _MESSAGE_COLUMNS - 1] + "…")
+        why += ": " + (
+            shown if len(shown) <= _MESSAGE_COLUMNS else shown[: _MESSAGE_COLUMNS - 1] + "…"
+        )
     why = f" ({why})" if why else ""
     return f" failed{why}, attempt {ending.attempt} of {ending.max_attempts}"
 

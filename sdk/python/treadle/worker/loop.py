@@ -1,7 +1,8 @@
-"""CoroutineLoop: an event loop in a thread of its own, which runs handlers that are coroutine functions.
+"""CoroutineLoop: an event loop in a thread of its own, which runs handlers that are coroutine
+functions.
 
-The loop may be kept busy by a handler that never awaits; leases are renewed all the same, by the lanes.
-Cancellation reaches a handler as asyncio.CancelledError.
+The loop may be kept busy by a handler that never awaits; leases are renewed all the same, by the
+lanes. Cancellation reaches a handler as asyncio.CancelledError.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ class CoroutineLoop:
             task.add_done_callback(self._tasks.discard)
 
     async def _attempt(self, attempt: Attempt) -> None:
-        """The runner turns a cancellation of this task into a report; a second one waits in vain."""
+        """The runner turns a cancellation of this task into a report; a second one waits in
+        vain."""
         task = asyncio.current_task()
         assert task is not None
         attempt.cancelled.on_cancel(lambda: self._cancel(task))

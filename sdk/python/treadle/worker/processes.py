@@ -1,8 +1,9 @@
 """InProcess: runs functions in a child process, for handlers that compute.
 
-Each thread of the pool has a child and hands it one attempt at a time. A child that dies costs the attempt
-that it ran, and is replaced for the next one. A handler that does not return after it was cancelled is
-ended with its process: nothing it does can keep the interpreter of the parent, which renews leases.
+Each thread of the pool has a child and hands it one attempt at a time. A child that dies costs the
+attempt that it ran, and is replaced for the next one. A handler that does not return after it was
+cancelled is ended with its process: nothing it does can keep the interpreter of the parent, which
+renews leases.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class InProcess:
             attempt.cancelled.on_cancel(lambda: self._cancel(attempt))
             assert self._connection is not None
             _, json, ending = self._connection.recv()
-            return Report(lease.token, json, ending)
+            return Report(lease.token, json, ending and (lambda: ending))
         except (EOFError, OSError):
             return self._died(attempt)
 
@@ -123,7 +124,8 @@ class InProcess:
 
 
 def _cut_short(attempt: Attempt, code: str, message: str) -> Report:
-    """An attempt that did not end by itself. Unless it had its time or died, it goes back unspent."""
+    """An attempt that did not end by itself. Unless it had its time or died, it goes back
+    unspent."""
     lease = attempt.lease
     if attempt.cancelled.cause == TIMEOUT:
         code, message = "timeout", f"the attempt took longer than {round(attempt.limit * 1000)} ms"
@@ -133,7 +135,7 @@ def _cut_short(attempt: Attempt, code: str, message: str) -> Report:
         lease.id, lease.type, "failed", time.monotonic() - attempt.begun, lease.attempt,
         lease.max_attempts, code, message,
     )  # fmt: skip
-    return Report(lease.token, wire.failed(lease.token, code, message, retry=True), ending)
+    return Report(lease.token, wire.failed(lease.token, code, message, retry=True), lambda: ending)
 
 
 def _signal_name(number: int) -> str:

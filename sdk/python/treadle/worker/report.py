@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 
 class Ending(NamedTuple):
@@ -20,13 +20,18 @@ class Ending(NamedTuple):
 
 
 class Report:
-    """`is_fallback`: it stands for one that the server could not accept. `goes_alone`: in an exchange
-    without others, which it may have spoiled before."""
+    """`ending` makes what a line says, once it is needed. `is_fallback`: it stands for one that the
+    server could not accept. `goes_alone`: in an exchange without others, which it may have spoiled
+    before."""
 
     __slots__ = ("token", "json", "ending", "is_fallback", "goes_alone")
 
     def __init__(
-        self, token: str, json: str, ending: Optional[Ending] = None, is_fallback: bool = False
+        self,
+        token: str,
+        json: str,
+        ending: Optional[Callable[[], Ending]] = None,
+        is_fallback: bool = False,
     ) -> None:
         self.token = token
         self.json = json

@@ -1,7 +1,8 @@
-"""Runner: runs one attempt and says how it ended. Threads, child processes, event loops and tests share it.
+"""Runner: runs one attempt and says how it ended. Threads, child processes, event loops and tests
+share it.
 
-Nothing that a handler raises leaves it. Every value that the server would refuse becomes a failure with
-its reason here, so a report is always one that can be taken.
+Nothing that a handler raises leaves it. Every value that the server would refuse becomes a failure
+with its reason here, so a report is always one that can be taken.
 """
 
 from __future__ import annotations
@@ -155,7 +156,8 @@ class Runner:
             json = wire.with_log(json, *log)
         if not self._with_endings:
             return Report(lease.token, json)
-        return Report(lease.token, json, _ending(lease, end, time.monotonic() - begun))
+        seconds = time.monotonic() - begun
+        return Report(lease.token, json, lambda: _ending(lease, end, seconds))
 
 
 def _surrounded(function: Callable[..., Any], around: Middlewares) -> Callable[..., Any]:
@@ -189,7 +191,11 @@ def _end_of(outcome: Outcome) -> _End:
             after = outcome.retry_after
             delay_ms = None if after is None else milliseconds(after, "retry_after")
             return _End(
-                "failed", code=outcome.code, message=outcome.message, retry=outcome.retry, delay_ms=delay_ms
+                "failed",
+                code=outcome.code,
+                message=outcome.message,
+                retry=outcome.retry,
+                delay_ms=delay_ms,
             )
         if isinstance(outcome, Snooze):
             return _End("snoozed", delay_ms=milliseconds(outcome.delay, "delay"))
@@ -215,14 +221,18 @@ def _own_part(error: BaseException) -> Optional[TracebackType]:
     """The traceback without the frames of this package that lead to the handler."""
     part = error.__traceback__
     package = __name__.partition(".")[0]
-    while part is not None and part.tb_frame.f_globals.get("__name__", "").partition(".")[0] == package:
+    while (
+        part is not None
+        and part.tb_frame.f_globals.get("__name__", "").partition(".")[0] == package
+    ):
         part = part.tb_next
     return part
 
 
 def _after_the_cut(end: _End, cause: str, limit: float) -> _End:
-    """Work that was cut short has not failed: the task goes back unspent, which cancels it if someone
-    asked for that. But it may have had its time; if that spent nothing, it would run for ever."""
+    """Work that was cut short has not failed: the task goes back unspent, which cancels it if
+    someone asked for that. But it may have had its time; if that spent nothing, it would run for
+    ever."""
     if end.outcome not in ("failed", "released"):
         return end
     if cause != TIMEOUT:

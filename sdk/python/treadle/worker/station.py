@@ -1,4 +1,5 @@
-"""Station: one pool of a worker: its handlers, their slots, and its conversation with the server."""
+"""Station: one pool of a worker: its handlers, their slots, and its conversation with the
+server."""
 
 from __future__ import annotations
 
@@ -123,8 +124,8 @@ class Station:
         """Works until stop_times(), and then winds down: takes nothing new, lets what runs finish
         within the grace, cancels the rest and returns it unspent, and delivers all reports.
 
-        Raises UnavailableError if reports could not be delivered (those tasks run again), or what the
-        server refuses this worker with.
+        Raises UnavailableError if reports could not be delivered (those tasks run again), or what
+        the server refuses this worker with.
         """
         self._attempts.start()
         if self._loop is not None:
@@ -143,7 +144,8 @@ class Station:
             raise failure
         if unreported:
             raise UnavailableError(
-                f"stopped without having delivered {unreported} report(s); those tasks will run again"
+                f"stopped without having delivered {unreported} report(s); "
+                "those tasks will run again"
             )
 
     def stop_times(self, times: int) -> None:
@@ -184,8 +186,8 @@ class Station:
             )
 
     def _wait_idle(self, limit: float, stops: int) -> bool:
-        """False if `limit` passed, or the stop was asked for the `stops`-th time, before all was done
-        and delivered."""
+        """False if `limit` passed, or the stop was asked for the `stops`-th time, before all was
+        done and delivered."""
         deadline = time.monotonic() + limit
         while not self._exchanger.is_idle():
             left = deadline - time.monotonic()

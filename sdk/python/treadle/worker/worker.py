@@ -1,7 +1,7 @@
 """Worker: runs an application's tasks until it is told to stop.
 
-A server that is away, restarted or killed ends nothing: what runs goes on, and its outcome is sent until
-the server has answered for it. Handlers run at least once per task.
+A server that is away, restarted or killed ends nothing: what runs goes on, and its outcome is sent
+until the server has answered for it. Handlers run at least once per task.
 """
 
 from __future__ import annotations
@@ -174,4 +174,3 @@ class Worker:
                     raise
                 self._lines.say(f"{error.detail}; trying again until it answers")
             time.sleep(backoff.next())
-
