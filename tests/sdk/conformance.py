@@ -129,17 +129,14 @@ def fits(found, expected):
     return found == expected
 
 
-def play(scenario, command, server, queue, env=None):
-    """Fails if the SDK does anything else than the scenario says."""
+def play(scenario, driver, server, queue):
+    """Fails if the SDK does anything else than the scenario says. The driver may play another one afterwards."""
     with Proxy(server.port) as proxy:
-        driver = Driver(command, env)
-        try:
-            assert "ok" in driver.ask(do="hello", server=proxy.url, queue=queue)
-            each = Play(driver, server, proxy, queue)
-            for step in scenario["steps"]:
-                each.step(step)
-        finally:
-            driver.close()
+        assert "ok" in driver.ask(do="hello", server=proxy.url, queue=queue)
+        each = Play(driver, server, proxy, queue)
+        for step in scenario["steps"]:
+            each.step(step)
+        assert "ok" in driver.ask(do="stop")
 
 
 def main():
@@ -148,13 +145,17 @@ def main():
     failed = 0
     with tempfile.TemporaryDirectory() as place:
         server = e2e.Server(Path(place) / "data", log=Path(place) / "log").start()
+        driver = Driver(sys.argv[1:])
         for i, scenario in enumerate(scenarios()):
             try:
-                play(scenario, sys.argv[1:], server, f"conformance-{i}")
+                play(scenario, driver, server, f"conformance-{i}")
                 print("ok    ", scenario["name"])
             except AssertionError as error:
                 failed += 1
                 print("FAILED", scenario["name"], error)
+                driver.close()
+                driver = Driver(sys.argv[1:])
+        driver.close()
         server.kill()
     sys.exit(1 if failed else 0)
 

@@ -130,6 +130,7 @@ def shown(value):
 
 
 def hello(server, queue):
+    runs.clear()
     app.client = treadle.Client(server)
     app.pools[""].queues = [queue]
 
@@ -143,9 +144,10 @@ def work(concurrency=10):
 
 
 def stop():
-    made, thread = worker.pop()
-    made.stop()
-    thread.join()
+    if worker:
+        made, thread = worker.pop()
+        made.stop()
+        thread.join()
 
 
 def enqueue(type, payload=None, payload_base64=None, content_type=None, options=None):

@@ -18,6 +18,26 @@ def own_server(tmp_path_factory):
     each.kill()
 
 
+@pytest.fixture(scope="module")
+def drivers():
+    """One for all scenarios; after a failure a new one."""
+    started = []
+
+    def driver():
+        if not started:
+            started.append(conformance.Driver([sys.executable, str(HERE / "driver.py")]))
+        return started[0]
+
+    driver.forget = lambda: started.pop().close()
+    yield driver
+    if started:
+        driver.forget()
+
+
 @pytest.mark.parametrize("number", range(len(SCENARIOS)), ids=[re.sub(r"\W+", "_", each["name"]) for each in SCENARIOS])
-def test_scenario(own_server, number):
-    conformance.play(SCENARIOS[number], [sys.executable, str(HERE / "driver.py")], own_server, f"conformance-{number}")
+def test_scenario(own_server, drivers, number):
+    try:
+        conformance.play(SCENARIOS[number], drivers(), own_server, f"conformance-{number}")
+    except BaseException:
+        drivers.forget()
+        raise

@@ -10,6 +10,7 @@ from conftest import Proxy, e2e, until
 import treadle
 from treadle import Context
 from treadle.wire import ITEMS_MAX
+from treadle.worker import station
 
 
 def short_leases(server, queue, lease_ms=1500):
@@ -276,7 +277,8 @@ def test_the_grace_ends_by_itself(app, work):
     assert (handle.info().state, handle.info().attempt) == ("ready", 0)
 
 
-def test_a_worker_stops_while_the_server_is_away(start_server, make_app, work):
+def test_a_worker_stops_while_the_server_is_away(start_server, make_app, work, monkeypatch):
+    monkeypatch.setattr(station, "_DELIVER_SECONDS", 0.2)
     server = start_server()
     app = make_app(server.url)
     started, go_on = threading.Event(), threading.Event()
