@@ -30,7 +30,7 @@ class Order:
 
 
 @app.task(contract=Contract(error_codes={"sold_out": "never"}), retry=Retry(preset="patient"))
-def fulfil(order: Order, context: Context) -> int:
+def fulfil(context: Context, order: Order) -> int:
     """The sum in cents. An attempt that dies after the charge does not charge again."""
     if not order.items:
         raise Failure("sold_out", f"nothing is left for {order.customer}")
@@ -43,7 +43,7 @@ def fulfil(order: Order, context: Context) -> int:
 
 
 @app.task(pool="mails", queue="mails")
-async def thank(customer: str, receipt: str, context: Context) -> str:
+async def thank(context: Context, customer: str, receipt: str) -> str:
     if context.attempt == 1 and customer == "Not Yet":
         raise Snooze(60)
     return f"Thank you, {customer} ({receipt})"

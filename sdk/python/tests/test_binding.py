@@ -149,3 +149,39 @@ def test_names_and_rest():
 def test_wrong_arguments_of_an_enqueue_are_refused(args, names):
     with pytest.raises(TypeError):
         Binding(resize, Context).payload(args, names)
+
+
+@pytest.mark.parametrize("payload", [{"a": 1, "b": 2}, [1, 2]])
+def test_the_context_may_stand_anywhere(payload):
+    def first(context: Context, a: int, b: int):
+        return context, a, b
+
+    def between(a: int, context: Context, b: int):
+        return context, a, b
+
+    def last(a: int, b: int, *, context: Context):
+        return context, a, b
+
+    for each in first, between, last:
+        args, names = Binding(each, Context).arguments(lease(payload))
+        assert each(*args, **{**names, "context": "here"}) == ("here", 1, 2)
+
+
+def test_the_context_stands_before_what_is_the_payload_itself():
+    def total(context: Context, order: Order):
+        return context, order
+
+    def image(context: Context, data: bytes):
+        return context, data
+
+    def rest(*args, context: Context):
+        return context, args
+
+    def wrong(context: Context, *args):
+        return args
+
+    for function, payload, result in ((total, {"items": []}, Order([])), (image, b"x", b"x"), (rest, [1, 2], (1, 2))):
+        args, names = Binding(function, Context).arguments(lease(payload))
+        assert function(*args, **{**names, "context": "here"}) == ("here", result)
+    with pytest.raises(TypeError, match="must stand behind"):
+        Binding(wrong, Context)

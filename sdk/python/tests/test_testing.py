@@ -207,3 +207,26 @@ def test_bytes_and_lists(app, memory):
     assert handle.result() == b"\1\0"
     assert [each.id for each in app.client.list_tasks(tag="t", state="completed")] == [handle.id]
     assert not list(app.client.list_tasks(tag="other"))
+
+
+def test_a_task_that_calls_another_lends_it_its_context(app, memory):
+    @app.task
+    def inner(context: Context, n: int) -> str:
+        return f"{context.type} {n}"
+
+    @app.task
+    def outer() -> list:
+        return [inner(1), inner(n=2)]
+
+    @app.task
+    async def aouter() -> int:
+        return await ainner(3)
+
+    @app.task
+    async def ainner(n: int) -> int:
+        return n
+
+    assert outer.enqueue().result() == ["outer 1", "outer 2"]
+    assert aouter.enqueue().result() == 3
+    with pytest.raises(LookupError):
+        inner(1)

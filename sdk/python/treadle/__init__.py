@@ -30,7 +30,7 @@ from .handle import TaskHandle
 from .options import Retry, TaskOptions
 from .outcomes import Cancelled, Discard, Failure, Release, Snooze
 from .payload import Payload
-from .task import Task
+from .task import AsyncTask, Task
 from .task_info import Enqueued, TaskInfo, TaskPage
 
 __version__ = "0.4.0"
@@ -38,6 +38,7 @@ __version__ = "0.4.0"
 __all__ = [
     "AbortedError",
     "AlreadyExistsError",
+    "AsyncTask",
     "CancelToken",
     "Cancelled",
     "Client",

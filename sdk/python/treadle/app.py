@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Callable, Sequence, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Callable, Coroutine, Protocol, Sequence, TypeVar, overload
 
 from .client import Client
+from .context import Context
 from .contract import Contract
 from .errors import InvalidArgumentError
 from .options import Duration, OptionFields, TaskOptions
-from .task import Task
+from .task import AsyncTask, Task
 
 if TYPE_CHECKING:
-    from typing_extensions import ParamSpec, Unpack
+    from typing_extensions import Concatenate, ParamSpec, Unpack
 
     P = ParamSpec("P")
 else:
@@ -26,6 +28,24 @@ raises.
 
 A coroutine function surrounds handlers that are coroutine functions, a function the others.
 """
+
+
+class TaskDecorator(Protocol):
+    """What `app.task(...)` returns. A context that stands first is no argument of `enqueue`."""
+
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[Context, P], Coroutine[Any, Any, R]], /
+    ) -> AsyncTask[P, R]: ...
+
+    @overload
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...
+
+    @overload
+    def __call__(self, function: Callable[Concatenate[Context, P], R], /) -> Task[P, R]: ...
+
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Task[P, R]: ...
 
 
 @dataclass
@@ -105,6 +125,17 @@ class Treadle:
         self._client = client
 
     @overload
+    def task(
+        self, function: Callable[Concatenate[Context, P], Coroutine[Any, Any, R]], /
+    ) -> AsyncTask[P, R]: ...
+
+    @overload
+    def task(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...
+
+    @overload
+    def task(self, function: Callable[Concatenate[Context, P], R], /) -> Task[P, R]: ...
+
+    @overload
     def task(self, function: Callable[P, R], /) -> Task[P, R]: ...
 
     @overload
@@ -120,11 +151,11 @@ class Treadle:
         contract: Contract | None = None,
         contracts: Sequence[Contract] = (),
         **options: Unpack[OptionFields],
-    ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+    ) -> TaskDecorator: ...
 
     def task(
         self,
-        function: Callable[P, R] | None = None,
+        function: Callable[..., Any] | None = None,
         /,
         *,
         name: str | None = None,
@@ -143,11 +174,12 @@ class Treadle:
         task that is enqueued by it, and can be changed for one with `.options(...)`.
         """
 
-        def decorate(function: Callable[P, R]) -> Task[P, R]:
+        def decorate(function: Callable[..., Any]) -> Task[Any, Any]:
             type_name = name or function.__name__
             if type_name in self.tasks:
                 raise InvalidArgumentError(f"there is a task {type_name} already", field="name")
-            made = Task(
+            make = AsyncTask if inspect.iscoroutinefunction(function) else Task
+            made: Task[Any, Any] = make(
                 self,
                 function,
                 name=type_name,

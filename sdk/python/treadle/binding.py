@@ -44,6 +44,7 @@ class Binding:
         hints = type_hints(function)
         self.hints = hints
         self.context_name: Optional[str] = None
+        self.context_place: Optional[int] = None  # if it may be given by position
         self.parameters: List[_Parameter] = []
         self.takes_rest = False  # *args
         self.takes_names = False  # **kwargs
@@ -59,7 +60,13 @@ class Binding:
             if parameter.kind is parameter.POSITIONAL_ONLY:
                 raise TypeError(f"the context {parameter.name} must not be positional only")
             self.context_name = parameter.name
+            if parameter.kind is not parameter.KEYWORD_ONLY:
+                self.context_place = len(self.parameters)
         elif parameter.kind is parameter.VAR_POSITIONAL:
+            if self.context_place is not None:
+                raise TypeError(
+                    f"the context {self.context_name} must stand behind *{parameter.name}"
+                )
             self.takes_rest = True
         elif parameter.kind is parameter.VAR_KEYWORD:
             self.takes_names = True
@@ -117,7 +124,7 @@ class Binding:
         if type(payload) is dict:
             return (), self._named(payload)
         if type(payload) is list:
-            return self._positional(payload), _NO_NAMES
+            return self._arranged(self._positional(payload))
         if isinstance(payload, bytes):
             raise DecodingError(
                 f"payload is {lease.content_type}; this handler takes JSON", field="payload"
@@ -125,24 +132,32 @@ class Binding:
         if payload is None and not self._required:
             return (), _NO_NAMES
         if len(self.parameters) == 1:
-            return (self._converted(self.parameters[0], payload, "payload"),), _NO_NAMES
+            return self._arranged([self._converted(self.parameters[0], payload, "payload")])
         raise DecodingError("payload must be an object or an array", field="payload")
 
     def _whole_argument(self, lease: Lease) -> Call:
         parameter = self.parameters[0]
         if self.whole == "payload":
-            return (lease.as_payload(),), _NO_NAMES
+            return self._arranged([lease.as_payload()])
         if self.whole == "bytes":
             if not isinstance(lease.raw, bytes):
                 raise DecodingError("payload is JSON; this handler takes bytes", field="payload")
-            return (lease.raw,), _NO_NAMES
+            return self._arranged([lease.raw])
         if lease.payload is None and not parameter.required:
             return (), _NO_NAMES
         if isinstance(lease.payload, bytes):
             raise DecodingError(
                 f"payload is {lease.content_type}; this handler takes JSON", field="payload"
             )
-        return (self._converted(parameter, lease.payload, "payload"),), _NO_NAMES
+        return self._arranged([self._converted(parameter, lease.payload, "payload")])
+
+    def _arranged(self, values: List[Any]) -> Call:
+        """What stands behind the context goes by name, as the context does."""
+        place = self.context_place
+        if place is None or place >= len(values):
+            return values, _NO_NAMES
+        behind = zip(self.parameters[place:], values[place:])
+        return values[:place], {parameter.name: value for parameter, value in behind}
 
     def _named(self, payload: Dict[str, Any]) -> Dict[str, Any]:
         known = self._by_name

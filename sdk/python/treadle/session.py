@@ -104,6 +104,16 @@ class AttemptSession:
                 return
         self._send_soon()
 
+    @property
+    def is_sending(self) -> bool:
+        """Whether a call runs elsewhere that brings what was gathered to the server."""
+        return self._is_spawned
+
+    def settle(self) -> None:
+        """Waits until nothing is on its way; that is not long."""
+        with self._lock:
+            self._is_spawned = False
+
     def take_log(self) -> Optional[Tuple[int, str]]:
         """Offset and text of what is left of the log, for the report. The session is over."""
         with self._lock:
@@ -120,12 +130,13 @@ class AttemptSession:
             self._spawn(self._send_gathered)
 
     def _send_gathered(self) -> None:
-        self._is_spawned = False
         with self._lock:
             try:
                 self._send("")
             except TreadleError:
                 pass  # it goes with what comes next
+            finally:
+                self._is_spawned = False
 
     def _send(self, durable: str) -> None:
         """Log and progress ride along. What is durable does not fail because of them."""

@@ -6,10 +6,21 @@ import asyncio
 import functools
 import inspect
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Callable, Generic, Iterable, Sequence, TypeVar, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Coroutine,
+    Generic,
+    Iterable,
+    Mapping,
+    Sequence,
+    TypeVar,
+    cast,
+)
 
 from .binding import Binding
-from .context import Context
+from .context import Context, current
 from .contract import Contract
 from .convert import Converter, converter
 from .errors import InvalidArgumentError
@@ -36,7 +47,7 @@ class Task(Generic[P, R]):
     def __init__(
         self,
         app: Treadle,
-        function: Callable[P, R],
+        function: Callable[..., Any],
         *,
         name: str,
         options: TaskOptions,
@@ -65,7 +76,18 @@ class Task(Generic[P, R]):
             raise TypeError(f"{name} cannot be a task: {error}") from None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        return self.function(*args, **kwargs)
+        result: R = self._called(args, kwargs)
+        return result
+
+    def _called(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Here and now; the context is that of the attempt that calls, unless it is given."""
+        binding, name = self.binding, self.binding.context_name
+        if name is None or name in kwargs or any(isinstance(each, Context) for each in args):
+            return self.function(*args, **kwargs)
+        place = binding.context_place
+        if place is None or place > len(args):
+            return self.function(*args, **{**kwargs, name: current()})
+        return self.function(*args[:place], current(), *args[place:], **kwargs)
 
     def options(self, **fields: Unpack[OptionFields]) -> Task[P, R]:
         """The same task with other options: `resize.options(delay=60).enqueue(...)`."""
@@ -150,6 +172,15 @@ class Task(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<Task {self.name}>"
+
+
+class AsyncTask(Task[P, R]):
+    """A Task of a coroutine function."""
+
+    def __call__(  # type: ignore[override]
+        self, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, R]:
+        return cast("Coroutine[Any, Any, R]", self._called(args, kwargs))
 
 
 def _as_payload(value: Any) -> Payload:

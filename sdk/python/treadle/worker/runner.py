@@ -98,6 +98,9 @@ class Runner:
         )
         _current.set(context)  # the event loop's task has a copy of its own
         end = await self._acall(lease, context)
+        session = context._session
+        if session is not None and session.is_sending:  # or the loop would wait for the server
+            await asyncio.get_running_loop().run_in_executor(None, session.settle)
         return self._report(lease, context, end, begun, limit)
 
     # ---- the call ----
