@@ -12,6 +12,7 @@ from conftest import Proxy, e2e, raises_field
 
 import treadle
 from treadle import Client, Retry, TaskOptions
+from treadle.stream import in_requests
 
 UTC = datetime.timezone.utc
 
@@ -86,6 +87,14 @@ def test_many_are_enqueued_in_order(client, server):
     handles = client.enqueue_many("many", range(2500), queue="many")
     assert len({each.id for each in handles}) == 2500
     assert [client.payload(handles[i].id).value() for i in (0, 999, 1000, 2499)] == [0, 999, 1000, 2499]
+
+
+def test_many_large_ones_go_in_several_requests(client):
+    payloads = [b"\xff" * (1 << 20)] * 20  # 28 MiB as base64; a request has at most 16
+    handles = client.enqueue_many("many_large", payloads, queue="many_large")
+    assert len({each.id for each in handles}) == 20
+    for each in handles:
+        client.delete(each.id)
 
 
 def test_a_batch_is_all_or_none_and_names_the_task(client, server):
@@ -302,3 +311,10 @@ def test_options_over_others():
     changed = TaskOptions(run_at=datetime.datetime.now(UTC), max_attempts=2).over(base)
     assert (changed.delay, changed.queue, changed.retries, changed.max_attempts) == (None, "a", None, 2)
     assert json.loads("{" + TaskOptions(sensitive=False).to_json()[1:] + "}") == {}
+
+
+def test_requests_are_cut_by_number_and_by_size():
+    assert [len(each) for each in in_requests(["x"] * 2500)] == [1000, 1000, 500]
+    assert [len(each) for each in in_requests(["x" * (2 << 20)] * 5)] == [2, 2, 1]
+    assert [len(each) for each in in_requests(["ä" * (1 << 20)] * 2 + ["x"] * 3)] == [1, 1, 3]
+    assert list(in_requests([])) == []

@@ -28,7 +28,7 @@ from .exact_json import decode, encode, quote
 from .handle import TaskHandle
 from .options import NO_OPTIONS, Duration, OptionFields, TaskOptions, milliseconds, point_in_time
 from .payload import Payload, blob_fields
-from .stream import BATCH_MAX, TaskStream
+from .stream import TaskStream, in_requests
 from .task_info import Enqueued, TaskInfo, TaskPage
 
 if TYPE_CHECKING:
@@ -150,8 +150,8 @@ class Client:
     def enqueue_encoded_many(self, tasks: Sequence[str]) -> list[TaskHandle[Any]]:
         """Of `encoded()`; in requests of up to 1,000."""
         handles: list[TaskHandle[Any]] = []
-        for i in range(0, len(tasks), BATCH_MAX):
-            handles += [TaskHandle(self, each) for each in self._send(tasks[i : i + BATCH_MAX])]
+        for part in in_requests(tasks):
+            handles += [TaskHandle(self, each) for each in self._send(part)]
         return handles
 
     def enqueue_encoded_nowait(self, task: str) -> Future[Enqueued]:
@@ -309,9 +309,12 @@ class Client:
         target = f"/v1/tasks/{_quoted(task_id)}/{verb}"
         return str(self._json("POST", target, body.encode())["state"])
 
-    def put_contract(self, type: str, version: int, body: str) -> None:
+    def put_contract(
+        self, type: str, version: int, body: str, *, timeout: float | None = None
+    ) -> None:
         """Registers a version of a type's contract, as `ContractChange` of the API."""
-        self._call("PUT", f"/v1/types/{_quoted(type)}/contracts/{version}", body.encode())
+        target = f"/v1/types/{_quoted(type)}/contracts/{version}"
+        self._caller.call("PUT", target, body.encode(), timeout=timeout or self.timeout)
 
     def info(self) -> Mapping[str, Any]:
         """What this server is."""

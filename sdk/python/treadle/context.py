@@ -221,7 +221,7 @@ class TaskLogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         context = _current.get(None)
-        if context is None or record.name.startswith("treadle"):
+        if context is None:
             return
         try:
             context.log(self.format(record))

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from concurrent.futures import Future
-from typing import Callable, Deque, List, NamedTuple, Sequence, Tuple, Union
+from typing import Callable, Deque, Iterator, List, NamedTuple, Sequence, Tuple, Union
 
 from .errors import TreadleError
 from .task_info import Enqueued
@@ -38,6 +38,23 @@ def send_apart(send: SendTasks, tasks: Sequence[str]) -> list[Answered]:
             return [error] * len(tasks)
     half = len(tasks) // 2
     return send_apart(send, tasks[:half]) + send_apart(send, tasks[half:])
+
+
+def bytes_at_most(task: str) -> int:
+    """Of JSON on the wire; exact for ASCII."""
+    return len(task) if task.isascii() else 4 * len(task)
+
+
+def in_requests(tasks: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Cut into what one request may carry."""
+    begin = size = 0
+    for i, task in enumerate(tasks):
+        size += bytes_at_most(task)
+        if i > begin and (i - begin == BATCH_MAX or size > REQUEST_BYTES):
+            yield tasks[begin:i]
+            begin, size = i, bytes_at_most(task)
+    if begin < len(tasks):
+        yield tasks[begin:]
 
 
 class _Pending(NamedTuple):
@@ -71,13 +88,14 @@ class TaskStream:
         if self._process != os.getpid():
             self._begin()  # the parent sends what it took
         pending = _Pending(task, Future())
+        size = bytes_at_most(task)
         pending.future.set_running_or_notify_cancel()
         with self._lock:
-            while self._tasks and (self._tasks >= TASKS_MAX or self._bytes + len(task) > BYTES_MAX):
+            while self._tasks and (self._tasks >= TASKS_MAX or self._bytes + size > BYTES_MAX):
                 self._answered.wait()
             self._tasks += 1
             self._given += 1
-            self._bytes += len(task)
+            self._bytes += size
             self._waiting.append(pending)
             if self._thread is None:
                 self._start()
@@ -142,5 +160,5 @@ class TaskStream:
             size = 0
             while self._waiting and len(group) < BATCH_MAX and size < REQUEST_BYTES:
                 group.append(self._waiting.popleft())
-                size += len(group[-1].task)
+                size += bytes_at_most(group[-1].task)
             return group, size

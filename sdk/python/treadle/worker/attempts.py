@@ -214,7 +214,8 @@ class Attempts:
             while self._reports and len(taken) < wire.ITEMS_MAX and size < wire.REPORT_BYTES_MAX:
                 if taken and (taken[-1].goes_alone or self._reports[0].goes_alone):
                     break
-                size += len(self._reports[0].json)
+                json = self._reports[0].json
+                size += len(json) if json.isascii() else 4 * len(json)
                 taken.append(self._reports.popleft())
         return taken
 

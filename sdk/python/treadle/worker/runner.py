@@ -100,7 +100,10 @@ class Runner:
         end = await self._acall(lease, context)
         session = context._session
         if session is not None and session.is_sending:  # or the loop would wait for the server
-            await asyncio.get_running_loop().run_in_executor(None, session.settle)
+            try:
+                await asyncio.get_running_loop().run_in_executor(None, session.settle)
+            except asyncio.CancelledError:
+                pass  # it came too late for the handler
         return self._report(lease, context, end, begun, limit)
 
     # ---- the call ----

@@ -30,6 +30,7 @@ from .station import Station
 from .threads import Runs
 
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP")
+_REGISTER_SECONDS = 5.0  # for one try to register a contract; a signal waits for it
 
 
 class Worker:
@@ -165,12 +166,15 @@ class Worker:
 
     def _register(self, client: Client, type: str, version: int, body: str) -> None:
         backoff = Backoff()
+        is_news = True
         while not self._stops:
             try:
-                client.put_contract(type, version, body)
+                client.put_contract(type, version, body, timeout=_REGISTER_SECONDS)
                 return
             except TreadleError as error:
                 if error.code not in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
                     raise
-                self._lines.say(f"{error.detail}; trying again until it answers")
+                if is_news:
+                    self._lines.say(f"{error.detail}; trying again until it answers")
+                is_news = False
             time.sleep(backoff.next())
