@@ -1,0 +1,81 @@
+"""Treadle: durable tasks. Enqueue them here, run them in workers. See README.md."""
+
+from .app import Middleware, Pool, Treadle, WorkerSettings
+from .cancel import CancelToken
+from .client import Client
+from .context import Context, current
+from .contract import Contract
+from .errors import (
+    AbortedError,
+    AlreadyExistsError,
+    DeadlineExceededError,
+    DecodingError,
+    EncodingError,
+    FailedPreconditionError,
+    InternalError,
+    InvalidArgumentError,
+    LeaseLostError,
+    NotFoundError,
+    PermissionDeniedError,
+    ResourceExhaustedError,
+    TaskCancelledError,
+    TaskDeadError,
+    TaskError,
+    TaskExpiredError,
+    TreadleError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+from .handle import TaskHandle
+from .options import Retry, TaskOptions
+from .outcomes import Cancelled, Discard, Failure, Release, Snooze
+from .payload import Payload
+from .task import AsyncTask, Task
+from .task_info import Enqueued, TaskInfo, TaskPage
+
+__version__ = "0.4.0"
+
+__all__ = [
+    "AbortedError",
+    "AlreadyExistsError",
+    "AsyncTask",
+    "CancelToken",
+    "Cancelled",
+    "Client",
+    "Context",
+    "Contract",
+    "DeadlineExceededError",
+    "DecodingError",
+    "Discard",
+    "EncodingError",
+    "Enqueued",
+    "FailedPreconditionError",
+    "Failure",
+    "InternalError",
+    "InvalidArgumentError",
+    "LeaseLostError",
+    "Middleware",
+    "NotFoundError",
+    "Payload",
+    "PermissionDeniedError",
+    "Pool",
+    "Release",
+    "ResourceExhaustedError",
+    "Retry",
+    "Snooze",
+    "Task",
+    "TaskCancelledError",
+    "TaskDeadError",
+    "TaskError",
+    "TaskExpiredError",
+    "TaskHandle",
+    "TaskInfo",
+    "TaskOptions",
+    "TaskPage",
+    "Treadle",
+    "TreadleError",
+    "UnauthenticatedError",
+    "UnavailableError",
+    "WorkerSettings",
+    "current",
+]

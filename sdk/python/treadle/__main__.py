@@ -1,0 +1,5 @@
+"""`python -m treadle`: see cli.py."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,290 @@
+"""Runner: runs one attempt and says how it ended. Threads, child processes, event loops and tests
+share it.
+
+Nothing that a handler raises leaves it. Every value that the server would refuse becomes a failure
+with its reason here, so a report is always one that can be taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import time
+import traceback
+from types import TracebackType
+from typing import Any, Awaitable, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
+
+from .. import wire
+from ..cancel import TIMEOUT, CancelToken
+from ..context import Context, _current
+from ..errors import DecodingError, EncodingError, TreadleError
+from ..options import milliseconds
+from ..outcomes import Cancelled, Discard, Failure, Outcome, Release, Snooze
+from ..session import AttemptSession, Sender
+from ..task import Task
+from ..wire import Lease
+from .report import Ending, Report
+
+Middlewares = Sequence[Callable[..., Any]]
+
+
+class _End(NamedTuple):
+    """How an attempt ended, before it is written."""
+
+    outcome: str
+    result: Any = None
+    code: str = ""
+    message: str = ""
+    retry: bool = True
+    delay_ms: Optional[int] = None
+
+
+_RELEASED = _End("released")
+
+
+class Runner:
+    """Of all handlers of a pool. Any thread.
+
+    `sender` brings to the server what attempts save; `with_endings`: reports carry what a line for
+    people needs; `spawn`, of `arun`, runs a call that may block outside of the event loop.
+    """
+
+    def __init__(
+        self,
+        tasks: Mapping[str, Task[Any, Any]],
+        middlewares: Middlewares,
+        sender: Sender,
+        *,
+        with_endings: bool = True,
+    ) -> None:
+        self._tasks = dict(tasks)
+        self._sender = sender
+        self._with_endings = with_endings
+        around = [each for each in middlewares if not inspect.iscoroutinefunction(each)]
+        around_coroutines = [each for each in middlewares if inspect.iscoroutinefunction(each)]
+        self._calls: Dict[str, Callable[..., Any]] = {}
+        for name, task in self._tasks.items():
+            if task.is_coroutine:
+                self._calls[name] = _surrounded(task.function, around_coroutines)
+            else:
+                self._calls[name] = _surrounded(task.function, around)
+
+    def run(
+        self, lease: Lease, cancelled: CancelToken, deadline: float | None = None, limit: float = 0
+    ) -> Report:
+        """Runs a function in this thread. `limit`: of the attempt, for the message of a timeout."""
+        begun = time.monotonic()
+        context = Context(lease, cancelled, deadline, lambda: AttemptSession(lease, self._sender))
+        reset = _current.set(context)
+        try:
+            end = self._call(lease, context)
+        finally:
+            _current.reset(reset)
+        return self._report(lease, context, end, begun, limit)
+
+    async def arun(
+        self,
+        lease: Lease,
+        cancelled: CancelToken,
+        deadline: float | None = None,
+        limit: float = 0,
+        spawn: Callable[[Callable[[], None]], Any] | None = None,
+    ) -> Report:
+        """Runs a coroutine function in this task of the event loop."""
+        begun = time.monotonic()
+        context = Context(
+            lease, cancelled, deadline, lambda: AttemptSession(lease, self._sender, spawn)
+        )
+        _current.set(context)  # the event loop's task has a copy of its own
+        end = await self._acall(lease, context)
+        session = context._session
+        if session is not None and session.is_sending:  # or the loop would wait for the server
+            try:
+                await asyncio.get_running_loop().run_in_executor(None, session.settle)
+            except asyncio.CancelledError:
+                pass  # it came too late for the handler
+        return self._report(lease, context, end, begun, limit)
+
+    # ---- the call ----
+
+    def _call(self, lease: Lease, context: Context) -> _End:
+        task = self._tasks.get(lease.type)
+        if task is None or lease.is_damaged:
+            return _not_runnable(lease)
+        try:
+            args, kwargs = task.binding.arguments(lease)
+        except DecodingError as error:
+            return _End("failed", code="payload_invalid", message=error.detail, retry=False)
+        if task.binding.context_name is not None:
+            kwargs = {**kwargs, task.binding.context_name: context}
+        try:
+            return _End("completed", self._calls[lease.type](context, args, kwargs))
+        except Outcome as outcome:
+            return _end_of(outcome)
+        except BaseException as error:
+            return _failure(error, task, context)
+
+    async def _acall(self, lease: Lease, context: Context) -> _End:
+        task = self._tasks.get(lease.type)
+        if task is None or lease.is_damaged:
+            return _not_runnable(lease)
+        try:
+            args, kwargs = task.binding.arguments(lease)
+        except DecodingError as error:
+            return _End("failed", code="payload_invalid", message=error.detail, retry=False)
+        if task.binding.context_name is not None:
+            kwargs = {**kwargs, task.binding.context_name: context}
+        try:
+            made: Awaitable[Any] = self._calls[lease.type](context, args, kwargs)
+            return _End("completed", await made)
+        except Outcome as outcome:
+            return _end_of(outcome)
+        except BaseException as error:
+            return _failure(error, task, context)
+
+    # ---- the report ----
+
+    def _report(
+        self, lease: Lease, context: Context, end: _End, begun: float, limit: float
+    ) -> Report:
+        if end.outcome != "completed" and context.token.cause is not None:
+            end = _after_the_cut(end, context.token.cause, limit)
+        json = ""
+        if end.outcome == "completed":
+            try:
+                json = wire.completed(lease.token, end.result)
+            except TreadleError as error:
+                end = _wrong_result(error)
+        json = json or _json(lease.token, end)
+        log = context._session.take_log() if context._session is not None else None
+        if log is not None:
+            json = wire.with_log(json, *log)
+        if not self._with_endings:
+            return Report(lease.token, json)
+        seconds = time.monotonic() - begun
+        return Report(lease.token, json, lambda: _ending(lease, end, seconds))
+
+
+def _surrounded(function: Callable[..., Any], around: Middlewares) -> Callable[..., Any]:
+    """`call(context, args, kwargs)` that goes through all of `around`, the first one outermost."""
+
+    def call(context: Context, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        return function(*args, **kwargs)
+
+    for each in reversed(around):
+        call = _within(each, call)
+    return call
+
+
+def _within(outer: Callable[..., Any], inner: Callable[..., Any]) -> Callable[..., Any]:
+    def call(context: Context, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        return outer(context, functools.partial(inner, context, args, kwargs))
+
+    return call
+
+
+def _not_runnable(lease: Lease) -> _End:
+    if not lease.is_damaged:
+        return _RELEASED
+    message = "the payload that arrived does not have its SHA-256"
+    return _End("failed", code="payload_damaged", message=message)
+
+
+def _end_of(outcome: Outcome) -> _End:
+    try:
+        if isinstance(outcome, Failure):
+            after = outcome.retry_after
+            delay_ms = None if after is None else milliseconds(after, "retry_after")
+            return _End(
+                "failed",
+                code=outcome.code,
+                message=outcome.message,
+                retry=outcome.retry,
+                delay_ms=delay_ms,
+            )
+        if isinstance(outcome, Snooze):
+            return _End("snoozed", delay_ms=milliseconds(outcome.delay, "delay"))
+    except TreadleError as error:
+        return _End("failed", code="delay_invalid", message=error.detail)
+    if isinstance(outcome, Discard):
+        return _End("discarded", code=outcome.code, message=outcome.reason)
+    if isinstance(outcome, (Release, Cancelled)):
+        return _RELEASED
+    return _End("failed", code=type(outcome).__name__, message=str(outcome))
+
+
+def _failure(error: BaseException, task: Task[Any, Any], context: Context) -> _End:
+    """The exception's class is the error code; the traceback goes to the attempt's log."""
+    if context.token.cause is None or not isinstance(error, asyncio.CancelledError):
+        context.log("".join(traceback.format_exception(type(error), error, _own_part(error))))
+    message = str(error)
+    retry = not isinstance(error, task.never_retry)
+    return _End("failed", code=type(error).__name__, message=message, retry=retry)
+
+
+def _own_part(error: BaseException) -> Optional[TracebackType]:
+    """The traceback without the frames of this package that lead to the handler."""
+    part = error.__traceback__
+    package = __name__.partition(".")[0]
+    while (
+        part is not None
+        and part.tb_frame.f_globals.get("__name__", "").partition(".")[0] == package
+    ):
+        part = part.tb_next
+    return part
+
+
+def _after_the_cut(end: _End, cause: str, limit: float) -> _End:
+    """Work that was cut short has not failed: the task goes back unspent, which cancels it if
+    someone asked for that. But it may have had its time; if that spent nothing, it would run for
+    ever."""
+    if end.outcome not in ("failed", "released"):
+        return end
+    if cause != TIMEOUT:
+        return _RELEASED
+    message = f"the attempt took longer than {round(limit * 1000)} ms"
+    return _End("failed", code="timeout", message=message)
+
+
+def _wrong_result(error: TreadleError) -> _End:
+    """Another try would bring the same."""
+    code = "result_invalid"
+    if not isinstance(error, EncodingError) and "at most" in error.detail:
+        code = "result_too_large"
+    return _End("failed", code=code, message=error.detail, retry=False)
+
+
+def _json(token: str, end: _End) -> str:
+    if end.outcome == "failed":
+        return wire.failed(token, end.code, end.message, end.retry, end.delay_ms)
+    if end.outcome == "snoozed":
+        return wire.snoozed(token, end.delay_ms or 0)
+    if end.outcome == "discarded":
+        return wire.discarded(token, end.code, end.message)
+    return wire.released(token)
+
+
+def _ending(lease: Lease, end: _End, seconds: float) -> Ending:
+    """Nothing of what a sensitive task says is in it."""
+    is_open = not lease.sensitive
+    return Ending(
+        lease.id,
+        lease.type,
+        end.outcome,
+        seconds,
+        lease.attempt,
+        lease.max_attempts,
+        end.code if is_open else "",
+        end.message if is_open else "",
+        (end.delay_ms or 0) / 1000,
+    )
+
+
+def spawned_by(loop: asyncio.AbstractEventLoop) -> Callable[[Callable[[], None]], List[Any]]:
+    """For `arun`: calls that may block run in the loop's executor."""
+
+    def spawn(call: Callable[[], None]) -> List[Any]:
+        return [loop.run_in_executor(None, call)]
+
+    return spawn

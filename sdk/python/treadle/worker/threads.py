@@ -1,0 +1,64 @@
+"""Threads that run functions, made when they are first needed, at most `limit`."""
+
+from __future__ import annotations
+
+import threading
+from typing import Callable, List, Protocol
+
+from .attempts import Attempt, Attempts
+from .report import Report
+
+Run = Callable[[Attempt], Report]
+
+
+class Runs(Protocol):
+    """What one thread runs attempts with; made and closed by that thread."""
+
+    def run(self, attempt: Attempt) -> Report: ...
+
+    def close(self) -> None: ...
+
+
+class FunctionThreads:
+    """Each thread takes attempts until there is no work, and waits for more."""
+
+    def __init__(self, attempts: Attempts, limit: int, make: Callable[[], Runs]) -> None:
+        self._attempts = attempts
+        self._limit = limit
+        self._make = make
+        self._threads: List[threading.Thread] = []
+
+    def start_one(self) -> bool:
+        """One more thread; False if there are enough. Called with the lock of the attempts held."""
+        if len(self._threads) >= self._limit:
+            return False
+        name = f"treadle-handler-{len(self._threads) + 1}"
+        thread = threading.Thread(target=self._loop, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        return True
+
+    def start_all(self) -> None:
+        """For runs that take long to make."""
+        while self.start_one():
+            pass
+
+    def close(self, timeout: float) -> bool:
+        """Waits until every handler has returned; False if some have not in time. The attempts must
+        be closed."""
+        for thread in self._threads:
+            thread.join(timeout)
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _loop(self) -> None:
+        self._attempts.thread_came()
+        runs = self._make()
+        try:
+            attempt = self._attempts.wait_and_take()
+            while attempt is not None:
+                report = runs.run(attempt)
+                attempt = self._attempts.finish_and_take(attempt, report)
+                if attempt is None:
+                    attempt = self._attempts.wait_and_take()
+        finally:
+            runs.close()
