@@ -272,6 +272,11 @@ def test_the_tutorial_shows_the_examples_as_they_are():
     assert marked == {place for place, _ in blocks}
 
 
+def test_the_front_page_shows_the_python_program_as_it_is():
+    ((path, code),) = re.findall(r"^```python (.*)\n((?:.*\n)*?)```$", (ROOT / "README.md").read_text(), re.M)
+    assert (ROOT / path).read_text().endswith('"""\n\n' + code), f"{path} has changed; copy what follows its first line"
+
+
 def anchors(page):
     """Of the headings of a Markdown page, as code hosts make them."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S), re.M)
