@@ -101,7 +101,7 @@ def test_a_batch_is_all_or_none_and_names_the_task(client, server):
     tasks = [client.encoded("batch", each, TaskOptions(priority=5))[0] for each in range(3)]
     tasks[1] = tasks[1].replace('"priority":5', '"priority":11')
     with raises_field(treadle.InvalidArgumentError, "tasks[1].priority"):
-        client.enqueue_encoded_many(tasks)
+        client.submit_many(tasks)
     assert server.get("/v1/types/batch").status == 404
 
 

@@ -230,3 +230,13 @@ def test_a_task_that_calls_another_lends_it_its_context(app, memory):
     assert aouter.enqueue().result() == 3
     with pytest.raises(LookupError):
         inner(1)
+
+
+def test_without_waiting_stays_in_memory(app, memory):
+    @app.task
+    def note(n: int) -> int:
+        return n
+
+    future = note.enqueue_nowait(1)
+    assert app.client.flush() and memory.run() == 1
+    assert memory.task(future.result().id).result == 1

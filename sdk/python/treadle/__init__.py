@@ -1,4 +1,17 @@
-"""Treadle: durable tasks. Enqueue them here, run them in workers. See README.md."""
+"""Treadle: durable tasks. Enqueue them here, run them in workers. See README.md.
+
+To read the package, top down:
+
+    app.py         an application: tasks, pools, middleware
+    task.py        a function that can be enqueued; binding.py, convert.py: its arguments
+    client.py      enqueues, waits, reads and steers; handle.py, options.py, stream.py
+    caller.py      calls that outlive the server's absence, on connection.py
+    context.py     what surrounds an attempt; session.py, cancel.py, outcomes.py
+    worker/        leases tasks, runs handlers, reports back
+    wire.py        exchanges, leases and reports as JSON; exact_json.py, payload.py
+    testing.py     tasks in memory, with a clock that the test drives
+    cli.py         treadle-worker
+"""
 
 from .app import Middleware, Pool, Treadle, WorkerSettings
 from .cancel import CancelToken

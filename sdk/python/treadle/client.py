@@ -26,7 +26,7 @@ from .connection import Answer
 from .errors import DeadlineExceededError, InternalError, InvalidArgumentError
 from .exact_json import decode, encode, quote
 from .handle import TaskHandle
-from .options import NO_OPTIONS, Duration, OptionFields, TaskOptions, milliseconds, point_in_time
+from .options import NO_OPTIONS, OptionFields, TaskOptions, point_in_time
 from .payload import Payload, blob_fields
 from .stream import TaskStream, in_requests
 from .task_info import Enqueued, TaskInfo, TaskPage
@@ -89,7 +89,7 @@ class Client:
         fields of TaskOptions by name.
         """
         task, traceparent = self.encoded(type, payload, _options(options, fields))
-        return TaskHandle(self, self._enqueue_encoded(task, traceparent))
+        return TaskHandle(self, self.submit(task, traceparent))
 
     def enqueue_many(
         self,
@@ -103,7 +103,7 @@ class Client:
         full = _options(options, fields)
         _refuse_one_key_for_many(full)
         tasks = [self.encoded(type, each, full)[0] for each in payloads]
-        return self.enqueue_encoded_many(tasks)
+        return [TaskHandle(self, each) for each in self.submit_many(tasks)]
 
     def enqueue_nowait(
         self,
@@ -120,7 +120,7 @@ class Client:
         tasks or 16 MiB have no answer yet. `flush()` waits for all; so does the end of the program.
         """
         task, _ = self.encoded(type, payload, _options(options, fields))
-        return self._stream.enqueue(task)
+        return self.submit_nowait(task)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Waits for all tasks of enqueue_nowait(); False if time was up."""
@@ -136,7 +136,8 @@ class Client:
             body += self._keys.next()
         return body + "}", options.traceparent or _ambient_traceparent()
 
-    def _enqueue_encoded(self, task: str, traceparent: str | None) -> Enqueued:
+    def submit(self, task: str, traceparent: str | None = None) -> Enqueued:
+        """Enqueues one task of `encoded()`."""
         answer = self._caller.call(
             "POST",
             "/v1/tasks",
@@ -147,20 +148,13 @@ class Client:
         )
         return _enqueued(decode(answer.body))
 
-    def enqueue_encoded_many(self, tasks: Sequence[str]) -> list[TaskHandle[Any]]:
-        """Of `encoded()`; in requests of up to 1,000."""
-        handles: list[TaskHandle[Any]] = []
-        for part in in_requests(tasks):
-            handles += [TaskHandle(self, each) for each in self._send(part)]
-        return handles
+    def submit_many(self, tasks: Sequence[str]) -> list[Enqueued]:
+        """Enqueues tasks of `encoded()`, in as many requests as they need."""
+        return [each for part in in_requests(tasks) for each in self._send(part)]
 
-    def enqueue_encoded_nowait(self, task: str) -> Future[Enqueued]:
-        """Of `encoded()`."""
+    def submit_nowait(self, task: str) -> Future[Enqueued]:
+        """Enqueues a task of `encoded()` without waiting."""
         return self._stream.enqueue(task)
-
-    def enqueue_encoded(self, task: str, traceparent: str | None) -> TaskHandle[Any]:
-        """Of `encoded()`."""
-        return TaskHandle(self, self._enqueue_encoded(task, traceparent))
 
     def _send(self, tasks: Sequence[str]) -> List[Enqueued]:
         body = '{"tasks":[' + ",".join(tasks) + "]}"
@@ -400,6 +394,3 @@ def _ambient_traceparent() -> str | None:
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
     return carrier.get("traceparent")
-
-
-__all__ = ["Client", "Duration", "milliseconds"]

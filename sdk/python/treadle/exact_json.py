@@ -32,7 +32,7 @@ def encode(value: Any, field: str = "payload") -> str:
         if not text.isascii():
             text.encode()  # a lone surrogate is no character
         return text
-    except (ValueError, TypeError, RecursionError, _Unencodable) as error:
+    except (ValueError, TypeError, RecursionError, Unencodable) as error:
         raise _explained(value, field, error) from None
 
 
@@ -44,7 +44,7 @@ def decode(text: str | bytes) -> Any:
         raise DecodingError(f"not JSON: {error}") from None
 
 
-class _Unencodable(Exception):
+class Unencodable(Exception):
     """A value without a form in JSON."""
 
 
@@ -62,12 +62,12 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, decimal.Decimal):
         if not value.is_finite():
-            raise _Unencodable("is not a finite number")
+            raise Unencodable("is not a finite number")
         return str(value)
     to_json = getattr(value, "__json__", None)
     if callable(to_json):
         return to_json()
-    raise _Unencodable(_why_not(value))
+    raise Unencodable(_why_not(value))
 
 
 def _why_not(value: Any) -> str:
@@ -85,7 +85,7 @@ def _why_not(value: Any) -> str:
 def rfc3339(time: datetime.datetime) -> str:
     """A point in time as the wire has it. A naive datetime names none and is refused."""
     if time.tzinfo is None or time.utcoffset() is None:
-        raise _Unencodable(
+        raise Unencodable(
             "is a datetime without a time zone; add one, for example "
             "datetime.now(timezone.utc) or .astimezone()"
         )
@@ -126,7 +126,7 @@ def _find(value: Any, path: str, depth: int, above: set[int]) -> tuple[str, str]
         return None
     try:
         return _find(_plain(value), path, depth, above)
-    except _Unencodable as error:
+    except Unencodable as error:
         return path, str(error)
 
 

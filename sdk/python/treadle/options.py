@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Sequence, TypedDict, Union
 
 from .errors import EncodingError, InvalidArgumentError
-from .exact_json import _Unencodable, encode, quote, rfc3339
+from .exact_json import Unencodable, encode, quote, rfc3339
 
 Duration = Union[float, datetime.timedelta]
 """Seconds, or a timedelta."""
@@ -32,7 +32,7 @@ def point_in_time(value: datetime.datetime, field: str) -> str:
         raise EncodingError(f"{field} must be a datetime with a time zone", field=field)
     try:
         return rfc3339(value)
-    except _Unencodable as error:
+    except Unencodable as error:
         raise EncodingError(f"{field} {error}", field=field) from None
 
 

@@ -100,11 +100,8 @@ class Task(Generic[P, R]):
         """Enqueues a call; on return it is on the server's disk. The context is no argument
         here."""
         client = self.app.client
-        task, traceparent = client.encoded(
-            self.name, self._payload(args, kwargs), self.task_options
-        )
-        handle = client.enqueue_encoded(task, traceparent)
-        return self._typed(handle)
+        payload = self._payload(args, kwargs)
+        return self._handle(client.submit(*client.encoded(self.name, payload, self.task_options)))
 
     def enqueue_many(self, calls: Iterable[Any]) -> list[TaskHandle[R]]:
         """Enqueues many calls, up to 1,000 in a request, each request all or none.
@@ -116,7 +113,7 @@ class Task(Generic[P, R]):
         client = self.app.client
         options = self.task_options
         tasks = [client.encoded(self.name, self._payload_of(each), options)[0] for each in calls]
-        return [self._typed(each) for each in client.enqueue_encoded_many(tasks)]
+        return [self._handle(each) for each in client.submit_many(tasks)]
 
     def enqueue_nowait(self, *args: P.args, **kwargs: P.kwargs) -> Future[Enqueued]:
         """Enqueues without waiting; the future has the answer once the task is on the server's
@@ -126,7 +123,7 @@ class Task(Generic[P, R]):
         """
         client = self.app.client
         task, _ = client.encoded(self.name, self._payload(args, kwargs), self.task_options)
-        return client.enqueue_encoded_nowait(task)
+        return client.submit_nowait(task)
 
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> TaskHandle[R]:
         """`enqueue()` for coroutines."""
@@ -135,7 +132,7 @@ class Task(Generic[P, R]):
 
     def handle(self, task_id: str) -> TaskHandle[R]:
         """Of a task of this type that was enqueued before."""
-        return self._typed(TaskHandle(self.app.client, Enqueued(task_id)))
+        return self._handle(Enqueued(task_id))
 
     def _payload(self, args: Sequence[Any], kwargs: Any) -> Any:
         try:
@@ -154,9 +151,8 @@ class Task(Generic[P, R]):
         names = {each.name for each in self.binding.parameters}
         return self.binding.takes_names or set(call) <= names
 
-    def _typed(self, handle: TaskHandle[Any]) -> TaskHandle[R]:
-        handle._convert = self._convert_result
-        return cast("TaskHandle[R]", handle)
+    def _handle(self, enqueued: Enqueued) -> TaskHandle[R]:
+        return TaskHandle(self.app.client, enqueued, self._convert_result)
 
     def _convert_result(self, value: Any) -> Any:
         convert = self._result_converter()

@@ -26,6 +26,7 @@ import datetime
 import hashlib
 import itertools
 import threading
+from concurrent.futures import Future
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from .app import Treadle
@@ -307,7 +308,7 @@ class InMemory(Client):
 
     # ---- the client's part ----
 
-    def _enqueue_encoded(self, task: str, traceparent: str | None) -> Enqueued:
+    def submit(self, task: str, traceparent: str | None = None) -> Enqueued:
         fields = decode(task)
         there = self._by_key(fields, task)
         if there is not None:
@@ -324,7 +325,15 @@ class InMemory(Client):
         return Enqueued(made.id)
 
     def _send(self, tasks: Sequence[str]) -> List[Enqueued]:
-        return [self._enqueue_encoded(each, None) for each in tasks]
+        return [self.submit(each) for each in tasks]
+
+    def submit_nowait(self, task: str) -> Future[Enqueued]:
+        future: Future[Enqueued] = Future()
+        try:
+            future.set_result(self.submit(task))
+        except TreadleError as error:
+            future.set_exception(error)
+        return future
 
     def _by_key(self, fields: Dict[str, Any], task: str) -> Optional[Enqueued]:
         key = (fields.get("queue", "default"), fields.get("idempotency_key", ""))
