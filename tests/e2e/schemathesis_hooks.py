@@ -1,8 +1,21 @@
-"""What schemathesis calls before each request: no request shall wait for news that do not come."""
+"""What schemathesis calls: requests that can be judged, and none that waits for news that do not come."""
 
 import re
+from pathlib import Path
 
+import jsonschema_rs
 import schemathesis
+import yaml
+
+DOCUMENT = yaml.safe_load((Path(__file__).parents[2] / "docs/openapi.yaml").read_text())
+REPORT = jsonschema_rs.validator_for({"$ref": "#/components/schemas/Report", "components": DOCUMENT["components"]})
+
+
+@schemathesis.hook
+def filter_case(context, case):
+    """A bad report has a code of its own in an answer of 200: of an exchange, something else must be what is wrong."""
+    reports = case.body.get("reports") if isinstance(case.body, dict) else None
+    return not isinstance(reports, list) or all(REPORT.is_valid(report) for report in reports)
 
 
 @schemathesis.hook

@@ -127,7 +127,7 @@ def test_the_messages_of_the_troubleshooting_are_those_of_the_program():
 
 def test_a_message_that_the_program_does_not_print_would_be_found():
     assert "no program prints this sentence" not in literals()
-    assert "the disk is nearly full: enqueues are refused" in literals()
+    assert "the disk is nearly full: new tasks are refused" in literals()
 
 
 def test_a_proxy_that_passes_the_host_is_let_in(start_server, data_dir):
