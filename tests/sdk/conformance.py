@@ -107,6 +107,9 @@ class Play:
         words = {name: self.filled(step[name]) for name in COMMANDS if name in step}
         if step["do"] == "result":
             words.setdefault("timeout_ms", TIMEOUT_MS)
+        if "until" in step:
+            e2e.until(lambda: self.driver.ask(do=step["do"], **words)["ok"], lambda found: fits(found, self.filled(step["until"])))
+            return
         answer = self.driver.ask(do=step["do"], **words)
         if "error" in step:
             assert fits(answer.get("error"), step["error"]), (step, answer)

@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import json
 import os
+import sys
 import threading
 import time
 
@@ -318,3 +319,15 @@ def test_requests_are_cut_by_number_and_by_size():
     assert [len(each) for each in in_requests(["x" * (2 << 20)] * 5)] == [2, 2, 1]
     assert [len(each) for each in in_requests(["ä" * (1 << 20)] * 2 + ["x"] * 3)] == [1, 1, 3]
     assert list(in_requests([])) == []
+
+
+def test_the_trace_context_of_opentelemetry_goes_along(proxy, monkeypatch):
+    class Propagate:
+        @staticmethod
+        def inject(carrier):
+            carrier["traceparent"] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+    monkeypatch.setitem(sys.modules, "opentelemetry.propagate", Propagate)
+    with Client(proxy.url) as client:
+        client.enqueue("traced")
+    assert b"traceparent: 00-0af7651916cd43dd8448eb211c80319c" in proxy.requests[0]

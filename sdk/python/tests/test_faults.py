@@ -114,7 +114,6 @@ def test_connections_that_break_all_the_time_delay_but_lose_nothing(server, make
 
 def test_a_lost_lease_cancels_its_handler_and_its_late_result_is_dropped(server, make_app, work):
     app = make_app()
-    short_leases(server, app.queue)
     started, cut, causes, results = threading.Event(), threading.Event(), [], iter(["late", "good"])
 
     @app.task
@@ -133,12 +132,32 @@ def test_a_lost_lease_cancels_its_handler_and_its_late_result_is_dropped(server,
     server.post(f"/v1/tasks/{handle.id}/release", {})
     assert handle.result(20) == "good"
     assert cut.wait(20) and causes == ["lease_lost"]
-    assert worker.text.count("completed") == 1 and "1 lease(s) lost" in worker.text
+    worker.stop()
+    assert worker.text.count("completed") == 1, "the task came back, so the lease before was lost"
+
+
+def test_a_worker_hears_of_a_lost_lease_when_it_renews(server, make_app, work):
+    app = make_app(concurrency=1)
+    short_leases(server, app.queue)
+    started, cut = threading.Event(), threading.Event()
+
+    @app.task
+    def works(context: Context) -> None:
+        started.set()
+        if context.token.wait(20) and context.cancel_cause == "lease_lost":
+            cut.set()
+
+    worker = work(app)
+    handle = works.enqueue()
+    assert started.wait(20)
+    app.client.release(handle.id)
+    app.client.cancel(handle.id)
+    assert cut.wait(20)
+    until(lambda: worker.text, lambda text: "1 lease(s) lost" in text)
 
 
 def test_a_lost_lease_cancels_a_coroutine_and_stops_its_saving(server, make_app, work):
     app = make_app()
-    short_leases(server, app.queue)
     started, ended = threading.Event(), threading.Event()
 
     @app.task
@@ -390,3 +409,20 @@ def test_many_workers_share_a_queue_and_run_nothing_twice(server, make_app, work
     once.enqueue_many(range(1500))
     e2e.until(lambda: server.queue(app.queue)["tasks"]["completed"], lambda number: number == 1500)
     assert sorted(runs) == list(range(1500))
+
+
+def test_a_worker_that_begins_before_its_server_registers_and_works_when_it_comes(start_server, make_app, work):
+    server = start_server()
+    server.kill()
+    app = make_app(server.url)
+
+    @app.task(contract=treadle.Contract())
+    def late(n: int) -> int:
+        return n
+
+    worker = work(app)
+    until(lambda: worker.text, lambda text: "trying again until it answers" in text)
+    server.restart()
+    assert late.enqueue(3).result(30) == 3
+    assert server.get("/v1/types/late").json["contracts"][0]["version"] == 1
+    assert worker.text.count("trying again") == 1

@@ -109,10 +109,12 @@ class Attempts:
     def put(self, leases: Sequence[Lease], repeated: bool) -> None:
         """Takes over leases. `repeated`: the server may have given some of them before."""
         now = time.monotonic()
+        superseded: List[Attempt] = []
         with self._lock:
             for lease in leases:
                 if repeated and self._is_held(lease.token):
                     continue
+                superseded += self._superseded(lease)
                 if 0 < lease.lease_ms < self._shortest_lease_ms:
                     self._shortest_lease_ms = lease.lease_ms
                 if self._draining:
@@ -122,8 +124,18 @@ class Attempts:
                     self._waiting[kind].append(Attempt(lease, kind, now))
             self._watch_by(now + _TURN_SECONDS)
             wakes_loop = self._wake()
+        self._cut(superseded, cancel.LEASE_LOST)
         if wakes_loop:
             self.wake_loop()
+
+    def _superseded(self, lease: Lease) -> List[Attempt]:
+        """Attempts at the same task that still run here: a newer lease says that theirs is lost."""
+        if lease.token.startswith(f"{lease.id}.1."):
+            return []
+        found = [each for each in self._running.values() if each.lease.id == lease.id]
+        for each in found:
+            each.dropped = True
+        return found
 
     def _is_held(self, token: str) -> bool:
         return (

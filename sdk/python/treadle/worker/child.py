@@ -1,22 +1,24 @@
 """The side of a child process: runs functions that the parent sends, one after the other.
 
-    python -m treadle.worker.child FD
+    python -m treadle.worker.child WORK CONTROL
 
-The parent sends ("begin", …) once, then ("run", …) and ("cancel", …); this side answers each run
-with a report. When the parent is gone, so is this process. Signals are the parent's business.
+Both are descriptors of connections. On WORK the parent sends what to begin with, and then one
+attempt after the other; each is answered with its report. On CONTROL it sends which attempt to
+cancel; when that closes, the parent is gone, and so is this process. Signals are the parent's
+business.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import queue
+import pickle
 import signal
 import sys
 import threading
 import traceback
 from multiprocessing.connection import Connection
-from typing import Any, Dict, NamedTuple, Tuple
+from typing import Dict, NamedTuple, Tuple
 
 from ..address import Address
 from ..caller import Caller
@@ -39,40 +41,36 @@ class Begin(NamedTuple):
 
 
 class Child:
-    """See the head of this file. The main thread runs handlers, another one listens."""
+    """See the head of this file. The main thread runs handlers, another one listens to CONTROL."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._runs: queue.SimpleQueue[Tuple[Any, ...]] = queue.SimpleQueue()
-        self._cancelled: Dict[str, CancelToken] = {}
+    def __init__(self, work: Connection, control: Connection) -> None:
+        self._work = work
+        self._control = control
+        self._tokens: Dict[str, CancelToken] = {}  # of the attempt that runs, or is to begin
 
     def serve(self) -> None:
-        """Until the parent closes the connection."""
-        begin: Begin = self._connection.recv()
+        """Until the parent closes the connections."""
+        begin: Begin = self._work.recv()
         try:
             runner = _runner(begin)
         except BaseException:
-            self._connection.send(("broken", traceback.format_exc()))
+            self._work.send(("broken", traceback.format_exc()))
             return
-        self._connection.send(("ready",))
+        self._work.send(("ready",))
         threading.Thread(target=self._listen, name="treadle-parent", daemon=True).start()
         while True:
-            lease, deadline, limit = self._runs.get()
-            token = self._cancelled[lease.token]
+            lease, deadline, limit = pickle.loads(self._work.recv_bytes())
+            token = self._tokens.setdefault(lease.token, CancelToken())
             report = runner.run(lease, token, deadline, limit)
-            del self._cancelled[lease.token]
+            self._tokens.clear()
             ending = report.ending() if report.ending is not None else None
-            self._connection.send(("report", report.json, ending))
+            self._work.send_bytes(pickle.dumps((report.json, ending), pickle.HIGHEST_PROTOCOL))
 
     def _listen(self) -> None:
         try:
             while True:
-                words = self._connection.recv()
-                if words[0] == "run":
-                    self._cancelled[words[1].token] = CancelToken()
-                    self._runs.put(words[1:])
-                elif (token := self._cancelled.get(words[1])) is not None:
-                    token.cancel(words[2])
+                token, cause = self._control.recv()
+                self._tokens.setdefault(token, CancelToken()).cancel(cause)
         except (EOFError, OSError):
             sys.stdout.flush()
             os._exit(0)
@@ -96,7 +94,7 @@ def main() -> None:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     try:
-        Child(Connection(int(sys.argv[1]))).serve()
+        Child(Connection(int(sys.argv[1])), Connection(int(sys.argv[2]))).serve()
     except (EOFError, OSError):
         pass
 

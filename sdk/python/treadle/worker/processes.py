@@ -9,11 +9,11 @@ renews leases.
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from multiprocessing.connection import Connection
 from typing import Callable, Optional
@@ -35,8 +35,8 @@ class InProcess:
         self._begin = begin
         self._log = log
         self._process: Optional[subprocess.Popen[bytes]] = None
-        self._connection: Optional[Connection] = None
-        self._sending = threading.Lock()
+        self._work: Optional[Connection] = None
+        self._control: Optional[Connection] = None
         self._start()
 
     def run(self, attempt: Attempt) -> Report:
@@ -49,10 +49,11 @@ class InProcess:
         if attempt.cancelled.is_set():  # while the child began: nobody may be left to end it
             return _cut_short(attempt, "", "")
         try:
-            self._send(("run", lease, attempt.deadline_or_none, attempt.limit))
+            assert self._work is not None
+            run = (lease, attempt.deadline_or_none, attempt.limit)
+            self._work.send_bytes(pickle.dumps(run, pickle.HIGHEST_PROTOCOL))
             attempt.cancelled.on_cancel(lambda: self._cancel(attempt))
-            assert self._connection is not None
-            _, json, ending = self._connection.recv()
+            json, ending = pickle.loads(self._work.recv_bytes())
             return Report(lease.token, json, ending and (lambda: ending))
         except (EOFError, OSError):
             return self._died(attempt)
@@ -64,9 +65,10 @@ class InProcess:
 
     def close(self) -> None:
         """The child ends by itself when its connection is closed."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        for each in (self._work, self._control):
+            if each is not None:
+                each.close()
+        self._work = self._control = None
         if self._process is not None:
             try:
                 self._process.wait(_END_SECONDS)
@@ -82,18 +84,21 @@ class InProcess:
 
     def _start(self) -> bool:
         self.close()
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
+        work, its_work = socket.socketpair()
+        control, its_control = socket.socketpair()
+        with work, its_work, control, its_control:
+            descriptors = [its_work.fileno(), its_control.fileno()]
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "treadle.worker.child", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
+                [sys.executable, "-m", "treadle.worker.child", *map(str, descriptors)],
+                pass_fds=descriptors,
                 stdin=subprocess.DEVNULL,
                 env=_environment(),
             )
-            self._connection = Connection(ours.detach())
+            self._work = Connection(work.detach())
+            self._control = Connection(control.detach())
         try:
-            self._connection.send(self._begin)
-            answer = self._connection.recv()
+            self._work.send(self._begin)
+            answer = self._work.recv()
         except (EOFError, OSError):
             answer = ("broken", "it ended at once")
         if answer[0] == "ready":
@@ -103,15 +108,11 @@ class InProcess:
         self.close()
         return False
 
-    def _send(self, words: tuple[object, ...]) -> None:
-        with self._sending:
-            if self._connection is None:
-                raise EOFError
-            self._connection.send(words)
-
     def _cancel(self, attempt: Attempt) -> None:
+        control = self._control
         try:
-            self._send(("cancel", attempt.lease.token, attempt.cancelled.cause))
+            if control is not None:
+                control.send((attempt.lease.token, attempt.cancelled.cause))
         except (EOFError, OSError):
             pass  # the child has died, and that is reported
 
