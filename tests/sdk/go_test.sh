@@ -11,5 +11,6 @@ if [ -n "$unformatted" ]; then
   echo "run gofmt -w on:" "$unformatted"
   exit 1
 fi
+PATH="$("$go" env GOROOT)/bin:$PATH"  # tests build programs
 "$go" vet ./...
 exec "$go" test -count=1 ./...
