@@ -3,6 +3,7 @@
 package station
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -51,6 +52,11 @@ type waiting struct {
 
 // Put takes leases that came. After a repeated exchange some may be here already.
 func (a *Attempts) Put(leases []*wire.Lease, isRepeated bool) {
+	stopAll(a.put(leases, isRepeated), LeaseLost)
+}
+
+// put returns attempts whose tasks came back: their leases are lost, whatever the server says later.
+func (a *Attempts) put(leases []*wire.Lease, isRepeated bool) (lost []*Attempt) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	now := time.Now()
@@ -60,6 +66,10 @@ func (a *Attempts) Put(leases []*wire.Lease, isRepeated bool) {
 		}
 		if lease.LeaseTime > 0 && (a.shortestLease == 0 || lease.LeaseTime < a.shortestLease) {
 			a.shortestLease = lease.LeaseTime
+		}
+		if earlier := a.earlierOf(lease); earlier != nil {
+			earlier.isDropped = true
+			lost = append(lost, earlier)
 		}
 		if a.isDraining {
 			a.addReport(released(lease.Token))
@@ -75,6 +85,20 @@ func (a *Attempts) Put(leases []*wire.Lease, isRepeated bool) {
 	if len(a.waiting)+len(a.running) > a.Slots {
 		a.prefetch.watch(a.returnWhatWaitsLong)
 	}
+	return lost
+}
+
+// earlierOf returns the running attempt at the same task.
+func (a *Attempts) earlierOf(lease *wire.Lease) *Attempt {
+	if strings.HasPrefix(lease.Token, lease.ID+".1.") {
+		return nil // it is the first lease of the task
+	}
+	for _, attempt := range a.running {
+		if attempt.Lease.ID == lease.ID && !attempt.isDropped {
+			return attempt
+		}
+	}
+	return nil
 }
 
 func released(token string) *wire.Report {
