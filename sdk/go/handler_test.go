@@ -215,3 +215,28 @@ func TestAWorkerWithoutHandlersOrWithUnknownPoolsIsRefused(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestWhatWasFetchedEarlyGoesBackWhenItDoesNotGetItsTurn(t *testing.T) {
+	p := aPlace(t)
+	first := p.worker(treadle.WorkerOptions{Concurrency: 1, Quiet: true})
+	goOn, isLong := make(chan bool), make(chan bool, 1)
+	handler := func(_ context.Context, n int) (int, error) {
+		if n == 60 {
+			isLong <- true
+			<-goOn
+		}
+		return n, nil
+	}
+	treadle.Handle(first.Worker, "t", handler)
+	handles := p.enqueueNumbers("t", numbers(0, 70))
+	first.start(t)
+	waitFor(t, isLong)
+	second := p.worker(treadle.WorkerOptions{Quiet: true})
+	treadle.Handle(second.Worker, "t", handler)
+	second.start(t)
+	for _, each := range handles[61:] {
+		p.result(each, nil)
+	}
+	close(goOn)
+	p.result(handles[60], nil)
+}
