@@ -1,0 +1,30 @@
+package treadle_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// The scenarios that every SDK plays.
+func TestTheScenariosOfEverySDKHold(t *testing.T) {
+	play, err := filepath.Abs("../../tests/sdk/conformance.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(play); err != nil || os.Getenv("TREADLE") == "" {
+		t.Skip("the scenarios are not here, or TREADLE does not name the server's program")
+	}
+	driver := filepath.Join(t.TempDir(), "driver")
+	if built, err := exec.Command("go", "build", "-o", driver, "./internal/driver").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, built)
+	}
+	command := exec.Command("/usr/bin/python3", play, driver)
+	command.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
+	played, err := command.CombinedOutput()
+	t.Logf("%s", played)
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,3 @@
+module treadle
+
+go 1.19
