@@ -6,6 +6,7 @@
  */
 
 import { CancelToken, type CancelCause } from "../cancel.js";
+import type { Keeper } from "./keeper.js";
 import type { Lease } from "./lease.js";
 import { failed, released, releaseOf, Report } from "./report.js";
 
@@ -32,6 +33,8 @@ export class Attempt {
   giveUpAt = Infinity;
   /** Nothing is to be reported any more. */
   isDropped = false;
+  /** Of the keeper. */
+  slot = -1;
 
   constructor(
     readonly lease: Lease,
@@ -50,6 +53,7 @@ export interface AttemptsOptions {
   readonly run: (attempt: Attempt) => Promise<Report>;
   /** There are reports, or a task less. */
   readonly changed: () => void;
+  readonly keeper?: Keeper | undefined;
 }
 
 export class Attempts {
@@ -77,10 +81,20 @@ export class Attempts {
       if (repeated && this.isHeld(lease.token)) continue;
       if (lease.leaseMs > 0) this.shortestLease = Math.min(this.shortestLease, lease.leaseMs);
       if (this.isDraining) this.add(releaseOf(lease));
-      else this.waiting.push(new Attempt(lease, now));
+      else this.wait(new Attempt(lease, now));
     }
     this.startNext();
     if (this.waitingCount() > 0) this.watchBy(now + TURN_MS);
+  }
+
+  private wait(attempt: Attempt): void {
+    attempt.slot = this.options.keeper?.hold(attempt.lease.token, attempt.lease.leaseMs) ?? -1;
+    this.waiting.push(attempt);
+  }
+
+  private letGo(attempt: Attempt): void {
+    this.options.keeper?.letGo(attempt.slot);
+    attempt.slot = -1;
   }
 
   private isHeld(token: string): boolean {
@@ -101,6 +115,7 @@ export class Attempts {
       const attempt = this.running.get(token);
       if (attempt === undefined || attempt.isDropped) continue;
       attempt.isDropped = true;
+      this.letGo(attempt);
       ++count;
       this.cut(attempt, "lease_lost");
     }
@@ -200,6 +215,7 @@ export class Attempts {
     if (attempt.deadline !== Infinity) {
       attempt.limitMs = attempt.deadline - now;
       this.watchBy(attempt.deadline);
+      this.options.keeper?.limit(attempt.slot, attempt.deadline + this.options.cancelWaitMs);
     }
     this.running.set(attempt.lease.token, attempt);
     void this.options.run(attempt).then((report) => this.finish(attempt, report));
@@ -207,6 +223,7 @@ export class Attempts {
 
   private finish(attempt: Attempt, report: Report): void {
     this.running.delete(attempt.lease.token);
+    this.letGo(attempt);
     ++this.ended;
     this.meanMs += (performance.now() - attempt.begunAt - this.meanMs) * 0.1;
     if (!attempt.isDropped && !this.isClosed) this.add(report);
@@ -228,8 +245,11 @@ export class Attempts {
   }
 
   private keepWaiting(keep: (attempt: Attempt) => boolean): void {
-    this.waiting = this.eachWaiting().filter(keep);
+    const before = this.eachWaiting();
+    this.waiting = before.filter(keep);
     this.first = 0;
+    const kept = new Set(this.waiting);
+    for (const each of before) if (!kept.has(each)) this.letGo(each);
   }
 
   private compact(): void {
@@ -264,6 +284,7 @@ export class Attempts {
         attempt.giveUpAt = Infinity;
         if (attempt.isLate && !attempt.isDropped) {
           attempt.isDropped = true;
+          this.letGo(attempt);
           this.add(gaveUp(attempt, now));
         }
       } else if (!attempt.isLate && !attempt.isDropped && attempt.deadline <= now) {
@@ -283,6 +304,7 @@ export class Attempts {
       const attempt = this.waiting[this.first] as Attempt;
       if (attempt.putAt + TURN_MS > now) break;
       ++this.first;
+      this.letGo(attempt);
       this.add(releaseOf(attempt.lease));
       this.meanMs = Math.max(this.meanMs, TURN_MS); // or the same would be fetched ahead again at once
     }
@@ -315,6 +337,7 @@ export class Attempts {
     for (const attempt of this.running.values()) {
       if (attempt.isDropped) continue;
       attempt.isDropped = true;
+      this.letGo(attempt);
       this.add(new Report(attempt.lease.token, released(attempt.lease.token)));
     }
     this.options.changed();

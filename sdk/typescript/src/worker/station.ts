@@ -9,6 +9,7 @@ import { decode } from "../json/read.js";
 import { asFields } from "../task_info.js";
 import { Attempts, ITEMS_MAX } from "./attempts.js";
 import { Exchanger } from "./exchanger.js";
+import type { Keeper } from "./keeper.js";
 import type { Lines } from "./lines.js";
 import { Runner } from "./runner.js";
 
@@ -31,6 +32,7 @@ export interface StationOptions {
   readonly connection: ConnectionOptions;
   /** For what attempts save. */
   readonly caller: Caller;
+  readonly keeper: Keeper | undefined;
 }
 
 export class Station {
@@ -51,6 +53,7 @@ export class Station {
       timeoutMsOf: (type) => tasks.get(type)?.timeoutMs,
       run: (attempt) => runner.run(attempt),
       changed: () => this.exchanger.changed(),
+      keeper: options.keeper,
     });
     this.exchanger = new Exchanger(
       {

@@ -8,6 +8,7 @@ import { InvalidArgumentError, type TreadleError } from "../errors.js";
 import { Backoff } from "../http/backoff.js";
 import { Caller } from "../http/caller.js";
 import type { ConnectionOptions } from "../http/connection.js";
+import { Keeper } from "./keeper.js";
 import { Lines } from "./lines.js";
 import { defaultWorkerName, Station } from "./station.js";
 
@@ -28,6 +29,8 @@ export interface WorkerOptions {
   cancelWait?: Duration;
   /** How long an exchange may wait for news. Default: 30 s, at most 60 s. */
   pollWait?: Duration;
+  /** A thread renews leases while the event loop is busy. Default: true. */
+  keeper?: boolean;
   /** No line for each task that ends. */
   quiet?: boolean;
   /** Lines as JSON. Default: unless standard error is a terminal. */
@@ -65,18 +68,20 @@ export class Worker {
     const { client } = this.app;
     const connection = { servers: client.servers, token: client.token, connectTimeoutMs: 5_000 };
     const caller = new Caller({ ...connection, connections: CONNECTIONS_TO_SAVE });
-    this.stations = this.makeStations(connection, caller);
+    const keeper = this.options.keeper === false ? undefined : new Keeper(connection);
     const stop = (): void => this.stop();
     const signals = this.options.signals === false ? [] : SIGNALS;
     for (const each of signals) process.on(each, stop);
     this.options.signal?.addEventListener("abort", stop, { once: true });
     try {
+      this.stations = this.makeStations(connection, caller, keeper);
       if (this.options.signal?.aborted === true) this.stop();
       await this.registerContracts();
       await this.runStations();
     } finally {
       for (const each of signals) process.off(each, stop);
       this.options.signal?.removeEventListener("abort", stop);
+      keeper?.close();
       caller.close();
     }
   }
@@ -106,7 +111,7 @@ export class Worker {
     for (const each of ended) if (each.status === "rejected") throw each.reason;
   }
 
-  private makeStations(connection: ConnectionOptions, caller: Caller): Station[] {
+  private makeStations(connection: ConnectionOptions, caller: Caller, keeper: Keeper | undefined): Station[] {
     const { pools, tasks, middlewares } = this.app;
     const byPool = new Map<string, Map<string, AnyTask>>();
     for (const task of tasks.values()) {
@@ -135,6 +140,7 @@ export class Worker {
           lines,
           connection,
           caller,
+          keeper,
         }),
     );
   }
