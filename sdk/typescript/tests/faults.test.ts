@@ -151,12 +151,11 @@ test("saving with a lost lease stops the handler", async () => {
 test("one bad report costs no other", async () => {
   const app = new App(server.url);
   const schema = { type: "integer" };
-  const type = `contract-${app.queue}`;
-  const task = app.task(type, { ...app.own(), contracts: [{ outputSchema: schema }] }, (n: number) =>
+  const task = app.task(`contract-${app.queue}`, { ...app.own(), contracts: [{ outputSchema: schema }] }, (n: number) =>
     n === 2 ? ("two" as unknown as number) : n,
   );
   await whileWorking(app, async () => {
-    await until(() => server.fetch("GET", `/v1/types/${type}`).catch(() => undefined));
+    await (await task.enqueue(0)).result({ timeout: "30s" }); // it asks for tasks once the contract is registered
     const handles = await task.enqueueMany([1, 2, 3]);
     const ended = await Promise.all(handles.map((each) => each.wait({ timeout: "30s" })));
     assert.deepEqual(ended.map((each) => each.state), ["completed", "dead", "completed"]);
