@@ -65,9 +65,10 @@ export class Batcher {
     });
   }
 
-  /** Resolves as soon as another task may be added. */
+  /** Resolves as soon as half of what may have no answer may be added. */
   async room(): Promise<void> {
-    while (!this.hasRoom(0)) await new Promise<void>((resolve) => this.onRoom.push(resolve));
+    const { tasksMax, charsMax } = this.options;
+    while (this.tasks > tasksMax / 2 || this.chars > charsMax / 2) await new Promise<void>((resolve) => this.onRoom.push(resolve));
   }
 
   /** Resolves once all tasks have their answers, also those that are added meanwhile. */

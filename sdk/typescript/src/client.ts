@@ -155,7 +155,7 @@ export class Client {
   /**
    * Enqueues without waiting: tasks are sent in the order of the calls, many in a request. The promise need not be
    * awaited; it resolves once the task is on the server's disk. `onLost` hears of every task that is not enqueued.
-   * While 10,000 tasks or 16 MiB of them have no answer, more are refused: `await client.room()` waits for room.
+   * While 10,000 tasks or 16 MiB of them have no answer, more are refused: `await client.room()` waits for half of that.
    * What is under way keeps the process alive, but `process.exit()` does not wait: `await client.flush()` first.
    */
   enqueueNoWait<Out = unknown>(type: string, payload?: unknown, options: TaskOptions = {}): Promise<TaskHandle<Out>> {
@@ -168,7 +168,7 @@ export class Client {
     return new TaskHandle<Out>(this, await this.stream.add(this.encodeTask(type, payload, options)));
   }
 
-  /** Resolves once enqueueNoWait() may be called again without being refused. */
+  /** Resolves once 5,000 more tasks, or 8 MiB of them, may be given to enqueueNoWait() without being refused. */
   room(): Promise<void> {
     return this.stream.room();
   }
