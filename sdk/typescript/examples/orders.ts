@@ -38,14 +38,18 @@ export const charge = app.task(
   },
 );
 
-export const report = app.task("orders.report", { pool: "reports", queue: "reports" }, async (order: Order, context) => {
-  for (let page = context.checkpoint<number>() ?? 0; page < 4; ++page) {
-    context.check(); // throws when the work is no longer wanted
-    context.progress(page / 4, `page ${page + 1} of 4`);
-    await context.saveCheckpoint(page + 1);
-  }
-  return { pages: 4, order: order.order };
-});
+export const report = app.task(
+  "orders.report",
+  { pool: "reports", queue: "reports" },
+  async (order: Order, context) => {
+    for (let page = context.checkpoint<number>() ?? 0; page < 4; ++page) {
+      context.check(); // throws when the work is no longer wanted
+      context.progress(page / 4, `page ${page + 1} of 4`);
+      await context.saveCheckpoint(page + 1);
+    }
+    return { pages: 4, order: order.order };
+  },
+);
 
 async function chargeCard({ order, cents }: Order): Promise<{ receipt: string }> {
   if (cents > 100_000) throw new Failure("declined", `${cents} cents are too much`, { retry: false });

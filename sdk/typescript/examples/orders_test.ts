@@ -11,10 +11,13 @@ test("an order is charged once, and reported", async (t) => {
   const handle = await charge.enqueue({ order: "7", cents: 500 });
   await memory.run();
   assert.deepEqual(await handle.result(), { receipt: "r-7" });
-  assert.deepEqual(memory.tasks.map((each) => [each.type, each.state]), [
-    ["orders.charge", "completed"],
-    ["orders.report", "completed"],
-  ]);
+  assert.deepEqual(
+    memory.tasks.map((each) => [each.type, each.state]),
+    [
+      ["orders.charge", "completed"],
+      ["orders.report", "completed"],
+    ],
+  );
 });
 
 test("an order that is too large is dead at once", async (t) => {

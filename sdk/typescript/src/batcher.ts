@@ -68,7 +68,8 @@ export class Batcher {
   /** Resolves as soon as half of what may have no answer may be added. */
   async room(): Promise<void> {
     const { tasksMax, charsMax } = this.options;
-    while (this.tasks > tasksMax / 2 || this.chars > charsMax / 2) await new Promise<void>((resolve) => this.onRoom.push(resolve));
+    while (this.tasks > tasksMax / 2 || this.chars > charsMax / 2)
+      await new Promise<void>((resolve) => this.onRoom.push(resolve));
   }
 
   /** Resolves once all tasks have their answers, also those that are added meanwhile. */

@@ -356,7 +356,8 @@ function decodeAnswer(answer: Answer): Record<string, unknown> {
 }
 
 function pathOf(id: string): string {
-  if (typeof id !== "string" || id === "") throw new InvalidArgumentError("id must be the ID of a task", { field: "id" });
+  if (typeof id !== "string" || id === "")
+    throw new InvalidArgumentError("id must be the ID of a task", { field: "id" });
   return `/v1/tasks/${encodeURIComponent(id)}`;
 }
 

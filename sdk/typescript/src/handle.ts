@@ -19,7 +19,13 @@ export type Received<T> = T extends undefined | void
           : T extends readonly (infer Item)[]
             ? Received<Item>[]
             : T extends object
-              ? { [Name in keyof T]: T[Name] extends infer Value ? (Value extends undefined ? undefined : Received<Value>) : never }
+              ? {
+                  [Name in keyof T]: T[Name] extends infer Value
+                    ? Value extends undefined
+                      ? undefined
+                      : Received<Value>
+                    : never;
+                }
               : T;
 
 export interface WaitOptions {

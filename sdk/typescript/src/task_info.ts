@@ -3,15 +3,7 @@
 import { InternalError } from "./errors.js";
 import { readBlob } from "./payload.js";
 
-export type TaskState =
-  | "scheduled"
-  | "ready"
-  | "running"
-  | "retrying"
-  | "completed"
-  | "dead"
-  | "cancelled"
-  | "expired";
+export type TaskState = "scheduled" | "ready" | "running" | "retrying" | "completed" | "dead" | "cancelled" | "expired";
 
 const ENDED = new Set<string>(["completed", "dead", "cancelled", "expired"]);
 

@@ -79,7 +79,10 @@ test("payloads at the limit are taken, larger ones are refused before they are s
   const app = new App(server.url);
   const text = "x".repeat((1 << 20) - 2);
   const bytes = new Uint8Array(1 << 20).fill(255);
-  const [one, other] = [await app.client.enqueue("t", text, app.own()), await app.client.enqueue("t", bytes, app.own())];
+  const [one, other] = [
+    await app.client.enqueue("t", text, app.own()),
+    await app.client.enqueue("t", bytes, app.own()),
+  ];
   assert.equal((await app.client.payload(one.id)).value(), text);
   const kept = await app.client.payload(other.id);
   assert.deepEqual([kept.contentType, Buffer.compare(kept.data, bytes)], ["application/octet-stream", 0]);
@@ -89,7 +92,7 @@ test("payloads at the limit are taken, larger ones are refused before they are s
 
 test("bytes, big numbers and Unicode come back exactly", async () => {
   const app = new App(server.url);
-  const value = { "ä": "😀 \u2028", n: 9007199254740993n, f: 1.5, at: new Date(0) };
+  const value = { ä: "😀 \u2028", n: 9007199254740993n, f: 1.5, at: new Date(0) };
   const { id } = await app.client.enqueue("t", value, app.own());
   assert.deepEqual((await app.client.payload(id)).value(), { ...value, at: "1970-01-01T00:00:00.000Z" });
   const png = new Payload(Buffer.from([0, 255, 128]), "image/png");
@@ -176,7 +179,10 @@ test("tasks are listed, read and steered", async () => {
     () => app.client.list({ queue: app.queue, tag: "listed" }),
     (page) => page.tasks.length === 3,
   );
-  assert.deepEqual(listed.tasks.map((each) => each.id), [third, second, first]);
+  assert.deepEqual(
+    listed.tasks.map((each) => each.id),
+    [third, second, first],
+  );
   const all: string[] = [];
   for await (const each of app.client.listAll({ queue: app.queue, limit: 2 })) all.push(each.id);
   assert.deepEqual(all, [third, second, first]);

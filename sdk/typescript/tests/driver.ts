@@ -123,11 +123,17 @@ const COMMANDS: Record<string, (words: Words) => unknown> = {
   async enqueue(words) {
     const coded = words["payload_base64"] as string | undefined;
     const payload =
-      coded === undefined ? words["payload"] : new Payload(Buffer.from(coded, "base64"), words["content_type"] as string);
+      coded === undefined
+        ? words["payload"]
+        : new Payload(Buffer.from(coded, "base64"), words["content_type"] as string);
     return (await app.client.enqueue(words["type"] as string, payload, optionsOf(words["options"]))).id;
   },
   async enqueue_many(words) {
-    const handles = await app.client.enqueueMany(words["type"] as string, words["payloads"] as unknown[], optionsOf({}));
+    const handles = await app.client.enqueueMany(
+      words["type"] as string,
+      words["payloads"] as unknown[],
+      optionsOf({}),
+    );
     return handles.map((each) => each.id);
   },
   result: async (words) =>

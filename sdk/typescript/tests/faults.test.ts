@@ -72,7 +72,10 @@ for (const lost of [1, 3])
       const more = await once.enqueueMany(Array.from({ length: 20 }, (_, i) => 20 + i));
       await Promise.all(more.map((each) => each.result({ timeout: "30s" })));
       assert.ok(proxy.left < lost, "answers were lost");
-      assert.deepEqual(runs.sort((a, b) => a - b), Array.from({ length: 40 }, (_, i) => i));
+      assert.deepEqual(
+        runs.sort((a, b) => a - b),
+        Array.from({ length: 40 }, (_, i) => i),
+      );
       for (const each of more) assert.equal((await each.info()).attempt, 1);
     });
   });
@@ -92,7 +95,10 @@ test("connections that break all the time delay but lose nothing", async () => {
       await until(() => proxy.requests > seen);
     }
     const results = await Promise.all(handles.map((each) => each.result({ timeout: "30s" })));
-    assert.deepEqual(results, Array.from({ length: 300 }, (_, i) => i));
+    assert.deepEqual(
+      results,
+      Array.from({ length: 300 }, (_, i) => i),
+    );
   });
 });
 
@@ -151,14 +157,19 @@ test("saving with a lost lease stops the handler", async () => {
 test("one bad report costs no other", async () => {
   const app = new App(server.url);
   const schema = { type: "integer" };
-  const task = app.task(`contract-${app.queue}`, { ...app.own(), contracts: [{ outputSchema: schema }] }, (n: number) =>
-    n === 2 ? ("two" as unknown as number) : n,
+  const task = app.task(
+    `contract-${app.queue}`,
+    { ...app.own(), contracts: [{ outputSchema: schema }] },
+    (n: number) => (n === 2 ? ("two" as unknown as number) : n),
   );
   await whileWorking(app, async () => {
     await (await task.enqueue(0)).result({ timeout: "30s" }); // it asks for tasks once the contract is registered
     const handles = await task.enqueueMany([1, 2, 3]);
     const ended = await Promise.all(handles.map((each) => each.wait({ timeout: "30s" })));
-    assert.deepEqual(ended.map((each) => each.state), ["completed", "dead", "completed"]);
+    assert.deepEqual(
+      ended.map((each) => each.state),
+      ["completed", "dead", "completed"],
+    );
     assert.equal(ended[1]?.errorCode, "result_invalid");
   });
 });
@@ -232,7 +243,10 @@ test("a second signal cancels what runs, which goes back unspent, and gives up t
   program.signal("SIGINT");
   await until(() => program.text.includes("giving up 1 running task"));
   for (const { id } of tasks) {
-    const info = await until(() => client.get(id), (each) => each.state === "ready");
+    const info = await until(
+      () => client.get(id),
+      (each) => each.state === "ready",
+    );
     assert.deepEqual([info.attempt, info.workerLosses], [0, 0]);
   }
   program.signal("SIGKILL");

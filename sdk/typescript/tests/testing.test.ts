@@ -24,7 +24,10 @@ test("a task runs when told, and its result is typed", async (t) => {
   const memory = inMemory(t, app, { now });
   const resize = app.task("resize", ({ path, width }: { path: string; width: number }) => `${path}@${width}`);
   const handle = await resize.enqueue({ path: "a.png", width: 3 });
-  assert.deepEqual(memory.tasks.map((each) => each.state), ["ready"]);
+  assert.deepEqual(
+    memory.tasks.map((each) => each.state),
+    ["ready"],
+  );
   assert.deepEqual(memory.task(handle.id).payload, { path: "a.png", width: 3 });
   assert.equal(await memory.run(), 1);
   const result: string = await handle.result();

@@ -20,7 +20,7 @@ test("payloads and results of every kind are exact", async () => {
     return payload;
   });
   const values = [
-    { n: 9007199254740993n, s: "1234567890123456789", "ä": ["😀 \u2028", null, -0.5] },
+    { n: 9007199254740993n, s: "1234567890123456789", ä: ["😀 \u2028", null, -0.5] },
     2n ** 63n,
     null,
     "text",
@@ -46,7 +46,15 @@ test("a context tells what surrounds its attempt", async () => {
     const handle = await look.enqueue(undefined, { retries: 3, deadline: "2h" });
     const [enqueuedAt, taskDeadline, deadline, remaining] = (await handle.result(soon)) as unknown as string[];
     const { queue } = app;
-    const expected = { id: handle.id, type: "look", queue, attempt: 1, maxAttempts: 4, isCancelled: false, sensitive: false };
+    const expected = {
+      id: handle.id,
+      type: "look",
+      queue,
+      attempt: 1,
+      maxAttempts: 4,
+      isCancelled: false,
+      sensitive: false,
+    };
     assert.deepEqual(found, expected);
     const info = await handle.info();
     assert.equal(enqueuedAt, info.enqueuedAt?.toISOString());
@@ -81,7 +89,10 @@ test("errors are failures with their class as code, and some are never retried",
     assert.deepEqual([dead.state, dead.errorCode, dead.errorMessage], ["dead", "SoldOut", "no more"]);
     await until(() => running.text.includes("sold_out failed (SoldOut: no more), attempt 1 of 20, dead"));
     const waits = await later.enqueue();
-    const info = await until(() => waits.info(), (each) => each.state === "retrying");
+    const info = await until(
+      () => waits.info(),
+      (each) => each.state === "retrying",
+    );
     assert.ok((info.nextAttemptAt?.getTime() ?? 0) > Date.now() + 3_500_000);
     const thrown = await (await silly.enqueue()).wait(soon);
     assert.deepEqual([thrown.errorCode, thrown.errorMessage], ["thrown", "text"]);
@@ -102,7 +113,9 @@ test("snoozing spends no attempt, discarding cancels", async () => {
     assert.equal(await (await snoozes.enqueue()).result(soon), 1);
     const ended = await (await discards.enqueue()).wait(soon);
     assert.deepEqual([ended.state, ended.errorCode, ended.errorMessage], ["cancelled", "discarded", "too late"]);
-    await until(() => running.text.includes("snoozes snoozed for 20 ms") && running.text.includes("discards discarded"));
+    await until(
+      () => running.text.includes("snoozes snoozed for 20 ms") && running.text.includes("discards discarded"),
+    );
   });
 });
 
@@ -143,7 +156,10 @@ test("steps are done once, checkpoints go on, progress and lines are shown", asy
     assert.equal((await handle.info()).attempt, 3);
     assert.match(await app.client.log(handle.id, 2), /^\S+Z at 1 of 3\n\S+Z WARN \{ at: 1 \}\n$/);
     const attempts = await app.client.attempts(handle.id);
-    assert.deepEqual(attempts.map((each) => each["outcome"]), ["failed", "failed", "completed"]);
+    assert.deepEqual(
+      attempts.map((each) => each["outcome"]),
+      ["failed", "failed", "completed"],
+    );
   });
 });
 
@@ -186,7 +202,10 @@ test("a cancellation reaches the handler, whose result still counts", async () =
   });
   await whileWorking(app, async () => {
     const running = async (handle: TaskHandle): Promise<unknown> =>
-      until(() => handle.info(), (each) => each.state === "running");
+      until(
+        () => handle.info(),
+        (each) => each.state === "running",
+      );
     const [first, second] = await waits.enqueueMany([true, false]);
     for (const each of [first, second] as [TaskHandle, TaskHandle]) {
       await running(each);
@@ -206,7 +225,10 @@ test("pools keep long tasks from starving short ones", async () => {
   const short = app.task("short", app.own(), () => "done");
   await whileWorking(app, async (running) => {
     const handles = await long.enqueueMany([undefined, undefined]);
-    await until(() => handles[0]?.info(), (each) => each?.state === "running");
+    await until(
+      () => handles[0]?.info(),
+      (each) => each?.state === "running",
+    );
     assert.equal(await (await short.enqueue()).result(soon), "done");
     assert.match((await handles[0]?.info())?.worker ?? "", /\.slow$/);
     assert.equal((await handles[1]?.info())?.state, "ready");
@@ -222,7 +244,10 @@ test("what was fetched ahead of a long task goes back unspent", async () => {
     async () => {
       await task.enqueueMany(Array.from({ length: 400 }, () => 0));
       const long = await task.enqueue(3_600_000, { priority: 0 });
-      await until(() => long.info(), (each) => each.state === "running");
+      await until(
+        () => long.info(),
+        (each) => each.state === "running",
+      );
       const behind = await task.enqueueMany(Array.from({ length: 50 }, () => 0));
       const other = new App(server.url);
       other.task("mixed", () => "elsewhere");
@@ -318,4 +343,3 @@ test("leases are read wherever their payload stands, and damage is noticed", () 
   for (const text of ["", "{}", "[]", answer("{}"), answer("").slice(0, -1), "<html>"])
     assert.throws(() => readExchange(text), { code: "INTERNAL" }, text);
 });
-

@@ -106,7 +106,7 @@ export class AnswerReader {
 
   private readChunks(begin: number): Answer | undefined {
     const chunks: Buffer[] = [];
-    for (let at = begin; ; ) {
+    for (let at = begin; ;) {
       const line = this.data.indexOf("\r\n", at);
       if (line < 0) return undefined;
       const size = Number.parseInt(this.data.toString("latin1", at, line), 16);

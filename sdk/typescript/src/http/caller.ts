@@ -97,10 +97,13 @@ export class Caller {
       return new Connection(this.options);
     }
     const found = await new Promise<Connection | undefined>((resolve) => {
-      const timer = setTimeout(() => {
-        this.waiting = this.waiting.filter((each) => each !== take);
-        resolve(undefined);
-      }, Math.max(deadline - performance.now(), 1));
+      const timer = setTimeout(
+        () => {
+          this.waiting = this.waiting.filter((each) => each !== take);
+          resolve(undefined);
+        },
+        Math.max(deadline - performance.now(), 1),
+      );
       const take = (connection: Connection | undefined): void => {
         clearTimeout(timer);
         resolve(connection);

@@ -57,7 +57,11 @@ function check(value: unknown, path: Path, field: string): number {
     case "object":
       return value === null ? NATIVE : checkObject(value, path, field);
     default:
-      throw refused(path, field, `is ${typeof value === "undefined" ? "undefined" : `a ${typeof value}`}, which JSON cannot hold`);
+      throw refused(
+        path,
+        field,
+        `is ${typeof value === "undefined" ? "undefined" : `a ${typeof value}`}, which JSON cannot hold`,
+      );
   }
 }
 

@@ -61,7 +61,9 @@ export class FakeTask {
   }
 
   get contentType(): string {
-    return (this.fields["content_type"] as string | undefined) ?? (typeof this.raw === "string" ? JSON_TYPE : BYTES_TYPE);
+    return (
+      (this.fields["content_type"] as string | undefined) ?? (typeof this.raw === "string" ? JSON_TYPE : BYTES_TYPE)
+    );
   }
 
   get isWaiting(): boolean {

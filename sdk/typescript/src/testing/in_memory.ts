@@ -21,7 +21,13 @@ import type { Treadle } from "../app.js";
 import type { EncodedTask } from "../batcher.js";
 import { Client, type TaskFilter } from "../client.js";
 import { milliseconds, type Duration } from "../duration.js";
-import { AlreadyExistsError, DeadlineExceededError, FailedPreconditionError, NotFoundError, TreadleError } from "../errors.js";
+import {
+  AlreadyExistsError,
+  DeadlineExceededError,
+  FailedPreconditionError,
+  NotFoundError,
+  TreadleError,
+} from "../errors.js";
 import type { TaskHandle } from "../handle.js";
 import { decode } from "../json/read.js";
 import type { TaskOptions } from "../options.js";
@@ -224,7 +230,11 @@ export class InMemory extends Client {
 
   // ---- the server's part: enqueueing ----
 
-  override async enqueue<Out = unknown>(type: string, payload?: unknown, options?: TaskOptions): Promise<TaskHandle<Out>> {
+  override async enqueue<Out = unknown>(
+    type: string,
+    payload?: unknown,
+    options?: TaskOptions,
+  ): Promise<TaskHandle<Out>> {
     const handle = await super.enqueue<Out>(type, payload, options);
     if (this.isInline) await this.run();
     return handle;
@@ -277,7 +287,8 @@ export class InMemory extends Client {
       this.byId.delete(task.id);
       return undefined;
     }
-    if (how === "return" && sameRequest(fields, task.fields)) return { id: task.id, duplicate: true, state: task.state };
+    if (how === "return" && sameRequest(fields, task.fields))
+      return { id: task.id, duplicate: true, state: task.state };
     throw new AlreadyExistsError(`the idempotency key is taken by task ${task.id}`);
   }
 
@@ -317,7 +328,11 @@ export class InMemory extends Client {
     const { tag } = filter;
     const tasks = this.tasks
       .map((each) => each.info())
-      .filter((each) => (["queue", "type", "state", "key"] as const).every((name) => filter[name] === undefined || filter[name] === each[name]))
+      .filter((each) =>
+        (["queue", "type", "state", "key"] as const).every(
+          (name) => filter[name] === undefined || filter[name] === each[name],
+        ),
+      )
       .filter((each) => tag === undefined || each.tags.includes(tag))
       .reverse();
     return { tasks, nextCursor: undefined, asOf: this.now };
@@ -350,8 +365,7 @@ export class InMemory extends Client {
   }
 
   override async delete(id: string): Promise<void> {
-    if (this.task(id).state === "running")
-      throw new FailedPreconditionError(`task ${id} is running; cancel it first`);
+    if (this.task(id).state === "running") throw new FailedPreconditionError(`task ${id} is running; cancel it first`);
     this.byId.delete(id);
   }
 }

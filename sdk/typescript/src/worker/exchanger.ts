@@ -250,7 +250,10 @@ export class Exchanger {
   }
 
   private renew(now: number, exchange: Exchange): void {
-    exchange.renew = this.attempts.heldAttempts().slice(0, ITEMS_MAX).map((each) => each.lease.token);
+    exchange.renew = this.attempts
+      .heldAttempts()
+      .slice(0, ITEMS_MAX)
+      .map((each) => each.lease.token);
     this.renewAt = now + this.attempts.shortestLeaseMs() / 3;
   }
 

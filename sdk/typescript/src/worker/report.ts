@@ -38,7 +38,9 @@ const MESSAGE_CHARS_MAX = 8 << 10;
 /** Throws InvalidArgumentError if the result is not JSON, or too large. */
 export function completed(token: string, result: unknown): string {
   const blob = blobFields(result, "result");
-  return blob === "" ? `{"token":"${token}","outcome":"completed"}` : `{"token":"${token}","outcome":"completed",${blob}}`;
+  return blob === ""
+    ? `{"token":"${token}","outcome":"completed"}`
+    : `{"token":"${token}","outcome":"completed",${blob}}`;
 }
 
 export function failed(token: string, code: string, message: string, retry: boolean, delayMs?: number): string {

@@ -12,7 +12,17 @@ import { Payload } from "../payload.js";
 import { AttemptSession, type Sender } from "../session.js";
 import type { Attempt } from "./attempts.js";
 import { payloadOf, type Lease } from "./lease.js";
-import { completed, discarded, errorCode, failed, released, Report, snoozed, withLog, type OutcomeName } from "./report.js";
+import {
+  completed,
+  discarded,
+  errorCode,
+  failed,
+  released,
+  Report,
+  snoozed,
+  withLog,
+  type OutcomeName,
+} from "./report.js";
 
 /** How an attempt ended. */
 interface End {
@@ -52,7 +62,11 @@ export class Runner {
     const call = this.calls.get(lease.type);
     if (task === undefined || call === undefined) return RELEASED;
     if (lease.isDamaged)
-      return { outcome: "failed", code: "payload_damaged", message: "the payload that arrived does not have its SHA-256" };
+      return {
+        outcome: "failed",
+        code: "payload_damaged",
+        message: "the payload that arrived does not have its SHA-256",
+      };
     let payload: unknown;
     try {
       payload = valueOf(lease);
@@ -168,7 +182,12 @@ function afterTheCut(end: End, cause: CancelCause, limitMs: number): End {
 function wrongResult(error: TreadleError, result: unknown): End {
   const isBytes = result instanceof Payload || result instanceof Uint8Array;
   const isTooLarge = isBytes || error.message.includes("at most");
-  return { outcome: "failed", code: isTooLarge ? "result_too_large" : "result_invalid", message: error.message, retry: false };
+  return {
+    outcome: "failed",
+    code: isTooLarge ? "result_too_large" : "result_invalid",
+    message: error.message,
+    retry: false,
+  };
 }
 
 function jsonOf(token: string, end: End): string {

@@ -88,7 +88,9 @@ export class Station {
     this.attempts.close();
     if (failure !== undefined) throw failure;
     if (unreported > 0)
-      throw new UnavailableError(`stopped without having delivered ${unreported} report(s); those tasks will run again`);
+      throw new UnavailableError(
+        `stopped without having delivered ${unreported} report(s); those tasks will run again`,
+      );
   }
 
   /** 1 begins the end of run(), 2 ends the grace, 3 the wait for cancelled handlers. */
@@ -168,7 +170,10 @@ export class Station {
 
 /** HOST-PID, with the characters that names may have. */
 export function defaultWorkerName(): string {
-  const host = hostname().slice(0, 100).replace(/[^A-Za-z0-9._-]/g, "-").replace(/^[._-]+/, "");
+  const host = hostname()
+    .slice(0, 100)
+    .replace(/[^A-Za-z0-9._-]/g, "-")
+    .replace(/^[._-]+/, "");
   return `${host === "" ? "worker" : host}-${process.pid}`;
 }
 
