@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing of the named groups of scripts/packages.txt (build, test, lint, fuzz, package; all of these by
 # default; and peers-*, whose services it leaves off: `./dev peers` starts servers of its own).
-# Then what scripts/requirements-GROUP.txt pins, with pip and its own configuration, into build/python.
+# Then what scripts/requirements-GROUP.txt pins, with pip and its own configuration, into build/python; and, with the group
+# test, what sdk/typescript/package-lock.json pins, with npm and its own configuration, into build/typescript.
 # Quick when nothing is missing: one dpkg-query and no network. Called by ./dev; messages go to stderr.
 set -euo pipefail
 
@@ -32,6 +33,23 @@ install_python() {
   cat "${pinned[@]}" > "$environment/pinned"
 }
 
+# The lock file beside what npm installed says what that is, so that nobody has to ask npm.
+install_node() {
+  [[ $groups == *" test "* ]] || return 0
+  local sdk modules
+  sdk=$(cd "$(dirname "${BASH_SOURCE[0]}")/../sdk/typescript" && pwd)
+  modules=$sdk/../../build/typescript
+  if cmp -s "$sdk/package-lock.json" "$modules/installed"; then return 0; fi
+  say "setup: installing the TypeScript compiler into build/typescript"
+  mkdir -p "$modules"
+  cp "$sdk/package.json" "$sdk/package-lock.json" "$modules"
+  if ! npm ci --prefix "$modules" --ignore-scripts --no-audit --no-fund --silent >&2; then
+    say "setup: npm could not install what $sdk/package-lock.json names; it needs a registry (see: npm config list)"
+    return 1
+  fi
+  cp "$sdk/package-lock.json" "$modules/installed"
+}
+
 packages=()
 while read -r group package _; do
   if [[ $groups == *" $group "* ]]; then packages+=("$package"); fi
@@ -46,10 +64,14 @@ fi
 state=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "${packages[@]}" 2> /dev/null || true)
 missing=()
 for package in "${packages[@]}"; do
-  if [[ $'\n'$state$'\n' != *$'\n'"installed $package"$'\n'* ]]; then missing+=("$package"); fi
+  if [[ $'\n'$state$'\n' == *$'\n'"installed $package"$'\n'* ]]; then continue; fi
+  # The packages of Node's own makers bring npm, and exclude Debian's.
+  if [[ $package == npm ]] && command -v npm > /dev/null; then continue; fi
+  missing+=("$package")
 done
 if [[ ${#missing[@]} -eq 0 ]]; then
   install_python
+  install_node
   exit
 fi
 
@@ -93,3 +115,4 @@ if ! { apt update && apt install --yes --no-install-recommends "${missing[@]}"; 
 fi
 if [[ $groups == *" peers-"* ]]; then disable_services; fi
 install_python
+install_node

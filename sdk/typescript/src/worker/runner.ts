@@ -1,0 +1,199 @@
+/** Runner: runs the handler of one attempt, with all middleware around it, and makes its report. */
+
+import type { AnyTask, Middleware } from "../app.js";
+import type { CancelCause } from "../cancel.js";
+import { Cancelled } from "../cancel.js";
+import { Context } from "../context.js";
+import { milliseconds } from "../duration.js";
+import type { TreadleError } from "../errors.js";
+import { decode } from "../json/read.js";
+import { Discard, Failure, Outcome, Release, Snooze } from "../outcomes.js";
+import { Payload } from "../payload.js";
+import { AttemptSession, type Sender } from "../session.js";
+import type { Attempt } from "./attempts.js";
+import { payloadOf, type Lease } from "./lease.js";
+import {
+  completed,
+  discarded,
+  errorCode,
+  failed,
+  released,
+  Report,
+  snoozed,
+  withLog,
+  type OutcomeName,
+} from "./report.js";
+
+/** How an attempt ended. */
+interface End {
+  outcome: OutcomeName;
+  result?: unknown;
+  code?: string;
+  message?: string;
+  retry?: boolean;
+  delayMs?: number;
+}
+
+type Call = (context: Context, payload: unknown) => unknown;
+
+const RELEASED: End = { outcome: "released" };
+
+export class Runner {
+  private readonly calls = new Map<string, Call>();
+
+  constructor(
+    private readonly tasks: ReadonlyMap<string, AnyTask>,
+    middlewares: readonly Middleware[],
+    private readonly sender: Sender,
+  ) {
+    for (const [name, task] of tasks) this.calls.set(name, surrounded(task, middlewares));
+  }
+
+  /** Runs the attempt to its end. Does not throw. */
+  async run(attempt: Attempt): Promise<Report> {
+    const { lease, token } = attempt;
+    const context = new Context(lease, token, attempt.deadline, () => new AttemptSession(lease, this.sender));
+    const end = await this.endOf(lease, context);
+    return report(attempt, context, end);
+  }
+
+  private async endOf(lease: Lease, context: Context): Promise<End> {
+    const task = this.tasks.get(lease.type);
+    const call = this.calls.get(lease.type);
+    if (task === undefined || call === undefined) return RELEASED;
+    if (lease.isDamaged)
+      return {
+        outcome: "failed",
+        code: "payload_damaged",
+        message: "the payload that arrived does not have its SHA-256",
+      };
+    let payload: unknown;
+    try {
+      payload = valueOf(lease);
+      if (task.parse !== undefined) payload = task.parse(payload);
+    } catch (error) {
+      return { outcome: "failed", code: "payload_invalid", message: messageOf(error), retry: false };
+    }
+    try {
+      return { outcome: "completed", result: await call(context, payload) };
+    } catch (error) {
+      return endOfThrown(error, task, context);
+    }
+  }
+}
+
+function valueOf(lease: Lease): unknown {
+  return typeof lease.raw === "string" ? decode(lease.raw) : payloadOf(lease);
+}
+
+function surrounded(task: AnyTask, middlewares: readonly Middleware[]): Call {
+  let call: Call = (context, payload) => task.handler(payload, context);
+  for (const middleware of [...middlewares].reverse()) {
+    const inner = call;
+    call = (context, payload) => middleware(context, async () => inner(context, payload));
+  }
+  return call;
+}
+
+function endOfThrown(error: unknown, task: AnyTask, context: Context): End {
+  if (error instanceof Cancelled) return RELEASED;
+  try {
+    if (error instanceof Outcome) return endOfOutcome(error);
+  } catch (wrong) {
+    return { outcome: "failed", code: "delay_invalid", message: (wrong as TreadleError).message };
+  }
+  if (!context.isCancelled) context.session.appendLog(stackOf(error));
+  const retry = !task.neverRetry.some((each) => error instanceof each);
+  return { outcome: "failed", code: nameOf(error), message: messageOf(error), retry };
+}
+
+function endOfOutcome(outcome: Outcome): End {
+  if (outcome instanceof Failure) {
+    const { code, message, retry, retryAfter } = outcome;
+    const end: End = { outcome: "failed", code, message, retry };
+    return retryAfter === undefined ? end : { ...end, delayMs: milliseconds(retryAfter, "retryAfter") };
+  }
+  if (outcome instanceof Snooze) return { outcome: "snoozed", delayMs: milliseconds(outcome.delay, "delay") };
+  if (outcome instanceof Discard) return { outcome: "discarded", code: outcome.code, message: outcome.message };
+  if (outcome instanceof Release) return RELEASED;
+  return { outcome: "failed", code: outcome.name, message: outcome.message };
+}
+
+/** "TypeError"; of what is thrown and is no error, "thrown". */
+function nameOf(error: unknown): string {
+  if (!(error instanceof Error)) return "thrown";
+  const name = error.constructor.name;
+  return error.name !== "Error" || name === "" ? error.name : name;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const stack = error.stack ?? `${error.name}: ${error.message}`;
+  const own = stack.split("\n").filter((line) => !line.includes("/dist/worker/runner.js"));
+  const cause = error.cause === undefined ? "" : `\ncaused by ${stackOf(error.cause)}`;
+  return own.join("\n") + cause;
+}
+
+// ---- the report ----
+
+function report(attempt: Attempt, context: Context, ended: End): Report {
+  const { lease, token } = attempt;
+  let end = ended;
+  if (end.outcome !== "completed" && token.cause !== undefined) end = afterTheCut(end, token.cause, attempt.limitMs);
+  let json: string | undefined;
+  if (end.outcome === "completed") {
+    try {
+      json = completed(lease.token, end.result);
+    } catch (error) {
+      end = wrongResult(error as TreadleError, end.result);
+    }
+  }
+  json ??= jsonOf(lease.token, end);
+  const log = context.usedSession?.takeLog();
+  if (log !== undefined) json = withLog(json, log.offset, log.text);
+  return new Report(lease.token, json, {
+    id: lease.id,
+    type: lease.type,
+    outcome: end.outcome,
+    ms: performance.now() - attempt.begunAt,
+    attempt: lease.attempt,
+    maxAttempts: lease.maxAttempts,
+    code: lease.sensitive || end.code === undefined ? "" : errorCode(end.code),
+    message: lease.sensitive ? "" : (end.message ?? ""),
+    delayMs: end.delayMs ?? 0,
+  });
+}
+
+/**
+ * Work that was cut short has not failed: the task goes back unspent, which cancels it if someone asked for that.
+ * But it may have had its time; if that spent nothing, it would run for ever.
+ */
+function afterTheCut(end: End, cause: CancelCause, limitMs: number): End {
+  if (end.outcome !== "failed" && end.outcome !== "released") return end;
+  if (cause !== "timeout") return RELEASED;
+  return { outcome: "failed", code: "timeout", message: `the attempt took longer than ${Math.round(limitMs)} ms` };
+}
+
+/** Another try would bring the same. */
+function wrongResult(error: TreadleError, result: unknown): End {
+  const isBytes = result instanceof Payload || result instanceof Uint8Array;
+  const isTooLarge = isBytes || error.message.includes("at most");
+  return {
+    outcome: "failed",
+    code: isTooLarge ? "result_too_large" : "result_invalid",
+    message: error.message,
+    retry: false,
+  };
+}
+
+function jsonOf(token: string, end: End): string {
+  const { outcome, code = "failed", message = "", retry = true, delayMs } = end;
+  if (outcome === "failed") return failed(token, code, message, retry, delayMs);
+  if (outcome === "snoozed") return snoozed(token, delayMs ?? 0);
+  if (outcome === "discarded") return discarded(token, code, message);
+  return released(token);
+}
