@@ -272,9 +272,16 @@ def test_the_tutorial_shows_the_examples_as_they_are():
     assert marked == {place for place, _ in blocks}
 
 
-def test_the_front_page_shows_the_python_program_as_it_is():
-    ((path, code),) = re.findall(r"^```python (.*)\n((?:.*\n)*?)```$", (ROOT / "README.md").read_text(), re.M)
-    assert (ROOT / path).read_text().endswith('"""\n\n' + code), f"{path} has changed; copy what follows its first line"
+@pytest.mark.parametrize("language, first", [("python", '"""'), ("ts", "*/")])
+def test_the_front_page_shows_a_program_as_it_is(language, first):
+    ((path, code),) = re.findall(rf"^```{language} (.*)\n((?:.*\n)*?)```$", (ROOT / "README.md").read_text(), re.M)
+    assert (ROOT / path).read_text().endswith(f"{first}\n\n{code}"), f"{path} has changed; copy what follows its first line"
+
+
+def test_the_front_page_shows_lines_of_the_go_program():
+    ((path, code),) = re.findall(r"^```go (.*)\n((?:.*\n)*?)```$", (ROOT / "README.md").read_text(), re.M)
+    program = [line.strip() for line in (ROOT / path).read_text().splitlines()]
+    assert [line for line in code.splitlines() if line and line not in program] == []
 
 
 def anchors(page):
