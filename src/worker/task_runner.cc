@@ -116,8 +116,8 @@ Outcome AfterTheCut(Outcome outcome, const HandlerPool::Attempt& attempt) {
       std::holds_alternative<Failed>(outcome) || std::holds_alternative<Released>(outcome);
   if (!was_cut || !attempt.cancelled.stop_requested()) return outcome;
   if (attempt.cause->load() != CancelCause::kTimeout) return Released{};
-  return Failed{"timeout",
-                "the attempt took longer than " + std::to_string(attempt.limit.count()) + " ms"};
+  const int64_t limit_ms = std::max<int64_t>(attempt.limit.count(), 0);  // it may begin too late
+  return Failed{"timeout", "the attempt took longer than " + std::to_string(limit_ms) + " ms"};
 }
 
 }  // namespace
