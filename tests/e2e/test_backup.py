@@ -17,7 +17,7 @@ SEED = random.randrange(2**32)
 
 
 def create(server):
-    return json.loads(server.run("backup", "create", "-o", "json", timeout=200).stdout)
+    return json.loads(server.run("backup", "create", "-o", "json", timeout=400).stdout)
 
 
 def path_of(server, backup):
