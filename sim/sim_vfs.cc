@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <map>
 #include <new>
+#include <thread>
 
 #include "base/check.h"
 #include "base/random.h"
@@ -285,7 +287,11 @@ struct Vfs {
     return size;
   }
 
-  static int Sleep(sqlite3_vfs*, int microseconds) { return microseconds; }
+  // SQLite waits for another thread, which needs real time.
+  static int Sleep(sqlite3_vfs*, int microseconds) {
+    std::this_thread::sleep_for(std::chrono::microseconds(std::min(microseconds, 1'000)));
+    return microseconds;
+  }
 
   static int CurrentTimeInt64(sqlite3_vfs* vfs, sqlite3_int64* julian_ms) {
     State* state = Of(vfs);
