@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "base/terminal_text.h"
+#include "base/utf8.h"
 #include "worker/task_line.h"
 
 namespace treadle::worker {
@@ -16,8 +18,9 @@ using std::chrono::milliseconds;
 constexpr size_t kLanes = 2;
 constexpr int64_t kAnswerMs =
     15'000;  // a healthy server answers within this, beyond the wait it was asked for
-constexpr milliseconds kAtOnce(100);       // an answer that came sooner has not waited for news
-constexpr size_t kNothingMax = 2;          // answers at once that bring nothing: a race, perhaps
+constexpr milliseconds kAtOnce(100);  // an answer that came sooner has not waited for news
+constexpr size_t kNothingMax = 2;     // answers at once that bring nothing: a race, perhaps
+constexpr size_t kReasonBytesMax = size_t{8} << 10;  // of a goodbye; the server refuses longer ones
 constexpr milliseconds kBeforeParking(5);  // a full worker's first reports often follow at once
 
 std::string IncarnationText(uint64_t incarnation) {
@@ -163,7 +166,8 @@ size_t Exchanger::SayGoodbye(const std::string& reason) {
   to.connect_timeout_ms = std::min(to.connect_timeout_ms, options_.goodbye_ms);
   const auto client = ServerConnection::Make(to);
   if (!client.ok()) return unreported + sent;
-  const Result<wire::ExchangeAnswer> answer = Ask(client->get(), last, Last{reason});
+  const Result<wire::ExchangeAnswer> answer =
+      Ask(client->get(), last, Last{std::string(Utf8Head(Printable(reason), kReasonBytesMax))});
   if (!answer.ok()) return unreported + sent;
   for (const wire::ReportAnswer& report : answer->reports)
     unreported += MayWorkLater(report.code) ? 1 : 0;

@@ -429,6 +429,25 @@ TEST(Pool, AHandlerCanStopTheWorker) {
   EXPECT_EQ(status.ToString(), "FAILED_PRECONDITION: no such program");
 }
 
+// Else the server would refuse the goodbye, and keep the leases of the worker.
+TEST(Pool, AnyReasonToStopFitsIntoTheGoodbye) {
+  FakeTreadle server;
+  PoolSettings options;
+  options.goodbye_ms = 20'000;
+  RunningPool worker(
+      server.url(),
+      [](const Task&, Context&) -> Outcome { return StopWorker{"\xff" + std::string(9'000, 'x')}; },
+      options, std::chrono::minutes(30), /*says_goodbye=*/true);
+  server.Answer(server.Next(), LeaseJson("1-1"));
+  server.Answer(server.NextReporting("1-1.1.1"));
+  const Asked last = server.NextWith(
+      [](const Asked& a) { return a.http.body.find(R"("goodbye":true)") != std::string::npos; });
+  EXPECT_THAT(last.http.body,
+              HasSubstr(R"("reason":"\\xff)" + std::string(8'192 - 4, 'x') + R"("})"));
+  server.Answer(last);
+  (void)worker.Join();
+}
+
 TEST(Pool, AServerThatRefusesTheWorkerEndsIt) {
   FakeTreadle server;
   RunningPool worker(server.url(), Echo);
