@@ -13,8 +13,8 @@ func TestTheScenariosOfEverySDKHold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(play); err != nil || os.Getenv("TREADLE") == "" {
-		t.Skip("the scenarios are not here, or TREADLE does not name the server's program")
+	if os.Getenv("TREADLE") == "" {
+		t.Skip("set TREADLE to the server's program")
 	}
 	driver := filepath.Join(t.TempDir(), "driver")
 	if built, err := exec.Command("go", "build", "-o", driver, "./internal/driver").CombinedOutput(); err != nil {
