@@ -108,7 +108,10 @@ class Runner:
 
     # ---- the call ----
 
-    def _call(self, lease: Lease, context: Context) -> _End:
+    def _bind(
+        self, lease: Lease, context: Context
+    ) -> _End | tuple[Task[Any, Any], Sequence[Any], Mapping[str, Any]]:
+        """The task and what to call it with, or why it cannot be called."""
         task = self._tasks.get(lease.type)
         if task is None or lease.is_damaged:
             return _not_runnable(lease)
@@ -118,6 +121,13 @@ class Runner:
             return _End("failed", code="payload_invalid", message=error.detail, retry=False)
         if task.binding.context_name is not None:
             kwargs = {**kwargs, task.binding.context_name: context}
+        return task, args, kwargs
+
+    def _call(self, lease: Lease, context: Context) -> _End:
+        bound = self._bind(lease, context)
+        if isinstance(bound, _End):
+            return bound
+        task, args, kwargs = bound
         try:
             return _End("completed", self._calls[lease.type](context, args, kwargs))
         except Outcome as outcome:
@@ -126,15 +136,10 @@ class Runner:
             return _failure(error, task, context)
 
     async def _acall(self, lease: Lease, context: Context) -> _End:
-        task = self._tasks.get(lease.type)
-        if task is None or lease.is_damaged:
-            return _not_runnable(lease)
-        try:
-            args, kwargs = task.binding.arguments(lease)
-        except DecodingError as error:
-            return _End("failed", code="payload_invalid", message=error.detail, retry=False)
-        if task.binding.context_name is not None:
-            kwargs = {**kwargs, task.binding.context_name: context}
+        bound = self._bind(lease, context)
+        if isinstance(bound, _End):
+            return bound
+        task, args, kwargs = bound
         try:
             made: Awaitable[Any] = self._calls[lease.type](context, args, kwargs)
             return _End("completed", await made)
