@@ -130,7 +130,7 @@ void AddNode(const NodeStats& stats, Metrics* out) {
   out->Counter("treadle_backups_failed_total", "Backups that failed since start",
                stats.backups.failed);
   out->Gauge("treadle_backup_last_timestamp_seconds",
-             "When the newest backup was taken, in seconds since 1970; 0 if there is none",
+             "When the newest backup was taken, in seconds since 1970; 0 before the first",
              static_cast<double>(stats.backups.last_taken_at.ms) / 1000);
   out->Gauge("treadle_journal_write_age_seconds",
              "How long the current write to the journal has been waiting for the disk",

@@ -61,7 +61,7 @@ class DataCheck {
       return Damage("store", "it is missing: the journal begins at frame " +
                                  std::to_string(journal_->first_sequence()) +
                                  ", and everything before that was only in the store");
-    Note("store", "there is none yet");
+    Note("store", "not created yet");
   }
 
   bool LookAtStore(const std::string& copy) {

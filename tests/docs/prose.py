@@ -5,8 +5,8 @@
                               exit status 1 if there is any
     prose.py --stats [FILE…]  prints for each page how long its sentences are, and what WORDS finds
 
-The pages are README.md, CONTRIBUTING.md, SECURITY.md, CHANGELOG.md and docs/**/*.md, without the
-generated references. The texts of docs/openapi.yaml, of which one reference is made, count too.
+The pages are README.md, CONTRIBUTING.md, SECURITY.md, CHANGELOG.md, docs/**/*.md and those of the
+SDKs, without the generated references. The texts of docs/openapi.yaml, of which one reference is made, count too.
 Code, links' targets and HTML comments are not prose.
 """
 
@@ -175,7 +175,7 @@ def check_contract(name, text):
 
 
 def pages_of(root):
-    pages = [root / name for name in TOP_PAGES] + sorted((root / "docs").rglob("*.md"))
+    pages = [root / name for name in TOP_PAGES] + sorted((root / "docs").rglob("*.md")) + sorted(root.glob("sdk/*/README.md"))
     names = {page: str(page.relative_to(root)) for page in pages if page.exists()}
     return [page for page, name in names.items() if not name.startswith(GENERATED)]
 
