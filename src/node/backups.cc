@@ -242,8 +242,11 @@ void Backups::List(Callback<BackupList> done) {
     auto views = ReadDirectory(env_.disk, directory_);
     env_.shard->Post([this, views = std::move(views), done = std::move(done)]() mutable {
       if (!views.ok()) return done(views.status());
-      const auto is_current = [this](const BackupView& view) { return view.name == current_.name; };
-      if (!current_.name.empty() && std::ranges::none_of(*views, is_current))
+      // A file may be whole before OnDone: until then its backup is in progress here as in Start.
+      const auto listed = std::ranges::find(*views, current_.name, &BackupView::name);
+      if (listed != views->end())
+        *listed = current_;
+      else if (!current_.name.empty())
         views->insert(views->begin(), current_);
       done(BackupList{directory_, *std::move(views)});
     });

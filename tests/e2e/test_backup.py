@@ -164,7 +164,8 @@ def test_backups_are_made_by_the_schedule_and_the_newest_are_kept(start_server, 
     until(names, lambda names: len(names) == 2 and first[-1] not in names)
     until(lambda: len(list(directory.glob("*.backup"))), lambda count: count == 2)
     assert "treadle_backups_failed_total 0" in server.get("/metrics").body.decode()
-    assert until(names) == sorted(until(names), reverse=True)
+    listed = until(names)
+    assert listed == sorted(listed, reverse=True)
 
 
 def test_requested_backups_are_few_at_a_time_and_push_no_scheduled_one_out(start_server, data_dir):
