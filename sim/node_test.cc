@@ -319,6 +319,18 @@ TEST_F(NodeTest, AParkedWorkerIsNotifiedOfALostLease) {
   EXPECT_THAT((*news)->lost, testing::ElementsAre(token));
 }
 
+TEST_F(NodeTest, AParkedWorkerHearsThatItsLeaseEndedBeforeItGetsTheTaskAgain) {
+  const TaskId task = EnqueueOne();
+  const Token old = (*Exchange(Asking(1)))->leases.at(0).token;
+  std::optional<Result<ExchangeReply>> answer;
+  server_.node()->Exchange(Asking(1, 60'000),
+                           [&](Result<ExchangeReply> reply) { answer = std::move(reply); });
+  Do({.kind = TaskCommand::Kind::kRelease, .id = task});
+  EXPECT_EQ((*Await(answer))->lost, std::vector<Token>{old});
+  const std::vector<Leased> again = (*Exchange(Asking(1)))->leases;
+  EXPECT_EQ(again.at(0).token.task, task);
+}
+
 TEST_F(NodeTest, AReaderWaitsForTheEndOfATask) {
   const TaskId id = EnqueueOne();
   const Token token = (*Exchange(Asking(1)))->leases.at(0).token;
