@@ -20,8 +20,8 @@ add_custom_target(treadle_tests)
 # asks for several files at once: within one unit, g++ inlines differently.
 set(TREADLE_COUNTED base model contract engine journal store node http api)
 
-# Rooms of one thread: ThreadSanitizer has nothing to find in their tests, which are not built there.
-set(TREADLE_ONE_THREAD model contract engine)
+# Rooms whose own tests have one thread: ThreadSanitizer has nothing to find there, and does not build them.
+set(TREADLE_ONE_THREAD model contract engine store cli app)
 
 function(treadle_room name)
   cmake_parse_arguments(ARG "" "PROGRAM" "SEES;LINKS" ${ARGN})

@@ -6,7 +6,7 @@ target_compile_options(treadle_flags INTERFACE
   -Wno-missing-field-initializers  # designated initializers leave out what has a default
   # g++ 12 warns of every std::optional that it inlines, and of string concatenation (its bug 105651).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-restrict>
-  # Only the fuzz targets are built by clang; g++ is the judge of warnings.
+  # clang builds only for AddressSanitizer and for fuzzing; g++ is the judge of warnings.
   $<$<CXX_COMPILER_ID:Clang>:-Wno-everything>
   -Werror -fno-omit-frame-pointer)
 

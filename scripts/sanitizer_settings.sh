@@ -11,6 +11,7 @@ preset=$1
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 suppressions=$PWD/cmake/$preset.supp
+readonly SYMBOLIZER=/usr/bin/llvm-symbolizer-19 # names functions and lines in clang's builds
 
 try() { # sanitizer; words before the program
   local sanitizer=$1
@@ -30,6 +31,7 @@ case $preset in
     words+=("ASAN_OPTIONS=detect_leaks=$leaks:detect_stack_use_after_return=1:strict_init_order=1"
       "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1")
     [[ ! -f $suppressions ]] || words+=("LSAN_OPTIONS=suppressions=$suppressions")
+    [[ ! -x $SYMBOLIZER ]] || words+=("ASAN_SYMBOLIZER_PATH=$SYMBOLIZER")
     ;;
   tsan)
     options=halt_on_error=1:second_deadlock_stack=1

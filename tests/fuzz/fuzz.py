@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Runs the fuzz targets of a build, and says what came of it.
 
-    fuzz.py --build build/fuzz [TARGET...] [--seconds N] [--jobs J] [--seed S] [--json]
+    fuzz.py --build build/asan [TARGET...] [--seconds N] [--jobs J] [--seed S] [--json]
 
 Each target starts from the inputs of tests/fuzz/corpus/TARGET and from what earlier runs found, which is kept in
 BUILD/corpus/TARGET. An input that breaks something is copied to BUILD/crashes/TARGET, with the command that repeats it;
@@ -20,7 +20,6 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-SYMBOLIZER = "/usr/bin/llvm-symbolizer-19"
 LIMITS = ["-timeout=25", "-rss_limit_mb=2048", "-malloc_limit_mb=512", "-report_slow_units=25"]
 PROGRESS = re.compile(r"^#(\d+)\t.*\bcov: (\d+) ft: (\d+) corp: (\d+)/", re.MULTILINE)
 TAIL_LINES = 60
@@ -46,11 +45,8 @@ def run_target(name, args):
              f"-artifact_prefix={crashes}/", "-print_final_stats=1"]
     if dictionary.exists():
         words.append(f"-dict={dictionary}")
-    environment = {**os.environ}
-    if Path(SYMBOLIZER).exists():
-        environment["ASAN_SYMBOLIZER_PATH"] = SYMBOLIZER
     begun = time.monotonic()
-    done = subprocess.run([*words, str(corpus), str(HERE / "corpus" / name)], cwd=ROOT, env=environment, text=True,
+    done = subprocess.run([*words, str(corpus), str(HERE / "corpus" / name)], cwd=ROOT, text=True,
                           errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     seconds = time.monotonic() - begun
     (args.build / "corpus" / f"{name}.log").write_text(done.stdout)
