@@ -33,7 +33,7 @@ Layer& Layer::Get() {
 }
 
 void Layer::Refuse(const char* call, const char* what) {
-  std::fprintf(stderr, "disk layer: %s of %s is not modelled\n", call, what);
+  std::fprintf(stderr, "disk layer: %s of %s is not modeled\n", call, what);
   std::abort();
 }
 
