@@ -99,7 +99,7 @@ class History {
   /// The shard recovered, and its time moved by this much relative to world time.
   void ShardTimeMoved(int64_t by_ms);
 
-  /// Whether the task may be gone, or cancelled, without a broken promise.
+  /// Whether the task may be gone, or canceled, without a broken promise.
   bool MayBeGone(TaskId id) { return tasks_[id].may_be_deleted || tasks_[id].may_be_forgotten; }
   bool MayBeCancelled(TaskId id) { return tasks_[id].may_be_cancelled; }
   /// Whether nobody has requested anything that may have ended or removed the task.

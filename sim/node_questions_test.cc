@@ -127,7 +127,7 @@ TEST_F(NodeWithInterval, ACrashOfTheProcessLosesNothing) {
 TEST_F(NodeWithInterval, TheStoreIsNeverAheadOfTheJournal) {
   for (int round = 0; round < 20; ++round) {
     EnqueueOne();
-    EXPECT_TRUE(List().ok());  // asks for a checkpoint
+    EXPECT_TRUE(List().ok());  // forces a checkpoint
     server_.Crash(SimulatedServer::Death::kPower);
     ASSERT_TRUE(*server_.Start()) << "round " << round;
   }

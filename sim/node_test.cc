@@ -65,7 +65,7 @@ TEST_F(NodeTest, AReportIsAcceptedAgainAfterACrashAndACheckpoint) {
   const Token token = (*Exchange(Asking(1)))->leases.at(0).token;
   ExchangeRequest request = Completing(token);
   EXPECT_TRUE((*Exchange(request))->reports.at(0).status.ok());
-  EXPECT_TRUE(List().ok());  // asks for a checkpoint: the task leaves memory
+  EXPECT_TRUE(List().ok());  // forces a checkpoint: the task leaves memory
   Restart();
   EXPECT_TRUE((*Exchange(request))->reports.at(0).status.ok());
   EXPECT_EQ(Get(id)->task.image.state, TaskState::kCompleted);
@@ -148,7 +148,7 @@ TEST_F(NodeTest, AnExchangeMarkedAsAnsweredIsClosed) {
 
 TEST_F(NodeTest, ACancelledTaskThatGetsAnotherPriorityStaysCancelledAfterACrash) {
   const TaskId id = EnqueueOne();
-  EXPECT_TRUE(List().ok());  // asks for a checkpoint: the task waits in the store
+  EXPECT_TRUE(List().ok());  // forces a checkpoint: the task waits in the store
   Do({.kind = TaskCommand::Kind::kCancel, .id = id});
   Do({.kind = TaskCommand::Kind::kEdit, .id = id, .edit = {.priority = 7}});
   EXPECT_TRUE(List().ok());
@@ -279,12 +279,12 @@ TEST_F(NodeTest, TheLastFailureIsAnsweredWithDeadEvenAfterTheTaskHasLeftMemory) 
     EXPECT_EQ(reply.retry_in_ms, std::nullopt);
   };
   expect_dead();
-  EXPECT_TRUE(List().ok());  // asks for a checkpoint
+  EXPECT_TRUE(List().ok());  // forces a checkpoint
   Restart();
   expect_dead();
 }
 
-TEST_F(NodeTest, OnlyAnAcceptedFailureIsAnsweredWithWhatFollows) {
+TEST_F(NodeTest, OnlyAnAcceptedFailureReportsTheNextAttempt) {
   EnqueueOne();
   const Token token = (*Exchange(Asking(1)))->leases.at(0).token;
   const ReportReply completed = (*Exchange(Completing(token)))->reports.at(0);
@@ -331,7 +331,7 @@ TEST_F(NodeTest, AReaderCanWaitForTheEndOfATask) {
   EXPECT_EQ(Get(EnqueueOne(), 50)->task.image.state, TaskState::kReady) << "or until its timeout";
 }
 
-TEST_F(NodeTest, AListHoldsWhatWasAcknowledgedBeforeIt) {
+TEST_F(NodeTest, AListContainsEverythingAcknowledgedBeforeIt) {
   const TaskId id = EnqueueOne();
   const auto list = List();
   ASSERT_THAT(list->page.tasks, SizeIs(1));

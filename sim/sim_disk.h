@@ -1,7 +1,7 @@
 // SimDisk: an in-memory disk that loses what was not synced.
 //
 // Writes and truncations of a file are pending until its Sync(); creations, renames and removals
-// are pending until SyncDirectory(). On a crash, the seed decides what becomes of pending changes.
+// are pending until SyncDirectory(). On a crash, the seed decides what happens to pending changes.
 // Any subset of a file's changes may survive, and a write may be torn at a 512-byte sector of the
 // file. Of the directory changes a prefix survives, as on a journaling file system. Directories
 // themselves are durable at once.

@@ -181,7 +181,7 @@ TEST(SimDisk, HandlesAndLocksFromBeforeACrashAreHarmless) {
   EXPECT_EQ(disk.Lock("/d/lock").status().code(), Code::kFailedPrecondition);
 }
 
-TEST(SimDisk, AProcessThatDiesLeavesWhatItWroteButNoMoreDurable) {
+TEST(SimDisk, AKilledProcessLeavesItsWritesButNoMoreDurable) {
   const auto work = [](SimDisk* disk) {
     EXPECT_TRUE(Make(disk, "/d/a", "1")->Write(0, "2").ok());
     disk->RestartProcess();
@@ -190,7 +190,7 @@ TEST(SimDisk, AProcessThatDiesLeavesWhatItWroteButNoMoreDurable) {
   EXPECT_EQ(Outcomes("/d/a", work), (Set{"1", "2"}));
 }
 
-TEST(SimDisk, AFullDiskTakesWhatFitsAndRefusesTheRest) {
+TEST(SimDisk, AFullDiskWritesWhatFitsAndRejectsTheRest) {
   SimDisk disk(1);
   const auto file = Make(&disk, "/d/a", "1234");
   disk.SetCapacity(6);

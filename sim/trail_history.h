@@ -45,7 +45,7 @@ class TrailHistory {
   };
   Told Asking(TaskId id) const;
   /// `is_current`: the store had time to catch up with what was acknowledged; only then must the
-  /// answer be complete. `may_be_cancelled`: any attempt of the task may have been cancelled.
+  /// answer be complete. `may_be_cancelled`: any attempt of the task may have been canceled.
   struct Circumstances {
     bool is_current = true;
     bool may_be_cancelled = false;

@@ -123,7 +123,7 @@ TEST_F(JournalSalvageTest, ATruncatedNewestSegmentIsReadAsFarAsItGoes) {
 
 // Frames 4 to 6 were written but not synced, and 4 is torn. The next opening cut there, so frames 4
 // to 8 of the next life are the true ones.
-TEST_F(JournalSalvageTest, FramesBehindATornEndNeverComeBack) {
+TEST_F(JournalSalvageTest, FramesAfterATornEndNeverComeBack) {
   {
     const auto journal = Open();
     ASSERT_TRUE(AppendFrames(journal.get(), 1, 3).ok());

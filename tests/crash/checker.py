@@ -232,8 +232,8 @@ def accepted_is_what_is_there_and_what_was_removed(facts):
 
 
 def the_numbers_are_those_of_the_outside(facts):
-    """The server's tasks must be those with an answer, plus at most those requested without one: unique tasks, which
-    are not requested again, and tasks that a client gave up."""
+    """The server must have every task that a client got an answer for. It may have more, but only tasks that were
+    requested and never answered: unique ones, which are not requested again, and those that a client gave up."""
     removed = Counter()
     for queue in facts.end_queues:
         removed.update(queue["removed"])

@@ -203,10 +203,9 @@ BEGUN_WITHOUT_BALLAST = "using the ballast file's space for this start"
 
 
 def is_sqlite_s_sync_of_a_name(failed, before):
-    """SQLite syncs the directory after the first sync of its log, and after that of the journal with which a store is
-    created, and ignores an error of that sync. The log exists since the store was opened, and the server has synced
-    the directory after that. While a store is created, nothing has been acknowledged. So nothing depends on these
-    syncs."""
+    """SQLite syncs the directory after the first sync of its log, and after the first sync of the journal with which it
+    creates a store. It ignores an error of these syncs, and nothing depends on them. The log exists since the store was
+    opened, and the server has synced the directory after that. While a store is created, nothing is acknowledged."""
     return failed == "sync-directory " and before in ("sync store.db-wal", "sync store.db-journal")
 
 

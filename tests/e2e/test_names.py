@@ -67,7 +67,7 @@ def test_ten_thousand_queues_are_listed_and_measured_in_small_pieces(start):
     assert len(json.loads(server.run("queue", "list", "-o", "json").stdout)["queues"]) == count + 1
 
 
-def test_a_queue_says_what_keeps_its_tasks(start):
+def test_a_queue_says_what_blocks_its_tasks(start):
     server = start()
     server.enqueue(queue="waits")
     change = {"capacity": {"tasks": 1}, "paused": True, "draining": True}

@@ -57,7 +57,7 @@ def test_standard_input_is_bounded(shared_server):
     assert done.returncode == 4 and "larger than" in done.stderr
 
 
-def test_a_file_behind_a_link_is_read(shared_server, tmp_path):
+def test_a_file_is_read_through_a_link(shared_server, tmp_path):
     (tmp_path / "payload").write_text('{"n": 1}')
     (tmp_path / "link").symlink_to(tmp_path / "payload")
     shared_server.run("enqueue", "t", "--payload-file", str(tmp_path / "link"))

@@ -129,7 +129,7 @@ def test_a_worker_survives_a_restart_of_the_server_and_still_reports(quick, tmp_
         assert ended(quick, again)["state"] == "completed"
 
 
-def test_a_worker_that_is_stopped_finishes_what_it_runs(quick, tmp_path):
+def test_a_stopped_worker_finishes_its_running_task(quick, tmp_path):
     gate, begun = tmp_path / "gate", tmp_path / "begun"
     id = quick.enqueue("x")
     with worker(quick, "x", f"touch {begun}; until test -e {gate}; do sleep 0.05; done; echo done") as program:

@@ -137,7 +137,7 @@ def test_a_program_that_vanishes_stops_the_worker_and_spends_nothing(server, tmp
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
-def test_a_worker_that_is_stopped_says_what_it_waits_for_and_finishes_it(server, tmp_path, number):
+def test_a_stopped_worker_says_what_it_waits_for_and_finishes_it(server, tmp_path, number):
     gate, began = tmp_path / "gate", tmp_path / "began"
     id = server.enqueue("t")
     worker = start(server, "worker", "exec", "t", "--", "/bin/sh", "-c",

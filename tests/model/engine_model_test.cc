@@ -205,7 +205,7 @@ class ModelRun {
     }
   }
 
-  // The engine decides which of several tasks that were cancelled, or expired, at the same moment
+  // The engine decides which of several tasks that were canceled or expired at the same moment
   // ended first.
   void TakeOrderOfEnds() {
     for (auto& [id, task] : reference_.tasks()) {

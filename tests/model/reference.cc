@@ -297,7 +297,7 @@ Code Reference::Apply(const Report& report) {
   return Code::kOk;
 }
 
-// An attempt of a task with a cancel request counts as cancelled, whatever the attempt reports.
+// An attempt of a task with a cancel request counts as canceled, whatever the attempt reports.
 void Reference::Note(ReferenceTask* task, AttemptOutcome how) {
   task->history.emplace_back(task->attempt,
                              task->cancel_requested ? AttemptOutcome::kCancelled : how);

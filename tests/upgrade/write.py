@@ -73,7 +73,7 @@ def tell_life(server, life):
 
 
 def expectations(server, told):
-    """What a client sees of them."""
+    """What a client sees of the tasks."""
     names = [name for name in told if not name.startswith("token")]
     seen = {"told": told, "tasks": {name: server.task(told[name]) for name in names}}
     seen["payloads"] = {name: base64.b64encode(server.get(f"/v1/tasks/{told[name]}/payload").body).decode() for name in names}

@@ -1,4 +1,4 @@
-// Layer: stands between a process and its files. calls.cc passes it every C library call that
+// Layer: sits between a process and its files. calls.cc passes it every C library call that
 // changes a file below the directory of operations.h or makes one durable.
 //
 // A call holds one lock while it records and performs its operation, so operations happen in the
