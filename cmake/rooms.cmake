@@ -21,7 +21,7 @@ add_custom_target(treadle_tests)
 # TREADLE_UNITY asks for several files at once, because g++ inlines differently within one unit.
 set(TREADLE_COUNTED base model contract engine journal store node http api)
 
-# Single-threaded rooms: ThreadSanitizer has nothing to find in their tests, so they are not built there.
+# Rooms of one thread: ThreadSanitizer has nothing to find in their tests, which are not built there.
 set(TREADLE_ONE_THREAD model contract engine)
 
 function(treadle_room name)

@@ -6,7 +6,7 @@ target_compile_options(treadle_flags INTERFACE
   -Wno-missing-field-initializers  # designated initializers leave out fields with defaults
   # g++ 12 warns about every std::optional that it inlines, and about string concatenation (its bug 105651).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-restrict>
-  # Clang builds only the fuzz targets; g++ decides about warnings.
+  # Only the fuzz targets are built by clang; g++ is the judge of warnings.
   $<$<CXX_COMPILER_ID:Clang>:-Wno-everything>
   -Werror -fno-omit-frame-pointer)
 

@@ -285,7 +285,7 @@ def test_the_front_page_shows_lines_of_the_go_program():
 
 
 def anchors(page):
-    """The anchors of a page's headings, as code hosts make them."""
+    """Of the headings of a Markdown page, as code hosts make them."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S), re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
