@@ -319,7 +319,7 @@ TEST_F(NodeTest, AParkedWorkerIsNotifiedOfALostLease) {
   EXPECT_THAT((*news)->lost, testing::ElementsAre(token));
 }
 
-TEST_F(NodeTest, AReaderCanWaitForTheEndOfATask) {
+TEST_F(NodeTest, AReaderWaitsForTheEndOfATask) {
   const TaskId id = EnqueueOne();
   const Token token = (*Exchange(Asking(1)))->leases.at(0).token;
   std::optional<Result<TaskView>> view;
