@@ -144,7 +144,7 @@ class World {
   }
 
   bool EverythingEnded() {
-    // An engine look is cheap enough for each check; the final checks ask from outside.
+    // Looking into the engine is cheap enough to do often; the final checks ask from outside.
     if (scheduler_.steps() % 64 != 0 || server_.node() == nullptr) return false;
     uint64_t live = 0;
     const Engine& engine = server_.node()->engine_for_tests();
