@@ -19,7 +19,7 @@ cannot() {
 }
 [[ $(id -u) -eq 0 ]] || cannot "a fresh root needs root rights"
 
-# Uses the machine's own mirror, keys and certificates.
+# Like the machine's own: its mirror, its keys, its certificates.
 make_base() {
   [[ ! -e $BASE/.done ]] || return 0
   command -v debootstrap > /dev/null || apt-get install -y -qq debootstrap > /dev/null || cannot "no debootstrap"
