@@ -60,12 +60,12 @@ if ! command -v dpkg-query > /dev/null; then
   exit 1
 fi
 
-# dpkg-query exits with 1 when it does not know a package, which is an answer here and not an error.
+# dpkg-query exits with 1 for an unknown package. Here that is an answer and not an error.
 state=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "${packages[@]}" 2> /dev/null || true)
 missing=()
 for package in "${packages[@]}"; do
   if [[ $'\n'$state$'\n' == *$'\n'"installed $package"$'\n'* ]]; then continue; fi
-  # The packages of Node's own makers bring npm, and exclude Debian's.
+  # NodeSource's packages include npm and conflict with Debian's.
   if [[ $package == npm ]] && command -v npm > /dev/null; then continue; fi
   missing+=("$package")
 done
@@ -89,7 +89,7 @@ apt() {
     apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" < /dev/null >&2
 }
 
-# Until the end, packages may start no service; where systemd runs, none of theirs starts with the machine either.
+# Packages must not start services during the installation. With systemd, their services also do not start at boot.
 readonly POLICY=/usr/sbin/policy-rc.d # invoke-rc.d asks it; 101 is "not allowed"
 services_off() {
   [[ ! -e $POLICY ]] || return 0
