@@ -1,0 +1,19 @@
+"""Fixtures of the tests of examples/."""
+
+import pytest
+from programs import ROOT, build_typescript_sdk  # puts tests/e2e into the path
+
+from tidy import pytest_runtest_makereport, tmp_path  # noqa: F401
+from treadle import Server
+
+
+@pytest.fixture
+def server(tmp_path):
+    each = Server(tmp_path / "data", log=tmp_path / "server.log").start()
+    yield each
+    each.kill()
+
+
+@pytest.fixture(scope="session")
+def typescript_sdk(tmp_path_factory):
+    return build_typescript_sdk(tmp_path_factory.mktemp("npm") / "treadle")
