@@ -9,7 +9,8 @@ import sys
 
 import ports
 import pytest
-from programs import BINARY, EXAMPLES, PYTHON, ROOT, Program, node_project, run
+from programs import BINARY, EXAMPLES, PYTHON, ROOT, Program, build_typescript_sdk, node_project, run
+from test_recipes import check_reports, running
 
 sys.path.insert(0, str(ROOT / "bench/peers"))
 
@@ -137,3 +138,20 @@ def test_sqs(children, tmp_path):
                           AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}", AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x",
                           AWS_DEFAULT_REGION="us-east-1", PYTHONDONTWRITEBYTECODE="1")
     assert original.run(tmp_path, status=None) == ports.LINES
+
+
+def test_nextjs(server, tmp_path):
+    """Built for production and started; Next.js wants its packages below the project, so it is built where they are."""
+    npm_install("recipes/nextjs")
+    project = INSTALLED / "recipes/nextjs"
+    for name in ("app", "lib"):
+        shutil.copytree(EXAMPLES / "recipes/nextjs" / name, project / name, dirs_exist_ok=True)
+    for name in ("next.config.mjs", "worker.mjs"):
+        shutil.copy(EXAMPLES / "recipes/nextjs" / name, project)
+    shutil.rmtree(project / "node_modules/treadle", ignore_errors=True)
+    build_typescript_sdk(project / "node_modules/treadle")
+    environment = {"TREADLE_SERVER": server.url, "NEXT_TELEMETRY_DISABLED": "1"}
+    run(project / "node_modules/.bin/next", "build", cwd=project, **environment)
+    with running(project, tmp_path, ["node", "worker.mjs"],
+                 lambda port: [project / "node_modules/.bin/next", "start", "--hostname", "127.0.0.1", "--port", port], **environment) as web:
+        check_reports(web, server, "/api/reports")

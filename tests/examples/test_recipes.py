@@ -57,18 +57,18 @@ def running(cwd, logs, worker, web, **environment):
         assert at_work.stop() == 0, at_work.text
 
 
-def check_reports(web, server):
+def check_reports(web, server, place="/reports"):
     """What the recipes have in common: a report is made in the background and asked for by its ID."""
-    status, created = web.call("POST", "/reports", {"month": "2026-11"}, Idempotency_Key="a")
+    status, created = web.call("POST", place, {"month": "2026-11"}, Idempotency_Key="a")
     assert (status, list(created)) == (202, ["id"])
-    path = f"/reports/{created['id']}"
+    path = f"{place}/{created['id']}"
     until(lambda: web.call("GET", path)[1]["state"] == "completed")
     assert web.call("GET", path) == (200, {"state": "completed", "result": {"month": "2026-11", "pages": 3}})
-    assert web.call("POST", "/reports", {"month": "2026-11"}, Idempotency_Key="a") == (202, created), "the same task"
-    assert web.call("POST", "/reports", {"month": "2026-12"}, Idempotency_Key="a")[0] == 409
-    assert web.call("POST", "/reports", {"month": "2026-11"})[1] != created, "without a key, another one"
-    assert web.call("GET", "/reports/1-99999")[0] == 404
-    assert web.call("GET", f"/reports/{server.enqueue('secret')}")[0] == 404, "a task of another type is not shown"
+    assert web.call("POST", place, {"month": "2026-11"}, Idempotency_Key="a") == (202, created), "the same task"
+    assert web.call("POST", place, {"month": "2026-12"}, Idempotency_Key="a")[0] == 409
+    assert web.call("POST", place, {"month": "2026-11"})[1] != created, "without a key, another one"
+    assert web.call("GET", f"{place}/1-99999")[0] == 404
+    assert web.call("GET", f"{place}/{server.enqueue('secret')}")[0] == 404, "a task of another type is not shown"
 
 
 def test_flask(server, tmp_path):
