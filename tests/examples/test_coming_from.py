@@ -1,6 +1,7 @@
 """The programs that docs/coming-from/ shows: those for Treadle run against the real server, and print what the pages say.
 Their originals run against the servers of their own in by_hand.py."""
 
+import re
 import subprocess
 import sys
 
@@ -65,3 +66,42 @@ def test_each_page_shows_both_sides_of_its_program():
     for page in PAGES:
         shown = [side for side in ("before", "after") if f" examples/coming-from/{page.stem}/{side}" in page.read_text()]
         assert shown == ["before", "after"], page.name
+
+
+# Where the names of a page's right column come from.
+SOURCES = {
+    "celery": ["sdk/python/treadle/**/*.py"],
+    "sqs": ["sdk/python/treadle/**/*.py"],
+    "bullmq": ["sdk/typescript/src/**/*.ts"],
+    "faktory": ["sdk/typescript/src/**/*.ts"],
+    "river": ["sdk/go/**/*.go"],
+    "sidekiq": ["docs/openapi.yaml"],
+}
+
+
+def names_in_the_right_column(page):
+    """The identifiers in code of the table of options, without texts in quotes."""
+    section = page.read_text().partition("## Options\n")[2].partition("## What differs\n")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")]
+    code = [piece for row in rows for piece in re.findall(r"`([^`]+)`", row[-1])]
+    assert len(code) > 10, page
+    return {name for piece in code for name in re.findall(r"[A-Za-z]\w{2,}", re.sub(r'"[^"]*"', "", piece))}
+
+
+def unknown_names(page):
+    files = [path for pattern in [*SOURCES[page.stem], "docs/reference/*.md"] for path in ROOT.glob(pattern)]
+    program = [path for path in (ROOT / "examples/coming-from" / page.stem).rglob("*.*") if "after" in str(path)]
+    known = set(re.findall(r"\w+", "\n".join(path.read_text() for path in files + program)))
+    return names_in_the_right_column(page) - known
+
+
+def test_options_of_treadle_that_the_pages_name_exist():
+    assert {page.stem for page in PAGES} == set(SOURCES)
+    assert {page.stem: unknown_names(page) for page in PAGES if unknown_names(page)} == {}
+
+
+def test_an_option_that_does_not_exist_is_found(tmp_path):
+    page = tmp_path / "celery.md"
+    text = (ROOT / "docs/coming-from/celery.md").read_text()
+    page.write_text(text.replace("`never_retry=[E]`", "`dont_retry=[E]`"))
+    assert unknown_names(page) == {"dont_retry"}
