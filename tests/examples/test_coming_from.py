@@ -34,7 +34,7 @@ def test_river_after(server, tmp_path):
 
 def check(port, server, tmp_path):
     assert port.run(tmp_path, TREADLE_SERVER=server.url) == ports.LINES
-    newest_first = server.get("/v1/tasks").json["tasks"]
+    newest_first = server.get("/v1/tasks").json["tasks"][:2]
     assert [(task["state"], task["attempt"]) for task in newest_first] == [("completed", 1), ("completed", 2)]
     history = server.get(f"/v1/tasks/{newest_first[1]['id']}/attempts").json["attempts"]
     assert [attempt["outcome"] for attempt in history] == ["failed", "completed"]

@@ -3,6 +3,7 @@ is asked over HTTP. That of Next.js is in by_hand.py, as its packages are large.
 
 import http.client
 import json
+import secrets
 from contextlib import contextmanager
 
 import pytest
@@ -59,13 +60,14 @@ def running(cwd, logs, worker, web, **environment):
 
 def check_reports(web, server, place="/reports"):
     """What the recipes have in common: a report is made in the background and asked for by its ID."""
-    status, created = web.call("POST", place, {"month": "2026-11"}, Idempotency_Key="a")
+    key = secrets.token_hex(8)
+    status, created = web.call("POST", place, {"month": "2026-11"}, Idempotency_Key=key)
     assert (status, list(created)) == (202, ["id"])
     path = f"{place}/{created['id']}"
     until(lambda: web.call("GET", path)[1]["state"] == "completed")
     assert web.call("GET", path) == (200, {"state": "completed", "result": {"month": "2026-11", "pages": 3}})
-    assert web.call("POST", place, {"month": "2026-11"}, Idempotency_Key="a") == (202, created), "the same task"
-    assert web.call("POST", place, {"month": "2026-12"}, Idempotency_Key="a")[0] == 409
+    assert web.call("POST", place, {"month": "2026-11"}, Idempotency_Key=key) == (202, created), "the same task"
+    assert web.call("POST", place, {"month": "2026-12"}, Idempotency_Key=key)[0] == 409
     assert web.call("POST", place, {"month": "2026-11"})[1] != created, "without a key, another one"
     assert web.call("GET", f"{place}/1-99999")[0] == 404
     assert web.call("GET", f"{place}/{server.enqueue('secret')}")[0] == 404, "a task of another type is not shown"
@@ -102,9 +104,9 @@ def test_nethttp(server, tmp_path):
 
 
 @pytest.fixture
-def shop(server, tmp_path):
+def shop(own_server, tmp_path):
     """The environment of the Django project, with a migrated database of its own."""
-    environment = {**PYTHON_SDK, "TREADLE_SERVER": server.url, "DATABASE": str(tmp_path / "shop.sqlite3"), "MAILS": str(tmp_path / "mails")}
+    environment = {**PYTHON_SDK, "TREADLE_SERVER": own_server.url, "DATABASE": str(tmp_path / "shop.sqlite3"), "MAILS": str(tmp_path / "mails")}
     manage("migrate", environment)
     return environment
 
@@ -114,7 +116,7 @@ def manage(*words):
     return run(PYTHON, "manage.py", *words, cwd=RECIPES / "django", **environment)
 
 
-def test_django_enqueues_after_the_commit(server, shop, tmp_path):
+def test_django_enqueues_after_the_commit(own_server, shop, tmp_path):
     with running(RECIPES / "django", tmp_path, [PYTHON, *WORKER, "worker:app"],
                  lambda port: [PYTHON, "manage.py", "runserver", "--noreload", port], **shop) as web:
         order = {"customer": "ada@example.com", "cents": 250}
@@ -122,24 +124,24 @@ def test_django_enqueues_after_the_commit(server, shop, tmp_path):
         status, created = web.call("POST", "/orders", order)
         assert status == 201
         until(lambda: web.call("GET", f"/orders/{created['id']}")[1]["receipt_mailed"])
-        assert [task["type"] for task in server.get("/v1/tasks").json["tasks"]] == ["mail_receipt"], "none for the rollback"
+        assert [task["type"] for task in own_server.get("/v1/tasks").json["tasks"]] == ["mail_receipt"], "none for the rollback"
         [mail] = (tmp_path / "mails").iterdir()
         assert "To: ada@example.com\n" in mail.read_text() and "You paid 250 cents." in mail.read_text()
         assert manage("enqueue_receipts", "--older-than=0", shop) == ""
 
 
-def test_django_answers_while_the_server_is_away_and_enqueues_later(server, shop, tmp_path):
+def test_django_answers_while_the_server_is_away_and_enqueues_later(own_server, shop, tmp_path):
     with running(RECIPES / "django", tmp_path, [PYTHON, *WORKER, "worker:app"],
                  lambda port: [PYTHON, "manage.py", "runserver", "--noreload", port], **shop) as web:
-        server.stop()
+        own_server.stop()
         status, created = web.call("POST", "/orders", {"customer": "ada@example.com", "cents": 250})
         assert status == 201
-        server.restart()
+        own_server.restart()
         for _ in range(2):  # the key makes the second time harmless
             manage("enqueue_receipts", "--older-than=0", shop)
         until(lambda: web.call("GET", f"/orders/{created['id']}")[1]["receipt_mailed"])
         assert len(list((tmp_path / "mails").iterdir())) == 1
-        assert len(server.get("/v1/tasks").json["tasks"]) == 1
+        assert len(own_server.get("/v1/tasks").json["tasks"]) == 1
 
 
 def test_the_page_shows_each_recipe():
