@@ -8,7 +8,8 @@
 namespace treadle {
 
 void Shard::WakeWaiters() {
-  // Before anything is leased: a worker that gets the same task again hears that its old lease ended.
+  // Before anything is leased: a worker that gets the same task again hears that its old lease
+  // ended.
   WakeForLostLeases();
   WakeForCancelRequests();
   for (const Engine::ReadyLane& lane : engine_->TakeReadyLanes()) {
