@@ -6,6 +6,7 @@
 #include "api/list_out.h"
 #include "api/policy_json.h"
 #include "api/text_in.h"
+#include "model/limits.h"
 #include "model/validate.h"
 
 namespace treadle::api {
@@ -17,13 +18,14 @@ using http::Responder;
 
 using QueuePolicyChange = Changes<QueuePolicy>;
 
-#define TREADLE_POLICY_NUMBER(name, member, max)                       \
-  {name, [](JsonValue v, QueuePolicyChange* change) {                  \
-     TREADLE_ASSIGN_OR_RETURN(const int64_t number, v.Whole(0, max));  \
-     change->Add([=](QueuePolicy* policy) {                            \
-       policy->member = static_cast<decltype(policy->member)>(number); \
-     });                                                               \
-     return Status::Ok();                                              \
+// Any number: the policy as a whole is validated afterwards, which names the range.
+#define TREADLE_POLICY_NUMBER(name, member)                                            \
+  {name, [](JsonValue v, QueuePolicyChange* change) {                                  \
+     TREADLE_ASSIGN_OR_RETURN(const int64_t number, v.Whole(-kNumberMax, kNumberMax)); \
+     change->Add([=](QueuePolicy* policy) {                                            \
+       policy->member = static_cast<decltype(policy->member)>(number);                 \
+     });                                                                               \
+     return Status::Ok();                                                              \
    }}
 
 #define TREADLE_POLICY_FLAG(name, member)                              \
@@ -34,15 +36,15 @@ using QueuePolicyChange = Changes<QueuePolicy>;
    }}
 
 constexpr JsonField<QueuePolicyChange> kRetentionFields[] = {
-    TREADLE_POLICY_NUMBER("completed_tasks", retention.completed_tasks, kNumberMax),
-    TREADLE_POLICY_NUMBER("completed_ms", retention.completed_ms, kNumberMax),
-    TREADLE_POLICY_NUMBER("completed_bytes", retention.completed_bytes, kNumberMax),
-    TREADLE_POLICY_NUMBER("dead_ms", retention.dead_ms, kNumberMax),
+    TREADLE_POLICY_NUMBER("completed_tasks", retention.completed_tasks),
+    TREADLE_POLICY_NUMBER("completed_ms", retention.completed_ms),
+    TREADLE_POLICY_NUMBER("completed_bytes", retention.completed_bytes),
+    TREADLE_POLICY_NUMBER("dead_ms", retention.dead_ms),
 };
 
 constexpr JsonField<QueuePolicyChange> kCapacityFields[] = {
-    TREADLE_POLICY_NUMBER("tasks", capacity.tasks, kNumberMax),
-    TREADLE_POLICY_NUMBER("bytes", capacity.bytes, kNumberMax),
+    TREADLE_POLICY_NUMBER("tasks", capacity.tasks),
+    TREADLE_POLICY_NUMBER("bytes", capacity.bytes),
     {"when_full",
      [](JsonValue v, QueuePolicyChange* change) {
        TREADLE_ASSIGN_OR_RETURN(const std::string_view text, v.Text());
@@ -64,11 +66,17 @@ constexpr JsonField<QueuePolicyChange> kQueuePolicyFields[] = {
      [](JsonValue v, QueuePolicyChange* change) {
        return ReadObject(v, kRetentionFields, change);
      }},
-    TREADLE_POLICY_NUMBER("lease_ms", lease_ms, kNumberMax),
-    TREADLE_POLICY_NUMBER("idempotency_window_ms", idempotency_window_ms, kNumberMax),
-    TREADLE_POLICY_NUMBER("cancel_grace_ms", cancel_grace_ms, kNumberMax),
-    TREADLE_POLICY_NUMBER("attempt_timeout_ms", attempt_timeout_ms, kNumberMax),
-    TREADLE_POLICY_NUMBER("max_worker_losses", max_worker_losses, UINT32_MAX),
+    TREADLE_POLICY_NUMBER("lease_ms", lease_ms),
+    TREADLE_POLICY_NUMBER("idempotency_window_ms", idempotency_window_ms),
+    TREADLE_POLICY_NUMBER("cancel_grace_ms", cancel_grace_ms),
+    TREADLE_POLICY_NUMBER("attempt_timeout_ms", attempt_timeout_ms),
+    {"max_worker_losses",
+     [](JsonValue v, QueuePolicyChange* change) {
+       uint32_t losses = 0;
+       TREADLE_RETURN_IF_ERROR(ReadWhole(v, 1, limits::kWorkerLossesMax, &losses));
+       change->Add([=](QueuePolicy* policy) { policy->max_worker_losses = losses; });
+       return Status::Ok();
+     }},
     {"capacity",
      [](JsonValue v, QueuePolicyChange* change) { return ReadObject(v, kCapacityFields, change); }},
     TREADLE_POLICY_FLAG("draining", draining),

@@ -97,7 +97,7 @@ constexpr JsonField<TaskIn> kTaskFields[] = {
      }},
     {"attempt_timeout_ms",
      [](JsonValue v, TaskIn* in) {
-       return ReadWhole(v, 1, kNumberMax, &in->task.attempt_timeout_ms);
+       return ReadWhole(v, 1, limits::kAttemptTimeoutMsMax, &in->task.attempt_timeout_ms);
      }},
     {"retry", [](JsonValue v, TaskIn* in) { return ReadRetry(v, &in->task.retry); }},
     {"tags", [](JsonValue v, TaskIn* in) { return ReadTexts(v, limits::kTags, &in->tags); }},

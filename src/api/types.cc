@@ -5,6 +5,7 @@
 #include "api/policy_json.h"
 #include "api/text_in.h"
 #include "api/type_out.h"
+#include "model/limits.h"
 #include "model/validate.h"
 
 namespace treadle::api {
@@ -34,7 +35,7 @@ constexpr JsonField<TypePolicyChange> kTypePolicyFields[] = {
      }},
     {"attempt_timeout_ms",
      [](JsonValue v, TypePolicyChange* change) {
-       TREADLE_ASSIGN_OR_RETURN(const int64_t timeout, v.Whole(0, kNumberMax));
+       TREADLE_ASSIGN_OR_RETURN(const int64_t timeout, v.Whole(0, limits::kAttemptTimeoutMsMax));
        change->Add([=](TypePolicy* policy) { policy->attempt_timeout_ms = timeout; });
        return Status::Ok();
      }},

@@ -185,7 +185,11 @@ Command& Command::Rest(std::string_view name, std::vector<std::string>* target,
 
 Command& Command::Text(std::string_view flag, std::string_view placeholder, std::string* target,
                        std::string_view help) {
-  AddValue(app_, flag, placeholder, help, [target](const std::string& v) { *target = v; });
+  // An empty value is most often a shell variable that is not set.
+  AddValue(app_, flag, placeholder, help, [flag = std::string(flag), target](const std::string& v) {
+    if (v.empty()) Refuse(flag, "the value is empty; leave the flag out, or give a value");
+    *target = v;
+  });
   return *this;
 }
 
@@ -247,7 +251,8 @@ Command& Command::Size(std::string_view flag, uint64_t* target, std::string_view
   AddValue(app_, flag, "SIZE", help, [=](const std::string& v) {
     const std::optional<uint64_t> size = ParseSize(v);
     if (!size)
-      Refuse(flag, fmt::format("\"{}\" is not a size; write for example 64MiB or 2GiB", v));
+      Refuse(flag,
+             fmt::format("\"{}\" is not a size with its unit; write for example 64MiB or 2GiB", v));
     *target = *size;
   });
   return *this;

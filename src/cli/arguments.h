@@ -54,6 +54,7 @@ class Command {
   Command& Many(std::string_view name, std::vector<std::string>* target, std::string_view help);
   /// Everything behind "--", as it is. A command with a Rest() needs at least one such word.
   Command& Rest(std::string_view name, std::vector<std::string>* target, std::string_view help);
+  /// A text that is not empty.
   Command& Text(std::string_view flag, std::string_view placeholder, std::string* target,
                 std::string_view help);
   /// A text that `check` accepts; its message is shown behind the flag.

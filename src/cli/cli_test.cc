@@ -152,7 +152,8 @@ TEST_F(CliTest, WrongUsageIsOneSentenceWithTheNearestWord) {
     EXPECT_THAT(wrong(words),
                 HasSubstr("--wait: \"" + wait.back().substr(wait.back().find('=') + 1)));
   }
-  EXPECT_THAT(wrong({"start", "--disk-reserve", "1MB"}), HasSubstr("\"1MB\" is not a size"));
+  EXPECT_THAT(wrong({"start", "--disk-reserve", "1MB"}),
+              HasSubstr("\"1MB\" is not a size with its unit"));
   EXPECT_THAT(wrong({"start", "--listen", "here"}), HasSubstr("\"here\" is not an address"));
   EXPECT_THAT(wrong({}), HasSubstr("Commands:"));
 }

@@ -106,7 +106,13 @@ class FileEnqueuer {
         return session_.Fail(
             InvalidArgument(fmt::format("cannot read {} ({})", name_, std::strerror(errno))));
     }
-    Status status = ReadAll(file_.path == "-" ? *std::cin.rdbuf() : *opened.rdbuf());
+    Status status;
+    try {
+      status = ReadAll(file_.path == "-" ? *std::cin.rdbuf() : *opened.rdbuf());
+    } catch (const std::ios_base::failure& error) {  // a file buffer throws when a read fails
+      status = Status(Code::kInternal,
+                      fmt::format("cannot read {} ({})", name_, error.code().message()));
+    }
     if (status.ok()) status = Flush();
     if (shows_) session_.console().Err("\r\x1b[K");
     PrintEnd();

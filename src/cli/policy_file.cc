@@ -161,7 +161,7 @@ class PolicyFileReader {
   Result<std::string> ReadSize(const PolicyField& field, const TomlNode& node) const {
     const std::optional<uint64_t> bytes = ParseSize(node.text);
     if (!bytes || *bytes > uint64_t{INT64_MAX})
-      return Wrong(node, field.name, "is not a size; write for example \"64MiB\"");
+      return Wrong(node, field.name, "is not a size with its unit; write for example \"64MiB\"");
     return std::to_string(*bytes);
   }
 

@@ -65,8 +65,8 @@ ExitStatus Delete(Session& session, std::string_view kind, const std::string& na
   const Result<JsonDocument> answer = session.CallJson("DELETE", path, shape);
   const bool is_gone = !answer.ok() && answer.status().code() == Code::kNotFound;
   if (is_gone && session.was_repeated()) {
-    session.console().Message(fmt::format(
-        "{} {} is deleted; the reply to the first request was lost", kind, Printable(name)));
+    session.console().Message(fmt::format("{} {} is gone; the reply to the first request was lost",
+                                          kind, Printable(name)));
     return ExitStatus::kOk;
   }
   return PrintSaid(session, answer, fmt::format("{} {} is deleted", kind, Printable(name)));

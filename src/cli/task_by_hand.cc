@@ -26,14 +26,16 @@ ExitStatus Ask(Session& session, const Wish& wish, const std::string& id) {
   const Result<JsonDocument> answer =
       session.CallJson(wish.method, path, wire::kStandingShape, wish.body);
   if (!answer.ok() && session.was_repeated() && answer.status().code() == wish.fulfilled) {
+    // Not "is deleted": it may never have existed.
+    const std::string_view said = wish.fulfilled == Code::kNotFound ? "is gone" : wish.words.done;
     session.console().Message(
-        fmt::format("task {} {}; the reply to the first request was lost", id, wish.words.done));
+        fmt::format("task {} {}; the reply to the first request was lost", id, said));
     return ExitStatus::kOk;
   }
   StandingWords words = wish.words;
   if (wish.verb == "release" && answer.ok() && answer->root.Text("state") == "cancelled")
     words.done = "is cancelled, as requested before";
-  return PrintStanding(session, answer, words);
+  return PrintStanding(session, id, answer, words);
 }
 
 void AddWish(Command parent, Session& session, std::string_view name, std::string_view summary,

@@ -50,8 +50,8 @@ ExitStatus Edit(Session& session, const EditFlags& flags, const StandingWords& w
   const Result<std::string> body = EditJson(flags);
   if (!body.ok()) return session.Fail(body.status());
   return PrintStanding(
-      session, session.CallJson("PATCH", "/v1/tasks/" + flags.id, wire::kStandingShape, *body),
-      words);
+      session, flags.id,
+      session.CallJson("PATCH", "/v1/tasks/" + flags.id, wire::kStandingShape, *body), words);
 }
 
 }  // namespace

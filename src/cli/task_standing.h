@@ -13,8 +13,9 @@ struct StandingWords {
   std::string_view already;  // nothing was changed
 };
 
-/// The answer of the server, in the asked form; or its error.
-ExitStatus PrintStanding(Session& session, const Result<JsonDocument>& answer,
+/// The answer of the server about task `id`, in the asked form; or its error. An answer about
+/// another task, or one that says nothing about this one, is an error.
+ExitStatus PrintStanding(Session& session, std::string_view id, const Result<JsonDocument>& answer,
                          const StandingWords& words);
 
 }  // namespace treadle::cli

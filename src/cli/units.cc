@@ -32,10 +32,9 @@ std::optional<int64_t> FactorOf(std::string_view name, const NamedUnit (&units)[
   return std::nullopt;
 }
 
-constexpr NamedUnit kSizes[] = {
-    {"", 1},          {"B", 1},           {"K", 1LL << 10}, {"KiB", 1LL << 10},
-    {"M", 1LL << 20}, {"MiB", 1LL << 20}, {"G", 1LL << 30}, {"GiB", 1LL << 30},
-    {"T", 1LL << 40}, {"TiB", 1LL << 40}};
+constexpr NamedUnit kSizes[] = {{"B", 1},           {"K", 1LL << 10},   {"KiB", 1LL << 10},
+                                {"M", 1LL << 20},   {"MiB", 1LL << 20}, {"G", 1LL << 30},
+                                {"GiB", 1LL << 30}, {"T", 1LL << 40},   {"TiB", 1LL << 40}};
 
 // Days from 1970-01-01 to a date of the proleptic Gregorian calendar (Howard Hinnant,
 // "chrono-Compatible Low-Level Date Algorithms").
@@ -58,6 +57,7 @@ int64_t Field(std::string_view text, size_t at, size_t digits) {
 }  // namespace
 
 std::optional<uint64_t> ParseSize(std::string_view text) {
+  if (text == "0") return 0;
   const std::optional<int64_t> number = TakeNumber(&text);
   const std::optional<int64_t> factor = FactorOf(text, kSizes);
   if (!number || !factor) return std::nullopt;

@@ -8,10 +8,12 @@ namespace treadle::cli {
 namespace {
 
 TEST(UnitsTest, SizesArePowersOf1024) {
-  EXPECT_EQ(ParseSize("4096"), 4096U);
+  EXPECT_EQ(ParseSize("4096B"), 4096U);
   EXPECT_EQ(ParseSize("64K"), 65'536U);
   EXPECT_EQ(ParseSize("64MiB"), 67'108'864U);
   EXPECT_EQ(ParseSize("64MB"), std::nullopt);
+  EXPECT_EQ(ParseSize("4096"), std::nullopt) << "a size needs its unit";
+  EXPECT_EQ(ParseSize("0"), 0U);
   EXPECT_EQ(ParseSize(""), std::nullopt);
 }
 

@@ -43,6 +43,8 @@ inline constexpr size_t kQueues = 100'000;
 inline constexpr size_t kTypes = 100'000;
 inline constexpr uint8_t kPriorityMax = 9;
 inline constexpr uint32_t kAttemptsMax = 1'000;
+inline constexpr uint32_t kWorkerLossesMax = 1'000;
+inline constexpr int64_t kAttemptTimeoutMsMax = int64_t{30} * 24 * 3600 * 1000;
 inline constexpr int64_t kLongPollMs = 60'000;
 /// The last wall time that RFC 3339 can write: 9999-12-31T23:59:59.999Z.
 inline constexpr int64_t kWallTimeMaxMs = 253'402'300'799'999;

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
+#include "model/limits.h"
 #include "model/range.h"
 
 namespace treadle {
 namespace {
 
 constexpr int64_t kHourMs = int64_t{3600} * 1000;
-constexpr int64_t kAttemptTimeoutMsMax = 30 * 24 * kHourMs;
 
 }  // namespace
 
@@ -23,10 +23,10 @@ Status Validate(const QueuePolicy& policy) {
       {"lease_ms", policy.lease_ms, 1'000, 12 * kHourMs},
       {"idempotency_window_ms", policy.idempotency_window_ms, 1'000, kTenYearsMs},
       {"cancel_grace_ms", policy.cancel_grace_ms, 0, kTenYearsMs},
-      {"attempt_timeout_ms", policy.attempt_timeout_ms, 0, kAttemptTimeoutMsMax},
+      {"attempt_timeout_ms", policy.attempt_timeout_ms, 0, limits::kAttemptTimeoutMsMax},
       {"capacity.tasks", policy.capacity.tasks, 0, int64_t{1} << 50},
       {"capacity.bytes", policy.capacity.bytes, 0, int64_t{1} << 50},
-      {"max_worker_losses", policy.max_worker_losses, 1, 1'000},
+      {"max_worker_losses", policy.max_worker_losses, 1, limits::kWorkerLossesMax},
   }));
   return {};
 }
@@ -46,7 +46,7 @@ bool TypePolicy::operator==(const TypePolicy& other) const {
 
 Status ValidateAttemptTimeout(int64_t timeout_ms) {
   if (timeout_ms == 0) return {};  // for every task: no name is built that no error needs
-  return CheckRanges({{"attempt_timeout_ms", timeout_ms, 0, kAttemptTimeoutMsMax}});
+  return CheckRanges({{"attempt_timeout_ms", timeout_ms, 0, limits::kAttemptTimeoutMsMax}});
 }
 
 }  // namespace treadle

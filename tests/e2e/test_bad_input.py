@@ -164,7 +164,9 @@ def test_each_wrong_field_of_an_exchange_is_named(shared_server, change, names):
 
 
 @pytest.mark.parametrize("change,names", [
-    ({"lease_ms": -1}, "lease_ms"), ({"lease_ms": 1000.5}, "lease_ms"), ({"lease_ms": 10**40}, "lease_ms"),
+    ({"lease_ms": -1}, "lease_ms must be from 1000 to 43200000"), ({"lease_ms": 1000.5}, "lease_ms"), ({"lease_ms": 10**40}, "lease_ms"),
+    ({"cancel_grace_ms": -1}, "cancel_grace_ms must be from 0 to 315360000000"), ({"max_worker_losses": 0}, "from 1 to 1000"),
+    ({"capacity": {"tasks": -1}}, "capacity.tasks must be from 0 to"),
     ({"retry": 5}, "retry must be an object"), ({"retry": {"base": 1}}, 'unknown field "base" in retry'),
     ({"retention": {"dead_ms": -5}}, "retention.dead_ms"), ({"name": "x"}, 'unknown field "name"'),
 ])

@@ -98,6 +98,11 @@ def test_help_and_version_go_to_standard_output():
     (["task", "enqueue", "bad name", "1"], 4, "type"),
     (["task", "enqueue", "slow", "--wait=100ms"], 7, ""),
     (["worker", "exec", "hello"], 2, "PROGRAM"),
+    (["enqueue", "hello", "-k", ""], 2, "--key: the value is empty"),
+    (["enqueue", "hello", "--queue", ""], 2, "--queue: the value is empty"),
+    (["worker", "exec", "hello", "--name", "", "--", "true"], 2, "--name: the value is empty"),
+    (["start", "--memory-max", "100"], 2, "--memory-max: \"100\" is not a size with its unit"),
+    (["start", "--memory-max", "100B"], 2, "--memory-max: \"100B\" is out of range"),
 ])
 def test_each_mistake_gets_one_sentence_and_its_status(shared_server, words, status, says):
     result = shared_server.run(*words, expect=status)

@@ -106,6 +106,14 @@ def test_a_change_whose_answer_is_lost_is_made_once_and_succeeds(shared_server, 
         assert shared_server.get(f"/v1/tasks/{id}").status == 404
 
 
+@pytest.mark.parametrize("words", [["type", "delete", "never"], ["task", "delete", "1-999999"]])
+def test_what_may_never_have_existed_is_not_called_deleted(shared_server, words):
+    with Dropper(shared_server.port, "DELETE") as proxy:
+        result = run(*words, "--server", proxy.url)
+        assert proxy.lost == 1
+    assert "is gone; the reply to the first request was lost" in result.stdout + result.stderr
+
+
 @pytest.mark.parametrize("words,path,look", [
     (["bulk", "redrive", "--queue", "none", "--yes"], "/v1/bulk", "/v1/bulk"), (["backup", "create"], "/v1/backups", "/v1/backups")])
 def test_calls_that_must_not_repeat_are_sent_once(shared_server, words, path, look):

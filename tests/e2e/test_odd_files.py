@@ -57,6 +57,11 @@ def test_standard_input_is_bounded(shared_server):
     assert done.returncode == 4 and "larger than" in done.stderr
 
 
+def test_a_file_of_tasks_that_cannot_be_read_is_an_error(shared_server):
+    failed = shared_server.run("enqueue", "t", "--from", "/proc/self/mem", expect=1)
+    assert "cannot read /proc/self/mem" in failed.stderr and "nothing was enqueued" in failed.stderr
+
+
 def test_a_file_is_read_through_a_link(shared_server, tmp_path):
     (tmp_path / "payload").write_text('{"n": 1}')
     (tmp_path / "link").symlink_to(tmp_path / "payload")

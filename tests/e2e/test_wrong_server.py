@@ -110,6 +110,16 @@ def test_no_command_accepts_the_answer_of_another_server(files, kind):
             assert "is set" not in result.stdout and "cancelled" not in result.stdout, said
 
 
+@pytest.mark.parametrize("verb", ["run-now", "cancel", "release", "redrive", "delete", "edit"])
+@pytest.mark.parametrize("id, changed", [("9-9", True), ("9-9", False)])
+def test_a_command_does_not_accept_what_became_of_another_task(verb, id, changed):
+    standing = json.dumps({"id": id, "state": "ready", "changed": changed, "cancel_requested": False})
+    with Fake(lambda *_: (200, "application/json", standing)) as fake:
+        words = ["--priority", "9"] if verb == "edit" else []
+        result = run("task", verb, "1-1", *words, "--server", fake.url, expect=1, timeout=20)
+        assert "does not say what became of task 1-1" in result.stderr and not result.stdout
+
+
 @pytest.mark.parametrize("words", [["task", "list", "--all"], ["task", "list", "--all", "-o", "json"], ["task", "errors"]])
 def test_a_repeated_cursor_ends_a_list(words):
     page = json.dumps({"tasks": [TASK], "as_of": "2026-11-24T03:00:00.000Z", "next_cursor": "again"})

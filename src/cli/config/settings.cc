@@ -99,7 +99,9 @@ constexpr Setting kSettings[] = {
      .default_text = "0B",
      .help =
          "Refuse new tasks beyond this memory use; 0B: four fifths of the machine or control group",
+     .min = 64 * kMiB,
      .max = 64 * 1024 * kGiB,
+     .or_zero = true,
      .put = PutSize<&ServerOptions::memory_max_bytes>},
     {.key = "server.idle_timeout",
      .flag = "--idle-timeout",
@@ -234,6 +236,7 @@ constexpr Setting kSettings[] = {
 Status CheckNumber(const Setting& setting, std::string_view text, std::optional<uint64_t> number,
                    const std::string& why_not) {
   if (number && *number >= setting.min && *number <= setting.max) return {};
+  if (number == 0 && setting.or_zero) return {};
   if (!number) return {Code::kInvalidArgument, why_not};
   return {Code::kInvalidArgument,
           fmt::format("\"{}\" is out of range; it must be {}", text, setting.Range())};
@@ -291,7 +294,8 @@ std::string Setting::Range() const {
     case Kind::kSwitch:
       return "true or false";
     case Kind::kSize:
-      return fmt::format("a size from {} to {}", ExactSize(min), ExactSize(max));
+      return fmt::format("{}a size from {} to {}", or_zero ? "0B, or " : "", ExactSize(min),
+                         ExactSize(max));
     case Kind::kCount:
       return fmt::format("a whole number from {} to {}", min, max);
     case Kind::kDuration:
@@ -346,7 +350,7 @@ Status CheckSetting(const Setting& setting, std::string_view text) {
       return text == "true" || text == "false" ? Status() : refuse("true or false");
     case Kind::kSize:
       return CheckNumber(setting, text, ParseSize(text),
-                         is_not("a size; write for example 64MiB or 2GiB"));
+                         is_not("a size with its unit; write for example 64MiB or 2GiB"));
     case Kind::kCount:
       return CheckNumber(setting, text, ParseCount(text), is_not("a whole number"));
     case Kind::kDuration:

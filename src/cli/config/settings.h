@@ -38,6 +38,7 @@ struct Setting {
   std::string_view choices = {};  // kChoice: "a|b"
   uint64_t min = 0;               // kSize: bytes, kCount: itself, kDuration: milliseconds
   uint64_t max = 0;
+  bool or_zero = false;     // 0 is allowed below `min`, and has a meaning of its own
   bool reloadable = false;  // SIGHUP takes a new value over
   /// Puts a text that CheckSetting() accepts into the options.
   void (*put)(const std::string& text, ServerOptions* options) = nullptr;
