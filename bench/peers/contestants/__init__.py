@@ -4,6 +4,7 @@ import importlib
 
 MODULES = [
     "treadle",
+    "treadle_go",
     "redis_streams",
     "redis_lists",
     "nats",
