@@ -91,8 +91,12 @@ func (c *Client) post(ctx context.Context, target string, body []byte, into any)
 
 func readAnswer(answer http1.Answer, into any) error {
 	if err := json.Unmarshal(answer.Body, into); err != nil {
-		return &Error{Code: status.Internal, Cause: err,
-			Detail: "the server does not answer like a Treadle server: " + err.Error()}
+		return notAnAnswer(err)
 	}
 	return nil
+}
+
+func notAnAnswer(err error) error {
+	return &Error{Code: status.Internal, Cause: err,
+		Detail: "the server does not answer like a Treadle server: " + err.Error()}
 }

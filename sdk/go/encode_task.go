@@ -1,6 +1,7 @@
 package treadle
 
 import (
+	"context"
 	"strconv"
 	"time"
 
@@ -15,34 +16,91 @@ type encodedTask struct {
 	isRepeatable bool
 }
 
-func (c *Client) encode(taskType string, payload any, options []Option) (*encodedTask, error) {
+// encodedOptions are those of one or many tasks.
+type encodedOptions struct {
+	fields      []byte // `,"queue":"mails"`
+	traceparent string
+	hasKey      bool
+	// mayGetKey says that the client may add an idempotency key of its own.
+	mayGetKey bool
+}
+
+func encodeOptions(options []Option) (*encodedOptions, error) {
 	var o taskOptions
 	for _, option := range options {
 		option(&o)
 	}
-	for _, char := range o.traceparent {
-		if char < ' ' || char > '~' {
-			return nil, status.Wrong("traceparent", "traceparent must be printable ASCII")
-		}
+	if err := checkTraceparent(o.traceparent); err != nil {
+		return nil, err
 	}
-	blob, err := blobOf(payload, "payload")
+	var w fieldWriter
+	o.write(&w)
+	return &encodedOptions{fields: w.out, traceparent: o.traceparent, hasKey: o.key != "",
+		mayGetKey: o.key == "" && o.keyWindow == 0 && o.uniqueWhile == "" && o.onDuplicate == ""}, nil
+}
+
+// encode returns one task. It has the trace context of ctx, unless an option names another.
+func (c *Client) encode(ctx context.Context, taskType string, payload any, options []Option) (*encodedTask, error) {
+	encoded, err := encodeOptions(options)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]byte, 0, 192+len(blob.Data))
+	if encoded.traceparent == "" {
+		if encoded.traceparent, err = c.traceparentOf(ctx); err != nil {
+			return nil, err
+		}
+	}
+	task := new(encodedTask)
+	if task.json, err = c.appendTask(nil, taskType, payload, encoded); err != nil {
+		return nil, err
+	}
+	c.mark(task, encoded)
+	return task, nil
+}
+
+func (c *Client) mark(task *encodedTask, options *encodedOptions) {
+	task.traceparent = options.traceparent
+	task.isRepeatable = options.hasKey || options.mayGetKey && c.keys != nil
+}
+
+// appendTask appends the JSON of a task.
+func (c *Client) appendTask(out []byte, taskType string, payload any, options *encodedOptions) ([]byte, error) {
+	blob, err := blobOf(payload, "payload")
+	if err != nil {
+		return out, err
+	}
+	if out == nil {
+		out = make([]byte, 0, 192+len(options.fields)+len(blob.Data))
+	}
 	out = jsonx.AppendString(append(out, `{"type":`...), taskType)
 	out = blob.AppendFields(append(out, ','), "payload")
-	w := fieldWriter{out: out}
-	o.write(&w)
-	hasKeyOptions := o.key != "" || o.keyWindow != 0 || o.uniqueWhile != "" || o.onDuplicate != ""
-	if c.keys != nil && !hasKeyOptions {
-		w.out = c.keys.append(w.out)
+	out = append(out, options.fields...)
+	if c.keys != nil && options.mayGetKey {
+		out = c.keys.append(out)
 	}
-	return &encodedTask{
-		json:         append(w.out, '}'),
-		traceparent:  o.traceparent,
-		isRepeatable: o.key != "" || c.keys != nil && !hasKeyOptions,
-	}, nil
+	return append(out, '}'), nil
+}
+
+// traceparentOf returns the trace context of ctx: that of Options.Traceparent, or of the task that is
+// being handled.
+func (c *Client) traceparentOf(ctx context.Context) (string, error) {
+	traceparent := ""
+	if c.options.Traceparent != nil {
+		traceparent = c.options.Traceparent(ctx)
+	}
+	if attempt := attemptOf(ctx); attempt != nil && traceparent == "" {
+		traceparent = attempt.task.Traceparent
+	}
+	return traceparent, checkTraceparent(traceparent)
+}
+
+func checkTraceparent(traceparent string) error {
+	for _, char := range traceparent {
+		if char < ' ' || char > '~' {
+			return status.Wrong("traceparent", "traceparent must be printable ASCII")
+		}
+	}
+	return nil
 }
 
 func (o *taskOptions) write(w *fieldWriter) {

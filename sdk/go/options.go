@@ -2,6 +2,7 @@ package treadle
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -31,6 +32,10 @@ type Options struct {
 	// NoKeys has the client make no idempotency keys of its own. An enqueue without a key whose answer
 	// is lost then fails with ErrUnavailable instead of being repeated.
 	NoKeys bool
+	// Traceparent returns the W3C trace context of ctx, for tasks that are enqueued with it and without
+	// WithTraceparent: for example what OpenTelemetry's propagator writes. Empty: ctx has none. nil, or
+	// empty inside of a handler: that of the handler's task.
+	Traceparent func(ctx context.Context) string
 }
 
 const (

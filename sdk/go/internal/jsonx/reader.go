@@ -130,6 +130,16 @@ func (r *Reader) More() bool {
 
 // Name returns the name of the next field; its value comes next. It is valid as long as the document.
 func (r *Reader) Name() []byte {
+	if r.peek() == '"' {
+		for end := r.at + 1; end < len(r.text) && r.text[end] != '\\'; end++ {
+			if r.text[end] == '"' {
+				name := r.text[r.at+1 : end]
+				r.at = end + 1
+				r.take(':')
+				return name
+			}
+		}
+	}
 	name := r.unquoted(r.literal())
 	r.take(':')
 	return name
@@ -304,8 +314,11 @@ func plainTime(text []byte) (time.Time, bool) {
 		return int(value)
 	}
 	month, day, hour, minute, second := number(5, 7), number(8, 10), number(11, 13), number(14, 16), number(17, 19)
-	const daysOfEveryMonth = 28
-	if month < 1 || month > 12 || day < 1 || day > daysOfEveryMonth || hour > 23 || minute > 59 || second > 59 {
+	days := 30
+	if month == 2 {
+		days = 28
+	}
+	if month < 1 || month > 12 || day < 1 || day > days || hour > 23 || minute > 59 || second > 59 {
 		return time.Time{}, false // it may be wrong: let time.Parse see to it
 	}
 	return time.Date(number(0, 4), time.Month(month), day, hour, minute, second, number(20, 23)*1e6, time.UTC), true
