@@ -81,7 +81,10 @@ func (c *Client) get(ctx context.Context, target string, wait time.Duration, int
 }
 
 func (c *Client) post(ctx context.Context, target string, body []byte, into any) error {
-	request := http1.Request{Method: "POST", Target: target, Body: body, Repeatable: true}
+	return c.send(ctx, http1.Request{Method: "POST", Target: target, Body: body, Repeatable: true}, into)
+}
+
+func (c *Client) send(ctx context.Context, request http1.Request, into any) error {
 	answer, err := c.ask(ctx, request, 0)
 	if err != nil {
 		return err

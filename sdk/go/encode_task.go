@@ -2,6 +2,7 @@ package treadle
 
 import (
 	"context"
+	"encoding/json"
 	"strconv"
 	"time"
 
@@ -131,10 +132,7 @@ func (o *taskOptions) write(w *fieldWriter) {
 	w.duration("idempotency_window_ms", o.keyWindow)
 	w.text("unique_while", o.uniqueWhile)
 	w.text("on_duplicate", o.onDuplicate)
-	if o.isSensitive {
-		w.name("sensitive")
-		w.out = append(w.out, "true"...)
-	}
+	w.flag("sensitive", o.isSensitive)
 }
 
 func (p *RetryPolicy) write(w *fieldWriter) {
@@ -155,6 +153,39 @@ func (p *RetryPolicy) write(w *fieldWriter) {
 	w.duration("total_ms", p.Total)
 	w.texts("never", p.Never)
 	w.texts("always", p.Always)
+}
+
+// MarshalJSON writes the policy with the names of the API.
+func (p RetryPolicy) MarshalJSON() ([]byte, error) {
+	w := fieldWriter{out: []byte{'{'}, isFirst: true}
+	p.write(&w)
+	return append(w.out, '}'), nil
+}
+
+// UnmarshalJSON reads a policy of the API.
+func (p *RetryPolicy) UnmarshalJSON(text []byte) error {
+	var read struct {
+		Preset      string   `json:"preset"`
+		Backoff     string   `json:"backoff"`
+		Jitter      string   `json:"jitter"`
+		Base        ms       `json:"backoff_base_ms"`
+		Cap         ms       `json:"backoff_cap_ms"`
+		Delays      []ms     `json:"delays_ms"`
+		MaxAttempts int      `json:"max_attempts"`
+		Total       ms       `json:"total_ms"`
+		Never       []string `json:"never"`
+		Always      []string `json:"always"`
+	}
+	if err := json.Unmarshal(text, &read); err != nil {
+		return err
+	}
+	*p = RetryPolicy{Preset: read.Preset, Backoff: read.Backoff, Jitter: read.Jitter,
+		Base: time.Duration(read.Base), Cap: time.Duration(read.Cap), MaxAttempts: read.MaxAttempts,
+		Total: time.Duration(read.Total), Never: read.Never, Always: read.Always}
+	for _, delay := range read.Delays {
+		p.Delays = append(p.Delays, time.Duration(delay))
+	}
+	return nil
 }
 
 func min(a, b int) int {
@@ -182,6 +213,13 @@ func (w *fieldWriter) text(name, value string) {
 	if value != "" {
 		w.name(name)
 		w.out = jsonx.AppendString(w.out, value)
+	}
+}
+
+func (w *fieldWriter) flag(name string, isSet bool) {
+	if isSet {
+		w.name(name)
+		w.out = append(w.out, "true"...)
 	}
 }
 

@@ -22,6 +22,11 @@ var (
 	ErrCancelled          = &Error{Code: status.Cancelled}
 	ErrUnauthenticated    = &Error{Code: status.Unauthenticated}
 	ErrPermissionDenied   = &Error{Code: status.PermissionDenied}
+	ErrInternal           = &Error{Code: status.Internal}
+	ErrAborted            = &Error{Code: status.Aborted}
+	ErrOutOfRange         = &Error{Code: status.OutOfRange}
+	ErrUnimplemented      = &Error{Code: status.Unimplemented}
+	ErrDataLoss           = &Error{Code: status.DataLoss}
 	ErrLeaseLost          = &Error{Code: status.LeaseLost}
 )
 

@@ -175,7 +175,7 @@ func TestALostLeaseCancelsItsHandlerAndItsLateResultIsDropped(t *testing.T) {
 	w.start(t)
 	handle := p.enqueue("works", nil)
 	testserver.Until(t, "it runs", func() bool { return len(started) > 0 })
-	if _, err := p.client.Release(p.ctx, handle.ID); err != nil {
+	if _, err := p.client.Release(p.ctx, handle.ID, ""); err != nil {
 		t.Fatal(err)
 	}
 	var result string
@@ -205,7 +205,7 @@ func TestAWorkerHearsOfALostLeaseWhenItRenews(t *testing.T) {
 	w.start(t)
 	handle := p.enqueue("works", nil)
 	waitFor(t, started)
-	if _, err := p.client.Release(p.ctx, handle.ID); err != nil {
+	if _, err := p.client.Release(p.ctx, handle.ID, ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := handle.Cancel(p.ctx, ""); err != nil {
@@ -237,7 +237,7 @@ func TestSavingWithALostLeaseStopsTheHandler(t *testing.T) {
 	w.start(t)
 	handle := p.enqueue("saves", nil)
 	waitFor(t, started)
-	p.client.Release(p.ctx, handle.ID)
+	p.client.Release(p.ctx, handle.ID, "")
 	close(released)
 	if err := waitFor(t, saved); !errors.Is(err, treadle.ErrLeaseLost) {
 		t.Error(err)

@@ -18,6 +18,7 @@ import (
 type Answer struct {
 	HTTPStatus  int
 	ContentType string
+	SHA256      string // of the body, as the server says; empty: it does not
 	Body        []byte
 }
 

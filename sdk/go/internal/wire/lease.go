@@ -124,7 +124,7 @@ func (l *Lease) read(r *jsonx.Reader, before *Lease) {
 	} else {
 		l.Payload = blobOf(text, nil, contentType)
 	}
-	l.IsDamaged = l.IsDamaged || !hasSHA256(l.Payload.Data, sum)
+	l.IsDamaged = l.IsDamaged || !HasSHA256(l.Payload.Data, sum)
 }
 
 // readIDOf takes the ID from the token, which begins with it, if that has come before.
@@ -153,7 +153,8 @@ func (l *Lease) readCheckpoint(r *jsonx.Reader) {
 	l.Checkpoint = &blob
 }
 
-func hasSHA256(data, wanted []byte) bool {
+// HasSHA256 reports whether data has a SHA-256, written as hexadecimal digits.
+func HasSHA256(data, wanted []byte) bool {
 	sum := sha256.Sum256(data)
 	var text [2 * sha256.Size]byte
 	hex.Encode(text[:], sum[:])
