@@ -260,7 +260,7 @@ func TestWaitingEndsWithItsContext(t *testing.T) {
 
 func TestBadOptionsAreRefusedByName(t *testing.T) {
 	for _, options := range []treadle.Options{
-		{Servers: []string{"https://treadle.example"}},
+		{Servers: []string{"https://treadle.example/path"}},
 		{Servers: []string{"http://host:0"}},
 		{Servers: []string{"http://user:secret@host"}},
 		{Token: "two words"},
