@@ -2,6 +2,7 @@ package treadle
 
 import (
 	"context"
+	"reflect"
 )
 
 // Handler runs tasks of any type: it gets the whole task and returns the bytes of the result. Many
@@ -42,6 +43,7 @@ func Handle[In, Out any](w *Worker, taskType string, handler func(context.Contex
 		}
 		return resultOf(out)
 	}, options...)
+	w.handlers[taskType].addTypedContracts(reflect.TypeOf((*In)(nil)).Elem(), reflect.TypeOf((*Out)(nil)).Elem())
 }
 
 // HandleFunc is Handle for a function without a result.

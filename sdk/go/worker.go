@@ -265,6 +265,9 @@ func (w *Worker) check() error {
 			return status.New(status.InvalidArgument, fmt.Sprintf(
 				"%s names the pool %q, which AddPool never made", taskType, entry.pool))
 		}
+		if entry.wrong != nil {
+			return entry.wrong
+		}
 		if entry.timeout != nil && *entry.timeout < time.Millisecond {
 			return status.New(status.InvalidArgument, "the timeout of "+taskType+" must be at least 1 ms")
 		}

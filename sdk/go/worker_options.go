@@ -85,6 +85,9 @@ type handleEntry struct {
 	pool      string
 	timeout   *time.Duration
 	contracts []Contract
+	// typedContracts await the types of the handler; wrong is why they cannot be made from them.
+	typedContracts []Contract
+	wrong          error
 }
 
 // InPool has the tasks run in a pool of AddPool. Default: the pool without a name.
