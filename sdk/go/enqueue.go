@@ -2,6 +2,7 @@ package treadle
 
 import (
 	"context"
+	"time"
 
 	"treadle/internal/http1"
 	"treadle/internal/status"
@@ -132,6 +133,13 @@ func (c *Client) EnqueueAsync(taskType string, payload any, done func(*TaskHandl
 // Flush returns when every task that EnqueueAsync took before has its answer. The error is the first
 // that no function was told since the last Flush, or that of ctx.
 func (c *Client) Flush(ctx context.Context) error { return c.stream.flush(ctx) }
+
+// sendWhatWaits is Flush without its error, which is for the program.
+func (c *Client) sendWhatWaits(limit time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	_ = c.stream.wait(ctx)
+}
 
 func (c *Client) enqueueEncoded(ctx context.Context, task *encodedTask) (Enqueued, error) {
 	if c.options.Linger < 0 || task.traceparent != "" {

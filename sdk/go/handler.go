@@ -13,6 +13,8 @@ import (
 //	Snooze                scheduled for later, no attempt spent
 //	Discard               cancelled, the reason is kept
 //	Release               ready again, no attempt spent
+//	an *Error             failed with its code; retried, unless it is ErrInvalidArgument,
+//	                      ErrOutOfRange or ErrUnimplemented
 //	any other error       failed as "error", retried
 //	a panic               failed as "panic", retried; the stack is in the attempt's log
 //

@@ -30,6 +30,10 @@ func TestHowAHandlerEndsIsHowItsTaskEnds(t *testing.T) {
 			return errors.New(nobody.How)
 		case "discard":
 			return treadle.Discard("too late")
+		case "invalid":
+			return fmt.Errorf("around: %w", &treadle.Error{Code: "INVALID_ARGUMENT", Detail: "no such size"})
+		case "missing":
+			return &treadle.Error{Code: "NOT_FOUND", Detail: "no such file"}
 		}
 		return nil
 	})
@@ -45,8 +49,14 @@ func TestHowAHandlerEndsIsHowItsTaskEnds(t *testing.T) {
 		{"never", treadle.StateDead, "sold_out", "no more"},
 		{"panic", treadle.StateDead, "panic", "runtime error: invalid memory address or nil pointer dereference"},
 		{"discard", treadle.StateCancelled, "discarded", "too late"},
+		{"invalid", treadle.StateDead, "INVALID_ARGUMENT", "around: INVALID_ARGUMENT: no such size"},
+		{"missing", treadle.StateRetrying, "NOT_FOUND", "NOT_FOUND: no such file"},
 	} {
-		handle := p.enqueue("ends", ends{each.how}, treadle.WithMaxAttempts(1))
+		attempts := treadle.WithMaxAttempts(1)
+		if each.how == "invalid" || each.how == "missing" {
+			attempts = treadle.WithRetry(treadle.RetryPolicy{Backoff: "fixed", Base: time.Hour, Jitter: "none"})
+		}
+		handle := p.enqueue("ends", ends{each.how}, attempts)
 		info := p.untilState(handle, each.state)
 		if info.Error.Code != each.code || info.Error.Message != each.message {
 			t.Errorf("%s: %+v", each.how, info.Error)
@@ -239,4 +249,27 @@ func TestWhatWasFetchedEarlyGoesBackWhenItDoesNotGetItsTurn(t *testing.T) {
 	}
 	close(goOn)
 	p.result(handles[60], nil)
+}
+
+func TestWhatHandlersEnqueueWithoutWaitingIsSentBeforeTheWorkerEnds(t *testing.T) {
+	p := aPlace(t)
+	const tasks = 2000
+	w := p.worker(treadle.WorkerOptions{})
+	treadle.HandleFunc(w.Worker, "splits", func(ctx context.Context, _ any) error {
+		for i := 0; i < tasks; i++ {
+			if err := treadle.ClientOf(ctx).EnqueueAsync("part", i, nil, treadle.WithQueue(p.queue)); err != nil {
+				return err
+			}
+		}
+		w.Stop()
+		return nil
+	})
+	p.enqueue("splits", nil)
+	w.start(t)
+	if err := w.wait(t); err != nil {
+		t.Error(err)
+	}
+	if accepted := p.server.Accepted(p.queue); accepted != tasks+1 {
+		t.Error(accepted)
+	}
 }

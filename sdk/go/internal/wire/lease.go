@@ -161,6 +161,14 @@ func HasSHA256(data, wanted []byte) bool {
 	return string(text[:]) == string(wanted) || strings.EqualFold(string(text[:]), string(wanted))
 }
 
+// appendSHA256 appends the digits and a quote.
+func appendSHA256(out, data []byte) []byte {
+	sum := sha256.Sum256(data)
+	var text [2 * sha256.Size]byte
+	hex.Encode(text[:], sum[:])
+	return append(append(out, text[:]...), '"')
+}
+
 // milliseconds returns at most a year, longer than any limit of the server means.
 func milliseconds(ms int64) time.Duration {
 	const year = 365 * 24 * 3600 * 1000
