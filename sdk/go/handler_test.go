@@ -14,6 +14,7 @@ import (
 )
 
 func TestHowAHandlerEndsIsHowItsTaskEnds(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	w := p.worker(treadle.WorkerOptions{})
 	type ends struct{ How string }
@@ -72,6 +73,7 @@ func TestHowAHandlerEndsIsHowItsTaskEnds(t *testing.T) {
 }
 
 func TestOneLineForEachTask(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	w := p.worker(treadle.WorkerOptions{})
 	treadle.HandleFunc(w.Worker, "resize", func(_ context.Context, why string) error {
@@ -100,6 +102,7 @@ func TestOneLineForEachTask(t *testing.T) {
 }
 
 func TestLinesAsJSONHaveWhatFollows(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	w := p.worker(treadle.WorkerOptions{Lines: treadle.LinesAsJSON})
 	treadle.HandleFunc(w.Worker, "fails", func(context.Context, any) error { return treadle.Fail("c", "m") })
@@ -111,6 +114,7 @@ func TestLinesAsJSONHaveWhatFollows(t *testing.T) {
 }
 
 func TestAnAttemptThatTakesTooLongFailsAsTimeout(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	w := p.worker(treadle.WorkerOptions{CancelWait: 50 * time.Millisecond})
 	causes := make(chan treadle.Cause, 1)
@@ -141,6 +145,7 @@ func TestAnAttemptThatTakesTooLongFailsAsTimeout(t *testing.T) {
 }
 
 func TestPoolsKeepLongTasksFromStarvingShortOnes(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	w := p.worker(treadle.WorkerOptions{Concurrency: 1})
 	goOn := make(chan bool)
@@ -156,6 +161,7 @@ func TestPoolsKeepLongTasksFromStarvingShortOnes(t *testing.T) {
 }
 
 func TestMiddlewareSurroundsHandlersTheFirstOutermost(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	w := p.worker(treadle.WorkerOptions{})
 	for _, name := range []string{"outer", "inner"} {
@@ -177,6 +183,7 @@ func TestMiddlewareSurroundsHandlersTheFirstOutermost(t *testing.T) {
 }
 
 func TestAHandlerThatStopsItsWorkerSaysWhy(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	w := p.worker(treadle.WorkerOptions{})
 	treadle.HandleFunc(w.Worker, "draws", func(context.Context, any) error { return treadle.StopWorker("no GPU here") })
@@ -192,6 +199,7 @@ func TestAHandlerThatStopsItsWorkerSaysWhy(t *testing.T) {
 }
 
 func TestProgressIsSeenWhileTheAttemptRuns(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	w := p.worker(treadle.WorkerOptions{})
 	goOn := make(chan bool)
@@ -211,6 +219,7 @@ func TestProgressIsSeenWhileTheAttemptRuns(t *testing.T) {
 }
 
 func TestAWorkerWithoutHandlersOrWithUnknownPoolsIsRefused(t *testing.T) {
+	t.Parallel()
 	client, err := treadle.NewClient(treadle.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -227,6 +236,7 @@ func TestAWorkerWithoutHandlersOrWithUnknownPoolsIsRefused(t *testing.T) {
 }
 
 func TestWhatWasFetchedEarlyGoesBackWhenItDoesNotGetItsTurn(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	first := p.worker(treadle.WorkerOptions{Concurrency: 1, Quiet: true})
 	goOn, isLong := make(chan bool), make(chan bool, 1)
@@ -252,6 +262,7 @@ func TestWhatWasFetchedEarlyGoesBackWhenItDoesNotGetItsTurn(t *testing.T) {
 }
 
 func TestWhatHandlersEnqueueWithoutWaitingIsSentBeforeTheWorkerEnds(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	const tasks = 2000
 	w := p.worker(treadle.WorkerOptions{})

@@ -32,6 +32,7 @@ var operations = map[string]string{
 }
 
 func TestEveryOperationOfTheServerHasAMethod(t *testing.T) {
+	t.Parallel()
 	contract, err := os.ReadFile("../../docs/openapi.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -49,6 +50,7 @@ func TestEveryOperationOfTheServerHasAMethod(t *testing.T) {
 }
 
 func TestATaskIsEditedAndMoved(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	priority, at := 9, time.Now().Add(time.Hour).UTC().Truncate(time.Millisecond)
 	handle := p.enqueue("t", 1)
@@ -80,6 +82,7 @@ func TestATaskIsEditedAndMoved(t *testing.T) {
 }
 
 func TestATaskIsExplainedAndItsAttemptsAreListed(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	handle := p.enqueue("works", nil, treadle.WithRetry(treadle.RetryPolicy{Backoff: "fixed", Base: time.Hour, Jitter: "none"}))
 	why, err := handle.Explain(p.ctx)
@@ -118,6 +121,7 @@ func TestATaskIsExplainedAndItsAttemptsAreListed(t *testing.T) {
 }
 
 func TestABulkChangesWhatItsFilterFinds(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	for i := 0; i < 3; i++ {
 		p.enqueue("t", i, treadle.WithTags("old"))
@@ -169,6 +173,7 @@ func TestABulkChangesWhatItsFilterFinds(t *testing.T) {
 }
 
 func TestAQueueIsSetPausedAndDeleted(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	grace, yes, bound, kept := time.Duration(0), true, int64(10), 48*time.Hour
 	made, err := p.client.PutQueue(p.ctx, p.queue, treadle.QueuePolicy{
@@ -206,6 +211,7 @@ func TestAQueueIsSetPausedAndDeleted(t *testing.T) {
 }
 
 func TestATaskTypeIsSetAndDeleted(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	name, limit, priority := p.queue, time.Minute, 7
 	set, err := p.client.PutType(p.ctx, name, treadle.TypePolicy{Retry: &treadle.RetryPolicy{Preset: "patient"}, AttemptTimeout: &limit})
@@ -238,6 +244,7 @@ func TestATaskTypeIsSetAndDeleted(t *testing.T) {
 }
 
 func TestTheServerDescribesItselfAndIsBackedUp(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	if err := p.client.Ready(p.ctx); err != nil {
 		t.Error(err)
@@ -265,6 +272,7 @@ func TestTheServerDescribesItselfAndIsBackedUp(t *testing.T) {
 }
 
 func TestAResultIsReadAsItIs(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	w := p.worker(treadle.WorkerOptions{Quiet: true})
 	treadle.Handle(w.Worker, "echo", func(_ context.Context, in treadle.Bytes) (treadle.Bytes, error) { return in, nil })

@@ -34,6 +34,7 @@ type tree struct {
 }
 
 func TestSchemasAreMadeFromTypes(t *testing.T) {
+	t.Parallel()
 	for _, each := range []struct {
 		make   func() (json.RawMessage, error)
 		wanted string
@@ -68,6 +69,7 @@ func TestSchemasAreMadeFromTypes(t *testing.T) {
 
 // The server takes what a producer in Go sends, and refuses what does not fit.
 func TestAContractOfTypesHoldsAtTheServer(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	w := p.worker(treadle.WorkerOptions{})
 	treadle.Handle(w.Worker, p.queue, func(_ context.Context, in tree) (int, error) { return len(in.Children), nil },

@@ -36,6 +36,7 @@ func (p *place) tlsProxy() (address string, trusted *tls.Config) {
 }
 
 func TestAProxyWithTLSMayStandBeforeTheServer(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	address, trusted := p.tlsProxy()
 	client, err := treadle.NewClient(treadle.Options{Servers: []string{address}, TLS: trusted})
@@ -51,6 +52,7 @@ func TestAProxyWithTLSMayStandBeforeTheServer(t *testing.T) {
 }
 
 func TestACertificateThatCannotBeTrustedIsAnErrorAtOnce(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	address, trusted := p.tlsProxy()
 	for _, each := range []struct {

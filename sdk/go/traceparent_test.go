@@ -42,6 +42,7 @@ func handsOn(t *testing.T, traces chan<- string) string {
 }
 
 func TestTheTraceContextGoesFromTaskToTask(t *testing.T) {
+	t.Parallel()
 	traces := make(chan string, 4)
 	type key struct{}
 	client, err := treadle.NewClient(treadle.Options{Servers: []string{handsOn(t, traces)},
