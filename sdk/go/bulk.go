@@ -33,7 +33,7 @@ type BulkRequest struct {
 	Edit *Edit
 }
 
-// Bulk is an action that goes on at the server, one task after the other.
+// Bulk is an action that the server carries out, one task after the other.
 type Bulk struct {
 	ID        string `json:"id"`
 	Action    string `json:"action"`
@@ -46,7 +46,7 @@ type Bulk struct {
 	Changed    int64     `json:"changed"`
 	Skipped    int64     `json:"skipped"`
 	StartedAt  time.Time `json:"started_at"`
-	FinishedAt time.Time `json:"finished_at"` // zero while it goes on
+	FinishedAt time.Time `json:"finished_at"` // zero until it has ended
 	Error      string    `json:"error"`       // why it failed
 }
 
@@ -55,9 +55,10 @@ func (b *Bulk) HasEnded() bool {
 	return b.State == "done" || b.State == "stopped" || b.State == "failed"
 }
 
-// StartBulk begins to do something with every task that a filter finds. At least one field of the
-// filter is set; Results, Limit and Cursor are not. A request whose answer is lost is not repeated:
-// ErrUnavailable then says that it is not known whether the action began.
+// StartBulk applies an action to every task that a filter finds. The filter must have at least one
+// field, and neither Results nor Limit nor Cursor. The action continues after the return: see WaitBulk.
+// The request is not repeated if its response is lost. ErrUnavailable then says that it is not known
+// whether the action has begun.
 func (c *Client) StartBulk(ctx context.Context, filter Filter, request BulkRequest) (*Bulk, error) {
 	if filter.Results || filter.Limit != 0 || filter.Cursor != "" {
 		return nil, status.Wrong("filter", "the filter of a bulk has no Results, Limit or Cursor")
@@ -106,7 +107,7 @@ func (c *Client) WaitBulk(ctx context.Context, id string) (*Bulk, error) {
 	}
 }
 
-// ListBulk returns the bulks that go on, and the last ones that ended; the newest first.
+// ListBulk returns the bulks that have not ended, and the last ones that have; the newest first.
 func (c *Client) ListBulk(ctx context.Context) ([]Bulk, error) {
 	var found struct {
 		Bulk []Bulk `json:"bulk"`

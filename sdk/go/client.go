@@ -15,7 +15,7 @@ import (
 //
 // A call that no server took (no connection, or a server that is starting or stopping) is repeated,
 // with growing pauses and at each server in turn, until Options.Timeout or the end of its context. A
-// call that broke off after it was sent is repeated, too: every enqueue without an idempotency key is
+// call that broke off after it was sent is also repeated: every enqueue without an idempotency key is
 // given one that holds for a minute, so it still adds one task.
 type Client struct {
 	options  Options

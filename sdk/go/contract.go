@@ -24,7 +24,7 @@ type Contract struct {
 	DefaultPriority *int
 }
 
-// ContractError says what becomes of a task that fails with a code.
+// ContractError says what happens to a task that fails with a code.
 type ContractError struct {
 	Code        string `json:"code"`
 	Retry       string `json:"retry,omitempty"` // "default", "never" or "always"

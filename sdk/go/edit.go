@@ -9,9 +9,9 @@ import (
 	"treadle/internal/status"
 )
 
-// Edit says what to change of a task. What is zero stays as it is; at least one field is set. A task
-// that waits can be changed in all of them; one that is dead or cancelled in payload, priority and
-// maximum of attempts, before a redrive.
+// Edit says what to change in a task. Zero fields stay as they are; at least one must be set. All of
+// them can be changed in a waiting task. A dead or canceled one can get another payload, priority or
+// MaxAttempts before a redrive.
 type Edit struct {
 	// Queue moves the task. It keeps its ID, its age and its idempotency key.
 	Queue string

@@ -130,8 +130,8 @@ func (c *Client) EnqueueAsync(taskType string, payload any, done func(*TaskHandl
 	return nil
 }
 
-// Flush returns when every task that EnqueueAsync took before has its answer. The error is the first
-// that no function was told since the last Flush, or that of ctx.
+// Flush returns when every task that EnqueueAsync took before has its answer. The error is that of ctx,
+// or the first since the last Flush that went to no function.
 func (c *Client) Flush(ctx context.Context) error { return c.stream.flush(ctx) }
 
 // sendWhatWaits is Flush without its error, which is for the program.

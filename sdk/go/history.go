@@ -39,7 +39,7 @@ func (c *Client) Explain(ctx context.Context, id string) (*Explanation, error) {
 	return found, nil
 }
 
-// History is what became of a task so far.
+// History is what has happened to a task so far.
 type History struct {
 	ID string `json:"id"`
 	// Attempts are the newest 1,000, the oldest first.

@@ -22,7 +22,7 @@ func reasonOf(reason string) []byte {
 	return append(jsonx.AppendString([]byte(`{"reason":`), reason), '}')
 }
 
-// Redrive makes a dead, cancelled or expired task ready again.
+// Redrive makes a dead, canceled or expired task ready again.
 func (c *Client) Redrive(ctx context.Context, id string) (State, error) {
 	return c.change(ctx, id, "redrive", []byte("{}"))
 }

@@ -38,7 +38,7 @@ func (h *TaskHandle) Cancel(ctx context.Context, reason string) (State, error) {
 	return h.client.Cancel(ctx, h.ID, reason)
 }
 
-// Redrive makes a dead, cancelled or expired task ready again.
+// Redrive makes a dead, canceled or expired task ready again.
 func (h *TaskHandle) Redrive(ctx context.Context) (State, error) {
 	return h.client.Redrive(ctx, h.ID)
 }

@@ -40,7 +40,7 @@ type TaskInfo struct {
 	PayloadSHA256 string `json:"payload_sha256"`
 	// Progress is how far the handler of a running task says it is, by ID only.
 	Progress *TaskProgress `json:"progress"`
-	// Error is that of the last attempt that failed. Of a cancelled task it says why.
+	// Error is that of the last attempt that failed. Of a canceled task it says why.
 	Error TaskFailure `json:"error"`
 
 	ResultSize        int64           `json:"result_bytes"`

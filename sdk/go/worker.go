@@ -106,7 +106,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	return err
 }
 
-// Stop begins the end of Run. Called again, it ends the grace, and then the wait for cancelled
+// Stop begins the end of Run. Called again, it ends the grace, and then the wait for canceled
 // handlers.
 func (w *Worker) Stop() {
 	w.mutex.Lock()
