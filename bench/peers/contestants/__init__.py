@@ -4,7 +4,6 @@ import importlib
 
 MODULES = [
     "treadle",
-    "treadle_go",
     "redis_streams",
     "redis_lists",
     "nats",
@@ -15,6 +14,7 @@ MODULES = [
     "celery",
     "faktory",
     "river",
+    "treadle_go",
 ]
 CONTESTANTS = {
     each.name: each for module in MODULES for each in importlib.import_module(f"contestants.{module}").CONTESTANTS
