@@ -66,20 +66,30 @@ func (c *Client) mark(task *encodedTask, options *encodedOptions) {
 
 // appendTask appends the JSON of a task.
 func (c *Client) appendTask(out []byte, taskType string, payload any, options *encodedOptions) ([]byte, error) {
-	blob, err := blobOf(payload, "payload")
-	if err != nil {
-		return out, err
-	}
 	if out == nil {
-		out = make([]byte, 0, 192+len(options.fields)+len(blob.Data))
+		out = make([]byte, 0, 512)
 	}
+	whole := out
 	out = jsonx.AppendString(append(out, `{"type":`...), taskType)
-	out = blob.AppendFields(append(out, ','), "payload")
+	out, err := appendPayload(append(out, ','), payload)
+	if err != nil {
+		return whole, err
+	}
 	out = append(out, options.fields...)
 	if c.keys != nil && options.mayGetKey {
 		out = c.keys.append(out)
 	}
 	return append(out, '}'), nil
+}
+
+// appendPayload writes JSON where it belongs; bytes need a detour.
+func appendPayload(out []byte, payload any) ([]byte, error) {
+	switch payload.(type) {
+	case []byte, Bytes, struct{}:
+		blob, err := blobOf(payload, "payload")
+		return blob.AppendFields(out, "payload"), err
+	}
+	return jsonx.Encode(append(out, `"payload":`...), payload, "payload")
 }
 
 // traceparentOf returns the trace context of ctx: that of Options.Traceparent, or of the task that is

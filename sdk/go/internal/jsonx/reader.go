@@ -131,7 +131,7 @@ func (r *Reader) More() bool {
 // Name returns the name of the next field; its value comes next. It is valid as long as the document.
 func (r *Reader) Name() []byte {
 	if r.peek() == '"' {
-		for end := r.at + 1; end < len(r.text) && r.text[end] != '\\'; end++ {
+		for end := r.at + 1; end < len(r.text) && r.text[end] != '\\' && r.text[end] < utf8.RuneSelf; end++ {
 			if r.text[end] == '"' {
 				name := r.text[r.at+1 : end]
 				r.at = end + 1

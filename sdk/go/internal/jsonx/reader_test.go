@@ -1,7 +1,9 @@
 package jsonx
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -39,7 +41,7 @@ func read(r *Reader) any {
 var documents = []string{
 	`{}`, `[]`, `null`, ` [ ] `, `{"a":1}`, `{"a":{"b":[1,2,{"c":null}]},"d":[]}`, `[[],[[]],{}]`,
 	`"\\"`, `"\\\""`, `{"a\nb":"\u00e4\ud83d\ude00\\"}`, `["ä😀","` + strings.Repeat("x", 40) + `\""]`,
-	` { "a" : [ 1 , -2.5e3 , true , false , null ] , "b" : "" } `, `["]","}",",",":","{"]`,
+	"{\"\xf6\":[]}", ` { "a" : [ 1 , -2.5e3 , true , false , null ] , "b" : "" } `, `["]","}",",",":","{"]`,
 }
 
 func TestAReaderReadsWhatEncodingJSONReads(t *testing.T) {
@@ -157,4 +159,28 @@ func TestTextIsEscapedAsEncodingJSONWouldReadIt(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Whatever arrives, a reader ends, stays within it, and reads valid documents as encoding/json does.
+func FuzzReader(f *testing.F) {
+	for _, text := range documents {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		r, skipping := NewReader(text), NewReader(text)
+		got := read(r)
+		skipping.Skip()
+		decoder := json.NewDecoder(bytes.NewReader(text))
+		decoder.UseNumber()
+		var wanted any
+		if !json.Valid(text) || decoder.Decode(&wanted) != nil {
+			return
+		}
+		if errors.Is(r.End(), errDepth) {
+			return
+		}
+		if r.End() != nil || skipping.End() != nil || !reflect.DeepEqual(got, wanted) {
+			t.Errorf("%q: %v and %v, %v instead of %v", text, r.Err(), skipping.Err(), got, wanted)
+		}
+	})
 }
