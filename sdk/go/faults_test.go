@@ -260,10 +260,10 @@ func TestSavingWithALostLeaseStopsTheHandler(t *testing.T) {
 func TestLeasesAreRenewedWhileAHandlerWorks(t *testing.T) {
 	t.Parallel()
 	p := aPlace(t)
-	p.server.Policy(p.queue, map[string]any{"lease_ms": 1000})
+	p.server.Policy(p.queue, map[string]any{"lease_ms": 4000})
 	w := p.worker(treadle.WorkerOptions{})
 	treadle.Handle(w.Worker, "works", func(context.Context, any) (string, error) {
-		time.Sleep(2500 * time.Millisecond)
+		time.Sleep(5 * time.Second)
 		return "worked", nil
 	})
 	w.start(t)

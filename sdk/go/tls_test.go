@@ -48,7 +48,7 @@ func TestAProxyWithTLSMayStandBeforeTheServer(t *testing.T) {
 	w := p.worker(treadle.WorkerOptions{})
 	treadle.Handle(w.Worker, "echo", func(_ context.Context, n int) (int, error) { return n, nil })
 	w.start(t)
-	p.expectNumbers(p.enqueueNumbers("echo", numbers(0, 300)), numbers(0, 300))
+	p.expectNumbers(p.enqueueNumbers("echo", numbers(0, 60)), numbers(0, 60))
 }
 
 func TestACertificateThatCannotBeTrustedIsAnErrorAtOnce(t *testing.T) {

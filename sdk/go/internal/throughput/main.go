@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command throughput measures what a task costs the SDK: how many a second are enqueued and run, and
 // how much of the processor this process needs for each. The second figure says more where others
 // share the machine. For people, no test.
