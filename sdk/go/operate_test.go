@@ -158,7 +158,7 @@ func TestABulkChangesWhatItsFilterFinds(t *testing.T) {
 		return err != nil || len(cancelled) == 3
 	})
 	if err != nil || cancelled[0].Priority != 0 || cancelled[0].Error.Message != "withdrawn" {
-		t.Errorf("%+v %v", cancelled, err)
+		t.Fatalf("%+v %v", cancelled, err)
 	}
 	all, err := p.client.ListBulk(p.ctx)
 	if err != nil || len(all) < 3 {
@@ -266,7 +266,7 @@ func TestTheServerDescribesItselfAndIsBackedUp(t *testing.T) {
 		found, err := p.client.GetBackup(p.ctx, begun.Name)
 		return err == nil && found.State == "done" && found.Frame > 0
 	})
-	if all, directory, err := p.client.ListBackups(p.ctx); err != nil || len(all) != 1 || directory == "" {
+	if all, directory, err := p.client.ListBackups(p.ctx); err != nil || len(all) == 0 || directory == "" {
 		t.Error(all, directory, err)
 	}
 }
