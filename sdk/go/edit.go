@@ -63,7 +63,7 @@ func (c *Client) Edit(ctx context.Context, id string, edit Edit) (State, error) 
 	var standing struct {
 		State State `json:"state"`
 	}
-	// Not repeatable: what comes between two of them would be undone. A delay would begin again.
+	// With a delay it is not repeated: the delay would begin again.
 	err = c.send(ctx, http1.Request{Method: "PATCH", Target: "/v1/tasks/" + url.PathEscape(id), Body: body,
 		Repeatable: edit.Delay == 0}, &standing)
 	return standing.State, err
