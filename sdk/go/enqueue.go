@@ -60,7 +60,7 @@ func EnqueueMany[In any](ctx context.Context, client *Client, taskType string, p
 			return nil, err
 		}
 	}
-	return client.enqueueBatch(ctx, batch.tasks)
+	return client.enqueueBatch(ctx, batch)
 }
 
 // NewTask is a task to be added.
@@ -85,10 +85,12 @@ func (c *Client) EnqueueTasks(ctx context.Context, tasks []NewTask) ([]*TaskHand
 			return nil, err
 		}
 	}
-	return c.enqueueBatch(ctx, batch.tasks)
+	return c.enqueueBatch(ctx, batch)
 }
 
-func (c *Client) enqueueBatch(ctx context.Context, tasks []*encodedTask) ([]*TaskHandle, error) {
+func (c *Client) enqueueBatch(ctx context.Context, batch *taskBatch) ([]*TaskHandle, error) {
+	defer giveRoomBack(batch.room)
+	tasks := batch.tasks
 	handles := make([]*TaskHandle, 0, len(tasks))
 	for len(tasks) > 0 {
 		count := batchOf(tasks)
@@ -157,19 +159,16 @@ func (c *Client) sendTasks(ctx context.Context, tasks []*encodedTask) ([]Enqueue
 	if len(tasks) == 1 {
 		return c.sendOne(ctx, tasks[0])
 	}
-	size := 16
 	isRepeatable := true
-	for _, task := range tasks {
-		size += len(task.json) + 1
-		isRepeatable = isRepeatable && task.isRepeatable
-	}
-	body := append(make([]byte, 0, size), `{"tasks":`...)
+	body := append(takeRoom(), `{"tasks":`...)
 	for i, task := range tasks {
+		isRepeatable = isRepeatable && task.isRepeatable
 		body = append(append(body, "[,"[min(i, 1)]), task.json...)
 	}
 	body = append(body, "]}"...)
 	answer, err := c.ask(ctx, http1.Request{Method: "POST", Target: "/v1/tasks/batch", Body: body,
 		Traceparent: tasks[0].traceparent, Repeatable: isRepeatable}, 0)
+	giveRoomBack(body)
 	if err != nil {
 		return nil, err
 	}
