@@ -15,6 +15,9 @@ type Bytes struct {
 	ContentType string // empty: application/octet-stream
 }
 
+// Read reads the bytes into a pointer: *[]byte or *Bytes as they are, anything else from JSON.
+func (b Bytes) Read(into any) error { return readBlob(wire.Blob(b), into, "payload") }
+
 const octetStream = "application/octet-stream"
 
 // blobOf turns a value of a program into bytes: []byte and Bytes as they are, json.RawMessage and

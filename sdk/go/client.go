@@ -15,7 +15,7 @@ import (
 //
 // A call that no server took (no connection, or a server that is starting or stopping) is repeated,
 // with growing pauses and at each server in turn, until Options.Timeout or the end of its context. A
-// call that broke off after it was sent is repeated, too: every enqueue without an idempotency key is
+// call that broke off after it was sent is also repeated: every enqueue without an idempotency key is
 // given one that holds for a minute, so it still adds one task.
 type Client struct {
 	options  Options
@@ -81,7 +81,10 @@ func (c *Client) get(ctx context.Context, target string, wait time.Duration, int
 }
 
 func (c *Client) post(ctx context.Context, target string, body []byte, into any) error {
-	request := http1.Request{Method: "POST", Target: target, Body: body, Repeatable: true}
+	return c.send(ctx, http1.Request{Method: "POST", Target: target, Body: body, Repeatable: true}, into)
+}
+
+func (c *Client) send(ctx context.Context, request http1.Request, into any) error {
 	answer, err := c.ask(ctx, request, 0)
 	if err != nil {
 		return err
@@ -91,8 +94,12 @@ func (c *Client) post(ctx context.Context, target string, body []byte, into any)
 
 func readAnswer(answer http1.Answer, into any) error {
 	if err := json.Unmarshal(answer.Body, into); err != nil {
-		return &Error{Code: status.Internal, Cause: err,
-			Detail: "the server does not answer like a Treadle server: " + err.Error()}
+		return notAnAnswer(err)
 	}
 	return nil
+}
+
+func notAnAnswer(err error) error {
+	return &Error{Code: status.Internal, Cause: err,
+		Detail: "the server does not answer like a Treadle server: " + err.Error()}
 }

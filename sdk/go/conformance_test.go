@@ -9,6 +9,7 @@ import (
 
 // The scenarios that every SDK plays.
 func TestTheScenariosOfEverySDKHold(t *testing.T) {
+	t.Parallel()
 	play, err := filepath.Abs("../../tests/sdk/conformance.py")
 	if err != nil {
 		t.Fatal(err)

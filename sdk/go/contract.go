@@ -24,7 +24,7 @@ type Contract struct {
 	DefaultPriority *int
 }
 
-// ContractError says what becomes of a task that fails with a code.
+// ContractError says what happens to a task that fails with a code.
 type ContractError struct {
 	Code        string `json:"code"`
 	Retry       string `json:"retry,omitempty"` // "default", "never" or "always"
@@ -40,7 +40,24 @@ type contractJSON struct {
 }
 
 type contractDefaults struct {
-	Priority int `json:"priority"`
+	Priority *int `json:"priority,omitempty"`
+}
+
+// UnmarshalJSON reads a contract as the server shows it.
+func (c *Contract) UnmarshalJSON(text []byte) error {
+	var read struct {
+		Version int64 `json:"version"`
+		contractJSON
+	}
+	if err := json.Unmarshal(text, &read); err != nil {
+		return err
+	}
+	*c = Contract{Version: read.Version, Description: read.Description, InputSchema: read.InputSchema,
+		OutputSchema: read.OutputSchema, ErrorCodes: read.ErrorCodes}
+	if read.Defaults != nil {
+		c.DefaultPriority = read.Defaults.Priority
+	}
+	return nil
 }
 
 // PutContract registers a version of a type's contract. The same version again is replaced.
@@ -48,7 +65,7 @@ func (c *Client) PutContract(ctx context.Context, taskType string, contract Cont
 	fields := contractJSON{Description: contract.Description, InputSchema: contract.InputSchema,
 		OutputSchema: contract.OutputSchema, ErrorCodes: contract.ErrorCodes}
 	if contract.DefaultPriority != nil {
-		fields.Defaults = &contractDefaults{*contract.DefaultPriority}
+		fields.Defaults = &contractDefaults{contract.DefaultPriority}
 	}
 	body, err := json.Marshal(fields)
 	if err != nil {

@@ -1,6 +1,8 @@
 package treadle
 
 import (
+	"context"
+	"encoding/json"
 	"strconv"
 	"time"
 
@@ -15,34 +17,101 @@ type encodedTask struct {
 	isRepeatable bool
 }
 
-func (c *Client) encode(taskType string, payload any, options []Option) (*encodedTask, error) {
+// encodedOptions are those of one or many tasks.
+type encodedOptions struct {
+	fields      []byte // `,"queue":"mails"`
+	traceparent string
+	hasKey      bool
+	// mayGetKey says that the client may add an idempotency key of its own.
+	mayGetKey bool
+}
+
+func encodeOptions(options []Option) (*encodedOptions, error) {
 	var o taskOptions
 	for _, option := range options {
 		option(&o)
 	}
-	for _, char := range o.traceparent {
-		if char < ' ' || char > '~' {
-			return nil, status.Wrong("traceparent", "traceparent must be printable ASCII")
-		}
+	if err := checkTraceparent(o.traceparent); err != nil {
+		return nil, err
 	}
-	blob, err := blobOf(payload, "payload")
+	var w fieldWriter
+	o.write(&w)
+	return &encodedOptions{fields: w.out, traceparent: o.traceparent, hasKey: o.key != "",
+		mayGetKey: o.key == "" && o.keyWindow == 0 && o.uniqueWhile == "" && o.onDuplicate == ""}, nil
+}
+
+// encode returns one task. It has the trace context of ctx, unless an option names another.
+func (c *Client) encode(ctx context.Context, taskType string, payload any, options []Option) (*encodedTask, error) {
+	encoded, err := encodeOptions(options)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]byte, 0, 192+len(blob.Data))
-	out = jsonx.AppendString(append(out, `{"type":`...), taskType)
-	out = blob.AppendFields(append(out, ','), "payload")
-	w := fieldWriter{out: out}
-	o.write(&w)
-	hasKeyOptions := o.key != "" || o.keyWindow != 0 || o.uniqueWhile != "" || o.onDuplicate != ""
-	if c.keys != nil && !hasKeyOptions {
-		w.out = c.keys.append(w.out)
+	if encoded.traceparent == "" {
+		if encoded.traceparent, err = c.traceparentOf(ctx); err != nil {
+			return nil, err
+		}
 	}
-	return &encodedTask{
-		json:         append(w.out, '}'),
-		traceparent:  o.traceparent,
-		isRepeatable: o.key != "" || c.keys != nil && !hasKeyOptions,
-	}, nil
+	task := new(encodedTask)
+	if task.json, err = c.appendTask(nil, taskType, payload, encoded); err != nil {
+		return nil, err
+	}
+	c.mark(task, encoded)
+	return task, nil
+}
+
+func (c *Client) mark(task *encodedTask, options *encodedOptions) {
+	task.traceparent = options.traceparent
+	task.isRepeatable = options.hasKey || options.mayGetKey && c.keys != nil
+}
+
+// appendTask appends the JSON of a task.
+func (c *Client) appendTask(out []byte, taskType string, payload any, options *encodedOptions) ([]byte, error) {
+	if out == nil {
+		out = make([]byte, 0, 512)
+	}
+	whole := out
+	out = jsonx.AppendString(append(out, `{"type":`...), taskType)
+	out, err := appendPayload(append(out, ','), payload)
+	if err != nil {
+		return whole, err
+	}
+	out = append(out, options.fields...)
+	if c.keys != nil && options.mayGetKey {
+		out = c.keys.append(out)
+	}
+	return append(out, '}'), nil
+}
+
+// appendPayload writes JSON where it belongs; bytes need a detour.
+func appendPayload(out []byte, payload any) ([]byte, error) {
+	switch payload.(type) {
+	case []byte, Bytes, struct{}:
+		blob, err := blobOf(payload, "payload")
+		return blob.AppendFields(out, "payload"), err
+	}
+	return jsonx.Encode(append(out, `"payload":`...), payload, "payload")
+}
+
+// traceparentOf returns the trace context of ctx: that of Options.Traceparent, or of the task that is
+// being handled.
+func (c *Client) traceparentOf(ctx context.Context) (string, error) {
+	traceparent := ""
+	if c.options.Traceparent != nil {
+		traceparent = c.options.Traceparent(ctx)
+	}
+	if attempt := attemptOf(ctx); attempt != nil && traceparent == "" {
+		traceparent = attempt.task.Traceparent
+	}
+	return traceparent, checkTraceparent(traceparent)
+}
+
+func checkTraceparent(traceparent string) error {
+	for _, char := range traceparent {
+		if char < ' ' || char > '~' {
+			return status.Wrong("traceparent", "traceparent must be printable ASCII")
+		}
+	}
+	return nil
 }
 
 func (o *taskOptions) write(w *fieldWriter) {
@@ -73,10 +142,7 @@ func (o *taskOptions) write(w *fieldWriter) {
 	w.duration("idempotency_window_ms", o.keyWindow)
 	w.text("unique_while", o.uniqueWhile)
 	w.text("on_duplicate", o.onDuplicate)
-	if o.isSensitive {
-		w.name("sensitive")
-		w.out = append(w.out, "true"...)
-	}
+	w.flag("sensitive", o.isSensitive)
 }
 
 func (p *RetryPolicy) write(w *fieldWriter) {
@@ -97,6 +163,39 @@ func (p *RetryPolicy) write(w *fieldWriter) {
 	w.duration("total_ms", p.Total)
 	w.texts("never", p.Never)
 	w.texts("always", p.Always)
+}
+
+// MarshalJSON writes the policy with the names of the API.
+func (p RetryPolicy) MarshalJSON() ([]byte, error) {
+	w := fieldWriter{out: []byte{'{'}, isFirst: true}
+	p.write(&w)
+	return append(w.out, '}'), nil
+}
+
+// UnmarshalJSON reads a policy of the API.
+func (p *RetryPolicy) UnmarshalJSON(text []byte) error {
+	var read struct {
+		Preset      string   `json:"preset"`
+		Backoff     string   `json:"backoff"`
+		Jitter      string   `json:"jitter"`
+		Base        ms       `json:"backoff_base_ms"`
+		Cap         ms       `json:"backoff_cap_ms"`
+		Delays      []ms     `json:"delays_ms"`
+		MaxAttempts int      `json:"max_attempts"`
+		Total       ms       `json:"total_ms"`
+		Never       []string `json:"never"`
+		Always      []string `json:"always"`
+	}
+	if err := json.Unmarshal(text, &read); err != nil {
+		return err
+	}
+	*p = RetryPolicy{Preset: read.Preset, Backoff: read.Backoff, Jitter: read.Jitter,
+		Base: time.Duration(read.Base), Cap: time.Duration(read.Cap), MaxAttempts: read.MaxAttempts,
+		Total: time.Duration(read.Total), Never: read.Never, Always: read.Always}
+	for _, delay := range read.Delays {
+		p.Delays = append(p.Delays, time.Duration(delay))
+	}
+	return nil
 }
 
 func min(a, b int) int {
@@ -124,6 +223,13 @@ func (w *fieldWriter) text(name, value string) {
 	if value != "" {
 		w.name(name)
 		w.out = jsonx.AppendString(w.out, value)
+	}
+}
+
+func (w *fieldWriter) flag(name string, isSet bool) {
+	if isSet {
+		w.name(name)
+		w.out = append(w.out, "true"...)
 	}
 }
 

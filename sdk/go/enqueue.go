@@ -2,6 +2,7 @@ package treadle
 
 import (
 	"context"
+	"time"
 
 	"treadle/internal/http1"
 	"treadle/internal/status"
@@ -28,7 +29,7 @@ type Enqueued struct {
 // way. Otherwise it waits until that one returns, at most Options.Linger, and goes together with all
 // that wait by then.
 func Enqueue(ctx context.Context, client *Client, taskType string, payload any, options ...Option) (*TaskHandle, error) {
-	task, err := client.encode(taskType, payload, options)
+	task, err := client.encode(ctx, taskType, payload, options)
 	if err != nil {
 		return nil, err
 	}
@@ -40,13 +41,26 @@ func Enqueue(ctx context.Context, client *Client, taskType string, payload any, 
 }
 
 // EnqueueMany adds a task for each payload, in their order, with up to 1,000 in a request; a request
-// adds all of its tasks or none. After an error, the handles are those of the requests before.
+// adds all of its tasks or none. After an error, the handles are those of the requests before. One
+// idempotency key cannot be that of several tasks: use EnqueueTasks, with a key for each.
 func EnqueueMany[In any](ctx context.Context, client *Client, taskType string, payloads []In, options ...Option) ([]*TaskHandle, error) {
-	tasks := make([]NewTask, len(payloads))
-	for i, payload := range payloads {
-		tasks[i] = NewTask{Type: taskType, Payload: payload, Options: options}
+	batch, err := client.newBatch(ctx, len(payloads))
+	if err != nil {
+		return nil, err
 	}
-	return client.EnqueueTasks(ctx, tasks)
+	encoded, err := encodeOptions(options)
+	if err != nil {
+		return nil, err
+	}
+	if encoded.hasKey && len(payloads) > 1 {
+		return nil, status.Wrong("idempotency_key", "idempotency_key cannot be the same for many tasks")
+	}
+	for _, payload := range payloads {
+		if err := batch.add(taskType, payload, encoded); err != nil {
+			return nil, err
+		}
+	}
+	return client.enqueueBatch(ctx, batch)
 }
 
 // NewTask is a task to be added.
@@ -58,24 +72,38 @@ type NewTask struct {
 
 // EnqueueTasks is EnqueueMany for tasks of several types, or with options of their own.
 func (c *Client) EnqueueTasks(ctx context.Context, tasks []NewTask) ([]*TaskHandle, error) {
-	encoded := make([]*encodedTask, len(tasks))
-	for i, task := range tasks {
-		var err error
-		if encoded[i], err = c.encode(task.Type, task.Payload, task.Options); err != nil {
+	batch, err := c.newBatch(ctx, len(tasks))
+	if err != nil {
+		return nil, err
+	}
+	for _, task := range tasks {
+		encoded, err := encodeOptions(task.Options)
+		if err != nil {
+			return nil, err
+		}
+		if err := batch.add(task.Type, task.Payload, encoded); err != nil {
 			return nil, err
 		}
 	}
+	return c.enqueueBatch(ctx, batch)
+}
+
+func (c *Client) enqueueBatch(ctx context.Context, batch *taskBatch) ([]*TaskHandle, error) {
+	defer giveRoomBack(batch.room)
+	tasks := batch.tasks
 	handles := make([]*TaskHandle, 0, len(tasks))
-	for len(encoded) > 0 {
-		count := batchOf(encoded)
-		enqueued, err := c.sendTasks(ctx, encoded[:count])
+	for len(tasks) > 0 {
+		count := batchOf(tasks)
+		enqueued, err := c.sendTasks(ctx, tasks[:count])
 		if err != nil {
 			return handles, err
 		}
-		for _, each := range enqueued {
-			handles = append(handles, &TaskHandle{Enqueued: each, client: c})
+		made := make([]TaskHandle, count)
+		for i, each := range enqueued {
+			made[i] = TaskHandle{Enqueued: each, client: c}
+			handles = append(handles, &made[i])
 		}
-		encoded = encoded[count:]
+		tasks = tasks[count:]
 	}
 	return handles, nil
 }
@@ -86,7 +114,7 @@ func (c *Client) EnqueueTasks(ctx context.Context, tasks []NewTask) ([]*TaskHand
 // client. If done is nil, Flush and Close return the first error. The error that EnqueueAsync itself
 // returns is about the payload.
 func (c *Client) EnqueueAsync(taskType string, payload any, done func(*TaskHandle, error), options ...Option) error {
-	task, err := c.encode(taskType, payload, options)
+	task, err := c.encode(context.Background(), taskType, payload, options)
 	if err != nil {
 		return err
 	}
@@ -104,9 +132,16 @@ func (c *Client) EnqueueAsync(taskType string, payload any, done func(*TaskHandl
 	return nil
 }
 
-// Flush returns when every task that EnqueueAsync took before has its answer. The error is the first
-// that no function was told since the last Flush, or that of ctx.
+// Flush returns when every task that EnqueueAsync took before has its answer. The error is that of ctx,
+// or the first since the last Flush that went to no function.
 func (c *Client) Flush(ctx context.Context) error { return c.stream.flush(ctx) }
+
+// sendWhatWaits is Flush without its error, which is for the program.
+func (c *Client) sendWhatWaits(limit time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	_ = c.stream.wait(ctx)
+}
 
 func (c *Client) enqueueEncoded(ctx context.Context, task *encodedTask) (Enqueued, error) {
 	if c.options.Linger < 0 || task.traceparent != "" {
@@ -124,32 +159,27 @@ func (c *Client) sendTasks(ctx context.Context, tasks []*encodedTask) ([]Enqueue
 	if len(tasks) == 1 {
 		return c.sendOne(ctx, tasks[0])
 	}
-	size := 16
 	isRepeatable := true
-	for _, task := range tasks {
-		size += len(task.json) + 1
-		isRepeatable = isRepeatable && task.isRepeatable
-	}
-	body := append(make([]byte, 0, size), `{"tasks":`...)
+	body := append(takeRoom(), `{"tasks":`...)
 	for i, task := range tasks {
+		isRepeatable = isRepeatable && task.isRepeatable
 		body = append(append(body, "[,"[min(i, 1)]), task.json...)
 	}
 	body = append(body, "]}"...)
 	answer, err := c.ask(ctx, http1.Request{Method: "POST", Target: "/v1/tasks/batch", Body: body,
 		Traceparent: tasks[0].traceparent, Repeatable: isRepeatable}, 0)
+	giveRoomBack(body)
 	if err != nil {
 		return nil, err
 	}
-	var read struct {
-		Tasks []Enqueued `json:"tasks"`
+	enqueued, err := readBatchAnswer(answer.Body, len(tasks))
+	if err != nil {
+		return nil, notAnAnswer(err)
 	}
-	if err := readAnswer(answer, &read); err != nil {
-		return nil, err
-	}
-	if len(read.Tasks) != len(tasks) {
+	if len(enqueued) != len(tasks) {
 		return nil, status.New(status.Internal, "the server's answer has another number of tasks than the request")
 	}
-	return read.Tasks, nil
+	return enqueued, nil
 }
 
 func (c *Client) sendOne(ctx context.Context, task *encodedTask) ([]Enqueued, error) {

@@ -7,7 +7,14 @@ import (
 )
 
 // Error is what the server, or the way to it, has refused or failed to do. Compare it with
-// errors.Is(err, treadle.ErrNotFound), or look at it with errors.As.
+// errors.Is(err, treadle.ErrNotFound), or look at it with errors.As. Its fields:
+//
+//	Code       string         stable, for programs: "RESOURCE_EXHAUSTED"
+//	Detail     string         one sentence for people
+//	Field      string         what is at fault, "payload.sizes[2]"; empty: unknown
+//	RetryAfter time.Duration  when the same call may succeed; 0: unknown
+//	HTTPStatus int            of the response; 0: there was none
+//	Cause      error          the error below; may be nil
 type Error = status.Error
 
 // One error for each code that a program may want to compare with.
@@ -22,6 +29,11 @@ var (
 	ErrCancelled          = &Error{Code: status.Cancelled}
 	ErrUnauthenticated    = &Error{Code: status.Unauthenticated}
 	ErrPermissionDenied   = &Error{Code: status.PermissionDenied}
+	ErrInternal           = &Error{Code: status.Internal}
+	ErrAborted            = &Error{Code: status.Aborted}
+	ErrOutOfRange         = &Error{Code: status.OutOfRange}
+	ErrUnimplemented      = &Error{Code: status.Unimplemented}
+	ErrDataLoss           = &Error{Code: status.DataLoss}
 	ErrLeaseLost          = &Error{Code: status.LeaseLost}
 )
 

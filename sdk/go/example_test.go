@@ -12,6 +12,7 @@ import (
 )
 
 func TestTheExampleOfTheREADMEIsThatOfTheExamples(t *testing.T) {
+	t.Parallel()
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -27,6 +28,7 @@ func TestTheExampleOfTheREADMEIsThatOfTheExamples(t *testing.T) {
 
 // In a module of its own, as a program that uses the SDK is built.
 func TestTheTwoMinuteExampleRuns(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	sdk, err := filepath.Abs(".")
 	if err != nil {

@@ -65,6 +65,7 @@ func (p *place) expectNumbers(handles []*treadle.TaskHandle, all []int) {
 }
 
 func TestAServerThatIsKilledWhileTasksRunLosesNothing(t *testing.T) {
+	t.Parallel()
 	server := testserver.Start(t)
 	p := newPlace(t, server, server.URL)
 	running, goOn := make(chan int, 3), make(chan struct{})
@@ -95,6 +96,7 @@ func TestAServerThatIsKilledWhileTasksRunLosesNothing(t *testing.T) {
 }
 
 func TestAServerThatRestartsUnderLoadRunsEveryTask(t *testing.T) {
+	t.Parallel()
 	const tasks = 2000
 	server := testserver.Start(t)
 	p := newPlace(t, server, server.URL)
@@ -117,8 +119,11 @@ func TestAServerThatRestartsUnderLoadRunsEveryTask(t *testing.T) {
 }
 
 func TestALostAnswerOfAnExchangeRunsNothingTwice(t *testing.T) {
+	t.Parallel()
 	for _, lost := range []int{1, 3} {
+		lost := lost
 		t.Run(fmt.Sprint(lost), func(t *testing.T) {
+			t.Parallel()
 			server := sharedServer(t)
 			proxy := testserver.NewProxy(t, server)
 			p, behind := aPlace(t), newPlace(t, server, proxy.URL)
@@ -143,6 +148,7 @@ func TestALostAnswerOfAnExchangeRunsNothingTwice(t *testing.T) {
 }
 
 func TestConnectionsThatBreakAllTheTimeDelayButLoseNothing(t *testing.T) {
+	t.Parallel()
 	server := sharedServer(t)
 	proxy := testserver.NewProxy(t, server)
 	p := newPlace(t, server, proxy.URL)
@@ -160,6 +166,7 @@ func TestConnectionsThatBreakAllTheTimeDelayButLoseNothing(t *testing.T) {
 }
 
 func TestALostLeaseCancelsItsHandlerAndItsLateResultIsDropped(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	started, causes := make(chan bool, 2), make(chan treadle.Cause, 1)
 	w := p.worker(treadle.WorkerOptions{})
@@ -175,7 +182,7 @@ func TestALostLeaseCancelsItsHandlerAndItsLateResultIsDropped(t *testing.T) {
 	w.start(t)
 	handle := p.enqueue("works", nil)
 	testserver.Until(t, "it runs", func() bool { return len(started) > 0 })
-	if _, err := p.client.Release(p.ctx, handle.ID); err != nil {
+	if _, err := p.client.Release(p.ctx, handle.ID, ""); err != nil {
 		t.Fatal(err)
 	}
 	var result string
@@ -192,6 +199,7 @@ func TestALostLeaseCancelsItsHandlerAndItsLateResultIsDropped(t *testing.T) {
 }
 
 func TestAWorkerHearsOfALostLeaseWhenItRenews(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	p.server.Policy(p.queue, map[string]any{"lease_ms": 1000})
 	started, causes := make(chan bool, 2), make(chan treadle.Cause, 2)
@@ -205,7 +213,7 @@ func TestAWorkerHearsOfALostLeaseWhenItRenews(t *testing.T) {
 	w.start(t)
 	handle := p.enqueue("works", nil)
 	waitFor(t, started)
-	if _, err := p.client.Release(p.ctx, handle.ID); err != nil {
+	if _, err := p.client.Release(p.ctx, handle.ID, ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := handle.Cancel(p.ctx, ""); err != nil {
@@ -218,6 +226,7 @@ func TestAWorkerHearsOfALostLeaseWhenItRenews(t *testing.T) {
 }
 
 func TestSavingWithALostLeaseStopsTheHandler(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	started, released, saved := make(chan bool, 2), make(chan bool), make(chan error, 1)
 	isFirst := true
@@ -237,7 +246,7 @@ func TestSavingWithALostLeaseStopsTheHandler(t *testing.T) {
 	w.start(t)
 	handle := p.enqueue("saves", nil)
 	waitFor(t, started)
-	p.client.Release(p.ctx, handle.ID)
+	p.client.Release(p.ctx, handle.ID, "")
 	close(released)
 	if err := waitFor(t, saved); !errors.Is(err, treadle.ErrLeaseLost) {
 		t.Error(err)
@@ -249,11 +258,12 @@ func TestSavingWithALostLeaseStopsTheHandler(t *testing.T) {
 }
 
 func TestLeasesAreRenewedWhileAHandlerWorks(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
-	p.server.Policy(p.queue, map[string]any{"lease_ms": 1000})
+	p.server.Policy(p.queue, map[string]any{"lease_ms": 4000})
 	w := p.worker(treadle.WorkerOptions{})
 	treadle.Handle(w.Worker, "works", func(context.Context, any) (string, error) {
-		time.Sleep(2500 * time.Millisecond)
+		time.Sleep(5 * time.Second)
 		return "worked", nil
 	})
 	w.start(t)
@@ -265,6 +275,7 @@ func TestLeasesAreRenewedWhileAHandlerWorks(t *testing.T) {
 }
 
 func TestAPayloadAtTheLimitGoesThroughAndComesBack(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	w := p.worker(treadle.WorkerOptions{})
 	treadle.Handle(w.Worker, "bytes", func(_ context.Context, data []byte) ([]byte, error) { return data, nil })
@@ -286,6 +297,7 @@ func TestAPayloadAtTheLimitGoesThroughAndComesBack(t *testing.T) {
 }
 
 func TestAPayloadThatWasDamagedOnItsWayIsNotRun(t *testing.T) {
+	t.Parallel()
 	server := sharedServer(t)
 	p := aPlace(t)
 	proxy := testserver.NewProxy(t, server)
@@ -303,6 +315,7 @@ func TestAPayloadThatWasDamagedOnItsWayIsNotRun(t *testing.T) {
 }
 
 func TestManyWorkersShareAQueueAndRunNothingTwice(t *testing.T) {
+	t.Parallel()
 	const tasks = 1500
 	p := aPlace(t)
 	var c counted
@@ -319,6 +332,7 @@ func TestManyWorkersShareAQueueAndRunNothingTwice(t *testing.T) {
 }
 
 func TestAResultThatBreaksItsContractCostsNoOther(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	w := p.worker(treadle.WorkerOptions{})
 	treadle.Handle(w.Worker, "go-number", func(_ context.Context, n int) (any, error) {
@@ -340,6 +354,7 @@ func TestAResultThatBreaksItsContractCostsNoOther(t *testing.T) {
 }
 
 func TestAServerThatRefusesTheWorkerEndsIt(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	p.queue = "no queue has this name"
 	w := p.worker(treadle.WorkerOptions{})

@@ -2,6 +2,7 @@ package treadle
 
 import (
 	"context"
+	"reflect"
 )
 
 // Handler runs tasks of any type: it gets the whole task and returns the bytes of the result. Many
@@ -12,6 +13,8 @@ import (
 //	Snooze                scheduled for later, no attempt spent
 //	Discard               cancelled, the reason is kept
 //	Release               ready again, no attempt spent
+//	an *Error             failed with its code; retried, unless it is ErrInvalidArgument,
+//	                      ErrOutOfRange or ErrUnimplemented
 //	any other error       failed as "error", retried
 //	a panic               failed as "panic", retried; the stack is in the attempt's log
 //
@@ -42,6 +45,7 @@ func Handle[In, Out any](w *Worker, taskType string, handler func(context.Contex
 		}
 		return resultOf(out)
 	}, options...)
+	w.handlers[taskType].addTypedContracts(reflect.TypeOf((*In)(nil)).Elem(), reflect.TypeOf((*Out)(nil)).Elem())
 }
 
 // HandleFunc is Handle for a function without a result.

@@ -14,6 +14,7 @@ import (
 )
 
 func TestHowAHandlerEndsIsHowItsTaskEnds(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	w := p.worker(treadle.WorkerOptions{})
 	type ends struct{ How string }
@@ -30,6 +31,10 @@ func TestHowAHandlerEndsIsHowItsTaskEnds(t *testing.T) {
 			return errors.New(nobody.How)
 		case "discard":
 			return treadle.Discard("too late")
+		case "invalid":
+			return fmt.Errorf("around: %w", &treadle.Error{Code: "INVALID_ARGUMENT", Detail: "no such size"})
+		case "missing":
+			return &treadle.Error{Code: "NOT_FOUND", Detail: "no such file"}
 		}
 		return nil
 	})
@@ -45,8 +50,14 @@ func TestHowAHandlerEndsIsHowItsTaskEnds(t *testing.T) {
 		{"never", treadle.StateDead, "sold_out", "no more"},
 		{"panic", treadle.StateDead, "panic", "runtime error: invalid memory address or nil pointer dereference"},
 		{"discard", treadle.StateCancelled, "discarded", "too late"},
+		{"invalid", treadle.StateDead, "INVALID_ARGUMENT", "around: INVALID_ARGUMENT: no such size"},
+		{"missing", treadle.StateRetrying, "NOT_FOUND", "NOT_FOUND: no such file"},
 	} {
-		handle := p.enqueue("ends", ends{each.how}, treadle.WithMaxAttempts(1))
+		attempts := treadle.WithMaxAttempts(1)
+		if each.how == "invalid" || each.how == "missing" {
+			attempts = treadle.WithRetry(treadle.RetryPolicy{Backoff: "fixed", Base: time.Hour, Jitter: "none"})
+		}
+		handle := p.enqueue("ends", ends{each.how}, attempts)
 		info := p.untilState(handle, each.state)
 		if info.Error.Code != each.code || info.Error.Message != each.message {
 			t.Errorf("%s: %+v", each.how, info.Error)
@@ -62,6 +73,7 @@ func TestHowAHandlerEndsIsHowItsTaskEnds(t *testing.T) {
 }
 
 func TestOneLineForEachTask(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	w := p.worker(treadle.WorkerOptions{})
 	treadle.HandleFunc(w.Worker, "resize", func(_ context.Context, why string) error {
@@ -90,6 +102,7 @@ func TestOneLineForEachTask(t *testing.T) {
 }
 
 func TestLinesAsJSONHaveWhatFollows(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	w := p.worker(treadle.WorkerOptions{Lines: treadle.LinesAsJSON})
 	treadle.HandleFunc(w.Worker, "fails", func(context.Context, any) error { return treadle.Fail("c", "m") })
@@ -101,6 +114,7 @@ func TestLinesAsJSONHaveWhatFollows(t *testing.T) {
 }
 
 func TestAnAttemptThatTakesTooLongFailsAsTimeout(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	w := p.worker(treadle.WorkerOptions{CancelWait: 50 * time.Millisecond})
 	causes := make(chan treadle.Cause, 1)
@@ -131,6 +145,7 @@ func TestAnAttemptThatTakesTooLongFailsAsTimeout(t *testing.T) {
 }
 
 func TestPoolsKeepLongTasksFromStarvingShortOnes(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	w := p.worker(treadle.WorkerOptions{Concurrency: 1})
 	goOn := make(chan bool)
@@ -146,6 +161,7 @@ func TestPoolsKeepLongTasksFromStarvingShortOnes(t *testing.T) {
 }
 
 func TestMiddlewareSurroundsHandlersTheFirstOutermost(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	w := p.worker(treadle.WorkerOptions{})
 	for _, name := range []string{"outer", "inner"} {
@@ -167,6 +183,7 @@ func TestMiddlewareSurroundsHandlersTheFirstOutermost(t *testing.T) {
 }
 
 func TestAHandlerThatStopsItsWorkerSaysWhy(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	w := p.worker(treadle.WorkerOptions{})
 	treadle.HandleFunc(w.Worker, "draws", func(context.Context, any) error { return treadle.StopWorker("no GPU here") })
@@ -182,6 +199,7 @@ func TestAHandlerThatStopsItsWorkerSaysWhy(t *testing.T) {
 }
 
 func TestProgressIsSeenWhileTheAttemptRuns(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	w := p.worker(treadle.WorkerOptions{})
 	goOn := make(chan bool)
@@ -201,6 +219,7 @@ func TestProgressIsSeenWhileTheAttemptRuns(t *testing.T) {
 }
 
 func TestAWorkerWithoutHandlersOrWithUnknownPoolsIsRefused(t *testing.T) {
+	t.Parallel()
 	client, err := treadle.NewClient(treadle.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -217,6 +236,7 @@ func TestAWorkerWithoutHandlersOrWithUnknownPoolsIsRefused(t *testing.T) {
 }
 
 func TestWhatWasFetchedEarlyGoesBackWhenItDoesNotGetItsTurn(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	first := p.worker(treadle.WorkerOptions{Concurrency: 1, Quiet: true})
 	goOn, isLong := make(chan bool), make(chan bool, 1)
@@ -239,4 +259,28 @@ func TestWhatWasFetchedEarlyGoesBackWhenItDoesNotGetItsTurn(t *testing.T) {
 	}
 	close(goOn)
 	p.result(handles[60], nil)
+}
+
+func TestWhatHandlersEnqueueWithoutWaitingIsSentBeforeTheWorkerEnds(t *testing.T) {
+	t.Parallel()
+	p := aPlace(t)
+	const tasks = 2000
+	w := p.worker(treadle.WorkerOptions{})
+	treadle.HandleFunc(w.Worker, "splits", func(ctx context.Context, _ any) error {
+		for i := 0; i < tasks; i++ {
+			if err := treadle.ClientOf(ctx).EnqueueAsync("part", i, nil, treadle.WithQueue(p.queue)); err != nil {
+				return err
+			}
+		}
+		w.Stop()
+		return nil
+	})
+	p.enqueue("splits", nil)
+	w.start(t)
+	if err := w.wait(t); err != nil {
+		t.Error(err)
+	}
+	if accepted := p.server.Accepted(p.queue); accepted != tasks+1 {
+		t.Error(accepted)
+	}
 }

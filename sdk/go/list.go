@@ -38,6 +38,25 @@ func (c *Client) List(ctx context.Context, filter Filter) (*TaskPage, error) {
 	return page, nil
 }
 
+// ListAll calls each with every task that matches, page by page, the newest first. It ends with the
+// first error of each, and returns that.
+func (c *Client) ListAll(ctx context.Context, filter Filter, each func(TaskInfo) error) error {
+	for {
+		page, err := c.List(ctx, filter)
+		if err != nil {
+			return err
+		}
+		for _, task := range page.Tasks {
+			if err := each(task); err != nil {
+				return err
+			}
+		}
+		if filter.Cursor = page.NextCursor; filter.Cursor == "" {
+			return nil
+		}
+	}
+}
+
 func (f *Filter) query() url.Values {
 	query := url.Values{}
 	for _, each := range []struct{ name, value string }{

@@ -12,6 +12,7 @@ import (
 )
 
 func TestWhatAHandlerLogsIsKeptWithItsAttempt(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	w := p.worker(treadle.WorkerOptions{})
 	treadle.HandleFunc(w.Worker, "logs", func(ctx context.Context, _ any) error {

@@ -2,6 +2,8 @@ package treadle
 
 import (
 	"bufio"
+	"context"
+	"crypto/tls"
 	"fmt"
 	"os"
 	"strings"
@@ -14,8 +16,12 @@ import (
 // Options are those of a Client. The zero value is right for most programs.
 type Options struct {
 	// Servers are addresses, "http://HOST:PORT", tried in this order. None: those of the environment
-	// variable TREADLE_SERVER (commas between several), else http://127.0.0.1:7373.
+	// variable TREADLE_SERVER (commas between several), else http://127.0.0.1:7373. Treadle itself does
+	// not speak TLS; "https://HOST:PORT" names a proxy in front of it.
 	Servers []string
+	// TLS is for addresses with https: whom to trust, and a certificate of the client's own. nil: whom
+	// the system trusts.
+	TLS *tls.Config
 	// Token is sent as a bearer token. Empty: the first line of the file that TREADLE_TOKEN_FILE
 	// names, if it is set.
 	Token string
@@ -31,6 +37,10 @@ type Options struct {
 	// NoKeys has the client make no idempotency keys of its own. An enqueue without a key whose answer
 	// is lost then fails with ErrUnavailable instead of being repeated.
 	NoKeys bool
+	// Traceparent returns the W3C trace context of ctx, for tasks that are enqueued with it and without
+	// WithTraceparent: for example what OpenTelemetry's propagator writes. Empty: ctx has none. nil, or
+	// empty inside of a handler: that of the handler's task.
+	Traceparent func(ctx context.Context) string
 }
 
 const (
@@ -69,7 +79,7 @@ func (o Options) settings() (*http1.Settings, error) {
 	if len(texts) == 0 {
 		texts = strings.Split(os.Getenv("TREADLE_SERVER"), ",")
 	}
-	settings := &http1.Settings{DialTimeout: o.DialTimeout}
+	settings := &http1.Settings{DialTimeout: o.DialTimeout, TLS: o.TLS}
 	for _, text := range texts {
 		if text = strings.TrimSpace(text); text == "" {
 			continue

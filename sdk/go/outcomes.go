@@ -4,10 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"treadle/internal/status"
 )
 
-// Failure is an error of a handler that says how its attempt failed. Any other error fails the
-// attempt as "error", and the retry policy decides what follows.
+// Failure is an error of a handler that says how its attempt failed. An *Error fails it with its own
+// code, and is final if another attempt would bring the same: ErrInvalidArgument, ErrOutOfRange and
+// ErrUnimplemented. Any other error fails the attempt as "error", and the retry policy decides what
+// follows.
 type Failure struct {
 	// Code is short and stable, for programs; at most 64 bytes.
 	Code string
@@ -40,7 +44,7 @@ func NeverRetry(err error) error {
 // RetryAfter returns err as a failure after which the next attempt waits for so long.
 func RetryAfter(err error, wait time.Duration) error {
 	failure := failureOf(err)
-	failure.RetryAfter = &wait
+	failure.RetryAfter, failure.NeverRetry = &wait, false
 	return &failure
 }
 
@@ -52,16 +56,17 @@ func failureOf(err error) Failure {
 		copied.Cause = err
 		return copied
 	}
-	code := "error"
+	code, isFinal := "error", false
 	var known *Error
 	if errors.As(err, &known) {
 		code = known.Code
+		isFinal = hasCode(known, status.InvalidArgument, status.OutOfRange, status.Unimplemented)
 	}
 	message := "nil"
 	if err != nil {
 		message = err.Error()
 	}
-	return Failure{Code: code, Message: message, Cause: err}
+	return Failure{Code: code, Message: message, NeverRetry: isFinal, Cause: err}
 }
 
 // Snoozed is what Snooze returns.

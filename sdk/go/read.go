@@ -8,6 +8,7 @@ import (
 
 	"treadle/internal/http1"
 	"treadle/internal/status"
+	"treadle/internal/wire"
 )
 
 const (
@@ -53,11 +54,26 @@ func (c *Client) Wait(ctx context.Context, id string) (*TaskInfo, error) {
 	}
 }
 
-// Payload returns the exact bytes of a task's payload.
+// Payload returns the exact bytes of a task's payload. Their SHA-256 was checked.
 func (c *Client) Payload(ctx context.Context, id string) (Bytes, error) {
-	answer, err := c.ask(ctx, http1.Request{Method: "GET", Repeatable: true,
-		Target: "/v1/tasks/" + url.PathEscape(id) + "/payload"}, 0)
-	return Bytes{Data: answer.Body, ContentType: answer.ContentType}, err
+	return c.bytes(ctx, "/v1/tasks/"+url.PathEscape(id)+"/payload")
+}
+
+// Result returns the exact bytes of a completed task's result. Their SHA-256 was checked.
+// ErrFailedPrecondition: it has none, at least not yet.
+func (c *Client) Result(ctx context.Context, id string) (Bytes, error) {
+	return c.bytes(ctx, "/v1/tasks/"+url.PathEscape(id)+"/result")
+}
+
+func (c *Client) bytes(ctx context.Context, target string) (Bytes, error) {
+	answer, err := c.ask(ctx, http1.Request{Method: "GET", Repeatable: true, Target: target}, 0)
+	if err != nil {
+		return Bytes{}, err
+	}
+	if answer.SHA256 != "" && !wire.HasSHA256(answer.Body, []byte(answer.SHA256)) {
+		return Bytes{}, status.New(status.DataLoss, "what arrived does not have its SHA-256")
+	}
+	return Bytes{Data: answer.Body, ContentType: answer.ContentType}, nil
 }
 
 // Log returns what an attempt logged. 0: the last attempt.

@@ -38,7 +38,7 @@ func (r *runner) run(attempt *station.Attempt) *wire.Report {
 	if ctx.made != nil {
 		log = ctx.made.TakeLog()
 	}
-	size := 128 + len(ending.Result.Data) + len(ending.Message)
+	size := 224 + len(ending.Result.Data) + len(ending.Message)
 	report := &wire.Report{Token: lease.Token}
 	report.JSON = wire.AppendReport(make([]byte, 0, size), lease.Token, &ending, log)
 	if r.lines != nil {

@@ -12,6 +12,7 @@ import (
 )
 
 func TestOfSeveralServersTheOneThatAnswersIsAsked(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	client, err := treadle.NewClient(treadle.Options{Servers: []string{"http://127.0.0.1:1", p.server.URL}})
 	if err != nil {

@@ -99,6 +99,7 @@ func (c *child) expectEnd() {
 }
 
 func TestSigtermLetsWhatRunsFinishAndReturnsTheRestUnspent(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	gate := filepath.Join(t.TempDir(), "gate")
 	c := p.child()
@@ -127,6 +128,7 @@ func TestSigtermLetsWhatRunsFinishAndReturnsTheRestUnspent(t *testing.T) {
 }
 
 func TestASecondSignalCancelsWhatRunsAndReturnsItUnspent(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	c := p.child()
 	handle := p.enqueue("waits", "/no/such/gate")
@@ -140,6 +142,7 @@ func TestASecondSignalCancelsWhatRunsAndReturnsItUnspent(t *testing.T) {
 }
 
 func TestADeafHandlerCannotHoldUpTheThirdSignal(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	c := p.child()
 	handle := p.enqueue("deaf", nil)
@@ -154,6 +157,7 @@ func TestADeafHandlerCannotHoldUpTheThirdSignal(t *testing.T) {
 }
 
 func TestAWorkerThatDiesCostsAnAttemptAndAnotherContinues(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	p.server.Policy(p.queue, map[string]any{"lease_ms": 1000})
 	gate := filepath.Join(t.TempDir(), "gate")
@@ -171,6 +175,7 @@ func TestAWorkerThatDiesCostsAnAttemptAndAnotherContinues(t *testing.T) {
 }
 
 func TestTheEndOfTheContextIsAGracefulStop(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	started, goOn := make(chan bool, 1), make(chan bool)
 	w := p.worker(treadle.WorkerOptions{})
@@ -195,6 +200,7 @@ func TestTheEndOfTheContextIsAGracefulStop(t *testing.T) {
 }
 
 func TestTheGraceEndsByItself(t *testing.T) {
+	t.Parallel()
 	p := aPlace(t)
 	started, causes := make(chan bool, 1), make(chan treadle.Cause, 1)
 	w := p.worker(treadle.WorkerOptions{ShutdownGrace: 100 * time.Millisecond})
@@ -220,6 +226,7 @@ func TestTheGraceEndsByItself(t *testing.T) {
 }
 
 func TestAWorkerStopsWhileTheServerIsAway(t *testing.T) {
+	t.Parallel()
 	server := testserver.Start(t)
 	p := newPlace(t, server, server.URL)
 	started, goOn := make(chan bool, 1), make(chan bool)

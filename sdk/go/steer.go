@@ -12,14 +12,17 @@ import (
 // people and may be empty. ErrFailedPrecondition: it has ended in another way. The state is that of
 // the task now.
 func (c *Client) Cancel(ctx context.Context, id, reason string) (State, error) {
-	body := []byte("{}")
-	if reason != "" {
-		body = append(jsonx.AppendString([]byte(`{"reason":`), reason), '}')
-	}
-	return c.change(ctx, id, "cancel", body)
+	return c.change(ctx, id, "cancel", reasonOf(reason))
 }
 
-// Redrive makes a dead, cancelled or expired task ready again.
+func reasonOf(reason string) []byte {
+	if reason == "" {
+		return []byte("{}")
+	}
+	return append(jsonx.AppendString([]byte(`{"reason":`), reason), '}')
+}
+
+// Redrive makes a dead, canceled or expired task ready again.
 func (c *Client) Redrive(ctx context.Context, id string) (State, error) {
 	return c.change(ctx, id, "redrive", []byte("{}"))
 }
@@ -29,9 +32,16 @@ func (c *Client) RunNow(ctx context.Context, id string) (State, error) {
 	return c.change(ctx, id, "run-now", []byte("{}"))
 }
 
-// Release takes the lease of a running task back from its worker. The attempt is not spent.
-func (c *Client) Release(ctx context.Context, id string) (State, error) {
-	return c.change(ctx, id, "release", []byte("{}"))
+// Release takes the lease of a running task back from its worker, which is stuck or gone for good. The
+// attempt is not spent. reason is kept in the history and may be empty. A request whose answer is lost
+// is not repeated: it might take the lease of the next worker.
+func (c *Client) Release(ctx context.Context, id, reason string) (State, error) {
+	var standing struct {
+		State State `json:"state"`
+	}
+	err := c.send(ctx, http1.Request{Method: "POST", Target: "/v1/tasks/" + url.PathEscape(id) + "/release",
+		Body: reasonOf(reason)}, &standing)
+	return standing.State, err
 }
 
 // Delete removes a task that waits or has ended.

@@ -57,6 +57,18 @@ func (s *stream) add(task *encodedTask, told func(Enqueued, error)) {
 }
 
 func (s *stream) flush(ctx context.Context) error {
+	if err := s.wait(ctx); err != nil {
+		return err
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	err := s.err
+	s.err = nil
+	return err
+}
+
+// wait returns when all that was taken before has its answer.
+func (s *stream) wait(ctx context.Context) error {
 	if ctx.Done() != nil {
 		finished := make(chan struct{})
 		defer close(finished)
@@ -77,9 +89,7 @@ func (s *stream) flush(ctx context.Context) error {
 			return http1.FromContext(ctx)
 		}
 	}
-	err := s.err
-	s.err = nil
-	return err
+	return nil
 }
 
 func (s *stream) run() {

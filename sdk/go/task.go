@@ -46,7 +46,7 @@ type Cause string
 const (
 	// CauseNone: it has not.
 	CauseNone Cause = ""
-	// CauseRequested: someone asked for the end of the task. It is then cancelled, unless the handler
+	// CauseRequested: someone asked for the end of the task. It is then canceled, unless the handler
 	// returns a result.
 	CauseRequested Cause = "requested"
 	// CauseLeaseLost: another worker has the task, or it has ended. Nobody hears what the handler

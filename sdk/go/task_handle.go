@@ -38,7 +38,25 @@ func (h *TaskHandle) Cancel(ctx context.Context, reason string) (State, error) {
 	return h.client.Cancel(ctx, h.ID, reason)
 }
 
-// Redrive makes a dead, cancelled or expired task ready again.
+// Redrive makes a dead, canceled or expired task ready again.
 func (h *TaskHandle) Redrive(ctx context.Context) (State, error) {
 	return h.client.Redrive(ctx, h.ID)
+}
+
+// Edit changes the task, or moves it to another queue.
+func (h *TaskHandle) Edit(ctx context.Context, edit Edit) (State, error) {
+	return h.client.Edit(ctx, h.ID, edit)
+}
+
+// RunNow does not let the task wait for its time or its backoff.
+func (h *TaskHandle) RunNow(ctx context.Context) (State, error) { return h.client.RunNow(ctx, h.ID) }
+
+// Explain returns why the task does not run.
+func (h *TaskHandle) Explain(ctx context.Context) (*Explanation, error) {
+	return h.client.Explain(ctx, h.ID)
+}
+
+// Attempts returns every attempt at the task, and what they saved.
+func (h *TaskHandle) Attempts(ctx context.Context) (*History, error) {
+	return h.client.Attempts(ctx, h.ID)
 }

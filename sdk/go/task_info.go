@@ -27,18 +27,23 @@ type TaskInfo struct {
 	ExpiresAt       time.Time `json:"expires_at"`
 	DeadlineAt      time.Time `json:"deadline_at"`
 	// AttemptTimeoutMs is set if the task has a limit of its own.
-	AttemptTimeoutMs int64  `json:"attempt_timeout_ms"`
-	Worker           string `json:"worker"`        // of a running task
-	WorkerLosses     int    `json:"worker_losses"` // leases lost by workers that died or stalled
-	CancelRequested  bool   `json:"cancel_requested"`
-	Sensitive        bool   `json:"sensitive"`
-	ContentType      string `json:"content_type"` // of the payload
-	PayloadBytes     int64  `json:"payload_bytes"`
+	AttemptTimeoutMs int64 `json:"attempt_timeout_ms"`
+	// Retry is set if the task has a policy of its own.
+	Retry           *RetryPolicy `json:"retry"`
+	Worker          string       `json:"worker"`        // of a running task
+	WorkerLosses    int          `json:"worker_losses"` // leases lost by workers that died or stalled
+	CancelRequested bool         `json:"cancel_requested"`
+	Sensitive       bool         `json:"sensitive"`
+	ContentType     string       `json:"content_type"` // of the payload
+	PayloadBytes    int64        `json:"payload_bytes"`
+	// PayloadSHA256 is that of the exact bytes, as hexadecimal digits; by ID only.
+	PayloadSHA256 string `json:"payload_sha256"`
 	// Progress is how far the handler of a running task says it is, by ID only.
 	Progress *TaskProgress `json:"progress"`
-	// Error is that of the last attempt that failed. Of a cancelled task it says why.
+	// Error is that of the last attempt that failed. Of a canceled task it says why.
 	Error TaskFailure `json:"error"`
 
+	ResultSize        int64           `json:"result_bytes"`
 	ResultContentType string          `json:"result_content_type"`
 	ResultJSON        json.RawMessage `json:"result"`
 	ResultBytes       []byte          `json:"result_base64"`

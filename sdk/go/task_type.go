@@ -42,6 +42,11 @@ func (t TaskType[In, Out]) EnqueueMany(ctx context.Context, client *Client, payl
 	return typed, err
 }
 
+// HandleOf returns the handle of a task whose ID is known.
+func (t TaskType[In, Out]) HandleOf(client *Client, id string) *TypedHandle[Out] {
+	return &TypedHandle[Out]{client.Handle(id)}
+}
+
 // EnqueueAsync adds a task without waiting, like Client.EnqueueAsync.
 func (t TaskType[In, Out]) EnqueueAsync(client *Client, payload In, done func(*TaskHandle, error), options ...Option) error {
 	return client.EnqueueAsync(t.name, payload, done, t.with(options)...)

@@ -17,6 +17,7 @@ import (
 const (
 	pollWait    = 30 * time.Second
 	goodbyeTime = 2 * time.Second // for the server to take the last exchange
+	flushTime   = 5 * time.Second // and for what handlers enqueued without waiting
 )
 
 // Worker leases tasks of some types from a server, runs their handlers, and reports back.
@@ -62,8 +63,8 @@ func (w *Worker) AddPool(options PoolOptions) { w.pools = append(w.pools, option
 func (w *Worker) Use(middleware Middleware) { w.middleware = append(w.middleware, middleware) }
 
 // Run works until ctx ends or Stop is called, and then winds down: it takes nothing new, lets what
-// runs finish within the grace, cancels the rest and returns it unspent, and delivers all reports. Only
-// then does it return. The end of ctx does not reach the handlers before the grace is over.
+// runs finish within the grace, cancels the rest and returns it unspent, and delivers all reports and
+// all that EnqueueAsync took. Only then does it return. The end of ctx does not reach the handlers before the grace is over.
 //
 // The error is nil after a stop; ErrFailedPrecondition with its reason if a handler stopped the
 // worker; ErrUnavailable if reports could not be delivered (those tasks run again); or what the server
@@ -100,10 +101,12 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err := w.registerContracts(waiting, client); err != nil {
 		return err
 	}
-	return w.runAll(ctx, stations)
+	err = w.runAll(ctx, stations)
+	client.sendWhatWaits(flushTime)
+	return err
 }
 
-// Stop begins the end of Run. Called again, it ends the grace, and then the wait for cancelled
+// Stop begins the end of Run. Called again, it ends the grace, and then the wait for canceled
 // handlers.
 func (w *Worker) Stop() {
 	w.mutex.Lock()
@@ -264,6 +267,9 @@ func (w *Worker) check() error {
 		if named[entry.pool] == 0 {
 			return status.New(status.InvalidArgument, fmt.Sprintf(
 				"%s names the pool %q, which AddPool never made", taskType, entry.pool))
+		}
+		if entry.wrong != nil {
+			return entry.wrong
 		}
 		if entry.timeout != nil && *entry.timeout < time.Millisecond {
 			return status.New(status.InvalidArgument, "the timeout of "+taskType+" must be at least 1 ms")

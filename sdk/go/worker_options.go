@@ -24,7 +24,7 @@ type WorkerOptions struct {
 	NoPrefetch bool
 	// ShutdownGrace is how long running tasks may take to finish once the worker stops. 0: 25 s.
 	ShutdownGrace time.Duration
-	// CancelWait is how long cancelled handlers may take to return. 0: 7 s.
+	// CancelWait is how long canceled handlers may take to return. 0: 7 s.
 	CancelWait time.Duration
 	// Log gets each line instead of standard error, without a line end. Several goroutines call it.
 	Log func(line string)
@@ -85,6 +85,9 @@ type handleEntry struct {
 	pool      string
 	timeout   *time.Duration
 	contracts []Contract
+	// typedContracts await the types of the handler; wrong is why they cannot be made from them.
+	typedContracts []Contract
+	wrong          error
 }
 
 // InPool has the tasks run in a pool of AddPool. Default: the pool without a name.

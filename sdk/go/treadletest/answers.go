@@ -50,8 +50,22 @@ func (m *Memory) answer(_ context.Context, asked http1.Request) (http1.Answer, e
 		return http1.Answer{HTTPStatus: 200, ContentType: payload.ContentType, Body: payload.Data}, nil
 	case "log":
 		return http1.Answer{HTTPStatus: 200, Body: []byte(found.log(target.Query().Get("attempt")))}, nil
+	case "result":
+		return found.result()
+	case "attempts":
+		return jsonAnswer(found.past())
+	case "explain":
+		return jsonAnswer(m.explain(found))
 	case "":
-		if asked.Method == "DELETE" {
+		switch asked.Method {
+		case "PATCH":
+			if err := m.edit(found, asked.Body); err != nil {
+				return http1.Answer{}, err
+			}
+		case "DELETE":
+			if found.State == treadle.StateRunning {
+				return http1.Answer{}, status.New(status.FailedPrecondition, "task "+id+" is running; cancel it first")
+			}
 			m.remove(found)
 		}
 		return jsonAnswer(&found.TaskInfo)
@@ -156,6 +170,20 @@ func (m *Memory) change(found *task, verb string, body []byte) error {
 		found.Attempt, found.failedAt, found.FinishedAt = 0, time.Time{}, time.Time{}
 		found.ExpiresAt, found.DeadlineAt = time.Time{}, time.Time{}
 		found.wait(treadle.StateReady, m.now)
+	case "release":
+		if found.State.HasEnded() {
+			return refused
+		}
+		if found.State == treadle.StateRunning {
+			var asked struct {
+				Reason string `json:"reason"`
+			}
+			if err := json.Unmarshal(body, &asked); err != nil {
+				return err
+			}
+			found.releasedWhy = asked.Reason
+			found.attempt.Stop(station.LeaseLost)
+		}
 	case "run-now":
 		if !found.isWaiting() {
 			return refused

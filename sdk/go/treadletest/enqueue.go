@@ -80,6 +80,7 @@ func (m *Memory) add(text []byte) (treadle.Enqueued, error) {
 	}
 	m.added++
 	made := newTask(fmt.Sprintf("1-%d", m.added), asked, string(text), m.now)
+	made.added = m.added
 	m.tasks = append(m.tasks, made)
 	m.holdKey(made)
 	return treadle.Enqueued{ID: made.ID, Replaced: replaced}, nil

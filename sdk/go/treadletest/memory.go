@@ -12,8 +12,12 @@
 // Handlers run in the goroutine that calls, with their middleware, conversion and checks. It plays
 // the server's part like this. Played: priorities, delays and times, expiry and deadlines of tasks
 // that wait, retries by their policy without jitter, error codes that never or always retry,
-// idempotency keys, snooze, discard, release, cancellation, redrive, steps, checkpoints and logs. Not
-// played: leases, queues' policies, limits, contracts, timeouts of attempts.
+// idempotency keys, snooze, discard, release, cancellation, redrive, edits, explanations, histories,
+// steps, checkpoints and logs. Not played: leases, queues and types with their policies, limits,
+// contracts, bulk actions, timeouts of attempts.
+//
+// Work runs a single task by its handler. RequireEnqueued and its sisters say what a test expects to
+// find in the memory.
 package treadletest
 
 import (
@@ -73,13 +77,23 @@ func (m *Memory) Now() time.Time {
 // if they do not end.
 func (m *Memory) Run() int {
 	for count := 0; count < runsMax; count++ {
-		next := m.take()
+		next := m.take("")
 		if next == nil {
 			return count
 		}
 		m.runOne(next)
 	}
 	panic(fmt.Sprintf("%d attempts, and still tasks are due: one of them never ends", runsMax))
+}
+
+// runTask runs one attempt at a task, if it is due.
+func (m *Memory) runTask(id string) int {
+	next := m.take(id)
+	if next == nil {
+		return 0
+	}
+	m.runOne(next)
+	return 1
 }
 
 // Advance moves the clock, from one due task to the next, and runs them. It returns how many attempts
@@ -100,7 +114,7 @@ func (m *Memory) moveToNext(until time.Time) bool {
 	next, found := until, false
 	for _, each := range m.tasks {
 		isDue := each.dueAt.After(m.now) && !each.dueAt.After(next)
-		if each.isWaiting() && isDue && hook.Handles(m.worker, each.Type) {
+		if each.isWaiting() && isDue && m.handles(each.Type) {
 			next, found = each.dueAt, true
 		}
 	}
@@ -120,8 +134,9 @@ func (m *Memory) Tasks() []treadle.TaskInfo {
 	return all
 }
 
-// take returns the next task to run: the highest priority, of equal ones the oldest.
-func (m *Memory) take() *task {
+// take returns the next task to run: the highest priority, of equal ones the oldest; or, with an ID,
+// that task only.
+func (m *Memory) take(id string) *task {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	m.endWhatIsLate()
@@ -131,7 +146,8 @@ func (m *Memory) take() *task {
 			continue
 		}
 		each.State = treadle.StateReady
-		if hook.Handles(m.worker, each.Type) && (next == nil || each.Priority > next.Priority) {
+		isAsked := id == "" || each.ID == id
+		if isAsked && m.handles(each.Type) && (next == nil || each.Priority > next.Priority) {
 			next = each
 		}
 	}
@@ -143,8 +159,12 @@ func (m *Memory) take() *task {
 	next.Attempt++
 	next.leases++
 	next.StartedAt = m.now
+	next.history = append(next.history, treadle.AttemptInfo{Attempt: next.leases, Outcome: "running",
+		Worker: "memory", ReadyAt: next.dueAt, WaitedMs: m.now.Sub(next.dueAt).Milliseconds(), StartedAt: m.now})
 	return next
 }
+
+func (m *Memory) handles(taskType string) bool { return hook.Handles(m.worker, taskType) }
 
 func (m *Memory) endWhatIsLate() {
 	for _, each := range m.tasks {

@@ -3,6 +3,8 @@ package treadletest_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -201,5 +203,132 @@ func TestWaitingForWhatIsNotDueFailsAtOnce(t *testing.T) {
 	handle := enqueue(t, memory.Client(), "a", nil, treadle.WithDelay(time.Hour))
 	if err := handle.Result(ctx, nil); !errors.Is(err, treadle.ErrFailedPrecondition) {
 		t.Error(err)
+	}
+}
+
+func TestATaskIsEditedExplainedAndItsAttemptsAreListed(t *testing.T) {
+	worker := treadle.NewWorker(treadle.WorkerOptions{})
+	treadle.Handle(worker, "doubles", func(ctx context.Context, n int) (int, error) {
+		return treadle.Step(ctx, "doubled", func() (int, error) {
+			if n < 0 {
+				return 0, treadle.Fail("negative", "below zero")
+			}
+			return 2 * n, nil
+		})
+	})
+	memory := treadletest.New(worker)
+	reason := func(handle *treadle.TaskHandle) string {
+		t.Helper()
+		why, err := handle.Explain(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return why.Reason
+	}
+	if other := enqueue(t, memory.Client(), "nobody handles it", nil); reason(other) != "no_worker" {
+		t.Error(reason(other))
+	}
+	handle := enqueue(t, memory.Client(), "doubles", -1, treadle.WithDelay(time.Hour), treadle.WithMaxAttempts(1))
+	if reason(handle) != "not_due" {
+		t.Error(reason(handle))
+	}
+	if state, err := handle.Edit(ctx, treadle.Edit{RunAt: memory.Now()}); err != nil || state != treadle.StateReady || reason(handle) != "about_to_start" {
+		t.Error(state, err, reason(handle))
+	}
+	memory.Run()
+	if state(t, handle) != treadle.StateDead {
+		t.Error(state(t, handle))
+	}
+	if _, err := handle.Edit(ctx, treadle.Edit{Payload: 21, MaxAttempts: 2}); err != nil {
+		t.Error(err)
+	}
+	handle.Redrive(ctx)
+	if doubled := treadletest.RequireResult[int](t, memory, handle.ID); doubled != 42 {
+		t.Error(doubled)
+	}
+	if result, err := memory.Client().Result(ctx, handle.ID); err != nil || string(result.Data) != "42" {
+		t.Error(result, err)
+	}
+	history, err := handle.Attempts(ctx)
+	if err != nil || len(history.Attempts) != 2 || history.Attempts[0].Error.Code != "negative" || history.Attempts[1].Outcome != "completed" {
+		t.Errorf("%+v %v", history, err)
+	}
+}
+
+func TestAReleasedAttemptIsNotSpentAndItsResultIsDropped(t *testing.T) {
+	worker := treadle.NewWorker(treadle.WorkerOptions{})
+	runs := 0
+	treadle.Handle(worker, "hangs", func(ctx context.Context, _ any) (int, error) {
+		task, _ := treadle.TaskOf(ctx)
+		if runs++; runs == 1 {
+			if _, err := treadle.ClientOf(ctx).Release(ctx, task.ID, "it hangs"); err != nil {
+				t.Error(err)
+			}
+			<-ctx.Done()
+		}
+		return task.Attempt, nil
+	})
+	memory := treadletest.New(worker)
+	handle := enqueue(t, memory.Client(), "hangs", nil)
+	if attempt := treadletest.RequireResult[int](t, memory, handle.ID); attempt != 1 || runs != 2 {
+		t.Error(attempt, runs)
+	}
+	history, err := handle.Attempts(ctx)
+	if err != nil || history.Attempts[0].Outcome != "released" || history.Attempts[0].Error.Message != "it hangs" {
+		t.Errorf("%+v %v", history, err)
+	}
+}
+
+// failing is a test that notes that it failed.
+type failing struct {
+	testing.TB
+	said string
+}
+
+func (f *failing) Helper() {}
+func (f *failing) Fatalf(format string, args ...any) {
+	f.said = fmt.Sprintf(format, args...)
+	runtime.Goexit()
+}
+
+func saidBy(fails func(t testing.TB)) string {
+	f, ended := &failing{}, make(chan bool)
+	go func() {
+		defer close(ended)
+		fails(f)
+	}()
+	<-ended
+	return f.said
+}
+
+func TestHelpersSayWhatIsNotAsExpected(t *testing.T) {
+	worker := treadle.NewWorker(treadle.WorkerOptions{})
+	treadle.HandleFunc(worker, "splits", func(ctx context.Context, count int) error {
+		if count == 0 {
+			return treadle.NeverRetry(errors.New("nothing to split"))
+		}
+		_, err := treadle.EnqueueMany(ctx, treadle.ClientOf(ctx), "part", []int{1, 2}[:count], treadle.WithPriority(7))
+		return err
+	})
+	if task := treadletest.Work(t, worker, "splits", 0); task.State != treadle.StateDead || task.Error.Message != "nothing to split" {
+		t.Errorf("%+v", task)
+	}
+	memory := treadletest.New(worker)
+	treadletest.RequireNotEnqueued(t, memory, "part")
+	enqueue(t, memory.Client(), "splits", 1)
+	memory.Run()
+	if payload, task := treadletest.RequireEnqueued[int](t, memory, "part"); payload != 1 || task.Priority != 7 {
+		t.Error(payload, task)
+	}
+	for wanted, fails := range map[string]func(t testing.TB){
+		"1 tasks of type part were enqueued, and not 0": func(t testing.TB) { treadletest.RequireNotEnqueued(t, memory, "part") },
+		"1 tasks of type part were enqueued, and not 2": func(t testing.TB) { treadletest.RequireManyEnqueued[int](t, memory, "part", 2) },
+		"payload must be string":                        func(t testing.TB) { treadletest.RequireEnqueued[string](t, memory, "part") },
+		"still ready":                                   func(t testing.TB) { treadletest.RequireResult[int](t, memory, "1-2") },
+		"no handler for part":                           func(t testing.TB) { treadletest.Work(t, worker, "part", 1) },
+	} {
+		if said := saidBy(fails); !strings.Contains(said, wanted) {
+			t.Errorf("%q instead of %q", said, wanted)
+		}
 	}
 }

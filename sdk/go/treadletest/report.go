@@ -34,6 +34,18 @@ func (t *task) apply(text []byte, now time.Time) {
 	t.logs[t.leases] += told.Log.Text
 	t.Progress, t.CancelRequested = nil, false
 	isCancelled := t.attempt.Cause() == station.Requested
+	attempt := &t.history[len(t.history)-1]
+	attempt.Outcome, attempt.EndedAt, attempt.RanMs = told.Outcome, now, now.Sub(t.StartedAt).Milliseconds()
+	attempt.Error = treadle.AttemptError{Code: told.Error.Code, Message: told.Error.Message}
+	if t.attempt.Cause() == station.LeaseLost {
+		attempt.Outcome, attempt.Error = wire.Released, treadle.AttemptError{Code: "released_by_hand", Message: t.releasedWhy}
+		t.Attempt--
+		t.wait(treadle.StateReady, now)
+		return
+	}
+	if isCancelled && told.Outcome != wire.Completed && told.Outcome != wire.Discarded {
+		attempt.Outcome = "cancelled"
+	}
 	switch {
 	case told.Outcome == wire.Completed:
 		t.ResultJSON, t.ResultBytes = told.Result, told.ResultBase64
@@ -74,6 +86,7 @@ func (t *task) fail(told *report, now time.Time) {
 		t.end(treadle.StateDead, now, "", "")
 		return
 	}
+	t.history[len(t.history)-1].BackoffMs = wait.Milliseconds()
 	t.wait(treadle.StateRetrying, now.Add(wait))
 	t.NextAttemptAt = t.dueAt
 }

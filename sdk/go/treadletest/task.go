@@ -44,6 +44,7 @@ type request struct {
 // task is one that was enqueued. The mutex of Memory guards it.
 type task struct {
 	treadle.TaskInfo
+	added      int // the how many-th it is
 	request    request
 	text       string // of the request, to compare
 	dueAt      time.Time
@@ -53,6 +54,9 @@ type task struct {
 	steps      map[string]wire.Blob
 	checkpoint *wire.Blob
 	logs       map[int]string // by lease
+	history    []treadle.AttemptInfo
+	// releasedWhy is why its lease was taken back, the last time that was so.
+	releasedWhy string
 }
 
 func newTask(id string, asked request, text string, now time.Time) *task {

@@ -1,4 +1,5 @@
-// Command go_client measures the peers that have an official client in Go: Faktory, NATS JetStream, RabbitMQ, River.
+// Command go_client measures the peers that have an official client in Go (Faktory, NATS JetStream, RabbitMQ, River), and
+// Treadle's Go SDK.
 //
 //	go_client PEER enqueue|drain|latency --port N [--name value]...
 //
@@ -34,7 +35,7 @@ type Work struct {
 }
 
 var peers = map[string]func(port int, work Work) (Peer, error){
-	"faktory": openFaktory, "nats": openNats, "rabbitmq": openRabbitMq, "river": openRiver,
+	"faktory": openFaktory, "nats": openNats, "rabbitmq": openRabbitMq, "river": openRiver, "treadle": openTreadle,
 }
 
 var verbs = map[string]func(peer Peer, work Work) (Answer, error){

@@ -18,18 +18,26 @@ type Address struct {
 	Target string
 	// Authority is what the header Host says.
 	Authority string
+	// Host is what its certificate names. Empty: it does not speak TLS.
+	Host string
 }
 
 // URL returns the address as people write it.
-func (a Address) URL() string { return "http://" + a.Authority }
-
-// ParseAddress reads "http://HOST:PORT". Scheme and port may be missing.
-func ParseAddress(text string) (Address, error) {
-	if strings.HasPrefix(text, "https://") {
-		return Address{}, unreadable(text, "https is not spoken yet")
+func (a Address) URL() string {
+	if a.Host != "" {
+		return "https://" + a.Authority
 	}
-	rest := text
-	if !strings.HasPrefix(rest, "http://") {
+	return "http://" + a.Authority
+}
+
+// ParseAddress reads "http://HOST:PORT" or "https://HOST:PORT". The scheme may be missing, and so may
+// the port: 7373, or 443 with https.
+func ParseAddress(text string) (Address, error) {
+	rest, portDefault := text, "7373"
+	isTLS := strings.HasPrefix(rest, "https://")
+	if isTLS {
+		portDefault = "443"
+	} else if !strings.HasPrefix(rest, "http://") {
 		rest = "http://" + rest
 	}
 	parsed, err := url.Parse(rest)
@@ -41,21 +49,22 @@ func ParseAddress(text string) (Address, error) {
 	}
 	port := parsed.Port()
 	if port == "" {
-		port = "7373"
+		port = portDefault
 	}
 	if number, err := strconv.ParseUint(port, 10, 16); err != nil || number == 0 {
 		return Address{}, unreadable(text, "its port is not a number from 1 to 65535")
 	}
 	host := parsed.Hostname()
 	withoutZone, _, _ := strings.Cut(host, "%")
-	return Address{
-		Target:    net.JoinHostPort(host, port),
-		Authority: net.JoinHostPort(withoutZone, port),
-	}, nil
+	address := Address{Target: net.JoinHostPort(host, port), Authority: net.JoinHostPort(withoutZone, port)}
+	if isTLS {
+		address.Host = withoutZone
+	}
+	return address, nil
 }
 
 func unreadable(text, why string) error {
 	text = text[strings.LastIndexByte(text, '@')+1:] // a name and password are not repeated
 	return status.Wrong("servers", `cannot read the server address "`+text+`": `+why+
-		"; write http://HOST:PORT")
+		"; write http://HOST:PORT or https://HOST:PORT")
 }

@@ -3,6 +3,7 @@ package http1
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -18,6 +19,7 @@ import (
 type Answer struct {
 	HTTPStatus  int
 	ContentType string
+	SHA256      string // of the body, as the server says; empty: it does not
 	Body        []byte
 }
 
@@ -38,6 +40,8 @@ type Settings struct {
 	Servers     []Address
 	Token       string
 	DialTimeout time.Duration
+	// TLS is for servers with https. nil: the certificates that the system trusts.
+	TLS *tls.Config
 }
 
 // Conn is one connection that is kept, to one of several servers. A call that fails closes it, and

@@ -3,6 +3,9 @@ package http1
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"net"
 	"time"
 
@@ -44,6 +47,9 @@ func (c *Conn) connect(ctx context.Context, deadline time.Time) error {
 		}
 		return status.New(status.Unavailable, "cannot reach a Treadle server at "+c.URL()+": "+why)
 	}
+	if socket, err = c.secured(ctx, socket, time.Now().Add(limit)); err != nil {
+		return err
+	}
 	if c.reader == nil {
 		c.reader = bufio.NewReaderSize(socket, readerBytes)
 	} else {
@@ -57,4 +63,47 @@ func (c *Conn) connect(ctx context.Context, deadline time.Time) error {
 	}
 	c.socket = socket
 	return nil
+}
+
+// secured returns the connection with TLS, if its server has it.
+func (c *Conn) secured(ctx context.Context, socket net.Conn, deadline time.Time) (net.Conn, error) {
+	host := c.settings.Servers[c.current].Host
+	if host == "" {
+		return socket, nil
+	}
+	config := c.settings.TLS.Clone()
+	if config == nil {
+		config = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if config.ServerName == "" {
+		config.ServerName = host
+	}
+	config.NextProtos = []string{"http/1.1"}
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	secured := tls.Client(socket, config)
+	err := secured.HandshakeContext(ctx)
+	if err == nil {
+		return secured, nil
+	}
+	socket.Close()
+	return nil, c.handshakeError(err)
+}
+
+// handshakeError is UNAVAILABLE, and the call is repeated, unless the server would have to be another:
+// what is wrong with a certificate does not pass within a call's time.
+func (c *Conn) handshakeError(err error) error {
+	var noTLS tls.RecordHeaderError
+	var unknown x509.UnknownAuthorityError
+	var wrongHost x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.As(err, &noTLS):
+		return status.New(status.Internal, c.URL()+" does not speak TLS. Treadle itself does not: write "+
+			"http://, or name the proxy in front of it")
+	case errors.As(err, &unknown), errors.As(err, &wrongHost), errors.As(err, &invalid):
+		return &status.Error{Code: status.Internal, Cause: err,
+			Detail: "the certificate of " + c.URL() + " cannot be trusted: " + err.Error()}
+	}
+	return status.New(status.Unavailable, "cannot speak TLS with "+c.URL()+": "+rootOf(err))
 }

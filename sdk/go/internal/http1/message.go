@@ -83,6 +83,7 @@ func (c *Conn) write(request Request) {
 type head struct {
 	httpStatus  int
 	contentType string
+	sha256      string
 	length      int64 // -1: not said
 	isChunked   bool
 	closes      bool
@@ -103,7 +104,7 @@ func (c *Conn) read() (Answer, error) {
 	if first.closes || c.reader.Buffered() > 0 {
 		c.Close()
 	}
-	return Answer{HTTPStatus: first.httpStatus, ContentType: first.contentType, Body: body}, nil
+	return Answer{HTTPStatus: first.httpStatus, ContentType: first.contentType, SHA256: first.sha256, Body: body}, nil
 }
 
 func (c *Conn) readHead() (head, error) {
@@ -147,6 +148,8 @@ func (c *Conn) note(found *head, line []byte) error {
 		found.length = length
 	case isNamed(name, "content-type"):
 		found.contentType = value
+	case isNamed(name, "treadle-sha256"):
+		found.sha256 = value
 	case isNamed(name, "transfer-encoding"):
 		found.isChunked = strings.Contains(strings.ToLower(value), "chunked")
 	case isNamed(name, "connection"):

@@ -14,6 +14,12 @@ import (
 // Decode reads one JSON value into target. Numbers without a type become json.Number, so that no
 // digit is lost. The error is an INVALID_ARGUMENT whose field begins with root.
 func Decode(text []byte, target any, root string) error {
+	if target, isString := target.(*string); isString {
+		if plain, isPlain := Plain(bytes.TrimSpace(text)); isPlain {
+			*target = string(plain)
+			return nil
+		}
+	}
 	if !MayHoldAny(reflect.TypeOf(target)) {
 		return decodingError(json.Unmarshal(text, target), root)
 	}

@@ -24,9 +24,7 @@ func Encode(out []byte, value any, root string) ([]byte, error) {
 	case json.RawMessage:
 		return appendRaw(out, value, root)
 	case string:
-		if utf8.ValidString(value) {
-			return AppendString(out, value), nil
-		}
+		return appendValid(out, value, root)
 	}
 	buffer := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(buffer)
@@ -44,6 +42,17 @@ func Encode(out []byte, value any, root string) ([]byte, error) {
 		}
 	}
 	return append(out, text...), nil
+}
+
+func appendValid(out []byte, text, root string) ([]byte, error) {
+	appended := append(append(append(out, '"'), text...), '"')
+	if isPlainASCII(appended[len(out)+1 : len(appended)-1]) {
+		return appended, nil
+	}
+	if !utf8.ValidString(text) {
+		return out, status.Wrong(root, root+" is text that is not UTF-8")
+	}
+	return appendEscaped(append(out, '"'), text), nil
 }
 
 func appendRaw(out []byte, raw json.RawMessage, root string) ([]byte, error) {

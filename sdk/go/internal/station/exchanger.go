@@ -251,7 +251,7 @@ func (e *Exchanger) ask(conn *http1.Conn, asked *exchange, limit time.Duration) 
 	if err != nil {
 		return nil, err
 	}
-	read, err := wire.ParseExchangeAnswer(answer.Body)
+	read, err := wire.ParseExchangeAnswer(answer.Body, asked.Reports)
 	if err != nil {
 		return nil, status.New(status.Internal,
 			conn.URL()+" does not answer like a Treadle server: "+err.Error())

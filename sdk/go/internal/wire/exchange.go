@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"encoding/json"
 	"strconv"
 	"time"
 
@@ -84,11 +83,11 @@ func appendTexts(out []byte, texts []string) []byte {
 
 // ReportAnswer is what became of one report.
 type ReportAnswer struct {
-	Token     string `json:"token"`
-	Code      string `json:"code"`
-	Detail    string `json:"detail"`
-	State     string `json:"state"`
-	RetryInMs *int64 `json:"retry_in_ms"`
+	Token     string
+	Code      string
+	Detail    string
+	State     string
+	RetryInMs *int64 // nil: no other attempt follows
 }
 
 // RetryIn returns the time until the next attempt, and false if there is none.
@@ -107,23 +106,71 @@ type ExchangeAnswer struct {
 	Cancelled []string
 }
 
-// ParseExchangeAnswer reads an answer.
-func ParseExchangeAnswer(text []byte) (*ExchangeAnswer, error) {
-	var read struct {
-		Leases    []leaseJSON    `json:"leases"`
-		Reports   []ReportAnswer `json:"reports"`
-		Lost      []string       `json:"lost"`
-		Cancelled []string       `json:"cancelled"`
-	}
-	if err := json.Unmarshal(text, &read); err != nil {
-		return nil, err
-	}
-	answer := &ExchangeAnswer{Reports: read.Reports, Lost: read.Lost, Cancelled: read.Cancelled}
-	if len(read.Leases) > 0 {
-		answer.Leases = make([]*Lease, len(read.Leases))
-		for i := range read.Leases {
-			answer.Leases[i] = read.Leases[i].lease()
+// wholeMax is the size of an answer that its payloads may keep in memory together. Those of a larger
+// one are copied, so that a long attempt does not keep the payloads of all others.
+const wholeMax = 256 << 10
+
+// ParseExchangeAnswer reads an answer to an exchange that had these reports. Payloads may alias text.
+func ParseExchangeAnswer(text []byte, reports []*Report) (*ExchangeAnswer, error) {
+	answer := &ExchangeAnswer{}
+	r := jsonx.NewReader(text)
+	for r.Object(); r.More(); {
+		switch string(r.Name()) {
+		case "leases":
+			answer.Leases = readLeases(r, len(text) > wholeMax)
+		case "reports":
+			answer.Reports = readReportAnswers(r, reports)
+		case "lost":
+			answer.Lost = readTexts(r)
+		case "cancelled":
+			answer.Cancelled = readTexts(r)
+		default:
+			r.Skip()
 		}
 	}
+	if err := r.End(); err != nil {
+		return nil, err
+	}
 	return answer, nil
+}
+
+func readTexts(r *jsonx.Reader) (texts []string) {
+	for r.Array(); r.More(); {
+		texts = append(texts, r.String())
+	}
+	return texts
+}
+
+func readReportAnswers(r *jsonx.Reader, reports []*Report) []ReportAnswer {
+	answers := make([]ReportAnswer, 0, len(reports))
+	for r.Array(); r.More(); {
+		token := ""
+		if len(answers) < len(reports) {
+			token = reports[len(answers)].Token
+		}
+		answers = append(answers, readReportAnswer(r, token))
+	}
+	return answers
+}
+
+// Answers come in the order of the reports, so the token is most likely that.
+func readReportAnswer(r *jsonx.Reader, token string) (answer ReportAnswer) {
+	for r.Object(); r.More(); {
+		switch string(r.Name()) {
+		case "token":
+			answer.Token = r.StringLike(token)
+		case "code":
+			answer.Code = r.StringLike("OK")
+		case "detail":
+			answer.Detail = r.String()
+		case "state":
+			answer.State = r.String()
+		case "retry_in_ms":
+			in := r.Int()
+			answer.RetryInMs = &in
+		default:
+			r.Skip()
+		}
+	}
+	return answer
 }

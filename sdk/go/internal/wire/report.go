@@ -51,6 +51,9 @@ func AppendReport(out []byte, token string, ending *Ending, log *LogText) []byte
 	out = append(append(out, ending.Outcome...), '"')
 	if ending.Outcome == Completed {
 		out = ending.Result.AppendFields(append(out, ','), "result")
+		if ending.Result.ContentType != JSON || string(ending.Result.Data) != "null" {
+			out = appendSHA256(append(out, `,"result_sha256":"`...), ending.Result.Data)
+		}
 	}
 	if ending.Outcome == Failed || ending.Outcome == Discarded {
 		out = jsonx.AppendString(append(out, `,"error":{"code":`...), ending.Code)
