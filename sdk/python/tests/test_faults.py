@@ -266,6 +266,13 @@ def test_a_second_signal_cancels_what_runs_and_returns_it_unspent(server, progra
     assert "cancelling 2 running tasks (" in worker.text
 
 
+def test_a_signal_that_does_not_interrupt_the_main_thread_stops_the_worker(server, program):
+    worker = program(server.url, "-m", "workers_app", env={"TEST_QUEUE": "thread"})
+    with treadle.Client(server.url) as client:
+        client.enqueue("signals_its_thread", queue="thread")
+        assert worker.wait() == 0
+
+
 def test_a_deaf_handler_cannot_hold_up_the_third_signal(server, program, tmp_path):
     queue = "term3"
     worker = program(server.url, "-m", "workers_app", env={"TEST_QUEUE": queue, "TEST_NOTES": str(tmp_path)})

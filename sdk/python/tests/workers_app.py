@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -62,6 +63,11 @@ async def awaits(context: Context, seconds: float) -> str:
 def crashes(context: Context) -> None:
     note(context, "begun")
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@app.task
+def signals_its_thread() -> None:
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
 
 
 @app.task
