@@ -132,7 +132,7 @@ class Client:
             raise InvalidArgumentError("type must be text", field="type")
         body = blob_fields(payload, "payload")
         body = f'{{"type":{quote(type)}' + ("," + body if body else "") + options.to_json()
-        if options.key is None and self._keys is not None:
+        if self._keys is not None and not options.say_of_keys:
             body += self._keys.next()
         return body + "}", options.traceparent or _ambient_traceparent()
 
