@@ -28,7 +28,7 @@ def test_times_are_short(seconds, text):
     (ending(), {"state": "cancelled"}, "1-6 resize failed, attempt 1 of 20, cancelled"),
     (ending("snoozed", delay=90.0), {}, "1-6 resize snoozed for 1 min 30 s"),
     (ending("discarded", code="discarded"), {}, "1-6 resize discarded"),
-    (ending("released"), {}, "1-6 resize was stopped after 31 ms and goes back unspent"),
+    (ending("released"), {}, "1-6 resize was stopped after 31 ms and returned without counting the attempt"),
     (ending(code="E", message="first\nlast line\n\n"), {}, "1-6 resize failed (E: last line), attempt 1 of 20"),
     (ending(code="E", message="\x1b[31mred\u202e"), {}, r"1-6 resize failed (E: \x1b[31mred\u202e), attempt 1 of 20")])
 def test_lines_for_people(each, answer, line):
