@@ -320,13 +320,14 @@ def play_all(command, named="", tell=lambda *_: None):
                 if not waiting:
                     break
                 number, scenario = waiting.pop(0)
-            lane = lane or Lane(Path(place) / str(lane_number), command)
             begun, error = time.monotonic(), None
             try:
+                lane = lane or Lane(Path(place) / str(lane_number), command)
                 play(scenario, lane, f"conformance-{number}")
             except BaseException as caught:  # the next scenario gets a new driver
                 error = caught
-                lane.end_driver()
+                if lane is not None:
+                    lane.end_driver()
             with lock:
                 if error is not None and not isinstance(error, CannotPlay):
                     failed.append(scenario["name"])
