@@ -1,5 +1,5 @@
-"""The driver of the Python SDK for tests/sdk/conformance.py: commands on standard input, answers on standard output.
-`driver.py worker SERVER QUEUE GRACE_MS` is a worker until a signal."""
+"""The driver of the Python SDK for tests/sdk/conformance.py: commands on standard input, answers on
+standard output. `driver.py worker SERVER QUEUE GRACE_MS` is a worker until a signal."""
 
 import base64
 import collections
@@ -52,7 +52,12 @@ def echo(payload: Payload) -> Payload:
 
 @app.task
 def fail(code: str, message: str, retry: bool, retry_after_ms: int = None):
-    raise Failure(code, message, retry=retry, retry_after=None if retry_after_ms is None else retry_after_ms / 1000)
+    raise Failure(
+        code,
+        message,
+        retry=retry,
+        retry_after=None if retry_after_ms is None else retry_after_ms / 1000,
+    )
 
 
 @app.task
@@ -125,8 +130,15 @@ def progress(context: Context, fraction: float, message: str, ms: int) -> str:
 @app.task
 def deadlines(context: Context) -> dict:
     left, task = context.remaining(), context.task_deadline
-    until = None if task is None else (task - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
-    return {"attempt": None if left is None else math.ceil(left / 10), "task": None if until is None else math.ceil(until / 10)}
+    until = (
+        None
+        if task is None
+        else (task - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
+    )
+    return {
+        "attempt": None if left is None else math.ceil(left / 10),
+        "task": None if until is None else math.ceil(until / 10),
+    }
 
 
 @app.task
@@ -169,7 +181,12 @@ def typed(count: int) -> int:
 
 
 REFUSED = {"nan": float("nan"), "infinity": float("inf"), "lone_surrogate": "\ud800"}
-DURATIONS = {"delay_ms": "delay", "expires_ms": "expires", "deadline_ms": "deadline", "attempt_timeout_ms": "attempt_timeout"}
+DURATIONS = {
+    "delay_ms": "delay",
+    "expires_ms": "expires",
+    "deadline_ms": "deadline",
+    "attempt_timeout_ms": "attempt_timeout",
+}
 POLICY = {"backoff_base_ms": "base", "backoff_cap_ms": "cap", "total_ms": "total"}
 OTHER_NAMES = {"idempotency_key": "key"}
 
@@ -190,7 +207,10 @@ def options_of(fields):
 
 
 def retry_of(fields):
-    policy = {POLICY.get(each, each): part / 1000 if each in POLICY else part for each, part in fields.items()}
+    policy = {
+        POLICY.get(each, each): part / 1000 if each in POLICY else part
+        for each, part in fields.items()
+    }
     if "delays_ms" in policy:
         policy["delays"] = [each / 1000 for each in policy.pop("delays_ms")]
     return treadle.Retry(**policy)
@@ -213,8 +233,14 @@ def hello(server, queue):
 def work(concurrency=10, grace_ms=25_000, workers=1):
     app.pools[""].concurrency = concurrency
     for _ in range(workers):
-        made = Worker(app, treadle.WorkerSettings(
-            shutdown_grace=grace_ms / 1000, json_lines=False, lines=lambda text: lines.extend(text.splitlines())))
+        made = Worker(
+            app,
+            treadle.WorkerSettings(
+                shutdown_grace=grace_ms / 1000,
+                json_lines=False,
+                lines=lambda text: lines.extend(text.splitlines()),
+            ),
+        )
         thread = threading.Thread(target=made.run, daemon=True)
         thread.start()
         running.append((made, thread))
@@ -255,22 +281,37 @@ def enqueue_apart(type, payloads):
 
 def get(task):
     found = app.client.get(task)
-    names = "id type queue state attempt max_attempts error_code error_message progress progress_message"
-    return {"tags": list(found.tags), **{name: getattr(found, name) for name in names.split()}}
+    names = "id type queue state attempt max_attempts error_code error_message"
+    shown = {name: getattr(found, name) for name in names.split()}
+    progress = {"progress": found.progress, "progress_message": found.progress_message}
+    return {"tags": list(found.tags), **shown, **progress}
 
 
 def list_tasks(**filters):
-    return [each.id for each in app.client.all_tasks(queue=app.pools[""].queues[0], limit=1, **filters)]
+    return [
+        each.id for each in app.client.all_tasks(queue=app.pools[""].queues[0], limit=1, **filters)
+    ]
 
 
 def answer(do, words):
     client = app.client
     calls = {
-        "hello": hello, "work": work, "stop": stop, "enqueue": enqueue, "enqueue_many": enqueue_many,
-        "enqueue_nowait": enqueue_nowait, "enqueue_apart": enqueue_apart, "leave": leave, "get": get, "list": list_tasks,
-        "lines": lambda: list(lines), "now": lambda: round(time.time() * 1000),
+        "hello": hello,
+        "work": work,
+        "stop": stop,
+        "enqueue": enqueue,
+        "enqueue_many": enqueue_many,
+        "enqueue_nowait": enqueue_nowait,
+        "enqueue_apart": enqueue_apart,
+        "leave": leave,
+        "get": get,
+        "list": list_tasks,
+        "lines": lambda: list(lines),
+        "now": lambda: round(time.time() * 1000),
         "result": lambda task, timeout_ms: shown(client.result(task, timeout_ms / 1000)),
-        "cancel": lambda task: client.cancel(task), "redrive": lambda task: client.redrive(task), "runs": lambda: dict(runs),
+        "cancel": lambda task: client.cancel(task),
+        "redrive": lambda task: client.redrive(task),
+        "runs": lambda: dict(runs),
         "refused": lambda value: client.enqueue("refused", {"x": REFUSED[value]}).id,
     }
     try:
@@ -279,7 +320,13 @@ def answer(do, words):
         return {"error": {"code": error.state.upper(), "error_code": error.error_code}}
     except treadle.TreadleError as error:
         after = error.retry_after
-        return {"error": {"code": error.code, "field": error.field, "retry_after_ms": None if after is None else round(after * 1000)}}
+        return {
+            "error": {
+                "code": error.code,
+                "field": error.field,
+                "retry_after_ms": None if after is None else round(after * 1000),
+            }
+        }
 
 
 def run_worker(server, queue, grace_ms):

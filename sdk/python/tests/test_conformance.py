@@ -11,9 +11,12 @@ NAMES = [each["name"] for each in conformance.scenarios()]
 
 @pytest.fixture(scope="module")
 def errors():
-    """What went wrong, by scenario. They are played side by side, so all of them before the first is judged."""
+    """What went wrong, by scenario. All are played, side by side, before one is judged."""
     found = {}
-    conformance.play_all([sys.executable, str(HERE / "driver.py")], tell=lambda name, error, _: found.update({name: error}))
+    conformance.play_all(
+        [sys.executable, str(HERE / "driver.py")],
+        tell=lambda name, error, _: found.update({name: error}),
+    )
     return found
 
 

@@ -1,4 +1,4 @@
-"""An application for workers in processes of their own: `python -m workers_app`, or workers_app:app."""
+"""An application for workers in their own processes: `python -m workers_app`, or its app."""
 
 import asyncio
 import os
@@ -11,7 +11,10 @@ from pathlib import Path
 import treadle
 from treadle import Context
 
-app = treadle.Treadle(queues=[os.environ.get("TEST_QUEUE", "programs")], concurrency=int(os.environ.get("TEST_SLOTS", "10")))
+app = treadle.Treadle(
+    queues=[os.environ.get("TEST_QUEUE", "programs")],
+    concurrency=int(os.environ.get("TEST_SLOTS", "10")),
+)
 
 
 def note(context: Context, text: str) -> None:
