@@ -176,6 +176,11 @@ def nan() -> float:
 
 
 @app.task
+def chars(count: int) -> str:
+    return "x" * count
+
+
+@app.task
 def typed(count: int) -> int:
     return count
 

@@ -99,7 +99,7 @@ def test_a_failure_is_tried_again_and_each_attempt_has_a_line(app, work):
         (SystemExit(3), "retrying", "SystemExit"),
         (Failure("later", retry_after=3600), "retrying", "later"),
         (Snooze(3600), "scheduled", ""),
-        (Snooze(-1), "retrying", "delay_invalid"),
+        (Snooze(float("nan")), "retrying", "delay_invalid"),
     ],
 )
 def test_how_an_attempt_may_end(app, work, error, state, code):

@@ -99,6 +99,7 @@ app.task("own", { pool: "own" }, (_: unknown, context) => context.queue);
 const agreed = { type: "object", properties: { count: { type: "integer" } }, required: ["count"] };
 app.task("agreed", { contracts: [{ inputSchema: agreed }] }, ({ count }: { count: number }) => count);
 app.task("nan", () => NaN);
+app.task("chars", ({ count }: { count: number }) => "x".repeat(count));
 const wholeCount = (value: unknown): { count: number } => {
   const { count } = value as { count: unknown };
   if (!Number.isSafeInteger(count)) throw new Error("count must be a whole number");

@@ -20,11 +20,13 @@ using treadle::Failure;
 using treadle::Outcome;
 using treadle::Task;
 
+constexpr int64_t kNoWish = std::numeric_limits<int64_t>::min();
+
 struct Fail {
   std::string code;
   std::string message;
   bool retry = true;
-  int64_t retry_after_ms = -1;
+  int64_t retry_after_ms = kNoWish;
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Fail, code, message, retry, retry_after_ms)
 
@@ -118,7 +120,8 @@ void AddEnds(treadle::Worker& worker, Notes* notes) {
   worker.Handle("fail", [](const Fail& in) {
     return treadle::Failed{
         in.code, in.message, in.retry,
-        in.retry_after_ms < 0 ? std::nullopt : std::optional(milliseconds(in.retry_after_ms))};
+        in.retry_after_ms == kNoWish ? std::nullopt
+                                     : std::optional(milliseconds(in.retry_after_ms))};
   });
   worker.Handle("flaky", [](const Flaky& in, Context& context) {
     if (context.attempt() < in.succeeds_at) throw Failure("flaky", "not yet");
@@ -135,6 +138,9 @@ void AddEnds(treadle::Worker& worker, Notes* notes) {
   });
   worker.Handle("discard", [](const Reason& in) { throw treadle::Discard(in.reason); });
   worker.Handle("nan", [](const Task&) { return std::numeric_limits<double>::quiet_NaN(); });
+  worker.Handle("chars", [](const Counted& in) {
+    return std::string(static_cast<size_t>(in.count), 'x');
+  });
   worker.Handle("typed", [](const Counted& in) { return in.count; });
 }
 

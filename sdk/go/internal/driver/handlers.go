@@ -127,16 +127,12 @@ func (d *driver) handlers(w *treadle.Worker) {
 	treadle.Handle(w, "around", func(ctx context.Context, _ any) ([]string, error) {
 		return ctx.Value(entered{}).([]string), nil
 	})
-	treadle.Handle(w, "agreed", func(_ context.Context, in struct {
-		Count int `json:"count"`
-	}) (int, error) {
+	treadle.Handle(w, "agreed", func(_ context.Context, in counted) (int, error) {
 		return in.Count, nil
 	}, treadle.WithContract(treadle.Contract{InputSchema: []byte(
 		`{"type":"object","properties":{"count":{"type":"integer"}},"required":["count"]}`)}))
 	treadle.Handle(w, "nan", func(context.Context, any) (float64, error) { return math.NaN(), nil })
-	treadle.Handle(w, "typed", func(_ context.Context, in struct {
-		Count int `json:"count"`
-	}) (int, error) {
+	treadle.Handle(w, "typed", func(_ context.Context, in counted) (int, error) {
 		return in.Count, nil
 	})
 }

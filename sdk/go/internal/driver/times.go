@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"math"
+	"strings"
 	"time"
 
 	"treadle"
@@ -27,6 +28,10 @@ type timed struct {
 	Ms       int64   `json:"ms"`
 }
 
+type counted struct {
+	Count int `json:"count"`
+}
+
 func timeHandlers(d *driver, w *treadle.Worker) {
 	treadle.Handle(w, "wait", wait)
 	treadle.Handle(w, "progress", func(ctx context.Context, in timed) (string, error) {
@@ -44,6 +49,9 @@ func timeHandlers(d *driver, w *treadle.Worker) {
 		return "computed", nil
 	})
 	treadle.Handle(w, "deadlines", deadlines)
+	treadle.Handle(w, "chars", func(_ context.Context, in counted) (string, error) {
+		return strings.Repeat("x", in.Count), nil
+	})
 }
 
 func deadlines(ctx context.Context, task treadle.Task) (map[string]any, error) {
