@@ -157,6 +157,8 @@ class Client:
         return self._stream.enqueue(task)
 
     def _send(self, tasks: Sequence[str]) -> List[Enqueued]:
+        if len(tasks) == 1:  # an error should not number it
+            return [self.submit(tasks[0])]
         body = '{"tasks":[' + ",".join(tasks) + "]}"
         repeatable = all(map(self._may_repeat, tasks))
         answer = self._caller.call(
