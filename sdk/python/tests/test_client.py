@@ -185,7 +185,7 @@ def test_without_keys_a_lost_answer_is_an_error_that_says_so(client, proxy):
     proxy.lose("/v1/tasks", 9)
     with Client(proxy.url, keys=False) as behind:
         with pytest.raises(treadle.UnavailableError, match="not known whether"):
-            behind.enqueue("lost_unknown")
+            behind.enqueue("lost_unknown", {"idempotency_key": "only of the payload"})
     listed(client, "lost_unknown", lambda found: len(found) == 1)
 
 

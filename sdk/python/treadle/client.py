@@ -170,7 +170,9 @@ class Client:
         return [_enqueued(each) for each in found]
 
     def _may_repeat(self, task: str) -> bool:
-        return self._keys is not None or '"idempotency_key":' in task
+        if self._keys is not None:
+            return True
+        return '"idempotency_key":' in task and "idempotency_key" in decode(task)  # not in payload
 
     # ---- reading ----
 
