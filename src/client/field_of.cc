@@ -30,8 +30,8 @@ std::string FieldOf(const Status& status) {
   if (field.empty() || field.size() == message.size() || field[0] < 'a' || field[0] > 'z')
     return "";
   if (!std::all_of(field.begin(), field.end(), IsOfPath) || field.back() == '.') return "";
-  const bool is_path = field.find_first_of(".[") != field.npos;
-  const bool is_field = kFields.find(" " + std::string(field) + " ") != kFields.npos;
+  const bool is_path = field.find_first_of(".[") != std::string_view::npos;
+  const bool is_field = kFields.find(" " + std::string(field) + " ") != std::string_view::npos;
   return is_path || is_field ? std::string(field) : "";
 }
 

@@ -117,9 +117,8 @@ Status ReadPage(JsonDocument* document, TaskPage* page) {
 std::string ListTarget(const TaskQuery& query) {
   std::string target = "/v1/tasks?limit=" + std::to_string(query.limit);
   const std::pair<std::string_view, const std::string*> filters[] = {
-      {"queue", &query.queue}, {"type", &query.type},
-      {"state", &query.state}, {"tag", &query.tag},
-      {"key", &query.key},     {"error_code", &query.error_code},
+      {"queue", &query.queue}, {"type", &query.type},    {"state", &query.state},
+      {"tag", &query.tag},     {"key", &query.key},      {"error_code", &query.error_code},
       {"text", &query.text},   {"cursor", &query.cursor}};
   for (const auto& [name, value] : filters) {
     if (!value->empty()) target.append("&").append(name).append("=").append(PercentEncode(*value));
@@ -136,8 +135,7 @@ std::string TaskTarget(std::string_view id, std::string_view part, int64_t wait_
 // The state of the task that a command acted on.
 Result<std::string> Steer(ServerConnection& client, const std::string& target,
                           std::string_view body) {
-  TREADLE_ASSIGN_OR_RETURN(ServerAnswer answer,
-                           client.Call("POST", target, body, kCallTimeoutMs));
+  TREADLE_ASSIGN_OR_RETURN(ServerAnswer answer, client.Call("POST", target, body, kCallTimeoutMs));
   TREADLE_RETURN_IF_ERROR(CheckAnswer(client, "POST " + target, answer, kStandingShape));
   JsonDocument document(std::move(answer.body));
   std::string state;

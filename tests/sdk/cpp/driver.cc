@@ -137,12 +137,12 @@ class Driver {
 
   json Work(const json& words) {
     for (size_t i = words.value("workers", 1); i > 0; --i) {
-      workers_.push_back(std::make_unique<treadle::Worker>(treadle::WorkerOptions{
-          .client = {.servers = {server_}},
-          .queues = {queue_},
-          .concurrency = words.value("concurrency", size_t{10}),
-          .shutdown_grace = milliseconds(words.value("grace_ms", 25'000)),
-          .log = [this](std::string_view line) { notes_.Wrote(line); }}));
+      workers_.push_back(std::make_unique<treadle::Worker>(
+          treadle::WorkerOptions{.client = {.servers = {server_}},
+                                 .queues = {queue_},
+                                 .concurrency = words.value("concurrency", size_t{10}),
+                                 .shutdown_grace = milliseconds(words.value("grace_ms", 25'000)),
+                                 .log = [this](std::string_view line) { notes_.Wrote(line); }}));
       AddHandlers(*workers_.back(), queue_, &notes_);
       ended_.push_back(std::async(std::launch::async,
                                   [worker = workers_.back().get()] { return worker->Run(); }));
@@ -227,9 +227,8 @@ class Driver {
     Client client({.servers = {server_}, .linger = std::chrono::microseconds(0)});
     std::vector<std::future<treadle::Result<treadle::Enqueued>>> calls;
     for (TaskRequest& task : RequestsOf(words)) {
-      calls.push_back(std::async(std::launch::async, [&client, task = std::move(task)] {
-        return client.Enqueue(task);
-      }));
+      calls.push_back(std::async(
+          std::launch::async, [&client, task = std::move(task)] { return client.Enqueue(task); }));
     }
     json ids = json::array();
     for (auto& each : calls) ids += Checked(each.get()).id;

@@ -118,10 +118,10 @@ int64_t Resume(const Task&, Context& context) {
 void AddEnds(treadle::Worker& worker, Notes* notes) {
   worker.Handle("echo", [](const Task& task) { return Bytes{task.payload, task.content_type}; });
   worker.Handle("fail", [](const Fail& in) {
-    return treadle::Failed{
-        in.code, in.message, in.retry,
-        in.retry_after_ms == kNoWish ? std::nullopt
-                                     : std::optional(milliseconds(in.retry_after_ms))};
+    return treadle::Failed{in.code, in.message, in.retry,
+                           in.retry_after_ms == kNoWish
+                               ? std::nullopt
+                               : std::optional(milliseconds(in.retry_after_ms))};
   });
   worker.Handle("flaky", [](const Flaky& in, Context& context) {
     if (context.attempt() < in.succeeds_at) throw Failure("flaky", "not yet");
@@ -138,9 +138,8 @@ void AddEnds(treadle::Worker& worker, Notes* notes) {
   });
   worker.Handle("discard", [](const Reason& in) { throw treadle::Discard(in.reason); });
   worker.Handle("nan", [](const Task&) { return std::numeric_limits<double>::quiet_NaN(); });
-  worker.Handle("chars", [](const Counted& in) {
-    return std::string(static_cast<size_t>(in.count), 'x');
-  });
+  worker.Handle("chars",
+                [](const Counted& in) { return std::string(static_cast<size_t>(in.count), 'x'); });
   worker.Handle("typed", [](const Counted& in) { return in.count; });
 }
 
@@ -162,9 +161,8 @@ void AddWork(treadle::Worker& worker, Notes* notes) {
 }
 
 void AddTime(treadle::Worker& worker, Notes* notes) {
-  worker.Handle("wait", [](const Time& in, Context& context) {
-    return Wait(milliseconds(in.ms), context);
-  });
+  worker.Handle(
+      "wait", [](const Time& in, Context& context) { return Wait(milliseconds(in.ms), context); });
   worker.Handle("deaf", [notes](const Time& in, Context& context) {
     std::this_thread::sleep_for(milliseconds(in.ms));
     return notes->RunsOf(context.task().id);
