@@ -9,9 +9,10 @@
 // needed, kept, and reopened when they break.
 //
 // Retries: a call that no server accepted (no connection, or the server is starting or stopping) is
-// repeated until `timeout`, with growing pauses, at each server in turn. A call that broke off
-// after it was sent is repeated only if that cannot enqueue a task twice: reads, and tasks with an
-// idempotency key. Others fail with UNAVAILABLE, "the server may or may not have accepted …".
+// repeated until `timeout`, with growing pauses, at each server in turn. So is a call that broke
+// off after it was sent: a task without an idempotency key gets one from the client, which the
+// server forgets after a minute, so it is added once. With `keys` off, such a call fails with
+// UNAVAILABLE, "the server may or may not have accepted …".
 //
 // Shared requests: Enqueue() sends its request at once if no other is in flight. Otherwise it waits
 // for that one to return, but at most `linger`, and then shares a request with all calls that are
@@ -42,7 +43,12 @@ struct ClientOptions {
   std::chrono::milliseconds timeout{30'000};         // of a call, with all its tries
   std::chrono::microseconds linger{2'000};           // see above; 0: every call is its own request
   size_t connections = 32;                           // 1..256; calls beyond them wait
+  bool keys = true;  // idempotency keys of the client's own; see above
 };
+
+/// The field at fault that an INVALID_ARGUMENT names, for example "priority", "tasks[3].type" or
+/// "payload.width"; empty for other codes, and if none is named.
+std::string FieldOf(const Status& status);
 
 class Client {
  public:
@@ -72,9 +78,14 @@ class Client {
   /// The task as it is now. NOT_FOUND: there is no such task, or it is no longer kept.
   Result<TaskInfo> Get(const std::string& id);
   /// Cancels a waiting task at once, and asks the worker of a running one to stop. `reason` is for
-  /// people and may be empty. Also OK if the task was cancelled before. FAILED_PRECONDITION: it
-  /// ended in another way. NOT_FOUND.
-  Status Cancel(const std::string& id, const std::string& reason = {});
+  /// people and may be empty. Returns the task's state. Also OK if it was cancelled before.
+  /// FAILED_PRECONDITION: it ended in another way. NOT_FOUND.
+  Result<std::string> Cancel(const std::string& id, const std::string& reason = {});
+  /// Makes a dead, cancelled or expired task ready again, and returns its state. NOT_FOUND;
+  /// FAILED_PRECONDITION: it is completed or running.
+  Result<std::string> Redrive(const std::string& id);
+  /// One page of the tasks that match, newest first.
+  Result<TaskPage> List(const TaskQuery& query = {});
   /// Waits until the task has ended. DEADLINE_EXCEEDED: it has not ended within `limit`.
   Result<TaskInfo> Wait(const std::string& id, std::chrono::milliseconds limit);
   /// The result of a completed task as T (json.h). FAILED_PRECONDITION: it ended in another way,

@@ -20,11 +20,16 @@
 
 namespace treadle {
 
-/// `value` as JSON text. Text that is not UTF-8 is kept readable: wrong bytes become U+FFFD.
+namespace detail {
+std::string WriteJson(const nlohmann::json& value);
+}
+
+/// `value` as JSON text. What JSON cannot hold is written as it is: a number that is not finite as
+/// NaN or Infinity, text that is not UTF-8 with its bytes. A client and a worker refuse such text
+/// and name the place: "payload.width is not valid JSON …".
 template <class T>
 std::string ToJson(const T& value) {
-  const nlohmann::json json = value;
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return detail::WriteJson(nlohmann::json(value));
 }
 
 /// INVALID_ARGUMENT says what in `text` does not fit T.

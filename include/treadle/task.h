@@ -88,6 +88,24 @@ struct TaskInfo {
   }
 };
 
+/// Which tasks to list: all that is not empty must match.
+struct TaskQuery {
+  std::string queue = {};
+  std::string type = {};
+  std::string state = {};
+  std::string tag = {};
+  std::string key = {};
+  std::string error_code = {};
+  std::string text = {};    // words of the error's code and message
+  int64_t limit = 50;       // tasks on a page, 1..1000
+  std::string cursor = {};  // TaskPage::next_cursor of the previous page
+};
+
+struct TaskPage {
+  std::vector<TaskInfo> tasks = {};  // without their results
+  std::string next_cursor = {};      // empty: this is the last page
+};
+
 // ---- handlers ----
 
 /// Raw bytes, for results, steps and checkpoints that are not JSON.

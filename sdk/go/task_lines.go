@@ -43,7 +43,7 @@ func humanLine(lease *wire.Lease, ending *wire.Ending, took time.Duration, answe
 	case wire.Discarded:
 		return task + " discarded"
 	}
-	return task + " was stopped after " + shortTime(took) + " and goes back unspent"
+	return task + " was stopped after " + shortTime(took) + " and returned without counting the attempt"
 }
 
 func failureText(lease *wire.Lease, ending *wire.Ending) string {

@@ -10,6 +10,7 @@
 #include "base/thread_annotations.h"
 #include "client/backoff.h"
 #include "client/client_options.h"
+#include "client/key_maker.h"
 #include "client/request_sharer.h"
 #include "client/task_stream.h"
 #include "client/wire.h"
@@ -42,19 +43,19 @@ class Client::Impl {
   explicit Impl(ClientOptions options)
       : options_(std::move(options)),
         connection_(ConnectionOf(options_)),
+        keys_(options_.timeout),
         sharer_(options_.linger, [this](const auto& tasks) { return Send(tasks); }),
         stream_([this](const auto& tasks) { return Send(tasks); }) {}
 
   Result<Enqueued> Enqueue(const TaskRequest& task) {
-    TREADLE_ASSIGN_OR_RETURN(std::string json, wire::EncodeTask(task));
-    return sharer_.Enqueue({.json = std::move(json), .has_key = !task.idempotency_key.empty()});
+    TREADLE_ASSIGN_OR_RETURN(const EncodedTask encoded, Encode(task));
+    return sharer_.Enqueue(encoded);
   }
 
   void EnqueueAsync(const TaskRequest& task, TaskStream::Done done) {
-    Result<std::string> json = wire::EncodeTask(task);
-    if (!json.ok()) return done(json.status());
-    stream_.Enqueue({.json = *std::move(json), .has_key = !task.idempotency_key.empty()},
-                    std::move(done));
+    Result<EncodedTask> encoded = Encode(task);
+    if (!encoded.ok()) return done(encoded.status());
+    stream_.Enqueue(*std::move(encoded), std::move(done));
   }
   void Flush() { stream_.Flush(); }
 
@@ -65,8 +66,8 @@ class Client::Impl {
     encoded.reserve(tasks.size());
     std::vector<const EncodedTask*> group;
     for (const TaskRequest& task : tasks) {
-      TREADLE_ASSIGN_OR_RETURN(std::string json, wire::EncodeTask(task));
-      encoded.push_back({.json = std::move(json), .has_key = !task.idempotency_key.empty()});
+      TREADLE_ASSIGN_OR_RETURN(EncodedTask one, Encode(task));
+      encoded.push_back(std::move(one));
       group.push_back(&encoded.back());
     }
     return Send(group);
@@ -80,25 +81,53 @@ class Client::Impl {
   }
 
   // Cancelling a cancelled task changes nothing: it may be asked again.
-  Status Cancel(const std::string& id, const std::string& reason) {
-    return Repeated<bool>(Repeat::kSafe, Clock::now() + options_.timeout,
-                          [&](ServerConnection& server, int64_t) -> Result<bool> {
-                            TREADLE_RETURN_IF_ERROR(wire::CancelTask(server, id, reason));
-                            return true;
-                          })
-        .status();
+  Result<std::string> Cancel(const std::string& id, const std::string& reason) {
+    return Repeated<std::string>(
+        Repeat::kSafe, Clock::now() + options_.timeout,
+        [&](ServerConnection& server, int64_t) { return wire::CancelTask(server, id, reason); });
+  }
+
+  // A redriven task is ready, and may be redriven again.
+  Result<std::string> Redrive(const std::string& id) {
+    return Repeated<std::string>(
+        Repeat::kSafe, Clock::now() + options_.timeout,
+        [&](ServerConnection& server, int64_t) { return wire::RedriveTask(server, id); });
+  }
+
+  Result<TaskPage> List(const TaskQuery& query) {
+    return Repeated<TaskPage>(
+        Repeat::kSafe, Clock::now() + options_.timeout,
+        [&](ServerConnection& server, int64_t) { return wire::ListTasks(server, query); });
   }
 
  private:
+  Result<EncodedTask> Encode(const TaskRequest& task) {
+    EncodedTask encoded{.has_key = !task.idempotency_key.empty()};
+    TREADLE_ASSIGN_OR_RETURN(encoded.json, wire::EncodeTask(task));
+    const bool is_about_keys =
+        encoded.has_key || !task.unique_while.empty() || !task.on_duplicate.empty();
+    if (options_.keys && !is_about_keys) {
+      keys_.AddTo(&encoded.json);
+      encoded.has_key = true;
+    }
+    return encoded;
+  }
+
   Result<std::vector<Enqueued>> Send(const std::vector<const EncodedTask*>& tasks) {
     std::vector<std::string_view> texts;
     texts.reserve(tasks.size());
     for (const EncodedTask* task : tasks) texts.push_back(task->json);
     const Repeat repeat = RepeatOf(tasks);
-    return Repeated<std::vector<Enqueued>>(
+    const auto answers = Repeated<std::vector<Enqueued>>(
         repeat, Clock::now() + options_.timeout, [&](ServerConnection& server, int64_t left_ms) {
           return wire::EnqueueEncoded(server, texts, left_ms, repeat);
         });
+    // Who enqueues one task did not number it.
+    constexpr std::string_view kOnly = "tasks[0].";
+    if (tasks.size() > 1 || !answers.status().message().starts_with(kOnly)) return answers;
+    const Status& why = answers.status();
+    return Status(why.code(), why.message().substr(kOnly.size()))
+        .WithRetryAfter(why.retry_after_ms());
   }
 
   /// Calls until it works, fails for good, may not be repeated, or time is up.
@@ -150,6 +179,7 @@ class Client::Impl {
 
   const ClientOptions options_;
   const Result<ConnectionOptions> connection_;
+  KeyMaker keys_;
   RequestSharer sharer_;
   Mutex mutex_;
   Condition returned_;
@@ -175,9 +205,13 @@ Result<std::vector<Enqueued>> Client::EnqueueMany(const std::vector<TaskRequest>
 
 Result<TaskInfo> Client::Get(const std::string& id) { return impl_->Get(id, milliseconds(0)); }
 
-Status Client::Cancel(const std::string& id, const std::string& reason) {
+Result<std::string> Client::Cancel(const std::string& id, const std::string& reason) {
   return impl_->Cancel(id, reason);
 }
+
+Result<std::string> Client::Redrive(const std::string& id) { return impl_->Redrive(id); }
+
+Result<TaskPage> Client::List(const TaskQuery& query) { return impl_->List(query); }
 
 Result<TaskInfo> Client::Wait(const std::string& id, milliseconds limit) {
   const auto deadline = Clock::now() + limit;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cmath>
 #include <condition_variable>
 #include <future>
 #include <mutex>
@@ -19,6 +20,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 using testing::TestRequest;
 using testing::TestServer;
@@ -209,14 +211,59 @@ TEST(RequestSharer, WithoutALingerEachTaskIsItsOwnRequest) {
   EXPECT_EQ(most, 1U);
 }
 
-TEST(SharedClient, ATaskWithoutAKeyIsNotSentTwice) {
+TEST(SharedClient, ARefusedTaskThatWasEnqueuedAloneHasNoNumber) {
   TestServer server;
   Client client(To(server));
+  auto call = std::async(std::launch::async, [&] { return client.Enqueue({.type = "t"}); });
+  TestServer::Answer(server.Next(), 400,
+                     R"({"code":"INVALID_ARGUMENT","detail":"tasks[0].type must be a name"})");
+  const Status status = call.get().status();
+  EXPECT_EQ(status.ToString(), "INVALID_ARGUMENT: type must be a name");
+  EXPECT_EQ(FieldOf(status), "type");
+}
+
+TEST(SharedClient, WithoutKeysATaskIsNotSentTwice) {
+  TestServer server;
+  ClientOptions options = To(server);
+  options.keys = false;
+  Client client(options);
   auto call = std::async(std::launch::async, [&] { return client.Enqueue({.type = "t"}); });
   TestServer::Break(server.Next());
   const Result<Enqueued> answer = call.get();
   EXPECT_EQ(answer.status().code(), Code::kUnavailable);
   EXPECT_THAT(answer.status().message(), HasSubstr("may or may not have accepted"));
+}
+
+TEST(SharedClient, ATaskIsSentAgainWithTheKeyThatTheClientMade) {
+  TestServer server;
+  Client client(To(server));
+  auto call = std::async(std::launch::async, [&] { return client.Enqueue({.type = "t"}); });
+  const TestRequest first = server.Next();
+  EXPECT_THAT(first.body, HasSubstr(R"("idempotency_window_ms":60000})"));
+  TestServer::Break(first);
+  const TestRequest again = server.Next();
+  EXPECT_EQ(again.body, first.body);
+  int id = 3;
+  AnswerBatch(again, &id);
+  EXPECT_EQ(call.get()->id, "1-3");
+}
+
+TEST(SharedClient, EachTaskGetsAKeyOfItsOwnUnlessItSaysOtherwise) {
+  TestServer server;
+  Client client(To(server));
+  auto call = std::async(std::launch::async, [&] {
+    return client.EnqueueMany({{.type = "t"},
+                               {.type = "t"},
+                               {.type = "t", .idempotency_key = "k"},
+                               {.type = "t", .on_duplicate = "refuse"}});
+  });
+  const TestRequest request = server.Next();
+  EXPECT_THAT(request.body, ::testing::ContainsRegex("treadle-cpp-[0-9a-f]{32}-1\""));
+  EXPECT_THAT(request.body, ::testing::ContainsRegex("treadle-cpp-[0-9a-f]{32}-2\""));
+  EXPECT_THAT(request.body, Not(HasSubstr("-3\"")));
+  int id = 1;
+  AnswerBatch(request, &id);
+  EXPECT_TRUE(call.get().ok());
 }
 
 TEST(SharedClient, ATaskWithAKeyIsSentAgainUntilItIsAnswered) {
@@ -289,11 +336,59 @@ TEST(SharedClient, ACancellationIsSentWithItsReasonAndItsRefusalComesBack) {
   EXPECT_THAT(asked.head, HasSubstr("POST /v1/tasks/1-1/cancel "));
   EXPECT_EQ(asked.body, R"({"reason":"too late"})");
   TestServer::Answer(asked, 200, R"({"id":"1-1","state":"cancelled","changed":true})");
-  EXPECT_TRUE(call.get().ok());
+  EXPECT_EQ(*call.get(), "cancelled");
   auto again = std::async(std::launch::async, [&] { return client.Cancel("1-2"); });
   TestServer::Answer(server.Next(), 409,
                      R"({"code":"FAILED_PRECONDITION","detail":"task 1-2 is completed"})");
-  EXPECT_EQ(again.get().code(), Code::kFailedPrecondition);
+  EXPECT_EQ(again.get().status().code(), Code::kFailedPrecondition);
+}
+
+TEST(SharedClient, DeadTasksAreListedAndRedriven) {
+  TestServer server;
+  Client client(To(server));
+  auto listed = std::async(std::launch::async, [&] {
+    return client.List({.queue = "a b", .state = "dead", .limit = 2});
+  });
+  const TestRequest request = server.Next();
+  EXPECT_THAT(request.head, StartsWith("GET /v1/tasks?limit=2&queue=a%20b&state=dead "));
+  TestServer::Answer(request, 200,
+                     "{\"tasks\":[" + View("1-2", "dead") + "," + View("1-1", "dead") +
+                         R"(],"as_of":"2026-11-23T20:53:01.250Z","next_cursor":"c"})");
+  const Result<TaskPage> page = listed.get();
+  ASSERT_TRUE(page.ok()) << page.status().ToString();
+  EXPECT_EQ(page->tasks.size(), 2U);
+  EXPECT_EQ(page->tasks[0].id, "1-2");
+  EXPECT_EQ(page->next_cursor, "c");
+  auto redriven = std::async(std::launch::async, [&] { return client.Redrive("1-1"); });
+  const TestRequest asked = server.Next();
+  EXPECT_THAT(asked.head, HasSubstr("POST /v1/tasks/1-1/redrive "));
+  TestServer::Answer(asked, 200, R"({"id":"1-1","state":"ready","changed":true})");
+  EXPECT_EQ(*redriven.get(), "ready");
+}
+
+TEST(FieldOf, IsWhatAMessageBeginsWithIfTheApiHasIt) {
+  const auto field = [](const char* message) {
+    return FieldOf(Status(Code::kInvalidArgument, message));
+  };
+  EXPECT_EQ(field("priority must be from 0 to 9"), "priority");
+  EXPECT_EQ(field("tasks[3].type must not be empty"), "tasks[3].type");
+  EXPECT_EQ(field("payload.x is not valid JSON"), "payload.x");
+  EXPECT_EQ(field("the request is too large"), "");
+  EXPECT_EQ(field("payload"), "");
+  EXPECT_EQ(FieldOf(Status(Code::kUnavailable, "priority of this")), "");
+}
+
+TEST(ToJson, WritesWhatJsonCannotHoldSoThatItIsRefusedWithItsPlace) {
+  using nlohmann::json;
+  Client client({.servers = {"http://127.0.0.1:1"}});
+  const auto field = [&](const json& payload) {
+    return FieldOf(client.Enqueue({.type = "t", .payload = ToJson(payload)}).status());
+  };
+  EXPECT_EQ(field({{"x", {1.5, std::nan("")}}}), "payload.x[1]");
+  EXPECT_EQ(field({{"a", {{"b", -HUGE_VAL}}}, {"c", "\xc3\xa4"}}), "payload.a.b");
+  EXPECT_EQ(field({{"text", "\xed\xa0\x80"}, {"empty", json::array()}}), "payload.text");
+  EXPECT_EQ(field({{"\xff", 1}}), "payload");
+  EXPECT_EQ(ToJson(json{{"\xc3\xa4", "\"\n"}}), "{\"\xc3\xa4\":\"\\\"\\n\"}");
 }
 
 TEST(SharedClient, BadOptionsAreNamedByTheFirstCall) {

@@ -1,6 +1,7 @@
 #include "client/json_grammar.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/utf8.h"
 
@@ -17,6 +18,8 @@ class Grammar {
     SkipSpace();
     return rest_.empty();
   }
+  /// Where the value is that IsText() failed at.
+  std::string TakePath() { return std::move(path_); }
 
  private:
   bool Take(std::string_view token) {
@@ -44,9 +47,9 @@ class Grammar {
   bool Items(int depth) {
     SkipSpace();
     if (Take("]")) return true;
-    while (true) {
+    for (size_t i = 0;; ++i) {
       SkipSpace();
-      if (!Value(depth + 1)) return false;
+      if (!Value(depth + 1)) return FailIn("[" + std::to_string(i) + "]");
       SkipSpace();
       if (Take("]")) return true;
       if (!Take(",")) return false;
@@ -57,15 +60,22 @@ class Grammar {
     if (Take("}")) return true;
     while (true) {
       SkipSpace();
+      const std::string_view name = rest_;
       if (!Take("\"") || !String()) return false;
+      const size_t name_size = name.size() - rest_.size();
       SkipSpace();
       if (!Take(":")) return false;
       SkipSpace();
-      if (!Value(depth + 1)) return false;
+      if (!Value(depth + 1)) return FailIn("." + std::string(name.substr(1, name_size - 2)));
       SkipSpace();
       if (Take("}")) return true;
       if (!Take(",")) return false;
     }
+  }
+
+  bool FailIn(const std::string& part) {
+    path_.insert(0, part);
+    return false;
   }
 
   bool Number() {
@@ -79,8 +89,9 @@ class Grammar {
 
   // Behind the quote.
   bool String() {
+    const std::string_view begin = rest_;
     while (!rest_.empty()) {
-      if (Take("\"")) return true;
+      if (Take("\"")) return IsUtf8(begin.substr(0, begin.size() - rest_.size()));
       if (Take("\\")) {
         if (!Escape()) return false;
         continue;
@@ -103,13 +114,19 @@ class Grammar {
   }
 
   std::string_view rest_;
+  std::string path_;
   const int depth_max_;
 };
 
 }  // namespace
 
 bool FollowsJsonGrammar(std::string_view text, int depth_max) {
-  return IsUtf8(text) && Grammar(text, depth_max).IsText();
+  return Grammar(text, depth_max).IsText();
+}
+
+std::string JsonFaultAt(std::string_view text, int depth_max) {
+  Grammar grammar(text, depth_max);
+  return grammar.IsText() ? "" : grammar.TakePath();
 }
 
 }  // namespace treadle::wire

@@ -2,6 +2,7 @@
 // numbers of any size, and half a surrogate pair. Pure; any thread.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace treadle::wire {
@@ -10,5 +11,8 @@ inline constexpr int kJsonDepthMax = 64;  // the server's, of payloads and resul
 
 /// One value, in UTF-8, at most `depth_max` levels deep, with or without white space around it.
 bool FollowsJsonGrammar(std::string_view text, int depth_max = kJsonDepthMax);
+
+/// The path of the first value in `text` that is not, for example ".sizes[2]"; empty: the whole.
+std::string JsonFaultAt(std::string_view text, int depth_max = kJsonDepthMax);
 
 }  // namespace treadle::wire

@@ -26,6 +26,11 @@ bool IsJson(std::string_view text) {
   return FollowsJsonGrammar(text);
 }
 
+std::string WhyNotJson(std::string_view text, std::string_view root) {
+  return std::string(root) + JsonFaultAt(text) +
+         " is not valid JSON; numbers must be finite, and text must be UTF-8";
+}
+
 std::string_view TrimJson(std::string_view text) {
   constexpr std::string_view kWhiteSpace = " \t\r\n";
   const size_t begin = text.find_first_not_of(kWhiteSpace);

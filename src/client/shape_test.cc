@@ -70,7 +70,7 @@ TEST(Shape, NoCallTakesTheAnswerOfAnotherServerForItsOwn) {
       {"enqueue", [](auto& server) { return Enqueue(server, {.type = "t"}).status(); }},
       {"batch", [](auto& server) { return EnqueueBatch(server, {{.type = "t"}}).status(); }},
       {"get", [](auto& server) { return GetTask(server, "1-1").status(); }},
-      {"cancel", [](auto& server) { return CancelTask(server, "1-1", ""); }},
+      {"cancel", [](auto& server) { return CancelTask(server, "1-1", "").status(); }},
       {"result", [](auto& server) { return GetResult(server, "1-1").status(); }},
       {"save", [](auto& server) { return SaveAttempt(server, "1-1.1.1", {}, 5'000).status(); }}};
   testing::TestServer server;

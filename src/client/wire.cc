@@ -100,10 +100,50 @@ Status ReadTask(JsonDocument* document, TaskInfo* task) {
   return Status::Ok();
 }
 
+Status ReadPage(JsonDocument* document, TaskPage* page) {
+  for (auto field : document->Root()) {
+    const std::string_view key = field.unescaped_key();
+    if (key == "next_cursor") page->next_cursor = ReadString(field.value());
+    if (key != "tasks") continue;
+    for (auto task : field.value().get_array()) {
+      TaskInfo info;
+      for (auto part : task.get_object()) ReadTaskField(part.unescaped_key(), part.value(), &info);
+      page->tasks.push_back(std::move(info));
+    }
+  }
+  return Status::Ok();
+}
+
+std::string ListTarget(const TaskQuery& query) {
+  std::string target = "/v1/tasks?limit=" + std::to_string(query.limit);
+  const std::pair<std::string_view, const std::string*> filters[] = {
+      {"queue", &query.queue}, {"type", &query.type},    {"state", &query.state},
+      {"tag", &query.tag},     {"key", &query.key},      {"error_code", &query.error_code},
+      {"text", &query.text},   {"cursor", &query.cursor}};
+  for (const auto& [name, value] : filters) {
+    if (!value->empty()) target.append("&").append(name).append("=").append(PercentEncode(*value));
+  }
+  return target;
+}
+
 std::string TaskTarget(std::string_view id, std::string_view part, int64_t wait_ms) {
   std::string target = "/v1/tasks/" + PercentEncode(id) + std::string(part);
   if (wait_ms > 0) target += "?wait=" + std::to_string(wait_ms) + "ms";
   return target;
+}
+
+// The state of the task that a command acted on.
+Result<std::string> Steer(ServerConnection& client, const std::string& target,
+                          std::string_view body) {
+  TREADLE_ASSIGN_OR_RETURN(ServerAnswer answer, client.Call("POST", target, body, kCallTimeoutMs));
+  TREADLE_RETURN_IF_ERROR(CheckAnswer(client, "POST " + target, answer, kStandingShape));
+  JsonDocument document(std::move(answer.body));
+  std::string state;
+  TREADLE_RETURN_IF_ERROR(Guarded([&] {
+    state = ReadString(document.Root()["state"].value());
+    return Status::Ok();
+  }));
+  return state;
 }
 
 void WritePayload(JsonWriter& json, const TaskRequest& task) {
@@ -157,7 +197,7 @@ Repeat RepeatOfRequests(const std::vector<TaskRequest>& tasks) {
 
 Result<std::string> EncodeTask(const TaskRequest& task) {
   if (task.content_type == kJson && !IsJson(task.payload))
-    return Status(Code::kInvalidArgument, "the payload is not valid JSON");
+    return Status(Code::kInvalidArgument, WhyNotJson(task.payload, "payload"));
   std::string out;
   JsonWriter json(&out);
   json.BeginObject().Key("type").String(task.type).Key("queue").String(task.queue);
@@ -252,16 +292,28 @@ Result<TaskInfo> GetTask(ServerConnection& client, std::string_view id, int64_t 
   return ParseTask(json);
 }
 
-Status CancelTask(ServerConnection& client, std::string_view id, std::string_view reason) {
+Result<TaskPage> ListTasks(ServerConnection& client, const TaskQuery& query) {
+  const std::string target = ListTarget(query);
+  TREADLE_ASSIGN_OR_RETURN(ServerAnswer answer, client.Call("GET", target, "", kCallTimeoutMs));
+  TREADLE_RETURN_IF_ERROR(CheckAnswer(client, "GET " + target, answer, kTaskListShape));
+  JsonDocument document(std::move(answer.body));
+  TaskPage page;
+  TREADLE_RETURN_IF_ERROR(Guarded([&] { return ReadPage(&document, &page); }));
+  return page;
+}
+
+Result<std::string> RedriveTask(ServerConnection& client, std::string_view id) {
+  return Steer(client, TaskTarget(id, "/redrive", 0), "{}");
+}
+
+Result<std::string> CancelTask(ServerConnection& client, std::string_view id,
+                               std::string_view reason) {
   std::string body;
   JsonWriter json(&body);
   json.BeginObject();
   if (!reason.empty()) json.Key("reason").String(reason);
   json.EndObject();
-  const std::string target = TaskTarget(id, "/cancel", 0);
-  TREADLE_ASSIGN_OR_RETURN(const ServerAnswer answer,
-                           client.Call("POST", target, body, kCallTimeoutMs));
-  return CheckAnswer(client, "POST " + target, answer, kStandingShape);
+  return Steer(client, TaskTarget(id, "/cancel", 0), body);
 }
 
 Result<ServerAnswer> GetResult(ServerConnection& client, std::string_view id, int64_t wait_ms) {

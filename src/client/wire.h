@@ -28,6 +28,8 @@ inline constexpr size_t kNamesMax = 100;         // queues, and types, of one ex
 
 /// True if `text` is one valid JSON value, with or without white space around it.
 bool IsJson(std::string_view text);
+/// Why it is not, with the place: "payload.sizes[2] is not valid JSON …", of `root` "payload".
+std::string WhyNotJson(std::string_view text, std::string_view root);
 /// `text` without the white space (of JSON) around it: the bytes that the server keeps and hashes.
 std::string_view TrimJson(std::string_view text);
 
@@ -51,8 +53,13 @@ Result<TaskInfo> ParseTask(std::string_view json);
 /// The view as JSON text. `wait_ms` > 0: answers when the task has ended, or after that time.
 Result<std::string> GetTaskJson(ServerConnection& client, std::string_view id, int64_t wait_ms = 0);
 Result<TaskInfo> GetTask(ServerConnection& client, std::string_view id, int64_t wait_ms = 0);
-/// FAILED_PRECONDITION: it has ended in another way.
-Status CancelTask(ServerConnection& client, std::string_view id, std::string_view reason);
+/// One page.
+Result<TaskPage> ListTasks(ServerConnection& client, const TaskQuery& query);
+/// The task's state. FAILED_PRECONDITION: it is completed or running.
+Result<std::string> RedriveTask(ServerConnection& client, std::string_view id);
+/// The task's state. FAILED_PRECONDITION: it has ended in another way.
+Result<std::string> CancelTask(ServerConnection& client, std::string_view id,
+                               std::string_view reason);
 /// The raw result in `body`. FAILED_PRECONDITION: the task has none (yet), and why.
 Result<ServerAnswer> GetResult(ServerConnection& client, std::string_view id, int64_t wait_ms = 0);
 

@@ -16,7 +16,7 @@ constexpr std::chrono::seconds kLogEvery(2);
 
 Status CheckJson(const Bytes& bytes) {
   if (bytes.content_type != wire::kJson || wire::IsJson(bytes.data)) return {};
-  return {Code::kInvalidArgument, "the saved value is not JSON, although its content type is"};
+  return {Code::kInvalidArgument, wire::WhyNotJson(bytes.data, "the saved value")};
 }
 
 }  // namespace

@@ -71,8 +71,7 @@ std::optional<Failed> WrongResult(const Completed& done) {
       PrintableHead(type, kContentTypeBytesMax, '?') != type)
     return Invalid("the content type of the result must be printable and have 1 to 128 bytes");
   if (type != wire::kJson || done.result == "null") return std::nullopt;
-  if (!wire::IsJson(done.result))
-    return Invalid("the result is not JSON, although its content type is");
+  if (!wire::IsJson(done.result)) return Invalid(wire::WhyNotJson(done.result, "result"));
   if (DepthOf(done.result) > kResultDepthMax)
     return Invalid("the result is nested deeper than " + std::to_string(kResultDepthMax) +
                    " levels");

@@ -4,6 +4,7 @@ import importlib
 
 MODULES = [
     "treadle",
+    "treadle_sdks",
     "redis_streams",
     "redis_lists",
     "nats",

@@ -1,4 +1,4 @@
-"""Fixtures: the real server, applications with queues of their own, workers in this process or apart."""
+"""Fixtures: the real server, applications with queues of their own, workers here or apart."""
 
 import contextlib
 import importlib.util
@@ -23,7 +23,7 @@ from treadle.worker.worker import Worker  # noqa: E402
 
 
 def load(name, path):
-    """A module under a name of its own: the end-to-end tests have one that is called treadle, too."""
+    """A module under a name of its own: the end-to-end tests also have one called treadle."""
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
@@ -44,7 +44,9 @@ def start_server(tmp_path):
 
     def start(*flags):
         number = len(servers)
-        servers.append(e2e.Server(tmp_path / f"data-{number}", *flags, log=tmp_path / f"server-{number}.log"))
+        servers.append(
+            e2e.Server(tmp_path / f"data-{number}", *flags, log=tmp_path / f"server-{number}.log")
+        )
         return servers[-1].start()
 
     yield start
@@ -143,9 +145,18 @@ class Program:
         path = os.pathsep.join([str(SDK), str(HERE)])
         with open(self.log, "ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, *words], stdout=out, stderr=out, cwd=HERE,
-                env={**os.environ, "TREADLE_SERVER": server_url, "PYTHONPATH": path,
-                     "PYTHONDONTWRITEBYTECODE": "1", **(env or {})})
+                [sys.executable, *words],
+                stdout=out,
+                stderr=out,
+                cwd=HERE,
+                env={
+                    **os.environ,
+                    "TREADLE_SERVER": server_url,
+                    "PYTHONPATH": path,
+                    "PYTHONDONTWRITEBYTECODE": "1",
+                    **(env or {}),
+                },
+            )
 
     @property
     def text(self):
@@ -169,7 +180,9 @@ def program(tmp_path):
     started = []
 
     def start(server_url, *words, env=None):
-        started.append(Program(server_url, tmp_path / f"program-{len(started)}.log", *words, env=env))
+        started.append(
+            Program(server_url, tmp_path / f"program-{len(started)}.log", *words, env=env)
+        )
         return started[-1]
 
     yield start

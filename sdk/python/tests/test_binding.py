@@ -39,7 +39,14 @@ def lease(payload, content_type="application/json"):
     is_bytes = isinstance(payload, bytes)
     raw = payload if is_bytes else encode(payload)
     sha256 = hashlib.sha256(raw if is_bytes else raw.encode()).hexdigest()
-    fields = {"token": "1-1.1.1", "id": "1-1", "type": "t", "attempt": 1, "content_type": content_type, "payload_sha256": sha256}
+    fields = {
+        "token": "1-1.1.1",
+        "id": "1-1",
+        "type": "t",
+        "attempt": 1,
+        "content_type": content_type,
+        "payload_sha256": sha256,
+    }
     made = Lease(fields, payload, raw)
     assert not made.is_damaged
     return made
@@ -64,9 +71,19 @@ def test_defaults_are_the_handlers_own():
     assert Binding(resize, Context).payload(("a",), {}) == {"path": "a"}
 
 
-@pytest.mark.parametrize("payload,field", [
-    ({"path": 1}, "payload.path"), ({}, "payload.path"), ({"path": "a", "widht": 1}, "payload.widht"), (["a", "b"], "payload[1]"),
-    ([], "payload"), ("a", "payload"), ({"path": "a", "width": True}, "payload.width"), ({"path": "a", "width": 1.5}, "payload.width")])
+@pytest.mark.parametrize(
+    "payload,field",
+    [
+        ({"path": 1}, "payload.path"),
+        ({}, "payload.path"),
+        ({"path": "a", "widht": 1}, "payload.widht"),
+        (["a", "b"], "payload[1]"),
+        ([], "payload"),
+        ("a", "payload"),
+        ({"path": "a", "width": True}, "payload.width"),
+        ({"path": "a", "width": 1.5}, "payload.width"),
+    ],
+)
 def test_what_does_not_fit_is_named(payload, field):
     with pytest.raises(DecodingError) as caught:
         call(resize, payload)
@@ -84,7 +101,12 @@ def test_a_dataclass_is_the_payload_itself():
     def total(order: Order) -> float:
         return sum(each.price for each in order.items)
 
-    assert call(total, {"items": [{"name": "a", "price": 2}], "parent": {"items": []}, "from_newer": 1}) == 2.0
+    assert (
+        call(
+            total, {"items": [{"name": "a", "price": 2}], "parent": {"items": []}, "from_newer": 1}
+        )
+        == 2.0
+    )
     assert Binding(total, Context).payload((Order([]),), {}) == Order([])
     with pytest.raises(DecodingError) as caught:
         call(total, {"items": [{"price": 2}]})
@@ -92,14 +114,30 @@ def test_a_dataclass_is_the_payload_itself():
 
 
 def test_types_within_types_are_made():
-    def typed(a: Dict[str, List[int]], b: Tuple[int, str], c: Union[int, str], d: Color, e: Literal["x", "y"],
-              f: datetime.datetime, g: Options):
+    def typed(
+        a: Dict[str, List[int]],
+        b: Tuple[int, str],
+        c: Union[int, str],
+        d: Color,
+        e: Literal["x", "y"],
+        f: datetime.datetime,
+        g: Options,
+    ):
         return a, b, c, d, e, f, g
 
     at = datetime.datetime(2026, 11, 30, tzinfo=datetime.timezone.utc)
     assert call(typed, [{"k": [1]}, [1, "b"], "c", "red", "y", at.isoformat(), {"size": 1}]) == (
-        {"k": [1]}, (1, "b"), "c", Color.RED, "y", at, {"size": 1})
-    for i, wrong in enumerate([{"k": ["1"]}, [1], 1.5, "blue", "z", "2026-11-30T00:00:00", {"size": "1"}]):
+        {"k": [1]},
+        (1, "b"),
+        "c",
+        Color.RED,
+        "y",
+        at,
+        {"size": 1},
+    )
+    for i, wrong in enumerate(
+        [{"k": ["1"]}, [1], 1.5, "blue", "z", "2026-11-30T00:00:00", {"size": "1"}]
+    ):
         payload = [{"k": [1]}, [1, "b"], "c", "red", "y", at.isoformat(), {"size": 1}]
         payload[i] = wrong
         with pytest.raises(DecodingError) as caught:
@@ -145,7 +183,9 @@ def test_names_and_rest():
     assert Binding(names, Context).payload((), {"a": 1, "b": 2}) == {"a": 1, "b": 2}
 
 
-@pytest.mark.parametrize("args,names", [((), {}), (("a", 1, 2), {}), (("a",), {"path": "b"}), (("a",), {"other": 1})])
+@pytest.mark.parametrize(
+    "args,names", [((), {}), (("a", 1, 2), {}), (("a",), {"path": "b"}), (("a",), {"other": 1})]
+)
 def test_wrong_arguments_of_an_enqueue_are_refused(args, names):
     with pytest.raises(TypeError):
         Binding(resize, Context).payload(args, names)
@@ -180,7 +220,11 @@ def test_the_context_stands_before_what_is_the_payload_itself():
     def wrong(context: Context, *args):
         return args
 
-    for function, payload, result in ((total, {"items": []}, Order([])), (image, b"x", b"x"), (rest, [1, 2], (1, 2))):
+    for function, payload, result in (
+        (total, {"items": []}, Order([])),
+        (image, b"x", b"x"),
+        (rest, [1, 2], (1, 2)),
+    ):
         args, names = Binding(function, Context).arguments(lease(payload))
         assert function(*args, **{**names, "context": "here"}) == ("here", result)
     with pytest.raises(TypeError, match="must stand behind"):

@@ -30,21 +30,42 @@ def proxy(server):
         yield each
 
 
-
 def listed(client, type, fits):
     return e2e.until(lambda: list(client.all_tasks(type=type)), fits)
 
 
 def test_every_option_reaches_the_server(client, server):
-    at = datetime.datetime(2030, 1, 2, 3, 4, 5, tzinfo=datetime.timezone(datetime.timedelta(hours=1)))
+    at = datetime.datetime(
+        2030, 1, 2, 3, 4, 5, tzinfo=datetime.timezone(datetime.timedelta(hours=1))
+    )
     handle = client.enqueue(
-        "options", {"n": 1}, queue="options", priority=7, run_at=at, expires=at + datetime.timedelta(days=1),
-        deadline=datetime.timedelta(days=3650), attempt_timeout=1.5, retries=2, key="k-1", key_window=60,
-        on_duplicate="return", tags=["b", "a"], sensitive=True,
-        retry=Retry(backoff="listed", delays=[1, 2.5], jitter="none", never=["x"], total=60))
+        "options",
+        {"n": 1},
+        queue="options",
+        priority=7,
+        run_at=at,
+        expires=at + datetime.timedelta(days=1),
+        deadline=datetime.timedelta(days=3650),
+        attempt_timeout=1.5,
+        retries=2,
+        key="k-1",
+        key_window=60,
+        on_duplicate="return",
+        tags=["b", "a"],
+        sensitive=True,
+        retry=Retry(backoff="listed", delays=[1, 2.5], jitter="none", never=["x"], total=60),
+    )
     task = server.task(handle.id)
-    assert (task["queue"], task["priority"], task["max_attempts"], task["idempotency_key"]) == ("options", 7, 3, "k-1")
-    assert (task["run_at"], task["expires_at"]) == ("2030-01-02T02:04:05.000Z", "2030-01-03T02:04:05.000Z")
+    assert (task["queue"], task["priority"], task["max_attempts"], task["idempotency_key"]) == (
+        "options",
+        7,
+        3,
+        "k-1",
+    )
+    assert (task["run_at"], task["expires_at"]) == (
+        "2030-01-02T02:04:05.000Z",
+        "2030-01-03T02:04:05.000Z",
+    )
     assert (task["attempt_timeout_ms"], task["tags"], task["sensitive"]) == (1500, ["a", "b"], True)
     assert task["retry"]["delays_ms"] == [1000, 2500] and task["retry"]["never"] == ["x"]
     info = handle.info()
@@ -60,11 +81,22 @@ def test_the_same_key_is_one_task_and_another_request_is_an_error(client):
     assert caught.value.http_status == 409
 
 
-@pytest.mark.parametrize("fields,field", [
-    ({"delay": -1}, "delay"), ({"delay": float("nan")}, "delay"), ({"run_at": datetime.datetime(2030, 1, 1)}, "run_at"),
-    ({"priority": "high"}, "priority"), ({"retries": 1, "max_attempts": 2}, "retries"), ({"tags": "a"}, "tags"),
-    ({"priority": 10}, "priority"), ({"tags": [""]}, "tags"), ({"retry": Retry(backoff="odd")}, "retry.backoff"),
-    ({"queue": "with space"}, "queue"), ({"expires": datetime.datetime(2030, 1, 1)}, "expires")])
+@pytest.mark.parametrize(
+    "fields,field",
+    [
+        ({"delay": -1}, "delay"),
+        ({"delay": float("nan")}, "delay"),
+        ({"run_at": datetime.datetime(2030, 1, 1)}, "run_at"),
+        ({"priority": "high"}, "priority"),
+        ({"retries": 1, "max_attempts": 2}, "retries"),
+        ({"tags": "a"}, "tags"),
+        ({"priority": 10}, "priority"),
+        ({"tags": [""]}, "tags"),
+        ({"retry": Retry(backoff="odd")}, "retry.backoff"),
+        ({"queue": "with space"}, "queue"),
+        ({"expires": datetime.datetime(2030, 1, 1)}, "expires"),
+    ],
+)
 def test_a_wrong_option_is_named(client, fields, field):
     with raises_field(treadle.InvalidArgumentError, field):
         client.enqueue("wrong", None, **fields)
@@ -87,7 +119,12 @@ def test_a_payload_of_1_mib_is_taken_and_a_byte_more_is_not(client):
 def test_many_are_enqueued_in_order(client, server):
     handles = client.enqueue_many("many", range(2500), queue="many")
     assert len({each.id for each in handles}) == 2500
-    assert [client.payload(handles[i].id).value() for i in (0, 999, 1000, 2499)] == [0, 999, 1000, 2499]
+    assert [client.payload(handles[i].id).value() for i in (0, 999, 1000, 2499)] == [
+        0,
+        999,
+        1000,
+        2499,
+    ]
 
 
 def test_many_large_ones_go_in_several_requests(client):
@@ -116,8 +153,11 @@ def test_without_waiting_one_bad_task_fails_alone(client):
 
 
 def test_what_was_not_waited_for_is_sent_at_the_end_of_the_program(server, program, client):
-    program(server.url, "-c", "import treadle; c = treadle.Client()\n"
-            "for i in range(50): c.enqueue_nowait('at_exit', i)").wait()
+    program(
+        server.url,
+        "-c",
+        "import treadle; c = treadle.Client()\nfor i in range(50): c.enqueue_nowait('at_exit', i)",
+    ).wait()
     listed(client, "at_exit", lambda found: len(found) == 50)
 
 
@@ -136,15 +176,16 @@ def test_a_batch_whose_answer_is_lost_is_enqueued_once_with_the_same_ids(client,
     proxy.lose("/v1/tasks/batch", 2)
     with Client(proxy.url) as behind:
         handles = behind.enqueue_many("lost_batch", range(30))
-    assert sorted(each.id for each in listed(client, "lost_batch", lambda found: len(found) >= 30)) == sorted(
-        each.id for each in handles)
+    assert sorted(
+        each.id for each in listed(client, "lost_batch", lambda found: len(found) >= 30)
+    ) == sorted(each.id for each in handles)
 
 
 def test_without_keys_a_lost_answer_is_an_error_that_says_so(client, proxy):
     proxy.lose("/v1/tasks", 9)
     with Client(proxy.url, keys=False) as behind:
         with pytest.raises(treadle.UnavailableError, match="not known whether"):
-            behind.enqueue("lost_unknown")
+            behind.enqueue("lost_unknown", {"idempotency_key": "only of the payload"})
     listed(client, "lost_unknown", lambda found: len(found) == 1)
 
 
@@ -205,8 +246,13 @@ def test_steering(client):
 def test_lists_have_filters_and_pages(client):
     ids = [each.id for each in client.enqueue_many("listed", range(7), queue="listed", tags=["t"])]
     listed(client, "listed", lambda found: len(found) == 7)
-    page = client.list_tasks(queue="listed", tag="t", state="ready", limit=3,
-                             enqueued_from=datetime.datetime(2020, 1, 1, tzinfo=UTC))
+    page = client.list_tasks(
+        queue="listed",
+        tag="t",
+        state="ready",
+        limit=3,
+        enqueued_from=datetime.datetime(2020, 1, 1, tzinfo=UTC),
+    )
     assert len(page) == 3 and page.next_cursor
     assert [each.id for each in client.all_tasks(queue="listed", limit=3)] == ids[::-1]
     with raises_field(treadle.EncodingError, "enqueued_to"):
@@ -221,7 +267,9 @@ def test_a_full_queue_says_when_to_try_again(client, server):
     assert caught.value.retry_after and caught.value.retry_after > 0
 
 
-def test_the_token_comes_from_its_file_and_a_wrong_one_is_an_error(start_server, tmp_path, monkeypatch):
+def test_the_token_comes_from_its_file_and_a_wrong_one_is_an_error(
+    start_server, tmp_path, monkeypatch
+):
     (tmp_path / "token").write_text("# comment\n  s3cret-token-1234567890  \n")
     os.chmod(tmp_path / "token", 0o600)
     guarded = start_server("--token-file", str(tmp_path / "token"))
@@ -231,9 +279,16 @@ def test_the_token_comes_from_its_file_and_a_wrong_one_is_an_error(start_server,
         Client(guarded.url, token="wrong").enqueue("guarded")
 
 
-@pytest.mark.parametrize("address,why", [
-    ("https://a", "https is not spoken"), ("http://a:0", "port"), ("http://a b", "no host"), ("[::1", "not closed"),
-    ("http://user:secret@:1", "port")])
+@pytest.mark.parametrize(
+    "address,why",
+    [
+        ("https://a", "https is not spoken"),
+        ("http://a:0", "port"),
+        ("http://a b", "no host"),
+        ("[::1", "not closed"),
+        ("http://user:secret@:1", "port"),
+    ],
+)
 def test_a_wrong_address_is_named_without_its_secrets(address, why):
     with pytest.raises(treadle.InvalidArgumentError, match=why) as caught:
         Client(address)
@@ -302,7 +357,11 @@ def test_errors_are_pickled_whole():
     error = treadle.InvalidArgumentError("payload.a is wrong", field="payload.a", retry_after=1.5)
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), again.field, again.retry_after, str(again)) == (
-        treadle.InvalidArgumentError, "payload.a", 1.5, "payload.a is wrong")
+        treadle.InvalidArgumentError,
+        "payload.a",
+        1.5,
+        "payload.a is wrong",
+    )
     dead = pickle.loads(pickle.dumps(treadle.TaskDeadError("1-1", "KeyError", "x")))
     assert (dead.task_id, dead.error_code) == ("1-1", "KeyError")
 
@@ -310,7 +369,12 @@ def test_errors_are_pickled_whole():
 def test_options_over_others():
     base = TaskOptions(delay=5, queue="a", retries=3)
     changed = TaskOptions(run_at=datetime.datetime.now(UTC), max_attempts=2).over(base)
-    assert (changed.delay, changed.queue, changed.retries, changed.max_attempts) == (None, "a", None, 2)
+    assert (changed.delay, changed.queue, changed.retries, changed.max_attempts) == (
+        None,
+        "a",
+        None,
+        2,
+    )
     assert json.loads("{" + TaskOptions(sensitive=False).to_json()[1:] + "}") == {}
 
 

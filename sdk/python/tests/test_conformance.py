@@ -6,38 +6,21 @@ import sys
 import pytest
 from conftest import HERE, conformance
 
-SCENARIOS = conformance.scenarios()
+NAMES = [each["name"] for each in conformance.scenarios()]
 
 
 @pytest.fixture(scope="module")
-def own_server(tmp_path_factory):
-    """Scenarios kill it."""
-    base = tmp_path_factory.mktemp("conformance")
-    each = conformance.e2e.Server(base / "data", log=base / "server.log").start()
-    yield each
-    each.kill()
+def errors():
+    """What went wrong, by scenario. All are played, side by side, before one is judged."""
+    found = {}
+    conformance.play_all(
+        [sys.executable, str(HERE / "driver.py")],
+        tell=lambda name, error, _: found.update({name: error}),
+    )
+    return found
 
 
-@pytest.fixture(scope="module")
-def drivers():
-    """One for all scenarios; after a failure a new one."""
-    started = []
-
-    def driver():
-        if not started:
-            started.append(conformance.Driver([sys.executable, str(HERE / "driver.py")]))
-        return started[0]
-
-    driver.forget = lambda: started.pop().close()
-    yield driver
-    if started:
-        driver.forget()
-
-
-@pytest.mark.parametrize("number", range(len(SCENARIOS)), ids=[re.sub(r"\W+", "_", each["name"]) for each in SCENARIOS])
-def test_scenario(own_server, drivers, number):
-    try:
-        conformance.play(SCENARIOS[number], drivers(), own_server, f"conformance-{number}")
-    except BaseException:
-        drivers.forget()
-        raise
+@pytest.mark.parametrize("name", NAMES, ids=[re.sub(r"\W+", "_", each) for each in NAMES])
+def test_scenario(errors, name):
+    if errors[name] is not None:
+        raise errors[name]

@@ -26,9 +26,16 @@ class Color(enum.Enum):
     RED = "red"
 
 
-@pytest.mark.parametrize("value,path", [
-    (float("nan"), "payload"), ({"a": [1, float("inf")]}, "payload.a[1]"), ([{"b": -float("inf")}], "payload[0].b"),
-    (Point(float("nan")), "payload.x"), ({"k": decimal.Decimal("NaN")}, "payload.k")])
+@pytest.mark.parametrize(
+    "value,path",
+    [
+        (float("nan"), "payload"),
+        ({"a": [1, float("inf")]}, "payload.a[1]"),
+        ([{"b": -float("inf")}], "payload[0].b"),
+        (Point(float("nan")), "payload.x"),
+        ({"k": decimal.Decimal("NaN")}, "payload.k"),
+    ],
+)
 def test_numbers_that_are_not_finite_are_refused_with_their_path(value, path):
     with raises_field(EncodingError, path):
         encode(value)
@@ -42,7 +49,10 @@ def test_a_time_without_a_zone_is_refused():
 
 def test_a_time_with_a_zone_is_written_in_utc():
     zone = datetime.timezone(datetime.timedelta(hours=2))
-    assert encode(datetime.datetime(2026, 11, 30, 2, 0, 0, 5, tzinfo=zone)) == '"2026-11-30T00:00:00.000005Z"'
+    assert (
+        encode(datetime.datetime(2026, 11, 30, 2, 0, 0, 5, tzinfo=zone))
+        == '"2026-11-30T00:00:00.000005Z"'
+    )
 
 
 @pytest.mark.parametrize("text", ["ä", "日本", "😀", "\u2028", "\x00", '"\\'])
@@ -58,7 +68,9 @@ def test_half_a_surrogate_pair_is_refused(value):
         encode(value)
 
 
-@pytest.mark.parametrize("value,why", [(b"x", "bytes"), ({1, 2}, "set"), (object(), "object"), (1j, "complex")])
+@pytest.mark.parametrize(
+    "value,why", [(b"x", "bytes"), ({1, 2}, "set"), (object(), "object"), (1j, "complex")]
+)
 def test_what_json_has_no_form_for_is_refused(value, why):
     with raises_field(EncodingError, "payload[0]") as caught:
         encode([value])
@@ -74,9 +86,22 @@ def test_what_holds_itself_is_refused():
 
 def test_values_beyond_json_become_json():
     key = uuid.UUID(int=1)
-    value = {"p": Point(1), "c": Color.RED, "u": key, "d": decimal.Decimal("1.10"), "t": (1, 2), "day": datetime.date(2026, 1, 2)}
+    value = {
+        "p": Point(1),
+        "c": Color.RED,
+        "u": key,
+        "d": decimal.Decimal("1.10"),
+        "t": (1, 2),
+        "day": datetime.date(2026, 1, 2),
+    }
     assert json.loads(encode(value)) == {
-        "p": {"x": 1, "label": "ä"}, "c": "red", "u": str(key), "d": "1.10", "t": [1, 2], "day": "2026-01-02"}
+        "p": {"x": 1, "label": "ä"},
+        "c": "red",
+        "u": str(key),
+        "d": "1.10",
+        "t": [1, 2],
+        "day": "2026-01-02",
+    }
 
 
 def test_large_whole_numbers_are_exact():

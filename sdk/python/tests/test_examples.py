@@ -19,7 +19,10 @@ def example(server, tmp_path):
     started = []
 
     def start(name):
-        code = f"import os; os.chdir({str(EXAMPLES)!r}); import sys; sys.argv[1:] = ['worker', '{name}:app']; import treadle.__main__"
+        code = (
+            f"import os; os.chdir({str(EXAMPLES)!r}); import sys; "
+            f"sys.argv[1:] = ['worker', '{name}:app']; import treadle.__main__"
+        )
         started.append(Program(server.url, tmp_path / f"{name}.log", "-c", code))
         return started[-1]
 
@@ -29,8 +32,14 @@ def example(server, tmp_path):
 
 
 def run(server, path):
-    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=60, check=False,
-                          env={"TREADLE_SERVER": server.url, "PYTHONPATH": str(SDK), "PYTHONDONTWRITEBYTECODE": "1"})
+    done = subprocess.run(
+        [sys.executable, str(path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={"TREADLE_SERVER": server.url, "PYTHONPATH": str(SDK), "PYTHONDONTWRITEBYTECODE": "1"},
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -45,15 +54,23 @@ def test_orders_are_fulfilled(server, example):
     id, total = run(server, EXAMPLES / "orders.py").split()
     with treadle.Client(server.url) as client:
         assert "charged Ada: receipt-Ada-350" in client.log(id)
-        with pytest.raises(treadle.InvalidArgumentError, match=r"items\[0\].cents must be an integer"):
+        with pytest.raises(
+            treadle.InvalidArgumentError, match=r"items\[0\].cents must be an integer"
+        ):
             client.enqueue("fulfil", {"customer": "Bob", "items": [{"name": "pen", "cents": "2"}]})
     assert total == "350"
 
 
 def test_the_examples_own_tests_pass():
-    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_orders.py"], cwd=EXAMPLES,
-                          capture_output=True, text=True, timeout=60, check=False,
-                          env={"PYTHONPATH": str(SDK), "PYTHONDONTWRITEBYTECODE": "1", "PATH": ""})
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_orders.py"],
+        cwd=EXAMPLES,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={"PYTHONPATH": str(SDK), "PYTHONDONTWRITEBYTECODE": "1", "PATH": ""},
+    )
     assert "3 passed" in done.stdout, done.stdout + done.stderr
 
 

@@ -14,7 +14,7 @@ from treadle.worker import station
 
 
 def short_leases(server, queue, lease_ms=1500):
-    """A worker hears of a lost lease when it renews the next time, which is after a third of this."""
+    """A worker hears of a lost lease when it renews again, which is after a third of this."""
     assert server.call("PUT", f"/v1/queues/{queue}", {"lease_ms": lease_ms}).status == 200
 
 
@@ -65,7 +65,9 @@ def test_a_server_that_restarts_under_load_runs_every_task(start_server, make_ap
     server.restart()
     for handle in handles[-5:]:
         handle.result(40)
-    queue = until(lambda: server.queue(app.queue), lambda queue: queue["tasks"]["completed"] == 2000)
+    queue = until(
+        lambda: server.queue(app.queue), lambda queue: queue["tasks"]["completed"] == 2000
+    )
     assert queue["tasks"]["dead"] == queue["tasks"]["retrying"] == 0
     assert set(done) == set(range(2000))
 
@@ -108,7 +110,7 @@ def test_connections_that_break_all_the_time_delay_but_lose_nothing(server, make
         for _ in range(8):
             seen = len(proxy.requests)
             proxy.cut()
-            until(lambda: len(proxy.requests), lambda number: number > seen)
+            until(lambda: len(proxy.requests), lambda number, seen=seen: number > seen)
         assert [each.result(40) for each in handles] == list(range(300))
 
 
@@ -167,6 +169,7 @@ def test_a_lost_lease_cancels_a_coroutine_and_stops_its_saving(server, make_app,
         started.set()
         try:
             import asyncio
+
             await asyncio.sleep(60)
         finally:
             ended.set()
@@ -209,7 +212,9 @@ def test_saving_with_a_lost_lease_stops_the_handler(server, make_app, work):
 
 
 @pytest.mark.parametrize("type", ["spins", "never_awaits"])
-def test_leases_are_renewed_while_a_handler_keeps_the_interpreter_busy(server, program, tmp_path, type):
+def test_leases_are_renewed_while_a_handler_keeps_the_interpreter_busy(
+    server, program, tmp_path, type
+):
     queue = f"busy_{type}"
     assert server.call("PUT", f"/v1/queues/{queue}", {"lease_ms": 1000}).status == 200
     program(server.url, "-m", "workers_app", env={"TEST_QUEUE": queue, "TEST_NOTES": str(tmp_path)})
@@ -237,10 +242,16 @@ def test_a_worker_that_dies_costs_an_attempt_and_another_goes_on(server, program
 
 def test_sigterm_lets_what_runs_finish_and_returns_the_rest_unspent(server, program, tmp_path):
     queue = "term"
-    worker = program(server.url, "-m", "workers_app",
-                     env={"TEST_QUEUE": queue, "TEST_NOTES": str(tmp_path), "TEST_SLOTS": "2"})
+    worker = program(
+        server.url,
+        "-m",
+        "workers_app",
+        env={"TEST_QUEUE": queue, "TEST_NOTES": str(tmp_path), "TEST_SLOTS": "2"},
+    )
     with treadle.Client(server.url) as client:
-        running = [client.enqueue(type, {"seconds": 1.0}, queue=queue) for type in ("waits", "awaits")]
+        running = [
+            client.enqueue(type, {"seconds": 1.0}, queue=queue) for type in ("waits", "awaits")
+        ]
         for each in running:
             until((tmp_path / f"{each.id}.begun").exists)
         more = client.enqueue_many("waits", [{"seconds": 0}] * 20, queue=queue)
@@ -253,9 +264,13 @@ def test_sigterm_lets_what_runs_finish_and_returns_the_rest_unspent(server, prog
 
 def test_a_second_signal_cancels_what_runs_and_returns_it_unspent(server, program, tmp_path):
     queue = "term2"
-    worker = program(server.url, "-m", "workers_app", env={"TEST_QUEUE": queue, "TEST_NOTES": str(tmp_path)})
+    worker = program(
+        server.url, "-m", "workers_app", env={"TEST_QUEUE": queue, "TEST_NOTES": str(tmp_path)}
+    )
     with treadle.Client(server.url) as client:
-        running = [client.enqueue(type, {"seconds": 60}, queue=queue) for type in ("waits", "awaits")]
+        running = [
+            client.enqueue(type, {"seconds": 60}, queue=queue) for type in ("waits", "awaits")
+        ]
         for each in running:
             until((tmp_path / f"{each.id}.begun").exists)
         worker.signal(signal.SIGINT)
@@ -266,16 +281,32 @@ def test_a_second_signal_cancels_what_runs_and_returns_it_unspent(server, progra
     assert "cancelling 2 running tasks (" in worker.text
 
 
+def test_a_signal_that_does_not_interrupt_the_main_thread_stops_the_worker(server, program):
+    worker = program(server.url, "-m", "workers_app", env={"TEST_QUEUE": "thread"})
+    with treadle.Client(server.url) as client:
+        client.enqueue("signals_its_thread", queue="thread")
+        assert worker.wait() == 0
+
+
 def test_a_deaf_handler_cannot_hold_up_the_third_signal(server, program, tmp_path):
     queue = "term3"
-    worker = program(server.url, "-m", "workers_app", env={"TEST_QUEUE": queue, "TEST_NOTES": str(tmp_path)})
+    worker = program(
+        server.url, "-m", "workers_app", env={"TEST_QUEUE": queue, "TEST_NOTES": str(tmp_path)}
+    )
     with treadle.Client(server.url) as client:
-        running = [client.enqueue(type, {"seconds": 600}, queue=queue) for type in ("spins", "never_awaits")]
+        running = [
+            client.enqueue(type, {"seconds": 600}, queue=queue)
+            for type in ("spins", "never_awaits")
+        ]
         for each in running:
             until((tmp_path / f"{each.id}.begun").exists)
-        for words in ("stopping: waiting", "cancelling 2 running tasks", "giving up 2 running tasks"):
+        for words in (
+            "stopping: waiting",
+            "cancelling 2 running tasks",
+            "giving up 2 running tasks",
+        ):
             worker.signal(signal.SIGTERM)
-            until(lambda: worker.text, lambda text: words in text)
+            until(lambda: worker.text, lambda text, words=words: words in text)
         assert worker.wait() == 0
         assert {(each.info().state, each.info().attempt) for each in running} == {("ready", 0)}
 
@@ -411,7 +442,9 @@ def test_many_workers_share_a_queue_and_run_nothing_twice(server, make_app, work
     assert sorted(runs) == list(range(1500))
 
 
-def test_a_worker_that_begins_before_its_server_registers_and_works_when_it_comes(start_server, make_app, work):
+def test_a_worker_that_begins_before_its_server_registers_and_works_when_it_comes(
+    start_server, make_app, work
+):
     server = start_server()
     server.kill()
     app = make_app(server.url)

@@ -32,7 +32,10 @@ def alive(pid):
 
 def test_functions_run_in_children_and_coroutines_beside_them(server, client, program, tmp_path):
     worker = program(server.url, *WORKER, "--processes", "2", env=env("children"))
-    pids = {each.result(30) for each in client.enqueue_many("which_process", [None] * 20, queue="children")}
+    pids = {
+        each.result(30)
+        for each in client.enqueue_many("which_process", [None] * 20, queue="children")
+    }
     assert worker.process.pid not in pids and 1 <= len(pids) <= 2
     assert client.enqueue("echo", {"payload": {"ä": 1}}, queue="children").result(20) == {"ä": 1}
     assert client.enqueue("awaits", {"seconds": 0}, queue="children").result(20) == "waited"
@@ -48,7 +51,10 @@ def test_a_child_that_dies_costs_its_own_task_alone(server, client, program, tmp
     crash = client.enqueue("crashes", queue="dying", retries=1, retry=treadle.Retry(base=0.01))
     task = crash.wait(30)
     assert (task.state, task.error_code, task.error_message) == (
-        "dead", "process_died", "the process that ran it ended with SIGKILL")
+        "dead",
+        "process_died",
+        "the process that ran it ended with SIGKILL",
+    )
     assert (tmp_path / f"{crash.id}.begun").read_text() == "xx", "it was tried twice"
     assert long.result(30) == "waited"
     assert (long.info().attempt, long.info().worker_losses) == (1, 0)
@@ -105,9 +111,16 @@ def test_an_application_that_cannot_be_found_is_refused(make_app, work):
     assert worker.error.field == "processes"
 
 
-@pytest.mark.parametrize("words,status,why", [
-    (["no_such_module:app"], 2, "there is no module no_such_module"), (["workers_app:nothing"], 2, "has no application nothing"),
-    (["os"], 2, "0 applications"), ([], 2, "MODULE:APP"), (["workers_app:app", "--concurrency", "0"], 1, "concurrency")])
+@pytest.mark.parametrize(
+    "words,status,why",
+    [
+        (["no_such_module:app"], 2, "there is no module no_such_module"),
+        (["workers_app:nothing"], 2, "has no application nothing"),
+        (["os"], 2, "0 applications"),
+        ([], 2, "MODULE:APP"),
+        (["workers_app:app", "--concurrency", "0"], 1, "concurrency"),
+    ],
+)
 def test_wrong_words_are_refused_with_a_reason(server, program, words, status, why):
     each = program(server.url, "-m", "treadle", "worker", *words)
     assert (each.wait(), why in each.text) == (status, True), each.text
@@ -121,8 +134,21 @@ def test_help_names_every_option(server, program):
 
 
 def test_options_reach_the_worker(server, client, program):
-    program(server.url, "-m", "treadle", "worker", "workers_app", "--queues", "cli.a,cli.b", "--concurrency", "3",
-            "--name", "by-hand", "--build", "v1.2")
+    program(
+        server.url,
+        "-m",
+        "treadle",
+        "worker",
+        "workers_app",
+        "--queues",
+        "cli.a,cli.b",
+        "--concurrency",
+        "3",
+        "--name",
+        "by-hand",
+        "--build",
+        "v1.2",
+    )
     handle = client.enqueue("echo", {"payload": 1}, queue="cli.b")
     assert handle.result(20) == 1
     attempt = client.attempts(handle.id)[0]
@@ -136,7 +162,12 @@ def test_lines_are_json_where_nobody_reads_them_on_a_terminal(server, client, pr
     handle = client.enqueue("echo", {"payload": 1}, queue="json")
     handle.result(20)
     line = json.loads(until(lambda: worker.text.strip()).splitlines()[0])
-    assert (line["task"], line["type"], line["outcome"], line["attempt"]) == (handle.id, "echo", "completed", 1)
+    assert (line["task"], line["type"], line["outcome"], line["attempt"]) == (
+        handle.id,
+        "echo",
+        "completed",
+        1,
+    )
 
 
 def test_quiet_writes_no_lines(server, client, program):
@@ -148,12 +179,21 @@ def test_quiet_writes_no_lines(server, client, program):
 
 def test_a_changed_file_starts_the_worker_again(server, client, program, tmp_path):
     source = tmp_path / "changing.py"
-    text = "import treadle\napp = treadle.Treadle(queues=['reload'])\n\n@app.task\ndef says():\n    return {!r}\n"
+    text = (
+        "import treadle\napp = treadle.Treadle(queues=['reload'])\n\n"
+        "@app.task\ndef says():\n    return {!r}\n"
+    )
     source.write_text(text.format("old"))
-    each = program(server.url, "-c", f"import os, sys; os.chdir({str(tmp_path)!r}); sys.argv = ['x', 'worker', 'changing:app', "
-                   "'--reload']; from treadle.cli import main; main()")
+    each = program(
+        server.url,
+        "-c",
+        f"import os, sys; os.chdir({str(tmp_path)!r}); sys.argv = ['x', 'worker', 'changing:app', "
+        "'--reload']; from treadle.cli import main; main()",
+    )
     assert client.enqueue("says", queue="reload").result(30) == "old"
     source.write_text(text.format("newer"))
-    assert until(lambda: client.enqueue("says", queue="reload").result(30), lambda word: word == "newer")
+    assert until(
+        lambda: client.enqueue("says", queue="reload").result(30), lambda word: word == "newer"
+    )
     each.signal()
     assert each.wait() == 0, each.text

@@ -70,7 +70,10 @@ def test_retries_wait_by_the_driven_clock_and_end_dead(app, memory):
 
     handle = flaky.enqueue()
     memory.run()
-    assert (handle.info().state, handle.info().next_attempt_at) == ("retrying", START + datetime.timedelta(seconds=0.5))
+    assert (handle.info().state, handle.info().next_attempt_at) == (
+        "retrying",
+        START + datetime.timedelta(seconds=0.5),
+    )
     memory.advance(0.4)
     assert tries == [0]
     memory.advance(3600)
@@ -82,9 +85,15 @@ def test_retries_wait_by_the_driven_clock_and_end_dead(app, memory):
     assert handle.redrive() == "ready"
 
 
-@pytest.mark.parametrize("retry,waits", [
-    (treadle.Retry(backoff="listed", delays=[1, 5]), [1, 6, 11]), (treadle.Retry(backoff="fixed", base=2), [2, 4, 6]),
-    (treadle.Retry(backoff="linear", base=1, cap=2), [1, 3, 5]), (treadle.Retry(base=1, total=4), [1, 3])])
+@pytest.mark.parametrize(
+    "retry,waits",
+    [
+        (treadle.Retry(backoff="listed", delays=[1, 5]), [1, 6, 11]),
+        (treadle.Retry(backoff="fixed", base=2), [2, 4, 6]),
+        (treadle.Retry(backoff="linear", base=1, cap=2), [1, 3, 5]),
+        (treadle.Retry(base=1, total=4), [1, 3]),
+    ],
+)
 def test_policies_are_kept(app, memory, retry, waits):
     tries = []
 
@@ -106,13 +115,23 @@ def test_every_way_to_end(app, memory):
         done.append(how)
         if done.count(how) > 1:
             return how
-        raise {"snooze": Snooze(10), "discard": Discard("no"), "release": Release(), "bad": Failure("bad"),
-               "later": Failure("later", retry_after=7)}[how]
+        raise {
+            "snooze": Snooze(10),
+            "discard": Discard("no"),
+            "release": Release(),
+            "bad": Failure("bad"),
+            "later": Failure("later", retry_after=7),
+        }[how]
 
     handles = {how: ends.enqueue(how) for how in ("snooze", "discard", "release", "bad", "later")}
     memory.run()
     assert {how: each.info().state for how, each in handles.items()} == {
-        "snooze": "scheduled", "discard": "cancelled", "release": "completed", "bad": "dead", "later": "retrying"}
+        "snooze": "scheduled",
+        "discard": "cancelled",
+        "release": "completed",
+        "bad": "dead",
+        "later": "retrying",
+    }
     memory.advance(10)
     assert handles["snooze"].result() == "snooze" and handles["snooze"].info().attempt == 1
     assert handles["later"].info().attempt == 2

@@ -1,16 +1,20 @@
-"""An application for workers in processes of their own: `python -m workers_app`, or workers_app:app."""
+"""An application for workers in their own processes: `python -m workers_app`, or its app."""
 
 import asyncio
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
 import treadle
 from treadle import Context
 
-app = treadle.Treadle(queues=[os.environ.get("TEST_QUEUE", "programs")], concurrency=int(os.environ.get("TEST_SLOTS", "10")))
+app = treadle.Treadle(
+    queues=[os.environ.get("TEST_QUEUE", "programs")],
+    concurrency=int(os.environ.get("TEST_SLOTS", "10")),
+)
 
 
 def note(context: Context, text: str) -> None:
@@ -62,6 +66,11 @@ async def awaits(context: Context, seconds: float) -> str:
 def crashes(context: Context) -> None:
     note(context, "begun")
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@app.task
+def signals_its_thread() -> None:
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
 
 
 @app.task

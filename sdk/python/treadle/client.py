@@ -132,7 +132,7 @@ class Client:
             raise InvalidArgumentError("type must be text", field="type")
         body = blob_fields(payload, "payload")
         body = f'{{"type":{quote(type)}' + ("," + body if body else "") + options.to_json()
-        if options.key is None and self._keys is not None:
+        if self._keys is not None and not options.say_of_keys:
             body += self._keys.next()
         return body + "}", options.traceparent or _ambient_traceparent()
 
@@ -157,6 +157,8 @@ class Client:
         return self._stream.enqueue(task)
 
     def _send(self, tasks: Sequence[str]) -> List[Enqueued]:
+        if len(tasks) == 1:  # an error should not number it
+            return [self.submit(tasks[0])]
         body = '{"tasks":[' + ",".join(tasks) + "]}"
         repeatable = all(map(self._may_repeat, tasks))
         answer = self._caller.call(
@@ -168,7 +170,9 @@ class Client:
         return [_enqueued(each) for each in found]
 
     def _may_repeat(self, task: str) -> bool:
-        return self._keys is not None or '"idempotency_key":' in task
+        if self._keys is not None:
+            return True
+        return '"idempotency_key":' in task and "idempotency_key" in decode(task)  # not in payload
 
     # ---- reading ----
 

@@ -115,6 +115,12 @@ class TaskOptions:
             values[name] = own
         return TaskOptions(**values)
 
+    @functools.cached_property
+    def say_of_keys(self) -> bool:
+        """Whether a key of the client's own would mix with what is said here."""
+        said = (self.key, self.key_window, self.unique_while, self.on_duplicate)
+        return any(each is not None for each in said)
+
     def to_json(self) -> str:
         """The fields of `NewTask`, each with a comma before it. Raises InvalidArgumentError."""
         return self._json

@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import DecodingError, InvalidArgumentError
+from .errors import DecodingError, EncodingError, InvalidArgumentError
 from .exact_json import decode, encode, quote
 
 JSON = "application/json"
@@ -51,7 +51,7 @@ def blob_fields(value: Any, name: str, *, with_sha256: bool = False, field: str 
         fields = f'"{name}":{text}'
     elif value.is_json:
         data = value.data
-        decode(data)
+        _check_json(data, field or name)
         fields = f'"{name}":{data.decode()}'
     else:
         data = value.data
@@ -65,6 +65,13 @@ def blob_fields(value: Any, name: str, *, with_sha256: bool = False, field: str 
     if with_sha256:
         fields += f',"{name}_sha256":"{hashlib.sha256(data).hexdigest()}"'
     return fields
+
+
+def _check_json(data: bytes, field: str) -> None:
+    try:
+        decode(data)
+    except DecodingError as error:
+        raise EncodingError(f"{field} is not valid JSON: {error.detail}", field=field) from None
 
 
 def read_blob(fields: dict[str, Any], name: str) -> Any:

@@ -324,13 +324,16 @@ def log_field(offset: int, text: str) -> str:
 
 def _error(code: str, message: str) -> str:
     code = printable(code, 64) or "failed"
-    return f'{{"code":{quote(code)},"message":{quote(tail(clean(message), 8192))}}}'
+    return f'{{"code":{quote(code)},"message":{quote(tail(encodable(message), 8192))}}}'
 
 
 def clean(text: str) -> str:
-    """Text without half surrogate pairs and NUL, which the wire cannot carry."""
-    if "\0" in text:
-        text = text.replace("\0", " ")
+    """Text without half surrogate pairs and NUL, as logs have it."""
+    return encodable(text.replace("\0", " "))
+
+
+def encodable(text: str) -> str:
+    """Text without half surrogate pairs."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -193,7 +193,7 @@ export class Client {
       method: "POST",
       target: isOne ? "/v1/tasks" : "/v1/tasks/batch",
       body: isOne ? (texts[0] as string) : `{"tasks":[${texts.join(",")}]}`,
-      repeatable: texts.every((each) => each.includes('"idempotency_key":')),
+      repeatable: this.keys !== undefined || texts.every(hasKey),
       traceparent,
     });
     const found = decodeAnswer(answer);
@@ -395,6 +395,11 @@ function checkedTraceparent(text: string): string {
 function saysOfKeys(options: TaskOptions): boolean {
   const { key, keyWindow, uniqueWhile, onDuplicate } = options;
   return (key ?? keyWindow ?? uniqueWhile ?? onDuplicate) !== undefined;
+}
+
+/** Whether the task itself has one: its payload may have a field of that name. */
+function hasKey(task: string): boolean {
+  return task.includes('"idempotency_key":') && "idempotency_key" in (JSON.parse(task) as object);
 }
 
 function warnOfLost(error: unknown, type: string): void {

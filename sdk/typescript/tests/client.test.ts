@@ -117,7 +117,7 @@ test("without keys, an enqueue whose answer is lost says that nobody knows", asy
   const client = new Client({ server: proxy.url, keys: false });
   const queue = new App(server.url).queue;
   proxy.lose("/v1/tasks");
-  await assert.rejects(client.enqueue("t", 1, { queue }), (error: Error) => {
+  await assert.rejects(client.enqueue("t", { idempotency_key: "only of the payload" }, { queue }), (error: Error) => {
     assert.ok(error instanceof UnavailableError);
     assert.match(error.message, /not known whether/);
     return true;

@@ -1,21 +1,29 @@
-/** The driver of the TypeScript SDK for tests/sdk/conformance.py: commands on standard input, answers on standard output. */
+/**
+ * The driver of the TypeScript SDK for tests/sdk/conformance.py: commands on standard input, answers on standard output.
+ * `driver.js worker SERVER QUEUE GRACE_MS` is a worker until a signal.
+ */
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Client, Discard, Failure, Payload, Release, Snooze, TaskError, Treadle, TreadleError } from "../src/index.js";
-import type { RetryOptions, TaskOptions } from "../src/index.js";
-import type { Worker } from "../src/index.js";
+import type { RetryOptions, TaskFilter, TaskInfo, TaskOptions, Worker } from "../src/index.js";
 
 type Words = Record<string, unknown>;
 
 const app = new Treadle();
 const runs = new Map<string, number>();
+const lines: string[] = [];
+const entered = new AsyncLocalStorage<string[]>();
 let queue = "default";
-let worker: { made: Worker; ended: Promise<void> } | undefined;
+let workers: { made: Worker; ended: Promise<void> }[] = [];
 
 app.use((context, next) => {
   runs.set(context.id, (runs.get(context.id) ?? 0) + 1);
   return next();
 });
+for (const name of ["outer", "inner"])
+  app.use((_, next) => entered.run([...(entered.getStore() ?? []), name], next));
 
 app.task("echo", (payload: unknown) => payload);
 app.task("fail", (payload: { code: string; message: string; retry: boolean; retry_after_ms?: number }) => {
@@ -61,7 +69,37 @@ app.task("wait", async ({ ms }: { ms: number }, context) => {
   await context.sleep(ms);
   return "waited";
 });
+app.task(
+  "progress",
+  async ({ fraction, message, ms }: { fraction: number; message: string; ms: number }, context) => {
+    context.progress(fraction, message);
+    await context.sleep(ms);
+    return "waited";
+  },
+);
+app.task("deadlines", (_: unknown, context) => {
+  const left = context.remaining();
+  const until = context.taskDeadline;
+  return {
+    attempt: left === Infinity ? null : Math.ceil(left / 10_000),
+    task: until === undefined ? null : Math.ceil((until.getTime() - Date.now()) / 10_000),
+  };
+});
+app.task("deaf", async ({ ms }: { ms: number }, context) => {
+  await sleep(ms);
+  return runs.get(context.id);
+});
+app.task("spin", ({ ms }: { ms: number }) => {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+  return "computed";
+});
+app.task("around", () => entered.getStore());
+app.task("own", { pool: "own" }, (_: unknown, context) => context.queue);
+const agreed = { type: "object", properties: { count: { type: "integer" } }, required: ["count"] };
+app.task("agreed", { contracts: [{ inputSchema: agreed }] }, ({ count }: { count: number }) => count);
 app.task("nan", () => NaN);
+app.task("chars", ({ count }: { count: number }) => "x".repeat(count));
 const wholeCount = (value: unknown): { count: number } => {
   const { count } = value as { count: unknown };
   if (!Number.isSafeInteger(count)) throw new Error("count must be a whole number");
@@ -77,6 +115,8 @@ const NAMES: Record<string, keyof TaskOptions> = {
   attempt_timeout_ms: "attemptTimeout",
   max_attempts: "maxAttempts",
   idempotency_key: "key",
+  unique_while: "uniqueWhile",
+  on_duplicate: "onDuplicate",
 };
 const POLICY: Record<string, keyof RetryOptions> = {
   backoff_base_ms: "base",
@@ -93,6 +133,10 @@ function renamed(fields: Words, names: Record<string, string>): Words {
 
 function optionsOf(fields: unknown): TaskOptions {
   const options = renamed((fields ?? {}) as Words, NAMES);
+  if (options["run_at"] !== undefined) {
+    options["runAt"] = new Date(options["run_at"] as string);
+    delete options["run_at"];
+  }
   if (options["retry"] !== undefined) options["retry"] = renamed(options["retry"] as Words, POLICY);
   return { queue, ...options };
 }
@@ -102,24 +146,54 @@ function shown(value: unknown): unknown {
   return { base64: Buffer.from(value.data).toString("base64"), content_type: value.contentType };
 }
 
+function fieldsOf(task: TaskInfo): Words {
+  return {
+    id: task.id,
+    type: task.type,
+    queue: task.queue,
+    state: task.state,
+    attempt: task.attempt,
+    max_attempts: task.maxAttempts,
+    tags: task.tags,
+    error_code: task.errorCode,
+    error_message: task.errorMessage,
+    progress: task.progress,
+    progress_message: task.progressMessage,
+  };
+}
+
 const COMMANDS: Record<string, (words: Words) => unknown> = {
   hello(words) {
     runs.clear();
-    app.client = new Client({ server: words["server"] as string });
+    lines.length = 0;
     queue = words["queue"] as string;
+    app.client = new Client({ server: words["server"] as string });
+    app.pool("own", { queues: [`${queue}.own`], concurrency: 1 });
     return null;
   },
-  work(words) {
-    const made = app.worker({ queues: [queue], concurrency: (words["concurrency"] as number) ?? 10, quiet: true });
-    worker = { made, ended: made.run() };
+  work({ concurrency = 10, grace_ms = 25_000, workers: count = 1 }) {
+    for (let i = 0; i < (count as number); ++i) {
+      const made = app.worker({
+        queues: [queue],
+        concurrency: concurrency as number,
+        shutdownGrace: grace_ms as number,
+        keeper: count === 1, // many threads take long to start
+        json: false,
+        lines: (text) => void lines.push(...text.trimEnd().split("\n")),
+      });
+      workers.push({ made, ended: made.run() });
+    }
     return null;
   },
   async stop() {
-    worker?.made.stop();
-    await worker?.ended;
-    worker = undefined;
+    const stopped = workers;
+    workers = [];
+    for (const { made } of stopped) made.stop();
+    await Promise.all(stopped.map(({ ended }) => ended));
     return null;
   },
+  lines: () => lines,
+  now: () => Date.now(),
   async enqueue(words) {
     const coded = words["payload_base64"] as string | undefined;
     const payload =
@@ -135,6 +209,31 @@ const COMMANDS: Record<string, (words: Words) => unknown> = {
       optionsOf({}),
     );
     return handles.map((each) => each.id);
+  },
+  async enqueue_nowait(words) {
+    const made = (words["payloads"] as unknown[]).map((each) =>
+      app.client.enqueueNoWait(words["type"] as string, each, { queue }),
+    );
+    await app.client.flush();
+    return (await Promise.all(made)).map((each) => each.id);
+  },
+  async enqueue_apart(words) {
+    const alone = { queue, traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" };
+    const type = words["type"] as string;
+    const made = (words["payloads"] as unknown[]).map((each) => app.client.enqueue(type, each, alone));
+    return (await Promise.all(made)).map((each) => each.id);
+  },
+  leave(words) {
+    for (const each of words["payloads"] as unknown[])
+      void app.client.enqueueNoWait(words["type"] as string, each, { queue });
+    return null;
+  },
+  get: async (words) => fieldsOf(await app.client.get(words["task"] as string)),
+  async list(words) {
+    const ids = [];
+    const { do: _, ...filter } = words;
+    for await (const each of app.client.listAll({ ...filter, queue, limit: 1 } as TaskFilter)) ids.push(each.id);
+    return ids;
   },
   result: async (words) =>
     shown(await app.client.result(words["task"] as string, { timeout: words["timeout_ms"] as number })),
@@ -158,6 +257,12 @@ async function answer(words: Words): Promise<unknown> {
 // The driver is written like any program: what is read exactly is written exactly.
 const { decode } = await import("../src/json/read.js");
 const { encode } = await import("../src/json/write.js");
-for await (const line of createInterface({ input: process.stdin }))
-  process.stdout.write(`${encode(await answer(decode(line) as Words), "answer")}\n`);
-process.exit(0);
+if (process.argv[2] === "worker") {
+  const [url, ownQueue, graceMs] = process.argv.slice(3) as [string, string, string];
+  app.client = new Client({ server: url });
+  app.pool("own", { queues: [`${ownQueue}.own`], concurrency: 1 });
+  await app.work({ queues: [ownQueue], shutdownGrace: Number(graceMs) });
+} else {
+  for await (const line of createInterface({ input: process.stdin }))
+    process.stdout.write(`${encode(await answer(decode(line) as Words), "answer")}\n`);
+}

@@ -76,6 +76,9 @@ func (d *driver) handlers(w *treadle.Worker) {
 			return next(ctx, task)
 		}
 	})
+	for _, name := range []string{"outer", "inner"} {
+		w.Use(named(name))
+	}
 	treadle.Handle(w, "echo", func(_ context.Context, in treadle.Bytes) (treadle.Bytes, error) { return in, nil })
 	treadle.HandleFunc(w, "fail", func(_ context.Context, in failure) error { return in.err() })
 	treadle.Handle(w, "flaky", func(ctx context.Context, in struct {
@@ -116,11 +119,20 @@ func (d *driver) handlers(w *treadle.Worker) {
 		}
 		return nil
 	})
-	treadle.Handle(w, "wait", wait)
+	timeHandlers(d, w)
+	w.AddPool(treadle.PoolOptions{Name: "own", Queues: []string{d.queue + ".own"}, Concurrency: 1})
+	treadle.Handle(w, "own", func(ctx context.Context, in treadle.Task) (string, error) {
+		return in.Queue, nil
+	}, treadle.InPool("own"))
+	treadle.Handle(w, "around", func(ctx context.Context, _ any) ([]string, error) {
+		return ctx.Value(entered{}).([]string), nil
+	})
+	treadle.Handle(w, "agreed", func(_ context.Context, in counted) (int, error) {
+		return in.Count, nil
+	}, treadle.WithContract(treadle.Contract{InputSchema: []byte(
+		`{"type":"object","properties":{"count":{"type":"integer"}},"required":["count"]}`)}))
 	treadle.Handle(w, "nan", func(context.Context, any) (float64, error) { return math.NaN(), nil })
-	treadle.Handle(w, "typed", func(_ context.Context, in struct {
-		Count int `json:"count"`
-	}) (int, error) {
+	treadle.Handle(w, "typed", func(_ context.Context, in counted) (int, error) {
 		return in.Count, nil
 	})
 }
@@ -142,16 +154,4 @@ func checkpoint(ctx context.Context, _ any) (int, error) {
 		return 0, err
 	}
 	return 0, treadle.Fail("again", "")
-}
-
-func wait(ctx context.Context, in struct {
-	Ms int64 `json:"ms"`
-}) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, milliseconds(in.Ms))
-	defer cancel()
-	<-ctx.Done()
-	if treadle.CauseOf(ctx) != treadle.CauseNone {
-		return "", ctx.Err()
-	}
-	return "waited", nil
 }

@@ -1,5 +1,6 @@
 // The driver of the Go SDK for tests/sdk/conformance.py: commands on standard input, answers on
-// standard output, one JSON object on each line.
+// standard output, one JSON object on each line. `driver worker SERVER QUEUE GRACE_MS` is a worker
+// until a signal.
 package main
 
 import (
@@ -31,19 +32,26 @@ type command struct {
 	Task          string            `json:"task"`
 	TimeoutMs     int64             `json:"timeout_ms"`
 	Value         string            `json:"value"`
-	Concurrency   int               `json:"concurrency"`
+	State         string            `json:"state"`
+	Tag           string            `json:"tag"`
+	workOptions
 }
 
 type driver struct {
-	client *treadle.Client
-	queue  string
-	worker *treadle.Worker
-	ended  chan error
-	runs   runs
+	client  *treadle.Client
+	server  string
+	queue   string
+	workers []*runningWorker
+	runs    runs
+	lines   lines
 }
 
 func main() {
 	d := &driver{}
+	if len(os.Args) == 5 && os.Args[1] == "worker" {
+		os.Exit(d.program(os.Args[2], os.Args[3], os.Args[4]))
+	}
+	defer d.end()
 	lines := bufio.NewScanner(os.Stdin)
 	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
@@ -80,21 +88,22 @@ func (d *driver) do(asked command) (any, error) {
 	ctx := context.Background()
 	switch asked.Do {
 	case "hello":
-		var err error
-		d.client, err = treadle.NewClient(treadle.Options{Servers: []string{asked.Server}})
-		d.queue = asked.Queue
-		d.runs.reset()
-		return nil, err
+		return nil, d.hello(asked.Server, asked.Queue)
 	case "work":
-		d.work(asked.Concurrency)
+		d.work(asked.workOptions)
 		return nil, nil
 	case "stop":
-		if d.worker == nil {
-			return nil, nil
-		}
-		d.worker.Stop()
-		d.worker = nil
-		return nil, <-d.ended
+		return nil, d.stop()
+	case "lines":
+		return d.lines.all(), nil
+	case "now":
+		return time.Now().UnixMilli(), nil
+	case "enqueue_nowait", "enqueue_apart", "leave":
+		return d.enqueueEach(ctx, asked)
+	case "get":
+		return d.get(ctx, asked.Task)
+	case "list":
+		return d.list(ctx, asked)
 	case "enqueue":
 		return d.enqueue(ctx, asked)
 	case "enqueue_many":
@@ -130,7 +139,7 @@ func (d *driver) enqueue(ctx context.Context, asked command) (any, error) {
 		payload = treadle.Bytes{Data: data, ContentType: asked.ContentType}
 	}
 	handle, err := treadle.Enqueue(ctx, d.client, asked.Type, payload,
-		append(asked.Options.all(), treadle.WithQueue(d.queue))...)
+		append([]treadle.Option{treadle.WithQueue(d.queue)}, asked.Options.all()...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -148,12 +157,4 @@ func (d *driver) result(ctx context.Context, asked command) (any, error) {
 		return json.RawMessage(result.Data), nil
 	}
 	return map[string]any{"base64": result.Data, "content_type": result.ContentType}, nil
-}
-
-func (d *driver) work(concurrency int) {
-	d.worker = treadle.NewWorker(treadle.WorkerOptions{Client: d.client, Queues: []string{d.queue},
-		Concurrency: concurrency, Quiet: true, Log: func(string) {}})
-	d.handlers(d.worker)
-	d.ended = make(chan error, 1)
-	go func(w *treadle.Worker, ended chan error) { ended <- w.Run(context.Background()) }(d.worker, d.ended)
 }

@@ -8,19 +8,38 @@ import (
 
 // options have the names of the API.
 type options struct {
-	Priority         *int     `json:"priority"`
-	DelayMs          *int64   `json:"delay_ms"`
-	MaxAttempts      int      `json:"max_attempts"`
-	Tags             []string `json:"tags"`
-	IdempotencyKey   string   `json:"idempotency_key"`
-	DeadlineMs       int64    `json:"deadline_ms"`
-	ExpiresMs        int64    `json:"expires_ms"`
-	AttemptTimeoutMs int64    `json:"attempt_timeout_ms"`
-	Retry            *struct {
-		Backoff       string `json:"backoff"`
-		BackoffBaseMs int64  `json:"backoff_base_ms"`
-		Jitter        string `json:"jitter"`
-	} `json:"retry"`
+	Priority         *int      `json:"priority"`
+	DelayMs          *int64    `json:"delay_ms"`
+	MaxAttempts      int       `json:"max_attempts"`
+	Tags             []string  `json:"tags"`
+	IdempotencyKey   string    `json:"idempotency_key"`
+	DeadlineMs       int64     `json:"deadline_ms"`
+	ExpiresMs        int64     `json:"expires_ms"`
+	AttemptTimeoutMs int64     `json:"attempt_timeout_ms"`
+	RunAt            time.Time `json:"run_at"`
+	Queue            string    `json:"queue"`
+	UniqueWhile      string    `json:"unique_while"`
+	OnDuplicate      string    `json:"on_duplicate"`
+	Sensitive        bool      `json:"sensitive"`
+	Retry            *retry    `json:"retry"`
+}
+
+type retry struct {
+	Backoff       string  `json:"backoff"`
+	BackoffBaseMs int64   `json:"backoff_base_ms"`
+	DelaysMs      []int64 `json:"delays_ms"`
+	Jitter        string  `json:"jitter"`
+	MaxAttempts   int     `json:"max_attempts"`
+	TotalMs       int64   `json:"total_ms"`
+}
+
+func (r *retry) policy() treadle.RetryPolicy {
+	policy := treadle.RetryPolicy{Backoff: r.Backoff, Base: milliseconds(r.BackoffBaseMs),
+		Jitter: r.Jitter, MaxAttempts: r.MaxAttempts, Total: milliseconds(r.TotalMs)}
+	for _, each := range r.DelaysMs {
+		policy.Delays = append(policy.Delays, milliseconds(each))
+	}
+	return policy
 }
 
 func milliseconds(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }
@@ -39,8 +58,22 @@ func (o *options) all() []treadle.Option {
 		all = append(all, treadle.WithDelay(milliseconds(*o.DelayMs)))
 	}
 	if o.Retry != nil {
-		all = append(all, treadle.WithRetry(treadle.RetryPolicy{Backoff: o.Retry.Backoff,
-			Base: milliseconds(o.Retry.BackoffBaseMs), Jitter: o.Retry.Jitter}))
+		all = append(all, treadle.WithRetry(o.Retry.policy()))
+	}
+	if !o.RunAt.IsZero() {
+		all = append(all, treadle.WithRunAt(o.RunAt))
+	}
+	if o.Queue != "" {
+		all = append(all, treadle.WithQueue(o.Queue))
+	}
+	if o.UniqueWhile != "" {
+		all = append(all, treadle.WithUniqueWhile(o.UniqueWhile))
+	}
+	if o.OnDuplicate != "" {
+		all = append(all, treadle.WithOnDuplicate(o.OnDuplicate))
+	}
+	if o.Sensitive {
+		all = append(all, treadle.WithSensitive())
 	}
 	return all
 }

@@ -71,7 +71,8 @@ def human_line(ending: Ending, answer: Dict[str, Any]) -> str:
         return f"{task} snoozed for {short_time(ending.delay)}"
     if outcome == "discarded":
         return f"{task} discarded"
-    return f"{task} was stopped after {short_time(ending.seconds)} and goes back unspent"
+    time = short_time(ending.seconds)
+    return f"{task} was stopped after {time} and returned without counting the attempt"
 
 
 def json_line(ending: Ending, answer: Dict[str, Any], now: str | None = None) -> str:

@@ -8,6 +8,7 @@ with its reason here, so a report is always one that can be taken.
 from __future__ import annotations
 
 import asyncio
+import datetime
 import functools
 import inspect
 import time
@@ -19,7 +20,7 @@ from .. import wire
 from ..cancel import TIMEOUT, CancelToken
 from ..context import Context, _current
 from ..errors import DecodingError, EncodingError, TreadleError
-from ..options import milliseconds
+from ..options import Duration, milliseconds
 from ..outcomes import Cancelled, Discard, Failure, Outcome, Release, Snooze
 from ..session import AttemptSession, Sender
 from ..task import Task
@@ -41,6 +42,7 @@ class _End(NamedTuple):
 
 
 _RELEASED = _End("released")
+_WAIT_MS_MAX = 3650 * 86_400_000
 
 
 class Runner:
@@ -200,7 +202,9 @@ def _end_of(outcome: Outcome) -> _End:
     try:
         if isinstance(outcome, Failure):
             after = outcome.retry_after
-            delay_ms = None if after is None else milliseconds(after, "retry_after")
+            delay_ms = None
+            if after is not None:
+                delay_ms = min(_wait_ms(after, "retry_after"), _WAIT_MS_MAX)
             return _End(
                 "failed",
                 code=outcome.code,
@@ -209,7 +213,7 @@ def _end_of(outcome: Outcome) -> _End:
                 delay_ms=delay_ms,
             )
         if isinstance(outcome, Snooze):
-            return _End("snoozed", delay_ms=milliseconds(outcome.delay, "delay"))
+            return _snoozed(_wait_ms(outcome.delay, "delay"))
     except TreadleError as error:
         return _End("failed", code="delay_invalid", message=error.detail)
     if isinstance(outcome, Discard):
@@ -217,6 +221,19 @@ def _end_of(outcome: Outcome) -> _End:
     if isinstance(outcome, (Release, Cancelled)):
         return _RELEASED
     return _End("failed", code=type(outcome).__name__, message=str(outcome))
+
+
+def _wait_ms(value: Duration, field: str) -> int:
+    """What lies in the past is now."""
+    now: Duration = datetime.timedelta(0) if isinstance(value, datetime.timedelta) else 0
+    return milliseconds(max(value, now), field)
+
+
+def _snoozed(delay_ms: int) -> _End:
+    if delay_ms <= _WAIT_MS_MAX:
+        return _End("snoozed", delay_ms=delay_ms)
+    message = f"the task was snoozed for {delay_ms} ms; the longest time is 3650 days"
+    return _End("failed", code="snooze_invalid", message=message)
 
 
 def _failure(error: BaseException, task: Task[Any, Any], context: Context) -> _End:

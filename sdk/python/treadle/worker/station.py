@@ -76,6 +76,7 @@ class Station:
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
+        self._have_all_ended = False
         coroutines = [name for name, task in tasks.items() if task.is_coroutine]
         functions = len(coroutines) < len(tasks)
         slots, function_slots = _slots(pool, has_coroutines=bool(coroutines))
@@ -148,6 +149,17 @@ class Station:
                 "those tasks will run again"
             )
 
+    def close(self) -> None:
+        """After run()."""
+        if self._have_all_ended:  # else someone may still write to it
+            os.close(self._wake_read)
+            os.close(self._wake_write)
+
+    @property
+    def wake_descriptor(self) -> int:
+        """Whatever is written to it has run() look again. Until close()."""
+        return self._wake_write
+
     def stop_times(self, times: int) -> None:
         """Begins the end of run(); the second time it ends the grace, the third the wait for
         cancelled handlers."""
@@ -197,12 +209,9 @@ class Station:
         return True
 
     def _close_runners(self) -> None:
-        all_ended = self._loop is None or self._loop.close(_CLOSE_SECONDS)
+        self._have_all_ended = self._loop is None or self._loop.close(_CLOSE_SECONDS)
         if self._threads is not None:
-            all_ended = self._threads.close(_CLOSE_SECONDS) and all_ended
-        if all_ended:
-            os.close(self._wake_read)
-            os.close(self._wake_write)
+            self._have_all_ended = self._threads.close(_CLOSE_SECONDS) and self._have_all_ended
 
     # ---- waking run() ----
 

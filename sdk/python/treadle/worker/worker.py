@@ -41,12 +41,14 @@ class Worker:
         self._settings = settings or app.settings
         self._lines = TaskLines(self._settings.lines, self._settings.json_lines)
         self._stops = 0
+        self._is_signalled = False
         self._stations: List[Station] = []
 
     def run_until_signal(self) -> int:
         """run() until SIGTERM, SIGINT or SIGHUP; a second one ends the grace. The exit status of a
         program: 0, or 1 after a line that says why."""
         before = self._catch_signals()
+        self._is_signalled = True
         try:
             self.run()
             return 0
@@ -69,6 +71,10 @@ class Worker:
             threading.Thread(target=self._run, args=(each, errors), name="treadle-station")
             for each in self._stations[1:]
         ]
+        # Or a signal that comes when this thread is about to wait would be seen when it wakes.
+        if self._is_signalled:
+            first = self._stations[0].wake_descriptor
+            signal.set_wakeup_fd(first, warn_on_full_buffer=False)
         try:
             for thread in threads:
                 thread.start()
@@ -78,6 +84,10 @@ class Worker:
                 thread.join()
         finally:
             logging.getLogger().removeHandler(handler)
+            if self._is_signalled:
+                signal.set_wakeup_fd(-1)
+            for each in self._stations:
+                each.close()
         if errors:
             raise errors[0]
 

@@ -81,7 +81,8 @@ export class Keeper {
 
   private shorten(leaseMs: number): void {
     this.leaseMs = leaseMs;
-    this.shared.head[1] = leaseMs;
+    Atomics.store(this.shared.head, 1, leaseMs);
+    Atomics.notify(this.shared.head, 1); // the thread may be waiting for a share of a much longer time
     clearInterval(this.beat);
     this.beat = this.beatEvery();
   }

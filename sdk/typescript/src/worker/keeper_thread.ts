@@ -15,7 +15,9 @@ const timeOfCall = (): number => Math.max((shared.head[1] ?? 0) / 2, 500);
 
 let seen = -1;
 for (;;) {
-  await sleep((shared.head[1] ?? 0) / LOOKS);
+  const leaseMs = Atomics.load(shared.head, 1);
+  Atomics.wait(shared.head, 1, leaseMs, leaseMs / LOOKS); // ends early if leases turn out to be shorter
+  await sleep(0); // what happened to connections meanwhile
   const signs = Atomics.load(shared.head, 0);
   if (signs === seen) await renewAll(tokensToRenew(shared, performance.timeOrigin + performance.now()));
   seen = signs;

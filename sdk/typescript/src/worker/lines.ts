@@ -61,7 +61,7 @@ export function humanLine(ending: Ending, answer: ReportAnswer): string {
     case "discarded":
       return `${task} discarded`;
     case "released":
-      return `${task} was stopped after ${shortTime(ending.ms)} and goes back unspent`;
+      return `${task} was stopped after ${shortTime(ending.ms)} and returned without counting the attempt`;
   }
 }
 

@@ -4,7 +4,7 @@ import type { AnyTask, Middleware } from "../app.js";
 import type { CancelCause } from "../cancel.js";
 import { Cancelled } from "../cancel.js";
 import { Context } from "../context.js";
-import { milliseconds } from "../duration.js";
+import { milliseconds, type Duration } from "../duration.js";
 import type { TreadleError } from "../errors.js";
 import { decode } from "../json/read.js";
 import { Discard, Failure, Outcome, Release, Snooze } from "../outcomes.js";
@@ -37,6 +37,7 @@ interface End {
 type Call = (context: Context, payload: unknown) => unknown;
 
 const RELEASED: End = { outcome: "released" };
+const WAIT_MS_MAX = 3_650 * 86_400_000;
 
 export class Runner {
   private readonly calls = new Map<string, Call>();
@@ -111,12 +112,24 @@ function endOfOutcome(outcome: Outcome): End {
   if (outcome instanceof Failure) {
     const { code, message, retry, retryAfter } = outcome;
     const end: End = { outcome: "failed", code, message, retry };
-    return retryAfter === undefined ? end : { ...end, delayMs: milliseconds(retryAfter, "retryAfter") };
+    if (retryAfter === undefined) return end;
+    return { ...end, delayMs: Math.min(waitMs(retryAfter, "retryAfter"), WAIT_MS_MAX) };
   }
-  if (outcome instanceof Snooze) return { outcome: "snoozed", delayMs: milliseconds(outcome.delay, "delay") };
+  if (outcome instanceof Snooze) return endOfSnooze(waitMs(outcome.delay, "delay"));
   if (outcome instanceof Discard) return { outcome: "discarded", code: outcome.code, message: outcome.message };
   if (outcome instanceof Release) return RELEASED;
   return { outcome: "failed", code: outcome.name, message: outcome.message };
+}
+
+/** What lies in the past is now. */
+function waitMs(time: Duration, field: string): number {
+  return milliseconds(typeof time === "number" && time < 0 ? 0 : time, field);
+}
+
+function endOfSnooze(delayMs: number): End {
+  if (delayMs <= WAIT_MS_MAX) return { outcome: "snoozed", delayMs };
+  const message = `the task was snoozed for ${delayMs} ms; the longest time is 3650 days`;
+  return { outcome: "failed", code: "snooze_invalid", message };
 }
 
 /** "TypeError"; of what is thrown and is no error, "thrown". */
