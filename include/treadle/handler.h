@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <map>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -92,6 +93,8 @@ class AttemptLink {
   virtual ~AttemptLink() = default;
   /// Nothing: no attempt of this task has finished a step with that name.
   virtual std::optional<Bytes> FindStep(std::string_view name) = 0;
+  /// All finished steps by name.
+  virtual std::map<std::string, Bytes, std::less<>> Steps() = 0;
   virtual Status SaveStep(const std::string& name, const Bytes& result) = 0;
   virtual std::optional<Bytes> FindCheckpoint() = 0;
   virtual Status SaveCheckpoint(const Bytes& data) = 0;
@@ -177,6 +180,10 @@ class Context {
   /// Enqueues another task with the worker's own client. An attempt can be repeated, so give the
   /// task an idempotency key that is derived from this task's ID.
   Result<Enqueued> Enqueue(const TaskRequest& task) const;
+
+  /// For handlers that run a task elsewhere, in another program for example; null if nothing is
+  /// saved.
+  AttemptLink* link() const { return link_; }
 
  private:
   std::optional<Bytes> FindStep(const std::string& name) const;

@@ -11,6 +11,7 @@
 #include "worker/exec_runner.h"
 #include "worker/init_process.h"
 #include "worker/program.h"
+#include "worker/stream_runner.h"
 #include "worker/task_line.h"
 
 namespace treadle::cli {
@@ -24,6 +25,8 @@ struct ExecFlags {
   std::string name;
   std::string build;
   bool quiet = false;
+  bool stream = false;
+  std::string content_type;  // empty: not given
   worker::ExecOptions exec;
 };
 
@@ -33,12 +36,34 @@ Result<worker::PoolSettings> Settings(Session& session, const ExecFlags& flags) 
   if (flags.concurrency) settings.concurrency = static_cast<size_t>(*flags.concurrency);
   settings.name = flags.name;
   settings.build = flags.build;
+  settings.ahead = flags.stream;
   if (!flags.quiet) settings.task_line = worker::WriteTaskLine;
   return settings;
 }
 
+using Programs = std::shared_ptr<worker::StreamPrograms>;
+
+Handler OneProgramEach(const ExecFlags& flags) {
+  worker::ExecOptions options = flags.exec;
+  if (!flags.content_type.empty()) options.result_content_type = flags.content_type;
+  return worker::MakeExecHandler(std::move(options));
+}
+
+Programs MakePrograms(const ExecFlags& flags, size_t concurrency) {
+  return std::make_shared<worker::StreamPrograms>(
+      worker::StreamOptions{.argv = flags.exec.argv,
+                            .type = flags.type,
+                            .programs_max = concurrency,
+                            .raw_errors = flags.exec.raw_errors,
+                            .log = worker::LogToStandardError});
+}
+
 ExitStatus Exec(Session& session, const ExecFlags& flags) {
-  const Status program = worker::CheckProgram(flags.exec.argv[0]);
+  if (flags.stream && !flags.content_type.empty())
+    return session.Fail(ExitStatus::kUsage,
+                        "--content-type does not go with --stream: a result is JSON, or its line "
+                        "has the content type");
+  Status program = worker::CheckProgram(flags.exec.argv[0]);
   if (program.ok()) worker::BecomeInitIfFirst();
   const Result<worker::PoolSettings> options = Settings(session, flags);
   if (!options.ok()) return session.Fail(options.status());
@@ -46,7 +71,14 @@ ExitStatus Exec(Session& session, const ExecFlags& flags) {
   if (!worker.ok()) return session.Fail(worker.status());
   std::chrono::milliseconds timeout = kNoTimeout;
   if (flags.timeout_ms) timeout = std::chrono::milliseconds(*flags.timeout_ms);
-  (*worker)->Handle(flags.type, worker::MakeExecHandler(flags.exec), timeout);
+  Programs programs;
+  if (flags.stream && program.ok()) {
+    programs = MakePrograms(flags, options->concurrency);
+    program = programs->StartFirst();
+  }
+  (*worker)->Handle(
+      flags.type, programs != nullptr ? worker::MakeStreamHandler(programs) : OneProgramEach(flags),
+      timeout);
   if (!program.ok()) {
     const char* const hint = flags.quiet ? "; -q means --quiet: name a queue with --queue" : "";
     const ExitStatus exit = session.Fail(ExitStatusFor(program), program.message() + hint);
@@ -79,14 +111,18 @@ void AddWorkerExec(Command parent, Session& session) {
       .Text("--name", "NAME", &flags->name, "The worker's name (default HOST-PID)")
       .Text("--build", "NAME", &flags->build,
             "Build of the program, a version or commit, shown in task histories")
-      .Text("--content-type", "TYPE", &flags->exec.result_content_type,
+      .Text("--content-type", "TYPE", &flags->content_type,
             "Content type of the program's output (default text/plain; charset=utf-8)")
+      .Switch("--stream", &flags->stream,
+              "Keep PROGRAM running: each task is a line of JSON on its stdin, and each result one "
+              "on its stdout (docs/stream.md)")
       .Switch("-q,--quiet", &flags->quiet, "Do not print a line for each task that ends")
       .Switch("--raw", &flags->exec.raw_errors,
               "Pass the program's stderr through unchanged, even to a terminal")
       .Example(
           "treadle worker exec hello -- tr a-z A-Z\n"
-          "treadle worker exec resize --queue images --concurrency 4 -- ./resize.sh --width 800")
+          "treadle worker exec resize --queue images --concurrency 4 -- ./resize.sh --width 800\n"
+          "treadle worker exec order --stream -- ./order.rb")
       .Footer(
           "Exit status of the program:\n"
           "  0               the task is completed; the output is its result\n"
@@ -102,7 +138,10 @@ void AddWorkerExec(Command parent, Session& session) {
           "TREADLE_ATTEMPT, TREADLE_MAX_ATTEMPTS, TREADLE_CONTENT_TYPE, TREADLE_TIMEOUT_MS (the "
           "time\n"
           "limit) and TREADLE_DEADLINE (when the task must have ended; empty if it has no\n"
-          "deadline). If its task is cancelled, it gets SIGTERM, and SIGKILL 5 s later.\n")
+          "deadline). If its task is cancelled, it gets SIGTERM, and SIGKILL 5 s later.\n"
+          "\n"
+          "With --stream none of this applies but the last sentence: PROGRAM gets the same facts\n"
+          "with each task, reports how it ended, and stays. If it exits, its task has failed.\n")
       .Run([flags, &session] { return Exec(session, *flags); });
 }
 

@@ -28,6 +28,13 @@ std::optional<Bytes> AttemptSession::FindStep(std::string_view name) {
   return earlier == lease_->steps.end() ? std::nullopt : std::optional(earlier->second);
 }
 
+std::map<std::string, Bytes, std::less<>> AttemptSession::Steps() {
+  MutexLock lock(mutex_);
+  std::map<std::string, Bytes, std::less<>> all = steps_;
+  all.insert(lease_->steps.begin(), lease_->steps.end());
+  return all;
+}
+
 Status AttemptSession::SaveStep(const std::string& name, const Bytes& result) {
   TREADLE_RETURN_IF_ERROR(CheckJson(result));
   MutexLock lock(mutex_);

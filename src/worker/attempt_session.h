@@ -28,6 +28,7 @@ class AttemptSession final : public AttemptLink {
   AttemptSession(const wire::Lease* lease, SendFn send) : lease_(lease), send_(std::move(send)) {}
 
   std::optional<Bytes> FindStep(std::string_view name) override;
+  std::map<std::string, Bytes, std::less<>> Steps() override;
   Status SaveStep(const std::string& name, const Bytes& result) override;
   std::optional<Bytes> FindCheckpoint() override;
   Status SaveCheckpoint(const Bytes& data) override;

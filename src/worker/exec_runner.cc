@@ -1,7 +1,5 @@
 #include "worker/exec_runner.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -12,11 +10,11 @@
 #include "base/check.h"
 #include "base/duration.h"
 #include "base/duration_hint.h"
-#include "base/terminal_text.h"
 #include "base/time.h"
 #include "base/utf8.h"
 #include "worker/child_guard.h"
 #include "worker/child_process.h"
+#include "worker/error_text.h"
 
 namespace treadle::worker {
 namespace {
@@ -93,27 +91,6 @@ Outcome OutcomeOfExit(int status, std::string_view output, std::string_view text
     }
   }
 }
-
-void WriteToStandardError(std::string_view bytes) {
-  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, bytes.data(), bytes.size());
-}
-
-// A terminal does what it reads, so it gets nothing but text.
-class ErrorText {
- public:
-  explicit ErrorText(bool is_raw) : is_raw_(is_raw || isatty(STDERR_FILENO) == 0) {}
-  ~ErrorText() {
-    if (!is_raw_) WriteToStandardError(stream_.End());
-  }
-  ErrorText(const ErrorText&) = delete;
-  ErrorText& operator=(const ErrorText&) = delete;
-
-  void Pass(std::string_view bytes) { WriteToStandardError(is_raw_ ? bytes : stream_.Feed(bytes)); }
-
- private:
-  const bool is_raw_;
-  TerminalStream stream_;
-};
 
 ChildResult Run(const ExecOptions& options, const ChildGuard* guard, const Task& task,
                 const Context& context) {

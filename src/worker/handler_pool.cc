@@ -23,6 +23,11 @@ Clock::time_point RevocationOf(const wire::Lease& lease) {
   return Clock::now() + std::chrono::milliseconds(lease.timeout_ms);
 }
 
+// The time of the attempt runs while the lease waits.
+Clock::duration PatienceWith(Clock::duration left) {
+  return std::min<Clock::duration>(Pace::kPatience, left / 4);
+}
+
 void StopAll(std::vector<std::stop_source>& sources) {
   for (std::stop_source& source : sources) source.request_stop();
 }
@@ -50,6 +55,8 @@ HandlerPool::~HandlerPool() { Close(); }
 
 void HandlerPool::Put(std::vector<wire::Lease> leases, bool repeated) {
   MutexLock lock(mutex_);
+  const Clock::time_point now = Clock::now();
+  Clock::time_point returns_at = Clock::time_point::max();
   for (wire::Lease& lease : leases) {
     if (repeated && IsHeld(lease.token)) continue;
     if (lease.lease_ms > 0) shortest_lease_ms_ = std::min(shortest_lease_ms_, lease.lease_ms);
@@ -57,9 +64,11 @@ void HandlerPool::Put(std::vector<wire::Lease> leases, bool repeated) {
       AddReport({lease.token, wire::EncodeReleased(lease.token)});
     } else {
       const Clock::time_point revoked_at = RevocationOf(lease);
-      waiting_.push_back({std::move(lease), revoked_at});
+      waiting_.push_back({std::move(lease), revoked_at, now + PatienceWith(revoked_at - now)});
+      returns_at = std::min(returns_at, waiting_.back().returns_at);
     }
   }
+  if (options_.ahead && returns_at < next_watch_) watch_.notify_one();
   if (!waiting_.empty()) WakeAnother();
 }
 
@@ -113,7 +122,9 @@ void HandlerPool::Cancel(const std::vector<std::string>& tokens) {
 size_t HandlerPool::Free() const {
   MutexLock lock(mutex_);
   const size_t held = waiting_.size() + running_.size();
-  return draining_ || held >= options_.concurrency ? 0 : options_.concurrency - held;
+  const size_t ahead = options_.ahead ? pace_.Ahead(options_.concurrency) : 0;
+  const size_t wanted = options_.concurrency + ahead;
+  return draining_ || held >= wanted ? 0 : wanted - held;
 }
 
 size_t HandlerPool::Held() const {
@@ -261,6 +272,8 @@ bool HandlerPool::Take(Running* running) {
   if (closed_) return false;
   const Clock::time_point now = Clock::now();
   const Clock::time_point revoked_at = waiting_.front().revoked_at;
+  running->since = now;
+  running->bytes = waiting_.front().lease.payload.size();
   running->lease = std::move(waiting_.front().lease);
   waiting_.pop_front();
   running->deadline = revoked_at;
@@ -294,7 +307,9 @@ void HandlerPool::Watch() {
     {
       MutexLock lock(mutex_);
       if (closed_) return;
-      next_watch_ = EndLateAttempts(Clock::now(), &to_stop, &reported);
+      const Clock::time_point now = Clock::now();
+      next_watch_ = EndLateAttempts(now, &to_stop, &reported);
+      if (options_.ahead) next_watch_ = std::min(next_watch_, EndLongWaits(now, &reported));
       if (to_stop.empty() && !reported) watch_.wait_until(mutex_, next_watch_);
     }
     StopAll(to_stop);
@@ -327,10 +342,28 @@ HandlerPool::Clock::time_point HandlerPool::EndLateAttempts(Clock::time_point no
   return next;
 }
 
+// Those that could have begun elsewhere. The slots that are free take them at once, so only leases
+// ahead wait that long.
+HandlerPool::Clock::time_point HandlerPool::EndLongWaits(Clock::time_point now, bool* reported) {
+  Clock::time_point next = now + std::chrono::hours(1);
+  std::erase_if(waiting_, [&](const Waiting& waiting) TREADLE_REQUIRES(mutex_) {
+    if (waiting.returns_at > now) {
+      next = std::min(next, waiting.returns_at);
+      return false;
+    }
+    AddReport({waiting.lease.token, wire::EncodeReleased(waiting.lease.token)});
+    pace_.Stalled();
+    *reported = true;
+    return true;
+  });
+  return next;
+}
+
 void HandlerPool::Finish(Running* running, Report report) {
   bool tell = false;
   {
     MutexLock lock(mutex_);
+    if (options_.ahead) pace_.Ended(Clock::now() - running->since, running->bytes);
     std::erase(running_, running);
     const bool first = reports_.empty();
     if (!running->dropped) AddReport(std::move(report));

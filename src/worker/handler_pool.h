@@ -20,6 +20,7 @@
 #include "base/thread_annotations.h"
 #include "client/wire.h"
 #include "worker/handler.h"
+#include "worker/pace.h"
 
 namespace treadle::worker {
 
@@ -44,6 +45,8 @@ class HandlerPool {
     std::function<std::chrono::milliseconds(const std::string& type)> timeout_of;
     /// How long a handler may continue after its time is up before it is abandoned.
     std::chrono::milliseconds cancel_wait{7'000};
+    /// Asks for more tasks than can start at once while they are short (Pace).
+    bool ahead = false;
   };
   /// What a task is run with.
   struct Attempt {
@@ -69,7 +72,7 @@ class HandlerPool {
   size_t Lose(const std::vector<std::string>& tokens);
   /// Someone asked for the end of these tasks: what runs is cancelled, what waits is released.
   void Cancel(const std::vector<std::string>& tokens);
-  /// How many more tasks could start at once.
+  /// How many more tasks could start at once, or soon.
   size_t Free() const;
   /// Waiting and running leases.
   size_t Held() const;
@@ -106,9 +109,12 @@ class HandlerPool {
   struct Waiting {
     wire::Lease lease;
     Clock::time_point revoked_at;  // by the server
+    Clock::time_point returns_at;  // if it waits that long for its turn
   };
   struct Running {
     wire::Lease lease;
+    Clock::time_point since;
+    size_t bytes = 0;  // of its payload
     std::stop_source stop;
     std::atomic<CancelCause> cause = CancelCause::kNone;
     Clock::time_point deadline = Clock::time_point::max();
@@ -126,6 +132,7 @@ class HandlerPool {
   void Watch();
   Clock::time_point EndLateAttempts(Clock::time_point now, Stops* to_stop, bool* reported)
       TREADLE_REQUIRES(mutex_);
+  Clock::time_point EndLongWaits(Clock::time_point now, bool* reported) TREADLE_REQUIRES(mutex_);
   bool Take(Running* running);
   void Finish(Running* running, Report report);
   void WakeAnother() TREADLE_REQUIRES(mutex_);
@@ -139,6 +146,7 @@ class HandlerPool {
   mutable Mutex mutex_;
   Condition wake_;
   std::deque<Waiting> waiting_ TREADLE_GUARDED_BY(mutex_);
+  Pace pace_ TREADLE_GUARDED_BY(mutex_);
   std::vector<Running*> running_ TREADLE_GUARDED_BY(mutex_);  // each on the stack of its thread
   std::deque<Report> reports_ TREADLE_GUARDED_BY(mutex_);
   Clock::time_point oldest_report_ TREADLE_GUARDED_BY(mutex_);

@@ -36,6 +36,7 @@ class LinkInMemory final : public AttemptLink {
     const auto step = known_->steps.find(name);
     return step == known_->steps.end() ? std::nullopt : std::optional(step->second);
   }
+  std::map<std::string, Bytes, std::less<>> Steps() override { return known_->steps; }
   Status SaveStep(const std::string& name, const Bytes& result) override {
     known_->steps[name] = result;
     return {};

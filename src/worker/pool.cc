@@ -21,11 +21,6 @@ constexpr std::chrono::seconds kSaveLimit(30);  // for the server to take a step
 constexpr std::chrono::seconds kTellLimit(2);   // log lines, progress: a handler waits no longer
 constexpr int64_t kDeliverMs = 5'000;           // for the last reports, once nothing runs any more
 
-void LogToStandardError(std::string_view line) {
-  const std::string text = "treadle worker: " + Printable(line) + "\n";
-  std::fwrite(text.data(), 1, text.size(), stderr);
-}
-
 std::string InSeconds(int64_t ms) {
   return ms % 1'000 == 0 ? std::to_string(ms / 1'000) + " s" : std::to_string(ms) + " ms";
 }
@@ -54,6 +49,11 @@ Status Check(const PoolSettings& options) {
 }
 
 }  // namespace
+
+void LogToStandardError(std::string_view line) {
+  const std::string text = "treadle worker: " + Printable(line) + "\n";
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
 
 std::string DefaultWorkerName() {
   std::array<char, 256> host{};
@@ -88,7 +88,8 @@ Pool::Pool(PoolSettings options, int wake_fd)
       pool_(
           {.concurrency = options_.concurrency,
            .timeout_of = [this](const std::string& type) { return runner_.TimeoutOf(type); },
-           .cancel_wait = std::chrono::milliseconds(options_.cancel_wait_ms)},
+           .cancel_wait = std::chrono::milliseconds(options_.cancel_wait_ms),
+           .ahead = options_.ahead},
           [this](wire::Lease* lease, const HandlerPool::Attempt& attempt) {
             return runner_.Run(lease, attempt);
           },

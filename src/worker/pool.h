@@ -36,11 +36,15 @@ struct PoolSettings {
   int64_t shutdown_grace_ms = 25'000;  // how long Stop() lets running tasks finish
   int64_t cancel_wait_ms = 7'000;      // then: how long cancelled handlers may take to return
   int64_t poll_wait_ms = 30'000;       // 0..60000
+  bool ahead = false;                  // asks for more than can run at once while tasks are short
   int64_t goodbye_ms = 2'000;          // how long the server may take to hear that this one ends
   LogFn log;                           // empty: standard error, "treadle worker: …"
   LogFn task_line;                     // one line for each task that ended; empty: none
   std::function<Result<Enqueued>(const TaskRequest&)> enqueue;  // lent to handlers; may be empty
 };
+
+/// "treadle worker: LINE", on standard error.
+void LogToStandardError(std::string_view line);
 
 /// HOST-PID.
 std::string DefaultWorkerName();

@@ -1,5 +1,6 @@
 // The three JSON readers (server, client and command line) must agree on what JSON is, and must
-// read what the writers write. An input is the text.
+// read what the writers write. Lines of programs (docs/stream.md) are JSON, and any JSON fits into
+// one. An input is the text.
 
 #include <algorithm>
 #include <string>
@@ -12,6 +13,7 @@
 #include "cli/json.h"
 #include "client/wire.h"
 #include "tests/fuzz/fuzz_target.h"
+#include "worker/stream_line.h"
 
 namespace treadle::fuzz {
 namespace {
@@ -68,12 +70,29 @@ void CheckStrings(std::string_view text) {
   TREADLE_CHECK(IsUtf8(read[0]) && (read[0] == text || !IsUtf8(text)));
 }
 
+void CheckLines(std::string_view text) {
+  const auto line = worker::ParseStreamLine(text);
+  const bool is_json = wire::IsJson(text);
+  if (line.ok()) TREADLE_CHECK(is_json);
+  if (!line.ok()) TREADLE_CHECK(line.status().code() == Code::kInvalidArgument);
+  if (!is_json || DepthOf(text) >= api::kJsonDepthMax) return;
+  const Task task{.payload = std::string(text), .content_type = std::string(wire::kJson)};
+  const std::string sent = worker::StreamTask(task, std::nullopt, {});
+  TREADLE_CHECK(std::count(sent.begin(), sent.end(), '\n') == 1 && sent.ends_with('\n'));
+  TREADLE_CHECK(wire::IsJson(sent));
+  const auto echoed = worker::ParseStreamLine("{\"result\":" + std::string(text) + "}");
+  TREADLE_CHECK(echoed.ok());
+  const auto& outcome = std::get<worker::stream::End>(echoed->what).outcome;
+  TREADLE_CHECK(std::get<Completed>(outcome).result == wire::TrimJson(text));
+}
+
 }  // namespace
 
 TREADLE_FUZZ_TARGET(json) {
   CheckReaders(input);
   CheckPretty(input);
   CheckStrings(input);
+  CheckLines(input);
 }
 
 }  // namespace treadle::fuzz
