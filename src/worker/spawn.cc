@@ -84,6 +84,7 @@ struct Launch {
   if (getppid() != launch.parent) _exit(127);  // it died before the line above
   setpgid(0, 0);
   if (launch.guard != nullptr) launch.guard->Add(getpid());
+  ::signal(SIGPIPE, SIG_IGN);  // drops what a guard that has died left pending
   for (int signal = 1; signal < NSIG; ++signal) {
     if (signal != SIGKILL && signal != SIGSTOP) ::signal(signal, SIG_DFL);
   }

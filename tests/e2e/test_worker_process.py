@@ -56,6 +56,16 @@ def test_programs_die_with_a_worker_that_is_killed_and_so_do_their_children(serv
     assert server.task(id)["state"] == "running"
 
 
+def test_a_worker_whose_guard_has_died_still_runs_programs(server):
+    worker = start(server, "worker", "exec", "t", "--", "cat")
+    guard = int(until(lambda: subprocess.run(["pgrep", "-P", str(worker.pid), "-x", "treadle-guard"], capture_output=True, text=True).stdout))
+    os.kill(guard, signal.SIGKILL)
+    id = server.enqueue("t", payload=7)
+    assert server.task(id, wait="30s")["state"] == "completed"
+    worker.terminate()
+    end(worker, 0)
+
+
 def test_a_script_that_calls_a_missing_command_fails_its_attempt_and_the_worker_continues(server):
     bad = server.enqueue("t", payload="bad", max_attempts=1)
     good = server.enqueue("t", payload="good")
