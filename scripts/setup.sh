@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Installs what is missing of the named groups of scripts/packages.txt (build, test, lint, fuzz, package; all of these by
+# Installs what is missing of the named groups of scripts/packages.txt (build, test, lint, fuzz, package, release; all of these by
 # default; and peers-*, whose services it leaves off: `./dev peers` starts servers of its own).
-# Then what scripts/requirements-GROUP.txt pins, with pip and its own configuration, into build/python; and, with the group
-# test, what sdk/typescript/package-lock.json pins, with npm and its own configuration, into build/typescript.
+# Then what scripts/requirements-GROUP.txt pins, with pip and its own configuration, into build/python; and, with the groups
+# test and release, what sdk/typescript/package-lock.json pins, with npm and its own configuration, into build/typescript.
 # Quick when nothing is missing: one dpkg-query and no network. Called by ./dev; messages go to stderr.
 set -euo pipefail
 
 say() { printf '%s\n' "$*" >&2; }
 
 groups=" $* "
-[[ $# -gt 0 && $groups != *" all "* ]] || groups=" build test lint fuzz package "
+[[ $# -gt 0 && $groups != *" all "* ]] || groups=" build test lint fuzz package release "
 
 # The environment says in `pinned` what is in it, so that nobody has to ask pip.
 install_python() {
@@ -35,7 +35,7 @@ install_python() {
 
 # The lock file beside what npm installed says what that is, so that nobody has to ask npm.
 install_node() {
-  [[ $groups == *" test "* ]] || return 0
+  [[ $groups == *" test "* || $groups == *" release "* ]] || return 0
   local sdk modules
   sdk=$(cd "$(dirname "${BASH_SOURCE[0]}")/../sdk/typescript" && pwd)
   modules=$sdk/../../build/typescript
