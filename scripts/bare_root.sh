@@ -2,7 +2,7 @@
 # $CACHE, so that a second run takes seconds.
 # shellcheck shell=bash
 readonly CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/treadle-package
-readonly ROOT=$CACHE/root # the one in use
+readonly ROOT=${ROOT:-$CACHE/root} # the one in use
 
 cannot() { # exit status 77: this machine cannot make such a root
   say "not verified: $*"
@@ -45,9 +45,12 @@ make_root() {
   cp -a /etc/ssl/certs/. "$ROOT/etc/ssl/certs/"
   cp -aL /usr/local/share/ca-certificates "$ROOT/usr/local/share/" 2> /dev/null || true
   cp -aL /etc/hosts /etc/resolv.conf "$ROOT/etc/"
-  mount -t proc proc "$ROOT/proc" 2> /dev/null || cannot "this machine lets nobody mount"
-  mount --rbind /dev "$ROOT/dev"
   mkdir -p "$ROOT/packages"
+  mount_root
+}
+mount_root() {
+  mountpoint -q "$ROOT/proc" || mount -t proc proc "$ROOT/proc" 2> /dev/null || cannot "this machine lets nobody mount"
+  mountpoint -q "$ROOT/dev" || mount --rbind /dev "$ROOT/dev"
 }
 
 inside() {

@@ -66,7 +66,7 @@ make_tools() {
   make_root "$SUITE"
   echo "deb $(mirror) $SUITE main" > "$ROOT/etc/apt/sources.list"
   inside apt-get update -qq > "$LOG" 2>&1
-  inside apt-get install -y -qq --no-install-recommends "$@" >> "$LOG" 2>&1 || { tail -5 "$LOG" >&2 && exit 1; }
+  inside apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-unsafe-io "$@" >> "$LOG" 2>&1 || { tail -5 "$LOG" >&2 && exit 1; }
   inside apt-get clean
   unmount
   touch "$ROOT/.tools"
