@@ -10,7 +10,7 @@ set -euo pipefail
 DIR=$(realpath -m "$1")
 readonly DIR ARCH=${2:-$(dpkg --print-architecture)}
 CXX=${CXX:-g++}
-[[ $ARCH == "$(dpkg --print-architecture)" ]] || CXX=$(dpkg-architecture -f -a "$ARCH" -qDEB_HOST_GNU_TYPE)-g++
+[[ $ARCH == "$(dpkg --print-architecture)" ]] || CXX=$(dpkg-architecture -f -a "$ARCH" -qDEB_HOST_GNU_TYPE 2> /dev/null)-g++
 readonly CXX
 readonly FLAGS=(-std=c++20 -O2 -fPIC -DNDEBUG -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE
   -D_FORTIFY_SOURCE=2)

@@ -36,7 +36,7 @@ fill_root() {
   local packages
   mapfile -t packages < <(libraries)
   packages+=(cmake ninja-build ccache mold dpkg-dev qemu-user-static python3 git)
-  packages+=("g++-$(dpkg-architecture -f -a "$ARCH" -qDEB_HOST_GNU_TYPE)" "libc6:$ARCH" "libstdc++6:$ARCH")
+  packages+=("g++-$(dpkg-architecture -f -a "$ARCH" -qDEB_HOST_GNU_TYPE 2> /dev/null)" "libc6:$ARCH" "libstdc++6:$ARCH")
   echo "deb $(mirror) bookworm main" > "$ROOT/etc/apt/sources.list"
   inside dpkg --add-architecture "$ARCH"
   inside apt-get update -qq
