@@ -4,6 +4,10 @@
 readonly CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/treadle-package
 readonly ROOT=${ROOT:-$CACHE/root} # the one in use
 
+mkdir -p "$CACHE"
+exec 8> "$ROOT.lock" # until the end: two runs in one root would remove each other's files
+flock -n 8 || { say "another run uses $ROOT" && exit 1; }
+
 cannot() { # exit status 77: this machine cannot make such a root
   say "not verified: $*"
   exit 77

@@ -124,25 +124,28 @@ go_works() {
   mkdir "$ROOT/go"
   run python3 -m zipfile -e "/packages/treadle-go-v$VERSION.zip" /go
   cp "$EXAMPLES/go/examples/resize/main.go" "$ROOT/go/"
-  in_dir /go "go mod init example && go mod edit -require=treadle@v$VERSION -replace=treadle=./treadle@v$VERSION && go build -o resize ."
+  run mv "/go/treadle@v$VERSION" /go/sdk # go 1.19 takes what follows an @ for a version
+  in_dir /go "go mod init example && go mod edit -require=treadle@v$VERSION -replace=treadle=./sdk && go build -o resize ."
   start /go/data treadle start
   background /go/resize worker
   expect "the example of Go" "1-1 a-300.png" "$(in_dir /go ./resize)"
   stop_all
 }
 
+# refusal WORD...: what a command that fails has to say.
+refusal() {
+  if inside "$@" 2>&1; then say "it worked: $*"; fi
+}
 old_glibc_is_named() {
   use_root "$SUITE-tools"
   run tar xzf "/packages/treadle-$VERSION-linux-amd64.tar.gz" -C /opt --strip-components=1
-  expect "the program names the glibc that it needs" yes \
-    "$(inside /opt/bin/treadle version 2>&1 | grep -q "version .GLIBC_$GLIBC_WANTED. not found" && echo yes)"
+  expect "the program names the glibc that it needs" 1 \
+    "$(refusal /opt/bin/treadle version | grep -c "version .GLIBC_$GLIBC_WANTED. not found")"
   run python3 -m venv /venv
-  expect "pip refuses the wheel with the program" yes \
-    "$(inside /venv/bin/pip install --no-index "/packages/$WHEEL" 2>&1 |
-      grep -q 'not a supported wheel on this platform' && echo yes)"
+  expect "pip refuses the wheel with the program" 1 \
+    "$(refusal /venv/bin/pip install --no-index "/packages/$WHEEL" | grep -c 'not a supported wheel on this platform')"
   run /venv/bin/pip install -q --no-index "/packages/treadle-$VERSION-py3-none-any.whl" > /dev/null
-  expect "the wheel without it says which glibc it needs" yes \
-    "$(inside /venv/bin/treadle start 2>&1 | grep -q "glibc $GLIBC_WANTED" && echo yes)"
+  expect "the wheel without it names that glibc" 1 "$(refusal /venv/bin/treadle start | grep -c "glibc $GLIBC_WANTED")"
 }
 
 VERSION=$(basename "$DIST"/treadle_*_amd64.deb | cut -d_ -f2)

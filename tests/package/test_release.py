@@ -252,9 +252,10 @@ def test_the_module_of_go_is_whole(dist, tmp_path):
     tracked = run("git", "ls-files", "*.go", "go.mod", "README.md", cwd=ROOT / "sdk/go").stdout.split()
     module = f"treadle@v{VERSION}"
     assert names == {f"{module}/{each}" for each in [*tracked, "LICENSE"]}
+    (tmp_path / module).rename(tmp_path / "sdk")  # go 1.19 takes what follows an @ for a version
     (tmp_path / "main").mkdir()
-    shutil.copy(tmp_path / module / "examples/resize/main.go", tmp_path / "main")
-    (tmp_path / "main/go.mod").write_text(f"module main\n\ngo 1.19\n\nrequire treadle v{VERSION}\n\nreplace treadle => ../{module}\n")
+    shutil.copy(tmp_path / "sdk/examples/resize/main.go", tmp_path / "main")
+    (tmp_path / "main/go.mod").write_text(f"module main\n\ngo 1.19\n\nrequire treadle v{VERSION}\n\nreplace treadle => ../sdk\n")
     assert "treadle" in run("go", "list", "-deps", ".", cwd=tmp_path / "main").stdout.splitlines()
 
 
