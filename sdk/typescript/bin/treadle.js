@@ -38,7 +38,7 @@ const program = installed() ?? inPath();
 if (program === undefined) {
   console.error(
     `treadle: the package @treadle/${platform} is not installed, and PATH has no other treadle. ` +
-      "A release has the program for Linux on x64 and arm64, with glibc 2.34 or newer; the source builds on Debian 12.",
+      "A release has the program for Linux on x64 with glibc 2.34 or newer; the source builds on Debian 12.",
   );
   process.exit(1);
 }
