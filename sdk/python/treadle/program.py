@@ -1,4 +1,4 @@
-"""The command `treadle` of an installation without the server's program: see README.md, "The server"."""
+"""The command `treadle` of an installation that came without the server's program."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ from typing import Optional
 
 MISSING = """\
 treadle: this package came without the server's program, and PATH has no other treadle.
-A release has it for Linux on x86-64 with glibc 2.34 or newer: install its wheel, or unpack its archive.
+A release has it for Linux on x86-64 with glibc 2.34 or newer: install its wheel or its archive.
 The source builds on Debian 12."""
 
 

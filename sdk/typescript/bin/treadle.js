@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// `npx treadle`: runs the server's program, which the package @treadle/linux-x64 or @treadle/linux-arm64 brings. Without either,
-// it runs the treadle in PATH; scripts of that name, such as this one, do not count.
+// `npx treadle`: runs the server's program, which the package @treadle/linux-x64 or
+// @treadle/linux-arm64 brings. Without either, it runs the treadle in PATH; scripts of that name,
+// such as this one, do not count.
 import { spawn } from "node:child_process";
 import { accessSync, closeSync, constants, openSync, readSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -38,7 +39,8 @@ const program = installed() ?? inPath();
 if (program === undefined) {
   console.error(
     `treadle: the package @treadle/${platform} is not installed, and PATH has no other treadle. ` +
-      "A release has the program for Linux on x64 with glibc 2.34 or newer; the source builds on Debian 12.",
+      "A release has the program for Linux on x64 with glibc 2.34 or newer; " +
+      "the source builds on Debian 12.",
   );
   process.exit(1);
 }
