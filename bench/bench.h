@@ -1,4 +1,4 @@
-// What the benchmarks share: settings, and results as one JSON line each.
+// What the benchmarks share: settings, and output with one JSON line per result.
 #pragma once
 
 #include <chrono>
@@ -11,12 +11,12 @@ namespace treadle::bench {
 
 struct Settings {
   std::string directory;  // for data; removed afterwards
-  std::string binary;     // treadle, for the measurements over HTTP
+  std::string binary;     // treadle, for measurements over HTTP
   uint64_t tasks = 1'000'000;
   uint64_t payload_bytes = 256;
 };
 
-/// Seconds since its construction.
+/// Seconds since construction.
 class Stopwatch {
  public:
   double Seconds() const {
@@ -33,7 +33,7 @@ void Print(const std::string& workload, uint64_t tasks, double seconds);
 /// {"workload":"journal against bare loop","ratio":…}
 void PrintRatio(const std::string& workload, double ratio);
 
-/// Says why on standard error, and exits with 1.
+/// Prints the error to standard error and exits with status 1.
 [[noreturn]] void Die(const Status& status);
 template <class T>
 T OrDie(Result<T> result) {
@@ -44,9 +44,9 @@ inline void OrDie(const Status& status) {
   if (!status.ok()) Die(status);
 }
 
-/// Engine and journal alone: enqueue, lease and complete in batches of 1,000, every batch synced.
+/// Engine and journal only: enqueue, lease and complete in batches of 1,000, every batch synced.
 void RunCore(const Settings& settings);
-/// The journal alone, against a bare loop of pwrite and fdatasync.
+/// The journal only, against a bare loop of pwrite and fdatasync.
 void RunJournal(const Settings& settings);
 /// The server over HTTP, on this machine: enqueue in batches of 100, memory, recovery, drain.
 void RunHttp(const Settings& settings);

@@ -1,4 +1,4 @@
-// Engine and journal alone, without HTTP and store: how fast the core can go when every batch is
+// Engine and journal only, without HTTP and store: the speed of the core when every batch is
 // synced.
 
 #include <filesystem>
@@ -16,8 +16,8 @@ namespace {
 
 constexpr size_t kBatch = 1'000;
 
-// The engine on this thread, the journal on another one; the engine works on the next batch while
-// one syncs.
+// The engine runs on this thread, the journal on another. The engine works on the next batch while
+// the previous one syncs.
 class Core {
  public:
   explicit Core(const Settings& settings)
@@ -49,7 +49,7 @@ class Core {
   }
 
  private:
-  // As a producer's request would come: each task with a body of its own, hashed.
+  // Like a producer's request: each task has its own body, hashed.
   EnqueueCommand NewBatch() {
     std::vector<NewTask> tasks(kBatch);
     for (NewTask& task : tasks) {
@@ -78,7 +78,7 @@ class Core {
 
   template <class Work>
   void InFrame(Work work) {
-    if (next_ > 2) WaitFor(next_ - 2);  // at most two frames under way, as in the node
+    if (next_ > 2) WaitFor(next_ - 2);  // at most two frames in progress, as in the node
     std::string effects;
     const ShardTime now{clock_.MonotonicMs()};
     engine_.BeginBatch(next_, {now, clock_.Wall(), 1}, &effects);

@@ -1,4 +1,4 @@
-// The server over HTTP, with the callers on the same machine: enqueue, memory, recovery, drain.
+// The server over HTTP, with clients on the same machine: enqueue, memory, recovery, drain.
 
 #include <signal.h>
 #include <spawn.h>
@@ -41,7 +41,7 @@ class Server {
     std::filesystem::remove_all(settings_.directory);
   }
 
-  /// Seconds from exec to the first /readyz that says yes.
+  /// Returns the seconds from exec to the first successful /readyz.
   double Start() {
     const Stopwatch watch;
     const char* arguments[] = {settings_.binary.c_str(),
@@ -115,7 +115,7 @@ void Enqueue(const Settings& settings) {
   Print("http enqueue, batches of 100, 4 callers, fsync", settings.tasks, watch.Seconds());
 }
 
-// A worker that does nothing: reports what it got with the next exchange.
+// A worker that does no work: it reports each task in the next exchange.
 uint64_t DrainAsWorker(int number, std::atomic<uint64_t>* left) {
   const auto client = Connect();
   wire::ExchangeRequest request;
@@ -146,11 +146,11 @@ void Drain(const Settings& settings) {
   const Stopwatch watch;
   double seconds = 0;
   InThreads(kWorkers, [&](int number) { DrainAsWorker(number, &left); });
-  seconds = watch.Seconds() - 0.5;  // the last long poll, which waits for nothing
+  seconds = watch.Seconds() - 0.5;  // excludes the last long poll, which waits for nothing
   Print("http drain (lease, report), exchanges of 500, 2 workers, fsync", settings.tasks, seconds);
 }
 
-// Lists ask for a checkpoint: once one is answered as of now, all is in the store.
+// A list forces a checkpoint. Once one is answered as of now, everything is in the store.
 void WaitForCheckpoint() {
   const auto client = Connect();
   for (int i = 0; i < 20; ++i) {

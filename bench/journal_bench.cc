@@ -1,6 +1,6 @@
-// The journal against a bare loop: the same bytes, written and synced one frame after the other,
-// once through FileJournal and once by nothing but pwrite and fdatasync into a file that was
-// written before. What the journal adds is what its frames, checksums and segments cost.
+// The journal against a bare loop. Writes and syncs the same bytes, one frame after the other, once
+// through FileJournal and once with only pwrite and fdatasync into a file that was already written.
+// The difference is the cost of the journal's frames, checksums and segments.
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -26,9 +26,10 @@ constexpr int kRounds = 9;
 struct Frames {
   const char* what;
   uint64_t bytes;  // in the file
-  uint64_t count;  // in a round
+  uint64_t count;  // per round
 };
-/// Of the first kind a round fills about one segment, so that it pays for the next one's begin.
+/// A round of the first kind fills about one segment, so it includes the cost of starting the next
+/// one.
 constexpr std::array<Frames, 2> kFrames = {
     {{"a batch of 100 tasks", 30'720, 1'000}, {"one task", 400, 4'000}}};
 
@@ -38,7 +39,7 @@ class ThroughJournal {
       : journal_(OrDie(FileJournal::Open(&disk_, &random_, {directory, kFileBytes}))),
         last_(journal_->recovered_sequence()) {}
 
-  /// Seconds. What other lanes do in a node is done before: old segments become spare ones.
+  /// Returns seconds. First does what other lanes do in a node: turns old segments into spares.
   double Round(const Frames& frames) {
     OrDie(journal_->Trim(last_));
     OrDie(journal_->MakeRoom());

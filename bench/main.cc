@@ -1,6 +1,6 @@
 // treadle_bench [core|journal|http]... [--tasks N] [--payload BYTES] [--binary PATH] [--dir DIR]
 //
-// Prints one JSON line for each measurement. `./dev bench` calls it.
+// Prints one JSON line per measurement. Called by `./dev bench`.
 
 #include <algorithm>
 #include <array>
@@ -41,9 +41,9 @@ constexpr const char* kUsage =
     "usage: treadle_bench [core|journal|http]... [--tasks N] [--payload BYTES] [--binary PATH] "
     "[--dir DIR]\n"
     "\n"
-    "  core     engine and journal alone, in this process\n"
-    "  journal  the journal alone, against a bare loop of pwrite and fdatasync\n"
-    "  http     a server of its own, over HTTP (all, if none is named)\n"
+    "  core     engine and journal only, in this process\n"
+    "  journal  the journal only, against a bare loop of pwrite and fdatasync\n"
+    "  http     a separate server, over HTTP (default: all three)\n"
     "\n"
     "Example: treadle_bench http --tasks 1000000\n";
 

@@ -1,12 +1,12 @@
-# The Debian packages: `treadle` (the program, its unit and its user) and `treadle-dev` (the C++ SDK). `./dev package` makes
-# them by CPack from what is installed as the components `server` and `dev`.
+# The Debian packages: `treadle` (the program, its unit and its user) and `treadle-dev` (the C++ SDK). `./dev package`
+# makes them with CPack from the installed components `server` and `dev`.
 
 include(GNUInstallDirs)
 
 install(TARGETS treadle RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT server)
 install(FILES deploy/systemd/treadle.service DESTINATION lib/systemd/system COMPONENT server)
 install(FILES deploy/debian/treadle.toml DESTINATION /etc/treadle COMPONENT server)
-# Man pages and completions, as the program itself writes them.
+# Man pages and completions, written by the program itself.
 set(pages ${PROJECT_BINARY_DIR}/pages)
 add_custom_command(OUTPUT ${pages}/done DEPENDS treadle VERBATIM
   COMMAND ${CMAKE_COMMAND} -E rm -rf ${pages}

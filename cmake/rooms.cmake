@@ -1,27 +1,28 @@
-# The words in which the tree describes itself to CMake. tests/tree reads the same words and refuses what breaks them.
+# The functions with which the tree describes itself to CMake. tests/tree reads the same calls and rejects violations.
 #
 #   treadle_room(engine SEES model base LINKS OpenSSL::Crypto)
-#       A room: a folder of src/ as a static library, the rooms that it may include, the outside libraries it uses.
+#       A room: a folder of src/ as a static library, the rooms that it may include, and the outside libraries it uses.
 #       Every x.cc belongs to the library, every x_test.cc to the test program of the room.
-#       Names in anonymous namespaces are unique within each, as sanitizer builds compile several files as one.
+#       Names in anonymous namespaces must be unique within each, because sanitizer builds compile several files as one.
 #   treadle_room(app PROGRAM treadle SEES cli ...)
-#       The same; its main.cc becomes a program that lands at build/<preset>/treadle.
+#       The same; its main.cc becomes a program at build/<preset>/treadle.
 #   treadle_test(name sources... LINKS libraries... [LABEL unit] [TIMEOUT 300])
-#       A GoogleTest program whose tests ctest finds one by one.
+#       A GoogleTest program. ctest lists its tests one by one.
 #   treadle_script_test(name COMMAND words... [LABEL e2e] [TIMEOUT 300] [SERIAL])
 #       One ctest test that runs a command; the binary's path is in $TREADLE, the preset's directory in $TREADLE_BUILD.
 #
-# LABEL is one of unit, model, conformance, simulation, e2e (run in sanitizer builds too), or crash, ends, cost, package (not there).
+# LABEL is one of unit, model, conformance, simulation, e2e (also run in sanitizer builds), or crash, ends, cost,
+# package (not run there).
 
-# Everything that a test run needs to be built, and nothing else: sanitizer builds make only this.
+# Everything that a test run needs, and nothing else: sanitizer builds build only this.
 add_custom_target(treadle_tests)
 
-# The rooms whose work test `cost` counts. A release build compiles them file by file, as it is shipped, also where TREADLE_UNITY
-# asks for several files at once: within one unit, g++ inlines differently.
+# The rooms whose work test `cost` counts. A release build compiles them file by file, as shipped, even if
+# TREADLE_UNITY asks for several files at once, because g++ inlines differently within one unit.
 set(TREADLE_COUNTED base model contract engine journal store node http api)
 
-# Rooms of one thread: ThreadSanitizer has nothing to find in their tests, which are not built there.
-set(TREADLE_ONE_THREAD model contract engine)
+# Rooms whose own tests have one thread: ThreadSanitizer has nothing to find there, and does not build them.
+set(TREADLE_ONE_THREAD model contract engine store cli app)
 
 function(treadle_room name)
   cmake_parse_arguments(ARG "" "PROGRAM" "SEES;LINKS" ${ARGN})
@@ -62,7 +63,7 @@ function(treadle_test name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})  # for sim/ and tests/
   target_link_libraries(${name} PRIVATE treadle_flags ${ARG_LINKS} GTest::gmock GTest::gtest_main)
   if(ARG_LABEL STREQUAL unit)
-    target_compile_options(${name} PRIVATE -O0)  # halves the time to build; what they test is optimized
+    target_compile_options(${name} PRIVATE -O0)  # halves the build time; the code under test is still optimized
   endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS ${ARG_LABEL})
@@ -77,10 +78,10 @@ function(treadle_script_test name)
     TREADLE=${PROJECT_BINARY_DIR}/treadle TREADLE_BUILD=${PROJECT_BINARY_DIR})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS ${ARG_LABEL}
     ENVIRONMENT "${environment}" RUN_SERIAL ${ARG_SERIAL}
-    COST ${ARG_TIMEOUT})  # those that may take long begin first
+    COST ${ARG_TIMEOUT})  # slow tests start first
 endfunction()
 
-# Fills in what a caller left out, and refuses a label that no test run would pick up.
+# Fills in what a caller left out, and rejects a label that no test run would use.
 macro(treadle_test_defaults label)
   if(NOT ARG_LABEL)
     set(ARG_LABEL ${label})

@@ -3,7 +3,7 @@
 #   find_package(treadle REQUIRED)
 #   target_link_libraries(mine PRIVATE treadle::treadle)
 #
-# One archive of the rooms that stand behind include/treadle, so that a user has one name to know.
+# One archive of the rooms behind include/treadle, so that a user needs only one name.
 
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)

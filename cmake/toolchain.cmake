@@ -1,12 +1,12 @@
-# Flags that hold for every target. Presets (CMakePresets.json) choose the build type and TREADLE_SANITIZE.
+# Flags for every target. Presets (CMakePresets.json) choose the build type and TREADLE_SANITIZE.
 
 add_library(treadle_flags INTERFACE)
 target_compile_options(treadle_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Wimplicit-fallthrough
-  -Wno-missing-field-initializers  # designated initializers leave out what has a default
-  # g++ 12 warns of every std::optional that it inlines, and of string concatenation (its bug 105651).
+  -Wno-missing-field-initializers  # designated initializers leave out fields with defaults
+  # g++ 12 warns about every std::optional that it inlines, and about string concatenation (its bug 105651).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-restrict>
-  # Only the fuzz targets are built by clang; g++ is the judge of warnings.
+  # clang builds only for AddressSanitizer and for fuzzing; g++ is the judge of warnings.
   $<$<CXX_COMPILER_ID:Clang>:-Wno-everything>
   -Werror -fno-omit-frame-pointer)
 
@@ -14,18 +14,18 @@ set(TREADLE_SANITIZE "" CACHE STRING "address,undefined or thread, clang's fuzze
 if(TREADLE_SANITIZE)
   target_compile_options(treadle_flags INTERFACE -fsanitize=${TREADLE_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(treadle_flags INTERFACE -fsanitize=${TREADLE_SANITIZE})
-  # The sanitizers' instrumentation makes g++ 12 see paths that cannot happen.
+  # The sanitizers' instrumentation makes g++ 12 see impossible paths.
   target_compile_options(treadle_flags INTERFACE
     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-tsan>)
 endif()
 
-# g++ takes every file of a unity build for a header, whose classes must not have members of types without linkage.
+# g++ treats every file of a unity build as a header, whose classes must not have members of types without linkage.
 if(CMAKE_UNITY_BUILD)
   target_compile_options(treadle_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
 endif()
 
-# Makes a flaw harder to exploit: checked buffers and stacks, and tables that are read-only once the program has started. g++ of
-# Debian makes position-independent programs anyway. Sanitizers check more; the checked functions need optimization.
+# Hardening: checked buffers and stacks, and tables that are read-only once the program has started. Debian's g++
+# makes position-independent programs anyway. Sanitizers check more, and the checked functions need optimization.
 option(TREADLE_COVERAGE "counts which lines run" OFF)
 if(NOT TREADLE_SANITIZE AND NOT TREADLE_COVERAGE)
   target_compile_options(treadle_flags INTERFACE
@@ -33,16 +33,16 @@ if(NOT TREADLE_SANITIZE AND NOT TREADLE_COVERAGE)
   add_link_options(-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
 endif()
 
-# Compiles in a third of the time and runs a little slower: for `./dev run`, on a machine that has seen no build yet.
+# Compiles in a third of the time and runs a little slower: for `./dev run` on a machine without a build.
 option(TREADLE_QUICK "several files as one in every room" OFF)
 
-# Bugs that the simulation must find (src/base/canary.h); never in a build that anyone is given.
+# Bugs that the simulation must find (src/base/canary.h). Never in a build for users.
 option(TREADLE_CANARIES "bugs can be switched on" OFF)
 if(TREADLE_CANARIES)
   add_compile_definitions(TREADLE_CANARIES)
 endif()
 
-# Which lines run (./dev coverage). Counted in every room, as an inline function may be taken from any of them.
+# Which lines run (./dev coverage). Counted in every room, because any of them may provide an inline function.
 if(TREADLE_COVERAGE)
   add_compile_options(--coverage -fprofile-update=prefer-atomic)
   add_link_options(--coverage)

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Writes the page of the HTTP API from its contract: api_reference.py docs/openapi.yaml > docs/reference/api.md
 
-One section for each path and method, in the order of the document's tags, then one for each schema.
-Errors that (nearly) every call can return are in one section and not repeated at each call. A
-reference that leads nowhere is an error.
+One section for each path and method, in the order of the document's tags, then one for each schema. Errors that
+(nearly) every call can return are in one section and not repeated for each call. A reference that leads nowhere is an
+error.
 """
 
 import json
@@ -12,7 +12,7 @@ import sys
 
 import yaml
 
-# An error is common if at least this part of all calls can return it; a page of few calls has none.
+# An error is common if at least this share of all calls can return it. A page with few calls has no common errors.
 COMMON = 0.9
 COMMON_CALLS_MIN = 5
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -36,7 +36,7 @@ def code(value):
 
 
 def table(heads, rows):
-    """Without the columns that are empty in all rows."""
+    """A Markdown table without the columns that are empty in every row."""
     rows = [[cell(each) for each in row] for row in rows]
     kept = [i for i in range(len(heads)) if any(row[i] for row in rows)]
     lines = [[each[i] for i in kept] for each in (heads, *rows)]
@@ -45,7 +45,7 @@ def table(heads, rows):
 
 
 def sample(value):
-    """JSON on one line if it fits, else with each field on a line of its own."""
+    """JSON on one line if it fits, otherwise with one line per field."""
     def text(each):
         return json.dumps(each, ensure_ascii=False, default=str)
 
@@ -61,7 +61,7 @@ class Schemas:
         self.document = document
 
     def resolve(self, node):
-        """The node that a reference leads to; what is beside the reference wins."""
+        """The node that a reference leads to. Keys next to the reference win."""
         while isinstance(node, dict) and "$ref" in node:
             target = self.document
             for word in node["$ref"].removeprefix("#/").split("/"):
@@ -70,7 +70,7 @@ class Schemas:
         return node
 
     def kind(self, schema):
-        """The type in words, with its bounds; of a named schema a link to it."""
+        """The type in words, with its limits; for a named schema, a link to it."""
         if "$ref" in schema:
             return link(schema["$ref"].rpartition("/")[2])
         if "const" in schema:
@@ -111,7 +111,7 @@ class Schemas:
         return f", {least} to {most}{unit}"
 
     def fields(self, schema, prefix=""):
-        """A row for each field; those of a nameless object follow it as `outer.inner`."""
+        """A row for each field. Fields of a nameless object follow it as `outer.inner`."""
         needed = schema.get("required", [])
         for name, each in schema.get("properties", {}).items():
             default = code(each["default"]) if "default" in each else ""
@@ -136,7 +136,7 @@ class Page:
         self.codes = self.schemas.resolve(problem.get("properties", {}).get("code", {})).get("enum", [])
 
     def calls(self):
-        """(tag, method, path, call with the parameters of its path) in the document's order of tags."""
+        """(tag, method, path, call with the parameters of its path), sorted by the document's order of tags."""
         found = []
         for path, item in self.document.get("paths", {}).items():
             for method in METHODS:
@@ -201,7 +201,7 @@ class Page:
         return [f"{title}:\n\n```json\n{sample(value)}\n```" for title, value in found]
 
     def common(self):
-        """{reference: (which calls can return it, in words)} of the errors that calls do not repeat."""
+        """{reference: (which calls can return it, in words)} for the errors that calls do not repeat."""
         calls = {name: call for _, name, call in self.calls()}
         if len(calls) < COMMON_CALLS_MIN:
             return {}
@@ -234,7 +234,7 @@ class Page:
                 f"{link('Problem')} as its body.", table(["status", "code", "when", "returned by"], rows)]
 
     def shared_examples(self):
-        """Those of responses that many calls have."""
+        """Examples of responses that many calls share."""
         parts = []
         for name, response in self.document.get("components", {}).get("responses", {}).items():
             for content in response.get("content", {}).values():
@@ -242,7 +242,7 @@ class Page:
         return ["## Examples of errors", *parts] if parts else []
 
     def codes_and_text(self, response):
-        """The codes that a response names, and its description; a single code at its end is cut from it."""
+        """The codes that a response names, and its description. If there is one code at the end, it is cut off."""
         text = " ".join(response.get("description", "").split())
         codes = [word for word in re.findall(r"`([A-Z_]+)`", text) if word in self.codes]
         return codes, re.sub(r"\s*`[A-Z_]+`\.$", "", text) if len(codes) == 1 else text

@@ -4,8 +4,8 @@
     clang_checks.py thread-safety --build build/release     -Wthread-safety over src/ and sim/
     clang_checks.py tidy --build build/release [FILE...]    clang-tidy over every .cc, or over these
 
-The build itself uses g++; clang reads its compile_commands.json. What was in order is remembered for all worktrees of
-this user, as ccache does, in ~/.cache/treadle/lint: a file is looked at again when it, a project header below it, its
+The build itself uses g++; clang reads its compile_commands.json. Clean results are cached for all worktrees of this
+user, as ccache does, in ~/.cache/treadle/lint. A file is checked again when it, a project header it includes, its
 flags, .clang-tidy or clang changes.
 """
 
@@ -24,13 +24,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
-# g++ is the judge of its own warnings; here only clang's analysis speaks.
+# g++ decides about its own warnings; only clang's analysis matters here.
 QUIET = ["-Wno-everything", "-Wno-error"]
 THREAD_SAFETY = ["-Wthread-safety", "-Werror=thread-safety"]
 
 
 def front_end_flags(words):
-    """Of a g++ command line, what decides the meaning of the source: the rest is g++'s own affair."""
+    """The flags of a g++ command line that decide the meaning of the source. The rest matters only to g++."""
     flags = [word for word in words if word.startswith(("-D", "-I", "-std="))]
     for option, value in zip(words, words[1:]):
         if option == "-isystem":
@@ -54,7 +54,7 @@ def commands(build):
 
 @functools.cache
 def project_includes(path):
-    """The project headers that a file names, resolved against src/, the root and its own folder."""
+    """The project headers that a file includes, resolved against src/, the root and its own folder."""
     found = []
     for name in INCLUDE.findall(path.read_text(encoding="utf-8")):
         places = [base / name for base in (ROOT / "src", ROOT, path.parent)]
@@ -63,7 +63,7 @@ def project_includes(path):
 
 
 def fingerprint(source, words):
-    """A hash of all that the outcome for this file depends on, system headers aside."""
+    """A hash of everything that the result for this file depends on, except system headers."""
     seen, waiting = {source}, [source]
     while waiting:
         for header in project_includes(waiting.pop()):
@@ -77,7 +77,7 @@ def fingerprint(source, words):
 
 
 def run(words):
-    """(in order, what it printed)"""
+    """Returns (clean, output)."""
     done = subprocess.run(words, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     noise = re.compile(r"^(\d+ warnings?.*generated\.|Suppressed .*|Use -header-filter.*|\d+ warnings treated as errors)$")
     lines = [line for line in done.stdout.splitlines() if not noise.match(line)]
@@ -92,19 +92,19 @@ def tidy(source, flags):
     return ["clang-tidy-19", "--quiet", str(source), "--", *flags, *QUIET]
 
 
-# What runs, and over which folders.
+# The checks and their folders.
 CHECKS = {"thread-safety": (thread_safety, ("src", "sim")), "tidy": (tidy, ("src", "sim", "tests", "bench"))}
 
 
 @functools.cache
 def tools():
-    """The tools' versions and settings: a change of them voids what was in order."""
+    """The tools' versions and settings. If they change, all files are checked again."""
     version = subprocess.run(["clang-tidy-19", "--version"], text=True, capture_output=True, check=True).stdout
     return version + (ROOT / ".clang-tidy").read_text(encoding="utf-8")
 
 
 def check_file(source, words, stamps):
-    """(in order, what the tool printed); nothing is run if a stamp says that nothing has changed."""
+    """Returns (clean, output). Runs nothing if a stamp shows that nothing has changed."""
     stamp = stamps / fingerprint(source, [tools(), *(word.replace(str(ROOT), ".") for word in words)])
     if stamp.exists():
         return True, ""

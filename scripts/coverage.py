@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""Says which lines of some rooms no test has reached, from what an instrumented build has counted.
+"""Lists the lines of some rooms that no test has reached, from the counts of an instrumented build.
 
     coverage.py --build build/coverage [--json] [--least PERCENT] ROOM...
 
-Each program of the build leaves its counts (.gcda) beside its objects; gcov turns them into lines. A line counts as
-reached if it ran in any program; one that the compiler made no code for is no line. Nothing is left out by a mark in
-the source. Prints a line for each file, `path: reached of lines, the ranges that were not`, then one for each room;
-exit status 1 if less than PERCENT (95) of a room was reached. `./dev coverage` builds, runs and calls this.
+Each program of the build writes its counts (.gcda) next to its objects, and gcov turns them into lines. A line is
+reached if it ran in any program. A line without code does not count. There are no marks in the source to exclude
+lines. Prints a line for each file, `path: reached of lines, unreached ranges`, then one for each room. The exit
+status is 1 if less than PERCENT (95) of a room was reached. `./dev coverage` builds, runs and calls this.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def lines_of(build, rooms):
 
 
 def ranges(lines):
-    """Those that were not reached, as [[first, last], ...]; lines without code between two of them do not part them."""
+    """Unreached lines as [[first, last], ...]. Lines without code do not split a range."""
     out, last_reached = [], True
     for line, reached in sorted(lines.items()):
         if not reached and last_reached:
@@ -61,7 +61,7 @@ def ranges(lines):
 
 
 def report_of(files):
-    """Of one room, ready for JSON."""
+    """The report of one room, ready for JSON."""
     out = {"lines": 0, "reached": 0, "files": {}}
     for path, lines in sorted(files.items()):
         reached = sum(lines.values())
@@ -73,7 +73,7 @@ def report_of(files):
 
 
 def in_words(report, least):
-    """The same for people."""
+    """Prints the report for people."""
     for room, of_room in report.items():
         for path, of_file in of_room["files"].items():
             missing = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in of_file["unreached"])

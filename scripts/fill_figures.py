@@ -3,19 +3,19 @@
 
     fill_figures.py [--check] [PAGE...]      without PAGE: README.md, every other page at the top, and every page of docs/
 
-A page marks the place of a figure; the text between the two comments belongs to this script:
+A page marks the place of a figure. The text between the two comments belongs to this script:
 
     up to <!-- figure:peers.treadle.drain_per_s -->241,532<!-- /figure --> tasks/s
 
-A mark must not begin a line: Markdown would end the paragraph there. Names:
+A mark must not begin a line, because Markdown would end the paragraph there. Names:
 
     peers.CONTESTANT.FIGURE             from docs/benchmarks/peers.json, as its table shows it
     peers.CONTESTANT.FIGURE.rounded     the same with three significant digits
     peers.date, peers.cores, peers.processor, peers.rate
     measured.NAME, measured.NAME.date   from docs/benchmarks/measured.json
 
---check changes nothing, prints one line for each figure that differs, and exits with 1 if there are any. A name that no
-file has is an error (exit status 2).
+--check changes nothing, prints one line for each figure that differs, and exits with 1 if there are any. An unknown
+name is an error (exit status 2).
 """
 
 import argparse
@@ -41,7 +41,7 @@ def rounded(value):
 
 
 def known_figures(peers, measured):
-    """Every name that a page may use, and its text."""
+    """Every name that a page may use, with its text."""
     known = {
         "peers.date": peers["date"],
         "peers.cores": str(peers["machine"]["cores"]),
@@ -58,7 +58,7 @@ def known_figures(peers, measured):
 
 
 def filled(text, known):
-    """The page with its figures, and (line, name, what stood there) for each that differed. KeyError: an unknown name."""
+    """The page with its figures, and (line, name, old text) for each that differed. KeyError: an unknown name."""
     differing = []
 
     def fill(mark):
@@ -68,7 +68,7 @@ def filled(text, known):
         return begin + known[name] + end
 
     if len(HALF_A_MARK.findall(text)) != 2 * len(MARK.findall(text)):
-        raise ValueError("a figure's mark has no end, or no beginning")
+        raise ValueError("a figure's mark lacks its end or its beginning")
     if re.search(r"^ {0,3}<!-- figure:", text, re.M):
         raise ValueError("a figure's mark begins a line, which ends the paragraph in Markdown: put a word before it")
     return MARK.sub(fill, text), differing

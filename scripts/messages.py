@@ -1,14 +1,15 @@
 #!/usr/bin/python3
-"""Writes every text of the program that people may read into one page, so that its voice can be reviewed in one go.
+"""Writes every text of the program that people may read into one page, so that its voice can be reviewed at once.
 
     messages.py [ROOT] > docs/reference/messages.md      what ./dev docs does
     messages.py --count [ROOT]                           how many, how long, and which words to avoid they use
 
-What is taken: string literals of src/**/*.cc, src/**/*.h and include/**/*.h that hold at least two words. That covers help
-texts, errors, log lines, explanations and table cells. Adjacent literals are joined; whatever the program inserts (`+ x +`,
-`{}` of a format) is shown as `…`; a choice between texts is shown as `[one|other]`. What is left out: tests and their
-fixtures, SQL, preprocessor lines, completion scripts, the schema of schemas, and single words such as field names and flags.
-The script does not know where a literal ends up, so it also shows some that nobody reads. Messages keep the order of the source.
+It collects string literals of at least two words from src/**/*.cc, src/**/*.h and include/**/*.h: help texts, errors,
+log lines, explanations and table cells. Adjacent literals are joined. Whatever the program inserts (`+ x +`, `{}` of
+a format) is shown as `…`, and a choice between texts as `[one|other]`. It leaves out tests and their fixtures, SQL,
+preprocessor lines, completion scripts, the schema of schemas, and single words such as field names and flags. The
+script does not know where a literal ends up, so it also shows some that nobody reads. Messages keep the order of the
+source.
 """
 
 import re
@@ -32,10 +33,10 @@ PROSE = re.compile(r"[A-Za-z][\w'’…-]*[,;:.)]* +[(\"'`]?[A-Za-z…]")
 SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE FROM|CREATE|PRAGMA|WHERE|ATTACH|DETACH|VALUES|ORDER BY|COLLATE|INTEGER|BLOB)\b")
 SKIPPED = re.compile(r"(_test\.cc|_fixture\.h|/test_\w+\.h|/fake_\w+\.h|/draft7\.h|/completion\.cc)$")
 OPEN, CLOSE = ("(", "[", "{"), (")", "]", "}")
-ENDS = {"+", ",", ";", "?", ":", ")", "]", "}", "{", "==", "!=", "&&", "||", "<<"}  # of an operand of +
+ENDS = {"+", ",", ";", "?", ":", ")", "]", "}", "{", "==", "!=", "&&", "||", "<<"}  # ends an operand of +
 MADE = "<!-- Made by ./dev docs (scripts/messages.py) from the source; do not edit. -->"
 
-# Words that docs and messages avoid, and what to write instead, for --count.
+# Words that docs and messages avoid, for --count.
 AVOIDED = ["at hand", "anew", "mend", "let go of", "brought forward", "without a word", "go on", "goes on", "alone", "is none", "so many",
            "stands", "of before", "told", "tell", "tells", "says", "said", "answered for", "to itself", "hands full", "under way"]
 
@@ -45,7 +46,7 @@ def unescaped(literal):
 
 
 def tokens(source):
-    """(kind, text) of what matters: ("text", its value) or ("code", a token)."""
+    """The tokens that matter: ("text", its value) or ("code", a token)."""
     found = []
     for each in TOKEN.finditer(source):
         if each.lastgroup in ("comment", "directive"):
@@ -60,7 +61,7 @@ def tokens(source):
 
 
 def operand_end(stream, at):
-    """Where the operand of a `+` that begins at `at` ends."""
+    """The end of the operand of a `+` that begins at `at`."""
     depth = 0
     while at < len(stream):
         kind, value = stream[at]
@@ -73,14 +74,15 @@ def operand_end(stream, at):
 
 
 def choices_in(operand):
-    """The texts of `(condition ? text : text)`, which may hold further choices; none if the operand is something else."""
+    """The texts of `(condition ? text : text)`, which may contain further choices. None if the operand is something
+    else."""
     if len(operand) < 2 or operand[0] != ("code", "(") or ("code", "?") not in operand:
         return []
     return list(chains(operand[1:-1]))
 
 
 def chains(stream):
-    """Each text of the stream with what `+` adds to it, then the texts inside of what was added."""
+    """Each text of the stream with what `+` adds to it, then the texts inside the added parts."""
     at = 0
     while at < len(stream):
         if stream[at][0] != "text":
@@ -114,7 +116,7 @@ def messages_of(source):
 
 
 def pages_of(root):
-    """(path, messages) of each source that has some, room after room."""
+    """(path, messages) of each source that has messages, room by room."""
     sources = [*root.glob("src/**/*.h"), *root.glob("src/**/*.cc"), *root.glob("include/**/*.h")]
     for path in sorted(sources, key=lambda each: (each.parent.parts, each.name)):
         name = str(path.relative_to(root))
@@ -124,7 +126,7 @@ def pages_of(root):
 
 
 def page(root):
-    """As Markdown: a section for each room, a block for each file, a line for each message."""
+    """As Markdown: a section per room, a block per file, a line per message."""
     lines = ["# Messages", "", MADE, "", "Every text of the program that people may read, grouped by room and file: help, errors, log lines,",
              "explanations. `…` stands for what the program inserts, `[a|b]` for a choice. `scripts/messages.py`", "describes how they are found."]
     room = None

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs, uses, upgrades, removes and purges the package in a bare Debian 12 root, and fails at the first surprise.
+# Installs, uses, upgrades, removes and purges the package in a bare Debian 12 root. Fails at the first surprise.
 #
 #   package_verify.sh TREADLE.deb TREADLE-DEV.deb
 #
-# Needs root, and debootstrap or what apt gives; exit status 77 where this machine cannot make such a root. The bare
-# root is kept in ${XDG_CACHE_HOME:-~/.cache}/treadle-package, so that a second run takes seconds.
+# Needs root, and debootstrap or apt to install it. Exit status 77 if this machine cannot create such a root. Keeps
+# the bare root in ${XDG_CACHE_HOME:-~/.cache}/treadle-package, so that the next run takes seconds.
 set -euo pipefail
 DEB=$(realpath "$1")
 DEV_DEB=$(realpath "$2")
@@ -13,7 +13,7 @@ say() { printf 'package: %s\n' "$*" >&2; }
 # shellcheck source=scripts/bare_root.sh
 . "$(dirname "${BASH_SOURCE[0]}")/bare_root.sh"
 
-# The same package, as a later version would come.
+# The same package with a later version number.
 make_newer() {
   local work=$CACHE/newer
   rm -rf "$work"

@@ -4,10 +4,10 @@
     recording.py --treadle build/release/treadle             writes docs/pictures/recording.svg
     recording.py --treadle build/release/treadle --check     changes nothing; exit status 1 if it differs
 
-What differs between any two runs (dates, durations) counts for neither.
+Dates and durations, which differ between any two runs, are ignored.
 
-Every line of output in the picture is what the programs printed in this run: a real server is started, gets a task, is
-killed with `kill -9` and started again; a real worker then runs the task. The script waits where a person would.
+Every line of output in the picture was printed by the programs in this run: a real server starts, gets a task, is
+killed with `kill -9` and starts again; then a real worker runs the task. The script waits where a person would.
 
 The SVG is text, with CSS for the animation and no script, so code hosts show it as an image. It plays once. Where
 nothing is animated (a renderer without CSS animations, or a reader who prefers reduced motion), it shows all lines.
@@ -28,7 +28,7 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 PICTURE = Path(__file__).resolve().parents[1] / "docs/pictures/recording.svg"
-SESSION = [  # what is typed, and the comment behind it
+SESSION = [  # the typed command and the comment after it
     ("treadle start > log 2>&1 &", "# a server"),
     ("treadle task enqueue hello '{\"name\":\"Ada\"}'", "# returns once the task is on disk"),
     ("kill -9 $!", "# pull the plug"),
@@ -37,19 +37,19 @@ SESSION = [  # what is typed, and the comment behind it
     ("treadle worker exec hello -- tr a-z A-Z &", "# any program is a worker"),
     ("treadle task result 1-1", ""),
 ]
-# What a person waits for, by sight, before typing on: the pattern in the output, or None and a command that succeeds.
+# What a person waits to see before the next command: a pattern in the output, or None and a command that succeeds.
 WAIT_FOR = {
     "treadle start": (None, "treadle info > /dev/null 2>&1"),
     "treadle worker": (r"completed in .*\n", None),
     "treadle task list": (r"1-1 .*\n", None),
 }
-# Asked again until it shows the task: lists read the store, which follows within moments.
+# Repeated until it shows the task: lists read the store, which follows within moments.
 AGAIN = "treadle task list"
 PATIENCE_S = 30
 
 
 class Shell:
-    """A bash without a terminal in `folder`; `treadle` and its port are those of this recording."""
+    """A bash without a terminal in `folder`. `treadle` and its port belong to this recording."""
 
     def __init__(self, folder, treadle):
         with socket.socket() as probe:
@@ -64,7 +64,7 @@ class Shell:
         self.turn = 0
 
     def run(self, command, until=None):
-        """What `command` printed, and what came after it until that has the pattern."""
+        """What `command` printed, and what came after it until that matches the pattern."""
         self.turn += 1
         mark = f"<turn {self.turn} is over>\n"
         self.bash.stdin.write(f"{command}\nprintf '{mark[:-1]}\\n'\n".encode())
@@ -93,7 +93,7 @@ def record(treadle):
 
 
 def play(shell, command):
-    """The lines that the command printed, once all is there that a person would wait for."""
+    """The lines that the command printed, once everything has arrived that a person would wait for."""
     pattern, condition = next((wait for start, wait in WAIT_FOR.items() if command.startswith(start)), (None, None))
     if command == AGAIN:
         end = time.monotonic() + PATIENCE_S
@@ -112,7 +112,7 @@ def play(shell, command):
 # --- The picture.
 
 CHARACTER, ROW, MARGIN, BAR, FONT = 8.4, 21, 18, 30, 14  # pixels
-PAUSE_S, READING_S, KEY_S = 0.5, 0.9, 0.035  # before typing; after output; for each character
+PAUSE_S, READING_S, KEY_S = 0.5, 0.9, 0.035  # before typing; after output; per character
 STYLE = """\
 text { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: 14px; \
 fill: #d6dde6; white-space: pre; }
@@ -126,14 +126,14 @@ fill: #d6dde6; white-space: pre; }
 
 
 def text(x, y, words, kind="", style=""):
-    """One run of characters, each as wide as all others whatever font the reader has."""
+    """One run of characters, all of the same width in any font."""
     attributes = (f' class="{kind}"' if kind else "") + (f' style="{style}"' if style else "")
     return (f'<text x="{x:.1f}" y="{y}" textLength="{len(words) * CHARACTER:.1f}" xml:space="preserve"{attributes}>'
             f"{escape(words)}</text>")
 
 
 def picture(session):
-    """The whole SVG as a text."""
+    """The whole SVG as text."""
     columns = max(len(line) for command, comment, output in session for line in [f"$ {command}  {comment}", *output])
     width = round(columns * CHARACTER) + 2 * MARGIN
     shapes, y, now = [], BAR + 24, PAUSE_S
@@ -181,7 +181,7 @@ def main():
     old = PICTURE.read_text() if PICTURE.exists() else ""
     if not old or shown(old) != shown(new):
         if arguments.check:
-            sys.exit("\n".join([f"{PICTURE.name} is not what happens now; run ./dev docs. It would show:", *shown(new)]))
+            sys.exit("\n".join([f"{PICTURE.name} is out of date; run ./dev docs. It would show:", *shown(new)]))
         PICTURE.write_text(new)
 
 

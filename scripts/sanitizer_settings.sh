@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Prints, one word a line, the command prefix under which tests of a sanitizer build (asan or tsan) run on this machine:
+# Prints, one word per line, the command prefix for tests of a sanitizer build (asan or tsan) on this machine:
 #
 #   mapfile -t prefix < <(scripts/sanitizer_settings.sh tsan); "${prefix[@]}" ctest ...
 #
-# Two things differ between machines and are tried out with an empty program: whether leaks can be looked for (that needs
-# ptrace, which some containers forbid), and whether ThreadSanitizer gets the address space that it wants (with
-# vm.mmap_rnd_bits above 28, g++ 12's does not unless addresses are not randomized).
+# Two things differ between machines, so it tries them with an empty program: whether LeakSanitizer works (it needs
+# ptrace, which some containers forbid), and whether ThreadSanitizer gets its address space (with vm.mmap_rnd_bits
+# above 28, that of g++ 12 does not, unless addresses are not randomized).
 set -euo pipefail
 preset=$1
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 suppressions=$PWD/cmake/$preset.supp
+readonly SYMBOLIZER=/usr/bin/llvm-symbolizer-19 # names functions and lines in clang's builds
 
 try() { # sanitizer; words before the program
   local sanitizer=$1
@@ -25,11 +26,12 @@ case $preset in
     leaks=1
     if ! try address env ASAN_OPTIONS=detect_leaks=1; then
       leaks=0
-      echo "leaks are not looked for: this machine does not let LeakSanitizer trace" >&2
+      echo "leak checks are off: this machine does not allow LeakSanitizer to trace" >&2
     fi
     words+=("ASAN_OPTIONS=detect_leaks=$leaks:detect_stack_use_after_return=1:strict_init_order=1"
       "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1")
     [[ ! -f $suppressions ]] || words+=("LSAN_OPTIONS=suppressions=$suppressions")
+    [[ ! -x $SYMBOLIZER ]] || words+=("ASAN_SYMBOLIZER_PATH=$SYMBOLIZER")
     ;;
   tsan)
     options=halt_on_error=1:second_deadlock_stack=1

@@ -24,7 +24,7 @@ from pathlib import Path
 PACKAGES = Path(__file__).resolve().parent / "packages.txt"
 COMPILED_IN = re.compile(r"^build\s+(\S+)\s.*; (loaded, or )?compiled in$", re.M)
 PRODUCT = "SPDXRef-treadle"
-# Debian's short names, where SPDX has another one for the same licence.
+# Debian's short names for licenses that have another name in SPDX.
 SPDX_NAMES = {"Expat": "MIT", "BSD-2-clause": "BSD-2-Clause", "BSD-3-clause": "BSD-3-Clause",
               "GPL-2+": "GPL-2.0-or-later", "GPL-2": "GPL-2.0-only", "LGPL-2.1+": "LGPL-2.1-or-later"}
 SAME_NAMES = {"MIT", "Apache-2.0", "BSL-1.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "0BSD", "CC0-1.0"}
@@ -56,7 +56,7 @@ def loaded_libraries(program, arch):
 
 
 def package_of(path):
-    """The Debian package that owns a file. Debian 12 merged /lib into /usr, and packages name either."""
+    """The Debian package that owns a file. Debian 12 merged /lib into /usr, and packages use either name."""
     real = str(Path(path).resolve())
     places = dict.fromkeys([path, "/usr" + path, real, real.removeprefix("/usr")])
     done = subprocess.run(["dpkg-query", "-S", *places], text=True, capture_output=True, check=False)
@@ -73,7 +73,8 @@ def facts_of(package):
 
 
 def licence_of(package):
-    """What Debian says of the package's main files: the SPDX name, and Debian's own word if SPDX has none for it."""
+    """The license of the package's main files according to Debian: the SPDX name, or Debian's own name if SPDX has
+    none."""
     path = Path("/usr/share/doc") / package / "copyright"
     text = path.read_text(errors="replace") if path.exists() else ""
     if not text.startswith("Format:"):
@@ -87,7 +88,7 @@ def licence_of(package):
 
 
 def system():
-    """Debian's name and release, as package URLs want them."""
+    """Debian's name and release, as package URLs require them."""
     pairs = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
     name = pairs.get("ID", "debian").strip('"')
     return name, f"{name}-{pairs.get('VERSION_ID', '').strip(chr(34))}"

@@ -2,7 +2,8 @@
 # Installs what is missing of the named groups of scripts/packages.txt (build, test, lint, fuzz, package, release; all of these by
 # default; and peers-*, whose services it leaves off: `./dev peers` starts servers of its own).
 # Then what scripts/requirements-GROUP.txt pins, with pip and its own configuration, into build/python; and, with the groups
-# test and release, what sdk/typescript/package-lock.json pins, with npm and its own configuration, into build/typescript.
+# test and release, what sdk/typescript/package-lock.json pins, with npm and its own configuration, into build/typescript; and,
+# with test, Express likewise into build/express.
 # Quick when nothing is missing: one dpkg-query and no network. Called by ./dev; messages go to stderr.
 set -euo pipefail
 
@@ -22,7 +23,7 @@ install_python() {
   done
   [[ ${#pinned[@]} -gt 0 ]] || return 0
   if cat "${pinned[@]}" | cmp -s - "$environment/pinned"; then return 0; fi
-  say "setup: installing schemathesis into build/python"
+  say "setup: installing schemathesis, Django, FastAPI and Flask into build/python"
   mkdir -p "$(dirname "$environment")"
   rm -rf "$environment"
   if ! { /usr/bin/python3 -m venv "$environment" &&
@@ -33,21 +34,30 @@ install_python() {
   cat "${pinned[@]}" > "$environment/pinned"
 }
 
-# The lock file beside what npm installed says what that is, so that nobody has to ask npm.
+# What sdk/typescript compiles with, and the framework of a recipe, each in a directory of its own.
 install_node() {
-  [[ $groups == *" test "* || $groups == *" release "* ]] || return 0
-  local sdk modules
-  sdk=$(cd "$(dirname "${BASH_SOURCE[0]}")/../sdk/typescript" && pwd)
-  modules=$sdk/../../build/typescript
-  if cmp -s "$sdk/package-lock.json" "$modules/installed"; then return 0; fi
-  say "setup: installing the TypeScript compiler into build/typescript"
-  mkdir -p "$modules"
-  cp "$sdk/package.json" "$sdk/package-lock.json" "$modules"
-  if ! npm ci --prefix "$modules" --ignore-scripts --no-audit --no-fund --silent >&2; then
-    say "setup: npm could not install what $sdk/package-lock.json names; it needs a registry (see: npm config list)"
+  local root
+  root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+  if [[ $groups == *" test "* || $groups == *" release "* ]]; then
+    install_locked "$root/sdk/typescript" "$root/build/typescript" "the TypeScript compiler"
+  fi
+  [[ $groups == *" test "* ]] || return 0
+  install_locked "$root/examples/recipes/express" "$root/build/express" Express
+}
+
+# install_locked FROM INTO WHAT: the packages that FROM/package-lock.json pins. The lock file beside what npm installed says
+# what that is, so that nobody has to ask npm.
+install_locked() {
+  local from=$1 into=$2
+  if cmp -s "$from/package-lock.json" "$into/installed"; then return 0; fi
+  say "setup: installing $3 into ${into#"${into%/build/*}/"}"
+  mkdir -p "$into"
+  cp "$from/package.json" "$from/package-lock.json" "$into"
+  if ! npm ci --prefix "$into" --ignore-scripts --no-audit --no-fund --silent >&2; then
+    say "setup: npm could not install what $from/package-lock.json names; it needs a registry (see: npm config list)"
     return 1
   fi
-  cp "$sdk/package-lock.json" "$modules/installed"
+  cp "$from/package-lock.json" "$into/installed"
 }
 
 packages=()
@@ -60,12 +70,12 @@ if ! command -v dpkg-query > /dev/null; then
   exit 1
 fi
 
-# dpkg-query exits with 1 when it does not know a package, which is an answer here and not an error.
+# dpkg-query exits with 1 for an unknown package. Here that is an answer and not an error.
 state=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "${packages[@]}" 2> /dev/null || true)
 missing=()
 for package in "${packages[@]}"; do
   if [[ $'\n'$state$'\n' == *$'\n'"installed $package"$'\n'* ]]; then continue; fi
-  # The packages of Node's own makers bring npm, and exclude Debian's.
+  # NodeSource's packages include npm and conflict with Debian's.
   if [[ $package == npm ]] && command -v npm > /dev/null; then continue; fi
   missing+=("$package")
 done
@@ -89,7 +99,7 @@ apt() {
     apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" < /dev/null >&2
 }
 
-# Until the end, packages may start no service; where systemd runs, none of theirs starts with the machine either.
+# Packages must not start services during the installation. With systemd, their services also do not start at boot.
 readonly POLICY=/usr/sbin/policy-rc.d # invoke-rc.d asks it; 101 is "not allowed"
 services_off() {
   [[ ! -e $POLICY ]] || return 0

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Says how tests went: the slowest, how many were skipped, how each failure ended, and the counts last.
+"""Summarizes test runs: the slowest tests, how many were skipped, how each failure ended, and the counts last.
 
 usage: test_report.py REPORT...
 
-A report is JUnit XML by ctest, at build/PRESET/tests.xml. Failures come after everything else: who reads only the end of a
-long log sees them.
+A report is JUnit XML by ctest, at build/PRESET/tests.xml. Failures come after everything else, because many readers
+see only the end of a long log.
 """
 
 import sys
@@ -19,7 +19,8 @@ def main():
     failures, passed = [], 0
     for report in map(Path, sys.argv[1:]):
         preset = report.parent.name
-        # ctest writes the output of tests as it is; bytes that XML has no place for must not hide what they came with.
+        # ctest writes the output of tests unchanged. Bytes that are invalid in XML must not make the report
+        # unreadable.
         text = report.read_text(errors="replace")
         cases = ElementTree.fromstring("".join(c for c in text if c.isprintable() or c in "\n\t")).findall("testcase")
         ran = [case for case in cases if case.get("status") in ("run", "fail")]

@@ -45,7 +45,7 @@ void Border::Exchange(const ExchangeRequest& request, Node::Callback<ExchangeRep
   });
 }
 
-// A payload that is put in the place of another must fit the same contract.
+// An edited payload must fit the task's contract.
 void Border::Do(const TaskCommand& command, Node::Callback<TaskStanding> done) {
   const auto page = book_->Page();
   if (page == nullptr || command.edit.payload == nullptr)

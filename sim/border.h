@@ -1,5 +1,5 @@
-// Border: what a server does between a request and its node. Contracts are checked here, with the
-// code of the API; all else goes through as it is.
+// Border: what a server does between a request and its node. It checks contracts with the API's own
+// code and passes everything else through unchanged.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,16 @@
 
 namespace treadle::sim {
 
-/// No enqueue carries more: the bound of a request's body, over 256. See also kSegmentBytes.
+/// Upper bound of an enqueue's body: the production limit divided by 256. See also kSegmentBytes.
 inline constexpr size_t kBodyBytes = size_t{64} << 10;
 
-/// Of one life of a server, on the lanes of its node, which it borrows. Dies with them.
+/// Belongs to one life of a server and dies with it. Runs on the lanes of the node, which it
+/// borrows.
 class Border {
  public:
   explicit Border(Node* node) : node_(node) {}
 
-  /// Asks the node for the contracts that it has. No request before is_open().
+  /// Fetches the node's contracts. Send no request before is_open().
   void Open();
   bool is_open() const { return is_open_; }
 

@@ -1,4 +1,4 @@
-// Canaries: the bugs that the simulation must find. A checker that none of them trips is not
+// Canaries: bugs that the simulation must find. A checker that catches none of them cannot be
 // trusted.
 #pragma once
 
@@ -8,11 +8,11 @@
 
 namespace treadle::sim {
 
-/// Switches a bug on, for good. False: this build has no such bug.
+/// Switches a bug on for the rest of the process. False: this build has no such bug.
 bool ReleaseCanary(const std::string& name);
 
-/// Runs the seeds with each bug in turn and prints a table: in how many seeds it was found. False
-/// if one was not found, or if this build has none.
+/// Runs the seeds with each bug in turn and prints a table of how many seeds found it. False if a
+/// bug was never found, or if this build has no canaries.
 bool RunCanaries(const RunnerOptions& options);
 
 }  // namespace treadle::sim

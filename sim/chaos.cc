@@ -38,7 +38,7 @@ void Chaos::MakePeace() {
   kill_now_ = stop_now_ = false;
   server_->disk().Soothe();
   EmptyDisk();
-  // What waits for the wall clock shall not wait for hours.
+  // Tasks that wait for the wall clock must not wait for hours.
   scheduler_->StepWall(scheduler_->LatestWall() - scheduler_->Wall());
 }
 
@@ -130,7 +130,7 @@ void Chaos::StepWall() {
   scheduler_->StepWall(scheduler_->random.OneIn(2) ? by_ms : -by_ms);
 }
 
-// A list asks for a checkpoint.
+// A list request forces a checkpoint.
 void Chaos::ForceCheckpoint() {
   if (server_->node() == nullptr) return;
   faults_->Count(Fault::kForcedCheckpoint);

@@ -1,5 +1,5 @@
-// Chaos: what goes wrong with the machine, its disk and its clocks, a tick at a time. (What goes
-// wrong with messages and workers happens where they are.)
+// Chaos: faults of the machine, its disk and its clocks, one tick at a time. Faults of messages and
+// workers are injected by Network and Worker themselves.
 #pragma once
 
 #include <cstdint>
@@ -14,21 +14,21 @@ namespace treadle::sim {
 
 class Chaos {
  public:
-  /// `burst` is called when the load shall rise. Borrows all.
+  /// Calls `burst` to raise the load. Borrows all pointers.
   Chaos(Scheduler* scheduler, SimulatedServer* server, Faults* faults, Lane* lane,
         std::function<void()> burst);
-  /// Nothing goes wrong before.
+  /// No fault happens before this call.
   void Start() { started_ = true, Later(); }
-  /// The disk is well from now on; no fault that was armed happens.
+  /// Heals the disk and disarms every fault that has not happened yet.
   void MakePeace();
 
-  /// The server is about to be started.
+  /// Call right before the server starts.
   void BeforeStart();
-  /// The server goes down: in the way that was armed for it, or because it stopped itself.
+  /// Call when the server goes down, because of an armed fault or because it stopped itself.
   void Crash(bool was_armed);
-  /// True once, when the process is to be killed now, without a word from its disk.
+  /// True once, when the process must be killed now without a disk fault.
   bool KillsNow() { return std::exchange(kill_now_, false); }
-  /// True once, when the server is to be stopped in an orderly way.
+  /// True once, when the server must stop in an orderly way.
   bool StopsNow() { return std::exchange(stop_now_, false); }
 
  private:
@@ -49,11 +49,11 @@ class Chaos {
   Faults* faults_;
   Lane* lane_;
   std::function<void()> burst_;
-  Fault armed_ = Fault::kPowerFailure;  // what takes the server down when its disk dies
+  Fault armed_ = Fault::kPowerFailure;  // takes the server down once its disk dies
   bool started_ = false;
   bool kill_now_ = false;
   bool stop_now_ = false;
-  uint64_t full_ = 0;  // times that the disk was filled
+  uint64_t full_ = 0;  // times the disk was filled
 };
 
 }  // namespace treadle::sim

@@ -76,7 +76,7 @@ void Deployer::Send(const Change& change) {
   });
 }
 
-// A contract that is not found was removed by the same request, whose answer was lost.
+// If the contract is not found, this same request removed it earlier and the answer was lost.
 void Deployer::OnReply(const Change& change, const Status& status) {
   ++round_;
   const bool is_done = status.ok() || (change.removes && status.code() == Code::kNotFound);

@@ -1,5 +1,5 @@
-// Deployer: someone who registers contracts of a task type, takes them back, and changes its retry
-// policy, while all else goes on. One request at a time, asked again until it is answered.
+// Deployer: registers and removes contracts of a task type and changes its retry policy while
+// everything else runs. It sends one request at a time and repeats it until it gets an answer.
 #pragma once
 
 #include <cstdint>
@@ -14,13 +14,13 @@ class Deployer {
   explicit Deployer(const Stage& stage) : stage_(stage) {}
 
   void Start() { Later(); }
-  /// No more changes than the one that is under way.
+  /// Makes no more changes after the current one.
   void MakePeace() { peace_ = true; }
   bool done() const { return peace_ && !is_waiting_; }
 
  private:
   struct Change {
-    uint32_t version = 0;  // of a contract; 0: the retry policy is meant
+    uint32_t version = 0;  // of a contract; 0: change the retry policy instead
     bool removes = false;
     uint16_t max_attempts = 0;
   };
@@ -32,7 +32,7 @@ class Deployer {
   void OnReply(const Change& change, const Status& status);
 
   Stage stage_;
-  uint64_t round_ = 0;  // of requests; an answer to an older one is not listened to
+  uint64_t round_ = 0;  // of requests; answers to older ones are ignored
   bool peace_ = false;
   bool is_waiting_ = false;
 };

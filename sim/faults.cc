@@ -5,8 +5,8 @@ namespace {
 
 struct FaultKind {
   std::string_view name;
-  // At the most often it happens one time in so many: messages, answers, ticks of Chaos. 0: it
-  // follows from other kinds; 1: it only may follow, and does so always or every other time.
+  // The highest frequency: one in N messages, answers or ticks of Chaos. 0: follows from other
+  // kinds. 1: may happen only after another kind, and then does so always or half the time.
   uint64_t often;
 };
 

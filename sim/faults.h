@@ -1,7 +1,8 @@
-// Faults: what goes wrong in one run, how often, and how often it did.
+// Faults: which faults a run injects, how often, and how often they happened.
 //
-// Each kind has a probability of its own, drawn from the seed; some kinds never happen in a run, so
-// that what another kind covers up is seen too. It draws from a generator of its own. One thread.
+// Each kind has its own probability, drawn from the seed. Some kinds never happen in a run, so a
+// fault that would mask others cannot do so in every run. Faults have their own random generator.
+// One thread.
 #pragma once
 
 #include <array>
@@ -38,7 +39,7 @@ enum class Fault : uint8_t {
   kDelayed,
   kReordered,
   kConnectionGone,
-  // Those who call.
+  // Clients.
   kWorkerStall,
   kWorkerDeath,
   kOldToken,
@@ -59,25 +60,25 @@ class Faults {
  public:
   explicit Faults(uint64_t seed);
 
-  /// Whether it shall happen now. Whoever lets it happen says Count().
+  /// Whether the fault should happen now. The caller must call Count() when it injects it.
   bool Rolls(Fault fault);
-  /// Both: it happens at once.
+  /// Rolls() and Count() in one, for a fault that happens at once.
   bool Happens(Fault fault);
   void Count(Fault fault) {
     ++counts_[static_cast<size_t>(fault)];
     if (on_count) on_count(fault);
   }
-  /// From now on nothing goes wrong.
+  /// Nothing goes wrong from now on.
   void Stop() { stopped_ = true; }
 
   const FaultCounts& counts() const { return counts_; }
 
-  /// Called with what happens. May be empty.
+  /// Called with each fault that happens. May be empty.
   std::function<void(Fault)> on_count;
 
  private:
   SeededRandom random_;
-  std::array<uint64_t, kFaults> odds_{};  // one in so many; 0: never
+  std::array<uint64_t, kFaults> odds_{};  // one in N; 0: never
   FaultCounts counts_{};
   bool stopped_ = false;
 };

@@ -8,13 +8,13 @@ namespace {
 
 using Kind = TaskCommand::Kind;
 
-// A lease whose answer was lost is given again to the same exchange, as long as it lasts.
+// A lease whose answer was lost is sent again to the same exchange while it lasts.
 constexpr int64_t kGivenAgainMs = 60'000;
-// Timers run late by this much at most, stalls of the disk among it.
+// Timers are late by at most this much, including stalls of the disk.
 constexpr int64_t kLateMs = 30'000;
-constexpr size_t kViolationsMax = 20;  // of a run; more say nothing new
+constexpr size_t kViolationsMax = 20;  // per run; more add nothing
 
-// The checkpoint has no name.
+// A checkpoint has no name.
 const SavedBytes* FindSaved(const TaskSaved& saved, const std::string& name) {
   if (name.empty()) return saved.checkpoint ? &*saved.checkpoint : nullptr;
   const auto found = saved.steps.find(name);
@@ -67,7 +67,7 @@ void History::Accepted(const NewTask& task, const EnqueueReply::Task& answer, co
       Violation("keys " + key + " and " + owner->second + " were both answered with " +
                 id.ToString());
   }
-  // Else it may come from an asking before this one, whose answer nobody has heard.
+  // Otherwise the reply may be for an earlier request whose answer nobody received.
   if (is_first_of_key || !answer.duplicate) types_.Accepted(task, id, Since(asked));
   Known& known = tasks_[id];
   if (known.accepted) return;
@@ -85,13 +85,13 @@ void History::Accepted(const NewTask& task, const EnqueueReply::Task& answer, co
     known.unique_key = key;
     by_unique_key_[key].insert(id);
   }
-  // It was accepted before this answer came, so it runs out of time no later than this.
+  // The server accepted it before this answer arrived, so it expires no later than this.
   known.may_expire = task.expires_ms.has_value();
   if (task.expires_ms) known.last_lease_ms = now.ms + *task.expires_ms + kGivenAgainMs;
   if (task.deadline_ms)
     known.last_lease_ms =
         std::min(known.last_lease_ms.value_or(INT64_MAX), now.ms + *task.deadline_ms);
-  if (answer.duplicate) return;  // it was asked for earlier than we may know
+  if (answer.duplicate) return;  // it was first requested at an unknown earlier time
   known.run_at = task.run_at.value_or(WallTime{});
   if (task.delay_ms) known.not_before = NotBefore{asked, *task.delay_ms, 0};
 }
@@ -127,8 +127,8 @@ void History::CheckNobodyElseHolds(const treadle::Leased& given, const Known& ta
   CheckUniqueKey(given, task, asked);
 }
 
-// A key is one of a queue: a task that was moved has taken it along, and another may hold the same
-// key where it was before.
+// A key belongs to one queue. A moved task takes its key along, and another task may hold the same
+// key in the queue it left.
 void History::CheckUniqueKey(const treadle::Leased& given, const Known& task, const Moment& asked) {
   const TaskId id = given.token.task;
   if (task.unique_key.empty()) return;
@@ -175,7 +175,7 @@ void History::Saved(const Token& token, const std::string& name, const std::stri
   step.told_ms = scheduler_->MonotonicMs();
 }
 
-// A step whose result is kept comes with each later lease, with that result or a newer one.
+// Every later lease contains each saved step, with that result or a newer one.
 void History::CheckSteps(const treadle::Leased& lease, const Known& task, const Moment& asked) {
   const std::string id = lease.token.task.ToString();
   for (const auto& [name, step] : task.steps) {
@@ -243,7 +243,7 @@ void History::Reported(const Report& report, const Status& status, const Moment&
   trails_.Reported(report);
   const TaskId id = report.token.task;
   Known& task = tasks_[id];
-  // The same report again is taken for taken: what counts is when it came first.
+  // A repeated report is accepted as before: what counts is when it first arrived.
   const bool is_first = !task.not_before || task.not_before->attempt < report.token.attempt;
   if (report.delay_ms && is_first)
     task.not_before = NotBefore{asked, *report.delay_ms, report.token.attempt};
@@ -285,14 +285,14 @@ void History::Answered(const TaskCommand& command, const Result<TaskStanding>& a
     return;
   }
   const int64_t now_ms = scheduler_->MonotonicMs();
-  if (task.deleted_ms) Violation(id.ToString() + " was deleted and answers to a command");
+  if (task.deleted_ms) Violation(id.ToString() + " was deleted but still accepts commands");
   if (command.kind == Kind::kCancel && answer->state == TaskState::kCancelled)
     task.cancelled_ms = now_ms;
   if (command.kind == Kind::kCancel && answer->cancel_requested) task.cancel_requested_ms = now_ms;
   if (command.kind == Kind::kDelete) task.deleted_ms = now_ms;
   if (!command.edit.payload) return;
   types_.Edited(id, *command.edit.payload, Since(asked));
-  // Whatever it was before, from now on it is this.
+  // Whatever the payload was before, this is the only one allowed from now on.
   task.payloads = {command.edit.payload->payload};
   task.payload_ms = now_ms;
 }
@@ -340,7 +340,7 @@ void History::Seen(TaskId id, const Told& told, const Result<TaskView>& view) {
     return;
   }
   const TaskImage& image = view->task.image;
-  // No disk of the simulation damages what the store has.
+  // No disk of the simulation damages data in the store.
   if (view->task.error != nullptr && view->task.error->code == "payload_damaged")
     Violation(id.ToString() + " was buried as damaged: " + view->task.error->message);
   trails_.SeenResult(*view);
@@ -355,24 +355,24 @@ void History::Seen(TaskId id, const Told& told, const Result<TaskView>& view) {
 void History::CheckState(TaskId id, const Known& task, const Told& told, const TaskImage& image) {
   const std::string name = id.ToString();
   const auto was = [&](const std::optional<int64_t>& ms) { return ms && *ms < told.asked.ms; };
-  if (was(task.deleted_ms)) Violation(name + " was deleted and is there");
+  if (was(task.deleted_ms)) Violation(name + " was deleted but still exists");
   if (was(task.completed_ms) && image.state != TaskState::kCompleted)
-    Violation(name + " was completed, acknowledged, and is not completed");
+    Violation(name + " was acknowledged as completed but is not completed");
   if (was(task.cancelled_ms) && image.state != TaskState::kCancelled)
-    Violation(name + " was cancelled, acknowledged, and is not cancelled");
+    Violation(name + " was acknowledged as cancelled but is not cancelled");
   if (image.state == TaskState::kExpired && !task.may_expire)
-    Violation(name + " has expired, and never was to");
+    Violation(name + " expired without an expiry");
   if (image.state == TaskState::kCancelled && !task.may_be_cancelled)
-    Violation(name + " is cancelled, and nobody asked for that");
+    Violation(name + " is cancelled, but nobody requested that");
   if (was(task.cancel_requested_ms) && image.state != TaskState::kCompleted &&
       image.state != TaskState::kCancelled && !image.cancel_requested)
-    Violation(name + " was to be cancelled, acknowledged, and goes on");
+    Violation(name + " has an acknowledged cancel request but keeps running");
   if (image.spent() > image.max_attempts) Violation(name + " had too many attempts");
   if (image.attempt < told.attempt)
-    Violation(name + " was told to be in attempt " + std::to_string(told.attempt) + " and is in " +
+    Violation(name + " was last seen in attempt " + std::to_string(told.attempt) + " and is in " +
               std::to_string(image.attempt));
   if (told.ended && *told.ended != image.state && !task.may_be_redriven)
-    Violation(name + " was told to be " + std::string(*TaskStateName(*told.ended)) + " and is " +
+    Violation(name + " was last seen as " + std::string(*TaskStateName(*told.ended)) + " and is " +
               std::string(*TaskStateName(image.state)));
 }
 

@@ -1,6 +1,6 @@
-// History: what producers, workers and operators were told, and the promises that it breaks or
-// keeps. It knows nothing of the inside of a node, but for one thing: how far shard time is from
-// the time by which all live, so that it can tell early from late.
+// History: every answer that producers, workers and operators received, and the promises that the
+// server broke. It knows nothing about the inside of a node, except how far shard time is from
+// world time. It needs that to tell early from late.
 #pragma once
 
 #include <cstdint>
@@ -24,67 +24,67 @@ class History {
         trails_([this](const std::string& what) { Violation(what); }),
         types_([this](const std::string& what) { Violation(what); }) {}
 
-  /// What attempts leave behind. Reports, lost leases and results come to it through History.
+  /// What attempts leave behind. History forwards reports, lost leases and results to it.
   TrailHistory& trails() { return trails_; }
-  /// What was agreed upon types. Tasks, leases, reports and commands come to it through History.
+  /// What was agreed on types. History forwards tasks, leases, reports and commands to it.
   TypeHistory& types() { return types_; }
 
-  /// A moment, by all the clocks that matter. Of a request: when it was first sent.
+  /// A moment on all clocks that matter. For a request: when it was first sent.
   struct Moment {
-    int64_t ms = 0;          // the time by which all live
-    int64_t forward_ms = 0;  // how far shard time has jumped ahead of it, in all, so far
-    int64_t lag_ms = 0;      // and how far it was left behind
+    int64_t ms = 0;          // world time
+    int64_t forward_ms = 0;  // total that shard time has jumped ahead of it so far
+    int64_t lag_ms = 0;      // total that shard time has fallen behind it so far
     WallTime wall;
   };
   Moment Now() const;
 
-  /// What may become of the tasks of a queue by its policy alone.
+  /// What the policy of a queue alone may do to its tasks.
   struct QueueRules {
     bool sheds = false;
-    bool forgets = false;  // ended tasks do not stay
-    int64_t capacity = 0;  // tasks; 0: no bound
+    bool forgets = false;  // ended tasks are not kept
+    int64_t capacity = 0;  // tasks; 0: no limit
   };
   void Queue(const std::string& name, const QueueRules& rules) { rules_[name] = rules; }
 
   // Tasks.
 
-  /// An enqueue, `asked` for the first time then, was acknowledged.
+  /// An enqueue that was first sent at `asked` was acknowledged.
   void Accepted(const NewTask& task, const EnqueueReply::Task& answer, const Moment& asked);
-  /// An enqueue was refused, for good.
+  /// An enqueue was rejected for good.
   void Refused(const std::vector<NewTask>& batch, const Status& status, const Moment& asked);
-  /// A worker was given a lease by an exchange that it `asked` for.
+  /// A worker received a lease from an exchange that it first sent at `asked`.
   void Leased(const treadle::Leased& lease, const Moment& asked);
-  /// A worker is about to save what a step brought; from now on later leases may tell of it.
+  /// A worker is about to save the result of a step. Later leases may contain it from now on.
   void Saving(const Token& token, const std::string& step, const std::string& result);
-  /// That was acknowledged: from now on they must.
+  /// The save was acknowledged. Later leases must contain the result from now on.
   void Saved(const Token& token, const std::string& step, const std::string& result);
-  /// A worker's renewal was answered, and the lease is not lost.
+  /// A worker's renewal succeeded, so the lease is not lost.
   void Renewed(const Token& token, const Moment& asked);
-  /// A worker is about to report this; from now on it may happen at any time.
+  /// A worker is about to send this report. It may take effect at any time from now on.
   void Reporting(const Report& report);
-  /// The report was answered; it was `asked` when an exchange carried it for the first time.
+  /// The report was answered. `asked`: when an exchange first carried it.
   void Reported(const Report& report, const Status& status, const Moment& asked);
-  /// The worker leaves: whatever it holds may be released from now on.
+  /// The worker leaves, so its leases may be released at any time from now on.
   void GaveUp(const Token& token) { tasks_[token.task].leases.erase(token); }
-  /// The worker was told that the lease is over.
+  /// A reply reported the lease as lost.
   void Lost(const Token& token);
 
-  // By hand.
+  // Operator commands.
 
   void Asked(const TaskCommand& command);
   void Answered(const TaskCommand& command, const Result<TaskStanding>& answer,
                 const Moment& asked);
-  /// Any task may be run before its time from now on.
+  /// Any task may run before its time from now on.
   void AnyMayRunEarly() { any_may_run_early_ = true; }
-  /// A queue was deleted, which was asked for then: what was accepted there before must have ended,
-  /// and is gone.
+  /// A queue was deleted by a request first sent at `asked`: every task accepted before that must
+  /// have ended, and is gone.
   void QueueDeleted(const std::string& queue, const Moment& asked);
   void PauseAsked(const std::string& queue, bool paused);
   void PauseAnswered(const std::string& queue, bool paused);
 
-  // Questions. What was told before they were asked must show in the answer.
+  // Questions. Each answer must show everything that was acknowledged before the question.
 
-  /// What was told of a task so far, to anyone.
+  /// Everything that anyone has learned about a task so far.
   struct Told {
     Moment asked;
     uint32_t attempt = 0;
@@ -93,18 +93,18 @@ class History {
   Told Asking(TaskId id);
   void Seen(TaskId id, const Told& told, const Result<TaskView>& view);
   void SeenQueues(const std::vector<QueueView>& queues);
-  /// At the end, when all is quiet: what a task turned out to be.
+  /// The final state of a task, once everything is quiet.
   void Ended(TaskId id, const Told& told, const Result<TaskView>& view);
 
-  /// The shard has recovered, and its time has moved by so much against that of all.
+  /// The shard recovered, and its time moved by this much relative to world time.
   void ShardTimeMoved(int64_t by_ms);
 
-  /// Whether it may be there no longer, or may have been cancelled, without anything being wrong.
+  /// Whether the task may be gone, or canceled, without a broken promise.
   bool MayBeGone(TaskId id) { return tasks_[id].may_be_deleted || tasks_[id].may_be_forgotten; }
   bool MayBeCancelled(TaskId id) { return tasks_[id].may_be_cancelled; }
-  /// Whether nobody has asked for anything that may have ended it or taken it away.
+  /// Whether nobody has requested anything that may have ended or removed the task.
   bool IsUntouched(TaskId id);
-  /// Whether it was enqueued where only so many fit.
+  /// Whether its queue has a capacity.
   bool IsBounded(TaskId id) { return rules_[tasks_[id].queue].capacity > 0; }
 
   /// All tasks that were acknowledged.
@@ -118,23 +118,24 @@ class History {
   struct NotBefore {
     Moment asked;
     int64_t delay_ms = 0;
-    uint32_t attempt = 0;  // leases of later attempts are meant
+    uint32_t attempt = 0;  // the delay applies to leases of later attempts
   };
-  /// A step of a task: each attempt sends a result at most once.
+  /// A step of a task. Each attempt sends at most one result for it.
   struct Step {
-    std::map<uint32_t, std::set<std::string>> results;  // that may be kept, by attempt
-    uint32_t attempt = 0;  // the newest that was told that its result is kept; 0: none was
+    std::map<uint32_t, std::set<std::string>> results;  // results that may have been kept, by
+                                                        // attempt
+    uint32_t attempt = 0;  // the newest attempt whose save was acknowledged; 0: none
     int64_t told_ms = 0;
   };
-  // What is known of a task.
+  // What is known about a task.
   struct Known {
     bool accepted = false;
     std::string queue;
-    std::string unique_key;              // no two tasks of it run at once in one queue
-    std::set<std::string> payloads;      // that it may have
-    std::set<std::string> all_payloads;  // that it ever may have had
-    int64_t payload_ms = 0;              // when `payloads` became fewer
-    // What somebody has asked for, ever; or what its queue may do.
+    std::string unique_key;              // tasks that share it never run at once in one queue
+    std::set<std::string> payloads;      // payloads it may have now
+    std::set<std::string> all_payloads;  // payloads it may ever have had
+    int64_t payload_ms = 0;              // when `payloads` last shrank
+    // What anyone has ever requested, or what its queue may do.
     bool may_be_cancelled = false;
     bool may_be_deleted = false;
     bool may_be_redriven = false;
@@ -143,34 +144,34 @@ class History {
     bool may_be_moved = false;
     bool may_be_forgotten = false;
     bool may_expire = false;
-    // When it was acknowledged, and nobody asked to redrive it since.
+    // When each was acknowledged. Reset by a request to redrive.
     std::optional<int64_t> cancelled_ms;
-    std::optional<int64_t> cancel_requested_ms;  // while it ran
+    std::optional<int64_t> cancel_requested_ms;  // while it was running
     std::optional<int64_t> deleted_ms;
     std::optional<int64_t> completed_ms;
-    // The last moment, by shard time, at which a lease may be given or arrive.
+    // The last moment, in shard time, at which a lease may be granted or arrive.
     std::optional<int64_t> last_lease_ms;
     Moment accepted_at;
     WallTime run_at;
     std::optional<NotBefore> not_before;
-    uint32_t newest_attempt = 0;     // told to anyone
+    uint32_t newest_attempt = 0;     // the newest that anyone has seen
     std::optional<Token> completed;  // acknowledged
     std::map<std::string, Step> steps;
-    std::optional<TaskState> ended;  // told to anyone, and nobody asked to redrive it
+    std::optional<TaskState> ended;  // seen by anyone, with no later request to redrive
     struct Lease {
       std::string queue;
       Moment asked;
       int64_t told_ms;
       int64_t lease_ms;
       int64_t valid_until_ms;
-      int64_t revoked_ms;  // not valid longer, however often it is renewed
+      int64_t revoked_ms;  // no longer valid after this, even if renewed
     };
-    std::map<Token, Lease> leases;  // that someone holds and may count on
+    std::map<Token, Lease> leases;  // leases that workers hold and may rely on
   };
   struct Key {
     TaskId task;
     Moment asked;
-    int64_t window_ms = 0;  // 0: as long as a run
+    int64_t window_ms = 0;  // 0: lasts for the whole run
   };
 
   TypeHistory::Span Since(const Moment& asked) const;
@@ -194,8 +195,8 @@ class History {
   std::map<std::string, Key> keys_;
   std::map<TaskId, std::string> key_of_;
   std::map<std::string, std::set<TaskId>> by_unique_key_;
-  std::map<std::string, Moment> paused_;  // acknowledged, and nobody asked to resume since
-  std::map<std::string, uint64_t> queue_accepted_;  // the most that anyone was told
+  std::map<std::string, Moment> paused_;            // acknowledged, with no later request to resume
+  std::map<std::string, uint64_t> queue_accepted_;  // the highest count that anyone has seen
   uint64_t leases_ = 0;
   uint64_t completions_ = 0;
   std::vector<std::string> violations_;

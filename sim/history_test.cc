@@ -1,4 +1,4 @@
-// What the history takes for a broken promise, and what not.
+// What History reports as a broken promise, and what it does not.
 
 #include "sim/history.h"
 
@@ -10,7 +10,7 @@ namespace {
 
 class HistoryTest : public testing::Test {
  protected:
-  // A task in queue "a" whose key is "k" until it is done.
+  // A task in queue "a" with the unique key "k", held until the task is done.
   void Accept(uint64_t id) {
     NewTask task{.queue = "a", .type = "t", .body = body_, .unique = Unique::kDone};
     history_.Accepted(task, {.id = {id}}, history_.Now());
@@ -33,7 +33,7 @@ class HistoryTest : public testing::Test {
 };
 
 // Seeds 1796028630575 and 1796028631609: the first was moved to queue "b".
-TEST_F(HistoryTest, AUniqueKeyOfATaskThatWasMovedIsFreeInTheQueueItCameFrom) {
+TEST_F(HistoryTest, TheUniqueKeyOfAMovedTaskIsFreeInItsOldQueue) {
   Accept(1);
   Accept(2);
   Lease(1, "b", 1);
@@ -41,7 +41,7 @@ TEST_F(HistoryTest, AUniqueKeyOfATaskThatWasMovedIsFreeInTheQueueItCameFrom) {
   EXPECT_THAT(history_.violations(), testing::IsEmpty());
 }
 
-TEST_F(HistoryTest, TwoTasksOfOneUniqueKeyThatRunInOneQueueBreakAPromise) {
+TEST_F(HistoryTest, TwoRunningTasksOfOneUniqueKeyInOneQueueBreakAPromise) {
   Accept(1);
   Accept(2);
   Lease(1, "a", 1);

@@ -11,7 +11,7 @@ namespace {
 constexpr uint64_t kDownMs = 1'000;
 constexpr int64_t kStopsWithinMs = 1'000;
 constexpr int64_t kRoundingMs = 10;
-// Journal and checkpoint may wait for lanes that stall, again and again, and for room on the disk.
+// Journal and checkpoint may wait for stalled lanes, several times, and for room on the disk.
 constexpr int64_t kClosesWithinMs = 90'000;
 
 }  // namespace
@@ -39,14 +39,14 @@ void Keeper::OnStarted(uint64_t failed_syncs_before) {
   must_stop_ms_.reset();
   failed_syncs_ = server_->disk().failed_syncs();
   if (failed_syncs_ != failed_syncs_before)
-    history_->Violation("the server started although a sync had failed");
+    history_->Violation("the server started despite a failed sync");
   NoteTime();
   CheckStop();
   CompareState();
 }
 
-// All that it had begun was durable when it left: it comes back as it was, whatever the machine
-// did.
+// An orderly stop makes everything durable first, so the server must come back unchanged, whatever
+// happens to the machine.
 void Keeper::CheckStop() {
   if (!left_orderly_) return;
   if (server_->replayed() > 0)
@@ -72,14 +72,15 @@ bool Keeper::LookAtStop() {
   faults_->Count(Fault::kOrderlyStop);
   scheduler_->Trace("it has stopped");
   NoteState();
-  // A disk that was too full for the last checkpoint is an excuse.
+  // A disk too full for the last checkpoint is an excuse.
   left_orderly_ = !server_->has_reason_to_stop();
   server_->Leave(SimulatedServer::Death::kByChance);
   BringUpLater();
   return true;
 }
 
-// It may have gone on for the time that the server was down, as the wall clock tells it; no more.
+// While the server was down, shard time may have advanced by as much as the wall clock did, but no
+// more.
 void Keeper::NoteTime() {
   const Engine& engine = server_->node()->engine_for_tests();
   const int64_t offset_ms = engine.state().now().ms - scheduler_->MonotonicMs();
@@ -97,7 +98,7 @@ void Keeper::NoteTime() {
   wall_forward_ms_ = forward_ms;
 }
 
-// For those who read: which answers rest on which frame.
+// For readers of the trace: which answers depend on which frame.
 void Keeper::TellFrames() {
   const State& state = server_->node()->engine_for_tests().state();
   if (std::exchange(told_frame_, state.frame()) != state.frame())
@@ -128,7 +129,7 @@ void Keeper::LookForFailedSync() {
     must_stop_ms_ = scheduler_->MonotonicMs() + kStopsWithinMs;
   }
   if (!must_stop_ms_ || scheduler_->MonotonicMs() < *must_stop_ms_) return;
-  history_->Violation("the server goes on although a sync has failed");
+  history_->Violation("the server keeps running after a failed sync");
   must_stop_ms_.reset();
 }
 
@@ -138,7 +139,7 @@ void Keeper::NoteState() {
   digest_ = StateDigest(engine);
 }
 
-// After a crash, only if the last batch before it is the last frame that was recovered.
+// After a crash, compares only if the last batch before it is the last frame recovered.
 void Keeper::CompareState() {
   const Engine& engine = server_->node()->engine_for_tests();
   const bool is_same_frame = frame_ != 0 && engine.state().frame() == frame_;

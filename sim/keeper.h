@@ -1,6 +1,5 @@
-// Keeper: whoever keeps the server running. Starts it again whenever it is down, tells a stop that
-// has a reason from one that has none, and compares what it knew before a crash with what it knows
-// after recovery.
+// Keeper: keeps the server running. It restarts the server whenever it is down, tells justified
+// stops from unjustified ones, and compares the state before a crash with the state after recovery.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +23,7 @@ class Keeper {
     Faults* faults;
     Lane* lane;
   };
-  /// Borrows all.
+  /// Borrows all pointers.
   explicit Keeper(const Parts& parts)
       : scheduler_(parts.scheduler),
         server_(parts.server),
@@ -34,9 +33,9 @@ class Keeper {
         lane_(parts.lane) {}
 
   void Start() { BringUp(); }
-  /// After each step: is it still well?
+  /// Call after each step. Checks that the server is still well.
   void Look();
-  /// The server will not come up again.
+  /// The server cannot be started again.
   bool gave_up() const { return gave_up_; }
   uint64_t states_compared() const { return states_compared_; }
 
@@ -60,25 +59,25 @@ class Keeper {
   Lane* lane_;
   bool gave_up_ = false;
 
-  // Shard time less that of all, at the last start; and how far the wall clock had been set forward
+  // Shard time minus world time at the last start, and how far the wall clock had been set forward
   // by then.
   std::optional<int64_t> shard_offset_ms_;
   int64_t wall_forward_ms_ = 0;
 
-  // A sync has failed in this life of the server: when it must have stopped.
+  // A sync failed in this life of the server, so it must have stopped by this time.
   uint64_t failed_syncs_ = 0;
   std::optional<int64_t> must_stop_ms_;
 
-  // It was asked to stop: by when it must have. And it has: whether the store must have it all.
+  // The deadline of an orderly stop, and whether one completed. If so, the store must be complete.
   int64_t must_close_ms_ = 0;
   bool left_orderly_ = false;
 
-  // Before the last crash or stop.
+  // State before the last crash or stop.
   uint64_t frame_ = 0;
   uint64_t digest_ = 0;
   uint64_t states_compared_ = 0;
 
-  // Only while somebody reads the trace.
+  // Only used while the trace is printed.
   uint64_t told_frame_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// treadle_sim: many seeds of the simulated world, each run twice. `./dev sim` calls it.
+// treadle_sim: runs many seeds of the simulated world, each one twice. Called by `./dev sim`.
 
 #include <algorithm>
 #include <charconv>
@@ -27,8 +27,8 @@ struct Arguments {
   std::string canary;
 };
 
-constexpr uint64_t kManySeeds = 100;   // over so many, every kind of fault must have happened
-constexpr uint64_t kFreshAtOnce = 25;  // for each process
+constexpr uint64_t kManySeeds = 100;   // with this many, every kind of fault must have happened
+constexpr uint64_t kFreshAtOnce = 25;  // per process
 constexpr std::chrono::seconds kTellEvery{15};
 
 constexpr const char* kUsage =
@@ -36,26 +36,25 @@ constexpr const char* kUsage =
     "       treadle_sim --fresh [--minutes M] [--jobs J] [--json]\n"
     "\n"
     "Runs the whole node, producers and workers under a seeded scheduler, with faults of disk,\n"
-    "machine, network, clocks and clients, and checks what was promised as an outsider who knows\n"
-    "only what was answered. A seed that runs twice must give the same trace. Over 100 seeds or\n"
-    "more it fails, too, if a kind of fault never happened.\n"
+    "machine, network, clocks and clients. Checks the server's promises from outside, with only\n"
+    "its answers. A seed that runs twice must give the same trace. A run of 100 seeds or more\n"
+    "also fails if a kind of fault never happened.\n"
     "\n"
-    "  --seeds N   how many seeds (500), beginning with --seed S (1)\n"
-    "  --jobs J    in so many processes (1)\n"
+    "  --seeds N   number of seeds (500), starting at --seed S (1)\n"
+    "  --jobs J    number of processes (1)\n"
     "  --repeat-each N\n"
     "              run every Nth seed twice (1: each of them; 0: none)\n"
-    "  --trace     print to standard error what everyone asks and is answered, and what goes "
-    "wrong\n"
-    "  --fresh     seeds that nobody has run: the clock gives the first; each once\n"
-    "  --minutes M for so long (30)\n"
+    "  --trace     print every request, answer and fault to standard error\n"
+    "  --fresh     run new seeds, starting at the current time, each once\n"
+    "  --minutes M how long to run fresh seeds (30)\n"
     "  --json      end with one JSON object\n"
     "\n"
-    "Exit status 1: a promise was broken. The seed, and the command that repeats it, are printed.\n"
+    "Exit status 1: a promise was broken. Prints the seed and the command that reproduces it.\n"
     "\n"
-    "Only in the build that `./dev canaries` makes, where bugs can be switched on:\n"
+    "Only in the build of `./dev canaries`, where bugs can be switched on:\n"
     "\n"
     "  --canary NAME   run with this bug\n"
-    "  --canaries      run with each bug in turn, and print in how many seeds it was found\n"
+    "  --canaries      run with each bug in turn and print how many seeds found it\n"
     "\n"
     "Example: treadle_sim --seed 42 --seeds 1 --trace\n";
 

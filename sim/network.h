@@ -1,4 +1,4 @@
-// Network: between those who call and the server. It is late, loses, doubles and reorders.
+// Network: between the clients and the server. It delays, loses, duplicates and reorders messages.
 #pragma once
 
 #include <cstdint>
@@ -16,17 +16,17 @@ class Network {
   Network(Scheduler* scheduler, SimulatedServer* server, Faults* faults, Lane* lane)
       : scheduler_(scheduler), server_(server), faults_(faults), lane_(lane) {}
 
-  /// How a message may be treated: one that is never late or doubled comes before the next of the
-  /// same sender, or not at all.
+  /// How a message may be treated. With kInOrder it is never late or duplicated: it arrives before
+  /// the next one of the same sender, or not at all.
   enum class Care { kAny, kInOrder };
 
-  /// Runs `call(node)` after a while if the server is up then; unless lost. Returns how many times.
-  /// `note`, by Scheduler::Note(), says who asks for what.
+  /// Runs `call(node)` after a delay if the server is up by then, unless the message is lost.
+  /// Returns the number of copies sent. `note`, from Scheduler::Note(), says who requests what.
   int Send(const std::string& note, std::function<void(Node*)> call, Care care = Care::kAny);
-  /// Runs `receive` after a while, unless lost. False: it was lost. `note`: who is answered what.
+  /// Runs `receive` after a delay. False: the message was lost. `note` says who gets which answer.
   bool Deliver(const std::string& note, std::function<void()> receive, Care care = Care::kAny);
 
-  /// Of the server, if it is up.
+  /// Of the server; null while it is down.
   Node* node() { return server_->node(); }
   Border* border() { return server_->border(); }
   /// Calls that reached a server.

@@ -43,7 +43,7 @@ class BulkTest : public NodeTest {
   static BulkRequest Cancelling() { return {.command = {.kind = Kind::kCancel}, .tasks = {}}; }
 };
 
-TEST_F(BulkTest, EveryTaskThatWasThereIsActedOnPageByPage) {
+TEST_F(BulkTest, AnActionReachesEveryListedTaskPageByPage) {
   EnqueueMany(1'000);
   EnqueueMany(200);
   const BulkView ended = AwaitEnd(Start(Cancelling())->id);
@@ -70,17 +70,17 @@ TEST_F(BulkTest, CountingChangesNothing) {
   EXPECT_EQ(Count(TaskState::kReady), 20U);
 }
 
-TEST_F(BulkTest, ARateIsKept) {
+TEST_F(BulkTest, ActionsKeepTheirRate) {
   EnqueueMany(40);
   BulkRequest request = Cancelling();
   request.rate = 20;
   const int64_t begin_ms = scheduler_.MonotonicMs();
   EXPECT_EQ(AwaitEnd(Start(request)->id).changed, 40U);
-  // The last page need not be waited for.
+  // The last page need not wait.
   EXPECT_GE(scheduler_.MonotonicMs() - begin_ms, 1'900);
 }
 
-TEST_F(BulkTest, AStoppedOneGoesNoFurther) {
+TEST_F(BulkTest, AStoppedActionGoesNoFurther) {
   EnqueueMany(40);
   BulkRequest request = Cancelling();
   request.rate = 10;
@@ -90,12 +90,12 @@ TEST_F(BulkTest, AStoppedOneGoesNoFurther) {
   const uint64_t changed = Look(id)->changed;
   std::optional<int> never;
   Await(never, 5'000);
-  EXPECT_LE(Look(id)->changed, changed + 1);  // the page that was under way
+  EXPECT_LE(Look(id)->changed, changed + 1);  // the page in progress
   EXPECT_GE(Count(TaskState::kReady), 38U);
   EXPECT_EQ(Stop(999).status().code(), Code::kNotFound);
 }
 
-TEST_F(BulkTest, SlowOnesKeepNobodyWaitingAndTheNewestIsListedFirst) {
+TEST_F(BulkTest, SlowActionsDelayNoOthersAndTheNewestIsListedFirst) {
   EnqueueMany(100);
   BulkRequest slow = Cancelling();
   slow.rate = 1;
@@ -109,7 +109,7 @@ TEST_F(BulkTest, SlowOnesKeepNobodyWaitingAndTheNewestIsListedFirst) {
   EXPECT_EQ(list->back().state, BulkView::State::kRunning);
 }
 
-TEST_F(BulkTest, AStoppedOneGivesItsTurnToThoseThatWait) {
+TEST_F(BulkTest, AStoppedActionGivesItsTurnToWaitingOnes) {
   EnqueueMany(1'000);
   std::vector<uint64_t> ids;
   for (int i = 0; i < 12; ++i) ids.push_back(Start(Cancelling())->id);
@@ -119,7 +119,7 @@ TEST_F(BulkTest, AStoppedOneGivesItsTurnToThoseThatWait) {
   EXPECT_EQ(Count(TaskState::kCancelled), 1'000U);
 }
 
-TEST_F(BulkTest, TheLimitOfRunningOnesIsNamed) {
+TEST_F(BulkTest, TheErrorNamesTheLimitOfRunningActions) {
   EnqueueMany(2);
   BulkRequest slow = Cancelling();
   slow.rate = 1;

@@ -1,5 +1,5 @@
-// NodeTest: a node on the simulated disk, for tests of one situation at a time: what the seeds of
-// treadle_sim meet only by chance.
+// NodeTest: a node on the simulated disk. Its tests set up one situation at a time that the seeds
+// of treadle_sim only reach by chance.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -40,7 +40,7 @@ class NodeTest : public testing::Test {
     return task;
   }
 
-  /// Runs the world until `answer` is there; nothing if that does not happen within `ms`.
+  /// Runs the world until `answer` is set. Returns nothing if that takes longer than `ms`.
   template <class T>
   std::optional<T> Await(const std::optional<T>& answer, int64_t ms = 10'000) {
     const int64_t deadline = scheduler_.MonotonicMs() + ms;

@@ -1,4 +1,4 @@
-// Frames stay small enough for a segment of the journal, however much is asked for at once.
+// Frames stay small enough for a journal segment, however much arrives at once.
 
 #include <gmock/gmock.h>
 
@@ -14,7 +14,7 @@ class FramesTest : public NodeTest {
 };
 
 // As in seeds 7703800, 7706368 and 7707874.
-TEST_F(FramesTest, BatchesThatComeWhileTheDiskIsSlowGoIntoSeveralFrames) {
+TEST_F(FramesTest, BatchesThatArriveWhileTheDiskIsSlowGoIntoSeveralFrames) {
   int answered = 0;
   server_.lane(SimulatedServer::kJournalLane)->StallFor(5'000);
   constexpr int kBatches = 12;
@@ -33,7 +33,7 @@ TEST_F(FramesTest, BatchesThatComeWhileTheDiskIsSlowGoIntoSeveralFrames) {
   EXPECT_EQ(server_.stopped(), "");
 }
 
-TEST_F(FramesTest, ReportsOfOneExchangeThatFillMoreThanASegmentGoIntoSeveralFrames) {
+TEST_F(FramesTest, ReportsThatFillMoreThanASegmentGoIntoSeveralFrames) {
   constexpr size_t kTasks = 100;
   ASSERT_TRUE(Enqueue(std::vector<NewTask>(kTasks, Task()))->ok());
   const std::vector<Leased> leases = (*Exchange(Asking(kTasks)))->leases;
@@ -56,8 +56,8 @@ TEST_F(FramesTest, ReportsOfOneExchangeThatFillMoreThanASegmentGoIntoSeveralFram
   EXPECT_EQ(Get(leases.back().token.task)->task.image.state, TaskState::kCompleted);
 }
 
-// As after a long stop: all that waits is out of time, more than fits into a frame.
-TEST_F(FramesTest, AnExchangeThatFindsOnlyTasksThatAreOutOfTimeContinuesInAnotherFrame) {
+// As after a long stop: more waiting tasks have expired than fit into one frame.
+TEST_F(FramesTest, AnExchangeThatFindsOnlyExpiredTasksContinuesInAnotherFrame) {
   server_.options().checkpoint_bytes = uint64_t{32} << 20;
   Restart();
   std::vector<NewTask> tasks(1'000, Task());

@@ -1,4 +1,4 @@
-// What the simulated node answers to those who only ask, and with durability of an interval.
+// What the simulated node answers to reads, and how it behaves with interval durability.
 
 #include <gmock/gmock.h>
 
@@ -65,14 +65,14 @@ TEST_F(NodeQuestions, StatsCountWhatHappened) {
   EXPECT_TRUE(server_.node()->Readiness().ok());
 }
 
-TEST_F(NodeQuestions, ANodeOnAFullDiskIsNotReady) {
+TEST_F(NodeQuestions, ANodeWithAFullDiskIsNotReady) {
   server_.options().disk_reserve_bytes = 1 << 20;
   server_.disk().SetCapacity(server_.disk().used() + (1 << 19));
   Restart();
   EXPECT_EQ(server_.node()->Readiness().code(), Code::kResourceExhausted);
 }
 
-TEST_F(NodeQuestions, AnAbandonedExchangeIsGivenNothing) {
+TEST_F(NodeQuestions, AnAbandonedExchangeGetsNoLeases) {
   bool answered = false;
   const uint64_t ticket = server_.node()->Exchange(
       Asking(1, 60'000), [&](const Result<ExchangeReply>&) { answered = true; });
@@ -127,7 +127,7 @@ TEST_F(NodeWithInterval, ACrashOfTheProcessLosesNothing) {
 TEST_F(NodeWithInterval, TheStoreIsNeverAheadOfTheJournal) {
   for (int round = 0; round < 20; ++round) {
     EnqueueOne();
-    EXPECT_TRUE(List().ok());  // asks for a checkpoint
+    EXPECT_TRUE(List().ok());  // forces a checkpoint
     server_.Crash(SimulatedServer::Death::kPower);
     ASSERT_TRUE(*server_.Start()) << "round " << round;
   }
@@ -141,7 +141,7 @@ TEST_F(NodeWithInterval, ASyncThatFailsStopsTheNode) {
   EXPECT_FALSE(server_.stopped().empty());
 }
 
-TEST_F(NodeWithInterval, AnOrderlyStopMakesAllDurable) {
+TEST_F(NodeWithInterval, AnOrderlyStopMakesEverythingDurable) {
   const TaskId id = EnqueueOne();
   server_.BeginStop();
   while (!server_.has_closed()) scheduler_.Step();

@@ -52,7 +52,7 @@ TEST_F(NodeTest, AStoreThatIsBehindTheJournalMakesProducersWaitForACheckpoint) {
   EXPECT_EQ(checkpoints(), before + 1);
 }
 
-TEST_F(NodeTest, ARepeatedExchangeIsGivenItsLeasesAgainAfterACrash) {
+TEST_F(NodeTest, ARepeatedExchangeGetsItsLeasesAgainAfterACrash) {
   EnqueueOne();
   const ExchangeRequest request = Asking(1);
   const Token token = (*Exchange(request))->leases.at(0).token;
@@ -65,7 +65,7 @@ TEST_F(NodeTest, AReportIsAcceptedAgainAfterACrashAndACheckpoint) {
   const Token token = (*Exchange(Asking(1)))->leases.at(0).token;
   ExchangeRequest request = Completing(token);
   EXPECT_TRUE((*Exchange(request))->reports.at(0).status.ok());
-  EXPECT_TRUE(List().ok());  // asks for a checkpoint: the task leaves memory
+  EXPECT_TRUE(List().ok());  // forces a checkpoint: the task leaves memory
   Restart();
   EXPECT_TRUE((*Exchange(request))->reports.at(0).status.ok());
   EXPECT_EQ(Get(id)->task.image.state, TaskState::kCompleted);
@@ -110,7 +110,7 @@ TEST_F(NodeTest, AnExchangeMayBeginBeforeThePreviousAnswerArrives) {
   EXPECT_EQ((*Exchange(second))->leases.at(0).token.task, ids[1]);
   EXPECT_EQ((*Exchange(first))->leases.at(0).token, lost.leases.at(0).token) << "the same again";
   server_.node()->Undelivered(first.holder, lost);
-  EXPECT_EQ(Get(ids[0])->task.image.state, TaskState::kRunning) << "it was asked for again";
+  EXPECT_EQ(Get(ids[0])->task.image.state, TaskState::kRunning) << "it was requested again";
 }
 
 TEST_F(NodeTest, AnExchangeMayComeAfterANewerOne) {
@@ -148,7 +148,7 @@ TEST_F(NodeTest, AnExchangeMarkedAsAnsweredIsClosed) {
 
 TEST_F(NodeTest, ACancelledTaskThatGetsAnotherPriorityStaysCancelledAfterACrash) {
   const TaskId id = EnqueueOne();
-  EXPECT_TRUE(List().ok());  // asks for a checkpoint: the task waits in the store
+  EXPECT_TRUE(List().ok());  // forces a checkpoint: the task waits in the store
   Do({.kind = TaskCommand::Kind::kCancel, .id = id});
   Do({.kind = TaskCommand::Kind::kEdit, .id = id, .edit = {.priority = 7}});
   EXPECT_TRUE(List().ok());
@@ -182,10 +182,10 @@ TEST_F(NodeTest, AWallClockThatJumpsExpiresNothingEarly) {
     EXPECT_TRUE((*Enqueue({task}))->tasks.at(0).duplicate) << "its key is within its window";
   }
   Await(std::optional<int>(), 25'000);
-  EXPECT_EQ(Get(id)->task.image.state, TaskState::kExpired) << "after a minute as we all know it";
+  EXPECT_EQ(Get(id)->task.image.state, TaskState::kExpired) << "after a minute of world time";
 }
 
-TEST_F(NodeTest, AWorkerThatIsHeldBackIsAskedAgainOnceTheTasksThatRunApartAreTaken) {
+TEST_F(NodeTest, ABusyParkedWorkerGetsTheNextTaskOnceTheIsolatedOnesAreTaken) {
   const auto as = [&](const char* worker, uint32_t want, int64_t wait_ms = 0) {
     ExchangeRequest request = Asking(want, wait_ms);
     request.holder = {worker, 1};
@@ -229,7 +229,7 @@ TEST_F(NodeTest, AWallClockThatJumpsMovesNoDelay) {
     EXPECT_EQ(list->page.tasks.at(0).run_at, Get(id)->run_at);
   }
   Await(std::optional<int>(), 25'000);
-  EXPECT_EQ(Get(id)->task.image.state, TaskState::kReady) << "after a minute as we all know it";
+  EXPECT_EQ(Get(id)->task.image.state, TaskState::kReady) << "after a minute of world time";
 }
 
 TEST_F(NodeTest, AStopMovesShardTimeByAtMostADay) {
@@ -238,7 +238,7 @@ TEST_F(NodeTest, AStopMovesShardTimeByAtMostADay) {
   NewTask late = Task("key");
   late.expires_ms = 25 * kHourMs;
   const std::vector<EnqueueReply::Task> ids = (*Enqueue({early, late}))->tasks;
-  Await(std::optional<int>(), 5'000);  // a checkpoint notes the time
+  Await(std::optional<int>(), 5'000);  // a checkpoint records the time
   server_.Crash();
   scheduler_.StepWall(kYearMs);
   ASSERT_TRUE(*server_.Start());
@@ -268,7 +268,7 @@ TEST_F(NodeTest, AFailureIsAnsweredWithTheTimeUntilTheNextAttempt) {
   EXPECT_EQ(due.retry_in_ms, 0);
 }
 
-TEST_F(NodeTest, TheLastFailureIsAnsweredDeadEvenAfterTheTaskHasLeftMemory) {
+TEST_F(NodeTest, TheLastFailureIsAnsweredWithDeadEvenAfterTheTaskHasLeftMemory) {
   EnqueueOne();
   ExchangeRequest failing = Failing((*Exchange(Asking(1)))->leases.at(0).token, std::nullopt);
   failing.reports.at(0).retry = false;
@@ -279,12 +279,12 @@ TEST_F(NodeTest, TheLastFailureIsAnsweredDeadEvenAfterTheTaskHasLeftMemory) {
     EXPECT_EQ(reply.retry_in_ms, std::nullopt);
   };
   expect_dead();
-  EXPECT_TRUE(List().ok());  // asks for a checkpoint
+  EXPECT_TRUE(List().ok());  // forces a checkpoint
   Restart();
   expect_dead();
 }
 
-TEST_F(NodeTest, OnlyAnAcceptedFailureIsAnsweredWithWhatFollows) {
+TEST_F(NodeTest, OnlyAnAcceptedFailureReportsTheNextAttempt) {
   EnqueueOne();
   const Token token = (*Exchange(Asking(1)))->leases.at(0).token;
   const ReportReply completed = (*Exchange(Completing(token)))->reports.at(0);
@@ -296,11 +296,11 @@ TEST_F(NodeTest, OnlyAnAcceptedFailureIsAnsweredWithWhatFollows) {
   EXPECT_EQ(late.retry_in_ms, std::nullopt);
 }
 
-// Each opening begins shard time anew, from the same note in the store. One that takes long must
-// not leave its node behind, for the next one would make up for it in one leap.
-TEST_F(NodeTest, ASlowOpeningEndsNoBackoffEarlyAfterTheNextOne) {
+// Each opening starts shard time over from the time recorded in the store. A slow opening must not
+// leave its node behind, because the next one would catch up in one jump.
+TEST_F(NodeTest, ASlowOpeningCausesNoEarlyRetryAfterTheNextOne) {
   EnqueueOne();
-  Await(std::optional<int>(), 5'000);  // a checkpoint notes the time
+  Await(std::optional<int>(), 5'000);  // a checkpoint records the time
   server_.disk().while_it_looks = [this] { scheduler_.Pass(500); };
   Restart();
   server_.disk().while_it_looks = nullptr;
@@ -315,8 +315,20 @@ TEST_F(NodeTest, ASlowOpeningEndsNoBackoffEarlyAfterTheNextOne) {
 TEST_F(NodeTest, AParkedWorkerIsNotifiedOfALostLease) {
   EnqueueOne();
   const Token token = (*Exchange(Asking(1)))->leases.at(0).token;
-  const auto news = Exchange(Asking(0, 60'000));  // and does not renew
+  const auto news = Exchange(Asking(0, 60'000));  // does not renew its lease
   EXPECT_THAT((*news)->lost, testing::ElementsAre(token));
+}
+
+TEST_F(NodeTest, AParkedWorkerHearsThatItsLeaseEndedBeforeItGetsTheTaskAgain) {
+  const TaskId task = EnqueueOne();
+  const Token old = (*Exchange(Asking(1)))->leases.at(0).token;
+  std::optional<Result<ExchangeReply>> answer;
+  server_.node()->Exchange(Asking(1, 60'000),
+                           [&](Result<ExchangeReply> reply) { answer = std::move(reply); });
+  Do({.kind = TaskCommand::Kind::kRelease, .id = task});
+  EXPECT_EQ((*Await(answer))->lost, std::vector<Token>{old});
+  const std::vector<Leased> again = (*Exchange(Asking(1)))->leases;
+  EXPECT_EQ(again.at(0).token.task, task);
 }
 
 TEST_F(NodeTest, AReaderWaitsForTheEndOfATask) {
@@ -328,11 +340,10 @@ TEST_F(NodeTest, AReaderWaitsForTheEndOfATask) {
   Exchange(Completing(token));
   ASSERT_TRUE(Await(view).has_value());
   EXPECT_EQ((*view)->task.image.state, TaskState::kCompleted);
-  EXPECT_EQ(Get(EnqueueOne(), 50)->task.image.state, TaskState::kReady)
-      << "or until its time is up";
+  EXPECT_EQ(Get(EnqueueOne(), 50)->task.image.state, TaskState::kReady) << "or until its timeout";
 }
 
-TEST_F(NodeTest, AListHoldsWhatWasAcknowledgedBeforeIt) {
+TEST_F(NodeTest, AListContainsEverythingAcknowledgedBeforeIt) {
   const TaskId id = EnqueueOne();
   const auto list = List();
   ASSERT_THAT(list->page.tasks, SizeIs(1));
@@ -343,7 +354,7 @@ TEST_F(NodeTest, AFullDiskRefusesEnqueuesAndStillTakesCompletions) {
   EnqueueOne();
   const Token token = (*Exchange(Asking(1)))->leases.at(0).token;
   server_.disk().SetCapacity(0);
-  // The guard looks each second.
+  // The guard looks once a second.
   std::optional<int> never;
   Await(never, 2'000);
   EXPECT_EQ(server_.node()->Readiness().code(), Code::kResourceExhausted);
@@ -362,10 +373,10 @@ TEST_F(NodeTest, AFailedSyncStopsTheNodeAndNoReplyFollows) {
   EXPECT_NE(server_.stopped(), "");
 }
 
-// The parameter is how many syncs go well before one fails.
+// The parameter is how many syncs succeed before one fails.
 class NodeWithAFailedSync : public NodeTest, public testing::WithParamInterface<uint64_t> {
  protected:
-  /// What makes all kinds of syncs: batches, checkpoints, and a disk that is full for a while.
+  /// Causes all kinds of syncs: batches, checkpoints, and a disk that is full for a while.
   void Work() {
     std::optional<int> never;
     for (int round = 0; round < 3 && server_.stopped().empty(); ++round) {
@@ -402,8 +413,8 @@ TEST_P(NodeWithAFailedSync, KeepsAcknowledgedWorkOverARestartAndThenALossOfPower
   EXPECT_TRUE(Get(later).ok());
 }
 
-// The parameter is the room that is left, in bytes: somewhere on the way from none to enough it
-// ends between two transactions of the checkpoint.
+// The parameter is the free space in bytes. For some value between none and enough, space runs out
+// between two transactions of the checkpoint.
 class NodeOnASmallDisk : public NodeTest, public testing::WithParamInterface<uint64_t> {};
 
 INSTANTIATE_TEST_SUITE_P(Rooms, NodeOnASmallDisk, testing::Range<uint64_t>(0, 400 << 10, 8 << 10));

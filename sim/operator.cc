@@ -58,10 +58,10 @@ void Operator::ActOnATask() {
   if (accepted.empty()) return Later();
   TaskCommand command;
   command.kind = static_cast<Kind>(random.Below(6));
-  // Often the same again: what one command leaves behind, the next may trip over.
+  // Often the same task again: what one command leaves behind may trip the next.
   if (last_ == TaskId{} || random.OneIn(2)) last_ = accepted[random.Below(accepted.size())];
   command.id = last_;
-  // A redriven task comes back, full or not.
+  // A redriven task comes back even if the queue is full.
   if (command.kind == Kind::kRedrive && stage_.history->IsBounded(command.id))
     command.kind = Kind::kDelete;
   if (command.kind == Kind::kEdit) command.edit = RandomEdit(&random);
@@ -71,7 +71,7 @@ void Operator::ActOnATask() {
   SendTask(command);
 }
 
-// A bulk action ends with the server that runs it, so nobody waits for it.
+// A bulk action ends with the server that runs it, so the operator does not wait for it.
 void Operator::RunAllNow() {
   stage_.history->AnyMayRunEarly();
   stage_.network->Send("operator: run all now", [](Node* node) {
@@ -82,8 +82,8 @@ void Operator::RunAllNow() {
   Later();
 }
 
-// Nobody waits for the answer: a lease that is out lasts as long as was said, whatever the policy
-// has become.
+// The operator does not wait for the answer. A current lease lasts as long as promised, whatever
+// the policy becomes.
 void Operator::ChangeLease() {
   SeededRandom& random = stage_.scheduler->random;
   const std::string queue = kMoveTargets[random.Below(2)];

@@ -1,6 +1,6 @@
-// Operator: someone who cancels, redrives, edits, moves and deletes tasks, pauses queues, and runs
-// what waits in bulk, while all else goes on. One request at a time, asked again until it is
-// answered.
+// Operator: cancels, redrives, edits, moves and deletes tasks, pauses queues, and runs waiting
+// tasks in bulk, while everything else runs. It sends one request at a time and repeats it until it
+// gets an answer.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ class Operator {
   explicit Operator(const Stage& stage) : stage_(stage) {}
 
   void Start() { Later(); }
-  /// No more of it, but that every queue goes on; done() when that is acknowledged.
+  /// Stops acting, except that it resumes every queue. done() once all of that is acknowledged.
   void MakePeace();
   bool done() const { return resumed_ == kQueues; }
 
@@ -31,18 +31,18 @@ class Operator {
   void OnTask(const TaskCommand& command, const Result<TaskStanding>& answer);
   void SendPause(const std::string& queue, bool paused);
   void OnPaused(const std::string& queue, bool paused);
-  /// `send` again if there is no answer in time.
+  /// Calls `send` again if no answer arrives in time.
   void Expect(uint64_t round, std::function<void()> send);
 
   Stage stage_;
-  uint64_t round_ = 0;  // of requests; an answer to an older one is not listened to
+  uint64_t round_ = 0;  // of requests; answers to older ones are ignored
   bool peace_ = false;
-  History::Moment asked_;  // when the command was sent for the first time
-  TaskId last_;            // the task that was acted on
-  size_t resumed_ = 0;     // queues, in peace
+  History::Moment asked_;  // when the command was first sent
+  TaskId last_;            // the last task it acted on
+  size_t resumed_ = 0;     // queues, after MakePeace()
 };
 
-/// Someone who looks: at tasks, lists and queues, all the time; and compares with what was told.
+/// Observer: reads tasks, lists and queues all the time, and compares them with earlier answers.
 class Observer {
  public:
   explicit Observer(const Stage& stage) : stage_(stage) {}
@@ -55,7 +55,7 @@ class Observer {
   void LookAtTrail();
   void LookAtQueues();
   void LookAtType();
-  /// Looks again soon, if the answer to `round` is the one that was waited for.
+  /// Schedules the next look if `round` is the current one.
   bool Heard(uint64_t round);
 
   Stage stage_;

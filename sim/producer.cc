@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint64_t kBurstFactor = 10;
 constexpr size_t kOldMax = 50;
-constexpr uint64_t kBoundedMax = 8;  // of a batch, in the queue that takes only so many
+constexpr uint64_t kBoundedMax = 8;  // per batch, in the queue with a capacity
 constexpr const char* kQueueNames[] = {"default", "billing", "bounded"};
 
 std::shared_ptr<const TaskBody> BodyOf(std::string payload, std::string key) {
@@ -58,7 +58,7 @@ void Producer::SendBatch() {
   for (uint64_t i = 0; i < size; ++i) {
     NewTask task = MakeTask(name_ + "-" + std::to_string(sent_ + i), i < kBoundedMax ? 3 : 2);
     bytes += task.body->payload.size();
-    if (bytes > kBodyBytes) break;  // it comes with the next batch
+    if (bytes > kBodyBytes) break;  // the task comes with the next batch
     batch_.push_back(std::move(task));
   }
   SendNow();
@@ -90,7 +90,7 @@ NewTask Producer::MakeTask(const std::string& key, size_t queues) {
   return task;
 }
 
-// It may name the version that it is made for, and leave its attempts to its type.
+// May name the version it is made for, and may leave its max_attempts to its type.
 void Producer::SetAgreed(NewTask* task) {
   SeededRandom& random = stage_.scheduler->random;
   if (random.OneIn(2)) task->max_attempts = 0;
@@ -99,7 +99,7 @@ void Producer::SetAgreed(NewTask* task) {
     task->contract = static_cast<uint32_t>(1 + random.Below(kContractVersions));
 }
 
-// What only some tasks have.
+// Fields that only some tasks have.
 void Producer::SetTerms(NewTask* task) {
   SeededRandom& random = stage_.scheduler->random;
   if (random.OneIn(8)) task->expires_ms = static_cast<int64_t>(100 + random.Below(20'000));
@@ -130,7 +130,7 @@ void Producer::SendNow() {
   });
   stage_.lane->PostAfter(kAnswerTimeoutMs, [this, round] {
     if (round != round_) return;
-    stage_.faults->Count(Fault::kBlindRetry);  // no answer: ask the same again
+    stage_.faults->Count(Fault::kBlindRetry);  // no answer: send the same again
     SendNow();
   });
 }
@@ -140,7 +140,7 @@ void Producer::OnReply(const Result<EnqueueReply>& reply) {
   SeededRandom& random = stage_.scheduler->random;
   if (!reply.ok()) stage_.history->Refused(batch_, reply.status(), asked_);
   const bool is_final = reply.status().code() == Code::kInvalidArgument;
-  // A time or a key that was good for the first asking need not be for a later one.
+  // A time or a key that was valid in the first request may be invalid in a later one.
   if (!reply.ok() && !is_old_ && !is_final) {
     stage_.scheduler->Fold("refused", static_cast<uint64_t>(reply.status().code()));
     stage_.lane->PostAfter(200, [this] { SendNow(); });

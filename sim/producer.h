@@ -1,5 +1,5 @@
-// Producer: enqueues tasks with a key each, one batch after the other, and asks again until it is
-// answered. Now and then it asks again for what was accepted long ago.
+// Producer: enqueues batches of tasks, each task with its own key, and repeats a batch until it
+// gets an answer. Now and then it enqueues tasks again that were accepted long ago.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace treadle::sim {
 
-/// What the actors of a run share. Everything is borrowed.
+/// What the actors of a run share. Borrows everything.
 struct Stage {
   Scheduler* scheduler;
   Network* network;
@@ -20,7 +20,7 @@ struct Stage {
   Lane* lane;
 };
 
-/// How long each of them waits for an answer before it asks again.
+/// How long each actor waits for an answer before it repeats the request.
 inline constexpr int64_t kAnswerTimeoutMs = 3'000;
 
 class Producer {
@@ -28,7 +28,7 @@ class Producer {
   Producer(const Stage& stage, std::string name, uint64_t total);
   void Start() { SendBatch(); }
   bool done() const { return sent_ >= total_; }
-  /// More, and ten times as fast for a while.
+  /// Adds tasks and enqueues ten times as fast for a while.
   void Burst();
 
  private:
@@ -44,23 +44,24 @@ class Producer {
   std::string name_;
   uint64_t total_;
   uint64_t sent_ = 0;
-  uint64_t round_ = 0;  // of requests; an answer to an older one is not listened to
+  uint64_t round_ = 0;  // of requests; answers to older ones are ignored
   int64_t burst_until_ms_ = 0;
-  int bursts_left_ = 2;  // a run must end
+  int bursts_left_ = 2;  // limited, so that the run ends
   std::vector<NewTask> batch_;
   bool is_old_ = false;  // the batch was accepted before
   History::Moment asked_;
-  std::vector<NewTask> old_;  // some of those that were accepted
+  std::vector<NewTask> old_;  // a sample of accepted tasks
 };
 
-/// Enqueues tasks of few keys over and over: keys that hold as long as their task does, and keys
-/// whose task gives way to the next. In peace it asks for each key once more.
+/// Enqueues tasks with few keys over and over: some keys hold as long as their task does, others
+/// let the next task replace theirs. After MakePeace(), AskForAll() tries each key once more.
 class KeyProducer {
  public:
   explicit KeyProducer(const Stage& stage) : stage_(stage) {}
   void Start() { Later(); }
   void MakePeace() { ++round_, peace_ = true; }
-  /// In peace, when all tasks have ended: asks for every unique key once more; each must be free.
+  /// Call in peace, when all tasks have ended. Enqueues every unique key once more; each must be
+  /// free.
   void AskForAll();
   bool done() const { return next_ == kKeys; }
 
@@ -74,7 +75,7 @@ class KeyProducer {
   Stage stage_;
   uint64_t round_ = 0;
   bool peace_ = false;
-  size_t next_ = 0;  // in peace: the key to ask for
+  size_t next_ = 0;  // in peace: the next key to try
   History::Moment asked_;
 };
 

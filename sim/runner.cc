@@ -20,7 +20,8 @@ namespace {
 constexpr uint64_t kCommandsPerHour = 1'000;
 constexpr double kHourMs = 3'600'000;
 
-// What a process tells of a seed, through a pipe: plain bytes, as both ends are one program.
+// What a process reports about a seed, through a pipe. Plain bytes, since both ends are one
+// program.
 struct Message {
   uint64_t seed, steps, commands, crashes, accepted, leases, completions, states_compared;
   int64_t virtual_ms;
@@ -99,7 +100,7 @@ void Job::Work(int out) const {
     const Message message = RunOne(seed, options_);
     TREADLE_CHECK(write(out, &message, sizeof message) == sizeof message);
   }
-  std::exit(0);  // with the checks of sanitizers
+  std::exit(0);  // runs the checks of sanitizers
 }
 
 bool Job::Take(Message* message) {
@@ -118,7 +119,7 @@ bool Job::Take(Message* message) {
   return true;
 }
 
-// The process died in the run of a seed. The next one goes on behind it.
+// The process died while it ran a seed. A new process continues after that seed.
 bool Job::OnDeath(Message* message) {
   std::fclose(std::exchange(results_, nullptr));
   int status = 0;
@@ -205,7 +206,8 @@ Totals RunSeeds(const RunnerOptions& options) {
   for (uint64_t i = 0; i < options.jobs && i < options.seeds; ++i)
     jobs.emplace_back(options, options.first + i);
   Totals totals;
-  // Each in turn: a process that is ahead waits, which costs little, as all seeds are alike.
+  // Takes results from each job in turn. A faster process waits, which costs little since all seeds
+  // take about the same time.
   for (bool any = true; any;) {
     any = false;
     for (Job& job : jobs) {

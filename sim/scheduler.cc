@@ -19,7 +19,7 @@ void Lane::PostAfter(int64_t delay_ms, std::function<void()> work) {
 
 void Lane::StallFor(int64_t ms) {
   stalled_until_ms_ = std::max(stalled_until_ms_, scheduler_->now_ms_ + ms);
-  // Something must be due when the stall ends, or time would not move there.
+  // Something must be due when the stall ends, or time would not advance to that moment.
   scheduler_->delayed_.emplace(stalled_until_ms_, Scheduler::Delayed{this, [] {}});
 }
 

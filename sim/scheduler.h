@@ -1,9 +1,9 @@
-// Scheduler: all threads of the simulated world, as queues of one seeded scheduler.
+// Scheduler: all threads of the simulated world, as the queues of one seeded scheduler.
 //
-// Each lane runs its posted work in order; which lane goes next is drawn by the seed. Time stands
-// still while anything can run, then jumps to the next thing that is due. One seed gives one run:
-// every step is folded into a hash. What people read of it is printed on demand, and costs next to
-// nothing else.
+// Each lane runs its posted work in order. The seed decides which lane runs next. Time stands still
+// while anything can run, then jumps to the next thing that is due. One seed gives one run, and
+// every step is folded into a hash. The text of a trace is made only on demand and otherwise costs
+// almost nothing.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +25,7 @@ namespace treadle::sim {
 
 class Scheduler;
 
-/// A lane of the simulated world. Dead lanes drop their work: that is what a crash does to threads.
+/// A lane of the simulated world. A dead lane drops its work, as a crash drops threads.
 class Lane final : public Executor {
  public:
   Lane(Scheduler* scheduler, uint32_t number) : scheduler_(scheduler), number_(number) {}
@@ -33,7 +33,7 @@ class Lane final : public Executor {
   void Post(std::function<void()> work) override;
   void PostAfter(int64_t delay_ms, std::function<void()> work) override;
   void Die() { dead_ = true, ready_.clear(); }
-  /// Nothing runs here for so long: what a slow disk does to whoever waits for it.
+  /// Runs nothing here for this long, like a thread that waits for a slow disk.
   void StallFor(int64_t ms);
 
  private:
@@ -50,37 +50,37 @@ class Scheduler final : public Clock {
  public:
   explicit Scheduler(uint64_t seed) : random(seed) {}
 
-  /// A new lane; lives as long as the scheduler.
+  /// Makes a lane that lives as long as the scheduler.
   Lane* MakeLane();
 
-  /// Runs one piece of work, or moves time to the next one. False if there is nothing left to do.
+  /// Runs one piece of work, or advances time to the next one. False if nothing is left to do.
   bool Step();
 
   // Clock.
   WallTime Wall() override { return {1'700'000'000'000 + now_ms_ + wall_offset_ms_}; }
   int64_t MonotonicMs() override { return now_ms_; }
 
-  /// Time goes on while whoever calls this is at work and all others wait.
+  /// Lets time pass while the caller works and everyone else waits.
   void Pass(int64_t ms) { now_ms_ += ms; }
-  /// The wall clock is set to another time.
+  /// Sets the wall clock forward or back.
   void StepWall(int64_t by_ms);
-  /// By how much it was set forward in all.
+  /// By how much the wall clock was set forward in total.
   int64_t wall_forward_ms() const { return wall_forward_ms_; }
-  /// The latest time that it ever showed.
+  /// The latest time the wall clock has ever shown.
   WallTime LatestWall() { return std::max(latest_wall_, Wall()); }
 
-  /// Folds something that happened into the hash.
+  /// Folds an event into the hash.
   void Fold(std::string_view what, uint64_t a = 0, uint64_t b = 0);
-  /// The same, with a line for people.
+  /// Fold() plus a line for the trace.
   void Trace(std::string_view what) {
     Fold(what), Tell([&] { return std::string(what); });
   }
-  /// Only the line. `text` is not called unless somebody reads.
+  /// Only adds the trace line. `text` is not called unless the trace is printed.
   template <class Text>
   void Tell(Text text) {
     if (print_trace) Print(text());
   }
-  /// A text for a later Tell(): empty unless somebody reads.
+  /// Text for a later Tell(). Empty unless the trace is printed.
   template <class Text>
   std::string Note(Text text) const {
     return print_trace ? text() : std::string();
@@ -88,7 +88,7 @@ class Scheduler final : public Clock {
   uint64_t trace_hash() const { return trace_; }
   uint64_t steps() const { return steps_; }
 
-  /// Before each piece of work: the lane on which it runs. May be empty.
+  /// Called before each piece of work with the lane it runs on. May be empty.
   std::function<void(const Lane*)> before_work;
 
   SeededRandom random;
@@ -109,7 +109,7 @@ class Scheduler final : public Clock {
   uint64_t steps_ = 0;
   uint64_t trace_ = 0;
   std::vector<std::unique_ptr<Lane>> lanes_;
-  std::vector<Lane*> runnable_;  // reused, so that a step does not allocate
+  std::vector<Lane*> runnable_;  // reused so that a step does not allocate
   std::multimap<int64_t, Delayed> delayed_;
 };
 

@@ -32,7 +32,7 @@ class SimFile final : public File {
     return got;
   }
 
-  // As on a real disk, what still fits is written before a write fails.
+  // As on a real disk, a write that does not fit writes what it can before it fails.
   Status Write(uint64_t offset, std::string_view data) override {
     const uint64_t size = alive() ? disk_->Fitting(*inode_, offset, data.size()) : data.size();
     if (size > 0 || data.empty())
@@ -170,7 +170,7 @@ void SimDisk::Misread(const Inode& inode, uint64_t offset, char* out, size_t siz
   byte = static_cast<char>(byte ^ (1 << random_.Below(8)));
 }
 
-// Only what lies before some boundary of the disk's sectors arrives, perhaps nothing.
+// Keeps only the part before a sector boundary, perhaps nothing.
 void SimDisk::Tear(Change* change) {
   if (change->truncates) return;
   Count(Fault::kWriteTorn);

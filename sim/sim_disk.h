@@ -1,14 +1,14 @@
-// SimDisk: a disk in memory that loses what was not synced.
+// SimDisk: an in-memory disk that loses what was not synced.
 //
 // Writes and truncations of a file are pending until its Sync(); creations, renames and removals
-// until SyncDirectory(). A crash decides by the seed what becomes of everything pending. Of a file
-// any of the changes may survive, whatever came before or after them, and a write may be torn at a
-// 512-byte sector of the file; of the directories a prefix of the changes survives, as with a file
-// system that journals them. Directories themselves are durable at once.
+// are pending until SyncDirectory(). On a crash, the seed decides what happens to pending changes.
+// Any subset of a file's changes may survive, and a write may be torn at a 512-byte sector of the
+// file. Of the directory changes a prefix survives, as on a journaling file system. Directories
+// themselves are durable at once.
 //
-// It can die at any single operation, fill up, fail a sync, flip bits and misread them. The same
+// The disk can die at any operation, fill up, fail a sync, flip bits and misread them. The same
 // seed and calls give the same disk. One thread at a time. Locks and handles from before a crash
-// stay harmless; all must be gone before the disk.
+// are harmless; all must be gone before the disk.
 #pragma once
 
 #include <cstdint>
@@ -29,47 +29,47 @@ class SimDisk final : public Disk {
  public:
   explicit SimDisk(uint64_t seed) : random_(seed) {}
 
-  /// The machine dies at the n-th operation that changes something, from 1. That one may be done,
-  /// in part or not at all; it and all later calls fail with UNAVAILABLE until Restart().
+  /// Kills the machine at the n-th operation that changes something, counted from 1. That operation
+  /// may complete, complete in part, or not happen. It and all later calls fail with UNAVAILABLE
+  /// until Restart().
   void CrashAt(uint64_t n) { crash_at_ = operations_ + n; }
   void CancelCrash() { crash_at_ = 0; }
   bool dead() const { return dead_; }
-  /// It dies now.
+  /// Kills the machine now.
   void Die() { dead_ = true; }
-  /// The machine crashes, if it has not done so, and comes back: only what survived is there, and
-  /// all locks are free.
+  /// Crashes the machine unless that has happened, and brings it back. Only what survived is there,
+  /// and all locks are free.
   void Restart();
-  /// Only the process died: what it wrote is there, but no more durable than before.
+  /// Restarts only the process: everything it wrote is there, but is no more durable than before.
   void RestartProcess();
-  /// Operations that change something, so far.
+  /// Number of operations so far that changed something.
   uint64_t operations() const { return operations_; }
 
-  /// Writes that would take more than this in all fail with RESOURCE_EXHAUSTED. UINT64_MAX: no
-  /// bound.
+  /// Writes that would take more than this in total fail with RESOURCE_EXHAUSTED. UINT64_MAX: no
+  /// limit.
   void SetCapacity(uint64_t bytes) { capacity_ = bytes; }
-  /// Bytes of all files.
+  /// Total bytes of all files.
   uint64_t used() const;
-  /// The next sync of a file or directory fails, or the one that comes after so many. What was
-  /// pending in the file can still be read, but no later sync will make it durable: it has reached
-  /// the disk by now, or never will.
+  /// Fails the sync of a file or directory that comes after `after` others. Pending data of the
+  /// file can still be read, but no later sync makes it durable: by then it has reached the disk,
+  /// or it never will.
   void FailNextSync(uint64_t after = 0) { fail_sync_in_ = after + 1; }
-  /// The next read of a segment of the journal that can hurt has one bit wrong, or the one that
-  /// comes after so many; what is on the disk is well. Spares the last two writes of each file: a
-  /// wrong bit in a frame that no later one speaks of cannot be told from a torn end.
+  /// Flips one bit in a read of a journal segment, the one after `after` others; counts only reads
+  /// where the flip can hurt. The disk itself stays intact. Spares the last two writes of each
+  /// file, because a wrong bit in a frame that no later frame refers to looks like a torn end.
   void MisreadNext(uint64_t after = 0) { misread_in_ = after + 1; }
-  /// Nothing that was asked for and has not happened yet will.
+  /// Cancels all requested faults that have not happened yet.
   void Soothe() { fail_sync_in_ = misread_in_ = 0, CancelCrash(); }
-  /// Counts what happens. Borrowed; null: nobody.
+  /// Where to count faults. Borrowed; null: nowhere.
   void CountIn(Faults* faults) { faults_ = faults; }
-  /// Syncs that failed, bits that were misread, and writes for which there was no room, so far:
-  /// reasons for a node to stop.
+  /// Failed syncs, misread bits and writes that did not fit, so far: reasons for a node to stop.
   uint64_t insults() const { return insults_; }
   uint64_t failed_syncs() const { return failed_syncs_; }
-  /// Called by FreeBytes(): what happens meanwhile, for example time that passes. May be empty.
+  /// Called by FreeBytes(), for example to let time pass meanwhile. May be empty.
   std::function<void()> while_it_looks;
-  /// Changes what is on disk, durably. The file must be there and hold that byte, synced.
+  /// Changes a bit on disk, durably. The file must exist and that byte must be synced.
   void FlipBit(const std::string& path, uint64_t byte, unsigned bit);
-  /// The file ends at `size`, durably.
+  /// Truncates the file to `size`, durably.
   void Cut(const std::string& path, uint64_t size);
 
   Result<std::unique_ptr<File>> Open(const std::string& path, Mode mode) override;
@@ -93,7 +93,7 @@ class SimDisk final : public Disk {
     std::string now;
     std::string durable;
     std::vector<Change> pending;
-    uint64_t last_write = 0;  // where the last one began, and the one before it
+    uint64_t last_write = 0;  // where the last two writes began
     uint64_t second_last_write = 0;
   };
   using Names = std::map<std::string, std::shared_ptr<Inode>>;
@@ -103,31 +103,30 @@ class SimDisk final : public Disk {
     std::shared_ptr<Inode> inode;
   };
 
-  /// Counts an operation. UNAVAILABLE once the disk is dead; `*dies` if this is the one at which it
-  /// dies.
+  /// Counts an operation. UNAVAILABLE once the disk is dead. `*dies`: the disk dies at this one.
   Status Begin(const std::string& path, bool* dies);
   Status Dead(const std::string& path) const;
   static void Apply(const Change& change, std::string* content);
   static void Apply(const DirectoryChange& change, Names* names);
   enum class Fate { kAll, kNothing, kByChance };
-  /// Decides what of a file's pending changes reaches the disk.
+  /// Decides which pending changes of a file reach the disk.
   void Survive(Inode* inode, Fate fate);
   void Tear(Change* change);
   void Count(Fault fault);
-  /// Misreads one bit of what was read of `inode` at `offset`, if that is due and can hurt.
+  /// Flips one bit of what was read from `inode` at `offset`, if a misread is due and can hurt.
   void Misread(const Inode& inode, uint64_t offset, char* out, size_t size);
   bool FailsSync();
-  /// How many of `size` bytes at `offset` there is room for.
+  /// How many of the `size` bytes at `offset` fit on the disk.
   uint64_t Fitting(const Inode& inode, uint64_t offset, uint64_t size) const;
 
   SeededRandom random_;
   uint64_t operations_ = 0;
   uint64_t crash_at_ = 0;
-  uint64_t generation_ = 0;  // rises with each restart; older handles are dead
+  uint64_t generation_ = 0;  // rises with each restart; handles of older generations are dead
   uint64_t capacity_ = UINT64_MAX;
   bool dead_ = false;
-  uint64_t fail_sync_in_ = 0;  // syncs; 0: none fails
-  uint64_t misread_in_ = 0;    // reads; 0: none is wrong
+  uint64_t fail_sync_in_ = 0;  // syncs until one fails; 0: none will
+  uint64_t misread_in_ = 0;    // reads until one is wrong; 0: none will be
   uint64_t insults_ = 0;
   uint64_t failed_syncs_ = 0;
   Faults* faults_ = nullptr;

@@ -14,7 +14,7 @@ std::unique_ptr<File> Create(SimDisk* disk, const std::string& path) {
   return *disk->Open(path, Disk::Mode::kCreate);
 }
 
-// A file that is durable with this content.
+// A durable file with this content.
 std::unique_ptr<File> Make(SimDisk* disk, const std::string& path, const std::string& content) {
   auto file = Create(disk, path);
   EXPECT_TRUE(file->Write(0, content).ok());
@@ -31,7 +31,7 @@ std::string Content(SimDisk* disk, const std::string& path) {
   return content;
 }
 
-// What `path` may hold after `work` and a loss of power, over many seeds.
+// The contents `path` may have after `work` and a power failure, over many seeds.
 std::set<std::string> Outcomes(const std::string& path, const std::function<void(SimDisk*)>& work) {
   std::set<std::string> outcomes;
   for (uint64_t seed = 0; seed < kSeeds; ++seed) {
@@ -45,7 +45,7 @@ std::set<std::string> Outcomes(const std::string& path, const std::function<void
 
 using Set = std::set<std::string>;
 
-TEST(SimDisk, WritesAndTruncationsBehaveAsOnAnyDisk) {
+TEST(SimDisk, WritesAndTruncationsBehaveAsOnARealDisk) {
   SimDisk disk(1);
   const auto file = Create(&disk, "/d/a");
   ASSERT_TRUE(file->Write(4, "xy").ok());
@@ -116,7 +116,7 @@ TEST(SimDisk, NamesAreDurableOnlyAfterSyncDirectory) {
   EXPECT_EQ(Outcomes("/d/a", synced), (Set{"1"}));
 }
 
-TEST(SimDisk, OfDirectoryChangesAPrefixSurvives) {
+TEST(SimDisk, APrefixOfTheDirectoryChangesSurvives) {
   const auto work = [](SimDisk* disk) {
     Make(disk, "/d/a", "a");
     Make(disk, "/d/b", "b");
@@ -127,7 +127,7 @@ TEST(SimDisk, OfDirectoryChangesAPrefixSurvives) {
   EXPECT_EQ(Outcomes("/d/b", work), (Set{"b", "a", "(missing)"}));
 }
 
-TEST(SimDisk, ItDiesAtTheOperationAskedFor) {
+TEST(SimDisk, ItDiesAtTheRequestedOperation) {
   SimDisk disk(1);
   const auto file = Make(&disk, "/d/a", "1");
   const uint64_t before = disk.operations();
@@ -177,11 +177,11 @@ TEST(SimDisk, HandlesAndLocksFromBeforeACrashAreHarmless) {
   EXPECT_EQ(Content(&disk, "/d/a"), "1");
   const auto again = disk.Lock("/d/lock");
   EXPECT_TRUE(again.ok());
-  lock.reset();  // not the new one
+  lock.reset();  // must not release the new lock
   EXPECT_EQ(disk.Lock("/d/lock").status().code(), Code::kFailedPrecondition);
 }
 
-TEST(SimDisk, AProcessThatDiesLeavesWhatItWroteButNoMoreDurable) {
+TEST(SimDisk, AKilledProcessLeavesItsWritesButNoMoreDurable) {
   const auto work = [](SimDisk* disk) {
     EXPECT_TRUE(Make(disk, "/d/a", "1")->Write(0, "2").ok());
     disk->RestartProcess();
@@ -190,7 +190,7 @@ TEST(SimDisk, AProcessThatDiesLeavesWhatItWroteButNoMoreDurable) {
   EXPECT_EQ(Outcomes("/d/a", work), (Set{"1", "2"}));
 }
 
-TEST(SimDisk, AFullDiskTakesWhatFitsAndRefusesTheRest) {
+TEST(SimDisk, AFullDiskWritesWhatFitsAndRejectsTheRest) {
   SimDisk disk(1);
   const auto file = Make(&disk, "/d/a", "1234");
   disk.SetCapacity(6);
@@ -204,7 +204,7 @@ TEST(SimDisk, AFullDiskTakesWhatFitsAndRefusesTheRest) {
   EXPECT_EQ(*disk.FreeBytes("/d"), 5u);
 }
 
-TEST(SimDisk, WhatAFailedSyncLostNoLaterSyncBringsBack) {
+TEST(SimDisk, NoLaterSyncSavesWhatAFailedSyncLost) {
   const auto work = [](SimDisk* disk) {
     const auto file = Make(disk, "/d/a", "1-");
     EXPECT_TRUE(file->Write(0, "2").ok());

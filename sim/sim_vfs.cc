@@ -30,7 +30,7 @@ struct SimVfs::State {
 
 namespace {
 
-// SQLite's own scratch: has no name and outlives nothing.
+// SQLite's own temporary files. They have no name and are gone when closed.
 class MemoryFile final : public File {
  public:
   Result<size_t> Read(uint64_t offset, char* out, size_t size) override {
@@ -50,17 +50,17 @@ class MemoryFile final : public File {
   std::string bytes_;
 };
 
-// `State` of a SimVfs, which is its private name.
+// `State` is SimVfs::State, which is private.
 template <class State>
 struct Vfs {
-  // SQLite allocates it and sees its first member.
+  // SQLite allocates this and sees only its first member.
   struct OpenFile {
     sqlite3_file base;
     State* state;
     std::unique_ptr<File> file;
-    std::string path;  // empty: scratch
+    std::string path;  // empty: temporary file
     LockHolder locks;
-    bool sync_directory = false;  // with the next sync: its entry is new
+    bool sync_directory = false;  // at the next sync, because its name is new
     bool delete_on_close = false;
   };
 
@@ -160,7 +160,7 @@ struct Vfs {
 
   static int FileControl(sqlite3_file*, int, void*) { return SQLITE_NOTFOUND; }
   static int SectorSize(sqlite3_file*) { return 4096; }
-  // A write that is cut short by a crash leaves the bytes beside it alone.
+  // A write cut short by a crash leaves the neighboring bytes unchanged.
   static int DeviceCharacteristics(sqlite3_file*) { return SQLITE_IOCAP_POWERSAFE_OVERWRITE; }
 
   static int ShmMap(sqlite3_file* base, int region, int size, int extend, void volatile** out) {
@@ -222,7 +222,7 @@ struct Vfs {
   static int Open(sqlite3_vfs* vfs, const char* path, sqlite3_file* base, int flags,
                   int* out_flags) {
     State* state = Of(vfs);
-    base->pMethods = nullptr;  // until it is open: nothing to close
+    base->pMethods = nullptr;  // nothing to close until the file is open
     MutexLock lock(state->mutex);
     std::unique_ptr<File> opened;
     if (path == nullptr) {
@@ -259,7 +259,7 @@ struct Vfs {
     return ResultOf(state->disk->SyncDirectory(DirectoryOf(path)), SQLITE_IOERR_DIR_FSYNC);
   }
 
-  // As SQLite's own: an empty file counts as none.
+  // Like SQLite's own: an empty file counts as missing.
   static int Access(sqlite3_vfs* vfs, const char* path, int /*flags*/, int* found) {
     State* state = Of(vfs);
     MutexLock lock(state->mutex);
@@ -310,8 +310,7 @@ struct Vfs {
   static int GetLastError(sqlite3_vfs*, int, char*) { return 0; }
 };
 
-// SQLite has one generator for the whole process and would seed it from the machine; 0 lets it do
-// that again.
+// SQLite has one generator for the whole process and seeds it from the machine. 0 restores that.
 void SeedSqlite(int seed) {
   sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED, seed, static_cast<sqlite3*>(nullptr));
 }

@@ -16,7 +16,7 @@ int SharedFile::Lock(LockHolder* holder, int level) {
   if (writer != nullptr && writer != holder) return SQLITE_BUSY;
   writer = holder;
   if (level == SQLITE_LOCK_EXCLUSIVE && readers > 1) {
-    holder->level = SQLITE_LOCK_PENDING;  // keeps new readers out until the others have left
+    holder->level = SQLITE_LOCK_PENDING;  // keeps out new readers until the others have left
     return SQLITE_BUSY;
   }
   holder->level = level;

@@ -1,6 +1,5 @@
-// The locks and the shared memory that SQLite connections to one file have in common
-// (sqlite.org/lockingv3.html, sqlite.org/walformat.html), for connections of one process. Not
-// thread safe: SimVfs holds its mutex.
+// The locks and the shared memory that SQLite connections of one process share for one file
+// (sqlite.org/lockingv3.html, sqlite.org/walformat.html). Not thread safe: SimVfs holds its mutex.
 #pragma once
 
 #include <sqlite3.h>
@@ -13,16 +12,16 @@ namespace treadle::sim {
 
 struct SharedFile;
 
-/// What one open file holds of them.
+/// What one open file holds of a SharedFile.
 struct LockHolder {
   SharedFile* file = nullptr;
   int level = SQLITE_LOCK_NONE;
-  unsigned shm_shared = 0;     // bit n: holds slot n together with others
-  unsigned shm_exclusive = 0;  // bit n: holds slot n alone
+  unsigned shm_shared = 0;     // bit n: holds slot n, shared
+  unsigned shm_exclusive = 0;  // bit n: holds slot n, exclusive
   bool shm_mapped = false;
 };
 
-/// All open files of one path. Calls answer SQLITE_OK or SQLITE_BUSY.
+/// All open files of one path. Calls return SQLITE_OK or SQLITE_BUSY.
 struct SharedFile {
   using Region = std::unique_ptr<char[]>;
 
@@ -30,11 +29,11 @@ struct SharedFile {
   void Unlock(LockHolder* holder, int level);
   bool IsReserved() const { return writer != nullptr; }
 
-  /// The region's memory, null if it is not there and not to be made.
+  /// The region's memory. Null if it does not exist and `extend` is false.
   void* MapShm(LockHolder* holder, size_t region, size_t size, bool extend);
   int LockShm(LockHolder* holder, unsigned slots, bool exclusive);
   void UnlockShm(LockHolder* holder, unsigned slots);
-  /// The memory goes with its last user.
+  /// The last user frees the memory.
   void UnmapShm(LockHolder* holder);
 
   int opens = 0;

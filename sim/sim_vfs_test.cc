@@ -53,13 +53,13 @@ TEST_P(SimVfsTest, OneConnectionSeesWhatAnotherCommitted) {
   EXPECT_EQ(a.Ask("PRAGMA integrity_check"), "ok");
 }
 
-TEST_P(SimVfsTest, TwoWritersDoNotMeet) {
+TEST_P(SimVfsTest, OnlyOneConnectionWritesAtATime) {
   Database a(vfs_);
   Database b(vfs_);
   a.Run(std::string("PRAGMA journal_mode = ") + GetParam() + "; CREATE TABLE t (x)");
   ASSERT_EQ(a.Run("BEGIN IMMEDIATE; INSERT INTO t VALUES (1)"), SQLITE_OK);
   EXPECT_EQ(b.Run("BEGIN IMMEDIATE"), SQLITE_BUSY);
-  EXPECT_EQ(b.Ask("SELECT count(*) FROM t"), "0");  // readers go on
+  EXPECT_EQ(b.Ask("SELECT count(*) FROM t"), "0");  // readers continue
   ASSERT_EQ(a.Run("COMMIT"), SQLITE_OK);
   EXPECT_EQ(b.Run("BEGIN IMMEDIATE; ROLLBACK"), SQLITE_OK);
 }

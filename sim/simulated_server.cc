@@ -11,7 +11,7 @@ namespace {
 
 const std::string kDirectory = "/data";
 
-// Small enough that a short run rotates segments, checkpoints, and reads payloads back.
+// Small enough for a short run to rotate segments, checkpoint, and read payloads back.
 NodeOptions SmallNode() {
   NodeOptions options;
   options.directory = kDirectory;
@@ -50,7 +50,7 @@ Status SimulatedServer::Open() {
   const uint64_t segment_bytes = std::max<uint64_t>(kSegmentBytes, options_.checkpoint_bytes);
   TREADLE_ASSIGN_OR_RETURN(
       auto journal, FileJournal::Open(&disk_, &random_, {kDirectory + "/journal", segment_bytes}));
-  // Names of file systems are global to SQLite, and runs may follow each other in one process.
+  // File system names are global in SQLite, and one process may run several worlds in a row.
   vfs_ = std::make_unique<SimVfs>(&disk_, "sim-" + std::to_string(incarnation_), random_.Next());
   TREADLE_ASSIGN_OR_RETURN(storage.store, SqliteStore::Open({kDirectory + "/store.db",
                                                              journal->identity(), vfs_->name()}));
@@ -83,7 +83,7 @@ Status SimulatedServer::Open() {
 
 void SimulatedServer::Crash(Death death) {
   for (Lane* lane : lanes_) lane->Die();
-  disk_.Die();  // what is torn down here would have had no time to write
+  disk_.Die();  // a dying process would have no time to write during this teardown
   border_.reset();
   node_.reset();
   vfs_.reset();
@@ -96,7 +96,7 @@ void SimulatedServer::BeginStop() {
   node_->Close([this] { has_closed_ = true; });
 }
 
-// In the order of the real one: its threads end, then what they worked on is closed.
+// In the order of a real process: its threads end first, then what they used is closed.
 void SimulatedServer::Leave(Death death) {
   for (Lane* lane : lanes_) lane->Die();
   border_.reset();

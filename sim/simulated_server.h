@@ -1,5 +1,5 @@
-// SimulatedServer: the whole node on a simulated disk, which can crash at any disk operation and
-// come back.
+// SimulatedServer: a whole node on a simulated disk. It can crash at any disk operation and come
+// back.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@
 
 namespace treadle::sim {
 
-/// Sizes that depend on each other: those of a production server, over 256. A frame that has grown
-/// to kFrameBytes takes no other command, so one command more must fit into a segment beside it.
+/// Production sizes divided by 256. They depend on each other: a frame that has reached kFrameBytes
+/// takes no more commands, so a segment must fit it plus one more command.
 inline constexpr uint64_t kSegmentBytes = uint64_t{128} << 10;
 inline constexpr size_t kFrameBytes = size_t{16} << 10;
 
@@ -27,40 +27,41 @@ class SimulatedServer {
   SimulatedServer(Scheduler* scheduler, uint64_t seed);
   ~SimulatedServer();
 
-  /// From the next Start() on.
+  /// Changes apply from the next Start().
   NodeOptions& options() { return options_; }
-  /// Opens the data directory and serves. False if the disk died meanwhile: then Crash() follows.
-  /// Any other refusal to open is an error.
+  /// Opens the data directory and serves. False if the disk died meanwhile: call Crash() next. Any
+  /// other failure to open is an error.
   Result<bool> Start();
 
   enum class Death {
-    kProcess,  // what it wrote is there: kill -9 leaves the page cache
-    kPower,    // what was not synced may be lost
+    kProcess,  // everything it wrote is there: kill -9 keeps the page cache
+    kPower,    // unsynced data may be lost
     kByChance,
   };
-  /// It dies now.
+  /// Kills the server now.
   void Crash(Death death = Death::kByChance);
 
-  /// It is asked to stop, as by SIGTERM: goes on until has_closed(), then Leave() follows.
+  /// Requests an orderly stop, as SIGTERM does. The server runs until has_closed(); then call
+  /// Leave().
   void BeginStop();
   bool is_stopping() const { return is_stopping_; }
   bool has_closed() const { return has_closed_; }
-  /// The process ends, and with kPower the machine right behind it.
+  /// Ends the process. With kPower the machine dies right after it.
   void Leave(Death death);
 
-  /// Null while down. Answers of a node that has crashed since never come.
+  /// Null while down. A node that crashes never answers its pending calls.
   Node* node() { return node_.get(); }
-  /// Of that node; where requests come in once it is open.
+  /// Belongs to the node. Send requests here once it is open.
   Border* border() { return border_.get(); }
   SimDisk& disk() { return disk_; }
   /// Rises with each Start().
   uint64_t incarnation() const { return incarnation_; }
   uint64_t crashes() const { return crashes_; }
-  /// Frames that the store did not have when the server was started.
+  /// Frames that the store did not have when the server started.
   uint64_t replayed() const { return replayed_; }
-  /// Why the node stopped itself although its disk lives; empty: it did not.
+  /// Why the node stopped itself although its disk lives. Empty: it did not.
   const std::string& stopped() const { return stopped_; }
-  /// Since it was started the disk has done something that a node may stop for, or refuse to start.
+  /// Whether the disk has had a fault since the start for which a node may stop or refuse to start.
   bool has_reason_to_stop() const { return disk_.insults() != insults_at_start_; }
 
   enum LaneName { kShardLane, kJournalLane, kCheckpointLane, kReaderLane, kLanes };

@@ -1,5 +1,5 @@
-// StateDigest: a hash of all that a shard's engine knows and a crash must not change. For comparing
-// the state before a crash with the state after recovery, as of the same frame.
+// StateDigest: a hash of everything that a shard's engine knows and that a crash must not change.
+// Compares the state before a crash with the state after recovery, at the same frame.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace treadle::sim {
 
-/// Leaves out what is memory only: when leases end, which parts of tasks are at hand.
+/// Leaves out what exists only in memory: lease deadlines, and which parts of tasks are loaded.
 uint64_t StateDigest(const Engine& engine);
 
 }  // namespace treadle::sim

@@ -1,4 +1,4 @@
-// The store on a disk whose syncs fail: what SQLite by itself would pass over.
+// The store on a disk whose syncs fail, including failures that SQLite ignores on its own.
 
 #include <gtest/gtest.h>
 
@@ -14,7 +14,7 @@ StoreChanges ALargeTask() {
   change.now.image.id = TaskId::Of(1, 1);
   change.now.image.queue = change.now.image.type = 1;
   auto body = std::make_shared<TaskBody>();
-  body->payload.resize(size_t{5} << 20, 'x');  // more than the log may grow to
+  body->payload.resize(size_t{5} << 20, 'x');  // larger than the log may grow
   body->payload_sha256 = Sha256Of(body->payload);
   change.now.body = body;
   change.is_new = true;
@@ -35,11 +35,11 @@ TEST(StoreSync, AFailedSyncWhileTheLogMovesIntoTheDatabaseIsAnErrorOfTheWrite) {
     EXPECT_EQ(written.ok(), disk.failed_syncs() == 0) << after << ": " << written.ToString();
     failed += disk.failed_syncs();
   }
-  EXPECT_GE(failed, 3U) << "one of the commit, one of the log, one of the database";
+  EXPECT_GE(failed, 3U) << "commit, log and database must each have failed once";
 }
 
-// The last of them turns the write-ahead log on; SQLite says that it is on before it has written
-// so.
+// The last sync turns the write-ahead log on. SQLite reports the log as on before it has written
+// that.
 TEST(StoreSync, AFailedSyncWhileAStoreIsMadeIsAnErrorOfTheOpening) {
   uint64_t failed = 0;
   for (uint64_t after = 0; after < 12; ++after) {
@@ -51,7 +51,7 @@ TEST(StoreSync, AFailedSyncWhileAStoreIsMadeIsAnErrorOfTheOpening) {
     EXPECT_EQ(store.ok(), disk.failed_syncs() == 0) << after << ": " << store.status().ToString();
     failed += disk.failed_syncs();
   }
-  EXPECT_GE(failed, 5U) << "of the journal and of the database, each time that it changes";
+  EXPECT_GE(failed, 5U) << "one sync of the journal and one of the database at every change";
 }
 
 }  // namespace

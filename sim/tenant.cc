@@ -83,7 +83,7 @@ void Tenant::Configure(bool paused, void (Tenant::*next)()) {
       },
       [this, next](const Status& status) {
         if (!status.ok())
-          stage_.history->Violation("the tenant cannot have his queue: " + status.ToString());
+          stage_.history->Violation("the tenant cannot create the queue: " + status.ToString());
         (this->*next)();
       });
 }
@@ -119,8 +119,8 @@ void Tenant::Make() {
   Configure(true, &Tenant::Fill);
 }
 
-// Of a task that was there before, nobody knows: it may have been leased before the queue was
-// paused, and have ended.
+// The tenant ignores tasks that were there before: they may have been leased before the pause and
+// have ended since.
 void Tenant::Fill() {
   tasks_.clear();
   Enqueue(1 + stage_.scheduler->random.Below(5), &Tenant::DeleteTooEarly);
@@ -156,7 +156,7 @@ void Tenant::Delete() {
       [this](const Status& status) {
         if (status.code() == Code::kFailedPrecondition) return Later(&Tenant::Delete);
         if (status.code() == Code::kNotFound && !was_asked_again_)
-          stage_.history->Violation("a queue is gone that nobody deleted");
+          stage_.history->Violation("a queue that nobody deleted is gone");
         stage_.history->QueueDeleted(kTenantQueue, asked_);
         tasks_.clear();
         LookThatItIsGone();
@@ -172,7 +172,7 @@ void Tenant::LookThatItIsGone() {
       },
       [this](const Status& status) {
         if (status.code() != Code::kNotFound)
-          stage_.history->Violation("a queue that was deleted is there: " + status.ToString());
+          stage_.history->Violation("a deleted queue still exists: " + status.ToString());
         is_idle_ = true;
         if (peace_) return;
         const uint64_t draw = stage_.scheduler->random.Below(3);
@@ -199,9 +199,9 @@ void Tenant::LookAtItsPolicy() {
       },
       [this, policy](const Status& status) {
         if (!status.ok())
-          stage_.history->Violation("a task has made no queue: " + status.ToString());
+          stage_.history->Violation("a task did not create its queue: " + status.ToString());
         if (*policy != QueuePolicy{})
-          stage_.history->Violation("a queue that was deleted came back with its policy");
+          stage_.history->Violation("a deleted queue came back with its old policy");
         Make();
       });
 }

@@ -1,6 +1,6 @@
-// Tenant: someone with a queue of his own, which he makes, fills, tries to delete while it has
-// tasks, opens, deletes when it is empty, and makes again, or lets a task make it again. One
-// request at a time, asked again until it is answered.
+// Tenant: owns one queue. It makes the queue, fills it, tries to delete it while it has tasks,
+// opens it, deletes it when it is empty, and makes it again or lets a task do so. It sends one
+// request at a time and repeats it until it gets an answer.
 #pragma once
 
 #include <cstdint>
@@ -20,12 +20,12 @@ class Tenant {
   explicit Tenant(const Stage& stage) : stage_(stage) {}
 
   void Start() { Make(); }
-  /// He ends when the queue that he has is deleted.
+  /// Ends once its current queue is deleted.
   void MakePeace() { peace_ = true; }
   bool done() const { return peace_ && is_idle_; }
 
  private:
-  // What he does, one after the other; each calls the next.
+  // The steps, in order. Each calls the next.
   void Make();
   void Fill();
   void DeleteTooEarly();
@@ -37,11 +37,11 @@ class Tenant {
 
   void Configure(bool paused, void (Tenant::*next)());
   void Enqueue(size_t tasks, void (Tenant::*next)());
-  /// Whether the queue may be gone although nobody has deleted it in time.
+  /// Whether at least one task of the queue is untouched, so that the queue must still exist.
   bool IsUntouched() const;
 
-  /// `call` is sent, again if there is no answer in time or the server is in trouble; then `next`
-  /// has the answer.
+  /// Sends `call`, again if no answer arrives in time or the server is in trouble. Then passes the
+  /// answer to `next`.
   using Answer = std::function<void(const Status&)>;
   void Ask(const std::string& what, const std::function<void(Node*, Answer)>& call,
            const Answer& next);
@@ -50,12 +50,12 @@ class Tenant {
   void Later(void (Tenant::*next)());
 
   Stage stage_;
-  uint64_t round_ = 0;  // of requests; an answer to an older one is not listened to
+  uint64_t round_ = 0;  // of requests; answers to older ones are ignored
   bool peace_ = false;
   bool is_idle_ = true;
   bool was_asked_again_ = false;  // an answer may have been lost
-  uint64_t keys_ = 0;             // that he has used
-  std::vector<TaskId> tasks_;     // that he put into the queue since it is paused
+  uint64_t keys_ = 0;             // used so far
+  std::vector<TaskId> tasks_;     // put into the queue since it was paused
   History::Moment asked_;
 };
 

@@ -1,4 +1,4 @@
-// What the tenant takes for a broken promise, and what not.
+// What Tenant reports as a broken promise, and what it does not.
 
 #include "sim/tenant.h"
 
@@ -23,7 +23,7 @@ class TenantTest : public testing::Test {
     return queue.ok() && queue->policy.paused;
   }
 
-  // Someone deletes each task that comes while the queue is paused, at once.
+  // Deletes each task that arrives while the queue is paused, at once.
   void DeleteWhatComesWhilePaused() {
     for (; seen_ < history_.accepted().size(); ++seen_) {
       if (!IsPaused()) {
@@ -47,8 +47,9 @@ class TenantTest : public testing::Test {
   size_t came_before_ = 0;
 };
 
-// Seed 7710800: a task made the queue, a worker completed it, and only then the queue was paused.
-TEST_F(TenantTest, ExpectsNoTaskToBeThereThatCameBeforeTheQueueWasPaused) {
+// Seed 7710800: a task created the queue and a worker completed it, and only then was the queue
+// paused.
+TEST_F(TenantTest, ExpectsNoTaskFromBeforeThePauseToRemain) {
   history_.Queue(kTenantQueue, {.forgets = true});
   Worker worker(stage_, "w0");
   Tenant tenant(stage_);

@@ -1,5 +1,5 @@
-// What people read in a trace: commands with what matters of them, answers with ids and codes. Only
-// called while somebody reads.
+// The text of a trace: commands with their main fields, answers with IDs and codes. Called only
+// while the trace is printed.
 #pragma once
 
 #include <string>

@@ -7,7 +7,7 @@
 namespace treadle::sim {
 namespace {
 
-// Nothing: it completed, which leaves no record.
+// Nothing: the attempt completed, which leaves no record.
 std::optional<AttemptOutcome> OutcomeOf(const Report& report) {
   switch (report.kind) {
     case Report::Kind::kCompleted:
@@ -38,7 +38,7 @@ void TrailHistory::Logging(const Token& token, const std::string& text) {
 void TrailHistory::Logged(const Token& token, uint32_t bytes) {
   Log& log = tasks_[token.task].logs[token.attempt];
   if (bytes > log.text.size())
-    violation_("more is kept of the log of " + AttemptName(token.task, token.attempt) +
+    violation_("the server keeps more of the log of " + AttemptName(token.task, token.attempt) +
                " than was sent");
   log.kept = std::max(log.kept, bytes);
 }
@@ -90,17 +90,17 @@ void TrailHistory::SeenHistory(TaskId id, const Told& told, const HistoryReply& 
 
 void TrailHistory::CheckEnds(TaskId id, const Told& told, const HistoryReply& reply,
                              bool may_be_cancelled) {
-  // Each lease before the newest one has ended, and did not complete the task.
+  // Every lease before the newest one has ended without completing the task.
   const TaskImage& image = reply.view.task.image;
   const uint32_t ended = std::max(told.attempt, image.attempt == 0 ? 0 : image.attempt - 1);
   if (reply.history.attempts.size() < ended)
-    return violation_(AttemptName(id, ended) + " has ended, and the history has only " +
+    return violation_(AttemptName(id, ended) + " has ended, but the history has only " +
                       std::to_string(reply.history.attempts.size()));
   for (const auto& [attempt, outcome] : told.ends) {
     const AttemptOutcome seen = reply.history.attempts[attempt - 1].outcome;
     if (!outcome || seen == *outcome) continue;
     if (may_be_cancelled && seen == AttemptOutcome::kCancelled) continue;
-    violation_(AttemptName(id, attempt) + " was reported " +
+    violation_(AttemptName(id, attempt) + " was reported as " +
                std::string(AttemptOutcomeName(*outcome)) + ", and its history says " +
                std::string(AttemptOutcomeName(seen)));
   }
@@ -118,9 +118,9 @@ void TrailHistory::SeenLog(TaskId id, const Told& told, const LogReply& reply, b
       reply.attempt + limits::kLogsKept > task->second.logs.rbegin()->first;
   if (is_current && is_among_the_newest && kept != told.log_bytes.end() &&
       reply.text.size() < kept->second)
-    violation_("of the log of " + AttemptName(id, reply.attempt) + " there are " +
-               std::to_string(reply.text.size()) + " bytes, and " + std::to_string(kept->second) +
-               " were told to be kept");
+    violation_("the log of " + AttemptName(id, reply.attempt) + " has " +
+               std::to_string(reply.text.size()) + " bytes, but the server said it keeps " +
+               std::to_string(kept->second) + " bytes");
 }
 
 void TrailHistory::SeenResult(const TaskView& view) {

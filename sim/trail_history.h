@@ -1,6 +1,5 @@
-// TrailHistory: what workers were told of the logs, the attempts and the results of tasks, and
-// whether those who ask are told the same. The part of History that is about what attempts leave
-// behind.
+// TrailHistory: the part of History about what attempts leave behind. It records what workers
+// learned about logs, attempts and results, and checks that later reads agree.
 #pragma once
 
 #include <cstdint>
@@ -15,38 +14,38 @@ namespace treadle::sim {
 
 class TrailHistory {
  public:
-  /// `violation` is called with what is wrong.
+  /// Calls `violation` with what is wrong.
   explicit TrailHistory(std::function<void(const std::string&)> violation)
       : violation_(std::move(violation)) {}
 
-  // Told by workers.
+  // From workers.
 
-  /// All that this attempt has logged so far; from now on any head of it may be kept.
+  /// All that this attempt has logged so far. Any prefix of it may be kept from now on.
   void Logging(const Token& token, const std::string& text);
-  /// The server says how much of it is kept: from now on that much must be.
+  /// The server says that it keeps this many bytes. It must keep them from now on.
   void Logged(const Token& token, uint32_t bytes);
-  /// How the attempt is said to end; from now on it may have ended so.
+  /// A worker is about to report this end. The attempt may have ended so from now on.
   void Reporting(const Report& report);
-  /// That was taken: from now on it must have.
+  /// The report was accepted, so the attempt must have ended so.
   void Reported(const Report& report);
-  /// Its result was not taken: the attempt has failed.
+  /// The result was rejected, so the attempt failed.
   void Refused(const Report& report) {
     tasks_[report.token.task].ends[report.token.attempt] = AttemptOutcome::kFailed;
   }
-  /// The worker was told that its lease is over.
+  /// A reply reported the lease as lost.
   void Lost(const Token& token);
 
-  // Asked by observers. What was told before they asked must show in the answer.
+  // From observers. Each answer must show everything that was acknowledged before the question.
 
-  /// What was told of a task before a question.
+  /// What was known about a task when a question was asked.
   struct Told {
-    uint32_t attempt = 0;  // the newest that is known to have ended
-    std::map<uint32_t, std::optional<AttemptOutcome>> ends;  // empty: in whatever way
+    uint32_t attempt = 0;  // the newest attempt known to have ended
+    std::map<uint32_t, std::optional<AttemptOutcome>> ends;  // empty: the end is not known
     std::map<uint32_t, uint32_t> log_bytes;                  // by attempt
   };
   Told Asking(TaskId id) const;
-  /// `is_current`: the store had the time to catch up with what was acknowledged. Only then must
-  /// all of it show. `may_be_cancelled`: so may each of its attempts.
+  /// `is_current`: the store had time to catch up with what was acknowledged; only then must the
+  /// answer be complete. `may_be_cancelled`: any attempt of the task may have been canceled.
   struct Circumstances {
     bool is_current = true;
     bool may_be_cancelled = false;
@@ -54,15 +53,15 @@ class TrailHistory {
   void SeenHistory(TaskId id, const Told& told, const HistoryReply& reply,
                    const Circumstances& circumstances);
   void SeenLog(TaskId id, const Told& told, const LogReply& reply, bool is_current);
-  /// A completed task has the result that its worker reported.
+  /// A completed task must have the result that its worker reported.
   void SeenResult(const TaskView& view);
-  /// An attempt of `id` that has logged; 0: none has.
+  /// An attempt of `id` that has a log; 0: none has.
   uint32_t LoggedAttempt(TaskId id) const;
 
  private:
   struct Log {
     std::string text;
-    uint32_t kept = 0;  // bytes that are told to be kept
+    uint32_t kept = 0;  // bytes that the server said it keeps
   };
   struct Known {
     std::map<uint32_t, Log> logs;  // by attempt

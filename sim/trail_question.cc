@@ -5,7 +5,7 @@
 namespace treadle::sim {
 namespace {
 
-// The server waits so long for its store, then answers with what that has.
+// How long the server waits for its store before it answers with what the store has.
 constexpr int64_t kServerWaitsMs = 2'000;
 
 }  // namespace
@@ -45,7 +45,7 @@ bool TrailQuestion::IsNoAnswer(const Status& status) const {
   return true;
 }
 
-// It may be gone since the server looked whether it is there.
+// The task may have been deleted after the server checked that it exists.
 void TrailQuestion::Compare(const Result<HistoryReply>& reply, bool is_current) const {
   if (IsNoAnswer(reply.status())) return;
   if (reply->history.attempts.empty() && history_->MayBeGone(id_)) return;

@@ -1,5 +1,5 @@
-// TrailQuestion: someone asks what the attempts at a task left behind, and compares it with what
-// was told before.
+// TrailQuestion: asks what the attempts of a task left behind, and compares the answer with what
+// was known before.
 #pragma once
 
 #include <functional>
@@ -10,15 +10,16 @@ namespace treadle::sim {
 
 class TrailQuestion {
  public:
-  /// It is asked now, of the last log (if there is one) or of the whole history. Borrows both.
+  /// Asks about the newest log (if there is one) or the whole history. Borrows both pointers.
   enum class About { kLog, kAttempts };
   TrailQuestion(Scheduler* scheduler, History* history, TaskId id, About about);
 
-  /// When it has reached a server. `answered` is given what compares the answer.
+  /// Call when the question reaches a server. Calls `answered` with the function that checks the
+  /// answer.
   void Ask(Node* node, std::function<void(std::function<void()> compare)> answered) const;
 
  private:
-  /// Within the time that the server gives its store to catch up.
+  /// Whether the answer came within the time that the server gives its store to catch up.
   bool IsCurrent(int64_t arrived_ms) const;
   void Compare(const Result<HistoryReply>& reply, bool is_current) const;
   void Compare(const Result<LogReply>& reply, bool is_current) const;
@@ -27,7 +28,7 @@ class TrailQuestion {
   Scheduler* scheduler_;
   History* history_;
   TaskId id_;
-  uint32_t logged_;  // the attempt whose log is asked for; 0: the history is
+  uint32_t logged_;  // the attempt whose log is requested; 0: requests the history
   TrailHistory::Told told_;
 };
 

@@ -7,9 +7,9 @@ namespace treadle::sim {
 namespace {
 
 constexpr uint32_t kVersionWithoutOutput = 3;
-constexpr uint16_t kUsualAttempts = 20;  // as every queue has it here
+constexpr uint16_t kUsualAttempts = 20;  // every queue here has this limit
 
-// The versions that `json`, made by FittingJson(), fits.
+// The versions that `json` fits, which FittingJson() made.
 std::set<uint32_t> FitsOf(const std::string& json) {
   std::set<uint32_t> fits;
   for (size_t i = json.find('['); i < json.find(']'); ++i)
@@ -17,7 +17,7 @@ std::set<uint32_t> FitsOf(const std::string& json) {
   return fits;
 }
 
-// The version that such a task has if it is accepted under this agreement. Nothing: it is not.
+// The version of the task if it is accepted under this agreement. Nothing: it is rejected.
 std::optional<uint32_t> VersionIn(const Agreement& agreed, const NewTask& task) {
   const std::set<uint32_t> fits = FitsOf(task.body->payload);
   if (task.contract_was_asked_for) {
@@ -61,7 +61,7 @@ void TypeHistory::Accepted(const NewTask& task, TaskId id, const Span& span) {
   agreed_.Any(span.asked_ms, span.answered_ms, [&](const Agreement& agreed) {
     if (const auto version = VersionIn(agreed, task)) versions.insert(*version);
     attempts.insert(agreed.max_attempts.value_or(kUsualAttempts));
-    return false;  // all of them
+    return false;  // keeps looking, to visit all of them
   });
   if (versions.empty())
     return violation_(id.ToString() + " was accepted, and its payload fits no contract");
@@ -85,8 +85,8 @@ void TypeHistory::Refused(const std::vector<NewTask>& batch, const Span& span) {
                        [&](const Agreement& agreed) { return !VersionIn(agreed, task); });
   });
   if (!may_be)
-    violation_("a batch with key " + batch.front().body->idempotency_key +
-               " was refused, and all of it fits its contracts");
+    violation_("the batch with key " + batch.front().body->idempotency_key +
+               " was refused, but all of it fits its contracts");
 }
 
 void TypeHistory::Leased(const treadle::Leased& lease, const Span& span) {
@@ -106,7 +106,7 @@ void TypeHistory::Leased(const treadle::Leased& lease, const Span& span) {
     violation_(id.ToString() + " was leased again after an error that its contract calls final");
 }
 
-// What is reported again is taken for taken: its contract was asked when it came first.
+// A repeated report is accepted as before: the contract was checked when it first arrived.
 TypeHistory::Span TypeHistory::SinceFirst(Known* task, uint32_t attempt, const Span& span) {
   return {task->first_reported_ms.try_emplace(attempt, span.asked_ms).first->second,
           span.answered_ms};
@@ -133,7 +133,7 @@ void TypeHistory::Reported(const Report& report, const Status& status, const Spa
     violation_(id + " was completed with a result that breaks its contract");
   if (status.code() == Code::kInvalidArgument &&
       (fits || !agreed_.Any(span.asked_ms, span.answered_ms, has)))
-    violation_("a result of " + id + " was refused, and breaks no contract");
+    violation_("a result of " + id + " was refused, but breaks no contract");
 }
 
 void TypeHistory::Edited(TaskId id, const TaskBody& payload, const Span& span) {
@@ -161,7 +161,7 @@ void TypeHistory::SeenType(const Result<TypeView>& view, const Span& span) {
                    [&](const Agreement& agreed) { return agreed == seen; }))
     violation_("the type has " + std::to_string(seen.contracts.size()) + " contracts and " +
                std::to_string(seen.max_attempts.value_or(0)) +
-               " attempts, and nobody has asked for that");
+               " attempts, but nobody requested that");
 }
 
 }  // namespace treadle::sim

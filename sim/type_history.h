@@ -1,5 +1,5 @@
-// TypeHistory: what was agreed upon the task type "order", when, and whether its tasks were treated
-// so. The part of History that is about contracts and policies of types.
+// TypeHistory: what was agreed on the task type "order" and when, and whether the server treated
+// its tasks accordingly. The part of History about contracts and policies of types.
 //
 // A payload or a result names the versions of the contract that it fits: {"fits":[1,3], …}.
 #pragma once
@@ -18,65 +18,65 @@
 
 namespace treadle::sim {
 
-/// The type that is agreed upon.
+/// The type with contracts.
 inline constexpr const char* kAgreedType = "order";
 inline constexpr uint32_t kContractVersions = 4;
-/// An error code after which, by every version, there is no other attempt.
+/// An error code that is final in every version of the contract.
 inline constexpr const char* kHopelessCode = "hopeless";
 
-/// The contract of that version. One of them says nothing of results.
+/// The contract with that version. One version has no schema for results.
 std::shared_ptr<const TypeContract> ContractOf(uint32_t version);
 /// JSON that fits these versions.
 std::string FittingJson(const std::set<uint32_t>& versions, const std::string& text);
 
-/// What may be agreed upon it.
+/// What can be agreed on a type.
 struct Agreement {
   std::set<uint32_t> contracts;
-  std::optional<uint16_t> max_attempts;  // by its retry policy; nothing: it has none
+  std::optional<uint16_t> max_attempts;  // from its retry policy; nothing: it has none
 
   bool operator==(const Agreement&) const = default;
 };
 
 class TypeHistory {
  public:
-  /// `violation` is called with what is wrong.
+  /// Calls `violation` with what is wrong.
   explicit TypeHistory(std::function<void(const std::string&)> violation)
       : violation_(std::move(violation)) {}
 
-  /// Somebody asks for a change; that was done. Times are those by which all live.
+  /// Someone requests a change; the change was done. Both take world time.
   void Asked(const Agreement& agreement, int64_t now_ms) { agreed_.Asked(agreement, now_ms); }
   void Answered(int64_t now_ms) { agreed_.Answered(now_ms); }
   const Agreement& newest() const { return agreed_.newest(); }
 
-  /// A span from when something was asked until it was answered.
+  /// The time from a request to its answer.
   struct Span {
     int64_t asked_ms;
     int64_t answered_ms;
   };
   void Accepted(const NewTask& task, TaskId id, const Span& span);
-  /// The whole batch was, as one of its tasks fits no contract.
+  /// The whole batch was rejected because one of its tasks fits no contract.
   void Refused(const std::vector<NewTask>& batch, const Span& span);
   void Leased(const treadle::Leased& lease, const Span& span);
   void Reported(const Report& report, const Status& status, const Span& span);
   void Edited(TaskId id, const TaskBody& payload, const Span& span);
-  /// Somebody asks for that. It may be done long after, so no attempt of the task is final from now
-  /// on.
+  /// Someone requests a redrive. It may happen much later, so no attempt of the task is final from
+  /// now on.
   void MayBeRedriven(TaskId id) { tasks_[id].may_be_redriven = true; }
   void SeenType(const Result<TypeView>& view, const Span& span);
 
  private:
   struct Known {
-    std::set<uint32_t> versions;      // of which it may have one; empty: nobody can tell
-    std::set<uint16_t> max_attempts;  // the same
-    std::optional<uint32_t> told;     // by a lease: the version that it has
+    std::set<uint32_t> versions;      // versions it may have; empty: unknown
+    std::set<uint16_t> max_attempts;  // limits it may have; empty: unknown
+    std::optional<uint32_t> told;     // the version in its lease
     bool is_completed = false;        // acknowledged
     bool may_be_redriven = false;
     struct Final {
       uint32_t attempt;
       int64_t told_ms;
     };
-    std::optional<Final> final;                     // an attempt after which there is no other
-    std::map<uint32_t, int64_t> first_reported_ms;  // by attempt: when its end was sent first
+    std::optional<Final> final;                     // an attempt that must be the last
+    std::map<uint32_t, int64_t> first_reported_ms;  // by attempt: when its end was first sent
   };
 
   static Span SinceFirst(Known* task, uint32_t attempt, const Span& span);

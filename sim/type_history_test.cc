@@ -1,4 +1,4 @@
-// What the checker of contracts takes for a promise, and what not.
+// What TypeHistory accepts as agreed, and what it reports.
 
 #include "sim/type_history.h"
 
@@ -40,13 +40,13 @@ class TypeHistoryTest : public testing::Test {
   TypeHistory history_{[this](const std::string& what) { violations_.push_back(what); }};
 };
 
-TEST_F(TypeHistoryTest, AnErrorThatTheContractCallsFinalIsTheLast) {
+TEST_F(TypeHistoryTest, NoAttemptMayFollowAnErrorThatTheContractCallsFinal) {
   FailHopelessly(1, 30, 40);
   Lease(2, 50);
   EXPECT_THAT(violations_, SizeIs(1));
 }
 
-TEST_F(TypeHistoryTest, AnErrorThatCameWhileTheContractWasAwayMayBeRetried) {
+TEST_F(TypeHistoryTest, AnErrorReportedWhileTheContractWasRemovedMayBeRetried) {
   Agree({{}, std::nullopt}, 25);
   FailHopelessly(1, 30, 40);
   Agree({{kVersion}, std::nullopt}, 45);
@@ -54,8 +54,8 @@ TEST_F(TypeHistoryTest, AnErrorThatCameWhileTheContractWasAwayMayBeRetried) {
   EXPECT_THAT(violations_, IsEmpty());
 }
 
-// Seed 7710200: the contract was back when the report came for the second time.
-TEST_F(TypeHistoryTest, AReportThatIsRepeatedCountsFromItsFirstTime) {
+// Seed 7710200: the contract was back when the report was repeated.
+TEST_F(TypeHistoryTest, ARepeatedReportCountsFromItsFirstArrival) {
   Agree({{}, std::nullopt}, 25);
   FailHopelessly(1, 30, 40);
   Agree({{kVersion}, std::nullopt}, 45);

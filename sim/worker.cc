@@ -73,7 +73,7 @@ void Worker::SendNow(uint32_t sequence) {
   });
 }
 
-// On the server's side: the answer goes out, and perhaps the server learns that it did not arrive.
+// On the server's side: sends the answer. The server may learn that it did not arrive.
 void Worker::Answer(const Caller& caller, Node* node, Result<ExchangeReply> reply) {
   const std::string note = stage_.scheduler->Note(
       [&] { return caller.holder.worker + " is answered: " + TextOf(reply); });
@@ -82,14 +82,13 @@ void Worker::Answer(const Caller& caller, Node* node, Result<ExchangeReply> repl
   if (went_out || caller.was_doubled || !reply.ok() ||
       !stage_.faults->Happens(Fault::kConnectionGone))
     return;
-  // At once, or when the worker has asked again.
+  // At once, or after the worker has asked again.
   SeededRandom& random = stage_.scheduler->random;
   const auto notices_after = static_cast<int64_t>(
       random.OneIn(3) ? random.Below(100) : kAnswerTimeoutMs + random.Below(kAnswerTimeoutMs));
   stage_.lane->PostAfter(
       notices_after, [this, node, term = node->term(), holder = caller.holder, reply] {
-        // Of this life of the server: a later one knows nothing of the
-        // connection.
+        // Only in this life of the server: a later one does not know the connection.
         Node* const now = stage_.network->node();
         if (now != node || now->term() != term) return;
         stage_.scheduler->Tell(
@@ -110,7 +109,7 @@ void Worker::OnReply(uint32_t sequence, uint64_t round, const Result<ExchangeRep
   TakeIn(call, *reply);
   if (stage_.faults->Happens(Fault::kWorkerDeath)) return Restart();
   if (!calls_.empty()) return;
-  // Now and then it sleeps for longer than its leases last.
+  // Now and then it sleeps longer than its leases last.
   const bool stalls = stage_.faults->Happens(Fault::kWorkerStall);
   const uint64_t pause_ms = stage_.scheduler->random.Below(30);
   ExchangeAfter(stalls ? 40'000 : static_cast<int64_t>(pause_ms));
@@ -131,7 +130,7 @@ void Worker::TakeIn(const Call& call, const ExchangeReply& reply) {
   for (const Token& token : call.request.renew)
     if (std::ranges::find(reply.lost, token) == reply.lost.end())
       stage_.history->Renewed(token, call.asked);
-  // One that is not held was reported since, in an exchange that overtook this one.
+  // A lease that is not held was reported in an exchange that overtook this one.
   for (const Token& token : reply.lost)
     if (held_.erase(token) > 0) stage_.history->Lost(token);
   for (const Token& token : reply.cancelled)
@@ -258,7 +257,7 @@ void Worker::Finish(Report report, std::optional<LogText> last) {
   finished_.push_back(std::move(report));
 }
 
-// Nobody waits for the answer.
+// The worker does not wait for an answer.
 void Worker::SayGoodbye() {
   for (const auto& [token, attempt] : held_) stage_.history->GaveUp(token);
   ExchangeRequest request{.holder = holder_, .sequence = ++sequence_};

@@ -1,6 +1,6 @@
-// Worker: leases, works for a while, and reports: completed mostly, else failed, released, snoozed
-// or discarded. It stalls for longer than a lease, or dies and comes back with a new incarnation,
-// and perhaps with the tokens of its former life.
+// Worker: leases tasks, works for a while, and reports. Most tasks complete; others fail or are
+// released, snoozed or discarded. A worker may stall for longer than a lease, or die and come back
+// with a new incarnation and perhaps with the tokens of its previous life.
 #pragma once
 
 #include <cstdint>
@@ -23,10 +23,10 @@ class Worker {
  private:
   void Exchange();
   void ExchangeAfter(int64_t pause_ms);
-  /// Now and then the next exchange is under way before the last one's answer is in.
+  /// Now and then sends the next exchange before the previous one is answered.
   void MaybeGoAhead();
   void SendNow(uint32_t sequence);
-  /// What the server needs to know of a request that it answers.
+  /// What the server needs to know about a request to answer it.
   struct Caller {
     LeaseHolder holder;
     uint32_t sequence;
@@ -38,13 +38,13 @@ class Worker {
   struct Call;
   void TakeIn(const Call& call, const ExchangeReply& reply);
   void Work(const Leased& lease, History::Moment asked);
-  /// Half way, perhaps: a step is done, or a checkpoint is due.
+  /// Perhaps saves a step or a checkpoint half way through.
   void SaveStep(const Token& token);
-  /// Now and then: some lines for its log.
+  /// Now and then saves some lines of its log.
   void SaveLog(const Token& token);
   void SendSave(const AttemptSave& save, std::function<void(const AttemptStanding&)> kept);
   void EndAttempt(const Token& token);
-  /// How it ends, by chance.
+  /// Chooses at random how the attempt ends.
   Report EndOf(const Token& token);
   Report Failure(const Token& token);
   void Finish(Report report, std::optional<LogText> last);
@@ -56,23 +56,23 @@ class Worker {
   uint64_t round_ = 0;
   uint64_t pause_ = 0;
   uint32_t sequence_ = 0;
-  /// An exchange that was not answered yet.
+  /// An exchange without an answer so far.
   struct Call {
     ExchangeRequest request;
-    History::Moment asked;  // when it was sent for the first time
+    History::Moment asked;  // when it was first sent
     uint64_t round = 0;     // of its newest copy
   };
   std::map<uint32_t, Call> calls_;  // by sequence
-  /// What is at hand of an attempt that runs.
+  /// What the worker knows about a running attempt.
   struct Attempt {
     std::string log;
     uint32_t kept = 0;  // bytes of the log that the server has
   };
-  /// More of the attempt's log, from where the server has none.
+  /// More of the attempt's log, starting where the server's copy ends.
   LogText MoreLog(const Token& token, Attempt* attempt);
 
   std::map<Token, Attempt> held_;  // running
-  std::deque<Report> finished_;    // to be reported
+  std::deque<Report> finished_;    // waiting to be reported
 };
 
 }  // namespace treadle::sim

@@ -19,10 +19,10 @@ namespace treadle::sim {
 namespace {
 
 constexpr int64_t kFaultsLimitMs = 60'000;    // of virtual time, if the producers are not done
-constexpr int64_t kPeaceLimitMs = 3'600'000;  // in which all must have ended
-constexpr uint64_t kStepsMax = 3'000'000;     // a run that needs more hangs
+constexpr int64_t kPeaceLimitMs = 3'600'000;  // everything must have ended by then
+constexpr uint64_t kStepsMax = 3'000'000;     // a run that needs more counts as hung
 constexpr uint64_t kCheckEvery = 512;         // steps between looks inside the engine
-constexpr uint64_t kProbes = 24;              // tasks that are enqueued in peace
+constexpr uint64_t kProbes = 24;              // tasks enqueued in peace
 
 class World {
  public:
@@ -93,7 +93,7 @@ class World {
     return ProducersDone() && operator_.done() && deployer_.done() && tenant_.done();
   }
 
-  // Policies that make much happen in a short run. Before anything can go wrong.
+  // Policies that make much happen in a short run. Called before any fault.
   void Configure() {
     SeededRandom& random = scheduler_.random;
     int waiting = 0;
@@ -144,7 +144,7 @@ class World {
   }
 
   bool EverythingEnded() {
-    // Cheap enough to look inside for; what is told at the end is asked from outside.
+    // Looking into the engine is cheap enough to do often; the final checks ask from outside.
     if (scheduler_.steps() % 64 != 0 || server_.node() == nullptr) return false;
     uint64_t live = 0;
     const Engine& engine = server_.node()->engine_for_tests();

@@ -1,5 +1,5 @@
-// World: one simulated run. Producers, workers, network and server, faults for a while, then peace
-// until every task has ended; and what of it broke a promise.
+// World: one simulated run. Producers, workers, network and server run with faults for a while,
+// then in peace until every task has ended. Reports the promises that were broken.
 #pragma once
 
 #include <cstdint>
@@ -25,12 +25,12 @@ struct RunReport {
   uint64_t accepted = 0;
   uint64_t leases = 0;
   uint64_t completions = 0;
-  uint64_t states_compared = 0;  // recoveries whose state could be compared with that before
+  uint64_t states_compared = 0;  // recoveries where the state before and after could be compared
   FaultCounts faults{};
   std::vector<std::string> violations;
 };
 
-/// Pure: the same options give the same report, on every machine.
+/// Pure: the same options give the same report on every machine.
 RunReport RunWorld(const RunOptions& options);
 
 }  // namespace treadle::sim

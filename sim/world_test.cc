@@ -1,4 +1,4 @@
-// Whole runs: seeds that broke a promise once, what a trace tells, and seeds that nobody has run.
+// Whole runs: seeds that once broke a promise, the text of a trace, and fresh seeds.
 
 #include "sim/world.h"
 
@@ -19,8 +19,8 @@ using testing::IsEmpty;
 
 class SeedThatFailedOnce : public testing::TestWithParam<uint64_t> {};
 
-// What a seed does changes with the code, so each cause has a test of its own, too;
-// docs/reliability.md says which.
+// A seed does something else after a code change, so each cause also has a directed test;
+// docs/reliability.md lists them.
 TEST_P(SeedThatFailedOnce, BreaksNoPromise) {
   EXPECT_THAT(RunWorld({.seed = GetParam()}).violations, IsEmpty());
 }
@@ -46,7 +46,7 @@ TEST(Trace, NamesTasksCommandsAndAnswersAndChangesNothing) {
   EXPECT_THAT(trace, testing::Not(HasSubstr("run 0")));
 }
 
-TEST(FreshSeeds, RunUntilTheTimeIsOver) {
+TEST(FreshSeeds, RunUntilTimeIsUp) {
   int rounds = 0;
   std::vector<uint64_t> told;
   const Totals totals = RunFresh(
@@ -59,8 +59,8 @@ TEST(FreshSeeds, RunUntilTheTimeIsOver) {
   EXPECT_GT(FreshSeed(), 1'700'000'000'000U);
 }
 
-// A frame takes no other command once it has kFrameBytes, and no command writes more than
-// kCommandBytesMax: so each frame fits into a segment, with the counters of all queues.
+// A frame takes no more commands once it has kFrameBytes, and no command writes more than
+// kCommandBytesMax. So each frame fits into a segment, together with the counters of all queues.
 TEST(Sizes, AFrameAndOneMoreCommandFitIntoASegment) {
   constexpr size_t kHeaders = 8'192;
   EXPECT_LT(

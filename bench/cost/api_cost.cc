@@ -1,4 +1,4 @@
-// The api room: reading what comes and writing what goes, without HTTP.
+// The api room: reads requests and writes responses, without HTTP.
 
 #include "api/exchange_in.h"
 #include "api/exchange_out.h"

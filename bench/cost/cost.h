@@ -1,8 +1,8 @@
 // What the cost workloads share: fixed work, always the same, on one thread.
 //
-// A workload is prepared by its constructor and then run once; only Run() is counted. Callgrind
-// counts its instructions (cost.py starts it so that it collects inside of RunMeasured alone), this
-// program its allocations, the bytes that it writes and its syncs.
+// The constructor prepares a workload, which then runs once. Only Run() is counted. Callgrind
+// counts the instructions (cost.py makes it collect only inside RunMeasured). This program counts
+// allocations, bytes written and syncs.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@
 
 namespace treadle::cost {
 
-inline constexpr uint64_t kTasks = 5'000;  // that each workload handles
+inline constexpr uint64_t kTasks = 5'000;  // handled by each workload
 inline constexpr uint64_t kBatch = 100;
 inline constexpr uint64_t kBatches = kTasks / kBatch;
 
@@ -31,22 +31,22 @@ class Workload {
 struct WorkloadKind {
   const char* name;
   const char* what;
-  /// `directory` is empty, and the workload's own.
+  /// `directory` is empty and belongs to the workload.
   std::unique_ptr<Workload> (*make)(const std::string& directory);
 };
 
-// engine_cost.cc, disk_cost.cc, api_cost.cc. Each ends with one whose name is null.
+// engine_cost.cc, disk_cost.cc, api_cost.cc. Each list ends with a null name.
 extern const WorkloadKind kEngineWorkloads[];
 extern const WorkloadKind kDiskWorkloads[];
 extern const WorkloadKind kApiWorkloads[];
 
-/// For WorkloadKind.
+/// Usable as WorkloadKind::make.
 template <class W>
 std::unique_ptr<Workload> Make(const std::string& directory) {
   return std::make_unique<W>(directory);
 }
 
-/// What this process did until now. counts.cc counts it where it leaves our code.
+/// What this process has done so far. counts.cc counts it where it leaves our code.
 struct Counts {
   uint64_t allocations = 0;  // by operator new
   uint64_t bytes_written = 0;
@@ -54,12 +54,12 @@ struct Counts {
 };
 Counts CountsSoFar();
 
-/// A JSON object of 256 bytes, such as people send.
+/// A typical JSON object of 256 bytes.
 std::string Payload();
-/// Each with a body of its own.
+/// Tasks, each with its own body.
 std::vector<NewTask> NewTasks(uint64_t count);
 
-/// A workload that cannot do its work ends the program.
+/// Ends the program if the workload cannot do its work.
 template <class T>
 T OrDie(Result<T> result) {
   if (result.ok()) return *std::move(result);

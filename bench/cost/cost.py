@@ -1,15 +1,16 @@
 #!/usr/bin/python3
-"""Counts what fixed work costs, and holds it against what was accepted. `./dev cost` calls it.
+"""Counts the cost of fixed work and compares it with the accepted limits. Called by `./dev cost`.
 
     cost.py --program treadle_cost [--limits FILE] [--json] [--accept] [WORKLOAD...]
 
-Each workload of treadle_cost (bench/cost/cost.h) runs once under callgrind. Counts do not depend on how fast or how busy
-the machine is. What they could depend on is kept still: the words of the environment, the working directory, and
-which of their variants for certain CPUs the C library, OpenSSL and simdjson choose. What OpenSSL hashes is counted
-apart: it would hide the rest.
+Each workload of treadle_cost (bench/cost/cost.h) runs once under callgrind. Counts do not depend on the speed or load
+of the machine. Everything else they could depend on is fixed: the environment, the working directory, and which CPU
+variants the C library, OpenSSL and simdjson choose. OpenSSL's hashing is counted separately, because it would hide
+the rest.
 
-Instructions are judged only for a program that was built as the accepted one was (compiler, its version and flags,
-CPU); all else always. Exit status 1: something costs more than was accepted. 77: not all could be judged.
+Instructions are judged only if the program was built like the accepted one (compiler, version, flags, CPU).
+Everything else is always judged. Exit status 1: something costs more than accepted. 77: not everything could be
+judged.
 """
 
 import argparse
@@ -22,7 +23,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-# How much more than its limit a count may be, in percent. Instructions move a little with addresses and libraries.
+# How much a count may exceed its limit, in percent. Instructions vary a little with addresses and libraries.
 SLACK = {
     "instructions_per_task": 3.0,
     "hashing_instructions_per_task": 3.0,
@@ -32,13 +33,13 @@ SLACK = {
 }
 COUNTS = list(SLACK)
 INSTRUCTIONS = COUNTS[:2]
-BETTER = 5.0  # percent below its limit: worth a lower limit
-NOT_JUDGED = 77  # ctest's word for a skipped test
+BETTER = 5.0  # percent below its limit that justify a lower limit
+NOT_JUDGED = 77  # ctest's status for a skipped test
 
 STILL = {
     "PATH": "/usr/bin:/bin",
     "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX,-AVX2,-AVX512F,-AVX512VL,-ERMS,-FSRM,-BMI2,-RTM,-MOVBE",
-    "OPENSSL_ia32cap": "~0x1000000000000000:0",  # SSSE3 and no later ones
+    "OPENSSL_ia32cap": "~0x1000000000000000:0",  # SSSE3 and nothing newer
     "SIMDJSON_FORCE_IMPLEMENTATION": "westmere",
 }
 
@@ -49,17 +50,18 @@ def fail(sentence):
 
 
 def instructions(profile):
-    """Instructions of a callgrind profile (https://valgrind.org/docs/manual/cl-format.html): all but libcrypto's, and libcrypto's."""
+    """The instructions of a callgrind profile (https://valgrind.org/docs/manual/cl-format.html): all except
+    libcrypto's, and libcrypto's."""
     own = hashing = 0
     names, crypto, called = {}, False, False
     for line in profile.splitlines():
         if match := re.match(r"ob=(\(\d+\))?\s*(.*)", line):
-            name = names.setdefault(match[1], match[2])  # the number alone stands for a name that was given before
+            name = names.setdefault(match[1], match[2])  # a number without a name refers to an earlier name
             crypto = "libcrypto" in name
         elif match := re.match(r"cob=(\(\d+\))\s+(.+)", line):
             names[match[1]] = match[2]
         elif line.startswith("calls="):
-            called = True  # the next line has what the called function cost, which is counted there
+            called = True  # the next line has the cost of the called function, which is counted there
         elif re.match(r"[-+*\d]", line):
             count = 0 if called else int(line.split()[1])
             own, hashing, called = own + (not crypto) * count, hashing + crypto * count, False
@@ -67,7 +69,7 @@ def instructions(profile):
 
 
 def measure(program, workload):
-    """The counts of one workload, per task as far as they are that."""
+    """The counts of one workload, per task where that makes sense."""
     with tempfile.TemporaryDirectory(prefix="treadle-cost-") as directory:
         command = ["valgrind", "--tool=callgrind", "--quiet", "--toggle-collect=RunMeasured",
                    "--callgrind-out-file=profile", program, workload, "data"]
@@ -77,7 +79,7 @@ def measure(program, workload):
         counted = json.loads(ran.stdout)
         own, hashing = instructions((Path(directory) / "profile").read_text(encoding="utf-8"))
     if own == 0:
-        fail(f"{workload}: callgrind collected nothing; is RunMeasured still what treadle_cost calls?")
+        fail(f"{workload}: callgrind collected nothing; does treadle_cost still call RunMeasured?")
     tasks = counted["tasks"]
     return {
         "workload": workload,
@@ -91,7 +93,7 @@ def measure(program, workload):
 
 
 def judge(measured, limits, judged):
-    """What exceeds its limit, what has become much better, and what has none: three lists of sentences."""
+    """What exceeds its limit, what is much better, and what has no limit: three lists of sentences."""
     worse, better, unknown = [], [], []
     for row in measured:
         limit = limits.get(row["workload"], {})
@@ -113,7 +115,7 @@ def judge(measured, limits, judged):
 
 
 def accept(measured, build, accepted, path):
-    """Writes the counts that are not within their slack; the others stay, so that small steps do not add up."""
+    """Writes the counts outside their slack. The others keep their limits, so that small steps do not add up."""
     changed, limits = [], accepted["limits"]
     fresh = accepted.get("build") != build
     for row in measured:
@@ -132,7 +134,7 @@ def accept(measured, build, accepted, path):
 
 
 def table(measured, limits):
-    """For people; with each number of instructions its change against the limit."""
+    """For people, with the change of each instruction count against its limit."""
     lines = [f"{'workload':<20} {'instructions':>20} {'hashing':>9} {'allocations':>12} {'bytes':>9} {'syncs':>6}"]
     for row in measured:
         was = limits.get(row["workload"], {}).get(COUNTS[0])
@@ -144,11 +146,11 @@ def table(measured, limits):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description="Counts what fixed work costs, and holds it against the limits.")
-    parser.add_argument("workload", nargs="*", help="only these")
+    parser = argparse.ArgumentParser(description="Count the cost of fixed work and compare it with the limits.")
+    parser.add_argument("workload", nargs="*", help="run only these")
     parser.add_argument("--program", required=True, help="treadle_cost")
     parser.add_argument("--limits", type=Path, default=Path(__file__).with_name("limits.json"))
-    parser.add_argument("--json", action="store_true", help="one JSON line a workload")
+    parser.add_argument("--json", action="store_true", help="print one JSON line per workload")
     parser.add_argument("--accept", action="store_true", help="make the counts that differ the new limits")
     return parser.parse_args()
 
@@ -179,7 +181,7 @@ def main():
 
 
 def report(measured, build, accepted):
-    """Says what of it differs, on stderr; the exit status."""
+    """Prints the differences to stderr. Returns the exit status."""
     alike = accepted.get("build") == build
     judged = [count for count in COUNTS if alike or count not in INSTRUCTIONS]
     worse, better, unknown = judge(measured, accepted["limits"], judged)

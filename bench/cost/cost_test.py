@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The guard can fail: what cost.py makes of profiles and counts. Runs no workload."""
+"""The guard can fail. Tests what cost.py makes of profiles and counts; runs no workload."""
 
 import json
 import tempfile
@@ -39,7 +39,7 @@ LIMITS = {"w": dict.fromkeys(cost.COUNTS, 100)}
 
 
 class Profiles(unittest.TestCase):
-    def test_every_instruction_counts_once_and_hashing_apart(self):
+    def test_every_instruction_counts_once_and_hashing_separately(self):
         self.assertEqual(cost.instructions(PROFILE), (1120, 4000))
 
 
@@ -47,7 +47,7 @@ class Judging(unittest.TestCase):
     def judged(self, judged=cost.COUNTS, **counts):
         return tuple(map(len, cost.judge([row(**counts)], LIMITS, judged)))
 
-    def test_what_is_as_it_was_is_in_order(self):
+    def test_unchanged_counts_are_in_order(self):
         self.assertEqual(self.judged(), (0, 0, 0))
 
     def test_each_count_has_its_own_slack(self):
@@ -57,7 +57,7 @@ class Judging(unittest.TestCase):
         self.assertEqual(self.judged(bytes_written_per_task=101.1), (1, 0, 0))
         self.assertEqual(self.judged(syncs=101), (1, 0, 0))
 
-    def test_what_became_much_better_is_told(self):
+    def test_a_much_better_count_is_reported(self):
         self.assertEqual(self.judged(instructions_per_task=90), (0, 1, 0))
         self.assertEqual(self.judged(instructions_per_task=97), (0, 0, 0))
 
@@ -87,7 +87,7 @@ class Accepting(unittest.TestCase):
     def test_small_steps_do_not_add_up(self):
         self.assertEqual(self.accepted("b", instructions_per_task=102)["limits"], LIMITS)
 
-    def test_what_exceeds_its_slack_is_a_new_limit(self):
+    def test_a_count_beyond_its_slack_becomes_the_new_limit(self):
         limits = self.accepted("b", instructions_per_task=110, syncs=99)["limits"]["w"]
         self.assertEqual((limits["instructions_per_task"], limits["syncs"], limits["allocations_per_task"]),
                          (110, 99, 100))

@@ -1,5 +1,5 @@
-// Allocations, writes and syncs, counted where they leave our code: operator new is replaced, and
-// the linker (--wrap, see CMakeLists.txt) leads the calls of our archives and of SQLite's through
+// Counts allocations, writes and syncs where they leave our code. Replaces operator new, and the
+// linker (--wrap, see CMakeLists.txt) redirects the calls of our archives and of SQLite through
 // here. One thread.
 
 #include <unistd.h>
@@ -48,7 +48,7 @@ void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
 
-// NOLINTBEGIN(bugprone-reserved-identifier): the linker makes up these names.
+// NOLINTBEGIN(bugprone-reserved-identifier): the linker defines these names.
 extern "C" {
 
 ssize_t __real_write(int fd, const void* bytes, size_t size);

@@ -1,4 +1,4 @@
-// What reaches the disk: the journal, the checkpoint, and the node whole.
+// What reaches the disk: the journal, the checkpoint, and the whole node.
 
 #include <optional>
 
@@ -23,7 +23,7 @@ struct Data {
         store(OrDie(SqliteStore::Open(
             {.path = directory + "/store.sqlite", .identity = journal->identity()}))) {}
 
-  static constexpr uint64_t kSegmentBytes = uint64_t{16} << 20;  // all of it in one
+  static constexpr uint64_t kSegmentBytes = uint64_t{16} << 20;  // one segment holds everything
 
   PosixDisk disk;
   SeededRandom random{1};
@@ -31,8 +31,8 @@ struct Data {
   std::unique_ptr<SqliteStore> store;
 };
 
-// The frames of kTasks tasks, enqueued in batches of 100; those of the first `completed` batches
-// were leased and completed, too.
+// The frames of kTasks tasks, enqueued in batches of 100. The tasks of the first `completed`
+// batches were also leased and completed.
 std::vector<std::string> Frames(uint64_t completed) {
   Shop shop;
   shop.KeepFrames();
@@ -60,7 +60,7 @@ class JournalCost final : public Workload {
   std::vector<std::string> frames_ = Frames(kBatches);
 };
 
-// A journal, and checkpoints of it.
+// A journal and its checkpoints.
 class Checkpoints {
  public:
   Checkpoints(const std::string& directory, const std::vector<std::string>& frames)
@@ -103,7 +103,7 @@ class DrainCost final : public Workload {
   Checkpoints checkpoints_;
 };
 
-// Producers and a worker of the whole node but for HTTP; its lanes run in turn on this thread.
+// Producers and a worker of a whole node without HTTP. Its lanes take turns on this thread.
 class NodeCost final : public Workload {
  public:
   explicit NodeCost(const std::string& directory) : data_(directory) {
@@ -136,7 +136,7 @@ class NodeCost final : public Workload {
   }
 
  private:
-  // Reports what the last one was given, and asks for more.
+  // Reports the previous leases and requests more.
   void Exchange(uint32_t want) {
     ExchangeRequest request{.holder = {"worker", 1},
                             .sequence = ++sequence_,

@@ -1,4 +1,4 @@
-// The engine alone: what each step of a task's life costs.
+// The engine only: the cost of each step of a task's life.
 
 #include "bench/cost/shop.h"
 

@@ -1,7 +1,7 @@
 // treadle_cost WORKLOAD DIR | treadle_cost --list
 //
-// Prepares and runs one workload (bench/cost/cost.h), whose data goes to DIR, a new directory, and
-// prints what it counted as one JSON line. bench/cost/cost.py drives it; `./dev cost` calls that.
+// Prepares and runs one workload (bench/cost/cost.h) with its data in DIR, a new directory, and
+// prints its counts as one JSON line. Called by bench/cost/cost.py, which `./dev cost` calls.
 
 #include <cstdio>
 #include <filesystem>
@@ -13,7 +13,7 @@
 /// Callgrind finds it by this name.
 extern "C" [[gnu::noinline]] void RunMeasured(treadle::cost::Workload* workload) {
   workload->Run();
-  asm volatile("" ::: "memory");  // no tail call: its end is where counting ends
+  asm volatile("" ::: "memory");  // prevents a tail call: counting stops at its end
 }
 
 namespace treadle::cost {
@@ -32,7 +32,7 @@ void RunOne(const WorkloadKind& kind, const std::string& directory) {
       after.bytes_written - before.bytes_written, after.syncs - before.syncs, TREADLE_COST_BUILD);
 }
 
-/// Calls `visit` with every kind until it returns true.
+/// Calls `visit` with each kind until it returns true.
 template <class Visit>
 bool AnyKind(Visit visit) {
   for (const WorkloadKind* kinds : {kEngineWorkloads, kDiskWorkloads, kApiWorkloads})

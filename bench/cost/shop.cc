@@ -9,8 +9,8 @@ namespace treadle::cost {
 namespace {
 
 constexpr WallTime kStart{1'700'000'000'000};
-constexpr int64_t kKept = 1'000;  // ended tasks: few, so that retention has work from early on
-constexpr uint64_t kFramesUnstored = 30;  // that the store is behind
+constexpr int64_t kKept = 1'000;          // ended tasks; few, so that retention soon has work
+constexpr uint64_t kFramesUnstored = 30;  // frames that the store is behind
 constexpr size_t kForgetAtOnce = 2'000;   // as in the node
 
 }  // namespace
@@ -44,8 +44,8 @@ Shop::Shop() : engine_(1, 1) {
   }
 }
 
-// As the shard does: after each batch it takes the news for those who wait, and after a checkpoint
-// the engine forgets.
+// Like the shard: after each batch it collects the news for waiting requests, and after a
+// checkpoint the engine forgets.
 template <class Work>
 void Shop::InFrame(Work work) {
   std::string effects;
@@ -69,7 +69,7 @@ void Shop::Enqueue(std::vector<NewTask> tasks) {
 std::vector<Leased> Shop::Lease() {
   std::vector<Leased> leases;
   ++exchange_;
-  const LeaseHolder holder{"worker", exchange_};  // many, each with what one exchange gives
+  const LeaseHolder holder{"worker", exchange_};  // one for each exchange
   InFrame([&] {
     leases =
         OrDie(engine_.Lease({holder, exchange_, {"default"}, {"digest"}, kBatch}).reply).leases;

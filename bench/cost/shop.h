@@ -1,4 +1,4 @@
-// Shop: an engine, and the frames that it makes, as the shard drives it. One thread.
+// Shop: an engine and its frames, driven as the shard does it. One thread.
 #pragma once
 
 #include <cstdint>
@@ -19,16 +19,16 @@ class Shop {
   void Enqueue(std::vector<NewTask> tasks);
   std::vector<Leased> Lease();  // kBatch tasks
   void Report(const std::vector<treadle::Report>& reports);
-  /// Lets `ms` pass, and does what is due by then.
+  /// Advances time by `ms` and does what is due by then.
   void Tick(int64_t ms);
 
-  /// One report for each lease.
+  /// One report per lease.
   static std::vector<treadle::Report> Completed(const std::vector<Leased>& leases);
   static std::vector<treadle::Report> Failed(const std::vector<Leased>& leases);
 
   uint64_t last_frame() const { return next_ - 1; }
   ShardTime now() const { return now_; }
-  /// From now on frames are kept; else each is dropped at once.
+  /// Keeps frames from now on. Otherwise each one is dropped at once.
   void KeepFrames() { keeps_frames_ = true; }
   std::vector<std::string> TakeFrames() { return std::exchange(frames_, {}); }
 

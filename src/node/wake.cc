@@ -8,6 +8,9 @@
 namespace treadle {
 
 void Shard::WakeWaiters() {
+  // Before anything is leased: a worker that gets the same task again hears that its old lease ended.
+  WakeForLostLeases();
+  WakeForCancelRequests();
   for (const Engine::ReadyLane& lane : engine_->TakeReadyLanes()) {
     // Each is asked once: one that must wait for a task that runs apart is parked again.
     size_t waiting = waiters_.WaitingFor(lane.queue, lane.type);
@@ -17,8 +20,6 @@ void Shard::WakeWaiters() {
       StepExchange(job, {});
     }
   }
-  WakeForLostLeases();
-  WakeForCancelRequests();
   for (const TaskId task : engine_->TakeEnded())
     for (const auto& wake : waiters_.TakeWatchers(task)) wake();
 }

@@ -54,7 +54,7 @@ TEST_P(JournalConformance, FramesAreReadBackAsTheyWereAppended) {
   ExpectFrames(journal_.get(), 1, 300);
 }
 
-TEST_P(JournalConformance, ReadBeginsAndEndsWhereItIsAsked) {
+TEST_P(JournalConformance, ReadBeginsAndEndsAtTheGivenSequences) {
   ASSERT_TRUE(AppendFrames(journal_.get(), 1, 120).ok());
   for (uint64_t from = 1; from <= 120; from += 17)
     for (uint64_t to = from; to <= 120; to += 23) ExpectFrames(journal_.get(), from, to);
@@ -91,7 +91,7 @@ TEST_P(JournalConformance, TheTermRisesWithEveryOpening) {
 TEST_P(JournalConformance, SyncedFramesSurviveALossOfPower) {
   ASSERT_TRUE(AppendFrames(journal_.get(), 1, 100).ok());
   journal_.reset();
-  if (!home_->LosePower()) GTEST_SKIP() << "this home keeps its power";
+  if (!home_->LosePower()) GTEST_SKIP() << "this home cannot lose power";
   Reopen();
   EXPECT_EQ(journal_->recovered_sequence(), 100u);
   ExpectFrames(journal_.get(), 1, 100);
@@ -114,7 +114,7 @@ TEST_P(JournalConformance, ASyncedFrameMakesAllBeforeItDurable) {
   ASSERT_TRUE(AppendFrames(journal_.get(), 1, 150, Journal::Durability::kWritten).ok());
   ASSERT_TRUE(AppendFrames(journal_.get(), 151, 151).ok());
   journal_.reset();
-  if (!home_->LosePower()) GTEST_SKIP() << "this home keeps its power";
+  if (!home_->LosePower()) GTEST_SKIP() << "this home cannot lose power";
   Reopen();
   EXPECT_EQ(journal_->recovered_sequence(), 151u);
   ExpectFrames(journal_.get(), 1, 151);
@@ -134,7 +134,7 @@ TEST_P(JournalConformance, TrimKeepsEveryLaterFrame) {
   ExpectFrames(journal_.get(), first, 200);
 }
 
-TEST_P(JournalConformance, TrimmingWhatIsTrimmedChangesNothing) {
+TEST_P(JournalConformance, TrimmingAgainChangesNothing) {
   ASSERT_TRUE(AppendFrames(journal_.get(), 1, 200).ok());
   ASSERT_TRUE(journal_->Trim(150).ok());
   const uint64_t first = journal_->first_sequence();
@@ -143,7 +143,7 @@ TEST_P(JournalConformance, TrimmingWhatIsTrimmedChangesNothing) {
   EXPECT_EQ(journal_->first_sequence(), first);
 }
 
-TEST_P(JournalConformance, SpaceIsUsedAgainForManyRounds) {
+TEST_P(JournalConformance, SpaceIsReusedForManyRounds) {
   uint64_t next = 1;
   for (int round = 0; round < 6; ++round) {
     ASSERT_TRUE(AppendFrames(journal_.get(), next, next + 99).ok());
@@ -167,7 +167,7 @@ TEST_P(JournalConformance, AJournalTrimmedToItsEndContinuesAfterReopening) {
   ExpectFrames(journal_.get(), 78, 80);
 }
 
-TEST_P(JournalConformance, TheLargestFrameFitsAndALargerOneIsRefusedWithoutHarm) {
+TEST_P(JournalConformance, TheLargestFrameFitsAndALargerOneIsRejectedWithoutHarm) {
   const std::string large(home_->effects_bytes_max(), 'x');
   ASSERT_TRUE(AppendFrames(journal_.get(), 1, 3).ok());
   EXPECT_EQ(
@@ -187,22 +187,22 @@ TEST_P(JournalConformance, TheLargestFrameFitsAndALargerOneIsRefusedWithoutHarm)
                   .ok());
 }
 
-TEST_P(JournalConformance, MadeRoomHoldsTheLargestFrame) {
+TEST_P(JournalConformance, MakeRoomMakesSpaceForTheLargestFrame) {
   ASSERT_TRUE(AppendFrames(journal_.get(), 1, 10).ok());
   ASSERT_TRUE(journal_->MakeRoom().ok());
   EXPECT_TRUE(journal_->HasRoomFor(home_->effects_bytes_max()));
 }
 
-TEST_P(JournalConformance, WithRoomMadeAFullDiskDoesNotStopTheNextFrame) {
+TEST_P(JournalConformance, AfterMakeRoomAFullDiskDoesNotStopTheNextFrame) {
   ASSERT_TRUE(AppendFrames(journal_.get(), 1, 10).ok());
   ASSERT_TRUE(journal_->MakeRoom().ok());
-  if (!home_->SetDiskFull(true)) GTEST_SKIP() << "this home's disk is never full";
+  if (!home_->SetDiskFull(true)) GTEST_SKIP() << "this home's disk cannot be filled";
   const std::string large(home_->effects_bytes_max(), 'x');
   EXPECT_TRUE(journal_->Append({11, TimeOf(11), large}, Journal::Durability::kSynced).ok());
 }
 
-TEST_P(JournalConformance, AFullDiskInMakeRoomLeavesTheJournalInUse) {
-  if (!home_->SetDiskFull(true)) GTEST_SKIP() << "this home's disk is never full";
+TEST_P(JournalConformance, AFullDiskInMakeRoomLeavesTheJournalUsable) {
+  if (!home_->SetDiskFull(true)) GTEST_SKIP() << "this home's disk cannot be filled";
   EXPECT_EQ(journal_->MakeRoom().code(), Code::kResourceExhausted);
   ASSERT_TRUE(journal_->HasRoomFor(300));
   ASSERT_TRUE(AppendFrames(journal_.get(), 1, 1).ok());

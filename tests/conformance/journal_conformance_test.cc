@@ -1,4 +1,4 @@
-// FileJournal under the suite: on the file system of this machine, and on a simulated disk.
+// Runs the suite on FileJournal: on this machine's file system and on a simulated disk.
 #include "tests/conformance/journal_conformance.h"
 
 #include <unistd.h>

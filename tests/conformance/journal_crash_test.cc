@@ -1,5 +1,5 @@
-// FileJournal on a machine that dies at every single disk operation, again and again: what was
-// acknowledged is there, in order and as it was written, and what was cut never comes back.
+// FileJournal on a machine that dies at every single disk operation, again and again. Everything
+// acknowledged must be there, in order and unchanged, and nothing that was cut may come back.
 #include <algorithm>
 #include <map>
 
@@ -12,7 +12,7 @@ namespace {
 
 const FileJournalOptions kOptions{"/journal", 8192};
 
-// Drives one journal through crashes and remembers what it was promised.
+// Drives one journal through crashes and remembers what it acknowledged.
 class CrashingJournal {
  public:
   explicit CrashingJournal(uint64_t seed) : random_(seed), disk_(seed) {}
@@ -45,10 +45,10 @@ class CrashingJournal {
     ASSERT_GT(journal_->term(), term_);
     term_ = journal_->term();
     const uint64_t last = journal_->recovered_sequence();
-    ASSERT_GE(last, written_);    // nothing that was promised is lost
+    ASSERT_GE(last, written_);    // nothing acknowledged is lost
     ASSERT_LE(last, attempted_);  // nothing is made up
     ASSERT_LE(journal_->first_sequence(), trimmed_ + 1);
-    attempted_ = written_ = durable_ = last;  // what an opening tells is durable
+    attempted_ = written_ = durable_ = last;  // what an opening reports is durable
     CheckFrames();
   }
 
@@ -109,7 +109,7 @@ class CrashingJournal {
   uint64_t attempted_ = 0;
   uint64_t trimmed_ = 0;
   uint64_t lives_ = 0;
-  std::map<uint64_t, uint64_t> life_;  // with which EffectsOf() a sequence was appended last
+  std::map<uint64_t, uint64_t> life_;  // the `life` with which EffectsOf() last appended a sequence
 };
 
 TEST(JournalCrash, AtEveryOperationKeepsWhatWasAcknowledged) {
@@ -141,8 +141,8 @@ TEST(JournalCrash, AgainAndAgainKeepsWhatWasAcknowledged) {
   }
 }
 
-// A spare that the dead process has just made of a segment may be the segment again after a loss of
-// power.
+// A spare that the dead process has just made from a segment may be the segment again after a power
+// failure.
 TEST(JournalCrash, PowerLossRightAfterACrashLeavesNoHalfRecycledSegment) {
   for (uint64_t seed = 1; seed <= 40; ++seed)
     for (uint64_t n = 1; n <= 4; ++n)

@@ -1,5 +1,5 @@
-// FileJournal when the disk is full, fails a sync, or stops at any operation of one fixed workload:
-// what was acknowledged is there at the next opening.
+// FileJournal when the disk is full, fails a sync, or stops at any operation of one fixed workload.
+// Everything acknowledged must be there at the next opening.
 #include "journal/file_journal.h"
 #include "sim/sim_disk.h"
 #include "tests/conformance/journal_conformance.h"
@@ -16,7 +16,7 @@ void Stop(sim::SimDisk* disk, End end) {
   end == End::kPowerFails ? disk->Restart() : disk->RestartProcess();
 }
 
-// An opening, with the randomness that it borrows.
+// An opening, and the randomness that it borrows.
 class Opening {
  public:
   Opening(Disk* disk, uint64_t seed)
@@ -39,7 +39,7 @@ uint64_t Spares(Disk* disk) {
   return spares;
 }
 
-// What a workload was told.
+// What the journal acknowledged.
 struct Told {
   uint64_t acknowledged = 0;
   uint64_t trimmed = 0;
@@ -71,7 +71,7 @@ void ExpectAllThatWasTold(sim::SimDisk* disk, const Told& told) {
   const uint64_t last = journal->recovered_sequence();
   EXPECT_GT(journal->term(), told.term);
   EXPECT_GE(last, told.acknowledged);
-  EXPECT_LE(last, told.acknowledged + 1);  // one was under way
+  EXPECT_LE(last, told.acknowledged + 1);  // one was in progress
   EXPECT_LE(journal->first_sequence(), told.trimmed + 1);
   if (last >= journal->first_sequence())
     ExpectFrames(journal.get(), journal->first_sequence(), last);
@@ -94,13 +94,13 @@ TEST(JournalDiskTrouble, DyingAtAnyOperationOfAWorkloadKeepsWhatWasAcknowledged)
         ASSERT_EQ(Work(&disk, &told).code(), Code::kUnavailable);
         Stop(&disk, end);
         ExpectAllThatWasTold(&disk, told);
-        disk.Restart();  // what the opening found must stay, too
+        disk.Restart();  // what the opening found must also stay
         EXPECT_TRUE(Opening(&disk, 78).status().ok());
         ASSERT_FALSE(testing::Test::HasFailure());
       }
 }
 
-TEST(JournalDiskTrouble, AFullDiskInRotationStopsTheJournalAndNothingIsLost) {
+TEST(JournalDiskTrouble, AFullDiskDuringRotationStopsTheJournalAndNothingIsLost) {
   for (const End end : kEnds)
     for (uint64_t room = 0; room < 2 * kJournalSegmentBytes; room += 512) {
       SCOPED_TRACE(testing::Message() << room << " bytes free");
@@ -123,7 +123,7 @@ TEST(JournalDiskTrouble, AFullDiskInRotationStopsTheJournalAndNothingIsLost) {
       }
       Stop(&disk, end);
       EXPECT_EQ(Opening(&disk, 2).status().code(), Code::kResourceExhausted);
-      EXPECT_EQ(Spares(&disk), 0u);  // no half a spare takes up what is left
+      EXPECT_EQ(Spares(&disk), 0u);  // no half-written spare uses up the remaining space
       disk.SetCapacity(UINT64_MAX);
       ExpectAllThatWasTold(&disk, told);
       ASSERT_FALSE(testing::Test::HasFailure());
@@ -148,9 +148,9 @@ TEST(JournalDiskTrouble, AFullDiskInMakeRoomLeavesNoHalfSpareWhereverItFillsUp) 
   }
 }
 
-// A sync that failed may leave pages in the cache that the kernel takes for clean: the next process
-// reads them, and a mere sync does not bring them to the disk.
-TEST(JournalDiskTrouble, WhatIsReadAfterAFailedSyncIsDurableOnceTheJournalIsOpen) {
+// A failed sync may leave pages in the cache that the kernel considers clean. The next process
+// reads them, but another sync does not write them to the disk.
+TEST(JournalDiskTrouble, FramesReadAfterAFailedSyncAreDurableOnceTheJournalIsOpen) {
   for (uint64_t seed = 1; seed <= 50; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     sim::SimDisk disk(seed);
@@ -198,7 +198,8 @@ TEST(JournalDiskTrouble, ASpareWhoseSyncFailedIsNeverUsed) {
   }
 }
 
-// The file was a spare when it was opened; a person who looks for that finds none, or another one.
+// The file was a spare when it was opened. Under that name an operator would find no file, or the
+// wrong one.
 TEST(JournalDiskTrouble, AFailureNamesTheSegmentByItsCurrentName) {
   sim::SimDisk disk(1);
   const Opening journal(&disk, 1);
@@ -209,7 +210,7 @@ TEST(JournalDiskTrouble, AFailureNamesTheSegmentByItsCurrentName) {
       << failed.ToString();
 }
 
-// A frame that only the page cache has, and a read of it that goes wrong while it is made durable.
+// A frame exists only in the page cache, and reading it fails while it is made durable.
 TEST(FileJournalDiskTrouble, AMisreadWhileFramesAreMadeDurableLosesNone) {
   constexpr uint64_t kFew = 8;
   uint64_t misread = 0;
@@ -227,7 +228,7 @@ TEST(FileJournalDiskTrouble, AMisreadWhileFramesAreMadeDurableLosesNone) {
       misread += disk.insults();
       return journal.status().ok() ? journal->recovered_sequence() : 0;
     }();
-    if (found < kFew) continue;  // refused, or cut: nothing in it was ever durable
+    if (found < kFew) continue;  // refused or cut: nothing in it was ever durable
     disk.Restart();
     const Opening journal(&disk, 3);
     ASSERT_TRUE(journal.status().ok()) << after << ": " << journal.status().ToString();

@@ -1,5 +1,5 @@
-// FileJournal opened on damaged files: every place of a torn end, a flipped bit in every byte, and
-// segments that do not belong. What was proven durable is never dropped in silence.
+// FileJournal opened on damaged files: a torn end at every place, a flipped bit in every byte, and
+// segments that do not belong. What was proven durable is never dropped silently.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -32,7 +32,7 @@ Files ReadFiles(Disk* disk) {
   return files;
 }
 
-// A disk that holds these files, all of them durable.
+// A disk that holds these files, all durable.
 std::unique_ptr<sim::SimDisk> DiskWith(const Files& files) {
   auto disk = std::make_unique<sim::SimDisk>(1);
   EXPECT_TRUE(disk->CreateDirectory(kJournalDirectory).ok());
@@ -44,7 +44,7 @@ std::unique_ptr<sim::SimDisk> DiskWith(const Files& files) {
   return disk;
 }
 
-// A journal of 48 frames in several segments, the last three of them only written.
+// A journal of 48 frames in several segments. The last three are written but not synced.
 struct SmallJournal {
   static constexpr uint64_t kFrames = 48;
   static constexpr uint64_t kSynced = 45;
@@ -70,13 +70,13 @@ struct SmallJournal {
     }
     EXPECT_EQ(sequence, kFrames + 1);
     EXPECT_GE(files.size(), 3u);
-    EXPECT_EQ(frames[kSynced - 2].name, last_name());  // so that all kinds of proof are in one file
+    EXPECT_EQ(frames[kSynced - 2].name, last_name());  // all kinds of proof in one file
   }
 
   struct Place {
     std::string name;
     uint64_t begin;
-    uint64_t end;  // behind the last byte that counts; padding follows
+    uint64_t end;  // past the last byte that counts; padding follows
   };
 
   const std::string& last_name() const { return files.rbegin()->first; }
@@ -97,7 +97,7 @@ class JournalRecovery : public testing::Test {
     return FileJournal::Open(disk, &random_, {kJournalDirectory, kJournalSegmentBytes});
   }
 
-  // Opens, expects the first `count` frames and no more, and that what is appended then stays.
+  // Opens, expects exactly the first `count` frames, and checks that a new frame then stays.
   void ExpectCutTo(Disk* disk, uint64_t count) {
     {
       const auto journal = Open(disk);
@@ -108,7 +108,7 @@ class JournalRecovery : public testing::Test {
     }
     const auto again = Open(disk);
     ASSERT_TRUE(again.ok()) << again.status().ToString();
-    ASSERT_EQ((*again)->recovered_sequence(), count + 1);  // stale frames behind the cut stay away
+    ASSERT_EQ((*again)->recovered_sequence(), count + 1);  // stale frames beyond the cut stay gone
     ExpectFrames(again->get(), 1, count + 1);
   }
 
@@ -150,7 +150,7 @@ TEST_F(JournalRecovery, AFlippedBitIsRefusedUnlessNothingProvesItsFrameDurable) 
       disk->FlipBit(Path(name), at, at % 8);
       const auto journal = Open(disk.get());
       const uint64_t hit = small.FrameAt(name, at);
-      // The three frames that were only written prove the one synced last, but not each other.
+      // The three unsynced frames prove the last synced one durable, but not each other.
       const bool refused = at < kSegmentHeaderBytes || (hit != 0 && hit <= small.kSynced);
       const uint64_t left = hit == 0 ? small.kFrames : hit - 1;
       ASSERT_EQ(journal.status().code(), refused ? Code::kDataLoss : Code::kOk)
@@ -161,7 +161,7 @@ TEST_F(JournalRecovery, AFlippedBitIsRefusedUnlessNothingProvesItsFrameDurable) 
     }
 }
 
-TEST_F(JournalRecovery, DamageIsNamedAndNothingIsTouched) {
+TEST_F(JournalRecovery, TheErrorNamesTheDamageAndNoFileIsTouched) {
   const SmallJournal small;
   const auto& place = small.frames.at(5);
   const auto disk = DiskWith(small.files);
@@ -175,7 +175,7 @@ TEST_F(JournalRecovery, DamageIsNamedAndNothingIsTouched) {
   EXPECT_EQ(ReadFiles(disk.get()), before);
 }
 
-TEST_F(JournalRecovery, DamageIsFoundByReadToo) {
+TEST_F(JournalRecovery, ReadAlsoFindsDamage) {
   sim::SimDisk disk(1);
   const auto journal = *Open(&disk);
   ASSERT_TRUE(AppendFrames(journal.get(), 1, 5).ok());
@@ -237,7 +237,7 @@ TEST_F(JournalRecovery, ASegmentUnderAnotherNameIsRefused) {
   EXPECT_EQ(Open(DiskWith(files).get()).status().code(), Code::kDataLoss);
 }
 
-TEST_F(JournalRecovery, FramesOfAnEarlierUseOfTheFileAreNotSeen) {
+TEST_F(JournalRecovery, FramesOfAnEarlierUseOfTheFileAreIgnored) {
   Files files = SmallJournal().files;
   files.erase(std::next(files.begin()), files.end());
   std::string& segment = files.begin()->second;
@@ -247,7 +247,7 @@ TEST_F(JournalRecovery, FramesOfAnEarlierUseOfTheFileAreNotSeen) {
   ExpectCutTo(DiskWith(files).get(), 0);
 }
 
-// The recycled file holds old frame 4 exactly where frame 4 would now stand.
+// The recycled file holds old frame 4 exactly where the new frame 4 would be.
 TEST_F(JournalRecovery, ARecycledSegmentNeverResurrectsFramesThatWereCut) {
   constexpr uint64_t kSlot = 128;
   const auto effects = [](uint64_t slots) {
@@ -283,7 +283,7 @@ TEST_F(JournalRecovery, SparesAreKeptAcrossOpeningsAndUselessOnesRemoved) {
                                      {"spare-x", kJournalSegmentBytes}})
     ASSERT_TRUE(
         (*disk.Open(Path(name), Disk::Mode::kCreate))->Write(0, std::string(bytes, '\xee')).ok());
-  disk.SetCapacity(0);  // the spare is all that there is
+  disk.SetCapacity(0);  // the spare is the only space left
   const auto journal = Open(&disk);
   ASSERT_TRUE(journal.ok()) << journal.status().ToString();
   EXPECT_EQ(*disk.List(kJournalDirectory), std::vector<std::string>{SegmentName(1)});
@@ -298,7 +298,7 @@ TEST_F(JournalRecovery, OpeningAgainAndAgainDoesNotFillTheDisk) {
   EXPECT_EQ(disk.List(kJournalDirectory)->size(), 2u);
 }
 
-TEST_F(JournalRecovery, TheTermExceedsTheOneAskedFor) {
+TEST_F(JournalRecovery, TheTermExceedsTheRequestedOne) {
   sim::SimDisk disk(1);
   const FileJournalOptions options{kJournalDirectory, kJournalSegmentBytes, 41};
   EXPECT_EQ((*FileJournal::Open(&disk, &random_, options))->term(), 42u);
@@ -329,7 +329,7 @@ TEST_F(JournalRecovery, TheSegmentSizeMayChangeBetweenOpenings) {
             Code::kInvalidArgument);
 }
 
-TEST_F(JournalRecovery, AFailedSyncIsNeverTriedAgain) {
+TEST_F(JournalRecovery, AFailedSyncIsNeverRetried) {
   sim::SimDisk disk(1);
   const auto journal = *Open(&disk);
   ASSERT_TRUE(AppendFrames(journal.get(), 1, 3).ok());

@@ -1,4 +1,4 @@
-// JournalSalvage on damaged files: it finds what is whole, and never a frame that was not part of
+// JournalSalvage on damaged files: it finds every intact frame, and never one that was not part of
 // the log.
 #include "journal/journal_salvage.h"
 
@@ -36,7 +36,7 @@ class JournalSalvageTest : public testing::Test {
     EXPECT_TRUE(file->Read(0, bytes.data(), bytes.size()).ok());
     return *DecodeSegmentHeader(bytes);
   }
-  // Where frame `sequence` of segment `number` begins.
+  // Where frame `sequence` begins in segment `number`.
   uint64_t OffsetOf(uint64_t number, uint64_t sequence) {
     uint64_t at = kSegmentHeaderBytes;
     for (uint64_t each = HeaderOf(number).first_sequence; each < sequence; ++each)
@@ -50,7 +50,7 @@ class JournalSalvageTest : public testing::Test {
 
 using Runs = std::vector<std::pair<uint64_t, uint64_t>>;
 
-// The runs, each of them read and found to be what was appended.
+// The runs. Reads each one and checks it against what was appended.
 Runs RunsOf(JournalSalvage* salvage) {
   Runs runs;
   for (const JournalSalvage::Run& run : salvage->runs()) {
@@ -91,7 +91,7 @@ TEST_F(JournalSalvageTest, ADamagedFrameLeavesThoseOnBothSides) {
   }
 }
 
-TEST_F(JournalSalvageTest, TheLastFrameDamagedIsATornEnd) {
+TEST_F(JournalSalvageTest, DamageInTheLastFrameIsATornEnd) {
   WriteAll();
   const uint64_t last = Survey().last_number();
   disk_.FlipBit(PathOf(last), OffsetOf(last, kFramesWritten) + 20, 3);
@@ -121,9 +121,9 @@ TEST_F(JournalSalvageTest, ATruncatedNewestSegmentIsReadAsFarAsItGoes) {
   EXPECT_FALSE(salvage.has_newest());
 }
 
-// Frames 4 to 6 were written and not synced; 4 is torn. The opening after that cut there, so that
-// frames 4 to 8 of the next life are the true ones.
-TEST_F(JournalSalvageTest, FramesBehindATornEndNeverComeBack) {
+// Frames 4 to 6 were written but not synced, and 4 is torn. The next opening cut there, so frames 4
+// to 8 of the next life are the true ones.
+TEST_F(JournalSalvageTest, FramesAfterATornEndNeverComeBack) {
   {
     const auto journal = Open();
     ASSERT_TRUE(AppendFrames(journal.get(), 1, 3).ok());
@@ -140,7 +140,7 @@ TEST_F(JournalSalvageTest, FramesBehindATornEndNeverComeBack) {
   JournalSalvage salvage = Survey();
   EXPECT_EQ(RunsOf(&salvage), (Runs{{1, 8}}));
 
-  disk_.FlipBit(PathOf(2), 30, 0);  // the header that says so
+  disk_.FlipBit(PathOf(2), 30, 0);  // damages the header that records the cut
   salvage = Survey();
   EXPECT_EQ(RunsOf(&salvage), (Runs{{1, 3}}));
   ASSERT_TRUE(disk_.Remove(PathOf(2)).ok());
@@ -178,7 +178,7 @@ TEST_F(JournalSalvageTest, ANewerFormatAndTwoJournalsAreRefused) {
             Code::kFailedPrecondition);
 }
 
-TEST_F(JournalSalvageTest, AnEmptyJournalIsOpenedWithItsTermRaised) {
+TEST_F(JournalSalvageTest, OpeningAnEmptyJournalRaisesItsTerm) {
   ASSERT_TRUE(
       WriteEmptyJournal(&disk_, kJournalDirectory,
                         {.number = 7, .identity = 0x1d, .term = 1'009, .first_sequence = 41})

@@ -1,4 +1,4 @@
-// Many tasks in one write, however they fill what the store writes at once.
+// Many tasks in one write, whatever the size of the store's internal batches.
 #include "tests/conformance/store_conformance.h"
 
 namespace treadle {
@@ -10,7 +10,7 @@ TaskRecord Numbered(uint64_t sequence, TaskState state, uint32_t attempt) {
   return task;
 }
 
-// Tasks from..to, of which every third has ended.
+// Tasks from..to. Every third has ended.
 std::vector<TaskRecord> Tasks(uint64_t from, uint64_t to, uint32_t attempt) {
   std::vector<TaskRecord> tasks;
   for (uint64_t i = from; i <= to; ++i) {
@@ -29,7 +29,7 @@ std::vector<TaskPlace> Places(const std::vector<TaskRecord>& tasks) {
   return places;
 }
 
-// `found`: all tasks that a store has, loaded by their places.
+// `found`: all tasks of a store, loaded by their places.
 void ExpectAll(const std::vector<TaskRecord>& found, const std::vector<TaskRecord>& tasks) {
   std::map<TaskId, TaskRecord> by_id;
   for (const TaskRecord& task : found) by_id[task.image.id] = task;
@@ -40,7 +40,7 @@ void ExpectAll(const std::vector<TaskRecord>& found, const std::vector<TaskRecor
   }
 }
 
-TEST_P(StoreConformance, HoweverManyTasksComeEachIsWrittenAsItIs) {
+TEST_P(StoreConformance, EveryTaskOfALargeWriteIsStoredUnchanged) {
   uint64_t last = 0;
   std::vector<TaskRecord> all;
   for (const uint64_t count : {1U, 47U, 48U, 49U, 100U, 200U}) {
@@ -63,7 +63,7 @@ TEST_P(StoreConformance, LeftoversOfAnInterruptedCheckpointAreReplacedAmongNewRo
   EXPECT_EQ(home_->Inconsistency(), "");
 }
 
-TEST_P(StoreConformance, ADamagedRowAmongRewrittenOnesIsSoundAgain) {
+TEST_P(StoreConformance, ADamagedRowIsIntactAfterItIsRewritten) {
   const std::vector<TaskRecord> tasks = Tasks(1, 60, 2);
   Write(AllNew(tasks));
   store_.reset();
@@ -75,7 +75,7 @@ TEST_P(StoreConformance, ADamagedRowAmongRewrittenOnesIsSoundAgain) {
   EXPECT_EQ(home_->Inconsistency(), "");
 }
 
-TEST_P(StoreConformance, TasksOfWhichSomeAreNewAndSomeMayBeThereAllArrive) {
+TEST_P(StoreConformance, OneWriteStoresNewTasksAndTasksThatMayExist) {
   Write(AllNew(Tasks(10, 40, 1)));
   const std::vector<TaskRecord> tasks = Tasks(1, 90, 2);
   std::vector<TaskChange> changes = AllNew(tasks);
@@ -88,8 +88,8 @@ TEST_P(StoreConformance, TasksOfWhichSomeAreNewAndSomeMayBeThereAllArrive) {
   EXPECT_EQ(home_->Inconsistency(), "");
 }
 
-TEST_P(StoreConformance, WhatAFailedWriteHeldBackIsForgotten) {
-  if (!home_->SetDiskFull(true)) GTEST_SKIP() << "this store's disk cannot be filled";
+TEST_P(StoreConformance, RowsHeldBackByAFailedWriteAreDropped) {
+  if (!home_->SetDiskFull(true)) GTEST_SKIP() << "this home's disk cannot be filled";
   StoreChanges changes;
   changes.tasks = AllNew(Tasks(1, 21, 1));
   changes.meta = StoreMeta{.applied = 5};

@@ -1,5 +1,5 @@
-// The suite that every Store must pass. A kind of store joins by instantiating StoreConformance
-// with a home for it:
+// The suite that every Store must pass. To add a kind of store, instantiate StoreConformance with a
+// home for it:
 //
 //   INSTANTIATE_TEST_SUITE_P(Mine, StoreConformance, testing::Values(StoreKind{"mine",
 //   MakeMyHome}), KindName);
@@ -23,16 +23,16 @@ class StoreHome {
  public:
   virtual ~StoreHome() = default;
 
-  /// The store as it was left; empty at first. The one before must be gone.
+  /// Opens the store as it was left; empty at first. The previous Store must be gone.
   virtual Result<std::unique_ptr<Store>> Open() = 0;
-  /// While set, nothing more fits on the disk. False: this home has no way to do that.
+  /// While set, nothing more fits on the disk. False: this home cannot do that.
   virtual bool SetDiskFull(bool full) = 0;
-  /// Changes a byte of the stored payload, or result, behind the store's back. The store must not
-  /// be open.
+  /// Changes a byte of the stored payload or result without the store's knowledge. The store must
+  /// not be open.
   virtual void DamagePayload(TaskId id) = 0;
   virtual void DamageResult(TaskId id) = 0;
-  /// What is wrong between things that the store keeps twice, such as rows and an index of its own;
-  /// empty: nothing.
+  /// Describes a mismatch between things that the store keeps twice, such as rows and their index.
+  /// Empty: there is none.
   virtual std::string Inconsistency() = 0;
 };
 
@@ -41,14 +41,14 @@ struct StoreKind {
   std::function<std::unique_ptr<StoreHome>()> make;
 };
 
-// GoogleTest's hook for the names that ctest shows; without it they hold the bytes of the object.
+// GoogleTest's hook for the names that ctest shows. Without it they are the bytes of the object.
 inline void PrintTo(const StoreKind& kind, std::ostream* out) { *out << kind.name; }
 
 inline std::string KindName(const testing::TestParamInfo<StoreKind>& info) {
   return info.param.name;
 }
 
-/// All that ReadAll() tells, with live tasks by id and the others in the order told.
+/// Everything that ReadAll() reports: live tasks by ID, the others in the order reported.
 struct StoreContents {
   std::vector<QueueIsNow> queues;
   std::vector<TypeIsNow> types;
@@ -71,7 +71,7 @@ class StoreConformance : public testing::TestWithParam<StoreKind> {
   void WriteNames();
   StoreContents ReadAll();
   std::vector<TaskRecord> Load(const std::vector<TaskPlace>& places);
-  /// The one task at `place`, which must be there.
+  /// The one task at `place`, which must exist.
   TaskRecord LoadOne(const TaskPlace& place);
 
   std::unique_ptr<StoreHome> home_;
@@ -85,9 +85,9 @@ std::shared_ptr<const TaskBody> MakeBody(std::string payload);
 std::shared_ptr<const TaskResult> MakeResult(std::string bytes);
 std::shared_ptr<const TaskError> MakeError(std::string code);
 
-/// A task of queue 1 and type 1 in this state, with all that a task in it has.
+/// A task of queue 1 and type 1 in this state, with every part that such a task has.
 TaskRecord MakeTask(uint64_t sequence, TaskState state);
-/// A change that brings the whole of `now`, or only what changes when the body stays.
+/// A change with all of `now`, or with only the parts that change when the body stays.
 TaskChange NewChange(TaskRecord now);
 std::vector<TaskChange> AllNew(const std::vector<TaskRecord>& tasks);
 TaskChange Change(TaskRecord now);

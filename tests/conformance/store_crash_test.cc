@@ -1,5 +1,5 @@
-// SqliteStore on a disk that dies at every kind of operation: what Write() said is durable is there
-// afterwards, whole, and no transaction is there in part.
+// SqliteStore on a disk that dies at every kind of operation. Everything that Write() reported as
+// durable must be there afterwards, complete, and no transaction may be there in part.
 #include "sim/sim_disk.h"
 #include "sim/sim_vfs.h"
 #include "store/sqlite_store.h"
@@ -10,7 +10,7 @@ namespace {
 
 constexpr uint64_t kCrashTasks = 40;
 
-// Transaction `n` says of every task that its term is n; ids wander so that pages all over the file
+// Transaction `n` sets the term of every task to n. IDs vary so that pages all over the file
 // change.
 StoreChanges Transaction(uint64_t n) {
   StoreChanges changes;
@@ -28,7 +28,7 @@ StoreChanges Transaction(uint64_t n) {
 
 class StoreAfterCrashes : public testing::TestWithParam<uint64_t> {
  protected:
-  // Opens the store and writes transactions until the machine dies; true if it did.
+  // Opens the store and writes transactions until the machine dies. True if it died.
   bool RunUntilCrash(uint64_t transactions) {
     ++runs_;
     sim::SimVfs vfs(&disk_, "crash-" + std::to_string(GetParam()) + "-" + std::to_string(runs_),
@@ -50,7 +50,7 @@ class StoreAfterCrashes : public testing::TestWithParam<uint64_t> {
     EXPECT_TRUE(meta.ok() || disk_.dead()) << meta.status().ToString();
     if (!meta.ok()) return;
     EXPECT_GE(meta->applied, acknowledged_);
-    EXPECT_LE(meta->applied, acknowledged_ + 1);  // one was under way
+    EXPECT_LE(meta->applied, acknowledged_ + 1);  // one was in progress
     present_ = acknowledged_ = meta->applied;
     StoreContents contents;
     const Status read = store->ReadAll(CollectInto(&contents));
@@ -80,7 +80,7 @@ class StoreAfterCrashes : public testing::TestWithParam<uint64_t> {
   uint64_t acknowledged_ = 0;
 };
 
-TEST_P(StoreAfterCrashes, HoldsAllThatWasAcknowledgedAndNothingInPart) {
+TEST_P(StoreAfterCrashes, HoldsEverythingAcknowledgedAndNoPartialTransaction) {
   for (int crash = 0; crash < 25 && !HasFailure(); ++crash) {
     SCOPED_TRACE(testing::Message() << "crash " << crash);
     disk_.CrashAt(1 + random_.Below(crash % 3 == 0 ? 25 : 400));

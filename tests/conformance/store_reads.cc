@@ -1,4 +1,4 @@
-// Load() and List() over what Write() left behind.
+// Load() and List() over what Write() stored.
 #include <algorithm>
 
 #include "base/random.h"
@@ -39,7 +39,7 @@ TaskRecord Listed(TaskRecord task, bool with_result) {
   return task;
 }
 
-// Walks all pages of `query` and compares with what should be there.
+// Walks all pages of `query` and compares them with the expected tasks.
 void ExpectPages(Store* store, TaskQuery query, const std::vector<TaskRecord>& tasks) {
   auto expected = tasks.rbegin();
   const auto skip = [&] {
@@ -87,9 +87,9 @@ TEST_P(StoreConformance, LoadFindsDenseScatteredEndedAndUnknownPlaces) {
   }
 }
 
-TEST_P(StoreConformance, LoadOfNothingIsNothing) { EXPECT_TRUE(Load({}).empty()); }
+TEST_P(StoreConformance, LoadingNothingReturnsNothing) { EXPECT_TRUE(Load({}).empty()); }
 
-TEST_P(StoreConformance, ADamagedPartIsNoticedAndTheRestServed) {
+TEST_P(StoreConformance, ADamagedPartIsReportedAndTheRestLoads) {
   Write({NewChange(MakeTask(1, TaskState::kReady)), NewChange(MakeTask(2, TaskState::kCompleted)),
          NewChange(MakeTask(3, TaskState::kCompleted))});
   store_.reset();

@@ -1,4 +1,4 @@
-// Tasks that go in one write: all of them, from wherever they are, and nothing beside them.
+// Tasks removed in one write: all of them, wherever they are, and no others.
 #include <algorithm>
 #include <random>
 #include <set>
@@ -14,7 +14,7 @@ TaskChange Gone(TaskRecord task) {
   return change;
 }
 
-// Of queue 1 or 2.
+// In queue 1 or 2.
 TaskRecord InLane(uint64_t sequence, TaskState state, uint64_t queue, bool is_urgent = false) {
   TaskRecord task = MakeTask(sequence, state);
   task.image.queue = queue == 1 ? 1 : 2;
@@ -36,7 +36,7 @@ std::set<uint64_t> Sequences(const StoreContents& contents) {
   return left;
 }
 
-TEST_P(StoreConformance, GoneTasksLeaveThoseBesideAndBetweenThem) {
+TEST_P(StoreConformance, RemovingTasksKeepsTheirNeighbors) {
   Write(ReadyTasks(1, 12));
   std::vector<TaskChange> gone;
   for (const uint64_t i : {2U, 3U, 4U, 6U, 8U, 9U, 11U})
@@ -45,7 +45,7 @@ TEST_P(StoreConformance, GoneTasksLeaveThoseBesideAndBetweenThem) {
   EXPECT_EQ(Sequences(ReadAll()), (std::set<uint64_t>{1, 5, 7, 10, 12}));
 }
 
-TEST_P(StoreConformance, GoneTasksOfOneLaneLeaveTheOtherLanesWithinTheirIds) {
+TEST_P(StoreConformance, RemovingOneLaneKeepsOtherLanesInTheSameIdRange) {
   std::vector<TaskChange> tasks;
   std::vector<TaskChange> gone;
   for (uint64_t i = 1; i <= 12; ++i) {
@@ -58,21 +58,21 @@ TEST_P(StoreConformance, GoneTasksOfOneLaneLeaveTheOtherLanesWithinTheirIds) {
   EXPECT_EQ(Sequences(ReadAll()), (std::set<uint64_t>{1, 3, 5, 7, 9, 11}));
 }
 
-TEST_P(StoreConformance, GoneTasksGoFromWhereverTheyAre) {
+TEST_P(StoreConformance, TasksAreRemovedWhereverTheyAre) {
   TaskRecord moved = InLane(3, TaskState::kReady, 2);
   Write({NewChange(MakeTask(1, TaskState::kReady)), NewChange(MakeTask(2, TaskState::kDead)),
          NewChange(moved), NewChange(MakeTask(4, TaskState::kRunning)),
          NewChange(MakeTask(5, TaskState::kDead)), NewChange(MakeTask(6, TaskState::kReady))});
   TaskChange from_where_it_was = Gone(MakeTask(3, TaskState::kCompleted));
   from_where_it_was.left = {TaskPlace::Of(moved.image), TaskPlace::Of(moved.image)};
-  // The second was redriven since and completed, the fifth was redriven and removed by hand.
+  // The second was since redriven and completed, the fifth was redriven and removed by an operator.
   Write({Gone(MakeTask(5, TaskState::kReady)), Gone(MakeTask(4, TaskState::kCancelled)),
          from_where_it_was, Gone(MakeTask(2, TaskState::kCompleted)),
          Gone(MakeTask(1, TaskState::kCompleted)), Gone(MakeTask(7, TaskState::kCompleted))});
   EXPECT_EQ(Sequences(ReadAll()), (std::set<uint64_t>{6}));
 }
 
-TEST_P(StoreConformance, WhatIsRemovedAndWrittenByOneWriteDoesNotMix) {
+TEST_P(StoreConformance, OneWriteCanRemoveAndWriteTasks) {
   Write(ReadyTasks(1, 6));
   std::vector<TaskChange> changes = ReadyTasks(7, 9);
   for (uint64_t i = 1; i <= 6; ++i) {
@@ -88,7 +88,7 @@ TEST_P(StoreConformance, WhatIsRemovedAndWrittenByOneWriteDoesNotMix) {
   EXPECT_EQ(contents.live.size(), 3U);
 }
 
-TEST_P(StoreConformance, GoneTasksAreForgottenByTheIndexOfWhatIsRare) {
+TEST_P(StoreConformance, RemovedTasksLeaveTheSearchIndex) {
   WriteNames();
   Write(ReadyTasks(1, 5));
   Write({Gone(MakeTask(2, TaskState::kCompleted)), Gone(MakeTask(3, TaskState::kCompleted))});
@@ -96,7 +96,7 @@ TEST_P(StoreConformance, GoneTasksAreForgottenByTheIndexOfWhatIsRare) {
   EXPECT_EQ(home_->Inconsistency(), "");
 }
 
-TEST_P(StoreConformance, WhicheverTasksGoTogetherTheOthersStay) {
+TEST_P(StoreConformance, RemovingAnySetOfTasksKeepsTheOthers) {
   std::mt19937_64 random(1);
   constexpr TaskState kStates[] = {TaskState::kReady, TaskState::kRunning, TaskState::kCompleted,
                                    TaskState::kDead};

@@ -1,4 +1,4 @@
-// What List() finds by what tasks have, over all that may become of them.
+// What List() finds by the contents of tasks, whatever has happened to the tasks.
 #include <algorithm>
 #include <array>
 #include <map>
@@ -12,7 +12,7 @@
 namespace treadle {
 namespace {
 
-// All pages of `query`, as ids.
+// All pages of `query`, as IDs.
 std::vector<TaskId> Ids(Store* store, TaskQuery query) {
   std::vector<TaskId> ids;
   do {
@@ -46,17 +46,17 @@ std::vector<TaskQuery> Questions() {
   questions[13].payload_words = {"ada"}, questions[13].tag = "blue";
   questions[14].payload_words = {"ada"}, questions[14].words = {"7"};
   questions[15].words = {"EXIT-0"};
-  questions[16].payload_words = {"end"};  // beyond what is searched
+  questions[16].payload_words = {"end"};  // beyond the searched part
   questions[17].error_code = "exit_0", questions[17].queue = "queue-2";
   return questions;
 }
 
-/// A store, and beside it the plain list of what should be there.
+/// A store, and next to it the plain list of its expected contents.
 class Shelf {
  public:
   explicit Shelf(uint64_t seed) : random_(seed) {}
 
-  /// Any of all that may become of tasks, to any of them.
+  /// Random changes of every kind, to random tasks.
   StoreChanges Next() {
     StoreChanges changes;
     for (uint32_t queue = 1; queue <= 3; ++queue)
@@ -92,7 +92,7 @@ class Shelf {
     bool searched = false;
   };
 
-  // Payloads of sensitive tasks are searched nowhere.
+  // Payloads of sensitive tasks are never searchable.
   bool Searches(const TaskRecord& now) const {
     return searches_[now.image.queue] && !(now.terms && now.terms->sensitive);
   }
@@ -124,7 +124,7 @@ class Shelf {
                   "Order " + std::to_string(random_.Below(10)) + " NOT found"});
   }
 
-  // Another state, with all that a task in it has; of failures the error.
+  // Changes the state and every part that depends on it; of failures, the error.
   void Become(TaskState state, TaskRecord* now) {
     TaskRecord next = MakeTask(now->image.id.sequence(), state);
     next.image.queue = now->image.queue;
@@ -163,7 +163,7 @@ class Shelf {
         return {.now = {.image = before}, .is_gone = true};
       case 1:  // edited, and perhaps moved
         return Edit(kept);
-      case 2: {  // ended so fast that nothing of it is kept
+      case 2: {  // ended too fast for any of it to be kept
         if (!random_.OneIn(3)) break;
         gone_.push_back(before.id);
         Become(TaskState::kCompleted, &now);
@@ -174,7 +174,8 @@ class Shelf {
       default:
         break;
     }
-    // Leased, failed, ended or redriven: the body stays, and the error unless there is another.
+    // Leased, failed, ended or redriven: the body stays, and so does the error unless a new one
+    // replaces it.
     const auto error = now.error;
     Become(AnyState(), &now);
     TaskChange change = ChangeKeepingBody(now);
@@ -216,7 +217,7 @@ class Shelf {
   uint64_t next_ordinal_ = 1;
 };
 
-TEST_P(StoreConformance, WhateverAQueryAsksForItFindsAllThatMatchAndNothingElse) {
+TEST_P(StoreConformance, EveryQueryFindsExactlyTheTasksThatMatch) {
   WriteNames();
   const std::vector<TaskQuery> questions = Questions();
   std::vector<size_t> found(questions.size());
@@ -236,10 +237,10 @@ TEST_P(StoreConformance, WhateverAQueryAsksForItFindsAllThatMatchAndNothingElse)
     if (HasFailure()) return;
   }
   for (size_t i = 0; i < questions.size(); ++i)
-    EXPECT_EQ(found[i] == 0, i == 5 || i == 16) << "the tasks have what is asked for: " << i;
+    EXPECT_EQ(found[i] == 0, i == 5 || i == 16) << "tasks that match question " << i;
 }
 
-TEST_P(StoreConformance, ATaskThatIsWrittenAndRemovedAtOnceIsNotFound) {
+TEST_P(StoreConformance, ATaskWrittenAndRemovedInOneWriteIsNotFound) {
   WriteNames();
   TaskRecord plain = MakeTask(1, TaskState::kCompleted);
   plain.error = nullptr;

@@ -1,4 +1,4 @@
-// SqliteStore under the suite: on the file system of this machine, and on a simulated disk.
+// Runs the suite on SqliteStore: on this machine's file system and on a simulated disk.
 #include <sqlite3.h>
 #include <unistd.h>
 
@@ -18,7 +18,7 @@ namespace {
 
 constexpr uint64_t kIdentity = 0x7ead1e;
 
-// Between the rows of tasks and the table `found`.
+// Compares the rows of tasks with the table `found`.
 std::string InconsistencyOf(Connection* db) {
   const Status index = db->Execute("INSERT INTO found (found) VALUES ('integrity-check')");
   if (!index.ok()) return index.ToString();
@@ -41,18 +41,21 @@ std::string InconsistencyOf(Connection* db) {
       const bool is_found = entry != found.end();
       const bool has_any = !task.tags.empty() || !task.idempotency_key.empty() || task.error;
       const std::string id = ": " + task.image.id.ToString();
-      if (has_any && !is_found) return "a task is not found" + id;
-      if (!has_any && !task.searched && is_found) return "a task that has nothing is found" + id;
+      if (has_any && !is_found) return "a task is missing from the index" + id;
+      if (!has_any && !task.searched && is_found)
+        return "a task without searchable contents is in the index" + id;
       if (!is_found) continue;
-      if (entry->second != LaneKey::Of(task.image)) return "it is found elsewhere" + id;
+      if (entry->second != LaneKey::Of(task.image)) return "it has a wrong place in the index" + id;
       found.erase(entry);
     }
     if (!rows.status().ok()) return rows.status().ToString();
   }
-  return found.empty() ? "" : "what is found is not there: " + found.begin()->first.ToString();
+  return found.empty()
+             ? ""
+             : "the index has a task that does not exist: " + found.begin()->first.ToString();
 }
 
-// A name that no other test of this process uses, nor of another one that runs now.
+// A name that no other test uses, in this process or in one that runs at the same time.
 std::string FreshName() {
   static std::atomic<int> next = 0;
   return "store-test-" + std::to_string(getpid()) + "-" + std::to_string(++next);
@@ -112,7 +115,7 @@ class StoreOnThisMachine final : private TempDirectory, public SqliteHome {
   StoreOnThisMachine() : SqliteHome(*this / "store.db", "") {}
 };
 
-// Made before the base that uses them.
+// A base class, so that it is built before the base that uses it.
 struct SimParts {
   sim::SimDisk disk{1};
   sim::SimVfs vfs{&disk, FreshName()};

@@ -1,4 +1,4 @@
-// What the store keeps of attempts: histories, steps, checkpoints and logs.
+// What the store keeps about attempts: histories, steps, checkpoints and logs.
 #include "model/limits.h"
 #include "tests/conformance/store_conformance.h"
 
@@ -36,7 +36,7 @@ bool HasNoTrail(Store* store, uint64_t task) {
   return history->attempts.empty() && history->saved.empty() && store->Log(id, 1)->empty();
 }
 
-TEST_P(StoreConformance, ATrailComesBackWholeAndWhatComesLaterReplacesIt) {
+TEST_P(StoreConformance, ATrailIsReadBackWholeAndLaterPartsReplaceEarlierOnes) {
   Write({WithTrail(NewChange(MakeTask(1, TaskState::kRetrying)))});
   auto more = std::make_shared<TrailChange>();
   more->ended = {Ended(2), Ended(3)};
@@ -64,7 +64,7 @@ TaskRecord ThatSaved(TaskRecord task) {
   return task;
 }
 
-TEST_P(StoreConformance, WhatIsSavedIsLoadedWithItsTask) {
+TEST_P(StoreConformance, SavedPartsAreLoadedWithTheirTask) {
   Write({WithTrail(NewChange(ThatSaved(MakeTask(1, TaskState::kRunning)))),
          WithTrail(NewChange(ThatSaved(MakeTask(2, TaskState::kDead))))});
   for (const TaskPlace& place :
@@ -75,7 +75,7 @@ TEST_P(StoreConformance, WhatIsSavedIsLoadedWithItsTask) {
   }
 }
 
-TEST_P(StoreConformance, ATaskThatSavedSomethingWhichIsNotThereHasNoBody) {
+TEST_P(StoreConformance, ATaskWhoseSavedPartsAreMissingHasNoBody) {
   Write({NewChange(ThatSaved(MakeTask(1, TaskState::kRunning)))});
   EXPECT_EQ(LoadOne(TaskPlace::Of(MakeTask(1, TaskState::kRunning).image)).body, nullptr);
 }
@@ -110,14 +110,14 @@ TEST_P(StoreConformance, RetentionAndDeletionRemoveTheTrail) {
   }
 }
 
-TEST_P(StoreConformance, TasksThatGoTogetherTakeTheirTrailsAndNoOthers) {
+TEST_P(StoreConformance, TasksRemovedTogetherTakeOnlyTheirOwnTrails) {
   std::vector<TaskChange> tasks;
   for (uint64_t i = 1; i <= 8; ++i) {
     tasks.push_back(NewChange(MakeTask(i, TaskState::kRetrying)));
     if (i != 3) tasks.back() = WithTrail(tasks.back());
   }
   Write(tasks);
-  // Nothing but their places may be known of them.
+  // The store must not need more than their places.
   std::vector<TaskChange> gone;
   for (const uint64_t i : {2U, 3U, 4U, 6U}) {
     gone.push_back(ChangeKeepingBody(MakeTask(i, TaskState::kReady)));
@@ -139,7 +139,7 @@ TEST_P(StoreConformance, ACompletedTaskKeepsItsHistoryAndNothingForLaterAttempts
   }
 }
 
-TEST_P(StoreConformance, TheTrailOfATaskThatIsNotThereIsNotWritten) {
+TEST_P(StoreConformance, TheTrailOfAMissingTaskIsNotWritten) {
   Write({WithTrail(ChangeKeepingBody(MakeTask(1, TaskState::kRetrying))),
          WithTrail(ChangeKeepingBody(MakeTask(2, TaskState::kCompleted)))});
   EXPECT_TRUE(HasNoTrail(store_.get(), 1) && HasNoTrail(store_.get(), 2));

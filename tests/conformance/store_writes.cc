@@ -1,4 +1,4 @@
-// What Write() leaves behind, as Load() and ReadAll() tell it.
+// What Write() stores, read back with Load() and ReadAll().
 #include <thread>
 
 #include "tests/conformance/store_conformance.h"
@@ -69,7 +69,7 @@ TEST_P(StoreConformance, EveryFieldOfATaskSurvivesReopening) {
   ASSERT_EQ(contents.ended.size(), kEndedStates);
   for (size_t i = 0; i < kEndedStates; ++i)
     EXPECT_TRUE(contents.ended[i] == tasks[kFirstEnded - 1 + i].image);
-  EXPECT_GT(contents.ended_bytes[0], contents.ended_bytes[1]);  // has a result besides
+  EXPECT_GT(contents.ended_bytes[0], contents.ended_bytes[1]);  // has a result as well
 }
 
 TEST_P(StoreConformance, FieldsAtTheirLimitsSurvive) {
@@ -104,7 +104,7 @@ TEST_P(StoreConformance, EmptyBinaryAndLargePartsSurvive) {
   }
 }
 
-TEST_P(StoreConformance, WritingTheSameChangesTwiceIsWritingThemOnce) {
+TEST_P(StoreConformance, WritingTheSameChangesTwiceEqualsWritingThemOnce) {
   for (int round = 0; round < 2; ++round) {
     std::vector<TaskChange> changes;
     for (const TaskState state : kTaskStates)
@@ -143,7 +143,7 @@ TEST_P(StoreConformance, AMovedTaskThatIsDeletedLeavesNothing) {
   EXPECT_TRUE(ReadAll().live.empty());
 }
 
-TEST_P(StoreConformance, ARedrivenTaskIsOnlyAmongTheLiving) {
+TEST_P(StoreConformance, ARedrivenTaskIsOnlyAmongLiveTasks) {
   const TaskRecord dead = MakeTask(1, TaskState::kDead);
   Write({NewChange(dead)});
   TaskRecord ready = dead;
@@ -157,7 +157,7 @@ TEST_P(StoreConformance, ARedrivenTaskIsOnlyAmongTheLiving) {
 
 TEST_P(StoreConformance, AnInterruptedCheckpointIsRepairedByTheNextOne) {
   Write({NewChange(MakeTask(1, TaskState::kReady)), NewChange(MakeTask(2, TaskState::kReady))});
-  // The part that was written before the cut tells of later frames than the next checkpoint does.
+  // The part written before the interruption includes later frames than the next checkpoint does.
   Write({ChangeKeepingBody(MakeTask(1, TaskState::kCompleted)),
          ChangeKeepingBody(MakeTask(2, TaskState::kDead))});
   TaskChange gone = ChangeKeepingBody(MakeTask(2, TaskState::kDead));
@@ -187,7 +187,7 @@ TEST_P(StoreConformance, PartsThatDidNotChangeAreKept) {
   TaskRecord failed = MakeTask(1, TaskState::kRetrying);
   failed.error = MakeError("timeout");
   Write({ChangeKeepingBody(failed)});
-  ExpectSame(LoadOne(TaskPlace::Of(now.image)), failed);  // nobody holds it any more
+  ExpectSame(LoadOne(TaskPlace::Of(now.image)), failed);  // no worker holds it anymore
 
   TaskRecord completed = MakeTask(1, TaskState::kCompleted);
   completed.error = nullptr;
@@ -214,7 +214,7 @@ TEST_P(StoreConformance, ARedrivenTaskKeepsItsBody) {
   EXPECT_TRUE(ReadAll().ended.empty());
 }
 
-TEST_P(StoreConformance, ARedrivenTaskThatComesWholeLeavesNoTwin) {
+TEST_P(StoreConformance, ARedrivenTaskWrittenInFullLeavesNoDuplicate) {
   Write({NewChange(MakeTask(1, TaskState::kDead))});
   Write({Change(MakeTask(1, TaskState::kReady))});
   EXPECT_EQ(ReadAll().live.size(), 1u);
@@ -233,7 +233,7 @@ TEST_P(StoreConformance, ADeadTaskThatCompletedSinceIsCompleted) {
   EXPECT_GT(contents.ended_bytes[0], MakeResult("result 1")->bytes.size());
 }
 
-TEST_P(StoreConformance, ATaskThatIsThereTwiceEndsOnce) {
+TEST_P(StoreConformance, ATaskStoredTwiceEndsOnce) {
   Write({NewChange(MakeTask(1, TaskState::kReady))});
   Write({NewChange(MakeTask(1, TaskState::kDead))});
   Write({ChangeKeepingBody(MakeTask(1, TaskState::kCompleted))});
@@ -256,7 +256,7 @@ TEST_P(StoreConformance, ManyTasksThatEndAreKeptWhole) {
     if (i % 4) ExpectSame(LoadOne({TaskId::Of(1, i)}), MakeTask(i, TaskState::kCompleted));
 }
 
-TEST_P(StoreConformance, AGoneTaskLeavesNothing) {
+TEST_P(StoreConformance, ARemovedTaskLeavesNothing) {
   Write({NewChange(MakeTask(1, TaskState::kReady)), NewChange(MakeTask(2, TaskState::kDead))});
   std::vector<TaskChange> changes{ChangeKeepingBody(MakeTask(1, TaskState::kCompleted)),
                                   ChangeKeepingBody(MakeTask(2, TaskState::kDead)),
@@ -311,7 +311,7 @@ TEST_P(StoreConformance, LiveTasksComeInLeaseOrderAndEndedOnesByOrdinal) {
   EXPECT_EQ(contents.live.size() + contents.ended.size(), 60u);
 }
 
-TEST_P(StoreConformance, AKeyThatIsGoneIsForgotten) {
+TEST_P(StoreConformance, ARemovedKeyIsForgotten) {
   StoreChanges changes;
   changes.keys.push_back({.id = {1, 1}, .task = TaskId::Of(1, 1)});
   changes.keys.push_back({.id = {1, 2}, .task = TaskId::Of(1, 2)});
@@ -325,7 +325,7 @@ TEST_P(StoreConformance, AKeyThatIsGoneIsForgotten) {
   EXPECT_EQ(contents.keys.begin()->second.task, TaskId::Of(1, 3));
 }
 
-TEST_P(StoreConformance, AFullDiskRefusesTheWholeWriteAndHarmsNothing) {
+TEST_P(StoreConformance, AFullDiskRejectsTheWholeWriteAndChangesNothing) {
   Write({NewChange(MakeTask(1, TaskState::kReady))});
   if (!home_->SetDiskFull(true)) GTEST_SKIP() << "this store's disk cannot be filled";
   StoreChanges changes;

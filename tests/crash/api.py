@@ -1,4 +1,4 @@
-"""How the crash tests speak to a server: one kept-alive connection, and no opinion about answers that never came."""
+"""How the crash tests call a server: over one kept-alive connection, without assumptions about missing answers."""
 
 import http.client
 import json
@@ -18,22 +18,22 @@ def now():
 
 
 class Gone(Exception):
-    """The server has ended, and was not meant to."""
+    """The server ended unexpectedly."""
 
 
 class Damaged(Exception):
-    """The server says that its data are."""
+    """The server reports damaged data."""
 
 
 class Api:
-    """One connection. Every call may stay without an answer; whether it is repeated, the caller decides."""
+    """One connection. Any call may go unanswered; the caller decides whether to repeat it."""
 
     def __init__(self, port, timeout_s=10):
         self.port, self.timeout_s, self.connection = port, timeout_s, None
         self.is_there = lambda: True  # whether an answer may still come
 
     def call(self, method, path, body=None):
-        """The status and the JSON of the answer, or None when there was none."""
+        """The status and the JSON of the answer, or None without an answer."""
         try:
             if self.connection is None:
                 self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout_s)
@@ -51,7 +51,7 @@ class Api:
         self.connection = None
 
     def until_answered(self, method, path, body=None, goes_on=lambda: True):
-        """The same again until there is an answer, or None when `goes_on()` says no."""
+        """Repeats the call until there is an answer. None when `goes_on()` is false."""
         while goes_on():
             answer = self.call(method, path, body)
             if answer is not None:

@@ -1,6 +1,6 @@
-"""An operator: cancels, redrives, edits, moves, deletes and runs tasks, pauses queues, and looks at what is there.
+"""An operator: cancels, redrives, edits, moves, deletes and runs tasks, pauses queues, and reads them.
 
-It learns of tasks as anybody would, from those who enqueued them: it reads the producers' notebooks.
+It learns of tasks from the clients that enqueued them, by reading the producers' notebooks.
 """
 
 import random
@@ -42,7 +42,8 @@ class Operator:
         self.tasks = self.tasks[-RECENT:]
 
     def choose(self):
-        """Mostly one that may still wait; often the same again: what one command leaves, the next may trip over."""
+        """Mostly a task that may still wait. Often the same one again: what one command leaves behind may trip the
+        next."""
         if self.last is None or self.rng.randrange(3):
             self.last = self.rng.choice(self.tasks[-NEW:] if self.rng.randrange(4) else self.tasks)
         return self.last
@@ -66,7 +67,7 @@ class Operator:
         return {"priority": self.rng.randrange(10)} if draw == 2 else {"delay_ms": self.rng.randrange(1000)}
 
     def ask(self, action, task, method, path, body=None):
-        """Repeated until answered: each of these may be done twice with the same effect."""
+        """Repeats the command until it is answered. Each of these commands may run twice with the same effect."""
         self.book.write("commanding", action=action, task=task, body=body)
         asked = now()
         answer = self.api.until_answered(method, path, body, self.goes_on)

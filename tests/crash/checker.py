@@ -1,8 +1,8 @@
-"""The checker: reads what clients wrote down, as an outsider, and tells every promise that was broken.
+"""The checker: reads what clients wrote down, as an outsider, and reports every broken promise.
 
-Two things are in order only if the one was told before the other was asked for. A client that was killed may have
-caused what it intended, and may not have: whatever depends on that is taken for both. Each rule below is one promise of
-docs/semantics.md; it yields a sentence for each breach.
+Two events have an order only if one was answered before the other was requested. A killed client may or may not have
+caused what it intended, so both outcomes are allowed. Each rule below is one promise of docs/semantics.md; it yields
+a sentence for each breach.
 """
 
 import calendar
@@ -12,7 +12,7 @@ from collections import Counter
 from facts import Facts, number_of
 
 CLOCKS_S = 0.05  # the server rounds to milliseconds, and wall and monotonic time drift
-LATE_S = 5  # by so much a timer may be late, a stall of the disk among it
+LATE_S = 5  # timers may be late by this much, including stalls of the disk
 ENDED = ("completed", "dead", "cancelled", "expired")
 
 
@@ -36,7 +36,7 @@ def a_completed_task_is_over(task, facts):
             if lease.asked > told:
                 yield f"was leased again ({lease.token}) after its completion was acknowledged"
         if task.end and task.end[2] and task.end[2]["state"] != "completed":
-            yield f"was completed, acknowledged, and is {task.end[2]['state']}"
+            yield f"was acknowledged as completed but is {task.end[2]['state']}"
 
 
 def one_lease_at_a_time(task, facts):
@@ -76,15 +76,15 @@ def an_end_has_its_reason(task, facts):
         return
     outcomes = {report["outcome"] for _, report in task.reporting}
     if told["state"] == "expired" and task.term("expires_ms") is None:
-        yield "has expired, and never was to"
+        yield "expired without an expiry"
     if told["state"] == "cancelled" and not task.was_asked("cancel") and "discarded" not in outcomes:
-        yield "is cancelled, and nobody asked for that"
+        yield "is cancelled, but nobody requested that"
     gave_up = any(report.get("retry") is False for _, report in task.reporting)
     if told["state"] == "dead" and not gave_up and told["attempt"] < told["max_attempts"] \
             and task.term("deadline_ms") is None:
         yield f"is dead after {told['attempt']} of {told['max_attempts']} attempts: {told.get('error')}"
     if told["state"] == "completed" and "completed" not in outcomes:
-        yield "is completed, and nobody said so"
+        yield "is completed, but nobody reported that"
 
 
 def nothing_runs_before_its_time(task, facts):
@@ -134,12 +134,12 @@ def what_was_seen_stays_true(task, facts):
     for _, told_at, told in task.seen:
         if told is None:
             if not task.was_asked("delete", before=told_at):
-                yield "was accepted and was not found"
+                yield "was accepted but not found"
             continue
         may_return = task.was_asked("redrive", "delete") and told["state"] != "completed"
         end = task.end and task.end[2]
         if told["state"] in ENDED and end and end["state"] != told["state"] and not may_return:
-            yield f"was seen {told['state']} and is {end['state']}"
+            yield f"was seen {told['state']} but is {end['state']}"
 
 
 def a_lease_carries_what_was_enqueued(task, facts):
@@ -174,7 +174,7 @@ def what_an_attempt_saved_comes_again(task, facts):
 
 
 def results_of(task, number, step):
-    """That may be there once this attempt was told that its own is kept: its own, and later ones."""
+    """Results that may exist once this attempt's save was acknowledged: its own and later ones."""
     return [other["result"] for _, by, update in task.saving if number_of(by) >= number
             for other in update["steps"] if other["name"] == step]
 
@@ -193,7 +193,7 @@ def a_key_admits_one_task(facts):
 
 
 def a_unique_key_admits_one_task_at_a_time(facts):
-    """Breached if one task of the key shows life after another one was admitted."""
+    """Breached if a task of the key shows life after another one was admitted."""
     for key, asked, told, answer in facts.unique:
         if answer["duplicate"]:
             continue
@@ -207,7 +207,7 @@ def a_unique_key_admits_one_task_at_a_time(facts):
 
 
 def a_paused_queue_gives_no_task(facts):
-    """Between the answer to a pause and the next wish to resume."""
+    """Applies from the answer to a pause until the next request to resume."""
     leases = [lease for task in facts.tasks.values() for lease in task.leases.values()]
     for i, (told, kind, action, queue) in enumerate(facts.pauses):
         if (kind, action) != ("told", "pause"):
@@ -232,8 +232,8 @@ def accepted_is_what_is_there_and_what_was_removed(facts):
 
 
 def the_numbers_are_those_of_the_outside(facts):
-    """The server may have no task beyond those that were answered, or asked for and never answered: unique ones, which are
-    not asked for again, and those that a client gave up."""
+    """The server must have every task that a client got an answer for. It may have more, but only tasks that were
+    requested and never answered: unique ones, which are not requested again, and those that a client gave up."""
     removed = Counter()
     for queue in facts.end_queues:
         removed.update(queue["removed"])
@@ -254,7 +254,7 @@ OF_ALL = (a_key_admits_one_task, a_unique_key_admits_one_task_at_a_time, a_pause
 
 
 def check(directory):
-    """The facts, and the breaches by rule."""
+    """Returns the facts, and the breaches by rule."""
     facts, breaches = Facts(directory), {}
     for rule in OF_TASKS:
         breaches[rule.__name__] = [f"{task.name} {what}" for task in facts.tasks.values() for what in rule(task, facts)]

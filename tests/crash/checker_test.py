@@ -1,4 +1,4 @@
-"""The checker finds each kind of breach: a history that is in order, and for every promise one that breaks it."""
+"""The checker finds each kind of breach. The tests use a correct history and, for every promise, one that breaks it."""
 
 import json
 
@@ -10,7 +10,7 @@ TASK, OTHER = "1-1", "1-2"
 
 
 class Story:
-    """Notebooks of clients that lived through something; one line each second, unless it is said otherwise."""
+    """Notebooks of clients with made-up histories. One line per second unless stated otherwise."""
 
     def __init__(self, directory):
         self.directory, self.t = directory, 100.0
@@ -63,7 +63,7 @@ def breaches(story):
     return set(checker.check(story.directory)[1])
 
 
-def test_a_history_in_order_has_no_breach(story):
+def test_a_correct_history_has_no_breach(story):
     story.enqueue(delay_ms=500)
     story.lease(1)
     story.save(1, 17)
@@ -114,7 +114,7 @@ def test_a_renewed_lease_counts_as_valid(story):
     assert breaches(story) == {"one_lease_at_a_time"}
 
 
-def test_a_lease_that_is_lost_early_is_found(story):
+def test_a_lease_lost_early_is_found(story):
     story.enqueue()
     story.lease(1)
     story.line("w0", "lost", tokens=[f"{TASK}.1.1"])
@@ -177,7 +177,7 @@ def test_a_task_that_begins_after_its_time_is_found(story, terms):
 
 
 @pytest.mark.parametrize("action", ["cancel", "delete"])
-def test_what_is_cancelled_or_deleted_and_runs_is_found(story, action):
+def test_a_cancelled_or_deleted_task_that_runs_is_found(story, action):
     story.enqueue()
     story.command(action, {"state": "cancelled"})
     story.lease(1)
@@ -186,7 +186,7 @@ def test_what_is_cancelled_or_deleted_and_runs_is_found(story, action):
     assert breaches(story) == {"what_was_cancelled_or_deleted_stays_so"}
 
 
-def test_a_state_that_is_taken_back_is_found(story):
+def test_a_final_state_that_changes_is_found(story):
     story.enqueue(expires_ms=10)
     story.line("operator", "seen", task=TASK, told={"state": "expired"})
     story.lease(1)
@@ -195,7 +195,7 @@ def test_a_state_that_is_taken_back_is_found(story):
     assert breaches(story) == {"what_was_seen_stays_true"}
 
 
-def test_another_payload_is_found(story):
+def test_a_changed_payload_is_found(story):
     story.enqueue()
     story.lease(1, payload={"key": "another"})
     story.report(1)
@@ -204,7 +204,7 @@ def test_another_payload_is_found(story):
 
 
 @pytest.mark.parametrize("kept", [{}, {"steps": [{"name": "s", "result": 1}], "checkpoint": {"data": 1}}])
-def test_a_step_that_is_forgotten_or_old_is_found(story, kept):
+def test_a_forgotten_or_old_step_is_found(story, kept):
     story.enqueue()
     story.lease(1)
     story.save(1, 1)
@@ -260,7 +260,7 @@ def test_an_account_that_does_not_add_up_is_found(story):
 
 
 @pytest.mark.parametrize(("accepted", "deleted"), [(0, 0), (2, 0), (1, 1)])
-def test_numbers_that_clients_do_not_know_are_found(story, accepted, deleted):
+def test_numbers_that_clients_cannot_explain_are_found(story, accepted, deleted):
     story.enqueue()
     story.lease(1)
     story.report(1)

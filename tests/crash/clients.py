@@ -1,4 +1,4 @@
-"""The client processes of a crash test: forked, so that each can be killed, stopped and continued by itself."""
+"""The client processes of a crash test, forked so that each one can be killed, stopped and continued separately."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ WORKERS = ("w0", "w1", "w2")
 
 
 class Client:
-    """One process. Its notebook outlives it, and is taken up by the next life of the same name."""
+    """One process. Its notebook outlives it, and the next life of the same name continues it."""
 
     def __init__(self, make, path, rng):
         self.make, self.path, self.rng, self.process, self.wakes = make, path, rng, None, None
@@ -27,14 +27,14 @@ class Client:
             self._live(seed)
 
     def _live(self, seed):
-        """In the child, which never returns from here."""
+        """Runs in the child and never returns."""
         status, ends = 1, []
         try:
             signal.signal(signal.SIGTERM, lambda *_: ends.append(True))
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             self.make(self.path, seed, lambda: not ends).run()
             status = 0
-        except BaseException:  # whatever it was: it is told, and the process must not go on as a second driver
+        except BaseException:  # report whatever it was; the child must not continue as a second driver
             traceback.print_exc(file=sys.stderr)
         finally:
             sys.stderr.flush()
@@ -55,7 +55,7 @@ class Client:
         self.wakes = None
 
     def end(self):
-        """Asks it to end; the exit status."""
+        """Asks the process to end. Returns its exit status."""
         self.wake()
         os.kill(self.process, signal.SIGTERM)
         return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
@@ -65,7 +65,7 @@ class Client:
 
 
 class Clients:
-    """All of them, and what is done to them."""
+    """All clients, and the faults they suffer."""
 
     def __init__(self, port, directory, rng):
         def book(name):
@@ -90,7 +90,7 @@ class Clients:
             client.start()
 
     def trouble(self, lease_s):
-        """Once a round: someone is killed and comes back, or sleeps for longer than a lease lasts."""
+        """Once a round: kills one client, which comes back, or stops it for longer than a lease lasts."""
         for client in self.all:
             if client.wakes is not None and client.wakes < now():
                 client.wake()
@@ -104,7 +104,7 @@ class Clients:
             self.stopped += 1
 
     def end(self):
-        """True if all came to a good end."""
+        """True if all clients ended successfully."""
         for client in self.all:
             client.wake()
         return all([client.end() == 0 for client in self.all])
@@ -114,4 +114,4 @@ class Clients:
             try:
                 client.kill()
             except (ChildProcessError, ProcessLookupError):
-                pass  # it is gone already
+                pass  # it is already gone

@@ -1,14 +1,14 @@
 #!/usr/bin/python3
 """The crash test: the real server under load, kill -9 at random moments, and a checker that knows what clients saw.
 
-Producers, workers and an operator are processes of their own. They use all that the API has: batches with idempotency
-and unique keys, priorities, delays, expiry, deadlines, renewals, steps, checkpoints, retries, releases, snoozes,
-cancellations, edits, moves, redrives, deletions, pauses. Each round the server is killed, under load, while it recovers
-or while it checkpoints; now and then a client is killed too and begins anew, or is stopped for longer than a lease and
-comes back with old tokens. At last all must come to its end in peace, and the checker reads what everybody wrote down
+Producers, workers and an operator are separate processes. They use the whole API: batches with idempotency and unique
+keys, priorities, delays, expiry, deadlines, renewals, steps, checkpoints, retries, releases, snoozes, cancellations,
+edits, moves, redrives, deletions and pauses. Each round kills the server under load, during recovery or during a
+checkpoint. Now and then a client is also killed and starts over, or is stopped for longer than a lease and comes back
+with old tokens. At the end every task must finish in peace, and the checker reads what every client wrote down
 (checker.py has the rules).
 
-Prints the seed; --seed repeats the same choices (the timing of processes stays the machine's).
+Prints the seed. --seed repeats the same choices, but not the timing of processes.
 Example: crash.py --treadle build/release/treadle --rounds 30 --json
 """
 
@@ -43,7 +43,7 @@ def run_rounds(arguments):
 
 
 def layer_of(treadle):
-    """The layer that was built beside the server."""
+    """The layer that was built next to the server."""
     return os.path.join(os.path.dirname(os.path.realpath(treadle)), "treadle_lossy_disk.so")
 
 
@@ -56,16 +56,16 @@ def main():
     parser.add_argument("--treadle", required=True, help="the server's binary")
     parser.add_argument("--rounds", type=int, default=30, help="how many times the server is killed (30)")
     parser.add_argument("--lossy", action="store_true",
-                        help="with the server dies what it had not synced, or a part of it")
+                        help="a kill also loses all or part of what was not synced")
     parser.add_argument("--lies", action="store_true",
-                        help="syncs succeed and do nothing: exit status 0 only if tasks are found to be lost")
+                        help="syncs succeed but do nothing; exit status 0 only if the checker finds lost tasks")
     parser.add_argument("--every-write", action="store_true",
-                        help="instead of rounds: each disk operation of a short workload goes wrong (every_write.py)")
+                        help="instead of rounds: break each disk operation of a short workload (every_write.py)")
     parser.add_argument("--flips", action="store_true",
-                        help="instead of rounds: the files of a stopped server are damaged (damage.py)")
-    parser.add_argument("--cases", type=int, default=60, help="of these two, spread over all (60)")
-    parser.add_argument("--every", action="store_true", help="all of them, which takes hours")
-    parser.add_argument("--jobs", type=int, default=2, help="of these two, so many at once (2)")
+                        help="instead of rounds: damage the files of a stopped server (damage.py)")
+    parser.add_argument("--cases", type=int, default=60, help="number of cases for these two, spread over all (60)")
+    parser.add_argument("--every", action="store_true", help="run all cases, which takes hours")
+    parser.add_argument("--jobs", type=int, default=2, help="cases to run at a time (2)")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--keep", action="store_true", help="keep the data, the histories and the server's log")

@@ -1,12 +1,13 @@
-"""The files of a stopped server are damaged, one bit or one cut at a time, and the server starts on them.
+"""Damages the files of a stopped server, one bit or one cut at a time, and starts the server on them.
 
-It must refuse with another status than 0 and a message that names the file, or open and have kept all that was
-acknowledged. Never may it hang, or die of it. Two things are otherwise, and tested as such:
+The server must either refuse to start, with a nonzero status and a message that names the file, or start with
+everything that was acknowledged. It must never hang or be killed by the damage. There are two exceptions, and both
+are tested:
 
-  the last frame   of the journal cannot be told from a torn end once it is damaged: what it alone told of may be gone
-  the store        SQLite's pages carry no checksums, and of what is in them payloads and results alone have digests: a
-                   flipped bit may go unnoticed. What went so is counted ("unnoticed"), and no more is asked than that
-                   the server neither hangs nor is killed by it, and says clearly what it does notice
+  the last frame   A damaged last frame of the journal looks like a torn end. What only that frame recorded may be gone.
+  the store        SQLite's pages have no checksums, and of the store's contents only payloads and results have digests,
+                   so a flipped bit may go unnoticed. Such cases are counted ("unnoticed"). Here the server must only
+                   neither hang nor be killed, and report clearly what it does notice.
 """
 
 import json
@@ -28,11 +29,11 @@ from workload import Workload, sees_its_store_follow, work_in_peace
 
 FRAME = struct.Struct("<4sIQQQQq")
 HEADER_BYTES, FRAME_HEADER_BYTES = 4096, 56
-LAST_TASKS = 6  # enqueued one by one at the end: each is a frame
+LAST_TASKS = 6  # enqueued one by one at the end: each one is a frame
 
 
 class Damage:
-    """`change(path)` is done to the file `name`. `is_last`: it concerns the last frame alone."""
+    """`change(path)` damages the file `name`. `is_last`: it affects only the last frame."""
 
     def __init__(self, what, name, change, is_last=False):
         self.what, self.name, self.change, self.is_last = what, name, change, is_last
@@ -57,7 +58,7 @@ def cut(name, size):
 
 
 def never_written(name, begin, end):
-    """A write of [begin, end) of which only the beginning arrived."""
+    """A write of [begin, end) of which only the beginning reached the disk."""
     def change(path):
         with open(path, "r+b") as file:
             file.seek(begin)
@@ -70,14 +71,14 @@ def remove(name):
 
 
 class Data:
-    """A data directory after some work and kill -9: a store, and a journal with frames that it does not have.
+    """A data directory after some work and kill -9: a store, and a journal with frames that the store does not have.
 
-    After an orderly stop in between, the store's own file has all pages; else many are in its log alone."""
+    After an orderly stop in between, the store's own file has all pages. Otherwise many are only in its log."""
 
     def __init__(self, treadle, directory, stops_orderly):
         self.data, self.books = os.path.join(directory, "data"), os.path.join(directory, "books")
         os.makedirs(self.books)
-        for seed in (7, 8):  # the second life trims what only the first one wrote: that is in the store alone
+        for seed in (7, 8):  # the second life trims what only the first one wrote, so that only the store has it
             server = Server(treadle, self.data, free_port(), OPTIONS)
             server.start()
             server.wait_ready()
@@ -116,7 +117,7 @@ class Data:
     def damages_of_the_store(self, rng):
         size = self.size("store.db")
         with open(os.path.join(self.data, "store.db"), "rb") as file:
-            in_use = [at for at, byte in enumerate(file.read()) if byte]  # most of a small one is empty
+            in_use = [at for at, byte in enumerate(file.read()) if byte]  # most of a small store is empty
         flips = [flip("store.db", byte, rng.randrange(8)) for byte in sorted(rng.sample(in_use, 3000))]
         for damage in flips:
             damage.may_be_told_later = True
@@ -126,7 +127,7 @@ class Data:
         }
 
     def damages(self, rng):
-        """By kind of damage; each list in the order of places."""
+        """The damages by kind. Each list is sorted by place."""
         segment = "journal/" + self.segments[-1]
         frames = self.frames(self.segments[-1])
         assert len(frames) >= LAST_TASKS, frames
@@ -147,7 +148,7 @@ class Data:
 
     @staticmethod
     def is_padding(frames, byte):
-        """Neither looked at nor covered by the checksum."""
+        """Padding is neither read nor covered by the checksum."""
         return not any(begin <= byte < end for begin, end in frames)
 
 
@@ -158,7 +159,7 @@ class DamageRun:
         self.failures, self.lock = [], threading.Lock()
 
     def run(self, count):
-        """About `count` cases of all kinds, or with 0 all. The report."""
+        """Runs about `count` cases of all kinds, or all with 0. Returns the report."""
         rng = random.Random(self.seed)
         killed = Data(self.treadle, os.path.join(self.directory, "killed"), stops_orderly=False)
         stopped = Data(self.treadle, os.path.join(self.directory, "stopped"), stops_orderly=True)
@@ -176,7 +177,7 @@ class DamageRun:
         return {"cases": len(cases), "wrong": len(self.failures), "kinds": report, "seed": self.seed}
 
     def one(self, kind, data, damage):
-        """What came of it, in a word."""
+        """Returns the outcome in a word."""
         place = tempfile.mkdtemp(dir=self.directory, prefix="case-")
         for path in (data.data, data.books):
             subprocess.run(["cp", "-r", "--sparse=always", path, place], check=True)
@@ -200,10 +201,10 @@ class DamageRun:
             wrong = self.judge(found, data, damage)
             if wrong and damage.may_be_told_later and any("payload_damaged" in what for what in wrong):
                 return "told", []
-            # A row of a history whose key has flipped is nobody's, and only data check sees it (docs/reliability.md).
+            # A history row with a flipped key belongs to no task. Only data check notices it (docs/reliability.md).
             if damage.may_be_told_later and wrong and all(what.startswith("what_an_attempt_saved") for what in wrong):
                 return "a step is lost", []
-            wrong += [f"in peace it ended with {status}"] if status else []
+            wrong += [f"in peace the server ended with {status}"] if status else []
             return "wrong" if wrong else "opened", wrong
         except (Damaged, AssertionError) as told:
             return ("told", []) if damage.may_be_told_later else ("wrong", [str(told)])
@@ -222,17 +223,17 @@ class DamageRun:
         if not server.has_ended():
             return [f"it was not ready in {ENDS_WITHIN_S} s, and did not end"]
         if server.process.returncode <= 0:
-            return [f"it ended with {server.process.returncode}: {server.last_words()}"]
-        # The marker holds the format's version: a bit of it makes another one.
+            return [f"the server ended with {server.process.returncode}: {server.last_words()}"]
+        # The marker holds the format's version, so a flipped bit may give another version.
         clear = (os.path.basename(damage.name), "treadle data check", "made by a newer Treadle")
         if not any(words in server.last_words() for words in clear):
-            return [f"its refusal does not name the file: {server.last_words()}"]
-        return ["it refused what looks like a torn end: " + server.last_words()] if damage.is_last else []
+            return [f"the error does not name the file: {server.last_words()}"]
+        return ["the server rejected what looks like a torn end: " + server.last_words()] if damage.is_last else []
 
     @staticmethod
     def judge(found, data, damage):
         lost = found.pop("no_acknowledged_task_is_lost", [])
-        if damage.is_last:  # the exception: what that frame alone told of
+        if damage.is_last:  # the exception: what only that frame recorded
             lost = [what for what in lost if not what.startswith(data.last + " ")]
             found.pop("the_numbers_are_those_of_the_outside", None)
         return lost[:3] + [f"{rule}: {what}" for rule, breaches in found.items() for what in breaches[:3]]

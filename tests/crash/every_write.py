@@ -1,16 +1,16 @@
-"""Every disk operation of a short workload goes wrong once: the server dies at it, or it fails.
+"""Makes every disk operation of a short workload go wrong once: the server dies at it, or it fails.
 
-First the workload runs in peace, and the layer (disk/) numbers what the server does to its files. Then it runs again
-for each number, on a copy of the same data, and at that operation
+First the workload runs without faults, and the layer (disk/) numbers what the server does to its files. Then it runs
+again for each number, on a copy of the same data, and at that operation
 
-  dies, dies-half   the server is killed before it, or after half of it; what was not synced is lost, as seeds have it
+  dies, dies-half   the server is killed before it, or after half of it; the seed decides which unsynced writes vanish
   EIO, ENOSPC       it fails once
   short             half of a write is done
-  EIO-often         it fails, and every 5th operation after it
+  EIO-often         it fails, and so does every 5th operation after it
 
-Afterwards the server starts without faults. It must open, and the checker must find all that was acknowledged. In
-between, a server whose disk fails goes on truthfully, or ends with another status than 0 and a message that names the
-file. It answers or is gone: never hangs, never loses a timer or its checkpoints in silence.
+Afterwards the server starts without faults. It must open, and the checker must find everything that was acknowledged.
+Until then, a server with a failing disk must either keep running and answer correctly, or exit with a nonzero status
+and a message that names the file. It must never hang, lose a timer, or silently stop making checkpoints.
 """
 
 import json
@@ -38,7 +38,7 @@ SYNCS = ("sync", "sync-directory")
 
 
 class Scenario:
-    """Where it begins, what is done, and which operations count."""
+    """The initial data, the workload, and the operations that count."""
 
     def __init__(self, name, begins_with_data, workload, only=""):
         self.name, self.begins_with_data, self.workload, self.only = name, begins_with_data, workload, only
@@ -49,7 +49,7 @@ SCENARIOS = (Scenario("new directory", False, Workload), Scenario("after a crash
 
 
 class Case:
-    """One run of a scenario in which one operation goes wrong."""
+    """One run of a scenario, with one operation that goes wrong."""
 
     def __init__(self, scenario, mode, number, operation, seed):
         self.scenario, self.mode, self.number, self.operation, self.seed = scenario, mode, number, operation, seed
@@ -65,7 +65,7 @@ class Case:
 
 
 class Bench:
-    """A place for one run at a time: a data directory, notebooks, and the layer's files."""
+    """The place for one run at a time: a data directory, notebooks, and the layer's files."""
 
     def __init__(self, treadle, layer, directory, template):
         self.treadle, self.layer, self.directory, self.template = treadle, layer, directory, template
@@ -88,7 +88,8 @@ class Bench:
                       {"LD_PRELOAD": self.layer, **{f"TREADLE_DISK_{k}": str(v) for k, v in environment.items()}})
 
     def run(self, scenario, settings, seed):
-        """With faults, then without. What was wrong, the operations, and whether the server stopped by itself."""
+        """Runs with faults, then without. Returns what was wrong, the operations, and whether the server stopped by
+        itself."""
         server = self.set_up(scenario, settings)
         server.log_path = self.faults_log = self.data + ".faults.log"
         wrong = run_with_faults(server, scenario, self.books, "FAIL_EVERY" not in settings)
@@ -102,14 +103,14 @@ class Bench:
         return wrong, operations, stopped
 
     def operations(self):
-        """Of the run so far, in their order: kind and name."""
+        """The operations of the run so far, in order: kind and name."""
         if not os.path.exists(self.trace):
             return []
         with open(self.trace, encoding="utf-8") as file:
             return [line.rstrip("\n").partition(" ")[2] for line in file]
 
     def words(self):
-        """The lines that the server wrote while there were faults."""
+        """The lines that the server wrote while faults were active."""
         with open(self.faults_log, encoding="utf-8", errors="replace") as file:
             return file.read().strip().splitlines() or [""]
 
@@ -120,7 +121,7 @@ def set_policies(server):
 
 
 def run_with_faults(server, scenario, books, goes_well_again):
-    """What was wrong."""
+    """Returns what was wrong."""
     wrong = []
     server.start()
     try:
@@ -138,9 +139,10 @@ def run_with_faults(server, scenario, books, goes_well_again):
 
 
 def end_with_faults(server, bench):
-    """An orderly stop, if it still runs. What was wrong, and the exit status if the server stopped by itself.
+    """Stops the server in an orderly way if it still runs. Returns what was wrong, and the exit status if the server
+    stopped by itself.
 
-    It may be about to do that when it is asked: then it does not end with 0."""
+    It may be about to stop by itself when it gets the signal. Then its status is not 0."""
     bench.operations_at_work = len(bench.operations())
     try:
         status = server.process.returncode if server.has_ended() else server.stop(ENDS_WITHIN_S) or None
@@ -166,12 +168,12 @@ def run_in_peace(server, books):
 
 
 def judge_end(case, words, operations, stopped):
-    """Of a run with a failure: how the server ended, if it ended by itself.
+    """Judges how the server ended after a failure, if it ended by itself.
 
-    `words`: the lines that it wrote. `operations`: those before it was asked to end. Then SQLite still tidies up its log; nothing that was acknowledged
-    rests on that, and the log stays if it fails."""
+    `words`: the lines that it wrote. `operations`: the operations before it was asked to stop. After that SQLite only
+    tidies up its log. No acknowledged data depends on that, and the log stays if it fails."""
     if case.mode in DEATHS:
-        return [] if stopped in (None, -9) else [f"it ended with {stopped}"]
+        return [] if stopped in (None, -9) else [f"the server ended with {stopped}"]
     failed = operations[case.number - 1] if case.number <= len(operations) else None
     if failed is None:
         return []
@@ -181,9 +183,9 @@ def judge_end(case, words, operations, stopped):
         is_trouble = kind in SYNCS and case.mode != "short" and \
             not may_do_without(name, case.mode) and not is_sqlite_s_sync_of_a_name(failed, before) and \
             not any(BEGUN_WITHOUT_BALLAST in line for line in words)
-        return [f"it went on although {failed} failed"] if is_trouble else []
-    wrong = [] if stopped > 0 else [f"it ended with {stopped}"]
-    # SQLite names its database, whichever of its files it was.
+        return [f"the server kept running although {failed} failed"] if is_trouble else []
+    wrong = [] if stopped > 0 else [f"the server ended with {stopped}"]
+    # SQLite names its database, whichever of its files failed.
     names = [os.path.basename(part).removesuffix("-wal").removesuffix("-journal") for part in name.split(" ")]
     if "often" not in case.mode and not any(part in words[-1] for part in names):
         wrong.append(f"{failed} failed, and its last words do not name the file: {words[-1]}")
@@ -191,24 +193,24 @@ def judge_end(case, words, operations, stopped):
 
 
 def may_do_without(name, mode):
-    """A full disk may show in a sync, too. A spare or the ballast is then removed again, and nothing was in it."""
+    """A full disk may also show in a sync. A spare or the ballast is then removed again; it was empty."""
     return mode.startswith("ENOSPC") and os.path.basename(name).startswith(("spare-", "ballast"))
 
 
-# A start on a full disk makes room and begins again from the first byte: all that the journal holds is written anew, so
-# nothing rests on the sync that failed.
+# A start on a full disk makes room and starts over from the first byte. It rewrites everything in the journal, so
+# nothing depends on the failed sync.
 BEGUN_WITHOUT_BALLAST = "using the ballast file's space for this start"
 
 
 def is_sqlite_s_sync_of_a_name(failed, before):
-    """SQLite syncs the directory behind the first sync of its log, or of the journal with which a store is made, and passes
-    over an error of that. The log has been there since the store was opened, and the server has synced the directory after
-    that; while a store is made nothing has been acknowledged. Nothing rests on these."""
+    """SQLite syncs the directory after the first sync of its log, and after the first sync of the journal with which it
+    creates a store. It ignores an error of these syncs, and nothing depends on them. The log exists since the store was
+    opened, and the server has synced the directory after that. While a store is created, nothing is acknowledged."""
     return failed == "sync-directory " and before in ("sync store.db-wal", "sync store.db-journal")
 
 
 def make_template(treadle, directory):
-    """Data after some work and a crash: tasks in many states, a store, a journal that is to be replayed."""
+    """Makes data from some work and a crash: tasks in many states, a store, and a journal to replay."""
     os.makedirs(os.path.join(directory, "books"))
     server = Server(treadle, os.path.join(directory, "data"), free_port(), OPTIONS)
     server.start()
@@ -219,14 +221,14 @@ def make_template(treadle, directory):
 
 
 def spread(numbers, count):
-    """About `count` of them, from the first to the last."""
+    """About `count` of the numbers, from the first to the last."""
     if count >= len(numbers):
         return numbers
     return [numbers[i * (len(numbers) - 1) // max(count - 1, 1)] for i in range(count)]
 
 
 def interesting(operations):
-    """Numbers of operations, from 1; of many that are alike in a row only the first and the last."""
+    """The numbers of operations, from 1. In a row of equal operations only the first and the last count."""
     return [i + 1 for i, operation in enumerate(operations)
             if i in (0, len(operations) - 1) or operations[i - 1] != operation or operations[i + 1] != operation]
 
@@ -240,7 +242,7 @@ class EveryWrite:
         self.failures = []
 
     def bench(self):
-        """One for each thread."""
+        """One bench per thread."""
         if not hasattr(self.local, "bench"):
             name = os.path.join(self.directory, f"bench-{threading.get_ident()}")
             self.local.bench = Bench(self.treadle, self.layer, name, self.template)
@@ -263,7 +265,7 @@ class EveryWrite:
         return stopped
 
     def run(self, count, modes=DEATHS + FAILURES):
-        """`count` cases, or with 0 all of them. The report."""
+        """Runs `count` cases, or all with 0. Returns the report."""
         make_template(self.treadle, self.template)
         recorded = [(scenario, self.record(scenario)) for scenario in SCENARIOS]
         cases = self.choose(recorded, count, modes)
@@ -281,7 +283,7 @@ class EveryWrite:
                  for number in (interesting(operations) if count else range(1, len(operations) + 1))]
         if count:
             drawn = [modes[i % len(modes)] for i in range(count)]
-            rng.shuffle(drawn)  # or they would follow the alternation of writes and syncs
+            rng.shuffle(drawn)  # otherwise they would follow the alternation of writes and syncs
             chosen = list(zip(spread(every, count), drawn))
         else:
             chosen = [(place, mode) for place in every for mode in modes]

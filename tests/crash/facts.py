@@ -1,4 +1,4 @@
-"""What the notebooks say, sorted by task. No judgement: that is the checker's."""
+"""The contents of the notebooks, sorted by task. Judging them is the checker's job."""
 
 import glob
 import os
@@ -12,19 +12,19 @@ def task_of(token):
 
 
 def number_of(token):
-    """Leases of the task so far, this one included."""
+    """The number of the task's leases so far, including this one."""
     return int(token.split(".")[1])
 
 
 class Lease:
-    """As its worker knows it."""
+    """A lease as its worker knows it."""
 
     def __init__(self, line):
         self.line, self.token, self.number = line, line["token"], number_of(line["token"])
         self.asked, self.told = line["asked"], line["t"]
         self.revoked = self.asked + line.get("timeout_ms", float("inf")) / 1000
         self.extend(self.asked)
-        self.reported = None  # when its worker began to report; from then on it may be over
+        self.reported = None  # when its worker began to report; the lease may be over from then on
 
     def extend(self, asked):
         until = asked + self.line["lease_ms"] / 1000
@@ -35,11 +35,11 @@ class Lease:
 
 
 class Task:
-    """All that anybody wrote of one task."""
+    """Everything that anybody wrote about one task."""
 
     def __init__(self, name):
         self.name = name
-        self.requests = []  # with which it was enqueued
+        self.requests = []  # the requests that enqueued it
         self.acknowledged = None  # when first
         self.key = self.unique_key = None
         self.leases = {}  # token -> Lease
@@ -47,7 +47,7 @@ class Task:
         self.reported = []  # (first t of the intention, t, report, code)
         self.saving, self.saved = [], []  # (t, token, update)
         self.commands = []  # (t, action, body), intentions
-        self.commanded = []  # (asked, t, action, answer): with success
+        self.commanded = []  # (asked, t, action, answer) of successful commands
         self.lost = []  # (t, token)
         self.seen = []  # (asked, t, told or None)
         self.end = None

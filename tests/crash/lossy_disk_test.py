@@ -1,4 +1,4 @@
-"""The disk layer and the power cut lose what was not synced, all of that and nothing else."""
+"""The disk layer and the power cut lose what was not synced: all of that and nothing else."""
 
 import os
 import subprocess
@@ -34,7 +34,7 @@ class Disk:
         (self.undo / "files").mkdir(parents=True)
 
     def run(self, program, **settings):
-        """Under the layer; the exit status."""
+        """Runs the program under the layer. Returns the exit status."""
         environment = {"LD_PRELOAD": LAYER, "TREADLE_DISK_DIRECTORY": str(self.directory),
                        "TREADLE_DISK_UNDO": str(self.undo), "TREADLE_DISK_TRACE": str(self.trace),
                        **{f"TREADLE_DISK_{key}": str(value) for key, value in settings.items()}}
@@ -53,7 +53,7 @@ def disk(tmp_path):
     return Disk(tmp_path)
 
 
-def test_what_was_synced_stays_and_what_was_not_is_lost(disk):
+def test_synced_data_stays_and_unsynced_data_is_lost(disk):
     assert disk.run(f"""
 fd = put(name("f"), "{A}{A}")
 os.fdatasync(fd)
@@ -65,7 +65,7 @@ os.pwrite(fd, b"{B}", {2 * SECTOR})
     assert disk.files() == {"f": A + A}
 
 
-def test_a_write_within_a_sector_leaves_what_stood_beside_it(disk):
+def test_a_write_within_a_sector_keeps_the_other_bytes(disk):
     assert disk.run("""
 fd = put(name("f"), "abcdef")
 os.fdatasync(fd)
@@ -76,7 +76,7 @@ os.pwrite(fd, b"XY", 2)
     assert disk.files() == {"f": "abcdef"}
 
 
-def test_a_truncation_that_was_not_synced_is_taken_back(disk):
+def test_an_unsynced_truncation_is_undone(disk):
     assert disk.run("""
 fd = put(name("f"), "abcdef")
 os.fdatasync(fd)
@@ -113,7 +113,7 @@ sync_names()
     assert disk.files() == {"c": "b"}
 
 
-def test_of_names_a_prefix_of_the_changes_survives(disk):
+def test_a_prefix_of_the_name_changes_survives(disk):
     seen = set()
     for seed in range(20):
         assert disk.run('for letter in "abc": os.fsync(put(name(letter), letter))') == 0
@@ -124,7 +124,7 @@ def test_of_names_a_prefix_of_the_changes_survives(disk):
     assert seen == {"", "a", "ab", "abc"}
 
 
-def test_of_writes_any_survive_and_some_are_torn(disk):
+def test_any_writes_may_survive_and_some_are_torn(disk):
     seen = set()
     for seed in range(60):
         assert disk.run(f"""
@@ -140,7 +140,7 @@ os.pwrite(fd, b"{B}", {3 * SECTOR})
     assert seen == {"AAAA", "AAAB", "BBAA", "BBAB", "BAAA", "BAAB"}
 
 
-def test_what_a_failed_sync_left_no_later_one_saves_unless_it_is_written_again(disk):
+def test_only_another_write_saves_what_a_failed_sync_left_behind(disk):
     assert disk.run(f"""
 fd = put(name("f"), "{A * 2}")
 os.fsync(fd)
@@ -158,7 +158,7 @@ os.fsync(fd)
     assert disk.files() == {"f": A + B}
 
 
-def test_a_disk_that_lies_loses_what_it_said_was_synced(disk):
+def test_a_lying_disk_loses_what_it_reported_as_synced(disk):
     assert disk.run('os.fsync(put(name("f"), "f")), sync_names()', LIES=1) == 0
     disk.cut()
     assert disk.files() == {}
@@ -175,12 +175,12 @@ def test_operations_are_numbered_and_the_process_dies_at_one_of_them(disk):
     assert disk.files() == {"f": "ab"}
 
 
-def test_an_operation_fails_as_it_is_told_to(disk):
+def test_an_operation_fails_as_configured(disk):
     program = 'fd = put(name("f"), "abcd")\nos._exit(os.pwrite(fd, b"abcd", 0))'
     assert disk.run(program, FAIL_AT=2, ERROR="ENOSPC") == 1
     assert disk.run(program, FAIL_AT=2, ERROR="short") == 2
 
 
-def test_a_call_that_is_not_modelled_ends_the_process(disk):
+def test_an_unmodeled_call_ends_the_process(disk):
     assert disk.run('os.posix_fallocate(put(name("f"), "f"), 0, 100)') == -6
     assert disk.run('os.truncate(name("f"), 0)') == -6

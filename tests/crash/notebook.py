@@ -1,11 +1,11 @@
-"""A notebook: the append-only file in which one client writes what it is about to do and what it was told.
+"""A notebook: the append-only file in which one client writes what it is about to do and which answers it got.
 
-A line is written before the request that it speaks of is sent, and before anything follows from an answer. So a client
-that is killed may have been told something that nobody will ever know of, but nothing that stands in its notebook was
-not told, and whatever it may have caused stands there as an intention.
+A client writes a line before it sends the request, and writes an answer before it acts on it. So a killed client may
+have received an answer that nobody will ever know about. But every answer in its notebook did arrive, and everything
+that the client may have caused is there as an intention.
 
-Every line is a JSON object: `kind`, `t` (CLOCK_MONOTONIC, when it was written), and for answers `asked`, when the
-request was sent for the first time. What was told at `t` holds for whatever was asked later than `t`.
+Every line is a JSON object with `kind`, `t` (CLOCK_MONOTONIC, when it was written), and for answers `asked`, when the
+request was first sent. An answer written at `t` holds for every request sent later than `t`.
 """
 
 import json
@@ -26,7 +26,7 @@ class Notebook:
 
 
 class Reader:
-    """Follows a notebook that grows: each call of `new()` gives the lines since the last one."""
+    """Follows a growing notebook: each call of `new()` returns the lines since the last one."""
 
     def __init__(self, path):
         self.path, self.offset = path, 0

@@ -1,4 +1,4 @@
-"""The end of a run: nothing fails any more, all that waits must come to its end, and what is there is written down."""
+"""The end of a run: no more faults, every waiting task must end, and the final state is written down."""
 
 import datetime
 import time
@@ -18,7 +18,7 @@ def queues_of(api):
 
 
 def drain(port, path, rng, seconds, types=TYPES, is_there=lambda: True):
-    """Works until no task waits any more. False if that does not happen in time."""
+    """Works until no task waits anymore. False if that takes too long."""
     end, api = time.monotonic() + seconds, Api(port)
     book = notebook.Notebook(path)
     worker = Worker(port, path, "peace", rng.getrandbits(32), lambda: time.monotonic() < end, busy_s=(0,))
@@ -36,20 +36,20 @@ def drain(port, path, rng, seconds, types=TYPES, is_there=lambda: True):
 
 
 def wait_for_the_store(api, seconds=60):
-    """Lists come from the store, which follows; until it has all that was acknowledged by now."""
+    """Lists come from the store, which lags behind. Waits until it has everything acknowledged before this call."""
     since = datetime.datetime.now(datetime.timezone.utc)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         answer = api.until_answered("GET", "/v1/tasks?limit=1")
-        as_of = answer[1].get("as_of", "1970-01-01T00:00:00Z")  # none in a refusal
+        as_of = answer[1].get("as_of", "1970-01-01T00:00:00Z")  # a rejection has none
         if datetime.datetime.fromisoformat(as_of.replace("Z", "+00:00")) > since:
             return
         time.sleep(0.02)
-    raise AssertionError(f"the store did not follow for {seconds} s")
+    raise AssertionError(f"the store did not catch up within {seconds} s")
 
 
 def look_at_everything(port, path, accepted, is_there=lambda: True):
-    """Writes down every task that is listed, and each accepted one that is not as the server tells of it by its id."""
+    """Writes down every listed task, and every accepted but unlisted task as the server returns it by ID."""
     api, book, listed, cursor = Api(port, timeout_s=60), notebook.Notebook(path), set(), ""
     api.is_there = is_there
     wait_for_the_store(api)

@@ -1,9 +1,8 @@
-"""The power fails: what the disk layer noted and nothing synced is taken back, all of it or a part.
+"""Cuts the power: undoes all or part of what the disk layer recorded and no sync made durable.
 
-Works as the simulated disk does (sim/sim_disk.h): of a file any of the unsynced changes may survive, whatever came
-before or after them, and a write may be torn at a 512-byte sector; of the names of files a prefix of the unsynced
-changes survives, as with a file system that journals them. What a failed sync left, no later sync makes durable.
-disk/undo_log.h has the format of what is read here.
+Works like the simulated disk (sim/sim_disk.h). Any subset of a file's unsynced changes may survive, and a write may
+be torn at a 512-byte sector. Of unsynced changes of file names a prefix survives, as on a journaling file system. No
+later sync makes durable what a failed sync left behind. disk/undo_log.h defines the format of the log.
 """
 
 import os
@@ -26,7 +25,7 @@ class Change:
         self.size_is_durable = 0
 
     def range(self):
-        """Bytes whose content it changed."""
+        """The bytes that it changed."""
         if self.kind == "w":
             return self.offset, self.offset + self.size
         return self.size, max(self.size, self.old_size)
@@ -41,7 +40,7 @@ class Change:
 
 
 class Log:
-    """What is not durable: changes by inode, and changes of names, each in their order."""
+    """What is not durable: changes by inode, and changes of names, both in order."""
 
     def __init__(self, path):
         self.changes, self.names = defaultdict(list), []
@@ -50,7 +49,8 @@ class Log:
                 pass
 
     def _read_one(self, file):
-        """False at the end, which a record may lack that was cut short with its process: it was followed by nothing."""
+        """False at the end of the log. The last record may be cut short if the process died; its operation was not
+        done."""
         head = file.read(RECORD.size)
         if len(head) < RECORD.size:
             return False
@@ -88,7 +88,7 @@ class Log:
 
 
 def cut(directory, undo, seed, takes_all=False):
-    """Leaves below `directory` what survives, and nothing in `undo`. How many changes there were, and were lost."""
+    """Leaves what survives below `directory`, and nothing in `undo`. Returns the number of changes and of lost ones."""
     rng, log = random.Random(seed), Log(os.path.join(undo, "log"))
     files = os.path.join(undo, "files")
     keep = 0 if takes_all else rng.randrange(len(log.names) + 1)
@@ -107,7 +107,7 @@ def cut(directory, undo, seed, takes_all=False):
 def undo_name(directory, files, kind, inode, replaced, names):
     paths = [os.path.join(directory, name) for name in names]
     if kind == "c":
-        if os.path.exists(paths[0]):  # the process may have died before it did what it had noted
+        if os.path.exists(paths[0]):  # the process may have died between the record and the operation
             os.unlink(paths[0])
     elif kind == "u":
         give_name(files, inode, paths[0])
@@ -124,8 +124,8 @@ def give_name(files, inode, path):
 
 
 def undo_changes(path, changes, rng, takes_all):
-    """How many were lost, or torn."""
-    lost, kept_until = 0, []  # of each change the sector before which it survives, or None for all of it
+    """Returns how many were lost or torn."""
+    lost, kept_until = 0, []  # for each change, the sector before which it survives, or None for all of it
     for change in changes:
         draw = 0 if takes_all else rng.randrange(5)
         sectors = change.sectors()
@@ -142,15 +142,15 @@ def survives(until, sector):
 
 
 def sectors_after(changes, kept_until):
-    """The sectors that are not as they stand in the file: each as before the first lost change after the last that
-    survives."""
+    """The sectors to write back to the file. Each gets its contents from before the first lost change that follows
+    the last surviving one."""
     back, settled = {}, set()
     for change, until in reversed(list(zip(changes, kept_until))):
         for sector in change.sectors():
             if sector in settled:
                 continue
             if survives(until, sector) or any(sector in sectors for sectors in change.durable_over):
-                settled.add(sector)  # what follows was undone already
+                settled.add(sector)  # everything after it is already undone
             else:
                 back[sector] = change.old_sector(sector)
     return back

@@ -1,7 +1,7 @@
-"""A producer: enqueues batches with idempotency keys, and asks the same again until it is answered.
+"""A producer: enqueues batches with idempotency keys and repeats each batch until it is answered.
 
-It may be killed at any moment. The next life of the same name reads the notebook and repeats the batch that was under
-way, as a careful producer would.
+It may be killed at any moment. The next life of the same name reads the notebook and repeats the unfinished batch, as
+a careful producer would.
 """
 
 import random
@@ -19,8 +19,8 @@ class Producer:
     def __init__(self, port, path, name, seed, goes_on):
         self.api, self.book, self.goes_on = Api(port), notebook.Notebook(path), goes_on
         self.name, self.rng, self.number = name, random.Random(seed), 0
-        self.slowness = 1  # of what it asks for: how long times last
-        self.old = []  # tasks that were answered: asked for again now and then
+        self.slowness = 1  # factor for all its delays and deadlines
+        self.old = []  # accepted tasks, enqueued again now and then
 
     def run(self):
         unanswered = self.remember()
@@ -48,7 +48,8 @@ class Producer:
         return unanswered
 
     def ask(self, tasks, is_first=True, goes_on=lambda: True):
-        """Until it is accepted, also when it is time to stop: an idempotent batch may be repeated at will."""
+        """Repeats the batch until it is accepted, even when it is time to stop: an idempotent batch may always be
+        repeated."""
         if is_first:
             self.book.write("asking", tasks=tasks, wall=time.time())
         asked = now()
@@ -63,7 +64,8 @@ class Producer:
         return None
 
     def ask_unique(self):
-        """Of a unique key, one task lives at a time. Each asking may bring another, so it is not repeated blindly."""
+        """Only one task of a unique key may live at a time. Each request may create another, so it is not repeated
+        blindly."""
         key = f"unique-{self.rng.randrange(6)}"
         task = {"type": "hello", "payload": {"key": key}, "max_attempts": 50, "idempotency_key": key,
                 "unique_while": "done"}

@@ -1,4 +1,4 @@
-"""Rounds of crashes: a server under load from client processes is killed, again and again, and they with it."""
+"""Rounds of crashes: a server under load from client processes is killed again and again, and so are the clients."""
 
 import os
 import random
@@ -16,8 +16,8 @@ from producer import QUEUES
 from server import Server
 
 LEASE_MS = 2000
-# Everything is kept, so that the checker can ask for all of it; leases are short, so that lost ones come back, and
-# nobody is given up for the workers that died with it.
+# Retention keeps everything, so that the checker can ask for all of it. Leases are short, so that lost ones expire
+# soon, and no task is given up because workers died with it.
 POLICY = {"retention": {"completed_tasks": 10_000_000, "completed_bytes": 1 << 40}, "lease_ms": LEASE_MS,
           "max_worker_losses": 1000, "cancel_grace_ms": 1000,
           "retry": {"backoff_base_ms": 20, "backoff_cap_ms": 500}}
@@ -25,7 +25,7 @@ OPTIONS = ("--checkpoint-interval", "200ms", "--checkpoint-after", "1MiB", "--di
 
 
 class Rounds:
-    """One run. `disk` makes what was not synced go away with the server, or is None."""
+    """One run. `disk` loses unsynced writes when the server dies; None: nothing is lost."""
 
     def __init__(self, treadle, seed, disk=None, progress=lambda text: None):
         self.rng, self.seed, self.disk, self.progress = random.Random(seed), seed, disk, progress
@@ -39,7 +39,7 @@ class Rounds:
         self.clients = Clients(self.port, self.books, self.rng)
 
     def crash(self):
-        """The server dies, and with a disk that forgets, what was not synced."""
+        """Kills the server. A lossy disk then loses what was not synced."""
         self.server.kill()
         if self.disk:
             self.disk.cut_power(self.rng)
@@ -76,7 +76,7 @@ class Rounds:
         return healthy, drained, self.server.stop()
 
     def run(self, count, lies=False):
-        """The report, and the breaches by rule."""
+        """Returns the report, and the breaches by rule."""
         began = time.monotonic()
         try:
             self.begin()

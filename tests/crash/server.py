@@ -29,7 +29,7 @@ class Server:
         return self.process.wait()
 
     def stop(self, seconds=60):
-        """An orderly end; its exit status."""
+        """Stops the server in an orderly way. Returns its exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)
 

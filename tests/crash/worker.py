@@ -1,7 +1,8 @@
-"""A worker: leases, renews, saves steps, and reports; all of it by the exchange, as the wire has it.
+"""A worker: leases, renews, saves steps and reports, all through exchanges.
 
-It may be killed, or stopped for longer than its leases last: then it comes back with old tokens and uses them. A new
-life of the same name begins a new incarnation, and now and then reports for tokens that it finds in its notebook.
+It may be killed, or stopped for longer than its leases last. A stopped worker comes back with old tokens and uses
+them. A new life of the same name starts a new incarnation, and now and then reports for tokens that it finds in its
+notebook.
 """
 
 import random
@@ -34,7 +35,8 @@ class Worker:
             self.work()
 
     def take_up_old_tokens(self, share=0.5):
-        """What an earlier life held and never reported. Most have run out; whatever comes of it must be harmless."""
+        """Takes up what an earlier life held and never reported. Most leases have expired; the reports must be
+        harmless."""
         open_tokens = set()
         for line in notebook.read(self.book.path):
             if line["kind"] == "leased":
@@ -58,7 +60,7 @@ class Worker:
         if answer is None:
             return False
         if answer[0] != 200:
-            # The server has seen more of this life than we have. Begin a new one; the old leases will run out.
+            # The server has seen more of this life than we have. Begin a new one; the old leases will expire.
             self.book.write("refused", status=answer[0], problem=answer[1])
             self.begin_life()
             self.held = {}

@@ -1,7 +1,8 @@
-"""A short fixed workload: nearly the same disk operations each time, so that each of them can be made to go wrong.
+"""A short fixed workload with nearly the same disk operations each time, so that each of them can be made to go
+wrong.
 
-It uses the clients of the crash test, one after the other, and so writes the same notebooks. It stops early when the
-server is gone, and gives up a request that is refused for as long as a person would watch it.
+It uses the clients of the crash test one after the other, and so writes the same notebooks. It stops early when the
+server is gone, and gives up on a rejected request after REFUSED_S.
 """
 
 import os
@@ -15,12 +16,12 @@ from facts import Facts
 from producer import Producer
 from worker import Worker
 
-PATIENCE_S = 20  # for all of it, which takes less than a second
-PEACE_S = 120  # until all is done that was left, also on a machine with much else to do
+PATIENCE_S = 20  # for the whole workload, which takes less than a second
+PEACE_S = 120  # for all the remaining work, even on a busy machine
 REFUSED_S = 0.3
-SLOWNESS = 0.05  # of delays and deadlines, so that peace does not take long
-LEASE_MS = 1000  # the least
-BIG = 12  # batches of that many MiB, three of which do not fit into a segment of the journal
+SLOWNESS = 0.05  # factor for delays and deadlines, so that peace does not take long
+LEASE_MS = 1000  # the minimum
+BIG = 12  # MiB per batch; three batches do not fit into a segment of the journal
 
 
 class Stuck(Exception):
@@ -68,7 +69,7 @@ class Workload:
             self.producer.ask_unique()
 
     def patiently(self, ask):
-        """Asks again what was refused, but not for long: a disk that stays broken stays so."""
+        """Repeats a rejected request, but not for long: a broken disk stays broken."""
         self.until = now() + REFUSED_S
         ask()
         self.until = float("inf")
@@ -96,11 +97,11 @@ class Workload:
                 self.operator.set_paused("mails", action)
 
     def checkpoint(self):
-        """A list asks for one."""
+        """A list request forces a checkpoint."""
         self.api.call("GET", "/v1/tasks?limit=1")
 
     def wait_for_a_timer(self):
-        """A task that is not due yet must come by itself."""
+        """A delayed task must become due by itself."""
         task = {"type": "timer", "payload": {"key": "t"}, "delay_ms": 30, "max_attempts": 100,
                 "idempotency_key": f"timer-{now()}"}
         before = len(self.producer.old)
@@ -115,7 +116,7 @@ class Workload:
 
 
 class BigWorkload(Workload):
-    """Three large batches: the journal begins another segment."""
+    """Three large batches, so that the journal starts another segment."""
 
     def steps(self):
         return [self.enqueue_big, self.enqueue_big, self.enqueue_big, self.checkpoint, self.enqueue, self.lease]
@@ -127,7 +128,8 @@ class BigWorkload(Workload):
 
 
 def work_in_peace(server, books, seed=1):
-    """After a restart: what was under way is asked again, all comes to its end, the checker judges. The breaches."""
+    """Runs after a restart: repeats unfinished requests, brings everything to its end, and runs the checker. Returns
+    the breaches."""
     def is_there():
         return not server.has_ended()
 
@@ -138,7 +140,7 @@ def work_in_peace(server, books, seed=1):
         producer.ask(unanswered, is_first=False)
     worker = Worker(server.port, os.path.join(books, "w0.history"), "w0", seed, lambda: True)
     worker.capacity, worker.api.is_there = 0, is_there
-    worker.take_up_old_tokens(share=1)  # or they would have to run out first
+    worker.take_up_old_tokens(share=1)  # otherwise they would have to expire first
     worker.exchange(0)
     drained = peace.drain(server.port, os.path.join(books, "peace.history"), producer.rng, PEACE_S,
                           types=(*peace.TYPES, "timer"), is_there=is_there)
@@ -151,7 +153,7 @@ def work_in_peace(server, books, seed=1):
 
 
 def sees_its_store_follow(server, books, seconds=10):
-    """Whether what was acknowledged comes to the store by itself: the checkpoints have not silently ended."""
+    """Whether acknowledged tasks reach the store by themselves, so checkpoints have not silently stopped."""
     newest = max(Facts(books).acknowledged(), key=lambda task: int(task.split("-")[1]), default=None)
     api, end = Api(server.port), time.monotonic() + seconds
     while newest and time.monotonic() < end and not server.has_ended():

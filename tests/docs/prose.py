@@ -1,13 +1,13 @@
 #!/usr/bin/python3
-"""Checks how the documentation is written: lengths, and words that readers stumble over.
+"""Checks the style of the documentation: lengths, and words that readers stumble over.
 
     prose.py [ROOT]           prints one line per finding, `file:line: what is wrong; what to do`;
                               exit status 1 if there is any
-    prose.py --stats [FILE…]  prints for each page how long its sentences are, and what WORDS finds
+    prose.py --stats [FILE…]  prints the lengths of each page's sentences, and what WORDS finds
 
-The pages are README.md, CONTRIBUTING.md, SECURITY.md, CHANGELOG.md, docs/**/*.md and those of the
-SDKs, without the generated references. The texts of docs/openapi.yaml, of which one reference is made, count too.
-Code, links' targets and HTML comments are not prose.
+The pages are README.md, CONTRIBUTING.md, SECURITY.md, CHANGELOG.md, docs/**/*.md and those of the SDKs, except
+generated references. It also checks the texts of docs/openapi.yaml, from which one reference is generated. Code, link
+targets and HTML comments are not prose.
 """
 
 import re
@@ -24,7 +24,7 @@ TOP_PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
 GENERATED = ("docs/reference",)
 
 BE = r"(?:is|are|was|were|be|been|being|isn't|aren't)"
-# What to search for, and what to write. Each must be safe to forbid: no false alarm in plain prose.
+# Patterns to search for, and what to write instead. Each must be safe to forbid, with no false alarm in plain prose.
 WORDS = [(re.compile(pattern, re.I), advice) for pattern, advice in (
     (r"\bat hand\b", 'write "in memory" or "available"'),
     (r"\banew\b", 'write "again"'),
@@ -52,18 +52,18 @@ WORDS = [(re.compile(pattern, re.I), advice) for pattern, advice in (
 )]
 
 FENCE = re.compile(r"^ {0,8}(```|~~~)")
-UNWRAPPED = re.compile(r"\]\([^)]*\)|<?https?://\S+|<!--.*?-->")  # not counted as columns
+UNWRAPPED = re.compile(r"\]\([^)]*\)|<?https?://\S+|<!--.*?-->")  # does not count as columns
 ITEM = re.compile(r"^( *)(?:[-*+]|\d+\.) +(.*)$")
 
 
 class Block:
-    """A paragraph, an item of a list, a heading or a cell of a table, with the line it begins at."""
+    """A paragraph, list item, heading or table cell, with the line on which it begins."""
 
     def __init__(self, kind, line, text):
         self.kind, self.line, self.text = kind, line, text
 
     def prose(self):
-        """Without code and links' targets. A piece of code is left as one word."""
+        """The text without code and link targets. A piece of code counts as one word."""
         text = re.sub(r"(`+)(?!`).+?(?<!`)\1(?!`)", "x", self.text, flags=re.S)
         text = re.sub(r"<!--.*?-->", "", text, flags=re.S)
         text = re.sub(r"\]\([^)]*\)", "]", text)
@@ -79,7 +79,7 @@ def cells_of(row):
 
 
 def blocks_of(text):
-    """The blocks of a page, and the numbers of the lines that are code or tables."""
+    """The blocks of a page, and the line numbers of code and tables."""
     blocks, passed = [], set()
     current, in_fence, in_comment, in_list = None, None, False, False
     for number, line in enumerate(text.splitlines(), 1):
@@ -109,7 +109,7 @@ def blocks_of(text):
             current, in_list = Block("item", number, item.group(2)), True
             blocks.append(current)
         elif current is None and line.startswith("      " if in_list else "    "):
-            passed.add(number)  # code by indentation
+            passed.add(number)  # indented code
         elif current is not None:
             current.text += "\n" + line.strip()
         else:
@@ -120,7 +120,7 @@ def blocks_of(text):
 
 
 def texts_of(node, place=""):
-    """Descriptions and summaries of an OpenAPI document, each with the place where it is."""
+    """The descriptions and summaries of an OpenAPI document, each with its place."""
     if isinstance(node, dict):
         for key, value in node.items():
             if key in ("description", "summary") and isinstance(value, str):
@@ -191,7 +191,7 @@ def check_pages(root):
 
 
 def sentences_of(text, is_contract):
-    """How many words each sentence of running text has. A colon before a capital ends one, too."""
+    """The number of words in each sentence of running text. A colon before a capital also ends a sentence."""
     texts = [prose for _, prose in texts_of(yaml.safe_load(text))] if is_contract else [text]
     blocks = [block for each in texts for block in blocks_of(each)[0]]
     for block in (block for block in blocks if block.kind in ("paragraph", "item")):

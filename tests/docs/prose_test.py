@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The check of the prose must be able to fail: each rule is broken in a page of its own."""
+"""The prose check must be able to fail: each test breaks one rule on its own page."""
 
 import sys
 import tempfile
@@ -71,7 +71,7 @@ class ProseTest(unittest.TestCase):
     def test_words_within_code_are_not_prose(self):
         self.assertEqual(self.findings("The state `cancelled` is spelled so.\n\n```\nmend it anew\n```\n"), [])
 
-    def test_words_that_are_alike_pass(self):
+    def test_similar_words_pass(self):
         for phrase in ("a standby", "standard", "API stands for a name", "a stand-alone file", "too large",
                        "a recommended way", "amended", "cancellation", "nobody told us", "an answered call"):
             self.assertEqual(self.findings(f"This has {phrase} of it.\n"), [], phrase)
@@ -88,7 +88,7 @@ class ProseTest(unittest.TestCase):
         self.assertIn("/info/description", found[0])
         self.assertIn("/paths//x/get/summary", found[1])
 
-    def test_all_pages_of_a_tree_are_read_but_generated_ones(self):
+    def test_all_pages_of_a_tree_are_read_except_generated_ones(self):
         with tempfile.TemporaryDirectory() as root:
             for name in ("CONTRIBUTING.md", "docs/a.md", "docs/formats/b.md", "docs/reference/c.md", "src/d.md"):
                 path = Path(root, name)

@@ -1,4 +1,4 @@
-"""Fixtures of the end-to-end tests. `server` is a running server on a data directory of its own."""
+"""Fixtures of the end-to-end tests. `server` is a running server with its own data directory."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def data_dir(tmp_path):
 
 @pytest.fixture
 def start_server(tmp_path):
-    """Starts servers: start_server(data_dir, *flags). All of them are ended with the test."""
+    """Starts servers: start_server(data_dir, *flags). They all end with the test."""
     servers = []
 
     def start(data_dir, *flags, **options):
@@ -32,7 +32,7 @@ def server(start_server, data_dir):
 
 @pytest.fixture(scope="module")
 def shared_server(tmp_path_factory):
-    """One server for all tests of a file that do not mind each other's tasks."""
+    """One server for all tests of a file that tolerate each other's tasks."""
     base = tmp_path_factory.mktemp("shared")
     each = Server(base / "data", log=base / "server.log").start()
     yield each

@@ -1,5 +1,5 @@
-"""The commands of the documentation: which blocks a page has, and a shell that runs them against a real server, in which
-they wait where a person would."""
+"""The commands of the documentation: finds a page's blocks, and runs them in a shell against a real server. The
+script waits wherever a person would."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from treadle import BINARY, ROOT
 
-# Commands that a page shows and no test of that page types, and why. Whole lines.
+# Commands that a page shows and no test types, with the reason. Whole lines.
 NOT_RUN = {
     "apt-get install ./treadle_*.deb": "installs a package; `./dev package --verify` does so in a fresh root",
     "pip install ./treadle-*-manylinux_2_34_x86_64.whl": "needs a release; test `release` makes and installs one",
@@ -27,9 +27,9 @@ NOT_RUN = {
     "apt-get install ./treadle-dev_*.deb         # or: cmake --install build/release --component dev":
         "installs a package; test `sdk_examples` installs the component",
     "apt-get install cmake ninja-build g++ libgtest-dev libcpp-httplib-dev": "installs packages",
-    "cmake -S examples -B build/examples -G Ninja && cmake --build build/examples": "test `sdk_examples` builds them so",
+    "cmake -S examples -B build/examples -G Ninja && cmake --build build/examples": "test `sdk_examples` builds them this way",
     "./dev build && cmake --install build/release --component dev --prefix /usr/local":
-        "installs; test `sdk_examples` installs to a place of its own",
+        "installs; test `sdk_examples` installs to its own directory",
     "apt-get install nlohmann-json3-dev libsimdjson-dev libssl-dev": "installs packages",
 }
 
@@ -40,18 +40,18 @@ def blocks(page, language):
 
 
 def commands(page):
-    """All that the page lets people type, but for what NOT_RUN names."""
+    """Everything that the page tells people to type, except for NOT_RUN."""
     lines = "".join(blocks(page, "sh")).splitlines(keepends=True)
     return "".join(line for line in lines if line.rstrip("\n") not in NOT_RUN)
 
 
 def not_run(page):
-    """What the page shows and NOT_RUN names."""
+    """The lines of the page that are in NOT_RUN."""
     return {line for block in blocks(page, "sh") for line in block.splitlines() if line in NOT_RUN}
 
 
 def patient(script):
-    """The script of someone who is slower than a server, than its end, and than the store."""
+    """The script as typed by someone who waits for the server, for its end, and for the store."""
     ready = "treadle start &\nuntil treadle info > ready 2>&1; do kill -0 $!; done\n"
     killed = "kill -9 $!\nwait $! || true\n"
     listed = "until treadle task list | grep -q '^1-3 '; do :; done\ntreadle task list\n"
@@ -67,9 +67,10 @@ def free_port():
 
 
 def type_in(script, folder, expect=0):
-    """What the script printed, typed in `folder` into a shell whose server, if it starts one, is one of its own."""
+    """Types the script into a shell in `folder` and returns what it printed. A server that the script starts gets its
+    own address."""
     listen = f"127.0.0.1:{free_port()}"
-    # Whoever types is gone at the end, and so is what still runs in the background.
+    # A person leaves at the end, and ends everything that still runs in the background.
     leave = "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n"
     script = leave + patient(script).replace("localhost:7373", listen)
     path = f"{Path(BINARY).resolve().parent}:{os.environ['PATH']}"
@@ -80,7 +81,7 @@ def type_in(script, folder, expect=0):
     try:
         out, err = bash.communicate(script, timeout=90)
     finally:
-        with suppress(ProcessLookupError):  # what a failure left behind
+        with suppress(ProcessLookupError):  # left behind by a failure
             os.killpg(bash.pid, signal.SIGKILL)
     assert bash.returncode == expect, f"{script}\n{out}\n{err}"
     return out

@@ -1,4 +1,4 @@
-"""What schemathesis calls: requests that can be judged, and none that waits for news that do not come."""
+"""Hooks for schemathesis: only requests that can be judged, and none that waits for news that never comes."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,8 @@ REPORT = jsonschema_rs.validator_for({"$ref": "#/components/schemas/Report", "co
 
 @schemathesis.hook
 def filter_case(context, case):
-    """A bad report has a code of its own in an answer of 200: of an exchange, something else must be what is wrong."""
+    """Rejects exchanges with bad reports: each gets a code of its own in a 200 answer, but schemathesis expects an
+    error."""
     reports = case.body.get("reports") if isinstance(case.body, dict) else None
     return not isinstance(reports, list) or all(REPORT.is_valid(report) for report in reports)
 

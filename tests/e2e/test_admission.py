@@ -1,4 +1,5 @@
-"""Which tasks a queue takes: capacity and shedding, idempotency and uniqueness, draining, strict queues, deletion."""
+"""Which tasks a queue accepts: capacity and shedding, idempotency and uniqueness, draining, strict queues,
+deletion."""
 
 from treadle import until
 
@@ -30,7 +31,7 @@ def test_a_full_queue_refuses_and_says_when_to_try_again(server):
     assert enqueue(server).status == 201
 
 
-def test_a_batch_that_does_not_fit_whole_leaves_nothing(server):
+def test_a_batch_that_does_not_fit_adds_no_task(server):
     put(server, capacity={"tasks": 2})
     batch = {"tasks": [{"type": "t"}] * 3}
     assert server.post("/v1/tasks/batch", batch).status == 429
@@ -52,10 +53,10 @@ def test_a_full_queue_sheds_the_newest_of_the_lowest_priority(server):
     assert (shed["state"], shed["error"]["code"]) == ("cancelled", "shed")
     crash(server)
     assert [server.task(id)["state"] for id in (old, high, comes)] == ["ready"] * 3
-    assert enqueue(server, priority=1).status == 429  # nothing is of less priority
+    assert enqueue(server, priority=1).status == 429  # nothing has a lower priority
 
 
-def test_a_duplicate_is_answered_with_the_state_of_the_task_that_is_there(server):
+def test_a_duplicate_returns_the_state_of_the_existing_task(server):
     id = server.enqueue(idempotency_key="k")
     worker = server.worker()
     (lease,) = worker.lease()
@@ -85,7 +86,7 @@ def test_a_task_that_has_not_begun_can_be_replaced(server):
     assert server.queue()["removed"]["replaced"] == 1
 
 
-def test_a_window_of_its_own_lets_go_of_a_key(server):
+def test_a_key_is_free_after_its_own_window(server):
     put(server, idempotency_window_ms=600_000)
     server.enqueue(idempotency_key="k", idempotency_window_ms=1000)
     until(lambda: enqueue(server, idempotency_key="k", idempotency_window_ms=1000).status == 201)
@@ -168,7 +169,7 @@ def test_a_draining_queue_takes_no_tasks_and_finishes_those_it_has(server):
     assert worker.complete(worker.lease()[0]) == "OK"
 
 
-def test_strict_queues_are_made_by_their_policy_alone(start_server, data_dir):
+def test_strict_queues_are_created_only_by_their_policy(start_server, data_dir):
     server = start_server(data_dir, "--strict-queues")
     answer = enqueue(server, queue="emails")
     assert answer.status == 404 and "strict_queues" in answer.detail

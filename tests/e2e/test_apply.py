@@ -27,7 +27,7 @@ completed_bytes = "1MiB"
 """
 
 
-def test_a_file_is_applied_once_and_shown_before(server, file):
+def test_a_file_is_shown_first_and_applied_once(server, file):
     path = file(MAILS)
     shown = server.run("apply", "-f", path, "--dry-run")
     assert "dry run" in shown.stderr
@@ -43,7 +43,7 @@ def test_a_file_is_applied_once_and_shown_before(server, file):
     assert (again.stdout, "nothing to change" in again.stderr) == ("", True)
 
 
-def test_only_what_differs_is_changed(server, file):
+def test_apply_changes_only_the_differences(server, file):
     server.run("apply", "-f", file(MAILS))
     change = json.loads(server.run("apply", "-f", file(MAILS.replace("90s", "2m")), "-o", "json").stdout)
     assert change == {"dry_run": False, "changes": [
@@ -138,7 +138,7 @@ def test_a_queue_is_set_drained_purged_and_deleted_by_the_command_line(server):
 @pytest.mark.parametrize(("word", "told"), [
     ("lease", "is not FIELD=VALUE"), ("=1", "is not FIELD=VALUE"), ("lase=45s", 'did you mean "lease"'),
     ("lease=soon", "is not a duration"), ("lease=5", 'did you mean "5s"?'), ('lease="5"', 'did you mean "5s"?'), ("retry.max_attempts=x", "must be a whole number"), ("a\nb=1", "is not FIELD=VALUE")])
-def test_a_word_that_sets_nothing_is_told(server, word, told):
+def test_an_argument_that_sets_nothing_is_refused(server, word, told):
     failed = server.run("queue", "set", "mails", word, expect=2)
     assert told in failed.stderr
     assert server.get("/v1/queues/mails").status == 404

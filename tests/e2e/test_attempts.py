@@ -1,4 +1,5 @@
-"""What attempts save, tell, log and leave behind: steps, checkpoints, progress, logs, histories; sensitive tasks."""
+"""What attempts save, report, log and leave behind: steps, checkpoints, progress, logs, histories; sensitive
+tasks."""
 
 import json
 import subprocess
@@ -43,7 +44,7 @@ def treadle(server, *words):
     return done.stdout
 
 
-def test_a_step_that_is_done_comes_with_every_later_lease_also_after_a_crash(server):
+def test_every_later_lease_contains_a_saved_step_even_after_a_crash(server):
     server.call("PUT", "/v1/queues/default", SOON)
     server.enqueue()
     worker = server.worker()
@@ -66,7 +67,7 @@ def test_steps_outlive_the_death_of_their_worker_and_a_redrive(server):
     (lease,) = server.worker().lease()
     save(server, lease, steps=[{"name": "charge", "result": 1}])
     until(lambda: server.task(id)["state"] == "dead")
-    history(server, id)  # so that the store has it, and memory perhaps not
+    history(server, id)  # so that the store has it, and perhaps memory no longer does
     assert server.call("PATCH", f"/v1/tasks/{id}", {"payload": "mended"}).status == 200
     assert server.post(f"/v1/tasks/{id}/redrive", None).status == 200
     (again,) = server.worker().lease()
@@ -96,7 +97,7 @@ def test_a_lost_lease_saves_nothing_and_says_so(server):
     assert worker.complete(lease) == "LEASE_LOST"
 
 
-def test_what_a_task_saves_is_bounded_and_told_so(server):
+def test_saves_are_limited_and_the_error_says_so(server):
     server.enqueue()
     (lease,) = server.worker().lease()
     save(server, lease, checkpoint={"data": "x" * 600_000})
@@ -135,7 +136,7 @@ def test_progress_is_seen_while_the_attempt_runs(server):
     assert "progress" not in server.task(id)
 
 
-def test_the_log_of_each_attempt_is_kept_and_what_is_sent_again_is_kept_once(server):
+def test_the_log_of_each_attempt_is_kept_and_repeated_chunks_only_once(server):
     server.call("PUT", "/v1/queues/default", SOON)
     id = server.enqueue()
     worker = server.worker()
@@ -166,7 +167,7 @@ def test_64_kib_of_a_log_are_kept(server):
     assert len(log_of(server, id).encode()) == 65_536
 
 
-def test_the_history_tells_every_attempt_with_its_worker_build_times_and_error(server):
+def test_the_history_lists_every_attempt_with_its_worker_build_times_and_error(server):
     server.call("PUT", "/v1/queues/default", {"retry": {"jitter": "none", "backoff": "fixed", "backoff_base_ms": 300}})
     id = server.enqueue()
     worker = server.worker()
@@ -233,7 +234,7 @@ def test_a_deleted_task_leaves_no_history_in_the_store(server, data_dir):
         assert count == "0", table
 
 
-def test_what_a_sensitive_task_carries_is_in_no_list_and_no_history(server):
+def test_the_data_of_a_sensitive_task_is_in_no_list_and_no_history(server):
     server.call("PUT", "/v1/queues/default", SOON)
     id = server.enqueue(payload="secret-1", sensitive=True)
     worker = server.worker()
@@ -257,7 +258,7 @@ def test_what_a_sensitive_task_carries_is_in_no_list_and_no_history(server):
     assert server.get(f"/v1/tasks/{id}/result").json == "secret-7"
 
 
-def test_people_see_history_and_log_by_the_command_line(server):
+def test_the_command_line_shows_history_and_log(server):
     server.call("PUT", "/v1/queues/default", SOON)
     id = server.enqueue()
     worker = server.worker()
@@ -270,7 +271,7 @@ def test_people_see_history_and_log_by_the_command_line(server):
     assert treadle(server, "task", "log", id) == "hello\n"
 
 
-def test_what_a_program_writes_on_standard_error_is_its_log(server, tmp_path):
+def test_the_standard_error_of_a_program_becomes_its_log(server, tmp_path):
     id = server.enqueue("x")
     worker = subprocess.Popen([BINARY, "worker", "exec", "x", "--build", "v9", "--server", server.url, "--", "sh", "-c", "echo working >&2; echo done"],
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -283,7 +284,7 @@ def test_what_a_program_writes_on_standard_error_is_its_log(server, tmp_path):
     assert attempts(server, id)[0]["build"] == "v9"
 
 
-def test_a_program_that_writes_zero_bytes_fails_alone_and_its_worker_goes_on(server):
+def test_a_program_that_writes_zero_bytes_fails_and_its_worker_continues(server):
     bad = server.enqueue("x", payload=1, max_attempts=1)
     worker = subprocess.Popen([BINARY, "worker", "exec", "x", "--server", server.url, "--", "sh", "-c", "printf 'a\\0b' >&2; test $(cat) = 2"],
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -297,7 +298,7 @@ def test_a_program_that_writes_zero_bytes_fails_alone_and_its_worker_goes_on(ser
     assert log_of(server, bad) == "a b\n"
 
 
-def test_what_a_sensitive_tasks_program_writes_is_not_passed_on(server, tmp_path):
+def test_the_output_of_a_sensitive_tasks_program_is_not_passed_on(server, tmp_path):
     id = server.enqueue("x", sensitive=True)
     with open(tmp_path / "log", "wb") as out:
         worker = subprocess.Popen([BINARY, "worker", "exec", "x", "--server", server.url, "--", "sh", "-c", "echo secret >&2"],

@@ -1,4 +1,4 @@
-"""`treadle backup`: made by a real server under load, verified, restored, and what damage does to them."""
+"""`treadle backup`: backups of a real server under load, verified, restored and damaged."""
 
 import contextlib
 import ctypes
@@ -35,7 +35,7 @@ def restore(path, directory, expect=0):
 
 
 class Producer(threading.Thread):
-    """Enqueues batches, and notes what was acknowledged, until it is told to stop."""
+    """Enqueues batches and records what was acknowledged, until it is stopped."""
 
     def __init__(self, server, name):
         super().__init__()
@@ -52,7 +52,7 @@ class Producer(threading.Thread):
             self.acknowledged += [each["id"] for each in answer.json["tasks"]]
 
 
-def test_a_backup_under_load_holds_all_that_was_acknowledged_before_it(start_server, data_dir, tmp_path):
+def test_a_backup_under_load_contains_everything_acknowledged_before_it(start_server, data_dir, tmp_path):
     server = start_server(data_dir, "--checkpoint-interval", "100ms", "--checkpoint-after", "1MiB")
     worker, producers = server.worker(), [Producer(server, f"p{i}") for i in range(3)]
     for producer in producers:
@@ -88,13 +88,13 @@ def test_a_backup_under_load_holds_all_that_was_acknowledged_before_it(start_ser
     present = sum(queue["tasks"].values())
     assert present == seen["waiting"] + seen["ended"]
     assert len(before) <= present <= len(before) + len(after)
-    # The term of the restored server is one that no other one had, and no id is given twice.
+    # The restored server has a new term, and no ID is assigned twice.
     assert restored.get("/v1/info").json["term"] > report["term_from"] > 1000
     new = restored.enqueue("other")
     assert new == report["next_task"] and new not in after
 
 
-def test_a_lease_given_after_the_backup_is_worth_nothing_on_the_restored_server(server, start_server, tmp_path):
+def test_a_lease_granted_after_the_backup_is_invalid_on_the_restored_server(server, start_server, tmp_path):
     task, worker = server.enqueue(), server.worker()
     backup = create(server)
     late = worker.lease()[0]
@@ -145,7 +145,7 @@ def test_a_restore_overwrites_nothing_and_an_unfinished_one_is_no_data_directory
     assert "not empty" in restore(backup, server.data_dir, expect=8)
     target = tmp_path / "target"
     restore(backup, target)
-    (target / "treadle.data").unlink()  # it comes last
+    (target / "treadle.data").unlink()  # it is written last
     refused = run("server", "--data", str(target), "--listen", "127.0.0.1:0", expect=1)
     assert "not a Treadle data directory" in refused.stderr
 
@@ -168,7 +168,7 @@ def test_backups_are_made_by_the_schedule_and_the_newest_are_kept(start_server, 
     assert listed == sorted(listed, reverse=True)
 
 
-def test_requested_backups_are_few_at_a_time_and_push_no_scheduled_one_out(start_server, data_dir):
+def test_requested_backups_are_limited_and_displace_no_scheduled_one(start_server, data_dir):
     server = start_server(data_dir, "--backup-every", "1h", "--backup-keep", "2")
     directory = data_dir / "backups"
     (scheduled,) = until(lambda: list(directory.glob("*.backup")))
@@ -184,17 +184,17 @@ def test_requested_backups_are_few_at_a_time_and_push_no_scheduled_one_out(start
 
 
 def xxh3(text):
-    """As the label has it."""
+    """The checksum that the label uses."""
     try:
         library = ctypes.CDLL("libxxhash.so.0")
     except OSError:
-        pytest.skip("libxxhash is not here")
+        pytest.skip("libxxhash is not installed")
     library.XXH3_64bits.restype = ctypes.c_uint64
     return f"{library.XXH3_64bits(text, ctypes.c_size_t(len(text))):016x}"
 
 
 def forged(path, sql, tmp_path):
-    """The backup with `sql` run on its store, and a label that is right."""
+    """The backup after `sql` ran on its store, with a correct label."""
     whole = path.read_bytes()
     store, label = tmp_path / "forged.db", whole[-512:]
     store.write_bytes(whole[:-512])
@@ -226,7 +226,7 @@ def test_a_backup_whose_store_defines_more_than_treadle_does_is_refused(server, 
     verify(forged(whole, "PRAGMA user_version = 4", tmp_path))
 
 
-def test_what_a_killed_server_left_of_a_backup_is_removed(start_server, data_dir):
+def test_the_partial_backup_of_a_killed_server_is_removed(start_server, data_dir):
     server = start_server(data_dir)
     create(server)
     server.kill()
@@ -237,7 +237,7 @@ def test_what_a_killed_server_left_of_a_backup_is_removed(start_server, data_dir
     assert len(list((data_dir / "backups").glob("*.backup"))) == 1
 
 
-def test_a_backup_that_cannot_be_made_says_why_and_the_server_goes_on(start_server, data_dir, tmp_path):
+def test_a_failed_backup_says_why_and_the_server_continues(start_server, data_dir, tmp_path):
     (tmp_path / "file").write_text("in the way")
     server = start_server(data_dir, "--backup-directory", str(tmp_path / "file"))
     failed = server.run("backup", "create", expect=1)
@@ -252,6 +252,6 @@ def test_a_backup_that_cannot_be_made_says_why_and_the_server_goes_on(start_serv
     (("server", "--backup-every", "10ms", "--data", "x"), "backup.every"),
     (("server", "--backup-keep", "many", "--data", "x"), "whole number"),
 ])
-def test_wrong_words_are_refused_by_name(words, sentence, tmp_path):
+def test_wrong_arguments_are_refused_by_name(words, sentence, tmp_path):
     done = run(*words, expect=None, cwd=tmp_path)
     assert done.returncode not in (0, 1) and sentence in done.stderr, done

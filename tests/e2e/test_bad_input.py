@@ -32,7 +32,7 @@ def test_malformed_json_is_refused(shared_server, body):
 
 
 @pytest.mark.parametrize("junk", [b"x", b" {", b"]", b'"', b"}", b"{}", b" null"])
-def test_what_follows_the_json_is_called_that(shared_server, junk):
+def test_trailing_data_after_the_json_is_named(shared_server, junk):
     assert "there is extra text after its end (at byte " in refused(shared_server, b'{"type":"t"}' + junk)
 
 
@@ -43,7 +43,7 @@ def test_a_whole_number_may_be_written_with_a_fraction(shared_server):
 
 
 def raw(server, text):
-    """The status of the answer to these very bytes."""
+    """Sends exactly these bytes. Returns the status of the answer."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
         connection.sendall(text.replace("\n", "\r\n").encode())
         return int(connection.recv(4096).split()[1])
@@ -61,7 +61,7 @@ def raw(server, text):
     ("Host: localhost\nTransfer-Encoding:\n\tchunked", 400),
     ("Host: localhost\nContent-Type: application/json\nContent-Length: 2\nContent-Encoding: gzip", 415),
 ])
-def test_what_two_readers_could_take_differently_is_refused(shared_server, head, status):
+def test_ambiguous_requests_are_refused(shared_server, head, status):
     assert raw(shared_server, f"POST /v1/tasks HTTP/1.1\n{head}\n\n{{}}") == status
 
 
@@ -72,7 +72,7 @@ def test_endless_chunk_extensions_are_refused(shared_server):
 
 
 @pytest.mark.parametrize("bad", [b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"\xe2\x82"])
-def test_what_is_not_utf8_is_refused(shared_server, bad):
+def test_invalid_utf8_is_refused(shared_server, bad):
     assert "UTF-8" in refused(shared_server, b'{"type":"t","payload":"' + bad + b'"}')
 
 
@@ -83,7 +83,7 @@ def test_deep_nesting_is_refused(shared_server):
     assert shared_server.post("/v1/tasks", b'{"type":"t","payload":' + fine + b"}").status == 201
 
 
-def test_too_large_a_payload_is_refused_and_the_largest_is_taken(shared_server):
+def test_too_large_a_payload_is_refused_and_the_largest_is_accepted(shared_server):
     assert "payload must have at most 1048576" in refused(shared_server, {"type": "t", "payload": "x" * (1 << 20)})
     id = shared_server.enqueue(payload="x" * ((1 << 20) - 2))
     assert len(shared_server.get(f"/v1/tasks/{id}/payload").body) == 1 << 20

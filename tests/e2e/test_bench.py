@@ -1,4 +1,4 @@
-"""`treadle bench`: every workload in small, on a server of its own and on one that runs."""
+"""`treadle bench`: every workload in small, on its own server and on a running one."""
 
 import http.server
 import json
@@ -33,16 +33,16 @@ def test_every_short_workload_says_what_it_measured(tmp_path):
     cycle = next(line for line in lines if line["workload"] == "cycle")
     assert 0 < cycle["stall_ms"] <= 1000 * cycle["seconds"] and 0 < cycle["enqueue_stall_ms"] <= 1000 * cycle["seconds"]
     assert "rss_bytes_per_task" in next(line for line in lines if line["workload"] == "memory")
-    assert list(tmp_path.iterdir()) == [], "the server's data is removed"
+    assert list(tmp_path.iterdir()) == [], "the server's data must be removed"
 
 
-def test_a_burst_is_ten_times_the_rate_between_two_steady_times(tmp_path):
+def test_a_burst_is_ten_times_the_rate_between_two_steady_phases(tmp_path):
     before, burst, after = bench("burst", "--serve", "--data", str(tmp_path), "--duration", "900ms", "--rate", "100", "--batch", "2")
     assert [line["part"] for line in (before, burst, after)] == ["before", "burst", "after"]
     assert [line["rate"] for line in (before, burst, after)] == [100, 1000, 100]
     assert [line["tasks"] + line["refused"] for line in (before, burst, after)] == [60, 1800, 180]
     assert all(0 < line["p50_ms"] <= line["p99_ms"] for line in (before, burst, after))
-    assert after.get("normal_after_s", 0) == 0, "there is but one second after it"
+    assert after.get("normal_after_s", 0) == 0, "only one second follows it"
     assert "normal_after_s" not in before and after["shard_turn_ms_max"] > 0
 
 
@@ -54,10 +54,10 @@ def test_growth_compares_many_waiting_tasks_with_few(tmp_path):
     assert [line["ratio"] > 0 if "ratio" in line else None for line in lines] == [None, True] * 4
     for few, many in zip(lines[::2], lines[1::2]):
         assert abs(many["ratio"] - many["per_s"] / few["per_s"]) < 0.01
-    assert list(tmp_path.iterdir()) == [], "the data of all servers is removed"
+    assert list(tmp_path.iterdir()) == [], "the data of all servers must be removed"
 
 
-def test_a_cycle_at_a_rate_enqueues_what_the_rate_says(tmp_path):
+def test_a_cycle_at_a_rate_keeps_that_rate(tmp_path):
     (line,) = bench("cycle", "--serve", "--data", str(tmp_path), "--duration", "1s", "--batch", "10", "--rate", "20")
     assert (line["rate"], line["tasks"]) == (20, 200)
 
@@ -70,11 +70,11 @@ def test_workloads_are_named_as_words_and_run_in_their_own_order(tmp_path):
     assert drain["tasks"] >= 1500 and drain["payload_bytes"] == latency["payload_bytes"] == 1000
     assert latency["rate"] == 200 and 0 < latency["p50_ms"] < 5000
     assert checkpoint["checkpoints"] >= 0
-    assert recovery["tasks"] >= 1500, "there is something to recover"
+    assert recovery["tasks"] >= 1500, "there must be something to recover"
 
 
-def test_payloads_have_the_size_that_was_asked_for(server):
-    """Watched by a worker that takes the type's tasks before the bench's own can: one is enough."""
+def test_payloads_have_the_requested_size(server):
+    """Checked by a worker that takes tasks of the type before the bench's own worker can. One task is enough."""
     process = subprocess.Popen([BINARY, "bench", "enqueue", "--server", server.url, "--batch", "1", "--callers", "1", "--coalesce", "off",
                                 "--rate", "50", "--payload", "777", "--duration", "2s", "--json"], stdout=subprocess.PIPE, text=True)
     try:
@@ -88,12 +88,12 @@ def test_payloads_have_the_size_that_was_asked_for(server):
         process.wait()
 
 
-def test_a_word_that_is_no_workload_is_refused():
+def test_an_unknown_workload_is_refused():
     done = subprocess.run([BINARY, "bench", "drain", "enqeue"], text=True, capture_output=True, check=False)
     assert done.returncode == 2 and '"enqeue" is not one of enqueue, drain' in done.stderr
 
 
-def test_a_running_server_is_left_without_a_waiting_task(server):
+def test_a_bench_leaves_no_waiting_task_on_a_running_server(server):
     lines = bench("--server", server.url, "--workload", "enqueue", "--batch", "10", "--callers", "2", "--duration", "100ms")
     assert [line["workload"] for line in lines] == ["enqueue"]
     assert "server_cpu_us_per_task" not in lines[0]
@@ -103,7 +103,7 @@ def test_a_running_server_is_left_without_a_waiting_task(server):
 
 
 class SlowToBegin(http.server.BaseHTTPRequestHandler):
-    """A server that lets its first enqueue wait for half a second, and refuses workers."""
+    """A server that delays its first enqueue by half a second and rejects workers."""
 
     protocol_version = "HTTP/1.1"
     waited = False
@@ -140,12 +140,12 @@ def test_latency_counts_from_the_intended_start_of_a_call():
     slow.shutdown()
     line = json.loads(done.stdout.splitlines()[0])
     assert line["rate"] == 100
-    # Call n was meant for n x 10 ms and could begin after 500 ms: about half of 100 calls were late, by up to 490 ms,
-    # though only one of them was answered slowly.
+    # Call n was due at n x 10 ms but could not begin before 500 ms. So about half of 100 calls were late, by up to
+    # 490 ms, although only one of them was answered slowly.
     assert line["p95_ms"] > 100
-    assert "no workers here" in done.stderr, "the worker's reason is told"
+    assert "no workers here" in done.stderr, "the worker's reason must be reported"
 
 
-def test_what_needs_a_server_of_its_own_says_so(server):
+def test_workloads_that_need_their_own_server_say_so(server):
     done = subprocess.run([BINARY, "bench", "--server", server.url, "recovery"], text=True, capture_output=True, check=False)
     assert done.returncode == 2 and "--serve" in done.stderr

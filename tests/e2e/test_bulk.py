@@ -31,7 +31,7 @@ def test_counting_changes_nothing(server):
     assert server.queue()["tasks"]["dead"] == 3
 
 
-def test_all_that_match_are_redriven_over_many_pages(server):
+def test_all_matching_tasks_are_redriven_over_many_pages(server):
     for _ in range(3):
         die(server, 700)
     die(server, 2, queue="other")
@@ -44,7 +44,7 @@ def test_all_that_match_are_redriven_over_many_pages(server):
     assert server.queue()["tasks"]["ready"] == 2100
 
 
-def test_a_queue_is_purged_by_deleting_what_waits_in_it(server):
+def test_a_queue_is_purged_by_deleting_its_waiting_tasks(server):
     server.post("/v1/tasks/batch", {"tasks": [{"type": "t"}] * 1000})
     job = ended(server, bulk(server, "queue=default&state=ready", action="delete"))
     assert job["changed"] == 1000
@@ -72,7 +72,7 @@ def test_a_rate_is_kept_and_a_stopped_action_stops(server):
     assert [each["id"] for each in server.get("/v1/bulk").json["bulk"]] == [id]
 
 
-def test_a_task_that_changed_meanwhile_is_passed_over(server):
+def test_a_task_that_changed_meanwhile_is_skipped(server):
     ids = [server.enqueue() for _ in range(3)]
     until(lambda: len(server.get("/v1/tasks").json["tasks"]) == 3)
     worker = server.worker()
@@ -95,7 +95,7 @@ def test_the_command_counts_acts_and_says_what_it_did(server):
     assert "no bulk action 99" in server.run("bulk", "stop", "99", expect=None).stderr
 
 
-def test_a_server_stops_though_a_bulk_action_runs(server):
+def test_a_server_stops_while_a_bulk_action_runs(server):
     server.post("/v1/tasks/batch", {"tasks": [{"type": "t"}] * 100})
     id = bulk(server, "queue=default", action="cancel", rate=1)
     until(lambda: server.get(f"/v1/bulk/{id}").json["changed"])

@@ -1,4 +1,4 @@
-"""What people do to tasks and queues by hand: over HTTP, by the command line, and through a kill -9."""
+"""What operators do to tasks and queues: over HTTP, on the command line, and through a kill -9."""
 
 import json
 
@@ -22,7 +22,7 @@ def crash(server):
     server.restart()
 
 
-def test_a_worker_that_has_gone_does_not_have_its_hands_full(server):
+def test_a_worker_that_has_left_is_not_reported_as_busy(server):
     server.call("PUT", "/v1/queues/default", {"lease_ms": 3000})
     server.enqueue()
     worker = server.worker()
@@ -32,7 +32,7 @@ def test_a_worker_that_has_gone_does_not_have_its_hands_full(server):
     until(lambda: reason(server, waits) == "no_worker")
 
 
-def test_a_scheduled_task_runs_now_when_asked(server):
+def test_run_now_makes_a_scheduled_task_ready(server):
     id = server.enqueue(delay_ms=10**9)
     assert reason(server, id) == "not_due"
     assert stand(server, id, "run-now") == {"id": id, "state": "ready", "changed": True, "cancel_requested": False}
@@ -40,7 +40,7 @@ def test_a_scheduled_task_runs_now_when_asked(server):
     assert server.worker().lease()[0]["id"] == id
 
 
-def test_what_takes_no_fields_takes_an_object_without_any(server):
+def test_calls_without_fields_accept_an_empty_object(server):
     id = server.enqueue(delay_ms=10**9)
     assert stand(server, id, "run-now", {})["state"] == "ready"
     assert "this object takes no fields" in stand(server, id, "run-now", {"now": 1}, expect=400)["detail"]
@@ -65,7 +65,7 @@ def test_a_waiting_task_is_cancelled_at_once_and_stays_so_through_a_crash(server
     assert [each["id"] for each in server.get("/v1/tasks?state=cancelled").json["tasks"]] == [id]
 
 
-def test_a_parked_worker_hears_of_a_cancellation_and_its_failure_cancels_the_task(server):
+def test_a_parked_worker_learns_of_a_cancellation_and_its_failure_cancels_the_task(server):
     id = server.enqueue()
     worker = server.worker()
     (lease,) = worker.lease()
@@ -77,7 +77,7 @@ def test_a_parked_worker_hears_of_a_cancellation_and_its_failure_cancels_the_tas
     assert server.task(id)["state"] == "cancelled"
 
 
-def test_a_task_that_is_to_be_cancelled_may_still_complete(server):
+def test_a_task_with_a_cancel_request_may_still_complete(server):
     id = server.enqueue()
     worker = server.worker()
     (lease,) = worker.lease()
@@ -110,7 +110,7 @@ def test_after_the_grace_the_lease_is_revoked(server):
     assert worker.complete(lease) == "LEASE_LOST"
 
 
-def test_a_dead_task_is_mended_and_redriven_with_its_attempts_anew(server):
+def test_a_dead_task_is_fixed_and_redriven_with_fresh_attempts(server):
     id = server.enqueue(payload={"to": "nobody"}, max_attempts=1)
     worker = server.worker()
     (old,) = worker.lease()
@@ -165,7 +165,7 @@ def test_a_deleted_task_is_gone_and_its_key_is_free(server):
     assert (queue["accepted"], queue["removed"]["deleted"]) == (2, 1)
 
 
-def test_an_ended_task_is_deleted_also_from_the_store(server):
+def test_an_ended_task_is_also_deleted_from_the_store(server):
     id = server.enqueue()
     worker = server.worker()
     worker.complete(worker.lease()[0])
@@ -177,7 +177,7 @@ def test_an_ended_task_is_deleted_also_from_the_store(server):
     assert server.get(f"/v1/tasks/{id}").status == 404
 
 
-def test_whoever_waits_for_a_task_that_is_deleted_is_answered(server):
+def test_waiting_for_a_task_ends_when_it_is_deleted(server):
     id = server.enqueue()
     waiting = server.later("GET", f"/v1/tasks/{id}?wait=30s")
     assert server.call("DELETE", f"/v1/tasks/{id}").status == 200
@@ -211,7 +211,7 @@ def test_explain_names_the_reason_and_the_way_out(server):
     assert server.get("/v1/tasks/1-99/explain").status == 404
 
 
-def test_the_commands_say_in_words_what_became_of_a_task(server):
+def test_the_commands_print_what_happened_to_a_task(server):
     id = server.enqueue(delay_ms=10**9)
     assert "is not due until" in server.run("task", "explain", id).stdout.replace("It is", "is")
     assert "task run-now 1-1 makes it ready" in server.run("task", "explain", id).stdout
@@ -230,13 +230,13 @@ def test_the_commands_say_in_words_what_became_of_a_task(server):
     assert "no queue nowhere" in server.run("queue", "pause", "nowhere", expect=None).stderr
 
 
-def test_an_edit_that_says_nothing_is_refused_before_it_is_sent(server):
+def test_an_empty_edit_is_refused_before_it_is_sent(server):
     id = server.enqueue()
     assert "nothing to change" in server.run("task", "edit", id, expect=None).stderr
     assert "not JSON" in server.run("task", "edit", id, "{oops", expect=None).stderr
 
 
-def test_a_lease_is_taken_back_by_hand_and_spends_no_attempt(server):
+def test_an_operator_revokes_a_lease_without_spending_an_attempt(server):
     id = server.enqueue(max_attempts=1)
     stuck, other = server.worker(name="node-1"), server.worker(name="node-2")
     (lease,) = stuck.lease()
@@ -244,7 +244,7 @@ def test_a_lease_is_taken_back_by_hand_and_spends_no_attempt(server):
     until(lambda: "treadle_exchanges_parked 1" in server.get("/metrics").body.decode())
     answer = stand(server, id, "release", {"reason": "node-1 hangs"})
     assert answer == {"id": id, "state": "ready", "changed": True, "cancel_requested": False}
-    assert parked.result(30).json["lost"] == [lease["token"]], "its worker hears at once"
+    assert parked.result(30).json["lost"] == [lease["token"]], "its worker must learn it at once"
     assert server.task(id)["error"]["code"] == "released_by_hand"
     crash(server)
     stuck.http = other.http = server
@@ -259,7 +259,7 @@ def test_a_lease_is_taken_back_by_hand_and_spends_no_attempt(server):
     assert first["error"] == {"code": "released_by_hand", "message": "node-1 hangs"}
 
 
-def test_releasing_what_does_not_run_changes_nothing(server):
+def test_releasing_a_task_that_does_not_run_changes_nothing(server):
     id = server.enqueue(delay_ms=10**9)
     assert stand(server, id, "release") == {"id": id, "state": "scheduled", "changed": False, "cancel_requested": False}
     stand(server, id, "run-now")
@@ -270,7 +270,7 @@ def test_releasing_what_does_not_run_changes_nothing(server):
     assert stand(server, id, "release", {"reason": 7}, expect=400)["code"] == "INVALID_ARGUMENT"
 
 
-def test_a_task_that_is_to_be_cancelled_is_cancelled_when_its_lease_is_taken_back(server):
+def test_revoking_the_lease_of_a_task_with_a_cancel_request_cancels_it(server):
     id = server.enqueue()
     server.worker().lease()
     stand(server, id, "cancel", {"reason": "withdrawn"})
@@ -278,7 +278,7 @@ def test_a_task_that_is_to_be_cancelled_is_cancelled_when_its_lease_is_taken_bac
     assert server.task(id)["error"]["message"] == "withdrawn"
 
 
-def test_the_command_line_takes_leases_back(server):
+def test_the_command_line_revokes_leases(server):
     ids = [server.enqueue() for _ in range(3)]
     server.worker(name="node-1").lease(want=3)
     assert f"task {ids[0]} is ready again" in server.run("task", "release", ids[0], "--reason", "node-1 is gone").stdout

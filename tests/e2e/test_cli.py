@@ -14,7 +14,7 @@ COMMANDS = ["start", "server", "task enqueue", "task get", "task result", "task 
 
 
 class Program:
-    """A command that stays up."""
+    """A command that keeps running."""
 
     def __init__(self, *words, env=None, cwd=None):
         self.process = subprocess.Popen([BINARY, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -106,12 +106,12 @@ def test_each_mistake_gets_one_sentence_and_its_status(shared_server, words, sta
     assert len(result.stderr.strip().splitlines()) <= 4, result.stderr
 
 
-def test_a_server_that_is_not_there_has_a_status_of_its_own():
+def test_an_unreachable_server_has_its_own_exit_status():
     result = run("queue", "list", "--server", "http://127.0.0.1:1", expect=3)
     assert "cannot reach" in result.stderr and "127.0.0.1:1" in result.stderr
 
 
-def test_a_dead_task_has_a_status_of_its_own(shared_server):
+def test_a_dead_task_has_its_own_exit_status(shared_server):
     id = shared_server.enqueue("doomed")
     worker = shared_server.worker("doomed")
     worker.fail(worker.lease()[0], "exit_65", "no such customer", retry=False)

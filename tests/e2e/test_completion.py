@@ -1,4 +1,4 @@
-"""Completion in real shells: what TAB offers. zsh runs the script without its line editor, so what it would draw is printed."""
+"""Completion in real shells: what TAB offers. zsh runs the script without its line editor and prints the offers."""
 
 import json
 import os
@@ -36,7 +36,7 @@ complete -C "$argv"
 
 @pytest.fixture(params=["bash", "zsh", "fish"])
 def offers(request, tmp_path):
-    """What the shell offers for the last of the words, sorted."""
+    """What the shell offers for the last word, sorted."""
     shell = request.param
     if not shutil.which(shell):
         pytest.skip(f"no {shell} here")
@@ -50,14 +50,14 @@ def offers(request, tmp_path):
                                 env={**clean, "PATH": path, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config"), **env})
         assert result.stderr == ""
         found = {line.split("\t")[0] for line in result.stdout.splitlines()} - {""}
-        # zsh leaves it to its compadd to take what begins with the word.
+        # zsh leaves it to compadd to select the offers that begin with the word.
         return sorted(each for each in found if each.startswith(words[-1].removeprefix("=")))
 
     ask.shell = shell
     return ask
 
 
-def test_commands_are_offered_by_their_beginning(offers):
+def test_commands_are_offered_by_prefix(offers):
     assert offers("ta") == ["task"]
     assert "enqueue" in offers("task", "")
     assert offers("task", "li") == ["list"]
@@ -70,14 +70,14 @@ def test_flags_of_the_command_and_those_of_every_command_are_offered(offers):
     assert offers("server", "--checkpoint-") == ["--checkpoint-after", "--checkpoint-interval"]
 
 
-def test_choices_are_offered_behind_their_flag(offers):
+def test_choices_are_offered_after_their_flag(offers):
     assert offers("server", "--durability", "") == ["fsync", "interval"]
-    if offers.shell == "bash":  # which cuts words at =
+    if offers.shell == "bash":  # which splits words at =
         assert offers("server", "--durability", "=") == ["fsync", "interval"]
         assert offers("--server", "task", "server", "--durability", "=", "") == ["fsync", "interval"]
 
 
-def test_words_that_an_argument_may_be_are_offered(offers):
+def test_the_values_of_an_argument_are_offered(offers):
     assert offers("bench", "--serve", "dr") == ["drain"]
     assert offers("bench", "drain", "rec") == ["recovery"]
 
@@ -91,7 +91,7 @@ def test_files_are_offered_where_a_file_is_meant(offers, tmp_path):
     assert offers("server", "--listen", "", cwd=tmp_path / "here") == []
 
 
-def test_behind_two_dashes_stands_another_program(offers, tmp_path):
+def test_another_program_is_completed_after_two_dashes(offers, tmp_path):
     if offers.shell == "fish":
         pytest.skip("fish completes files there anyway")
     (tmp_path / "worker.sh").touch()
@@ -99,7 +99,7 @@ def test_behind_two_dashes_stands_another_program(offers, tmp_path):
 
 
 def in_time(offers, *words, names, **env):
-    """An answer that comes too late is none, which a busy machine may need; so ask again."""
+    """Completion drops an answer that comes too late, which may happen on a busy machine, so this asks again."""
     until(lambda: offers(*words, **env), lambda found: found == names)
 
 
@@ -125,7 +125,7 @@ def test_names_of_contexts_are_offered(offers, server, tmp_path):
     assert offers("queue", "get", "--context", "test", "m") == []
 
 
-def test_a_server_that_does_not_answer_keeps_nobody_waiting(offers):
+def test_a_server_that_does_not_answer_does_not_block_completion(offers):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -136,7 +136,7 @@ def test_a_server_that_does_not_answer_keeps_nobody_waiting(offers):
 
 
 def test_a_server_cannot_make_the_shell_run_its_names(tmp_path, server):
-    """Queues have plain names; a foreign server could answer anything."""
+    """Queue names are plain, but a foreign server could return anything."""
     server.enqueue()
     queue = server.get("/v1/queues").json["queues"][0]
     body = json.dumps({"queues": [{**queue, "name": name} for name in ("$(touch evil)", "-x", "a b", "fine", "")]}).encode()

@@ -1,4 +1,4 @@
-"""How a server is configured: file, variables, flags, and a reload while it runs."""
+"""Server configuration: file, variables, flags, and a reload at run time."""
 
 import json
 import signal
@@ -25,7 +25,7 @@ def as_holder(token):
     return {"headers": {"Authorization": f"Bearer {token}"}}
 
 
-def test_what_init_prints_is_a_configuration_file(tmp_path):
+def test_init_prints_a_valid_configuration_file(tmp_path):
     path = tmp_path / "treadle.toml"
     path.write_text(run("config", "init").stdout)
     shown = json.loads(run("config", "show", "--config", str(path), "-o", "json").stdout)

@@ -1,4 +1,4 @@
-"""Contexts: which server a command speaks to."""
+"""Contexts: which server a command talks to."""
 
 import stat
 
@@ -10,7 +10,7 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 
 @pytest.fixture
 def treadle(tmp_path):
-    """Runs a command for a person with a home of their own."""
+    """Runs a command for a person with a separate home directory."""
 
     def call(*words, env=None, **options):
         return run(*words, env={"XDG_CONFIG_HOME": str(tmp_path / "config"), **(env or {})}, **options)
@@ -18,7 +18,7 @@ def treadle(tmp_path):
     return call
 
 
-def test_the_nearer_word_chooses_the_server(treadle, start_server, tmp_path):
+def test_the_most_specific_setting_chooses_the_server(treadle, start_server, tmp_path):
     one, two = (start_server(tmp_path / each) for each in ("one", "two"))
     treadle("context", "add", "one", "--server", one.url)
     treadle("context", "add", "two", "--server", two.url)

@@ -1,4 +1,4 @@
-"""The contracts of task types: what is refused and with which words, two versions side by side, results, restarts."""
+"""Contracts of task types: what is rejected with which message, two versions side by side, results, restarts."""
 
 import json
 import random
@@ -29,7 +29,7 @@ def refusal(server, payload, **fields):
 
 
 def test_a_payload_that_breaks_the_contract_is_refused_with_the_path_of_the_fault(server):
-    server.enqueue("order", payload=1)  # nobody has agreed upon anything
+    server.enqueue("order", payload=1)  # no contract exists yet
     put(server, 2, ORDER_1)
     assert refusal(server, 1) == "payload must be an object (contract 2 of type order)"
     assert refusal(server, {"id": "a", "items": [{}, {}, {}, {"price": "1"}]}) == (
@@ -67,7 +67,7 @@ def test_two_versions_live_side_by_side(server):
     server.enqueue("order", payload=1)
 
 
-def test_a_result_that_breaks_the_contract_is_refused_alone_and_its_attempt_fails(server):
+def test_only_the_result_that_breaks_the_contract_is_refused_and_its_attempt_fails(server):
     put(server, 2, ORDER_2)
     ids = [server.enqueue("order", payload={"id": "a", "customer": 1}) for _ in range(3)]
     worker = server.worker("order")
@@ -77,11 +77,11 @@ def test_a_result_that_breaks_the_contract_is_refused_alone_and_its_attempt_fail
     answers = worker.exchange(want=0, reports=reports, renew=[leases[1]["token"]])
     assert [each["code"] for each in answers["reports"]] == ["OK", "INVALID_ARGUMENT", "OK"]
     assert answers["reports"][1]["detail"] == "result.total must be an integer (contract 2 of type order)"
-    assert answers["lost"] == [leases[1]["token"]], "its attempt is over"
+    assert answers["lost"] == [leases[1]["token"]], "its attempt must be over"
     assert [server.task(each["id"])["state"] for each in leases] == ["completed", "dead", "completed"]
     assert server.task(leases[1]["id"])["error"]["code"] == "result_invalid"
     assert worker.complete(leases[1], result={"total": 2}) == "LEASE_LOST"
-    assert worker.exchange(want=0, reports=reports[:1])["reports"][0]["code"] == "OK"  # told again
+    assert worker.exchange(want=0, reports=reports[:1])["reports"][0]["code"] == "OK"  # a repeat
     assert sorted(server.task(id)["state"] for id in ids) == ["completed", "completed", "dead"]
 
 
@@ -95,7 +95,7 @@ def test_a_program_whose_output_breaks_the_contract_fails_its_task(server, tmp_p
         "result_invalid", "result.total must be an integer (contract 2 of type order)")
 
 
-def test_error_codes_of_the_contract_stand_beside_the_retry_policy(server):
+def test_error_codes_of_the_contract_apply_with_the_retry_policy(server):
     put(server, 2, ORDER_2)
     ids = [server.enqueue("order", payload={"id": str(n), "customer": 1}) for n in range(2)]
     worker = server.worker("order")
@@ -114,7 +114,7 @@ def test_an_edited_payload_must_fit_the_contract_of_its_task(server):
     assert json.loads(server.get(f"/v1/tasks/{id}/payload").body) == {"id": "b", "customer": 2}
 
 
-def test_a_schema_that_is_none_is_refused_with_the_path(server):
+def test_an_invalid_schema_is_refused_with_the_path(server):
     def detail(body, version=1):
         answer = server.call("PUT", f"/v1/types/order/contracts/{version}", body)
         assert (answer.status, answer.code) == (400, "INVALID_ARGUMENT"), answer
@@ -195,12 +195,12 @@ def test_the_command_line_registers_shows_and_removes_contracts(server, tmp_path
     assert "none: payloads" in run("type", "get", "order", env=env).stdout
 
 
-# 60 patterns for which RE2's automaton needs more memory than it has, and 800 KB of texts that fit, at their very end.
+# 60 patterns that exceed the memory of RE2's automaton, and 800 KB of texts that match at their very end.
 SLOW = {"items": {"allOf": [{"pattern": f"[ab]*a[ab]{{{20 + n}}}c|z"} for n in range(60)]}}
 SLOW_VALUE = ["".join(random.Random(n).choices("ab", k=16_000)) + "z" for n in range(50)]
 
 
-def test_a_contract_that_takes_long_to_check_keeps_nobody_waiting(server):
+def test_a_slow_contract_check_delays_no_other_request(server):
     put(server, 1, {"input_schema": SLOW}, "slow")
     put(server, 1, ORDER_1)
     slow = [server.later("POST", "/v1/tasks", {"type": "slow", "payload": SLOW_VALUE}) for _ in range(6)]
@@ -219,7 +219,7 @@ def test_a_contract_that_takes_long_to_check_keeps_nobody_waiting(server):
     assert "is missing" in refusal(server, {})  # the pool is free again
 
 
-def test_a_slow_result_is_refused_alone_and_keeps_nobody_waiting(server):
+def test_only_the_slow_result_is_refused_and_it_delays_no_other_request(server):
     put(server, 1, {"output_schema": SLOW}, "slow")
     ids = [server.enqueue("slow"), server.enqueue("other")]
     worker = server.worker("slow", "other")

@@ -1,4 +1,4 @@
-"""`treadle data check`: what it says of directories that a real server wrote, whole and damaged."""
+"""`treadle data check`: its findings in directories that a real server wrote, intact and damaged."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ def check(data_dir, *flags):
 
 
 def files(directory):
-    """What is in each file, told by its size and digest: a difference is shown by name, and not in 100 MB of text."""
+    """The size and digest of each file, so that a mismatch shows names and not 100 MB of text."""
     def told(path):
         content = path.read_bytes()
         return len(content), hashlib.sha256(content).hexdigest()
@@ -31,7 +31,7 @@ def files(directory):
 
 @pytest.fixture
 def written(start_server, data_dir):
-    """A directory with tasks in the journal, and others in the store; its server was killed."""
+    """A directory with tasks in the journal and others in the store. Its server was killed."""
     server = start_server(data_dir)
     for number in range(20):
         server.enqueue("t", payload={"n": number})
@@ -47,7 +47,7 @@ def damage_of(report):
     return [finding for finding in report["findings"] if finding["severity"] == "damage"]
 
 
-def test_a_killed_servers_directory_is_sound_and_stays_as_it_was(written):
+def test_a_killed_servers_directory_is_sound_and_unchanged(written):
     before = files(written)
     status, report = check(written)
     assert (status, report["sound"]) == (0, True), report
@@ -65,7 +65,7 @@ def flip(path, at):
 def test_a_flipped_bit_in_a_durable_frame_is_damage(written):
     random.seed(SEED)
     segment = sorted((written / "journal").glob("*.seg"))[-1]
-    flip(segment, 4096 + 60)  # in the first frame; later ones say that it was durable
+    flip(segment, 4096 + 60)  # in the first frame; later ones prove that it was durable
     status, report = check(written)
     assert status == 1, f"seed {SEED}"
     assert "damaged at offset 4096" in damage_of(report)[0]["what"]
@@ -74,7 +74,7 @@ def test_a_flipped_bit_in_a_durable_frame_is_damage(written):
 def test_a_flipped_bit_anywhere_in_the_store_is_found_or_does_no_harm(written):
     print(f"seed {SEED}")
     random.seed(SEED)
-    # The log belongs to the file: fold it in, so that the flipped page is one that is read.
+    # The log is part of the store. Fold it in, so that the flipped page is one that will be read.
     subprocess.run(["sqlite3", written / "store.db", "PRAGMA wal_checkpoint(TRUNCATE)"], check=True, capture_output=True)
     whole = (written / "store.db").read_bytes()
     used = [at for at, byte in enumerate(whole) if byte]
@@ -98,7 +98,7 @@ def test_a_damaged_payload_names_its_task(written):
     assert any("payload of task 1-8 is damaged" in finding["what"] for finding in damage_of(report)), report
 
 
-def test_a_segment_that_is_none_any_more_is_damage(written, tmp_path):
+def test_a_destroyed_segment_is_damage(written, tmp_path):
     random.seed(SEED)
     for name, spoil in {"garbage": lambda path: path.write_bytes(random.randbytes(5000)),
                         "empty": lambda path: path.write_bytes(b"")}.items():
@@ -122,7 +122,7 @@ def test_a_directory_in_use_or_of_another_kind_is_refused(start_server, data_dir
 
 
 def repair(data_dir, expect=0):
-    """The report of a repair. The copy that it made is byte for byte what was there before."""
+    """Repairs and returns the report. Checks that the copy it made equals the old files byte for byte."""
     before = {path.relative_to(data_dir): content for path, content in files(data_dir).items()}
     status, report = check(data_dir, "--repair", "--yes")
     assert status == expect, report
@@ -148,7 +148,7 @@ def ids(first, last):
 
 
 def log_folded_in(data_dir):
-    """The store's file, which holds all of the store from now on."""
+    """Folds the log into the store's file and returns its path."""
     path = data_dir / "store.db"
     subprocess.run(["sqlite3", path, "PRAGMA wal_checkpoint(TRUNCATE)"], check=True, capture_output=True)
     return path
@@ -156,7 +156,7 @@ def log_folded_in(data_dir):
 
 @pytest.fixture
 def stored(start_server, data_dir):
-    """200 tasks that only the store has, their frames trimmed, and 3 more that the journal has too."""
+    """200 tasks that only the store has, because their frames were trimmed, and 3 that the journal also has."""
     server = start_server(data_dir)
     for number in range(200):
         server.enqueue("t", payload={"n": number, "fill": "x" * 1000})
@@ -175,7 +175,7 @@ def test_a_sound_directory_is_not_touched_by_a_repair(written):
     assert files(written) == before
 
 
-def test_frames_behind_a_damaged_one_are_dropped_and_named(written, start_server):
+def test_frames_after_a_damaged_one_are_dropped_and_named(written, start_server):
     segment = sorted((written / "journal").glob("*.seg"))[-1]
     content = segment.read_bytes()
     at = content.index(b'{"n": 10}')  # of task 1-31, the eleventh of the second server
@@ -183,14 +183,14 @@ def test_frames_behind_a_damaged_one_are_dropped_and_named(written, start_server
     report = repair(written)
     lost, = report["lost"]
     assert lost["where"] == "journal" and lost["last_frame"] - lost["first_frame"] == 9, report
-    assert (lost["tasks"], set(lost["ids"])) == (9, ids(32, 40)), "those that can be read behind the damage"
+    assert (lost["tasks"], set(lost["ids"])) == (9, ids(32, 40)), "those readable after the damage"
     server = start_server(written)
     assert tasks_of(server) == ids(1, 30)
-    assert server.enqueue("t") == report["next_task"] not in ids(1, 40), "no id is given twice"
+    assert server.enqueue("t") == report["next_task"] not in ids(1, 40), "no ID may be assigned twice"
     assert server.task("1-30")["state"] == "ready"
 
 
-def test_a_damaged_frame_that_the_store_has_already_costs_nothing(start_server, data_dir):
+def test_a_damaged_frame_that_is_already_in_the_store_costs_nothing(start_server, data_dir):
     server = start_server(data_dir)
     for number in range(20):
         server.enqueue("t", payload={"n": number})
@@ -205,7 +205,7 @@ def test_a_damaged_frame_that_the_store_has_already_costs_nothing(start_server, 
     assert tasks_of(start_server(data_dir)) == ids(1, 21)
 
 
-def test_a_journal_without_its_newest_segment_goes_on_behind_the_store(stored, start_server):
+def test_a_journal_without_its_newest_segment_continues_after_the_store(stored, start_server):
     for segment in (stored / "journal").glob("*.seg"):
         segment.unlink()
     assert check(stored)[0] == 1
@@ -215,10 +215,10 @@ def test_a_journal_without_its_newest_segment_goes_on_behind_the_store(stored, s
     assert tasks_of(server) == ids(1, 203)
     assert int(server.enqueue("t").split("-")[1]) > 1_000_000
     lease, = server.worker().lease()
-    assert int(lease["token"].split(".")[2]) > 1_000, "a term that no lost segment had"
+    assert int(lease["token"].split(".")[2]) > 1_000, "must be a term that no lost segment had"
 
 
-def test_a_server_without_its_journal_makes_none_and_names_the_command(stored, start_server):
+def test_a_server_without_its_journal_creates_none_and_names_the_command(stored, start_server):
     shutil.rmtree(stored / "journal")
     with pytest.raises(AssertionError, match=f"run treadle data check {stored}"):
         start_server(stored)
@@ -227,8 +227,8 @@ def test_a_server_without_its_journal_makes_none_and_names_the_command(stored, s
     assert tasks_of(start_server(stored)) == ids(1, 203)
 
 
-def test_an_empty_journal_of_another_identity_gives_way_to_the_store(stored, start_server, tmp_path):
-    """Older servers made one when their journal was missing, before they were refused."""
+def test_an_empty_journal_of_another_identity_yields_to_the_store(stored, start_server, tmp_path):
+    """Older servers created a new journal when theirs was missing; now a server refuses to start."""
     start_server(tmp_path / "other").stop()
     shutil.rmtree(stored / "journal")
     shutil.copytree(tmp_path / "other" / "journal", stored / "journal")
@@ -236,7 +236,7 @@ def test_an_empty_journal_of_another_identity_gives_way_to_the_store(stored, sta
     assert tasks_of(start_server(stored)) == ids(1, 203)
 
 
-def test_a_truncated_segment_keeps_its_front(written, start_server):
+def test_a_truncated_segment_keeps_its_beginning(written, start_server):
     segment = sorted((written / "journal").glob("*.seg"))[-1]
     content = segment.read_bytes()
     os.truncate(segment, content.index(b'{"n": 10}'))
@@ -245,8 +245,8 @@ def test_a_truncated_segment_keeps_its_front(written, start_server):
     assert tasks_of(start_server(written)) == ids(1, 30)
 
 
-def test_a_gap_before_the_oldest_segment_drops_what_stands_behind_it(stored, start_server):
-    """The store of another day: the journal of now begins behind its end."""
+def test_a_gap_before_the_oldest_segment_drops_everything_after_it(stored, start_server):
+    """Uses a store from an earlier day: today's journal begins after its end."""
     before = (stored / "store.db").read_bytes()
     server = start_server(stored)
     server.enqueue("t")
@@ -288,7 +288,7 @@ def test_a_damaged_store_gets_back_what_the_journal_still_has(written, start_ser
     assert tasks_of(start_server(written)) == ids(1, 40)
 
 
-def test_a_store_that_is_no_database_any_more_is_made_anew_if_the_journal_has_it_all(written, stored_elsewhere, start_server):
+def test_a_destroyed_store_is_rebuilt_if_the_journal_has_everything(written, stored_elsewhere, start_server):
     (written / "store.db").write_bytes(b"\0" * 8192)
     report = repair(written)
     assert report["lost"] == [], report
@@ -328,7 +328,7 @@ def test_a_damaged_payload_comes_back_from_the_journal(start_server, data_dir):
     assert lease["payload"] == {"n": 7}
 
 
-def test_a_damaged_payload_that_nobody_has_any_more_goes_to_the_dead_letters(stored, start_server):
+def test_a_lost_payload_sends_its_task_to_the_dead_letters(stored, start_server):
     spoil_payload(stored, b'{"n": 7,', b'{"n": 9,')
     before = files(stored)
     report = repair(stored)
@@ -340,7 +340,7 @@ def test_a_damaged_payload_that_nobody_has_any_more_goes_to_the_dead_letters(sto
     assert [(task["id"], task["error"]["code"]) for task in dead] == [("1-8", "payload_damaged")]
 
 
-def test_what_is_newer_or_in_use_is_refused_and_stays(written, start_server):
+def test_newer_or_locked_directories_are_refused_and_unchanged(written, start_server):
     segment = sorted((written / "journal").glob("*.seg"))[-1]
     whole = segment.read_bytes()
     flip(segment, whole.index(b'{"n": 10}'))
@@ -362,7 +362,7 @@ def test_what_is_newer_or_in_use_is_refused_and_stays(written, start_server):
     assert status == 8 and "in use" in said
 
 
-def test_without_yes_a_person_is_asked(written, tmp_path):
+def test_a_repair_without_yes_asks_a_person(written, tmp_path):
     segment = sorted((written / "journal").glob("*.seg"))[-1]
     flip(segment, segment.read_bytes().index(b'{"n": 10}'))
     before = files(written)

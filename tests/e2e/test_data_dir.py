@@ -1,4 +1,4 @@
-"""What a server does about the directory that it is given, and how it ends."""
+"""What a server does with the directory that it gets, and how it ends."""
 
 import os
 import signal
@@ -15,13 +15,13 @@ def refusal(data_dir):
     return result.stderr
 
 
-def test_a_second_server_is_refused_and_the_first_goes_on(server):
+def test_a_second_server_is_refused_and_the_first_continues(server):
     text = refusal(server.data_dir)
     assert f"in use by another Treadle server (process {server.process.pid})" in text
     assert server.task(server.enqueue())["state"] == "ready"
 
 
-def test_a_foreign_directory_is_refused_and_stays_as_it_was(data_dir):
+def test_a_foreign_directory_is_refused_and_unchanged(data_dir):
     data_dir.mkdir()
     (data_dir / "thesis.tex").write_text("precious")
     assert "contains files but is not a Treadle data directory" in refusal(data_dir)
@@ -39,7 +39,7 @@ def test_a_directory_of_a_newer_treadle_is_refused(server):
     assert "newer Treadle" in refusal(server.data_dir)
 
 
-def test_a_journal_of_a_newer_version_is_refused_and_stays_as_it_was(server):
+def test_a_journal_of_a_newer_version_is_refused_and_unchanged(server):
     server.enqueue()
     server.kill()
     segments = [path for path in (server.data_dir / "journal").iterdir() if path.stat().st_size > 8]
@@ -54,7 +54,7 @@ def test_a_journal_of_a_newer_version_is_refused_and_stays_as_it_was(server):
     assert all(path.read_bytes() == data for path, data in before.items())
 
 
-def test_a_store_that_is_none_is_refused(server):
+def test_an_invalid_store_is_refused(server):
     server.stop()
     for path in server.data_dir.glob("store.db*"):
         path.unlink()
@@ -78,7 +78,7 @@ def test_a_read_only_directory_is_refused(data_dir, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_server_ends_in_good_order(server, number):
+def test_a_server_stops_in_an_orderly_way(server, number):
     worker = server.worker()
     id = server.enqueue()
     (lease,) = worker.lease()

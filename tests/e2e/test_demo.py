@@ -1,4 +1,4 @@
-"""`treadle demo DIR --serve --once --json`: a real job on real files, all of them accounted for."""
+"""`treadle demo DIR --serve --once --json`: a real job on real files, with every file accounted for."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def test_it_can_be_run_again_on_the_same_data(tree, tmp_path):
 
 
 def test_an_unreadable_file_is_accounted_for(tree):
-    """Root can read everything, so as root the demo runs as nobody, in a place where nobody may be."""
+    """Root can read everything, so as root the demo runs as nobody, in a directory open to nobody."""
     with tempfile.TemporaryDirectory() as base:
         shutil.copytree(tree, f"{base}/tree", symlinks=True)
         secret = Path(base, "tree/d1/secret")

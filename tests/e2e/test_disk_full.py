@@ -1,4 +1,4 @@
-"""A full disk: enqueues are refused early, completions still work, nothing is lost."""
+"""A full disk: enqueues are rejected early, completions still work, nothing is lost."""
 
 import os
 import shutil
@@ -58,7 +58,7 @@ def test_on_a_disk_that_fills_up_nothing_acknowledged_is_lost(small_disk, start_
     hog, accepted = small_disk / "hog", []
     payload = "x" * 900_000
     accepted += [server.enqueue(payload=payload) for _ in range(10)]
-    with open(hog, "wb") as file:  # somebody else fills the disk
+    with open(hog, "wb") as file:  # someone else fills the disk
         free = shutil.disk_usage(small_disk).free
         file.write(b"\0" * max(0, free - (48 << 20)))
     until(lambda: server.get("/readyz").status, lambda status: status == 503)
@@ -76,7 +76,7 @@ def test_on_a_disk_that_fills_up_nothing_acknowledged_is_lost(small_disk, start_
     assert states == ["completed"] * 5 + ["ready"] * 6
 
 
-def test_a_start_on_a_full_disk_lives_on_the_ballast(small_disk, start_server):
+def test_a_start_on_a_full_disk_uses_the_ballast(small_disk, start_server):
     server = start_server(small_disk / "data", "--disk-reserve", str(64 << 20))
     id = server.enqueue()
     ballast = small_disk / "data" / "ballast"

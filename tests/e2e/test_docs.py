@@ -1,5 +1,5 @@
-"""The reference pages are what the program and the contract say, the commands of the front page and the quick start work,
-the tutorial shows real programs, figures are those that were measured, and links lead somewhere."""
+"""The reference pages match the program and the contract, the commands of the front page and the quick start work,
+the tutorial shows real programs, figures are measured, and links lead somewhere."""
 
 import json
 import re
@@ -53,7 +53,7 @@ def test_each_call_and_each_schema_of_the_contract_has_a_section():
     assert sorted(headings) == sorted([*calls, *contract["components"]["schemas"]])
 
 
-def test_the_page_of_the_api_tells_bounds_nested_fields_and_codes():
+def test_the_api_page_lists_limits_nested_fields_and_codes():
     problem = {"type": "object", "properties": {"code": {"enum": ["NOT_FOUND", "ABORTED"]}}}
     move = {"type": "object", "required": ["to"], "properties": {
         "to": {"type": "object", "description": "Where | to.", "properties": {"queue": {"type": ["string", "null"], "maxLength": 9}}},
@@ -89,7 +89,7 @@ def test_errors_that_every_call_can_return_are_listed_once():
                   if call["responses"].get(status, {}).get("$ref") == reference}
         assert listed | common == {str(status) for status in call["responses"]}, name
         assert not listed & common, name
-        for (status, _), which in page.common().items():  # and the section says who returns it
+        for (status, _), which in page.common().items():  # and the section names who returns it
             said = "requestBody" in call or f"[{name}]" in which if "with a body" in which else f"[{name}]" not in which
             assert said == (status in common), (name, status)
 
@@ -104,15 +104,15 @@ def test_each_command_has_a_manual_page(tmp_path):
         assert each.stem == "treadle" or f"##-{each.stem}" in sections
 
 
-def test_the_quick_start_works_as_it_is_written(tmp_path):
+def test_the_quick_start_works_as_written(tmp_path):
     script = pages.commands("docs/quickstart.md")
     assert (script.count("treadle start &\n"), script.count("treadle task list\n"), script.count("kill -9 $!\n")) == (2, 1, 1)
     out = pages.type_in(script, tmp_path)
     assert len(re.findall(r"^1-[123] +hello +default +ready +0/20 ", out, re.M)) == 3, out
-    assert out.count('{"NAME":"ADA"}') == 2, out  # by `task result`, and by `task get`
+    assert out.count('{"NAME":"ADA"}') == 2, out  # one from `task result`, one from `task get`
 
 
-def test_the_front_page_works_as_it_is_written(tmp_path):
+def test_the_front_page_works_as_written(tmp_path):
     out = pages.type_in(pages.commands("README.md"), tmp_path)
     assert '{"NAME":"ADA"}' in out, out
     enqueued, leased, reported = [json.loads(line) for line in re.findall(r"\{\"(?:id|leases)\".*?\}(?=\{|$)", out, re.M)]
@@ -121,7 +121,7 @@ def test_the_front_page_works_as_it_is_written(tmp_path):
     assert [report["code"] for report in reported["reports"]] == ["OK"]
 
 
-def test_the_contracts_page_works_as_it_is_written(tmp_path):
+def test_the_contracts_page_works_as_written(tmp_path):
     script = "treadle start &\n" + pages.commands("docs/contracts.md")
     last = script.rstrip().splitlines()[-1]
     out = pages.type_in(script.replace(last, f"! {last} 2> refused\ncat refused\n"), tmp_path)
@@ -131,8 +131,8 @@ def test_the_contracts_page_works_as_it_is_written(tmp_path):
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md", "docs/tutorial.md", "docs/sdk-cpp.md", "docs/contracts.md"])
-def test_commands_stand_in_blocks_that_are_run(page):
-    """Not indented, and not in a block of another language: those are never typed."""
+def test_commands_are_only_in_blocks_that_are_run(page):
+    """Commands that are indented or in a block of another language are never typed."""
     text = re.sub(r"^```sh\n.*?^```$", "", (ROOT / page).read_text(), flags=re.M | re.S)
     assert not re.findall(r"^(?: {4}|)(?:treadle (?!:|worker:)\w+|curl|\./dev|apt-get|cmake|docker|build/)\b.*$", text, re.M)
 
@@ -146,13 +146,14 @@ def test_the_libraries_that_a_copied_program_needs_are_those_that_it_loads():
     assert {owner.split(":")[0] for owner in owners.splitlines()} == set(line.split())
 
 
-def test_what_is_not_run_is_shown_on_some_page():
+def test_every_line_that_is_not_run_is_on_some_page():
     pages_with_commands = ["README.md", "docs/quickstart.md", "docs/tutorial.md", "docs/sdk-cpp.md"]
     assert set().union(*(pages.not_run(page) for page in pages_with_commands)) == set(pages.NOT_RUN)
 
 
 @pytest.mark.parametrize("page", ["README.md", "SECURITY.md", "docs/quickstart.md", "docs/tutorial.md", "docs/sdk-cpp.md",
-                                  "docs/contracts.md", "docs/concepts.md"])
+                                  "docs/contracts.md", "docs/concepts.md",
+                                  *(f"docs/coming-from/{page.name}" for page in (ROOT / "docs/coming-from").glob("*.md"))])
 def test_commands_and_flags_within_sentences_exist(page):
     text = re.sub(r"^```.*?^```$", "", (ROOT / page).read_text(), flags=re.M | re.S)
     for command in re.findall(r"`\./dev (\w+)", text):
@@ -167,7 +168,7 @@ def test_commands_and_flags_within_sentences_exist(page):
             assert flag in helped.stdout, f"{page}: treadle {command}"
 
 
-# --- The page of concepts.
+# --- The concepts page.
 
 
 def test_a_data_directory_contains_what_the_concepts_say(start_server, data_dir):
@@ -199,24 +200,24 @@ def test_the_states_in_the_picture_are_those_of_the_contract():
 # --- Pictures and figures.
 
 
-def test_the_recording_of_the_front_page_is_what_happens():
+def test_the_recording_of_the_front_page_matches_the_program():
     recorder = [sys.executable, "-B", ROOT / "scripts/recording.py", "--treadle", BINARY, "--check"]
     recorded = subprocess.run(recorder, capture_output=True, text=True, check=False, timeout=120)
     assert recorded.returncode == 0, recorded.stderr
 
 
-def test_what_a_recording_shows_is_compared_without_dates_and_durations():
+def test_recordings_are_compared_without_dates_and_durations():
     kept = (ROOT / "docs/pictures/recording.svg").read_text()
     assert '{"NAME":"ADA"}' in recording.shown(kept) and "1-1 hello completed in DURATION" in recording.shown(kept)
     assert recording.shown(re.sub(r" in \d+ ms<", " in 7.5 s<", kept)) == recording.shown(kept)
     assert recording.shown(kept.replace("ADA", "ADB")) != recording.shown(kept)
 
 
-def test_the_recording_needs_no_script_and_can_be_read_when_it_is_still():
+def test_the_recording_needs_no_script_and_is_readable_without_animation():
     kept = (ROOT / "docs/pictures/recording.svg").read_text()
     assert not re.search(r"<script|javascript:|\bon\w+=|<foreignObject|https?://(?!www\.w3\.org/2000/svg)", kept)
     assert "prefers-reduced-motion" in kept
-    assert not re.search(r'opacity="0"|visibility', kept), "what is hidden is hidden by an animation only"
+    assert not re.search(r'opacity="0"|visibility', kept), "only an animation may hide anything"
     assert max(float(delay) for delay in re.findall(r"animation-delay:([\d.]+)s", kept)) < 20
 
 
@@ -225,12 +226,12 @@ def fill_figures(*words):
     return subprocess.run(script, capture_output=True, text=True, check=False)
 
 
-def test_figures_are_those_that_were_measured():
+def test_figures_are_the_measured_ones():
     checked = fill_figures("--check")
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_a_figure_that_someone_typed_is_found_and_replaced(tmp_path):
+def test_a_typed_figure_is_found_and_replaced(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("a\n\non <!-- figure:peers.cores -->7<!-- /figure --> cores, <!-- figure:measured.memory_bytes -->95<!-- /figure --> bytes\n")
     checked = fill_figures("--check", page)
@@ -244,7 +245,7 @@ def test_a_figure_that_someone_typed_is_found_and_replaced(tmp_path):
         assert fill_figures("--check", page).returncode == 2
 
 
-def test_the_front_page_has_no_figure_that_was_typed():
+def test_the_front_page_has_no_typed_figure():
     text = re.sub(r"<!-- figure:(\S+) -->.*?<!-- /figure -->", "FIGURE", (ROOT / "README.md").read_text(), flags=re.S)
     assert text.count("FIGURE") > 8
     section = text[text.index("## How fast it is"):text.index("## Features")]
@@ -284,9 +285,13 @@ def test_the_front_page_shows_lines_of_the_go_program():
     assert [line for line in code.splitlines() if line and line not in program] == []
 
 
+def without_code(page):
+    return re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)
+
+
 def anchors(page):
     """Of the headings of a Markdown page, as code hosts make them."""
-    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S), re.M)
+    headings = re.findall(r"^#+ (.+)$", without_code(page), re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
@@ -295,7 +300,7 @@ def test_links_lead_somewhere():
     assert len(all_pages) > 10
     broken = []
     for page in all_pages:
-        for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        for target in re.findall(r"\]\(([^)\s]+)\)", without_code(page)):
             if re.match(r"https?:", target):
                 continue
             path, _, anchor = target.partition("#")
@@ -305,14 +310,14 @@ def test_links_lead_somewhere():
     assert not broken
 
 
-def test_every_page_is_reached_from_the_index():
+def test_every_page_is_linked_from_the_index():
     index = (ROOT / "docs/README.md").read_text()
     written = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")} - {"README.md"}
     assert {page for page in written if f"({page})" not in index} == set()
 
 
 def unknown_tests(named):
-    """Of names of tests, those that no source has."""
+    """The test names that no source contains."""
     sources = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("tests/**/*.cc"), *ROOT.glob("src/**/*_test.cc"), *ROOT.glob("sim/*_test.cc"),
                *ROOT.glob("sim/canaries.cc"), *ROOT.glob("tests/**/CMakeLists.txt")]
     known = "\n".join(source.read_text() for source in sources)
@@ -324,11 +329,11 @@ def test_every_test_and_canary_that_a_promise_names_exists():
     named = set(re.findall(r"`(\w{10,})`", text[text.index("## Promises"):text.index("## What it does not")]))
     assert len(named) > 150
     assert unknown_tests(named) == set()
-    missing = "No" + "TestHasThisName"  # in two parts, or this source would have it
+    missing = "No" + "TestHasThisName"  # in two parts, or this source would contain it
     assert unknown_tests({"AnswersAndStateEqualTheReferenceForRandomCommands", missing}) == {missing}
 
 
-def test_each_section_of_the_semantics_is_held_by_tests():
+def test_each_section_of_the_semantics_is_covered_by_tests():
     sections = re.findall(r"^## (.+)$", (ROOT / "docs/semantics.md").read_text(), re.M)
     linked = re.findall(r"^\| \[[^]]+\]\(semantics\.md#([\w-]+)\) \|[^|]+\|.*`\w+`.*\|$", (ROOT / "docs/reliability.md").read_text(), re.M)
     assert [section.lower().replace(" ", "-") for section in sections] == linked

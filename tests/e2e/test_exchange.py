@@ -1,4 +1,4 @@
-"""The life of a task, from the worker's side of the wire."""
+"""The life of a task, from the worker's side of the protocol."""
 
 import http.client
 import json
@@ -8,7 +8,7 @@ import time
 from treadle import until
 
 
-def test_a_failed_task_is_tried_again_and_dies_in_the_end(server):
+def test_a_failed_task_is_retried_and_dies_in_the_end(server):
     server.call("PUT", "/v1/queues/default", {"retry": {"backoff_base_ms": 50, "backoff_cap_ms": 50}})
     id = server.enqueue(max_attempts=2)
     worker = server.worker()
@@ -25,7 +25,7 @@ def test_a_failed_task_is_tried_again_and_dies_in_the_end(server):
     assert answer.code == "FAILED_PRECONDITION" and "second: no more" in answer.detail
 
 
-def test_a_retrying_task_says_when_it_will_be_tried_again(server):
+def test_a_retrying_task_says_when_it_will_be_retried(server):
     server.call("PUT", "/v1/queues/default", {"retry": {"backoff_base_ms": 3_600_000, "backoff_cap_ms": 3_600_000}})
     id = server.enqueue()
     worker = server.worker()
@@ -66,12 +66,12 @@ def test_a_released_task_spends_no_attempt(server):
     assert worker.lease()[0]["attempt"] == 1
 
 
-def test_a_lost_lease_has_no_say_any_more(server):
+def test_a_lost_lease_has_no_effect(server):
     server.call("PUT", "/v1/queues/default", {"lease_ms": 1000, "retry": {"backoff_base_ms": 0}})
     id = server.enqueue()
     slow, quick = server.worker(name="slow"), server.worker(name="quick")
     (old,) = slow.lease()
-    parked = slow.exchange(want=0, wait_ms=20_000)  # renews nothing, and hears of its loss
+    parked = slow.exchange(want=0, wait_ms=20_000)  # renews nothing, and learns of its loss
     assert parked["lost"] == [old["token"]]
     assert server.task(id)["error"]["code"] == "lease_expired"
     (new,) = quick.lease()
@@ -93,7 +93,7 @@ def test_a_renewed_lease_is_kept(server):
     assert worker.complete(lease) == "OK"
 
 
-def test_a_repeated_exchange_is_answered_the_same_again(server):
+def test_a_repeated_exchange_gets_the_same_answer(server):
     server.call("PUT", "/v1/queues/default", {"attempt_timeout_ms": 1_800_000})
     for n in range(3):
         server.enqueue(payload=n)
@@ -103,7 +103,7 @@ def test_a_repeated_exchange_is_answered_the_same_again(server):
     assert len(first["leases"]) == 2
     again = worker.send(ask)
     for lease in (*first["leases"], *again["leases"]):
-        assert lease.pop("timeout_ms") > 1_000_000  # of what is left
+        assert lease.pop("timeout_ms") > 1_000_000  # the rest of the timeout
     assert again["leases"] == first["leases"]
     report = worker.request(want=0, reports=[
         {"token": first["leases"][0]["token"], "outcome": "completed", "result": "once"},
@@ -113,7 +113,7 @@ def test_a_repeated_exchange_is_answered_the_same_again(server):
     assert server.queue()["tasks"]["completed"] == 1
 
 
-def test_a_parked_exchange_wakes_for_a_task_of_its_types_and_queues_only(server):
+def test_a_parked_exchange_wakes_only_for_its_types_and_queues(server):
     worker = server.worker("wanted", queues=["here"])
     replies = []
     thread = threading.Thread(target=lambda: replies.append(worker.exchange(wait_ms=20_000)))
@@ -150,7 +150,7 @@ def test_a_worker_that_hangs_up_gets_nothing_and_loses_nothing(server):
     assert lease["attempt"] == 1
 
 
-def test_a_result_that_cannot_be_taken_fails_alone(server):
+def test_an_invalid_result_fails_only_its_task(server):
     for _ in range(2):
         server.enqueue()
     worker = server.worker()
@@ -159,15 +159,15 @@ def test_a_result_that_cannot_be_taken_fails_alone(server):
                           {"token": fine["token"], "outcome": "completed", "result": "x"})
     assert codes == ["INVALID_ARGUMENT", "OK"]
     task = server.task(big["id"])
-    assert (task["state"], task["error"]["code"]) == ("dead", "result_invalid"), "it does not stay running"
+    assert (task["state"], task["error"]["code"]) == ("dead", "result_invalid"), "it must not stay running"
     assert "result must have at most 1048576 bytes" in task["error"]["message"]
     assert worker.complete(big, result="small") == "LEASE_LOST"
     server.enqueue()
     (other,) = worker.lease()
     wrong = {"token": other["token"], "outcome": "completed", "result": 1, "result_sha256": "0" * 64}
     assert worker.report(wrong) == ["INVALID_ARGUMENT"]
-    assert worker.report(wrong) == ["INVALID_ARGUMENT"], "a repeat is answered the same"
-    assert worker.fail(other, "result_invalid", retry=False) == "OK", "as workers before 0.4 say it"
+    assert worker.report(wrong) == ["INVALID_ARGUMENT"], "a repeat must get the same answer"
+    assert worker.fail(other, "result_invalid", retry=False) == "OK", "as workers before 0.4 report it"
 
 
 BAD_REPORTS = [
@@ -192,8 +192,8 @@ BAD_REPORTS = [
 ]
 
 
-def test_a_report_that_cannot_be_taken_costs_no_other_and_its_task_does_not_stay_running(server):
-    """Of one exchange with all of them: an outcome and a code for each."""
+def test_an_invalid_report_affects_no_other_and_its_task_does_not_stay_running(server):
+    """Sends all of them in one exchange. Each gets its own outcome and code."""
     server.call("PUT", "/v1/queues/default", {"retry": {"backoff_base_ms": 3_600_000, "jitter": "none"}})
     for _ in range(len(BAD_REPORTS) + 2):
         server.enqueue()
@@ -218,7 +218,7 @@ def test_a_report_that_cannot_be_taken_costs_no_other_and_its_task_does_not_stay
     assert server.queue()["tasks"]["running"] == 0
 
 
-def test_a_result_that_is_nested_too_deep_fails_alone(server):
+def test_a_result_nested_too_deep_fails_only_its_task(server):
     for _ in range(2):
         server.enqueue()
     worker = server.worker()
@@ -231,7 +231,7 @@ def test_a_result_that_is_nested_too_deep_fails_alone(server):
     assert "nested deeper" in server.task(deep["id"])["error"]["message"]
 
 
-def test_what_is_no_exchange_is_refused_whole(server):
+def test_an_invalid_exchange_is_refused_as_a_whole(server):
     server.enqueue()
     worker = server.worker()
     (lease,) = worker.lease()
@@ -257,7 +257,7 @@ def test_a_worker_that_says_goodbye_frees_its_leases_at_once(server):
     assert worker.request(want=1) and server.post("/v1/exchange", worker.request(want=1, goodbye=True)).status == 400
 
 
-def test_of_a_long_error_the_end_is_kept(server):
+def test_the_end_of_a_long_error_is_kept(server):
     id = server.enqueue()
     worker = server.worker()
     worker.fail(worker.lease()[0], message="é" * 10_000 + "the end", retry=False)
@@ -265,7 +265,7 @@ def test_of_a_long_error_the_end_is_kept(server):
     assert message.endswith("éthe end") and len(message.encode()) <= 8192
 
 
-def test_many_workers_share_the_tasks_and_none_is_given_twice(server):
+def test_many_workers_share_the_tasks_and_none_is_leased_twice(server):
     count = 2_000
     for at in range(0, count, 500):
         answer = server.post("/v1/tasks/batch", {"tasks": [{"type": "t", "payload": at + n} for n in range(500)]})

@@ -24,7 +24,7 @@ def test_a_task_that_waits_too_long_expires_and_does_not_run(server):
     assert server.queue()["tasks"]["expired"] == 1
 
 
-def test_the_first_moment_of_1970_is_a_time_like_any_other(server):
+def test_the_unix_epoch_is_a_valid_time(server):
     epoch = "1970-01-01T00:00:00Z"
     server.call("POST", "/v1/queues/default/pause")
     expired, dead = server.enqueue(expires_at=epoch), server.enqueue(deadline_at=epoch)
@@ -32,7 +32,7 @@ def test_the_first_moment_of_1970_is_a_time_like_any_other(server):
     assert state(server, dead, "dead")["error"]["code"] == "deadline_exceeded"
     refused = server.post("/v1/tasks", {"type": "t", "run_at": epoch, "delay_ms": 5})
     assert refused.status == 400 and "not both" in refused.detail
-    # Nothing was enqueued before it; a filter that is given is one.
+    # Nothing was enqueued before the epoch, and a filter of zero still filters.
     for name in ("enqueued_to", "finished_to"):
         assert server.get(f"/v1/tasks?{name}={epoch}").json["tasks"] == []
     assert len(server.get(f"/v1/tasks?finished_from={epoch}").json["tasks"]) == 2
@@ -55,7 +55,7 @@ def test_expiry_outlives_a_crash(server):
     state(server, id, "expired")
 
 
-def test_a_deadline_ends_a_running_task_and_its_worker_hears_of_it(server):
+def test_a_deadline_ends_a_running_task_and_its_worker_learns_of_it(server):
     id = server.enqueue(deadline_ms=500)
     worker = server.worker()
     (lease,) = worker.lease()
@@ -66,7 +66,7 @@ def test_a_deadline_ends_a_running_task_and_its_worker_hears_of_it(server):
     assert worker.complete(lease) == "LEASE_LOST"
 
 
-def test_an_attempt_that_takes_too_long_has_failed_though_it_is_renewed(server):
+def test_an_attempt_that_takes_too_long_fails_even_if_it_is_renewed(server):
     id = server.enqueue(attempt_timeout_ms=300, max_attempts=1)
     worker = server.worker()
     (lease,) = worker.lease()
@@ -97,7 +97,7 @@ def test_the_setting_behind_a_timeout_is_named(server):
     assert "attempt_timeout_ms of the task" in state(server, of_task, "dead")["error"]["message"]
 
 
-def test_the_timeout_of_a_type_holds_in_every_queue(server):
+def test_the_timeout_of_a_type_applies_in_every_queue(server):
     server.call("PUT", "/v1/types/t", {"attempt_timeout_ms": 4_000})
     server.enqueue(queue="other")
     crash(server)
@@ -105,11 +105,11 @@ def test_the_timeout_of_a_type_holds_in_every_queue(server):
     assert 3_000 < lease["timeout_ms"] <= 4_000
 
 
-def test_a_task_whose_workers_die_is_dead_after_so_many(server):
+def test_a_task_whose_workers_die_is_dead_after_its_limit(server):
     server.call("PUT", "/v1/queues/default", {"lease_ms": 1000, "max_worker_losses": 2, **SOON})
     id = server.enqueue()
     for _ in range(2):
-        server.worker().lease()  # and never heard of again
+        server.worker().lease()  # never heard of again
     task = state(server, id, "dead")
     assert (task["error"]["code"], task["worker_losses"], task["attempt"]) == ("worker_lost", 2, 2)
     crash(server)
@@ -124,12 +124,12 @@ def test_a_task_that_kills_its_worker_costs_no_other_more_than_two_attempts(serv
     bad = server.enqueue()
     good += [server.enqueue() for _ in range(2)]
     for name in ("first", "second"):
-        assert len(server.worker(name=name).lease(want=10)) == 5  # and never heard of again
+        assert len(server.worker(name=name).lease(want=10)) == 5  # never heard of again
         until(lambda: server.queue()["tasks"]["ready"] == 5)
     crash(server)
     worker, seen = server.worker(name="third"), set()
     while len(seen) < 4:
-        (lease,) = worker.lease(want=10)  # alone, each of them
+        (lease,) = worker.lease(want=10)  # each of them alone
         if lease["id"] == bad:
             assert server.get(f"/v1/tasks/{good[-1]}/explain").json["reason"] == "runs_apart"
             worker = server.worker(name=f"after-{len(seen)}")
@@ -142,16 +142,16 @@ def test_a_task_that_kills_its_worker_costs_no_other_more_than_two_attempts(serv
     assert [server.task(id)["state"] for id in good] == ["completed"] * 4
 
 
-def test_listed_delays_are_waited_in_their_order(server):
+def test_listed_delays_apply_in_their_order(server):
     id = server.enqueue(retry={"backoff": "listed", "delays_ms": [0, 600_000], "jitter": "none"})
     worker = server.worker()
     worker.fail(worker.lease()[0])
-    worker.fail(worker.lease()[0])  # at once again
+    worker.fail(worker.lease()[0])  # immediately, a second time
     task = server.task(id)
     assert (task["state"], task["attempt"], task["retry"]["backoff"]) == ("retrying", 2, "listed")
 
 
-def test_error_codes_decide_over_retries(server):
+def test_error_codes_decide_about_retries(server):
     policy = {"never": ["hopeless"], "always": ["busy"], "jitter": "none", "backoff_base_ms": 0}
     server.call("PUT", "/v1/queues/default", {"retry": policy})
     worker = server.worker()

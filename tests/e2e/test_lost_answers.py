@@ -1,4 +1,4 @@
-"""A network that loses answers: what was asked is done once, or the command says that it does not know."""
+"""A network that loses answers: a command is executed once, or reports that the outcome is unknown."""
 
 import json
 import socket
@@ -10,8 +10,8 @@ from treadle import run, until
 
 
 class Dropper:
-    """Passes connections on to a server, and closes them instead of giving back the first `lose` answers to requests of
-    `method` for paths that begin with `path`."""
+    """Forwards connections to a server, but closes them instead of returning the first `lose` answers to `method`
+    requests for paths that begin with `path`."""
 
     def __init__(self, port, method="POST", path="/v1/tasks", lose=1):
         self.target, self.method, self.path, self.lose = port, method, path, lose
@@ -36,7 +36,7 @@ class Dropper:
 
     @staticmethod
     def message(stream):
-        """One HTTP message with a Content-Length."""
+        """Reads one HTTP message with a Content-Length."""
         head, length = b"", 0
         while not head.endswith(b"\r\n\r\n"):
             line = stream.readline()
@@ -79,7 +79,7 @@ def test_an_enqueue_whose_answer_is_lost_makes_one_task(shared_server, lose):
     assert count(shared_server, type) == 1
 
 
-def test_an_enqueue_whose_answers_are_all_lost_says_that_it_is_not_known(shared_server):
+def test_an_enqueue_whose_answers_are_all_lost_reports_an_unknown_outcome(shared_server):
     with Dropper(shared_server.port, lose=99) as proxy:
         result = run("enqueue", "unknown", "--server", proxy.url, expect=1)
     assert "may or may not have carried out" in result.stderr
@@ -108,7 +108,7 @@ def test_a_change_whose_answer_is_lost_is_made_once_and_succeeds(shared_server, 
 
 @pytest.mark.parametrize("words,path,look", [
     (["bulk", "redrive", "--queue", "none", "--yes"], "/v1/bulk", "/v1/bulk"), (["backup", "create"], "/v1/backups", "/v1/backups")])
-def test_what_must_not_be_asked_twice_is_asked_once(shared_server, words, path, look):
+def test_calls_that_must_not_repeat_are_sent_once(shared_server, words, path, look):
     def known():
         return len(next(value for value in shared_server.get(look).json.values() if isinstance(value, list)))
 

@@ -1,4 +1,4 @@
-"""Many queues and task types: lists in pages, metrics of a bounded size."""
+"""Many queues and task types: lists in pages, metrics of limited size."""
 
 import json
 
@@ -39,7 +39,7 @@ def test_lists_come_in_pages_and_each_name_once(start):
         assert [len(page) for page in pages] == [10, 10, 5]
         names = [name for page in pages for name in page]
         assert sorted(names) == sorted(f"{first}{n}" for n in range(25))
-        assert len(all_pages(server, kind, 25)) == 1, "no empty page at the end"
+        assert len(all_pages(server, kind, 25)) == 1, "there must be no empty page at the end"
     assert server.call("DELETE", "/v1/queues/q3").status == 409
     for wrong in ("limit=0", "limit=1001", "limit=x", "cursor=x", "cursor=0", "cursor=99999999999", "a=1"):
         assert server.get("/v1/queues?" + wrong).status == 400, wrong
@@ -67,7 +67,7 @@ def test_ten_thousand_queues_are_listed_and_measured_in_small_pieces(start):
     assert len(json.loads(server.run("queue", "list", "-o", "json").stdout)["queues"]) == count + 1
 
 
-def test_a_queue_says_what_keeps_its_tasks(start):
+def test_a_queue_says_what_blocks_its_tasks(start):
     server = start()
     server.enqueue(queue="waits")
     change = {"capacity": {"tasks": 1}, "paused": True, "draining": True}
@@ -96,7 +96,7 @@ def delete_all_tasks(server):
     until(lambda: server.get(f"/v1/bulk/{id}").json["state"] not in ("pending", "running"), deadline_s=300)
 
 
-def test_a_type_is_deleted_by_hand_once_it_has_no_task(start):
+def test_an_operator_can_delete_a_type_without_tasks(start):
     server = start()
     server.call("PUT", "/v1/types/t", {"attempt_timeout_ms": 5000})
     id = server.enqueue("t")
@@ -111,10 +111,10 @@ def test_a_type_is_deleted_by_hand_once_it_has_no_task(start):
     server.restart()
     assert server.get("/v1/types/t").status == 404
     server.enqueue("t")
-    assert server.get("/v1/types/t").json["policy"] == {}, "it begins without a policy"
+    assert server.get("/v1/types/t").json["policy"] == {}, "it must begin without a policy"
 
 
-def test_names_that_nobody_needs_make_room_for_others(start):
+def test_unused_names_make_room_for_others(start):
     server = start()
     limit = 100_000
     enqueue_names(server, limit, type="t{}")

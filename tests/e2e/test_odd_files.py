@@ -1,4 +1,4 @@
-"""Directories, pipes, devices and links where a file is expected: refused at once, by name, and never written through."""
+"""Directories, pipes, devices and links in place of a file: rejected at once by name, and never written through."""
 
 import os
 import stat
@@ -8,12 +8,12 @@ import pytest
 
 from treadle import BINARY, run
 
-SECONDS = 20  # a command that waits for a pipe, or reads a device, would not end
+SECONDS = 20  # a command that waits for a pipe or reads a device would never end
 
 
 @pytest.fixture(params=["directory", "pipe", "device", "too large"])
 def odd(request, tmp_path):
-    """A path, and what an error says of it."""
+    """A path, and what an error says about it."""
     path = tmp_path / "odd"
     if request.param == "directory":
         path.mkdir()
@@ -36,14 +36,14 @@ def odd(request, tmp_path):
     ("server", "--data", "x", "--config"),
     ("server", "--data", "x", "--token-file"),
 ])
-def test_a_command_refuses_what_is_no_file(shared_server, odd, words, tmp_path):
+def test_a_command_refuses_anything_but_a_file(shared_server, odd, words, tmp_path):
     path, why = odd
     done = run(*words, str(path), expect=4, timeout=SECONDS, cwd=tmp_path, env={"TREADLE_SERVER": shared_server.url})
     assert str(path) in done.stderr and why in done.stderr, done
 
 
 @pytest.mark.parametrize("words", [("verify",), ("restore", "--data", "new")])
-def test_a_backup_that_is_no_file_is_refused(odd, words, tmp_path):
+def test_a_backup_that_is_not_a_file_is_refused(odd, words, tmp_path):
     path, why = odd
     done = run("backup", words[0], str(path), *words[1:], expect=None, timeout=SECONDS, cwd=tmp_path)
     assert done.returncode not in (0, -6) and str(path) in done.stderr, done
@@ -57,14 +57,14 @@ def test_standard_input_is_bounded(shared_server):
     assert done.returncode == 4 and "larger than" in done.stderr
 
 
-def test_a_file_behind_a_link_is_read(shared_server, tmp_path):
+def test_a_file_is_read_through_a_link(shared_server, tmp_path):
     (tmp_path / "payload").write_text('{"n": 1}')
     (tmp_path / "link").symlink_to(tmp_path / "payload")
     shared_server.run("enqueue", "t", "--payload-file", str(tmp_path / "link"))
 
 
 @pytest.mark.parametrize("name", ["LOCK", "treadle.data.new", "ballast"])
-def test_a_link_in_a_data_directory_never_has_another_file_written(tmp_path, name):
+def test_a_link_in_a_data_directory_is_never_written_through(tmp_path, name):
     victim, data = tmp_path / "victim", tmp_path / "data"
     victim.write_text("precious")
     data.mkdir()
@@ -88,7 +88,7 @@ def test_a_file_as_the_data_directory_is_bad_input(path):
     assert "/etc/passwd" in done.stderr and "irectory" in done.stderr
 
 
-def test_a_directory_that_everyone_can_write_to_is_warned_of(start_server, data_dir):
+def test_a_world_writable_directory_causes_a_warning(start_server, data_dir):
     data_dir.mkdir()
     data_dir.chmod(0o777)
     server = start_server(data_dir)
@@ -113,7 +113,7 @@ def test_a_secret_is_never_quoted(tmp_path, line):
     assert "treadle.toml:2" in done.stderr and "s3cr3t" not in done.stdout + done.stderr
 
 
-def test_a_token_in_the_place_of_its_file_is_not_quoted(tmp_path):
+def test_a_token_instead_of_its_file_is_not_quoted(tmp_path):
     done = run("info", "--token-file", "s3cr3t-s3cr3t-s3cr3t", expect=4)
     assert "looks like a token" in done.stderr and "s3cr3t" not in done.stderr
     done = run("info", "--server", "http://ada:s3cr3t@localhost:1", expect=4)

@@ -1,5 +1,5 @@
-"""The contract, docs/openapi.yaml, against the server: every operation answers as documented. (That the server has no
-route besides is tested in src/api/routes_test.cc.)"""
+"""Checks the server against its contract, docs/openapi.yaml: every operation answers as documented.
+(src/api/routes_test.cc checks that the server has no other route.)"""
 
 import copy
 import json
@@ -18,7 +18,7 @@ OPERATIONS = {op["operationId"]: (method.upper(), path, op)
 
 
 def resolved(node):
-    """`node` with its own $ref followed; siblings of the $ref win."""
+    """`node` with its own $ref resolved; siblings of the $ref win."""
     if "$ref" not in node:
         return node
     target = CONTRACT
@@ -32,7 +32,7 @@ def validator(schema):
 
 
 def check(operation, answer):
-    """That a status, its content type and its body are documented."""
+    """Checks that the status, content type and body are documented."""
     _, _, op = OPERATIONS[operation]
     assert str(answer.status) in op["responses"], (operation, answer)
     response = resolved(op["responses"][str(answer.status)])
@@ -48,7 +48,7 @@ def check(operation, answer):
 
 @pytest.fixture(scope="module")
 def ids(shared_server):
-    """One task in each state that needs no waiting."""
+    """One task in each state that can be reached without waiting."""
     server = shared_server
     server.call("PUT", "/v1/queues/default", {"retry": {"backoff_base_ms": 600_000, "backoff_cap_ms": 600_000}})
     worker = server.worker()
@@ -99,12 +99,12 @@ def test_every_example_fits_its_schema():
             assert not errors, (name, errors[0].message)
 
 
-def test_every_example_request_is_taken(shared_server, ids):
+def test_every_example_request_is_accepted(shared_server, ids):
     for operation, (method, path, op) in OPERATIONS.items():
         for example in op.get("requestBody", {}).get("content", {}).get("application/json", {}).get(
                 "examples", {}).values():
             body = {**example["value"], **({"wait_ms": 0} if operation == "exchange" else {})}
-            id = shared_server.enqueue("example") if operation == "releaseTask" else ids["spare"]  # not one that has ended
+            id = shared_server.enqueue("example") if operation == "releaseTask" else ids["spare"]  # never ended
             path = path.replace("{queue}", "examples").replace("{type}", "example").replace("{id}", id)
             path = path.replace("{version}", "7").replace("{token}", ids["token"])
             answer = check(operation, shared_server.call(method, path, body))
@@ -257,18 +257,18 @@ def test_every_operation_refuses_a_foreign_host(shared_server):
         assert answer.status == 403 and answer.code == "PERMISSION_DENIED"
 
 
-def test_every_operation_with_a_body_refuses_one_that_is_too_large(shared_server):
+def test_every_operation_with_a_body_refuses_too_large_a_body(shared_server):
     for operation, (method, path, op) in OPERATIONS.items():
         if "requestBody" in op:
             answer = shared_server.call(method, path, b" " * ((16 << 20) + 1))
             assert check(operation, answer).status == 413
 
 
-def test_the_server_hands_out_the_contract(shared_server):
+def test_the_server_serves_the_contract(shared_server):
     assert shared_server.get("/v1/openapi.yaml").body.decode() == TEXT
 
 
-def test_the_metrics_that_matter_are_there(shared_server, ids):
+def test_the_important_metrics_exist(shared_server, ids):
     text = until(lambda: shared_server.get("/metrics").body.decode())
     samples = dict(line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
     assert float(samples['treadle_tasks{queue="default",state="running"}']) >= 1

@@ -1,5 +1,5 @@
-"""What the pages for operators and contributors say can be done: their commands run against a real server, their commands
-and flags exist, and the messages of the troubleshooting are those of the program."""
+"""The pages for operators and contributors: their commands run against a real server, their commands and flags exist,
+and the messages in the troubleshooting page are the program's."""
 
 import os
 import re
@@ -25,7 +25,7 @@ NOT_RUN = {
     "systemctl edit treadle                 # [Service], then ReadWritePaths=/mnt/backups/treadle": SYSTEMD,
     "install -m 600 -o treadle /dev/null /etc/treadle/token": "needs root and the user of the package",
     "openssl rand -hex 32 > /etc/treadle/token": "the server of this test has its token already",
-    "curl https://queue.example/readyz": "needs a proxy and a name; test_a_proxy_that_passes_the_host_is_let_in sends what it sends",
+    "curl https://queue.example/readyz": "needs a proxy and a name; test_a_proxy_that_passes_the_host_is_let_in sends the same request",
     "gpg --verify SHA256SUMS.asc SHA256SUMS": "needs a release; test release checks one",
     "sha256sum --check --ignore-missing SHA256SUMS": "needs a release; test release checks one",
     "treadle bench enqueue latency --serve --data /srv --duration 2s": BENCH,
@@ -43,7 +43,7 @@ def text_of(page):
 
 
 def shown(page):
-    """The commands of a page, one a line."""
+    """The commands of a page, one per line."""
     return "".join(re.findall(r"^ *```sh\n(.*?)^ *```$", text_of(page), re.M | re.S)).splitlines()
 
 
@@ -59,7 +59,7 @@ def test_the_commands_of_a_page_work(page, start_server, tmp_path):
     start_server(stopped).stop()
     has_token = any("/etc/treadle/token" in line for line in commands)
     server = start_server(tmp_path / "data", *(["--token-file", str(token)] if has_token else []), "--backup-directory", str(backups))
-    # The page's places are those of the package. A person reads the name of the backup from the line above.
+    # The page's paths are those of the package. A person copies the backup's name from the line above.
     places = {"/etc/treadle/token": str(token), "/var/lib/treadle": str(stopped), "localhost:7373": server.url.removeprefix("http://"),
               "/mnt/backups/treadle/treadle-20261124T030000.000Z-manual.backup": f"{backups}/*-manual.backup",
               "--repair": "--repair --yes"}
@@ -68,19 +68,19 @@ def test_the_commands_of_a_page_work(page, start_server, tmp_path):
         script = script.replace(place, here)
     environment = dict(os.environ, PATH=f"{Path(BINARY).resolve().parent}:{os.environ['PATH']}", HOME=str(tmp_path),
                        TREADLE_SERVER=server.url, TREADLE_TOKEN_FILE=str(token))
-    run("enqueue", "hello", "{}", env=environment)  # there is a task, and a queue
+    run("enqueue", "hello", "{}", env=environment)  # creates a task and a queue
     typed = subprocess.run(["bash", "-e", "-o", "pipefail", "-x"], input=script, text=True, capture_output=True, timeout=60,
                            cwd=tmp_path, env=environment, check=False)
     assert typed.returncode == 0, typed.stdout + typed.stderr
 
 
-def test_what_is_not_run_is_shown_on_some_page():
+def test_every_line_that_is_not_run_is_on_some_page():
     assert {line for page in PAGES for line in shown(page) if line in NOT_RUN} == set(NOT_RUN)
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_are_in_blocks_that_are_run(page):
-    """Not indented, and not in a block of another language: those are never typed."""
+    """Commands that are indented or in a block of another language are never typed."""
     text = re.sub(r"^ *```sh\n.*?^ *```$", "", text_of(page), flags=re.M | re.S)
     assert re.findall(r"^(?: {4}|)(?:treadle (?!/|is )\S+|curl|\./dev|apt-get|systemctl) .*$", text, re.M) == []
 
@@ -104,7 +104,7 @@ def test_commands_and_flags_within_sentences_exist(page):
 
 
 def messages():
-    """What the troubleshooting quotes: the lines of its `text` blocks, and what begins a row of a table in quotes."""
+    """The messages on the troubleshooting page: lines of `text` blocks, and quoted first cells of table rows."""
     text = text_of("docs/troubleshooting.md")
     blocks = "".join(re.findall(r"^```text\n(.*?)^```$", text, re.M | re.S)).splitlines()
     cells = [cell for cell in re.findall(r"^\| `([^`]+)` \|", text, re.M) if " " in cell]
@@ -112,12 +112,12 @@ def messages():
 
 
 def literals():
-    """The strings of the sources, those that the compiler joins joined."""
+    """The string literals of the sources, with adjacent ones joined as the compiler does."""
     sources = "\n".join(path.read_text() for path in sorted((ROOT / "src").rglob("*.cc")) if not path.stem.endswith("_test"))
     return re.sub(r"\"\s*\n\s*\"", "", sources).replace('\\"', '"')
 
 
-def test_the_messages_of_the_troubleshooting_are_those_of_the_program():
+def test_the_troubleshooting_page_quotes_the_programs_messages():
     known, quoted = literals(), messages()
     assert len(quoted) > 30
     parts = [(message, part.strip(" '\"().")) for message in quoted for part in re.split(r"…|[;,] | \(", message)]
@@ -131,7 +131,7 @@ def test_a_message_that_the_program_does_not_print_would_be_found():
 
 
 def test_a_proxy_that_passes_the_host_is_let_in(start_server, data_dir):
-    """As docs/operations.md sets up nginx, which was tried by hand; the requests that it sends are these."""
+    """Sends the requests of nginx as configured in docs/operations.md, which was tried by hand."""
     server = start_server(data_dir, "--allowed-hosts", "queue.example")
     assert server.get("/v1/info", headers={"Host": "queue.example"}).status == 200
     refused = server.get("/v1/info", headers={"Host": "other.example"})

@@ -1,5 +1,5 @@
-"""What people type in their first hour: several tasks at once, tasks of a file, a server that is just starting, and
-answers that can be read."""
+"""What people type in their first hour: several tasks at once, tasks from a file, a server that is still starting,
+and readable answers."""
 
 import http.server
 import json
@@ -26,7 +26,7 @@ def test_a_file_of_tasks_is_enqueued_in_its_order(shared_server, tmp_path):
     assert shared_server.run("task", "payload", tasks[1234]["id"]).stdout == '{"n": 1234}'
 
 
-def test_type_and_queue_are_for_lines_that_name_none(shared_server):
+def test_type_and_queue_apply_to_lines_that_name_none(shared_server):
     lines = '{"payload":1}\n{"type":"named","queue":"own"}\n{}'
     answers = shared_server.run("enqueue", "given", "-q", "given", "--from", "-", "-o", "jsonl", stdin=lines).stdout.splitlines()
     tasks = [shared_server.task(json.loads(line)["id"]) for line in answers]
@@ -50,7 +50,7 @@ def test_a_bad_line_is_named_and_all_before_it_are_enqueued(shared_server, tmp_p
     assert len(listed) == 1234
 
 
-def test_a_file_that_is_none_and_flags_that_mean_nothing_are_refused(shared_server, tmp_path):
+def test_invalid_files_and_meaningless_flags_are_refused(shared_server, tmp_path):
     assert "is a directory" in shared_server.run("enqueue", "--from", str(tmp_path), expect=4).stderr
     assert "cannot read" in shared_server.run("enqueue", "--from", str(tmp_path / "none"), expect=4).stderr
     assert "--from" in shared_server.run("enqueue", "--from", "-", "--priority", "3", expect=2).stderr
@@ -68,7 +68,7 @@ def test_several_tasks_are_changed_by_one_command(shared_server):
     assert len(shared_server.run("task", "get", *ids, expect=5).stderr.splitlines()) == 3
 
 
-def test_get_shows_what_a_task_carries(shared_server):
+def test_get_shows_the_data_of_a_task(shared_server):
     id = shared_server.run("enqueue", "shown", json.dumps({"name": "Ada"})).stdout.strip()
     worker = shared_server.worker("shown")
     worker.complete(worker.lease()[0], result_base64="b25lCnR3bw==", content_type="text/plain")
@@ -83,14 +83,14 @@ def test_get_shows_what_a_task_carries(shared_server):
     assert "4 B of image/png" in shared_server.run("task", "get", binary).stdout
 
 
-def test_waiting_for_a_type_that_nobody_runs_is_said_at_once(shared_server):
+def test_waiting_for_a_type_without_workers_warns_at_once(shared_server):
     shared_server.enqueue("resize")
     result = shared_server.run("enqueue", "resise", "--wait=300ms", expect=7)
     assert "no worker asks for tasks of type resise in queue default so far; did you mean \"resize\"?" in result.stderr
 
 
-def test_a_server_that_is_just_starting_is_waited_for():
-    """Its port is refused at first, and then it is not ready."""
+def test_commands_wait_for_a_server_that_is_starting():
+    """At first its port refuses connections, then it is not ready."""
     asked = []
 
     class Starting(http.server.BaseHTTPRequestHandler):
@@ -143,7 +143,7 @@ def test_bytes_are_a_value_of_a_document_in_json_form(shared_server):
 
 
 def started(tmp_path, **env):
-    """What `treadle start` says until it is ready."""
+    """What `treadle start` prints until it is ready."""
     done = subprocess.Popen([BINARY, "start", "--listen", "127.0.0.1:0"], cwd=tmp_path, stderr=subprocess.PIPE, text=True,
                             env={**os.environ, "NO_COLOR": "1", **env})
     text = ""
@@ -185,7 +185,7 @@ def on_a_terminal(*words, env):
     return b"".join(text).decode()
 
 
-def test_hints_name_the_server_whenever_a_context_is_in_force(shared_server, tmp_path):
+def test_hints_name_the_server_whenever_a_context_is_active(shared_server, tmp_path):
     env = {"XDG_CONFIG_HOME": str(tmp_path)}
     run("context", "add", "here", "--server", shared_server.url, env=env)
     id = shared_server.enqueue("hinted")
@@ -196,13 +196,13 @@ def test_hints_name_the_server_whenever_a_context_is_in_force(shared_server, tmp
         assert all(f"--server {shared_server.url}" in command for command in commands), said
 
 
-def test_an_unknown_host_is_called_that():
+def test_an_unknown_host_is_reported_as_unknown():
     result = run("info", "--server", "http://no-such-host.invalid:7373", expect=3)
     assert "check the address, which comes from --server or TREADLE_SERVER" in result.stderr
     assert "treadle start" not in result.stderr
     assert "--listen 127.0.0.1:1" in run("info", "--server", "http://127.0.0.1:1", expect=3).stderr
 
 
-def test_a_word_that_is_no_json_is_shown_as_it_must_be_typed(shared_server):
+def test_invalid_json_is_shown_as_it_must_be_typed(shared_server):
     assert """'"hi"'""" in shared_server.run("enqueue", "hello", "hi", expect=4).stderr
     assert """'{"name":"Ada"}'""" in shared_server.run("enqueue", "hello", "{name:1}", expect=4).stderr

@@ -1,4 +1,4 @@
-"""Under a service manager the real server says when it is ready, that it lives, and that it stops."""
+"""Under a service manager the real server reports that it is ready, that it is alive, and that it stops."""
 import os
 import signal
 import socket
@@ -10,14 +10,14 @@ from treadle import BINARY
 
 
 def after_its_start(manager):
-    """The first message that does not ask for more time: a slow machine needs some to start."""
+    """The first message that does not ask for more time. A slow machine needs some to start."""
     while (message := manager.recv(256)).startswith(b"EXTEND_TIMEOUT_USEC="):
         pass
     return message
 
 
 @pytest.mark.parametrize("abstract", [False, True])
-def test_a_manager_hears_ready_then_watchdog_then_stopping(tmp_path, abstract):
+def test_a_manager_receives_ready_then_watchdog_then_stopping(tmp_path, abstract):
     name = f"@treadle-e2e-{os.getpid()}" if abstract else str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind("\0" + name[1:] if abstract else name)
@@ -50,7 +50,7 @@ def test_a_watchdog_meant_for_another_process_is_not_fed(tmp_path):
         try:
             assert after_its_start(manager) == b"READY=1"
             manager.settimeout(0.5)
-            with pytest.raises(TimeoutError):  # WATCHDOG_PID names another process
+            with pytest.raises(TimeoutError):  # WATCHDOG_PID is another process
                 manager.recv(256)
         finally:
             server.kill()

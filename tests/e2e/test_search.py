@@ -1,4 +1,4 @@
-"""Finding tasks: every filter of a list, over live and ended tasks; and failures that are alike."""
+"""Finding tasks: every filter of a list, over live and ended tasks, and similar failures."""
 
 import json
 import urllib.parse
@@ -9,7 +9,7 @@ from treadle import until
 
 
 def found(server, **query):
-    """The ids of all pages."""
+    """The IDs from all pages."""
     ids, cursor = [], None
     while True:
         words = urllib.parse.urlencode({**query, "limit": 2, **({"cursor": cursor} if cursor else {})})
@@ -22,7 +22,7 @@ def found(server, **query):
 
 @pytest.fixture
 def tasks(server):
-    """Three dead tasks, one that runs, one that waits."""
+    """Three dead tasks, a running one, and a waiting one."""
     ids = {name: server.enqueue(tags=["dead", name], max_attempts=1) for name in ("first", "second", "third")}
     worker = server.worker()
     messages = {"first": "order 17 of 'Ada' not found", "second": "order 4711 of 'Grace' not found", "third": "no disk"}
@@ -31,7 +31,7 @@ def tasks(server):
     ids["running"] = server.enqueue(tags=["live"])
     server.worker(name="runner").lease()
     ids["waiting"] = server.enqueue(tags=["live"], idempotency_key="order-1")
-    until(lambda: len(found(server)) == len(ids))  # a list waits a second for the store, no longer
+    until(lambda: len(found(server)) == len(ids))  # a list waits only a second for the store
     return ids
 
 
@@ -51,7 +51,7 @@ def test_each_filter_finds_its_tasks_newest_first(server, tasks):
     assert found(server, finished_to="2020-01-01T00:00:00Z") == []
 
 
-def test_failures_that_are_alike_have_one_fingerprint(server, tasks):
+def test_similar_failures_share_a_fingerprint(server, tasks):
     first, second, third = (server.task(tasks[name])["error"]["fingerprint"] for name in ("first", "second", "third"))
     assert first == second != third
     assert found(server, fingerprint=first) == [tasks["second"], tasks["first"]]
@@ -62,7 +62,7 @@ def test_failures_that_are_alike_have_one_fingerprint(server, tasks):
     assert "order 4711" in server.run("task", "errors").stdout
 
 
-def test_what_was_found_is_what_a_bulk_action_acts_on(server, tasks):
+def test_a_bulk_action_acts_on_what_a_list_finds(server, tasks):
     fingerprint = server.task(tasks["first"])["error"]["fingerprint"]
     said = server.run("bulk", "redrive", "--fingerprint", fingerprint, "--state", "dead", "--yes").stdout
     assert said == "done: 2 found, 2 changed, 0 skipped\n"
@@ -71,9 +71,9 @@ def test_what_was_found_is_what_a_bulk_action_acts_on(server, tasks):
 
 @pytest.fixture
 def names(server):
-    """Tasks of a queue whose payloads are searched, one of which came before that."""
+    """Tasks of a queue with searchable payloads. One was enqueued before the queue allowed that."""
     ids = {"early": server.enqueue(queue="names", payload={"name": "Ada King"})}
-    until(lambda: found(server, queue="names") == [ids["early"]])  # the store knows it
+    until(lambda: found(server, queue="names") == [ids["early"]])  # the store has it
     assert server.call("PUT", "/v1/queues/names", {"search_payloads": True}).json["policy"]["search_payloads"] is True
     for name in ("Ada Lovelace", "Grace Hopper", "Größer"):
         ids[name] = server.enqueue(queue="names", payload={"name": name})
@@ -81,7 +81,7 @@ def names(server):
     return ids
 
 
-def test_payloads_are_found_by_words_in_queues_that_say_so(server, names):
+def test_payloads_are_found_by_words_in_queues_that_allow_it(server, names):
     assert found(server, payload_text="ada") == [names["Ada Lovelace"]]
     assert found(server, payload_text="NAME hopper") == [names["Grace Hopper"]]
     assert found(server, payload_text="größer", queue="names") == [names["Größer"]]
@@ -104,7 +104,7 @@ def test_edits_moves_and_deletions_change_what_is_found(server, names):
     assert "no task matches" in server.run("task", "list", "--payload-text", "ada").stderr
 
 
-def test_what_was_found_is_found_after_a_restart(server, names):
+def test_tasks_are_still_found_after_a_restart(server, names):
     server.stop()
     server.restart()
     assert found(server, payload_text="ada") == [names["Ada Lovelace"]]

@@ -1,4 +1,4 @@
-"""Who may speak to a server, and where it listens."""
+"""Who may talk to a server, and where it listens."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ def test_a_foreign_host_is_refused(shared_server, host):
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:99", "127.0.0.1", "[::1]:7373"])
-def test_the_names_of_this_machine_are_fine(shared_server, host):
+def test_the_names_of_this_machine_are_accepted(shared_server, host):
     assert shared_server.get("/v1/info", headers={"Host": host}).status == 200
 
 
@@ -65,13 +65,13 @@ def test_without_a_token_a_name_that_resolves_here_is_refused_and_the_setting_al
     assert server.get("/v1/info").status == 200
 
 
-def test_the_own_origin_is_fine(shared_server):
+def test_the_servers_own_origin_is_accepted(shared_server):
     answer = shared_server.get("/v1/info", headers={"Origin": f"http://localhost:{shared_server.port}"})
     assert answer.status == 200
 
 
 def test_a_form_of_a_foreign_page_does_nothing(shared_server):
-    """What a browser sends without asking first: a simple request, with a body that looks like JSON."""
+    """A simple request, which a browser sends without asking first, with a body that looks like JSON."""
     answer = shared_server.post("/v1/tasks", '{"type":"t"}', headers={"Content-Type": "text/plain"})
     assert answer.status == 415
 
@@ -90,7 +90,7 @@ def test_with_a_token_file_requests_need_the_token(start_server, data_dir, token
     assert TOKEN not in server.log
 
 
-def test_a_token_file_that_others_can_read_is_warned_of(start_server, data_dir, token_file):
+def test_a_token_file_that_others_can_read_causes_a_warning(start_server, data_dir, token_file):
     token_file.chmod(0o644)
     assert "chmod 600" in start_server(data_dir, "--token-file", str(token_file)).log
 
@@ -106,7 +106,7 @@ def test_a_bad_token_file_is_refused(tmp_path, data_dir, text, says):
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "[::]"])
-def test_listening_to_others_needs_a_token_or_a_clear_word(data_dir, host):
+def test_listening_to_others_needs_a_token_or_an_explicit_flag(data_dir, host):
     result = run("server", "--data", str(data_dir), "--listen", f"{host}:0", expect=None)
     assert result.returncode != 0
     assert "--token-file" in result.stderr and "--allow-unauthenticated" in result.stderr
@@ -120,19 +120,19 @@ def test_listening_to_others_works_with_either(start_server, tmp_path, token_fil
     assert closed.get("/v1/info").status == 401
 
 
-def test_the_data_directory_is_its_owners_alone(server):
+def test_only_its_owner_can_access_the_data_directory(server):
     assert stat.S_IMODE(os.stat(server.data_dir).st_mode) == 0o700
     for path in server.data_dir.rglob("*"):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
-def test_a_port_that_is_taken_is_one_clear_error(server, tmp_path):
+def test_a_port_in_use_is_one_clear_error(server, tmp_path):
     result = run("server", "--data", str(tmp_path / "other"), "--listen", f"127.0.0.1:{server.port}", expect=None)
     assert result.returncode != 0 and str(server.port) in result.stderr
 
 
 def dumps_core(server):
-    """Whether a crash of the server leaves a core dump; its files go to its working directory."""
+    """Whether a crash of the server leaves a core dump. Its files go to its working directory."""
     os.kill(server.process.pid, signal.SIGSEGV)
     return os.WCOREDUMP(os.waitpid(server.process.pid, 0)[1])
 

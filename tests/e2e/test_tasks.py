@@ -1,4 +1,4 @@
-"""The life of a task, from the producer's side of the wire."""
+"""The life of a task, from the producer's side of the protocol."""
 
 import base64
 import hashlib
@@ -10,7 +10,7 @@ import pytest
 from treadle import until
 
 
-def test_a_task_is_enqueued_run_and_looked_at(server):
+def test_a_task_is_enqueued_run_and_read(server):
     answer = server.post("/v1/tasks", {"type": "hello", "payload": {"name": "Ada"}})
     assert answer.status == 201
     id = answer.json["id"]
@@ -220,7 +220,7 @@ def test_a_kill_loses_nothing_that_was_acknowledged(server):
     assert worker.complete(leases[done], result={"kept": True}) == "OK"
     assert worker.release(leases[ready]) == "OK"
     term = server.get("/v1/info").json["term"]
-    for _ in range(2):  # the second time from the store as well
+    for _ in range(2):  # the second time also from the store
         server.kill()
         server.restart()
         assert server.get("/v1/info").json["term"] > term

@@ -1,4 +1,4 @@
-"""Files that are removed or replaced below a running server: it notices, stops, and loses nothing that the journal has."""
+"""Files removed or replaced under a running server: it notices, stops, and loses nothing that the journal has."""
 
 import os
 import re
@@ -19,7 +19,7 @@ def stops(server):
 
 
 def fill(server, count=45):
-    """More than a segment of the journal, so that it is trimmed."""
+    """Enqueues more than fits into one journal segment, so that it is trimmed."""
     return [server.enqueue(payload="x" * 900_000) for _ in range(count)]
 
 
@@ -70,7 +70,7 @@ def test_a_start_without_the_store_changes_nothing_and_putting_it_back_is_enough
 
 
 def test_under_load_nothing_is_acknowledged_into_an_unlinked_store_for_long(server, tmp_path):
-    """What the journal has acknowledged since it was last trimmed comes back with the store's file."""
+    """Everything acknowledged since the journal was last trimmed comes back with the store's file."""
     fill(server)
     os.rename(server.data_dir / "store.db", tmp_path / "away")
     acknowledged = []

@@ -1,4 +1,4 @@
-"""Any program is a worker: `treadle worker exec TYPE -- PROGRAM`."""
+"""Any program can be a worker: `treadle worker exec TYPE -- PROGRAM`."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from treadle import run, until
 
 @pytest.fixture
 def quick(server):
-    """A server whose failures are tried again at once."""
+    """A server that retries failures at once."""
     answer = server.call("PUT", "/v1/queues/default", {"retry": {"backoff_base_ms": 0, "backoff_cap_ms": 0}})
     assert answer.status == 200
     return server
@@ -31,7 +31,7 @@ def test_payload_goes_in_and_result_comes_out(quick):
 
 
 @pytest.mark.parametrize("status", [65, 66, 77, 78])
-def test_statuses_that_cannot_be_helped_go_dead_at_once(quick, status):
+def test_statuses_of_permanent_failures_go_dead_at_once(quick, status):
     id = quick.enqueue("x")
     with worker(quick, "x", f"echo no such customer >&2; exit {status}"):
         task = ended(quick, id)
@@ -41,7 +41,7 @@ def test_statuses_that_cannot_be_helped_go_dead_at_once(quick, status):
 
 @pytest.mark.parametrize("script,says", [("exit 75", "75"), ("exit 1", "1"), ("kill -9 $$", "SIGKILL"),
                                          ("exit 126", "126"), ("exit 127", "127")])
-def test_other_failures_are_tried_again(quick, script, says):
+def test_other_failures_are_retried(quick, script, says):
     id = quick.enqueue("x", max_attempts=2)
     with worker(quick, "x", script):
         task = ended(quick, id)
@@ -49,14 +49,14 @@ def test_other_failures_are_tried_again(quick, script, says):
     assert says in task["error"]["code"] + task["error"]["message"]
 
 
-def test_a_run_that_takes_too_long_is_ended_and_has_failed(quick):
+def test_a_run_that_takes_too_long_is_ended_and_fails(quick):
     id = quick.enqueue("slow", max_attempts=1)
     with worker(quick, "slow", "exec sleep 600", "--timeout", "100ms"):
         task = ended(quick, id)
     assert (task["state"], task["error"]["code"]) == ("dead", "timeout")
 
 
-def test_the_servers_timeout_ends_a_run_and_the_program_knows_of_it(quick):
+def test_the_servers_timeout_ends_a_run_and_the_program_knows_it(quick):
     id = quick.enqueue("slow", max_attempts=1, attempt_timeout_ms=300)
     with worker(quick, "slow", "exec sleep 600"):
         task = ended(quick, id)
@@ -85,7 +85,7 @@ def test_a_program_discards_its_task_with_a_reason(quick):
 
 @pytest.mark.parametrize("deaf", [False, True])
 def test_a_cancelled_task_ends_its_program(quick, tmp_path, deaf):
-    """Released by the worker, and cancelled by the server: no attempt follows."""
+    """The worker releases it and the server cancels it, so no attempt follows."""
     begun, asked = tmp_path / "begun", tmp_path / "asked"
     on_term = "" if deaf else f"touch {asked}; exit 1"
     id = quick.enqueue("x")
@@ -98,7 +98,7 @@ def test_a_cancelled_task_ends_its_program(quick, tmp_path, deaf):
     assert asked.exists() is not deaf
 
 
-def test_a_program_that_completes_its_cancelled_task_has_completed_it(quick, tmp_path):
+def test_a_program_can_complete_a_task_with_a_cancel_request(quick, tmp_path):
     begun = tmp_path / "begun"
     id = quick.enqueue("x")
     with worker(quick, "x", f"trap 'echo saved; exit 0' TERM; touch {begun}; while :; do sleep 0.05; done"):
@@ -129,7 +129,7 @@ def test_a_worker_survives_a_restart_of_the_server_and_still_reports(quick, tmp_
         assert ended(quick, again)["state"] == "completed"
 
 
-def test_a_worker_that_is_stopped_finishes_what_it_runs(quick, tmp_path):
+def test_a_stopped_worker_finishes_its_running_task(quick, tmp_path):
     gate, begun = tmp_path / "gate", tmp_path / "begun"
     id = quick.enqueue("x")
     with worker(quick, "x", f"touch {begun}; until test -e {gate}; do sleep 0.05; done; echo done") as program:
@@ -149,7 +149,7 @@ def test_a_program_whose_task_is_cancelled_is_stopped_and_the_task_is_cancelled(
     assert (task["error"]["code"], task["error"]["message"]) == ("asked", "a test")
 
 
-def test_a_program_is_stopped_when_the_time_of_its_attempt_is_over(quick):
+def test_a_program_is_stopped_when_its_attempt_times_out(quick):
     id = quick.run("enqueue", "long", "--timeout", "300ms", "--max-attempts", "1", "--tag", "slow").stdout.strip()
     with worker(quick, "long", "sleep 600"):
         task = ended(quick, id)

@@ -1,4 +1,4 @@
-"""Worker processes: what they do when they are killed, stopped, or are the first process of a container."""
+"""Worker processes: what they do when they are killed, stopped, or run as the first process of a container."""
 
 import os
 import pty
@@ -12,14 +12,14 @@ from treadle import BINARY, run, until
 
 
 def start(server, *words, before=(), **options):
-    """`treadle WORDS…` with its standard error in a pipe."""
+    """Starts `treadle WORDS…` with its standard error in a pipe."""
     return subprocess.Popen([*before, BINARY, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                             stderr=subprocess.PIPE, text=True,
                             env={**os.environ, "NO_COLOR": "1", "TREADLE_SERVER": server.url}, **options)
 
 
 def end(process, status=None):
-    """What it said until its end."""
+    """Waits for its end and returns what it printed."""
     said = process.communicate(timeout=30)[1]
     assert status is None or process.returncode == status, said
     return said
@@ -34,7 +34,7 @@ def is_alive(pid):
 
 
 def pids(path, count):
-    """The numbers that programs wrote to the file, once there are so many."""
+    """The process IDs that programs wrote to the file, once there are `count`."""
     return until(lambda: [int(each) for each in path.read_text().split()] if path.exists() else [],
                  lambda found: len(found) == count)
 
@@ -56,7 +56,7 @@ def test_programs_die_with_a_worker_that_is_killed_and_so_do_their_children(serv
     assert server.task(id)["state"] == "running"
 
 
-def test_a_script_that_calls_a_missing_command_fails_its_attempt_and_the_worker_goes_on(server):
+def test_a_script_that_calls_a_missing_command_fails_its_attempt_and_the_worker_continues(server):
     bad = server.enqueue("t", payload="bad", max_attempts=1)
     good = server.enqueue("t", payload="good")
     worker = start(server, "worker", "exec", "t", "-c", "1", "--", "/bin/sh", "-c", "grep -q good || no-such-command")
@@ -103,7 +103,7 @@ def test_a_quiet_worker_writes_no_line_about_its_tasks(server):
     assert id not in end(worker, 0)
 
 
-def test_a_program_that_does_not_exist_is_named_before_a_task_is_taken(server, tmp_path):
+def test_a_missing_program_is_named_before_a_task_is_leased(server, tmp_path):
     id = server.enqueue("np")
     script, folder = tmp_path / "script", tmp_path / "folder"
     script.write_text("#!/no/such/interpreter\n")
@@ -117,7 +117,7 @@ def test_a_program_that_does_not_exist_is_named_before_a_task_is_taken(server, t
         assert f"cannot run {program}: " in result.stderr and why in result.stderr
         explained = server.get(f"/v1/tasks/{id}/explain").json
         assert explained["reason"] == "no_worker" and f"ago: cannot run {program}: " in explained["summary"] and why in explained["summary"]
-    # Nor does it need a server to say so.
+    # It does not even need a server to report that.
     run("worker", "exec", "np", "--", "nosuchprog", env={"TREADLE_SERVER": "http://127.0.0.1:1"}, expect=1)
     assert server.get(f"/v1/tasks/{id}/attempts").json["attempts"] == []
 
@@ -137,7 +137,7 @@ def test_a_program_that_vanishes_stops_the_worker_and_spends_nothing(server, tmp
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
-def test_a_worker_that_is_stopped_says_what_it_waits_for_and_finishes_it(server, tmp_path, number):
+def test_a_stopped_worker_says_what_it_waits_for_and_finishes_it(server, tmp_path, number):
     gate, began = tmp_path / "gate", tmp_path / "began"
     id = server.enqueue("t")
     worker = start(server, "worker", "exec", "t", "--", "/bin/sh", "-c",
@@ -155,7 +155,7 @@ def test_a_worker_that_is_stopped_says_what_it_waits_for_and_finishes_it(server,
     assert server.task(id)["state"] == "completed"
 
 
-def test_a_second_signal_cancels_what_runs_and_returns_it_unspent(server, tmp_path):
+def test_a_second_signal_stops_programs_and_returns_their_tasks_unspent(server, tmp_path):
     began = tmp_path / "began"
     id = server.enqueue("t")
     worker = start(server, "worker", "exec", "t", "--", "/bin/sh", "-c", f"touch {began}; exec sleep 600")
@@ -180,7 +180,7 @@ def test_a_worker_under_nohup_outlives_its_terminal(server):
 
 
 class OnTerminal:
-    """A command whose controlling terminal is ours to close."""
+    """A command with a controlling terminal that the test can close."""
 
     def __init__(self, *words, env=None):
         self.pid, self.terminal = pty.fork()
@@ -203,13 +203,13 @@ class OnTerminal:
         return self.said.decode()
 
     def close(self):
-        """The exit status after that."""
+        """Closes the terminal and returns the command's exit status."""
         os.close(self.terminal)
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
 @pytest.mark.parametrize("command", ["start", "server"])
-def test_closing_its_terminal_stops_a_server_in_good_order(tmp_path, command):
+def test_closing_its_terminal_stops_a_server_in_an_orderly_way(tmp_path, command):
     server = OnTerminal(command, "--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0", "--log-level", "info")
     server.read_until(b"eady at http")
     assert server.close() == 0
@@ -224,7 +224,7 @@ def test_sighup_reloads_a_server_whose_terminal_is_still_there(tmp_path):
     assert server.close() == 0
 
 
-def test_start_stops_at_sighup_without_a_terminal_too(tmp_path):
+def test_start_also_stops_at_sighup_without_a_terminal(tmp_path):
     with subprocess.Popen([BINARY, "start", "--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0", "--log-level", "info"],
                           stderr=subprocess.PIPE, text=True, start_new_session=True) as server:
         while "Ctrl-C stops" not in server.stderr.readline():
@@ -245,7 +245,7 @@ def test_demo_stops_its_server_and_worker_when_its_terminal_is_closed(tmp_path):
     assert not any(is_alive(child) for child in children)
 
 
-def test_what_programs_print_reaches_a_terminal_as_text(server):
+def test_program_output_reaches_a_terminal_as_text(server):
     script = r"printf '\033]0;owned\007 \302\233 exe.\342\200\256cod\n' >&2"
     for flags, shown in [((), "\\x1b]0;owned\\x07 \\xc2\\x9b exe.\\u202ecod"), (("--raw",), "\x1b]0;owned\x07 \x9b exe.\u202ecod")]:
         id = server.enqueue("t")
@@ -276,7 +276,7 @@ def test_as_process_1_a_worker_leaves_no_zombies_and_passes_signals_on(server, t
         lines = [line.split() for line in found.splitlines()]
         return lines + [each for line in lines for each in below(line[0])]
 
-    # The worker itself and its guard are all that is left.
+    # Only the worker itself and its guard are left.
     left = until(lambda: below(inside), lambda lines: len(lines) == 2)
     assert not any(each[1].startswith("Z") for each in left)
     os.kill(inside, signal.SIGTERM)

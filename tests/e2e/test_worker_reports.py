@@ -1,4 +1,4 @@
-"""A worker outlives what it cannot report, wrong servers, and its own end."""
+"""A worker survives rejected reports, wrong servers, and its own stop."""
 
 import http.server
 import json
@@ -14,8 +14,8 @@ def worker(url, type, script, *flags):
     return Program("worker", "exec", type, *flags, "--", "/bin/sh", "-c", script, env={"TREADLE_SERVER": url})
 
 
-def test_a_program_that_asks_for_an_impossible_snooze_fails_alone(server):
-    """Its worker goes on, and what runs beside it is not lost."""
+def test_a_program_with_an_impossible_snooze_fails_only_its_task(server):
+    """Its worker continues, and the task that runs next to it is not lost."""
     bad, good = server.enqueue(max_attempts=1, payload="bad"), server.enqueue(payload="good")
     script = """read what; case "$what" in *bad*) echo 99999h; exit 118;; *) echo fine;; esac"""
     with worker(server.url, "t", script) as program:
@@ -27,13 +27,13 @@ def test_a_program_that_asks_for_an_impossible_snooze_fails_alone(server):
         assert program.process.poll() is None
 
 
-def test_a_worker_that_is_stopped_though_its_program_is_deaf_frees_its_lease_at_once(server, tmp_path):
+def test_a_stopped_worker_frees_the_lease_of_a_deaf_program_at_once(server, tmp_path):
     server.call("PUT", "/v1/queues/default", {"lease_ms": 3_600_000})
     begun = tmp_path / "begun"
     id = server.enqueue()
     with worker(server.url, "t", f"trap '' TERM; touch {begun}; while :; do sleep 0.05; done") as program:
         until(begun.exists)
-        for _ in range(4):  # the grace is over, and the patience, too, unless some come together and count as one
+        for _ in range(4):  # one ends the grace and one the patience; some may merge into one
             program.process.send_signal(signal.SIGTERM)
         task = until(lambda: server.task(id), lambda task: task["state"] != "running", deadline_s=90)
         program.process.wait(30)
@@ -41,7 +41,7 @@ def test_a_worker_that_is_stopped_though_its_program_is_deaf_frees_its_lease_at_
 
 
 class WrongServer(http.server.ThreadingHTTPServer):
-    """Answers every request at once with the same text, and notes when it came."""
+    """Answers every request at once with the same text and records when it came."""
 
     daemon_threads = True
 
@@ -80,8 +80,8 @@ def lines_of(program, text):
     return seen
 
 
-def test_a_wrong_server_is_not_asked_in_a_loop_and_the_log_says_why():
-    """The pauses double up to 5 s."""
+def test_a_wrong_server_is_not_called_in_a_loop_and_the_log_says_why():
+    """Pauses double up to 5 s."""
     empty = {"leases": [], "reports": [], "lost": [], "cancelled": []}
     for text, says in (("{}", "leases is missing"), ("<html>", "does not respond like a Treadle server"),
                        (json.dumps(empty), "asking less often"),

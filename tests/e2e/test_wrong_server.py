@@ -1,5 +1,5 @@
-"""Every command against something that is no Treadle server, and against output that nobody can write: an error that
-says so, soon, and never a crash or a success."""
+"""Every command against something that is not a Treadle server, and with output that cannot be written: soon an error
+that says so, never a crash or a success."""
 
 import http.server
 import json
@@ -16,7 +16,7 @@ from treadle import BINARY, run, until
 
 TASK = {"id": "1-1", "type": "t", "queue": "q", "state": "dead", "attempt": 1, "max_attempts": 1,
         "error": {"code": "e", "message": "m", "fingerprint": "0" * 16}}
-# Every command that asks a server, with words that get as far as its request.
+# Every command that asks a server, with arguments that get as far as its request.
 ASKING = [
     ["task", "enqueue", "t", "1"], ["enqueue", "t"], ["enqueue", "t", "--wait=2s"], ["enqueue", "--from", "tasks.jsonl"],
     ["task", "get", "1-1"], ["task", "get", "1-1", "1-2"], ["task", "result", "1-1"], ["task", "result", "1-1", "--wait=2s"],
@@ -32,7 +32,7 @@ ASKING = [
     ["type", "contract", "set", "t", "1", "--input", "schema.json"], ["type", "contract", "remove", "t", "1"],
     ["apply", "-f", "policy.toml"], ["backup", "create"], ["backup", "list"], ["demo", "."], ["info"],
 ]
-# Commands that ask no server, and workers and measurements, which are tested where they live.
+# Commands that ask no server, and workers and measurements, which have their own tests.
 OTHERS = {"start", "server", "config show", "config init", "worker exec", "worker demo", "bench", "data check", "backup verify",
           "backup restore", "context list", "context add", "context use", "context remove", "completion bash", "completion zsh",
           "completion fish", "version"}
@@ -95,7 +95,7 @@ def test_every_command_is_tried():
 
 
 @pytest.mark.parametrize("kind", WRONG)
-def test_no_answer_of_another_server_passes_for_one(files, kind):
+def test_no_command_accepts_the_answer_of_another_server(files, kind):
     def answer(*_):
         return 200, "text/html" if kind == "html" else "application/json", WRONG[kind]
 
@@ -111,7 +111,7 @@ def test_no_answer_of_another_server_passes_for_one(files, kind):
 
 
 @pytest.mark.parametrize("words", [["task", "list", "--all"], ["task", "list", "--all", "-o", "json"], ["task", "errors"]])
-def test_a_cursor_that_comes_again_ends_a_list(words):
+def test_a_repeated_cursor_ends_a_list(words):
     page = json.dumps({"tasks": [TASK], "as_of": "2026-11-24T03:00:00.000Z", "next_cursor": "again"})
     with Fake(lambda *_: (200, "application/json", page)) as fake:
         result = run(*words, "--server", fake.url, expect=1, timeout=20)
@@ -119,7 +119,7 @@ def test_a_cursor_that_comes_again_ends_a_list(words):
 
 
 @pytest.mark.parametrize("status,exits", [(301, 1), (404, 5), (500, 1), (502, 8)])
-def test_the_page_of_a_proxy_is_no_answer_of_the_server(status, exits):
+def test_a_proxys_page_is_not_an_answer_of_the_server(status, exits):
     with Fake(lambda *_: (status, "text/html", "<html>")) as fake:
         result = run("task", "get", "1-1", "--server", fake.url, expect=exits)
         assert "is it a Treadle server?" in result.stderr
@@ -160,8 +160,8 @@ def test_output_that_cannot_be_written_is_a_failure_of_every_command(shared_serv
         os.close(writer)
 
 
-def test_a_standard_output_that_is_closed_goes_nowhere_else(shared_server, files):
-    """The number of a closed stream is free: the socket to the server would get it."""
+def test_output_to_a_closed_stream_goes_nowhere_else(shared_server, files):
+    """A closed stream's number is free, so the socket to the server would get it."""
     id = shared_server.enqueue("t")
     said = lost(["task", "list", "--all"], shared_server, files, id, preexec_fn=lambda: os.close(1))
     assert "Bad file descriptor" in said

@@ -1,4 +1,5 @@
-"""A test that passes removes what it wrote: a data directory is 150 MB. One that fails keeps it to be looked at.
+"""A passing test removes what it wrote, because a data directory takes 150 MB. A failing test keeps it for
+inspection.
 
 A conftest imports both names."""
 

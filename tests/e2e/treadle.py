@@ -1,6 +1,7 @@
-"""What the end-to-end tests know of Treadle: how to start a server, speak HTTP to it, be a worker, call the program.
+"""What the end-to-end tests know about Treadle: how to start a server, call it over HTTP, act as a worker, run the
+program.
 
-Nothing here sleeps for a fixed time to let something happen: `until` asks again until an answer fits or time is over.
+Nothing here sleeps for a fixed time to let something happen: `until` asks again until an answer fits or time is up.
 """
 
 import http.client
@@ -22,7 +23,7 @@ DEADLINE_S = 30
 
 
 def until(ask, fits=bool, deadline_s=DEADLINE_S):
-    """The first answer of `ask()` that `fits`; fails when none came in time."""
+    """The first answer of `ask()` that `fits`. Fails if none arrives in time."""
     end = time.monotonic() + deadline_s
     while True:
         answer = ask()
@@ -33,7 +34,7 @@ def until(ask, fits=bool, deadline_s=DEADLINE_S):
 
 
 class Answer:
-    """Of one HTTP request."""
+    """The answer to one HTTP request."""
 
     def __init__(self, response, body):
         self.status, self.body, self.headers = response.status, body, response.headers
@@ -58,7 +59,7 @@ class Answer:
 
 
 class Http:
-    """Calls to one server; a connection for each, so that any of them may break."""
+    """Calls to one server. Each call has its own connection, so that any of them may break."""
 
     def __init__(self, port, headers=None):
         self.port, self.headers = port, headers or {}
@@ -79,7 +80,7 @@ class Http:
             connection.close()
 
     def later(self, method, path, body=None):
-        """The same in a thread of its own: a future answer."""
+        """Calls in another thread. Returns a future."""
         return ThreadPoolExecutor(1).submit(self.call, method, path, body)
 
     def get(self, path, **options):
@@ -105,7 +106,7 @@ class Http:
 
 
 class Worker:
-    """A worker by hand: each call is one exchange."""
+    """A worker controlled by the test: each call is one exchange."""
 
     def __init__(self, http, types=("t",), queues=("default",), name="worker"):
         self.http, self.types, self.queues, self.name = http, list(types), list(queues), name
@@ -126,13 +127,13 @@ class Worker:
         return self.send(self.request(**fields))
 
     def lease(self, want=1, wait_ms=10_000):
-        """At least one lease."""
+        """Leases at least one task."""
         leases = self.exchange(want=want, wait_ms=wait_ms)["leases"]
         assert leases, "no task was ready"
         return leases
 
     def report(self, *reports):
-        """The codes of the answers."""
+        """Sends reports and returns the codes of the answers."""
         answers = self.exchange(want=0, reports=reports)["reports"]
         assert [each["token"] for each in answers] == [each["token"] for each in reports]
         return [each["code"] for each in answers]
@@ -185,12 +186,12 @@ class Server(Http):
         return f"http://127.0.0.1:{self.port}"
 
     def restart(self):
-        """On the same port, as a server that comes back does."""
+        """Starts again on the same port, like a server that comes back."""
         self.listen = f"127.0.0.1:{self.port}"
         return self.start()
 
     def stop(self, with_signal=signal.SIGTERM):
-        """The exit status after an orderly end."""
+        """Stops it in an orderly way and returns the exit status."""
         self.process.send_signal(with_signal)
         status = self.process.wait(DEADLINE_S)
         self.log_file.close()
@@ -207,12 +208,12 @@ class Server(Http):
         return Worker(self, types or ("t",), **options)
 
     def run(self, *words, expect=0, stdin="", **options):
-        """One command of the program against this server."""
+        """Runs one command of the program against this server."""
         return run(*words, expect=expect, stdin=stdin, env={"TREADLE_SERVER": self.url}, **options)
 
 
 def run(*words, expect=0, stdin="", env=None, timeout=60, cwd=None, command=()):
-    """One command of the program, behind the words of `command`; fails unless it ends with the status `expect` (None:
+    """Runs one command of the program, under `command` if given. Fails unless it exits with status `expect` (None:
     any)."""
     result = subprocess.run([*command, BINARY, *words], input=stdin, capture_output=True, text=True, timeout=timeout, cwd=cwd,
                             env={**os.environ, "NO_COLOR": "1", **(env or {})})

@@ -1,4 +1,4 @@
-"""Fixtures of the tests at the ends of resources; what speaks to servers is that of tests/e2e."""
+"""Fixtures of the resource tests. The code that talks to servers is in tests/e2e."""
 
 import sys
 from pathlib import Path
@@ -18,8 +18,8 @@ def data_dir(tmp_path):
 
 @pytest.fixture
 def start_server(tmp_path):
-    """Starts servers: start_server(data_dir, *flags, limits=("--nofile=128",)), where limits are words of prlimit(1);
-    or behind the words of `command`. All of them are ended with the test."""
+    """Starts servers: start_server(data_dir, *flags, limits=("--nofile=128",)), where limits are arguments of
+    prlimit(1). With `command`, runs the server under that command. The servers end with the test."""
     servers = []
 
     def start(data_dir, *flags, limits=(), command=()):

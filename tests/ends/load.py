@@ -1,4 +1,4 @@
-"""Producers and workers that go on whatever the server says, and remember only what they were told."""
+"""Producers and workers that continue whatever the server answers, and record only those answers."""
 
 import random
 import threading
@@ -12,7 +12,7 @@ KEPT = {"retention": {"completed_tasks": 10_000_000, "completed_bytes": 1 << 40}
 
 
 class Load:
-    """Runs between `with` and its end, against a server that may stop and come back on its port."""
+    """Runs inside its `with` block, against a server that may stop and come back on its port."""
 
     def __init__(self, port, seed, producers=3, workers=3, payload_bytes=20_000, priority_min=0):
         self.port, self.payload_bytes, self.priority_min = port, payload_bytes, priority_min
@@ -43,11 +43,11 @@ class Load:
     def _guard(self, run, *args):
         try:
             run(*args)
-        except Exception as failure:  # a thread that ended would let the test pass
+        except Exception as failure:  # otherwise the test would pass without this thread
             self.failures.append(repr(failure))
 
     def _ask(self, path, body):
-        """Until it is answered with success; None when the load ends before."""
+        """Repeats the request until it succeeds. None if the load ends first."""
         http, pause_s = Http(self.port), 0.01
         while not self.stopping.is_set():
             try:
@@ -88,7 +88,7 @@ class Load:
                        for lease in answer["leases"]]
 
     def check(self, server):
-        """What was acknowledged is there, and what was completed stays so."""
+        """Everything acknowledged is there, and everything completed stays completed."""
         assert not self.rerun
         for key, id in self.accepted.items():
             state = server.task(id)["state"]
@@ -96,7 +96,7 @@ class Load:
 
 
 def a_seed():
-    """A new one, printed."""
+    """A new random seed, printed."""
     seed = random.SystemRandom().getrandbits(32)
     print(f"seed {seed}, {time.strftime('%H:%M:%S')}")
     return seed

@@ -1,4 +1,4 @@
-"""What an outsider sees of a server and does to it: its process, and connections that speak bytes."""
+"""What an outsider can see of a server and do to it: its process, and raw connections."""
 
 import json
 import os
@@ -9,12 +9,12 @@ from pathlib import Path
 
 from treadle import until
 
-OWN_FILES = 8  # that a server may open for itself meanwhile: a segment, the store's log
+OWN_FILES = 8  # files a server may open for itself meanwhile: a segment, the store's log
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 class Process:
-    """Of a running server."""
+    """The process of a running server."""
 
     def __init__(self, server):
         self.pid = server.process.pid
@@ -32,7 +32,7 @@ class Process:
 
 
 def request(method, path, body=None, length=None):
-    """The bytes of a request; `length` promises more, or less, than `body` has."""
+    """The bytes of a request. `length` replaces the true length of `body`."""
     body = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
     head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
     if body or length:
@@ -41,7 +41,7 @@ def request(method, path, body=None, length=None):
 
 
 def connect(server, receive_bytes=None):
-    """A connection; it takes at most about `receive_bytes` off the server's hands before they are read."""
+    """A connection. The system buffers at most about `receive_bytes` of unread data for it."""
     each = socket.socket()
     if receive_bytes:
         each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
@@ -51,14 +51,14 @@ def connect(server, receive_bytes=None):
 
 
 class Line:
-    """A connection that is kept: the operator's, who must be heard whatever the others do."""
+    """A connection that stays open: the operator's, which must be served whatever the others do."""
 
     def __init__(self, server):
         self.socket = connect(server)
         self.file = self.socket.makefile("rb")
 
     def call(self, method, path, body=None):
-        """The status and the body of the answer."""
+        """Returns the status and the body of the answer."""
         self.socket.sendall(request(method, path, body))
         return read_answer(self.file)
 
@@ -72,7 +72,8 @@ class Line:
 
 
 def read_answer(file):
-    """The status and the body of the next answer on a connection; (None, b"") if it ended without one."""
+    """Returns the status and the body of the next answer on a connection, or (None, b"") if the connection ends
+    first."""
     try:
         first = file.readline()
         if not first:
@@ -87,7 +88,7 @@ def read_answer(file):
 
 
 def is_closed(connection):
-    """Nothing more will come: waits for it."""
+    """Waits until the server closes the connection. False if it sends something instead."""
     try:
         return connection.recv(1) == b""
     except ConnectionError:
@@ -95,7 +96,7 @@ def is_closed(connection):
 
 
 def raise_descriptor_limit(wanted):
-    """How many this process may open, at most about `wanted`."""
+    """Returns how many files this process may open now, at most about `wanted`."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     may = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < may:

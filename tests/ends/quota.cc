@@ -1,6 +1,6 @@
-// A quota in front of the C library's writes (LD_PRELOAD): the files below TREADLE_QUOTA_DIRECTORY
-// may hold as many bytes together as the file TREADLE_QUOTA_FILE says at the time; what would make
-// them larger fails with EDQUOT. statvfs(2) knows nothing of it, as with real quotas of users.
+// Enforces a quota on the C library's writes (LD_PRELOAD). The files below TREADLE_QUOTA_DIRECTORY
+// may hold as many bytes in total as the file TREADLE_QUOTA_FILE says at that moment. A write that
+// would exceed that fails with EDQUOT. As with real user quotas, statvfs(2) knows nothing of it.
 #include <dlfcn.h>
 #include <ftw.h>
 #include <sys/stat.h>

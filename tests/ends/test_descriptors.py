@@ -1,4 +1,4 @@
-"""A small limit of descriptors: connections meet it, files do not; and no loop spins at it."""
+"""A low limit on open files. Only connections hit it, files do not, and no loop spins."""
 
 import json
 import resource
@@ -12,7 +12,7 @@ from treadle import BINARY, until
 LIMIT = 128
 
 
-def test_at_a_small_limit_connections_are_refused_and_the_journal_goes_on(start_server, data_dir):
+def test_at_a_small_limit_connections_are_refused_and_the_journal_continues(start_server, data_dir):
     server = start_server(data_dir, "--checkpoint-after", "1MiB", limits=(f"--nofile={LIMIT}",))
     assert f"the limit of open files allows {LIMIT - 64 - 8} connections" in server.log
     operator, process = Line(server), Process(server)
@@ -22,7 +22,7 @@ def test_at_a_small_limit_connections_are_refused_and_the_journal_goes_on(start_
     ids, checkpoints = [], operator.metric("treadle_checkpoints_total")
     written = operator.metric("treadle_journal_bytes_total")
 
-    def turned():  # the journal into new segments, the store through checkpoints
+    def turned():  # moves the journal to new segments and the store through checkpoints
         for _ in range(20):
             status, body = operator.call("POST", "/v1/tasks", {"type": "t", "payload": "x" * 900_000})
             assert status == 201
@@ -33,7 +33,7 @@ def test_at_a_small_limit_connections_are_refused_and_the_journal_goes_on(start_
     operator.until_metric("treadle_checkpoints_total", lambda now: now >= checkpoints + 3)
     own = process.descriptors() - operator.metric("treadle_http_connections")
     print(f"{own:.0f} descriptors of its own")
-    assert own < 48  # of the 64 that it keeps
+    assert own < 48  # of the 64 that it reserves
     for each in crowd:
         each.close()
     operator.until_metric("treadle_http_connections", lambda now: now == 1)
@@ -54,14 +54,14 @@ def test_a_server_without_any_descriptor_left_waits_and_does_not_spin(start_serv
         each.sendall(request("GET", "/livez"))
     failures = operator.metric("treadle_http_accept_failures_total")
     cpu_s, begun = process.cpu_s(), time.monotonic()
-    assert is_closed(operator.socket)  # after the idle time-out: that long it has stood at its limit
+    assert is_closed(operator.socket)  # after the idle timeout, which the server spends at its limit
     used_s, passed_s = process.cpu_s() - cpu_s, time.monotonic() - begun
-    print(f"{used_s:.2f} s of processor in {passed_s:.2f} s at the limit")
+    print(f"{used_s:.2f} s of CPU time in {passed_s:.2f} s at the limit")
     assert used_s < 0.3 * passed_s
     with selectors.DefaultSelector() as selector:
         for each in waiting:
             selector.register(each, selectors.EVENT_READ)
-        assert selector.select(0) == []  # nobody was accepted, nobody was thrown out
+        assert selector.select(0) == []  # none was accepted, none was dropped
     resource.prlimit(process.pid, resource.RLIMIT_NOFILE, usual)
     for each in waiting:
         assert read_answer(each.makefile("rb"))[0] == 200
@@ -70,7 +70,7 @@ def test_a_server_without_any_descriptor_left_waits_and_does_not_spin(start_serv
     assert server.enqueue()
 
 
-def test_a_limit_that_leaves_room_for_nobody_is_told_at_start(data_dir):
+def test_a_limit_without_room_for_clients_is_reported_at_start(data_dir):
     done = subprocess.run(["prlimit", "--nofile=79", BINARY, "server", "--data", data_dir, "--listen", "127.0.0.1:0"],
                           capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 1, done

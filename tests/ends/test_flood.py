@@ -1,4 +1,4 @@
-"""Floods of connections: refused clearly, served again afterwards, and nothing of them stays."""
+"""Floods of connections: clear rejections, service again afterwards, and nothing left behind."""
 
 import json
 import random
@@ -25,7 +25,7 @@ def test_connections_beyond_the_limit_are_refused_and_served_when_there_is_room(
         if status == 503:
             refused.append(json.loads(body))
         assert is_closed(each)
-    print(f"{answers[503]} were told, {answers[None]} closed without a word")
+    print(f"{answers[503]} got an answer, {answers[None]} were closed silently")
     assert answers[503] >= 16
     assert {(each["code"], each["retry_after_ms"]) for each in refused} == {("UNAVAILABLE", 1000)}
     for each in flood[:PLACES - 1]:
@@ -39,7 +39,7 @@ def test_connections_beyond_the_limit_are_refused_and_served_when_there_is_room(
     assert server.enqueue()
 
 
-def test_half_open_connections_give_their_places_up_in_time(start_server, data_dir):
+def test_half_open_connections_time_out_and_free_their_places(start_server, data_dir):
     server = start_server(data_dir, "--connections-max", str(PLACES), "--idle-timeout", "3s", "--read-timeout", "3s")
     half_open = [connect(server) for _ in range(PLACES)]
     for each in half_open[::2]:
@@ -68,7 +68,7 @@ def test_clients_that_come_and_go_leave_nothing_behind(start_server, data_dir):
             each = connect(server)
             if rng.random() < 0.8:
                 each.send(rng.choice([asks, parks, cut, asks[:30]]))
-            if rng.random() < 0.5:  # with a reset
+            if rng.random() < 0.5:  # with a TCP reset
                 each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             each.close()
         operator.until_metric("treadle_http_connections", lambda now: now == 1)

@@ -1,4 +1,4 @@
-"""A disk that fills up under load, and is given room again: refused, completed, gone on, nothing lost."""
+"""A disk that fills up under load and is freed again: enqueues are rejected, completions succeed, nothing is lost."""
 
 import os
 import shutil
@@ -33,7 +33,7 @@ def mounted(tmp_path, size):
 
 
 def fill(file, directory, leave_bytes):
-    """Takes what is free there, all but so much. Less may be left when others write there too."""
+    """Uses up the free space except for `leave_bytes`. Other writers may leave even less."""
     while (free := shutil.disk_usage(directory).free) > leave_bytes:
         take = min(free - leave_bytes, 64 * MIB)
         try:
@@ -48,7 +48,7 @@ def ready(server):
 
 
 def fills_up_and_recovers(server, hog, fill_up, **load_options):
-    """Under load: enqueues are refused while the disk is full, completions are taken, then all goes on."""
+    """Under load, a full disk rejects enqueues and accepts completions. With space again, everything continues."""
     assert server.call("PUT", "/v1/queues/default", KEPT).status == 200
     with Load(server.port, a_seed(), **load_options) as load:
         until(load.counts, lambda counts: min(counts) > 200)
@@ -75,17 +75,17 @@ def test_a_small_disk_that_fills_up_under_load_recovers_with_the_space(small_dis
 
 
 def test_a_disk_below_its_reserve_under_load_recovers_with_the_space(start_server, tmp_path):
-    """The same where nothing can be mounted: on the disk that is there, with a reserve that is nearly all of it."""
+    """The same where nothing can be mounted: on the existing disk, with a reserve of nearly all its free space."""
     margin = 1 << 30  # others may write meanwhile
     free = shutil.disk_usage(tmp_path).free
     if free < 4 * margin:
         pytest.skip("less than 4 GiB are free")
     server = start_server(tmp_path / "data", "--disk-reserve", str(free - margin))
     fills_up_and_recovers(server, tmp_path / "hog", lambda file: fill(file, tmp_path, free - margin - 100 * MIB),
-                          priority_min=5)  # the others are refused: to so large a reserve, the disk is short of room
+                          priority_min=5)  # with such a large reserve the disk is short of space, so lower ones are rejected
 
 
-def test_a_disk_full_to_the_last_block_under_load_stops_the_server_at_most(small_disk, start_server):
+def test_a_disk_full_to_the_last_block_may_stop_the_server_but_loses_nothing(small_disk, start_server):
     server = start_server(small_disk / "data", "--disk-reserve", "64MiB")
     hog = small_disk / "hog"
     assert server.call("PUT", "/v1/queues/default", KEPT).status == 200
@@ -94,7 +94,7 @@ def test_a_disk_full_to_the_last_block_under_load_stops_the_server_at_most(small
         with open(hog, "wb") as file:
 
             def full():
-                fill(file, small_disk, 0)  # also what the server gives up of its own
+                fill(file, small_disk, 0)  # also uses the space that the server itself frees
                 if server.process.poll() is not None:
                     return True
                 accepted, completed = load.counts()
@@ -102,7 +102,7 @@ def test_a_disk_full_to_the_last_block_under_load_stops_the_server_at_most(small
 
             until(full)
         status = server.process.poll()
-        print(f"the server {'goes on' if status is None else f'has ended with {status}'}")
+        print(f"the server {'keeps running' if status is None else f'has ended with {status}'}")
         if status is not None:
             assert status == 70 and "Stopping: tasks can no longer be stored safely" in server.log
         hog.unlink()
@@ -118,7 +118,7 @@ BATCH = {"tasks": [{"type": "t", "payload": "x" * 20_000}] * 100}
 
 
 def enqueue_until_refused(server):
-    """How many were taken."""
+    """Returns how many were accepted."""
     taken = 0
     while (answer := server.post("/v1/tasks/batch", BATCH)).status in (200, 201):
         taken += len(BATCH["tasks"])
@@ -126,12 +126,12 @@ def enqueue_until_refused(server):
     return taken
 
 
-def test_a_drained_queue_takes_tasks_again_and_meanwhile_attempts_save_their_steps(gigabyte_disk, start_server):
+def test_a_drained_queue_accepts_tasks_again_and_attempts_save_steps_meanwhile(gigabyte_disk, start_server):
     server = start_server(gigabyte_disk / "data")
     assert server.call("PUT", "/v1/queues/default", {"retention": {"completed_tasks": 0}}).status == 200
     taken, worker = enqueue_until_refused(server), server.worker()
     deadline = time.monotonic() + 60
-    while ready(server) != 503:  # a checkpoint may have made a little room again
+    while ready(server) != 503:  # a checkpoint may have freed a little space
         assert time.monotonic() < deadline
         taken += enqueue_until_refused(server)
     (lease,) = worker.lease()
@@ -145,7 +145,7 @@ def test_a_drained_queue_takes_tasks_again_and_meanwhile_attempts_save_their_ste
             break
         reports = [{"token": each["token"], "outcome": "completed"} for each in leases]
     until(lambda: ready(server), lambda status: status == 200)
-    until(lambda: server.post("/v1/tasks", {"type": "t", "priority": 0}).status == 201)  # of low priority a little later
+    until(lambda: server.post("/v1/tasks", {"type": "t", "priority": 0}).status == 201)  # low priorities come later
     server.kill()
     server.restart()
     until(lambda: server.post("/v1/tasks", {"type": "t", "priority": 0}).status, lambda status: status == 201)

@@ -1,4 +1,5 @@
-"""A disk that hangs: the server says that it is not ready and why, still shows its metrics, and goes on afterwards."""
+"""A disk that hangs: the server reports that it is not ready and why, still serves metrics, and continues
+afterwards."""
 
 import os
 import threading
@@ -19,7 +20,7 @@ def stall(tmp_path):
 
 @pytest.fixture
 def start(data_dir, stall, tmp_path):
-    """Starts a server; its writes to files with `only` in their names can hang."""
+    """Starts a server whose writes to files with `only` in their names can hang."""
     servers = []
 
     def start(only, *flags):
@@ -40,7 +41,7 @@ def readiness(server):
 
 
 def hangs(server, what, metric):
-    """Waits until the server has noticed."""
+    """Waits until the server has noticed the hang."""
     status, text = until(lambda: readiness(server), lambda found: found[0] == 503, deadline_s=60)
     assert status == 503 and f"a write to the {what}" in text and "UNAVAILABLE" in text
     assert server.get("/livez").status == 200
@@ -62,7 +63,7 @@ def test_a_journal_that_hangs_makes_the_server_unready_and_loses_nothing(start, 
     producer = threading.Thread(target=lambda: ids.append(server.enqueue()))
     producer.start()
     hangs(server, "journal", "treadle_journal_write_age_seconds")
-    assert not ids  # it is not durable
+    assert not ids  # the task is not durable
     goes_on(server, stall)
     producer.join()
     assert server.task(ids[0])["state"] == "ready"
@@ -81,7 +82,7 @@ def test_a_store_that_hangs_makes_the_server_unready_while_tasks_are_still_ackno
     assert all(server.task(id)["state"] == "ready" for id in ids)
 
 
-def test_a_server_that_takes_long_to_start_is_alive_and_says_how_far_it_is(start, stall):
+def test_a_slow_start_is_alive_and_reports_its_progress(start, stall):
     server = start("journal")
     id = server.enqueue()
     server.kill()

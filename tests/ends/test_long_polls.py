@@ -1,4 +1,4 @@
-"""Ten thousand workers that wait: what they cost, and that one task wakes one of them."""
+"""Ten thousand waiting workers: what they cost, and that one task wakes only one of them."""
 
 import json
 import selectors
@@ -6,11 +6,11 @@ import selectors
 from outside import OWN_FILES, Line, Process, connect, raise_descriptor_limit, read_answer, request
 
 POLLS = 10_000
-KIB_EACH = 16  # buffers, the request's names, places in the lines of queues: 7 were measured
+KIB_EACH = 16  # buffers, the names in the request, places in the queues' lines of waiting workers: 7 were measured
 
 
 def poll(server, number, round):
-    """A worker of its own on a connection of its own, with nothing to do."""
+    """A separate worker on its own connection, with nothing to do."""
     connection = connect(server)
     connection.sendall(request("POST", "/v1/exchange", {
         "worker": f"worker-{number}", "incarnation": f"{round:08x}{number:08x}", "sequence": 1, "queues": ["default"],
@@ -25,14 +25,14 @@ def test_ten_thousand_idle_long_polls_cost_little_and_a_task_wakes_one(start_ser
     process, operator = Process(server), Line(server)
     other = server.worker("other")
     before_kib, before_descriptors = process.memory_kib(), process.descriptors()
-    for round in (1, 2):  # the second costs no more than the first: nothing of that is left behind
+    for round in (1, 2):  # the second costs no more than the first, so nothing is left behind
         polls = [poll(server, number, round) for number in range(count)]
         operator.until_metric("treadle_exchanges_parked", lambda parked: parked == count)
         grown_kib = process.memory_kib() - before_kib
         print(f"round {round}: {grown_kib / count:.1f} KiB each")
         assert grown_kib < KIB_EACH * count
 
-        id = server.enqueue(type="other")  # the others are served
+        id = server.enqueue(type="other")  # others are served
         (lease,) = other.lease()
         assert lease["id"] == id and other.complete(lease) == "OK"
 

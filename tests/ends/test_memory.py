@@ -1,4 +1,4 @@
-"""A limit of memory: what clients send and leave unread is bounded; and a server that gets no more loses nothing."""
+"""A memory limit: unread and incoming data is bounded, and a server that gets no more memory loses nothing."""
 
 import json
 import random
@@ -11,12 +11,13 @@ MIB = 1 << 20
 
 
 def limit_memory(process, more_bytes):
-    """What the process has now, and so much more (RLIMIT_DATA counts what it may write to, used or not)."""
+    """Limits the process to its current memory plus `more_bytes`. (RLIMIT_DATA counts writable memory, used or
+    not.)"""
     limit = process.memory_kib("VmData") * 1024 + more_bytes
     resource.prlimit(process.pid, resource.RLIMIT_DATA, (limit, limit))
 
 
-def test_large_bodies_on_many_connections_are_refused_beyond_what_they_may_hold(start_server, data_dir):
+def test_large_bodies_beyond_the_memory_limit_are_rejected(start_server, data_dir):
     server = start_server(data_dir, "--bodies-memory", "64MiB", "--read-timeout", "5s")
     process, operator = Process(server), Line(server)
     before_kib = process.memory_kib()
@@ -25,7 +26,7 @@ def test_large_bodies_on_many_connections_are_refused_beyond_what_they_may_hold(
         each.setblocking(False)
         assert each.send(request("POST", "/v1/tasks/batch", b"[", length=16 * MIB))
     sent, sending = dict.fromkeys(crowd, 0), list(crowd)
-    while sending:  # all but the last byte of each, in step, as far as the server takes it
+    while sending:  # sends all but the last byte of each, in step, as far as the server accepts them
         for each in list(sending):
             try:
                 sent[each] += each.send(piece[:15 * MIB - sent[each]])
@@ -38,7 +39,7 @@ def test_large_bodies_on_many_connections_are_refused_beyond_what_they_may_hold(
                 sending.remove(each)
     held = operator.metric("treadle_http_bodies_bytes")
     assert held <= 64 * MIB
-    assert server.enqueue()  # the others are served
+    assert server.enqueue()  # others are served
     answers = []
     for each in crowd:
         each.settimeout(30)
@@ -46,7 +47,7 @@ def test_large_bodies_on_many_connections_are_refused_beyond_what_they_may_hold(
     grown_kib = process.memory_kib("VmHWM") - before_kib
     print(f"{sum(sent.values()) // MIB} MiB sent, answered with {sorted(set(map(str, answers)))}, at most "
           f"{grown_kib // 1024} MiB more in memory")
-    assert grown_kib < 640 * 1024  # of 1500 that they wanted to hold; what was given back counts for a second more
+    assert grown_kib < 640 * 1024  # they wanted to hold 1500; freed memory counts for another second
     assert answers.count(503) > 50
     assert set(answers) <= {503, 408, None}
     operator.until_metric("treadle_http_bodies_bytes", lambda held: held == 0)
@@ -55,7 +56,7 @@ def test_large_bodies_on_many_connections_are_refused_beyond_what_they_may_hold(
 
 def is_answered(connection):
     try:
-        return bool(connection.recv(1, 2))  # a look: MSG_PEEK
+        return bool(connection.recv(1, 2))  # only looks: MSG_PEEK
     except BlockingIOError:
         return False
     except ConnectionError:
@@ -63,7 +64,7 @@ def is_answered(connection):
 
 
 def ask(operator, batch):
-    """The status, None once nobody answers, and what was answered."""
+    """Returns the status and the answer, or None once the server is gone."""
     try:
         status, body = operator.call("POST", "/v1/tasks/batch", batch)
     except ConnectionError:
@@ -95,16 +96,16 @@ def test_a_server_near_its_limit_of_memory_refuses_tasks_until_it_is_drained(sta
     assert server.process.poll() is None
 
 
-def test_a_server_whose_memory_ends_stops_with_a_word_and_loses_nothing(start_server, data_dir):
+def test_a_server_out_of_memory_stops_with_a_message_and_loses_nothing(start_server, data_dir):
     rng = random.Random(a_seed())
     server = start_server(data_dir, limits=(f"--data={280 * MIB}",))
     assert server.call("PUT", "/v1/queues/default", {"paused": True}).status == 200
     operator, ids = Line(server), []
     batch = {"tasks": [{"type": f"type-{i % 10}", "tags": ["tag"]} for i in range(1_000)]}
-    while (answer := ask(operator, batch))[0] == 201:  # a backlog without end
+    while (answer := ask(operator, batch))[0] == 201:  # an endless backlog
         ids += [each["id"] for each in answer[1]["tasks"]]
     assert answer[0] == 429 and "memory" in answer[1]["detail"]
-    limit_memory(Process(server), 0)  # what was kept for everything else is gone, too
+    limit_memory(Process(server), 0)  # also takes away what was reserved for everything else
     while ask(operator, {"tasks": [{"type": "t", "payload": "x" * (1 << 20)}] * 12})[0]:
         pass
     status = server.process.wait(30)

@@ -1,4 +1,4 @@
-"""A disk that takes no more though the system says that there is room: a quota, and a limit for the size of a file."""
+"""A disk that accepts no more although the system reports free space: a quota, and a file size limit."""
 
 import resource
 from pathlib import Path
@@ -32,7 +32,7 @@ def limited(tmp_path, start_server):
 
 
 def fill(server):
-    """Until it is refused; how many were taken."""
+    """Enqueues until a rejection. Returns how many were accepted."""
     taken = 0
     while (answer := server.post("/v1/tasks/batch", BATCH)).status in (200, 201):
         taken += len(BATCH["tasks"])
@@ -53,7 +53,7 @@ def accepts(server):
     return server.post("/v1/tasks", {"type": "t"}).status == 201
 
 
-def test_a_full_quota_is_a_full_disk_tasks_are_completed_and_it_starts_again(limited):
+def test_a_full_quota_acts_like_a_full_disk_and_the_server_restarts(limited):
     server, set_quota = limited
     taken = fill(server)
     assert until(lambda: server.get("/readyz").status, lambda status: status == 503)
@@ -74,12 +74,12 @@ def test_a_quota_that_is_raised_is_noticed(limited):
     until(lambda: accepts(server))
 
 
-def test_a_limit_for_the_size_of_files_is_a_full_disk(tmp_path, start_server):
+def test_a_file_size_limit_acts_like_a_full_disk(tmp_path, start_server):
     server = start_server(tmp_path / "data", limits=(f"--fsize={100 * MIB}:",))
     assert server.call("PUT", "/v1/queues/default", SHORT).status == 200
     taken = fill(server)
     drain(server, taken)
     assert server.process.poll() is None
-    # What SQLite's log holds beyond the limit can only be folded back with more room.
+    # SQLite's log has grown up to the limit and can only be folded back with more room.
     resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (400 * MIB, resource.RLIM_INFINITY))
     until(lambda: accepts(server))

@@ -1,5 +1,5 @@
 // What a server answers, as the client reads it, and what a client sends, as the server reads it.
-// An input is a digit and an answer's body; or a task, line by line.
+// An input is a digit and the body of an answer, or a task, one field a line.
 
 #include <string>
 
@@ -19,7 +19,7 @@ void ExchangeAnswer(Input* in) {
     TREADLE_CHECK(answer.status().code() == Code::kInternal);
     return;
   }
-  // What a worker renews and reports is what it was given.
+  // A worker renews and reports what it received.
   wire::ExchangeRequest request{.worker = "w", .incarnation = "00000000000000ff", .sequence = 1};
   for (const wire::Lease& lease : answer->leases) {
     if (!IsToken(lease.token)) continue;
@@ -45,7 +45,7 @@ void Problem(Input* in) {
   TREADLE_CHECK(!status.ok() && status.retry_after_ms() >= 0);
 }
 
-// The server reads of a task what its producer meant.
+// The server must read a task exactly as its producer wrote it.
 void NewTask(Input* in) {
   TaskRequest task{.type = std::string(in->Line()), .queue = std::string(in->Line())};
   task.content_type = in->Line();
@@ -65,7 +65,7 @@ void NewTask(Input* in) {
   TREADLE_CHECK(read->queue == task.queue || !IsUtf8(task.queue));
 }
 
-// So is what an attempt saves.
+// The same for what an attempt saves.
 void Save(Input* in) {
   wire::AttemptUpdate update;
   const std::string name(in->Line());

@@ -1,5 +1,5 @@
-// How a server reads what a client sends, in plain values: the headers of both cannot be included
-// together.
+// How a server reads what a client sends, in plain values, because the headers of both cannot be
+// included together.
 #pragma once
 
 #include <optional>
@@ -14,9 +14,9 @@ struct TaskAsRead {
   bool is_json = false;
 };
 
-/// Nothing if it is refused, which must be as INVALID_ARGUMENT.
+/// Nothing if the body is rejected, which must be with INVALID_ARGUMENT.
 std::optional<TaskAsRead> ReadTaskAsServer(std::string body);
-/// The bytes of the one step that was saved.
+/// The bytes of the one saved step.
 std::optional<std::string> ReadStepAsServer(std::string body);
 void ReadExchangeAsServer(std::string body);
 bool IsToken(const std::string& text);

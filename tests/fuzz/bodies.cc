@@ -1,5 +1,5 @@
-// Bodies of requests, as the API reads them. An input is a digit that says of which request, and
-// the body; of a task to be enqueued (0), a line before it is the header Idempotency-Key.
+// Request bodies, as the API reads them. An input is a digit that selects the request, and the
+// body. For enqueues (0), the line before the body is the header Idempotency-Key.
 
 #include <string>
 
@@ -18,7 +18,7 @@
 namespace treadle::fuzz {
 namespace {
 
-// What is kept as JSON goes out as it is.
+// What is stored as JSON must be returned unchanged.
 void CheckKept(std::string_view bytes, std::string_view content_type) {
   if (content_type.empty()) TREADLE_CHECK(api::CheckJson(bytes, "kept").ok());
   std::string json;

@@ -1,6 +1,6 @@
 // What people write into files, variables and command lines: settings, contexts, policies, tokens.
-// An input is a digit that says which, and the text. What is read is written and read again, to the
-// same.
+// An input is a digit that selects one of them, and the text. Whatever is read must be the same
+// after it is written and read again.
 
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -42,7 +42,7 @@ class MemoryFile {
   int file_;
 };
 
-// The values in force, as a file says them.
+// The effective values, as a configuration file would state them.
 std::string AsToml(const cli::Configuration& configuration) {
   std::string text;
   std::string section;
@@ -83,7 +83,7 @@ void Environment(Input* in) {
   CheckSettings(sources);
 }
 
-// A folder that ends with the process.
+// A temporary folder, removed when the process ends.
 class ConfigHome {
  public:
   ConfigHome() {

@@ -1,6 +1,5 @@
-// Every input of corpus/, given to its target: what fuzzing once found stays found. Fuzzing itself
-// is
-// `./dev fuzz`.
+// Runs every input of corpus/ on its target, so that a bug that fuzzing found cannot return. For
+// fuzzing itself, run `./dev fuzz`.
 
 #include <gtest/gtest.h>
 
@@ -29,7 +28,7 @@ struct Target {
   const char* name;
   void (*run)(std::string_view input);
 };
-// For names of tests that stay the same.
+// Keeps test names stable.
 void PrintTo(const Target& target, std::ostream* out) { *out << target.name; }
 
 #define TREADLE_ENTRY(name) {#name, name},
@@ -45,7 +44,8 @@ TEST_P(FuzzCorpus, EveryInputKeepsThePromisesOfItsTarget) {
   std::ranges::sort(inputs);
   ASSERT_FALSE(inputs.empty());
   for (const fs::path& path : inputs) {
-    std::cout << path.filename() << std::endl;  // the last one, should the target abort
+    std::cout << path.filename() << std::endl;  // the last name printed is the culprit if the
+                                                // target aborts
     std::ifstream in(path, std::ios::binary);
     const std::string input{std::istreambuf_iterator<char>(in), {}};
     ASSERT_TRUE(in);

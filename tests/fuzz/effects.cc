@@ -1,5 +1,5 @@
-// Effects, which frames of the journal hold: what can be read is written to bytes that are read to
-// the same, and the checkpoint's fold takes it. An input is the effects of one frame.
+// The effects in frames of the journal. Whatever can be read must be the same after it is written
+// and read again, and the checkpoint's fold must accept it. An input is the effects of one frame.
 
 #include <string>
 #include <variant>
@@ -12,7 +12,7 @@
 namespace treadle::fuzz {
 namespace {
 
-// Reads `bytes`, and what was read written anew; nothing if they cannot be read.
+// Reads `bytes` and writes the result again. Nothing if they cannot be read.
 std::optional<std::string> Rewritten(std::string_view bytes) {
   EffectReader reader(1, bytes);
   std::string written;

@@ -1,11 +1,12 @@
 #!/usr/bin/python3
-"""Runs the fuzz targets of a build, and says what came of it.
+"""Runs the fuzz targets of a build and prints the results.
 
-    fuzz.py --build build/fuzz [TARGET...] [--seconds N] [--jobs J] [--seed S] [--json]
+    fuzz.py --build build/asan [TARGET...] [--seconds N] [--jobs J] [--seed S] [--json]
 
-Each target starts from the inputs of tests/fuzz/corpus/TARGET and from what earlier runs found, which is kept in
-BUILD/corpus/TARGET. An input that breaks something is copied to BUILD/crashes/TARGET, with the command that repeats it;
-the exit status is 1 then, and it belongs into tests/fuzz/corpus/TARGET, under a name that says what it is.
+Each target starts from the inputs of tests/fuzz/corpus/TARGET and from what earlier runs found, in
+BUILD/corpus/TARGET. An input that breaks something is copied to BUILD/crashes/TARGET, the command that reproduces it
+is printed, and the exit status is 1. Add such an input to tests/fuzz/corpus/TARGET, under a name that says what it
+is.
 """
 
 import argparse
@@ -20,7 +21,6 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-SYMBOLIZER = "/usr/bin/llvm-symbolizer-19"
 LIMITS = ["-timeout=25", "-rss_limit_mb=2048", "-malloc_limit_mb=512", "-report_slow_units=25"]
 PROGRESS = re.compile(r"^#(\d+)\t.*\bcov: (\d+) ft: (\d+) corp: (\d+)/", re.MULTILINE)
 TAIL_LINES = 60
@@ -35,7 +35,7 @@ def shown(path):
 
 
 def run_target(name, args):
-    """What one target did, as a dict; "inputs" are those that broke something."""
+    """The results of one target, as a dict. "inputs" are the ones that broke something."""
     program = args.build / "fuzz" / f"fuzz_{name}"
     corpus, crashes = args.build / "corpus" / name, args.build / "crashes" / name
     for folder in (corpus, crashes):
@@ -46,11 +46,8 @@ def run_target(name, args):
              f"-artifact_prefix={crashes}/", "-print_final_stats=1"]
     if dictionary.exists():
         words.append(f"-dict={dictionary}")
-    environment = {**os.environ}
-    if Path(SYMBOLIZER).exists():
-        environment["ASAN_SYMBOLIZER_PATH"] = SYMBOLIZER
     begun = time.monotonic()
-    done = subprocess.run([*words, str(corpus), str(HERE / "corpus" / name)], cwd=ROOT, env=environment, text=True,
+    done = subprocess.run([*words, str(corpus), str(HERE / "corpus" / name)], cwd=ROOT, text=True,
                           errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     seconds = time.monotonic() - begun
     (args.build / "corpus" / f"{name}.log").write_text(done.stdout)
@@ -66,7 +63,7 @@ def run_target(name, args):
 
 def tell_failure(result):
     tail = result["output"].splitlines()[-TAIL_LINES:]
-    print(f"--- {result['target']} failed; the end of what it said:", file=sys.stderr)
+    print(f"--- {result['target']} failed; the end of its output:", file=sys.stderr)
     print("\n".join(tail), file=sys.stderr)
     for path in result["inputs"]:
         print(f"--- the input: {shown(path)}\n--- again: {shown(result['program'])} {shown(path)}", file=sys.stderr)
@@ -75,22 +72,22 @@ def tell_failure(result):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(targets())}; all of them by default")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"one of {', '.join(targets())}; default: all")
     parser.add_argument("--build", type=Path, required=True)
-    parser.add_argument("--seconds", type=int, default=20, help="each target; default %(default)s")
-    parser.add_argument("--jobs", type=int, default=2, help="targets at a time; default %(default)s")
-    parser.add_argument("--seed", type=int, help="of the chance that changes inputs; default: another one each time")
-    parser.add_argument("--json", action="store_true", help="one JSON line a target")
+    parser.add_argument("--seconds", type=int, default=20, help="time for each target; default %(default)s")
+    parser.add_argument("--jobs", type=int, default=2, help="targets to run at a time; default %(default)s")
+    parser.add_argument("--seed", type=int, help="random seed; default: a new one each time")
+    parser.add_argument("--json", action="store_true", help="print one JSON line per target")
     args = parser.parse_args()
     args.build = args.build.resolve()
     args.seed = args.seed or int.from_bytes(os.urandom(3), "little") + 1
     if unknown := set(args.targets) - set(targets()):
         parser.error(f"there is no target {', '.join(sorted(unknown))}; there are {', '.join(targets())}")
-    print(f"seed {args.seed}, {args.seconds} s a target", file=sys.stderr)
+    print(f"seed {args.seed}, {args.seconds} s per target", file=sys.stderr)
 
     row = "{:<14} {:>11} {:>8} {:>7} {:>9} {:>7}  {}"
     if not args.json:
-        print(row.format("target", "executions", "a second", "edges", "features", "corpus", "outcome"), flush=True)
+        print(row.format("target", "executions", "per s", "edges", "features", "corpus", "outcome"), flush=True)
     failed = []
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         jobs = [pool.submit(run_target, name, args) for name in args.targets or targets()]

@@ -1,10 +1,10 @@
-// What every fuzz target is made of: TREADLE_FUZZ_TARGET(name) { …`input`… }, one in a file of its
-// name.
+// The macro for fuzz targets: TREADLE_FUZZ_TARGET(name) { …`input`… }, one per file, in a file with
+// the same name.
 //
-// Built by clang for `./dev fuzz`, it is the entry of libFuzzer. Built by g++ for the tests, it is
+// Clang builds it for `./dev fuzz` as the entry point of libFuzzer. g++ builds it for the tests as
 // the function treadle::fuzz::name, which corpora_test.cc calls with every input of corpus/name/. A
-// target that finds something wrong aborts: by a sanitizer, or by TREADLE_CHECK where a promise is
-// broken. It keeps nothing between two inputs, so that one input repeats what it found.
+// target that finds a bug aborts, through a sanitizer or through TREADLE_CHECK for a broken
+// promise. It keeps no state between inputs, so that one input reproduces a bug.
 #pragma once
 
 #include <cstddef>
@@ -16,19 +16,19 @@
 
 namespace treadle::fuzz {
 
-/// Takes an input apart from its front. Never fails: what is not there is zero, or empty.
+/// Reads an input from the front. Never fails: missing numbers are zero, missing bytes are empty.
 class Input {
  public:
   explicit Input(std::string_view bytes) : rest_(bytes) {}
 
-  /// One of `n` choices, by a byte of which '0' is the first, so that seeds can be read.
+  /// One of `n` choices. '0' selects the first, so that inputs are readable.
   size_t Choice(size_t n) { return static_cast<uint8_t>(U8() - '0') % n; }
   uint8_t U8() { return static_cast<uint8_t>(Number(1)); }
   uint16_t U16() { return static_cast<uint16_t>(Number(2)); }
   uint64_t U64() { return Number(8); }
-  /// Up to the next line end, which is dropped.
+  /// Up to the end of the line, which is dropped.
   std::string_view Line() { return Take(rest_.find('\n'), 1); }
-  /// So many bytes, or all that there are.
+  /// `size` bytes, or all that are left.
   std::string_view Bytes(size_t size) { return Take(size, 0); }
   std::string_view Rest() { return Take(rest_.size(), 0); }
   bool empty() const { return rest_.empty(); }
@@ -53,8 +53,8 @@ class Input {
   std::string_view rest_;
 };
 
-/// Whether something was read; if not, it must have been refused as what it is: INVALID_ARGUMENT,
-/// with a message.
+/// Whether something was read. If not, it must have been rejected with INVALID_ARGUMENT and a
+/// message.
 template <class T>
 bool IsRead(const Result<T>& result) {
   if (result.ok()) return true;

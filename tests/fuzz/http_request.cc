@@ -1,6 +1,6 @@
-// Requests off the wire: the parser, whole and in pieces, then guard, router, query and the head of
-// an answer. An input is a line whose bytes are the sizes of the pieces, and then what a client
-// sends.
+// Requests from the network: the parser, with whole and with split input, then guard, router, query
+// and the head of a response. An input is a line whose bytes are the sizes of the pieces, followed
+// by what a client sends.
 
 #include <algorithm>
 #include <memory>
@@ -24,7 +24,7 @@ using Progress = RequestParser::Progress;
 
 constexpr RequestParser::Limits kLimits = {.header_bytes_max = 512, .body_bytes_max = 256};
 
-// What a connection would make of the bytes.
+// How a connection understands the bytes.
 struct Heard {
   std::vector<Request> requests;
   std::vector<std::string> facts;  // of each request
@@ -46,7 +46,7 @@ void HearRequest(RequestParser* parser, Heard* heard) {
   parser->Reset();
 }
 
-// As Connection::Parse() does it, from the buffer that it has.
+// Works like Connection::Parse(), on the contents of the buffer.
 void Parse(RequestParser* parser, http::ReadBuffer* received, Heard* heard) {
   while (true) {
     size_t consumed = 0;
@@ -79,7 +79,7 @@ Heard Hear(std::string_view bytes, std::string_view pieces) {
   return heard;
 }
 
-// Sees that every request is answered, once.
+// Checks that every request is answered exactly once.
 class AnswerSink final : public http::ResponderSink {
  public:
   void Deliver(uint64_t, http::Response response, Done done) override {
@@ -115,7 +115,7 @@ const http::Router& Routes() {
   return *router;
 }
 
-// Status line and headers: no value may end one early.
+// Status line and headers: no value may end a line early.
 void CheckHead(const http::Response& response) {
   std::string head;
   http::FormatResponseHead(response, {.keep_alive = true, .is_http_1_0 = false, .date = "now"},
@@ -151,8 +151,8 @@ TREADLE_FUZZ_TARGET(http_request) {
   const std::string_view bytes = in.Rest();
   const Heard whole = Hear(bytes, "");
   const Heard cut = Hear(bytes, pieces);
-  // What is refused at once may otherwise be waited for (and the other way round), until the time
-  // for a request is over. What is accepted must be the same.
+  // The whole input may be rejected at once where the split one waits for more until the request
+  // times out, or the other way round. But what is accepted must be the same.
   TREADLE_CHECK(whole.facts == cut.facts);
   for (const Request& request : whole.requests) Serve(request);
 }

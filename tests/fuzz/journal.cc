@@ -1,8 +1,7 @@
-// Journals on disk. An input is a script: frames are appended and the journal opened again, its
-// segments are changed by a bit, cut, removed, put in each other's place, overwritten by what the
-// script brings, and given checksums that hold again. Whatever comes of it, an opening is refused
-// in clear words or gives frames without a gap, goes on behind them, and the salvage gives runs
-// that can be read.
+// Journals on disk. An input is a script. It appends frames and reopens the journal, and changes
+// segments: it flips bits, truncates, removes, swaps and overwrites them, and may restore their
+// checksums. Afterwards, opening the journal must either fail with a clear message or give frames
+// without a gap and continue after them. The salvage must give readable runs.
 
 #include <algorithm>
 #include <cstring>
@@ -62,7 +61,7 @@ void PutU64(uint64_t number, size_t at, std::string* bytes) {
   if (at + sizeof number <= bytes->size()) std::memcpy(bytes->data() + at, &number, sizeof number);
 }
 
-// Makes the checksums of the header, and of what looks like frames of that segment, hold.
+// Restores the checksums of the segment's header and of everything that looks like a frame.
 void RestoreChecksums(std::string* bytes) {
   if (bytes->size() < kSegmentHeaderBytes) return;
   const size_t header_end = kSegmentHeaderBytes - 8;
@@ -110,7 +109,7 @@ class Script {
     }
   }
 
-  // Those below change what is on disk, and so close the journal.
+  // The functions below change what is on disk, so they close the journal first.
   template <class Edit>
   void EditSegment(Edit edit) {
     journal_.reset();

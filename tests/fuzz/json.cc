@@ -1,5 +1,5 @@
-// The three readers of JSON (of the server, of its client and of the command line) must agree on
-// what JSON is, and what is written must be read. An input is the text.
+// The three JSON readers (server, client and command line) must agree on what JSON is, and must
+// read what the writers write. An input is the text.
 
 #include <algorithm>
 #include <string>
@@ -16,7 +16,7 @@
 namespace treadle::fuzz {
 namespace {
 
-// Of brackets outside of strings, in JSON that is valid.
+// The nesting depth of brackets outside of strings, in valid JSON.
 int DepthOf(std::string_view json) {
   int depth = 0;
   int deepest = 0;
@@ -42,7 +42,7 @@ void CheckReaders(std::string_view text) {
     TREADLE_CHECK(!server.ok() && !client);
     return;
   }
-  // Only the depth that each takes differs.
+  // They differ only in the depth that they accept.
   if (DepthOf(text) <= api::kJsonDepthMax) TREADLE_CHECK(server.ok() && client);
   if (!server.ok()) TREADLE_CHECK(server.code() == Code::kInvalidArgument);
 }
@@ -55,7 +55,7 @@ void CheckPretty(std::string_view text) {
   TREADLE_CHECK(again.ok() && cli::PrettyJson(again->root) == pretty);
 }
 
-// Whatever the text is, JSON can hold it.
+// JSON can hold any text.
 void CheckStrings(std::string_view text) {
   std::string json;
   AppendJsonString(text, &json);

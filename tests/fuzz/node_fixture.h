@@ -1,6 +1,5 @@
-// A whole node in memory, on one thread and without a clock of its own: for targets that speak to
-// it as HTTP handlers do. What is posted to its lanes runs at once, in order; time moves when it is
-// told to.
+// A whole node in memory, on one thread and on a simulated clock, for targets that call it as HTTP
+// handlers do. Work posted to its lanes runs at once, in order. Time moves only in Advance().
 #pragma once
 
 #include <deque>
@@ -20,7 +19,7 @@
 
 namespace treadle::fuzz {
 
-/// One lane for everything, and the clock.
+/// One lane for everything, which is also the clock.
 class Lane final : public Executor, public Clock {
  public:
   explicit Lane(int64_t now_ms) : now_ms_(now_ms) {}
@@ -38,7 +37,7 @@ class Lane final : public Executor, public Clock {
   void PostAfter(int64_t delay_ms, std::function<void()> work) override {
     delayed_.emplace(SaturatingAdd(now_ms_, delay_ms), std::move(work));
   }
-  /// Does what is due within the next `ms`, at its time.
+  /// Advances by `ms` and runs everything due on the way at its time.
   void Advance(int64_t ms) {
     const int64_t end = now_ms_ + ms;
     while (!delayed_.empty() && delayed_.begin()->first <= end) {
@@ -63,7 +62,7 @@ class NodeFixture {
  public:
   NodeFixture() { Open(); }
 
-  /// It ends as by kill -9, and is there again.
+  /// Kills the node as kill -9 does and starts it again.
   void Restart() {
     node_.reset();
     lane_ = std::make_unique<Lane>(lane_->MonotonicMs());

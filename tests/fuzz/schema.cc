@@ -1,5 +1,5 @@
-// JSON Schemas of contracts, and values held against them. An input is a schema in one line, and
-// then a value. Time is bounded by libFuzzer's own -timeout.
+// JSON Schemas of contracts, and values checked against them. An input is a schema on one line,
+// followed by a value. libFuzzer's own -timeout limits the time.
 
 #include <string>
 

@@ -1,6 +1,6 @@
-// Words, fingerprints and the index of rare things. An input is a question, a content type and an
-// error's message, a line each, and then a payload. A task that has them is put into a store, and
-// the store must list it exactly when the question fits it.
+// Words, fingerprints and the search index. An input is a query, a content type and an error
+// message, one per line, followed by a payload. A task with these goes into a store, and the store
+// must list it exactly when the query matches it.
 
 #include <string>
 #include <vector>
@@ -17,7 +17,7 @@
 namespace treadle::fuzz {
 namespace {
 
-constexpr size_t kWordsMax = 16;  // of a question; the API has the same
+constexpr size_t kWordsMax = 16;  // of a query; the API has the same limit
 
 std::vector<std::string> CheckWords(std::string_view text) {
   const std::vector<std::string> words = WordsOf(text);
@@ -26,12 +26,12 @@ std::vector<std::string> CheckWords(std::string_view text) {
     TREADLE_CHECK(!word.empty());
     joined.append(word).append(" ");
   }
-  // Bytes that are no UTF-8 may join with those behind them once others are gone.
+  // In invalid UTF-8, dropped bytes may join their neighbors into a character.
   if (IsUtf8(text)) TREADLE_CHECK(WordsOf(joined) == words);
   return words;
 }
 
-// A store with a queue whose payloads are searched, for tasks that come and go.
+// A store with a queue whose payloads are searchable, for tasks that come and go.
 class Home {
  public:
   Home() {

@@ -1,7 +1,7 @@
-// Requests to a whole node. An input is a script: a line "POST /v1/tasks" and a line that is the
-// body, again and again; "+500" lets half a second pass, and "!" is a kill -9 and a new start.
-// Every request is answered, once, by what its content type says, and never with a 500; what the
-// engine knows is consistent, and after a new start it is what it was.
+// Requests to a whole node. An input is a script of line pairs: "POST /v1/tasks" and the body.
+// "+500" advances time by half a second, and "!" is a kill -9 and a restart. Every request must be
+// answered exactly once, match its content type and never return a 500. The engine's state must be
+// consistent and must survive a restart.
 
 #include <charconv>
 #include <memory>
@@ -61,13 +61,13 @@ class Server {
   void Advance(int64_t ms) { fixture_.lane()->Advance(ms); }
   void Restart() {
     const uint64_t before = CheckState();
-    sinks_.clear();  // answers that wait never come
+    sinks_.clear();  // pending answers never arrive
     router_.reset();
     fixture_.Restart();
     MakeRouter();
     TREADLE_CHECK(CheckState() == before);
   }
-  // Whoever asked is answered, if need be when the longest wait is over.
+  // Every request must be answered, at the latest after the longest wait.
   void CheckAnswers() {
     Advance(2 * kAdvanceMaxMs);
     for (const auto& sink : sinks_) TREADLE_CHECK(sink->answered());

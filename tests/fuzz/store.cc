@@ -1,7 +1,7 @@
-// Store files that are damaged. An input is a script that changes a small store: bits and bytes of
-// its pages, its length, and values of its rows. Whatever comes of it, looking at it, opening it,
-// recovering from it and asking it give an answer or a failure in words; and what the salvage makes
-// of it is whole, and opens.
+// Damaged store files. An input is a script that changes a small store: bits and bytes of its
+// pages, its length, and values of its rows. Afterwards, inspecting, opening, recovering and
+// querying the store must give an answer or an error message, and the result of the salvage must be
+// complete and open.
 
 #include <memory>
 #include <string>
@@ -84,7 +84,7 @@ std::string MakeStore() {
   return files.Read(kStore);
 }
 
-// Changes of pages.
+// Changes pages.
 void ChangePages(Input* in, std::string* bytes) {
   constexpr size_t kPageBytes = 8192;
   for (int i = 0; i < 32 && !in->empty(); ++i) {
@@ -109,8 +109,8 @@ constexpr Table kTables[] = {{"live", "id"},         {"done", "id"},        {"qu
                              {"idempotency", "key"}, {"attempt", "task"},   {"log", "task"},
                              {"saved", "task"}};
 
-// For each ordinal between a queue's oldest and newest ended task the engine takes memory. Numbers
-// that would only take much of it, and are not refused, teach nothing.
+// The engine allocates memory for every ordinal between a queue's oldest and newest ended task.
+// Numbers that only use much of it without being rejected teach nothing.
 int64_t Number(Input* in) {
   const auto number = static_cast<int64_t>(in->U64());
   return number > 1 << 20 && number <= 1 << 30 ? -number : number;
@@ -131,7 +131,7 @@ std::string Literal(Input* in) {
   }
 }
 
-// Values of rows, as SQLite itself would write them. What it refuses is not done.
+// Changes values of rows, written by SQLite itself. Ignores the changes that SQLite rejects.
 void ChangeRows(Input* in) {
   const auto db = Connection::Open(kStore, "");
   if (!db.ok()) return;
@@ -168,7 +168,7 @@ void CheckFailure(const Status& status) {
   if (!status.ok()) TREADLE_CHECK(!status.message().empty() && status.code() != Code::kInternal);
 }
 
-// What recovery made of it can be worked with.
+// The recovered engine must work.
 void Work(Recovered recovered) {
   std::string effects;
   Engine* const engine = recovered.engine.get();
@@ -213,7 +213,7 @@ void CheckStoreSalvage(Journal* journal) {
   {
     const auto store = SqliteStore::Open({kSalvaged, kIdentity, ""});
     TREADLE_CHECK(store.ok());
-    // As app/data_repair.cc does it: the marks are the repair's.
+    // As app/data_repair.cc does it: the repair sets the marks.
     TREADLE_CHECK(
         (*store)->Write({.meta = StoreMeta{.applied = kApplied, .next_sequence = 1'000}}).ok());
   }

@@ -1,5 +1,5 @@
-// Store files in memory, for targets that fuzz them: SQLite's default file system is a simulated
-// disk while a StoreFiles lives. One at a time.
+// Store files in memory, for targets that fuzz them. SQLite's default file system is a simulated
+// disk while a StoreFiles lives. Only one may live at a time.
 #pragma once
 
 #include <sqlite3.h>
@@ -29,7 +29,7 @@ class StoreFiles {
     TREADLE_CHECK(*file->Read(0, bytes.data(), bytes.size()) == bytes.size());
     return bytes;
   }
-  /// Nothing is known of `path` yet.
+  /// `path` must be new.
   void Write(const std::string& path, const std::string& bytes) {
     const auto file = *disk_.Open(path, Disk::Mode::kCreate);
     TREADLE_CHECK(file->Write(0, bytes).ok() && file->Sync().ok());

@@ -1,5 +1,5 @@
-// The names of all fuzz targets: of their files, functions and folders of inputs.
-// tests/fuzz/CMakeLists.txt says what each is linked with.
+// The names of all fuzz targets, which are also the names of their files, functions and input
+// folders. tests/fuzz/CMakeLists.txt lists what each one links.
 #pragma once
 
 #define TREADLE_FUZZ_TARGETS(each)                                                              \

@@ -1,6 +1,6 @@
-// Small texts of requests, flags and files: ids, tokens, cursors, durations, sizes, times,
-// addresses, digests, base64, percent-encoding, UTF-8. What is read is written and read again, to
-// the same. An input is the text.
+// Small texts of requests, flags and files: IDs, tokens, cursors, durations, sizes, times,
+// addresses, digests, base64, percent-encoding, UTF-8. Whatever is read must be the same after it
+// is written and read again. An input is the text.
 
 #include <string>
 

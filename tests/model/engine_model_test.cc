@@ -1,5 +1,5 @@
-// Random commands against the engine and the Reference: every answer and every task compared, and
-// the engine replayed from its own frames. TREADLE_SEED repeats a run.
+// Runs random commands against the engine and the Reference and compares every answer and every
+// task. Also replays the engine from its own frames. TREADLE_SEED repeats a run.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -27,7 +27,7 @@ struct SavedFrame {
   std::string effects;
 };
 
-// What can be told apart from outside.
+// What is visible from outside.
 auto Shape(const TaskImage& image) {
   return std::tuple(image.id, image.state, image.priority, image.attempt, image.spent(), image.term,
                     image.reported, image.queue, image.type);
@@ -96,7 +96,7 @@ class ModelRun {
                   testing::UnorderedElementsAreArray(reference_.CancelRequestsOf(holder)));
   }
 
-  // The frames so far make the same engine again.
+  // Replaying the frames so far must give the same engine.
   void CompareReplay() {
     Engine again(1, kTerm);
     for (const SavedFrame& frame : frames_)
@@ -129,7 +129,7 @@ class ModelRun {
     frames_.push_back(std::move(frame));
   }
 
-  // The engine keeps no history: it is what its effects say.
+  // The engine keeps no history, so this collects it from its effects.
   void NoteTrails(const std::string& effects) {
     EffectReader reader(1, effects);
     while (true) {
@@ -184,7 +184,7 @@ class ModelRun {
     CompareTrail(task, slot);
   }
 
-  // A backoff is drawn by chance: take the engine's, which must lie within the policy.
+  // A backoff is random: take the engine's, which must lie within the policy.
   void TakeDueTimes() {
     for (auto& [id, task] : reference_.tasks()) {
       if (task.state != TaskState::kRetrying || task.due_ms != -1) continue;
@@ -196,7 +196,7 @@ class ModelRun {
         continue;
       }
       if (task.may_be_dead && slot->state == TaskState::kDead) {
-        reference_.End(&task, TaskState::kDead);  // the draw was beyond the total time
+        reference_.End(&task, TaskState::kDead);  // the draw exceeded the total time
         continue;
       }
       task.due_ms = slot->when_ms;
@@ -205,8 +205,8 @@ class ModelRun {
     }
   }
 
-  // Which of several that were cancelled, or expired, in the same moment was the first is the
-  // engine's to say.
+  // The engine decides which of several tasks that were canceled or expired at the same moment
+  // ended first.
   void TakeOrderOfEnds() {
     for (auto& [id, task] : reference_.tasks()) {
       if (!IsTerminal(task.state) || task.end_order != 0) continue;
@@ -265,7 +265,7 @@ class ModelRun {
     body->payload_sha256 = Sha256Of(body->payload);
     if (random_.OneIn(3)) {
       body->idempotency_key = "key" + std::to_string(random_.Below(20));
-      // Few enough variants that the same request comes again.
+      // Few enough variants that the same request repeats.
       body->payload = std::to_string(random_.Below(2));
       body->payload_sha256 = Sha256Of(body->payload);
       task.type = types_[0];
@@ -320,7 +320,7 @@ class ModelRun {
     command.holder = {"w" + std::to_string(random_.Below(3)), random_.Below(2)};
     command.exchange = random_.OneIn(4) ? exchange_ : ++exchange_;
     command.queues = random_.OneIn(3) ? queues_ : std::vector{queues_[random_.Below(2)]};
-    if (random_.OneIn(8)) command.queues.push_back(command.queues[0]);  // named twice
+    if (random_.OneIn(8)) command.queues.push_back(command.queues[0]);  // the same queue twice
     command.types = random_.OneIn(2) ? types_ : std::vector{types_[random_.Below(2)]};
     command.want = static_cast<uint32_t>(1 + random_.Below(4));
     const auto got = engine_.Lease(command);
@@ -335,7 +335,7 @@ class ModelRun {
   Token SomeToken() {
     if (tokens_.empty() || random_.OneIn(20))
       return {TaskId::Of(1, 1 + random_.Below(50)), 1, kTerm};
-    // Mostly a recent one; now and then an old one.
+    // Mostly a recent token, sometimes an old one.
     const size_t recent = std::min<size_t>(tokens_.size(), 12);
     return random_.OneIn(6) ? tokens_[random_.Below(tokens_.size())]
                             : tokens_[tokens_.size() - 1 - random_.Below(recent)];
@@ -404,7 +404,7 @@ class ModelRun {
       save.saved.steps["s" + std::to_string(random_.Below(3))] = {std::to_string(random_.Next()),
                                                                   ""};
     if (random_.OneIn(3)) save.saved.checkpoint = SavedBytes{std::to_string(random_.Next()), ""};
-    if (random_.OneIn(20))  // two of them are too much
+    if (random_.OneIn(20))  // two of them exceed the limit
       save.saved.steps["long" + std::to_string(random_.Below(2))] = {std::string(600'000, 'x'), ""};
     if (random_.OneIn(2)) save.log = RandomLog(save.token);
     const auto got = engine_.Save(save);
@@ -412,7 +412,7 @@ class ModelRun {
     EXPECT_EQ(got.reply.status().code(), reference_.Save(save)) << got.reply.status().ToString();
   }
 
-  // Mostly what follows, now and then what was sent before, or a gap.
+  // Mostly the next chunk, sometimes a repeated one or a gap.
   LogText RandomLog(const Token& token) {
     const auto task = reference_.tasks().find(token.task);
     const size_t kept = task == reference_.tasks().end() ? 0 : task->second.log.size();

@@ -105,8 +105,8 @@ Result<EnqueueReply::Task> Reference::EnqueueOne(const NewTask& task,
   return answer;
 }
 
-// The batch is in already. What it makes too much of gives way, if it is of less priority than all
-// that came; false if that does not suffice.
+// Called with the batch already in. Sheds the excess from tasks with a lower priority than the
+// whole batch. False if that is not enough.
 bool Reference::MakeRoom(const std::vector<NewTask>& tasks,
                          const std::vector<EnqueueReply::Task>& answer) {
   for (const std::string queue : {"default", "billing.invoices"}) {
@@ -131,7 +131,7 @@ int64_t Reference::LiveIn(const std::string& queue) const {
   });
 }
 
-// So many tasks of less priority than `least` give way, none of `come` among them.
+// Sheds `excess` tasks with a priority below `least`, but none of `come`.
 bool Reference::MakeRoomIn(const std::string& queue, int64_t excess, uint8_t least,
                            const std::set<TaskId>& come) {
   std::vector<ReferenceTask*> victims;
@@ -197,11 +197,11 @@ std::vector<Token> Reference::Lease(const LeaseCommand& command) {
   });
   if (holds && shard_ms < held_back_since_ms_ + 60'000 && held_back_ == command.holder)
     runs_apart |= std::ranges::any_of(ready, [](const ReferenceTask* task) { return task->apart; });
-  bool passes_over = false;  // those that run apart
+  bool passes_over = false;  // skips the tasks that run apart
   for (ReferenceTask* task : ready) {
     if (leases.size() == command.want || runs_apart) break;
     if (task->apart && passes_over) continue;
-    if (EndIfOutOfTime(task)) continue;  // it came back after its time, and no tick has seen it
+    if (EndIfOutOfTime(task)) continue;  // it returned after it expired, before the next tick
     if (task->apart && (holds || !leases.empty())) {
       if (shard_ms >= task->ready_since_ms + 10'000 && HoldsBack(command.holder)) break;
       passes_over = true;
@@ -227,7 +227,8 @@ std::vector<Token> Reference::Lease(const LeaseCommand& command) {
   return leases;
 }
 
-// One worker at a time gets no tasks until it is idle: for a minute, then nobody for a minute.
+// One worker at a time gets no tasks until it is idle: for a minute. Then no worker is held back
+// for a minute.
 bool Reference::HoldsBack(const LeaseHolder& holder) {
   if (held_back_ && shard_ms < held_back_since_ms_ + 60'000) return held_back_ == holder;
   if (held_back_ && shard_ms < held_back_since_ms_ + 120'000) return false;
@@ -296,7 +297,7 @@ Code Reference::Apply(const Report& report) {
   return Code::kOk;
 }
 
-// Whatever an attempt says whose task is to be cancelled, it was cancelled.
+// An attempt of a task with a cancel request counts as canceled, whatever the attempt reports.
 void Reference::Note(ReferenceTask* task, AttemptOutcome how) {
   task->history.emplace_back(task->attempt,
                              task->cancel_requested ? AttemptOutcome::kCancelled : how);
@@ -353,7 +354,7 @@ void Reference::Fail(ReferenceTask* task, AttemptOutcome how, const std::string&
     task->may_be_dead = shard_ms + task->wait_max_ms > last;
   }
   task->state = TaskState::kRetrying;
-  task->due_ms = -1;  // drawn by chance: the test takes it from the engine, and checks its range
+  task->due_ms = -1;  // random: the test takes it from the engine and checks its range
 }
 
 void Reference::End(ReferenceTask* task, TaskState state) {
@@ -379,7 +380,7 @@ std::vector<Token> Reference::Renew(const std::vector<Token>& tokens) {
 }
 
 void Reference::Tick() {
-  // In the order in which things became due, for ends are numbered.
+  // In the order in which they became due, because ends are numbered.
   std::vector<std::pair<int64_t, ReferenceTask*>> lost;
   for (auto& [id, task] : tasks_) {
     if (task.state == TaskState::kRunning && task.lease_end_ms <= shard_ms)
@@ -416,7 +417,7 @@ void Reference::MakeReady(ReferenceTask* task) const {
   task->ready_since_ms = shard_ms;
 }
 
-// Whether its worker, which lost the lease, held others or has lost others; those know from now on.
+// Whether the worker that lost this lease held others or had lost others. Marks the others.
 bool Reference::SharesItsWorker(const ReferenceTask& task) {
   bool is_shared = task.shared;
   for (auto& [id, other] : tasks_) {

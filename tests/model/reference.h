@@ -1,5 +1,5 @@
-// Reference: what the engine must do, written to be obviously right and nothing else. Every
-// question walks over every task. No effects, no lanes, no timers, no memory to save.
+// Reference: what the engine must do, written to be obviously right. Every question walks over
+// every task. No effects, no lanes, no timers, and no effort to save memory.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ struct ReferenceTask {
   std::string type;
   std::string payload;
   std::string key;
-  std::string request;  // with that key
+  std::string request;  // the request that used the key
   Unique unique = Unique::kNo;
   uint8_t priority = 5;
   uint32_t max_attempts = 20;
@@ -29,7 +29,7 @@ struct ReferenceTask {
   int64_t attempt_timeout_ms = 0;  // 0: the queue's
   int64_t expires_ms = 0;          // shard; 0: never
   int64_t deadline_ms = 0;         // shard; 0: none
-  int64_t first_failure_ms = 0;    // 0: it has not failed under a policy that bounds the time
+  int64_t first_failure_ms = 0;    // 0: no failure so far under a policy that limits the total time
   TaskState state = TaskState::kReady;
   uint32_t attempt = 0;
   uint32_t spent = 0;
@@ -38,23 +38,26 @@ struct ReferenceTask {
   LeaseHolder holder;
   uint32_t exchange = 0;
   int64_t lease_end_ms = 0;
-  bool apart = false;          // workers were lost with it
-  bool shared = false;         // running: its worker has lost another lease since it renewed this
+  bool apart = false;          // workers were lost while running it
+  bool shared = false;         // running: its worker has lost another lease since it last renewed
+                               // this one
   int64_t ready_since_ms = 0;  // ready and apart
   bool cancel_requested = false;
-  int64_t revoke_ms = 0;       // running: no renewal goes beyond it; 0: none
+  int64_t revoke_ms = 0;       // running: no renewal extends beyond it; 0: no limit
   int64_t due_ms = 0;          // -1: to be taken from the engine
-  bool by_shard_time = false;  // scheduled: that is shard time, else wall time; retrying: shard
-  int64_t wait_min_ms = 0;     // retrying: the range of what chance may have drawn
+  bool by_shard_time = false;  // scheduled: due_ms is shard time, else wall time; retrying: always
+                               // shard time
+  int64_t wait_min_ms = 0;     // retrying: the range that the random wait must lie in
   int64_t wait_max_ms = 0;
-  bool may_be_dead = false;  // retrying, or dead, as chance drew the wait: ask the engine
+  bool may_be_dead = false;  // retrying or dead, depending on the random wait: ask the engine
   int64_t ended_ms = 0;
   uint64_t end_order = 0;  // cancelled: 0 until the test has asked the engine
   std::string error_code;
   std::string result;
-  std::map<std::string, std::string> saved;  // steps by name, and the checkpoint without one
+  std::map<std::string, std::string> saved;  // steps by name; the checkpoint has no name
   std::string log;                           // of the last attempt
-  std::vector<std::pair<uint32_t, AttemptOutcome>> history;  // of attempts that did not complete it
+  std::vector<std::pair<uint32_t, AttemptOutcome>> history;  // of attempts that did not complete
+                                                             // the task
 
   Token token() const { return {id, attempt, term}; }
 };
@@ -65,19 +68,20 @@ class Reference {
 
   int64_t shard_ms = 0;
   int64_t wall_ms = 0;
-  QueuePolicy policy;  // of every queue, but for `paused`
+  QueuePolicy policy;  // of every queue, except `paused`
   std::set<std::string> paused;
 
-  /// The ids, or why the batch is refused.
+  /// The IDs, or why the batch is rejected.
   Result<std::vector<EnqueueReply::Task>> Enqueue(const std::vector<NewTask>& tasks);
   std::vector<Token> Lease(const LeaseCommand& command);
   Code Apply(const Report& report);
   Code Save(const AttemptSave& save);
   std::vector<Token> Renew(const std::vector<Token>& tokens);
-  /// Its code, and what the engine must say of the task if that is OK.
+  /// The code, and for OK what the engine must return about the task.
   std::pair<Code, TaskStanding> Do(const TaskCommand& command);
   std::vector<Token> CancelRequestsOf(const LeaseHolder& holder) const;
-  /// What is due: leases lost and tasks ready again, then the retention of queues that changed.
+  /// Does what is due: ends lost leases and makes tasks ready, then applies the retention of
+  /// changed queues.
   void Tick();
   void Retain();
 

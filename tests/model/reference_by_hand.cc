@@ -1,4 +1,4 @@
-// Reference: what people ask of single tasks.
+// Reference: commands on single tasks.
 
 #include <algorithm>
 #include <limits>
@@ -13,7 +13,7 @@ bool Waits(const ReferenceTask& task) {
          task.state == TaskState::kRetrying;
 }
 
-// Sets `to`, and says whether that changed it.
+// Sets `to`. Returns whether that changed it.
 template <class T, class U>
 bool Set(T* to, const U& value) {
   const bool changed = *to != value;
@@ -94,7 +94,7 @@ Code Reference::Redrive(ReferenceTask* task, bool*) {
   return Code::kOk;
 }
 
-// Room and key in the other queue; the task itself is still where it was.
+// Moves room and key to the other queue. The task itself stays where it was.
 Code Reference::MoveTo(ReferenceTask* task, const TaskEdit& edit) {
   const auto key = keys_.find({task->queue, task->key});
   const bool has_key =

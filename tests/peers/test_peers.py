@@ -1,4 +1,4 @@
-"""What `./dev peers` makes of its figures, and that every peer is told of where people look."""
+"""What `./dev peers` makes of its figures, and that every peer is documented."""
 
 import json
 import os
@@ -104,7 +104,7 @@ def test_the_table_says_which_drain_was_not_pipelined_and_which_rate_was_not_hel
     assert "holds only 640/s: 0.36 / 6.70" in row
 
 
-def test_a_figure_that_is_missing_is_a_dash():
+def test_a_missing_figure_is_a_dash():
     assert table(result(contestant("odd", single_per_s=5))).splitlines()[2] == "| Odd | yes | – | 5.00 | – | – | – |"
 
 
@@ -126,14 +126,14 @@ def test_the_page_says_when_where_and_what_is_missing():
     assert max(len(line) for line in text.splitlines() if line[:1] != "|") <= 100
 
 
-def test_content_is_placed_between_the_markers_again_and_again():
+def test_placing_content_twice_changes_nothing():
     text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
     once = placed(text, "new")
     assert once == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
     assert placed(once, "new") == once
 
 
-def test_a_page_without_markers_is_refused():
+def test_a_page_without_markers_is_rejected():
     with pytest.raises(ValueError, match="has no lines"):
         placed("nothing here", "new")
 
@@ -175,7 +175,7 @@ def test_every_file_of_a_contestant_has_its_place_in_the_table():
 
 
 @pytest.mark.parametrize("each", CONTESTANTS.values(), ids=CONTESTANTS.keys())
-def test_a_contestant_says_how_it_is_set(each):
+def test_every_contestant_describes_its_settings(each):
     assert each.title and each.setting
     assert set(each.workloads) <= set(WORKLOADS)
     assert each.measures_itself or each.client
@@ -201,7 +201,7 @@ def test_publishing_a_part_is_refused():
     assert ran.returncode == 2 and "all peers" in ran.stderr
 
 
-def test_what_a_child_started_ends_with_it(tmp_path):
+def test_processes_that_a_child_started_end_with_it(tmp_path):
     children = Children()
     child = children.start(["sh", "-c", "trap '' TERM; sleep 600 & sleep 601 & echo begun; wait"], tmp_path / "log")
     wait_until(
@@ -218,7 +218,7 @@ def test_what_a_child_started_ends_with_it(tmp_path):
     assert not [pid for pid in family if Path(f"/proc/{pid}").exists()]
 
 
-def test_a_command_that_fails_tells_its_last_words(tmp_path):
+def test_a_failed_command_reports_its_last_output(tmp_path):
     with pytest.raises(Failed, match="no such luck"):
         run(["sh", "-c", "echo no such luck; exit 3"], tmp_path / "log")
     with pytest.raises(Failed, match="is not installed"):

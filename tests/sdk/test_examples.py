@@ -45,7 +45,7 @@ def examples(prefix, tmp_path_factory):
     shutil.copytree(ROOT / "examples", base / "source")
     launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
     run("cmake", "-S", base / "source", "-B", base / "build", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}",
-        "-DCMAKE_CXX_FLAGS=-O1 -Wall -Wextra -Werror", *launcher)
+        "-DCMAKE_CXX_FLAGS=-O0 -Wall -Wextra -Werror", *launcher)
     run("cmake", "--build", base / "build", env=dict(os.environ, CCACHE_BASEDIR=str(base), CCACHE_NOHASHDIR="1"))
     return base / "build"
 

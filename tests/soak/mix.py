@@ -1,11 +1,11 @@
-"""Everything that clients do, at once and without end, beside the plain load: the mix of a soak.
+"""The mix of a soak: everything that clients do, at once and endlessly, next to the plain load.
 
-A process of its own, so that it takes no time from who measures: it begins at once, and when its standard input ends it stops
-what is new, works until nothing waits, and prints what came of it as one JSON object:
+It is a separate process, so that it takes no time from the measurement. It starts at once. When its standard input
+ends, it stops creating work, works until nothing waits, and prints the results as one JSON object:
 
-  accepted, ended     tasks that the server took, and that were told to have ended
-  lost                tasks that were taken, and neither ended nor are known to the server as ended
-  operations          how often each kind of call was answered with success; refusals and failures apart
+  accepted, ended     tasks that the server accepted, and that it reported as ended
+  lost                accepted tasks without a reported end that the server does not list as ended either
+  operations          how often each kind of call succeeded; refusals and failures are separate
 
 Usage: mix.py PORT SEED
 """
@@ -31,12 +31,12 @@ PEACE_S = 90
 
 
 class Ledger:
-    """What clients were told of tasks. Those that ended are forgotten, so that it does not grow with time."""
+    """What clients know about tasks. Ended tasks are dropped, so that it does not grow over time."""
 
     def __init__(self):
         self.lock = threading.Lock()
         self.accepted = self.ended = 0
-        self.open, self.early = set(), set()  # early: told to have ended before told to be accepted
+        self.open, self.early = set(), set()  # early: the end was reported before the acceptance
         self.operations, self.refused, self.failures = Counter(), Counter(), []
 
     def accept(self, id):
@@ -63,7 +63,8 @@ class Ledger:
 
 
 class Actor:
-    """One thread that does turns until it is stopped. A turn that raises is a failure, and the next one follows."""
+    """One thread that takes turns until it is stopped. A turn that raises counts as a failure, and the next one
+    follows."""
 
     def __init__(self, mix, number, pause_s):
         self.http, self.ledger, self.stop = Http(mix.port), mix.ledger, mix.stop
@@ -80,7 +81,8 @@ class Actor:
             self.stop.wait(self.pause_s)
 
     def call(self, operation, method, path, body=None, fine=()):
-        """The JSON of the answer; None for a status among `fine`, which is no success and no failure."""
+        """Returns the JSON of the answer. None for a status in `fine`, which counts as neither success nor
+        failure."""
         answer = self.http.call(method, path, body)
         if answer.status < 300:
             self.ledger.count(operation)
@@ -94,7 +96,7 @@ class Actor:
 
 
 class Producer(Actor):
-    """Batches and single tasks; keys, repeated calls, delays, priorities, tags."""
+    """Enqueues batches and single tasks with keys, repeated calls, delays, priorities and tags."""
 
     def task(self):
         task = {"type": self.rng.choice(TYPES), "queue": WORK, "priority": self.rng.randrange(10), "max_attempts": 4,
@@ -122,7 +124,7 @@ class Producer(Actor):
 
 
 class MixWorker(Actor):
-    """Leases, renews, saves, and ends attempts in every way; in peace it completes all."""
+    """Leases, renews, saves, and ends attempts in every way. In peace it completes everything."""
 
     peace = threading.Event()
 
@@ -130,7 +132,7 @@ class MixWorker(Actor):
         super().__init__(mix, number, pause_s)
         self.stop = mix.workers_stop
         self.worker = Worker(self.http, types=TYPES, queues=[WORK, STEERED], name=f"mix-{number}")
-        self.reports, self.held = [], {}  # token -> exchanges that it is still renewed for
+        self.reports, self.held = [], {}  # token -> exchanges for which it is still renewed
 
     def turn(self):
         reports, self.reports = self.reports, []
@@ -180,16 +182,16 @@ class MixWorker(Actor):
 
 
 class Parked(Actor):
-    """Workers that never get anything."""
+    """Workers that never get a task."""
 
     def turn(self):
-        if self.number % 2 or not hasattr(self, "worker"):  # half of them are a new life each time
+        if self.number % 2 or not hasattr(self, "worker"):  # half of them start a new life each time
             self.worker = Worker(self.http, types=["none"], queues=[IDLE], name=f"parked-{self.number}")
         self.call("long poll", "POST", "/v1/exchange", self.worker.request(want=1, wait_ms=2_000))
 
 
 class Operator(Actor):
-    """Lists, searches, explains, edits, moves on by hand, redrives, pauses."""
+    """Lists, searches, explains, edits, runs tasks early, redrives, pauses."""
 
     def __init__(self, mix, number, pause_s):
         super().__init__(mix, number, pause_s)
@@ -241,7 +243,7 @@ class Operator(Actor):
         self.call("redrive", "POST", f"/v1/tasks/{id}/redrive")
 
     def cancel(self):
-        """Of tasks that run: they may still complete, which their workers hear."""
+        """Cancels running tasks. Their workers learn of it, but may still complete them."""
         for task in self.list("list what runs", f"queue={WORK}&state=running")[:2]:
             if self.call("cancel what runs", "POST", f"/v1/tasks/{task['id']}/cancel", {"reason": "late"}, fine=(404, 409)):
                 self.to_be_cancelled.append(task["id"])

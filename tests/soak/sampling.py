@@ -1,4 +1,5 @@
-"""One look at a server from outside: memory, files, journal, store, work, and the latency of an enqueue since the last look."""
+"""Samples a server from outside: memory, files, journal, store, work, and the latency of enqueues since the last
+sample."""
 
 import os
 import re
@@ -18,7 +19,7 @@ MIB = 1 << 20
 
 
 class Probe:
-    """Single enqueues on a fixed schedule, timed from their intended start, and a worker that completes them."""
+    """Single enqueues on a fixed schedule, timed from their intended start. A worker completes them."""
 
     def __init__(self, port):
         self.http, self.times_ms, self.lock = Http(port), [], threading.Lock()
@@ -68,7 +69,7 @@ def bytes_of(files):
     for file in files:
         try:
             total += file.stat().st_size
-        except FileNotFoundError:  # a segment that was let go of meanwhile
+        except FileNotFoundError:  # a segment was deleted meanwhile
             pass
     return total
 

@@ -1,17 +1,17 @@
-"""Whether a number that was sampled over time stays flat. Pure.
+"""Decides whether a number sampled over time stays flat. Pure.
 
-The first third of the samples is warm-up: caches, tables and files grow to their size there. Over the rest, the slope is that of
-Theil and Sen, the median of the slopes of all pairs of samples: it does not follow single samples that are far off, as a
-least-squares line does. Flat means that along this slope the number grew, from the end of the warm-up to the end, by no more
-than its bound: a share of its median or a fixed amount, whichever is more. One that falls is flat.
+The first third of the samples is warm-up, in which caches, tables and files grow to their size. Over the rest, the
+slope is the Theil-Sen estimate: the median of the slopes of all pairs of samples. Unlike a least-squares line, it
+does not follow single outliers. Flat means that along this slope, from the end of the warm-up to the end, the number
+grew by at most its bound: a share of its median or a fixed amount, whichever is larger. A falling number is flat.
 """
 
 from dataclasses import dataclass
 from statistics import median
 
 WARM_UP = 1 / 3
-SAMPLES_MIN = 30  # fewer say nothing
-PAIRED_MAX = 600  # samples that are paired; of more, every n-th
+SAMPLES_MIN = 30  # fewer prove nothing
+PAIRED_MAX = 600  # samples that are paired; above that, every n-th
 
 
 @dataclass
@@ -32,14 +32,14 @@ class Verdict:
 
 
 def slope(points):
-    """Of (time, value) points: per unit of time."""
+    """The slope of (time, value) points, per unit of time."""
     points = points[::-(-len(points) // PAIRED_MAX)]
     slopes = [(v2 - v1) / (t2 - t1) for i, (t1, v1) in enumerate(points) for t2, v2 in points[i + 1:] if t2 > t1]
     return median(slopes) if slopes else 0.0
 
 
 def judge(name, points, bound):
-    """Of (seconds, value) points in order of time; None if they are too few to say."""
+    """Judges (seconds, value) points in order of time. None if there are too few."""
     rest = points[int(len(points) * WARM_UP):]
     if len(rest) < SAMPLES_MIN:
         return None

@@ -1,15 +1,17 @@
 #!/usr/bin/python3
-"""The soak: everything that clients do, at half of maximum speed, for as long as asked; and whether the server stays as it is.
+"""The soak: everything that clients do, at half of maximum speed, for as long as requested. Checks that the server
+stays stable.
 
-A server of its own; a plain load of `treadle bench cycle` (batches of 100, a worker that completes them); beside it the mix
-(mix.py): keys, delays, priorities, failures, retries, dead letters, redrives, cancellations, edits, deletions, steps, checkpoints,
-logs, lists, searches, renewals, pauses, long polls. The maximum is measured first, for some seconds, with the mix; then half of
-that runs, or --rate. Every few seconds a sample is taken. At the end the load stops, all that waits is done, and
+It starts its own server and runs a plain load of `treadle bench cycle` (batches of 100, and a worker that completes
+them). Next to it runs the mix (mix.py): keys, delays, priorities, failures, retries, dead letters, redrives,
+cancellations, edits, deletions, steps, checkpoints, logs, lists, searches, renewals, pauses, long polls. First it
+measures the maximum for some seconds, with the mix. Then it runs half of that, or --rate, and takes a sample every
+few seconds. At the end the load stops, all waiting work is done, and
 
-  - slopes are fitted to the samples after the warm-up (slopes.py says how), printed and judged, from 10 minutes on;
-  - the accounts must be right: what was accepted has ended, by the clients' records and by the server's counters.
+  - slopes are fitted to the samples after the warm-up (see slopes.py) and printed; from 10 minutes on they are judged;
+  - the accounts must be right: everything accepted has ended, by the clients' records and by the server's counters.
 
-Exit status 0: flat and right (shorter than 10 minutes: right); 1: not.
+Exit status 0: flat and right (for less than 10 minutes: right). 1: not.
 Example: soak.py --treadle build/release/treadle --minutes 60
 """
 
@@ -31,16 +33,16 @@ from sampling import PROBE, Probe, Sampler  # noqa: E402
 from slopes import Bound, judge  # noqa: E402
 
 BATCH, CALLERS = 100, 2
-MAXIMUM_S = 8  # the maximum is measured for so long
+MAXIMUM_S = 8  # how long the maximum is measured
 JUDGED_FROM_MINUTES = 10
-SAMPLES = 360  # about so many, but one a second at most
+SAMPLES = 360  # about this many, but at most one a second
 
-# What may be gained after the warm-up. Latency is that of the whole machine, so its bounds are wide.
+# The allowed growth after the warm-up. Latency depends on the whole machine, so its bounds are wide.
 BOUNDS = {
     "resident_mib": Bound(share=0.05, amount=8),
     "descriptors": Bound(share=0, amount=2),
     "threads": Bound(share=0, amount=0),
-    "journal_mib": Bound(share=0.05, amount=33),  # a segment comes and goes
+    "journal_mib": Bound(share=0.05, amount=33),  # room for one segment that comes and goes
     "store_mib": Bound(share=0.05, amount=4),
     "waiting_tasks": Bound(share=0.2, amount=1_000),
     "cpu_cores": Bound(share=0.2, amount=0.1),
@@ -50,7 +52,7 @@ BOUNDS = {
 
 
 class Children:
-    """What must not outlive this program."""
+    """Processes that must not outlive this program."""
 
     def __init__(self):
         self.all = []
@@ -71,7 +73,7 @@ def say(text):
 
 
 def cycle(children, server, seconds, rate=None):
-    """`treadle bench cycle`, begun."""
+    """Starts `treadle bench cycle`."""
     words = ["--rate", max(1, round(rate / BATCH))] if rate else []
     return children.start(treadle.BINARY, "bench", "cycle", "--server", server.url, "--batch", BATCH, "--callers", CALLERS,
                           "--duration", f"{seconds:.0f}s", "--json", *words, stdout=subprocess.PIPE)
@@ -85,13 +87,13 @@ def result_of(child):
 
 
 def run_for(seconds, load, mix, server, sampler):
-    """Samples until the load ends. A child or server that ends early ends the soak."""
+    """Samples until the load ends. A child or a server that ends early ends the soak."""
     every_s, samples = max(1.0, seconds / SAMPLES), []
     said = time.monotonic()
     while load.poll() is None:
         try:
             load.wait(every_s)
-            break  # the last look would be at a shorter time than the others
+            break  # the last sample would cover less time than the others
         except subprocess.TimeoutExpired:
             pass
         if mix.poll() is not None or server.process.poll() is not None:
@@ -105,7 +107,7 @@ def run_for(seconds, load, mix, server, sampler):
 
 
 def accounts(server, loads, mixed, probe):
-    """What is wrong with the books; nothing, if all is right."""
+    """Returns what is wrong with the accounts; empty if nothing is."""
     wrong = []
 
     def check(name, left, right):
@@ -163,7 +165,7 @@ def soak(arguments, children, directory):
 
 
 def judged(report):
-    """The verdicts of all that is bounded, in the order of BOUNDS; those of which there are too few samples left out."""
+    """The verdicts for all bounded numbers, in the order of BOUNDS. Leaves out those with too few samples."""
     samples = report["samples"]
     series = {name: [(at, values[name]) for at, values in samples if name in values] for name in BOUNDS}
     return [verdict for name, points in series.items() if (verdict := judge(name, points, BOUNDS[name]))]
@@ -189,8 +191,8 @@ def main():
     parser.add_argument("--minutes", type=float, default=60, help="how long the load runs (60)")
     parser.add_argument("--rate", type=float, help="plain tasks a second, instead of half the maximum")
     parser.add_argument("--maximum-seconds", type=float, default=MAXIMUM_S, help=f"how long the maximum is measured ({MAXIMUM_S})")
-    parser.add_argument("--data", help="on the disk of this directory")
-    parser.add_argument("--samples", help="write all samples to this file, one JSON object a line")
+    parser.add_argument("--data", help="put the data directory on the disk of this directory")
+    parser.add_argument("--samples", help="write all samples to this file, one JSON object per line")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()

@@ -24,7 +24,7 @@ def test_the_slope_of_a_line_is_its_slope():
     assert slope([(t, 3 * t + 7) for t in range(100)]) == pytest.approx(3)
 
 
-def test_samples_far_off_do_not_bend_the_slope(rng):
+def test_outliers_do_not_change_the_slope(rng):
     points = [(t, 100 if t in (50, 51, 97) else t) for t in range(100)]
     assert slope(points) == pytest.approx(1, abs=0.05)
 
@@ -40,7 +40,7 @@ def test_a_slow_leak_under_noise_is_not_flat(rng):
     assert verdict.slope_per_hour == pytest.approx(36, rel=0.3)
 
 
-def test_what_grows_only_while_it_warms_up_is_flat():
+def test_growth_during_the_warm_up_is_flat():
     assert judge("x", sampled(lambda t: min(t, 500)), BOUND).flat
 
 
@@ -56,11 +56,11 @@ def test_a_saw_whose_teeth_grow_is_not_flat():
     assert not judge("x", sampled(lambda t: 100 + (t % 60) + t / 50), BOUND).flat
 
 
-def test_what_falls_is_flat():
+def test_a_falling_number_is_flat():
     assert judge("x", sampled(lambda t: 2000 - t), BOUND).flat
 
 
-def test_the_larger_of_share_and_amount_holds():
+def test_the_larger_of_share_and_amount_applies():
     points = sampled(lambda t: t / 1800)
     assert not judge("x", points, Bound(share=0.05, amount=0.1)).flat
     assert judge("x", points, Bound(share=0.05, amount=1)).flat

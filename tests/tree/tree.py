@@ -3,15 +3,16 @@
 
     tree.py [ROOT]        prints one line per finding, `file:line: what is wrong; what to do`; exit status 1 if any
 
-Rooms are the folders of src/. Each names in its CMakeLists.txt what it may include (`treadle_room(x SEES ...)`), and
-ARROWS below says what it may name. Standard library only, so that it runs on any machine that can build.
+Rooms are the folders of src/. Each room's CMakeLists.txt lists what the room may include (`treadle_room(x SEES
+...)`), and ARROWS below limits what it may list. Standard library only, so that it runs on any machine that can
+build.
 """
 
 import re
 import sys
 from pathlib import Path
 
-# What each room may see at most. A room names less than this in its SEES when it needs less.
+# The most that each room may see. A room lists less in its SEES if it needs less.
 ARROWS = {
     "base": "",
     "model": "base",
@@ -30,7 +31,7 @@ ARROWS = {
     "app": "base model contract engine journal store telemetry security node http api client worker cli",
 }
 
-# Who may include the SDK's public headers (include/treadle). They include nothing but one another.
+# Who may include the SDK's public headers (include/treadle). Those include only each other.
 SDK = "treadle"
 SDK_USERS = {"base", "client", "worker", "cli", "app"}
 
@@ -52,7 +53,7 @@ ROOM = re.compile(r"treadle_room\s*\(([^)]*)\)")
 
 
 class Findings:
-    """What was found, one printable line each, in the order of discovery."""
+    """The findings, one printable line each, in the order of discovery."""
 
     def __init__(self, root):
         self.root = root
@@ -63,7 +64,7 @@ class Findings:
 
 
 def sees_of(cmake_file):
-    """The rooms named after SEES in a CMakeLists.txt and the line of treadle_room, or (None, 1) without one."""
+    """The rooms listed after SEES in a CMakeLists.txt and the line of treadle_room, or (None, 1) without one."""
     text = re.sub(r"#.*", "", cmake_file.read_text(encoding="utf-8"))
     call = ROOM.search(text)
     if not call:
@@ -79,7 +80,7 @@ def sees_of(cmake_file):
 
 
 def check_arrows(folder, sees, line, found):
-    """The room's own list against ARROWS."""
+    """Checks the room's own list against ARROWS."""
     room, cmake_file = folder.name, folder / "CMakeLists.txt"
     if room not in ARROWS:
         found.add(cmake_file, line, f"unknown room '{room}'; give it a place in ARROWS of tests/tree/tree.py")
@@ -93,7 +94,7 @@ def check_arrows(folder, sees, line, found):
 
 
 def check_includes(folder, path, text, sees, found):
-    """Every include of a project header against the room's list."""
+    """Checks every include of a project header against the room's list."""
     room = folder.name
     for number, line in enumerate(text, 1):
         include = INCLUDE.match(line)
@@ -112,7 +113,7 @@ def check_includes(folder, path, text, sees, found):
 
 
 def check_public_header(path, text, found):
-    """What is installed stands alone."""
+    """Checks that an installed header includes only installed headers."""
     for number, line in enumerate(text, 1):
         include = INCLUDE.match(line)
         if include and not include.group(1).startswith(f"{SDK}/"):
@@ -121,7 +122,7 @@ def check_public_header(path, text, found):
 
 
 def check_source(path, text, in_src, found):
-    """Habits of C++ files."""
+    """Checks habits of C++ files."""
     if path.suffix == ".h":
         if not text or not text[0].startswith("//"):
             found.add(path, 1, "a header begins with its contract; open it with a // comment that says what it is")
@@ -139,7 +140,7 @@ def check_source(path, text, in_src, found):
 
 
 def check_habits(path, text, found):
-    """What holds for every text file of the project."""
+    """Checks what applies to every text file of the project."""
     code = path.suffix in CODE or path.name in CODE_NAMES
     for number, line in enumerate(text, 1):
         if code and (marker := MARKER.search(line)):
@@ -151,7 +152,7 @@ def check_habits(path, text, found):
 
 
 def files_of(root):
-    """Every file that belongs to the project, in a stable order."""
+    """Every file of the project, in a stable order."""
     tops = [path for path in root.iterdir() if path.is_file()]
     below = [path for name in FOLDERS for path in (root / name).rglob("*") if path.is_file()]
     return sorted(path for path in tops + below if not SKIPPED & set(path.relative_to(root).parts))
@@ -180,7 +181,7 @@ def check_tree(root):
         try:
             text = path.read_text(encoding="utf-8").splitlines()
         except UnicodeDecodeError:
-            continue  # an image or another binary asset
+            continue  # an image or another binary file
         check_habits(path, text, found)
         if path.suffix not in SOURCE:
             continue

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""The tree check must be able to fail: each rule is broken in a small tree of its own and has to be named."""
+"""The tree check must be able to fail: each test breaks one rule in a small tree and expects a finding that names
+it."""
 
 import sys
 import tempfile
@@ -23,7 +24,7 @@ SOUND = {
 
 class TreeTest(unittest.TestCase):
     def findings(self, files=None):
-        """What the check says of the sound tree with these files put on top."""
+        """The findings for the sound tree with these files on top."""
         with tempfile.TemporaryDirectory() as root:
             for name, text in {**SOUND, **(files or {})}.items():
                 path = Path(root, name)
@@ -49,7 +50,7 @@ class TreeTest(unittest.TestCase):
         self.assert_only({"src/engine/CMakeLists.txt": "treadle_room(engine SEES base)\n"},
                          "src/engine/engine.cc:3", "add model to SEES in src/engine/CMakeLists.txt")
 
-    def test_a_test_file_obeys_the_arrows_too(self):
+    def test_test_files_also_obey_the_arrows(self):
         self.assert_only({"src/model/task_test.cc": '#include "engine/engine.h"\n'},
                          "src/model/task_test.cc:1", "does not see 'engine'")
 
@@ -57,14 +58,14 @@ class TreeTest(unittest.TestCase):
         self.assert_only({"src/model/CMakeLists.txt": "\ntreadle_room(model SEES base engine)\n"},
                          "src/model/CMakeLists.txt:2", "'model' must not see 'engine'")
 
-    def test_http_stands_on_base_alone_and_cli_reaches_a_server_only_through_client(self):
+    def test_http_sees_only_base_and_cli_reaches_a_server_only_through_client(self):
         self.assert_only({"src/http/CMakeLists.txt": "treadle_room(http SEES base model)\n"},
                          "src/http/CMakeLists.txt:1", "'http' must not see 'model'")
         for room in ("node", "engine", "api", "store", "journal"):
             self.assert_only({"src/cli/CMakeLists.txt": f"treadle_room(cli SEES client {room})\n"},
                              "src/cli/CMakeLists.txt:1", f"'cli' must not see '{room}'")
 
-    def test_a_misspelt_room_an_unknown_folder_and_a_missing_declaration_are_refused(self):
+    def test_a_misspelled_room_an_unknown_folder_and_a_missing_declaration_are_refused(self):
         self.assert_only({"src/model/CMakeLists.txt": "treadle_room(model SEES base bsae)\n"},
                          "src/model/CMakeLists.txt:1", "'bsae', which is no room")
         self.assert_only({"src/util/CMakeLists.txt": "treadle_room(util)\n", "src/util/x.h": HEADER},
@@ -86,14 +87,14 @@ class TreeTest(unittest.TestCase):
         self.assert_only({"tests/model/a.cc": "\n" + "x" * 101 + "\n"}, "tests/model/a.cc:2", "101 columns")
         self.assertEqual(self.findings(files={"src/base/a.cc": ("é" * 100 + "\n") * 800}), [])
 
-    def test_banned_words_are_refused_where_they_stand(self):
+    def test_banned_words_are_reported_with_their_place(self):
         self.assert_only({"src/base/a.cc": "int x;  // " + "TO" + "DO: later\n"}, "src/base/a.cc:1", "open an issue")
         self.assert_only({"scripts/a.sh": "# FIX" + "ME\n"}, "scripts/a.sh:1", "open an issue")
         self.assert_only({"src/base/a.cc": "using namespace std;\n"}, "src/base/a.cc:1", "using namespace std")
         self.assert_only({"README.md": "\nSee /" + "work/main/x.\n"}, "README.md:2", "path of one machine")
         self.assert_only({"docs/a.md": "See design" + ".md, section 2.\n"}, "docs/a.md:1", "docs/architecture.md")
 
-    def test_a_test_that_sleeps_is_refused_but_other_code_may(self):
+    def test_a_test_that_sleeps_is_refused_but_other_code_may_sleep(self):
         line = "std::this_thread::sleep_for(1s);\n"
         self.assert_only({"src/base/a_test.cc": line}, "src/base/a_test.cc:1", "drive the clock")
         self.assertEqual(self.findings(files={"src/base/a.cc": line}), [])

@@ -1,8 +1,8 @@
-"""Data directories that earlier versions wrote, opened by this one; and those of later versions, refused (a newer
-journal: tests/conformance, ANewerVersionIsRefusedAndUntouched).
+"""Data directories of earlier versions must open in this one, and those of later versions must be rejected. (For a
+newer journal see tests/conformance, ANewerVersionIsRefusedAndUntouched.)
 
-written/ has one for each version, with something of everything and what its clients were told (write.py). A change of a
-format that these tests do not bear needs code that reads the old one, not another fixture.
+written/ has one directory for each version, with something of everything and the answers that its clients got
+(write.py). If a format change breaks these tests, write code that reads the old format; do not replace the fixture.
 """
 
 import base64
@@ -22,7 +22,7 @@ sys.path.insert(0, str(HERE.parent / "e2e"))
 from treadle import BINARY, Server, run  # noqa: E402
 
 VERSIONS = sorted(path.name.removesuffix(".tar.xz") for path in (HERE / "written").glob("*.tar.xz"))
-# What an answer may say that is no part of what was told before: it depends on when it is asked.
+# Fields of an answer that depend on when it is requested, so they are not compared.
 OF_THE_MOMENT = {"lease_expires_at", "next_attempt_at", "progress"}
 
 
@@ -49,14 +49,14 @@ def standing(task):
     return {key: value for key, value in task.items() if key not in OF_THE_MOMENT}
 
 
-def test_the_version_before_this_one_is_among_those_that_are_tried():
-    assert len(VERSIONS) >= 2, "write.py makes what is missing"
+def test_the_version_before_this_one_is_tested():
+    assert len(VERSIONS) >= 2, "write.py makes the missing ones"
     now = run("version").stdout
     assert re.search(r"\d+\.\d+\.\d+", now).group() in VERSIONS, f"{now} has no data directory in written/"
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_what_an_earlier_version_wrote_is_read_as_it_was_told(version, tmp_path, start):
+def test_data_of_an_earlier_version_reads_as_its_clients_saw_it(version, tmp_path, start):
     directory, expected = unpack(version, tmp_path)
     sound = run("data", "check", str(directory), "-o", "json", expect=None)
     assert sound.returncode == 0, sound
@@ -78,13 +78,13 @@ def test_what_an_earlier_version_wrote_is_read_as_it_was_told(version, tmp_path,
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_work_that_an_earlier_version_handed_out_goes_on(version, tmp_path, start):
+def test_work_started_by_an_earlier_version_continues(version, tmp_path, start):
     directory, expected = unpack(version, tmp_path)
     server = start(directory)
     worker = server.worker("waits", "saves", name="later")
     for life in expected["lives"]:
         told = life["told"]
-        # Tokens of leases that were running are still good, keys still admit nothing, and what was saved comes back.
+        # Tokens of running leases are still valid, keys still admit nothing, and saved data comes back.
         assert worker.complete({"token": told["token of running"]}) == "OK"
         again = server.post("/v1/tasks", {"type": "saves", "idempotency_key": f"one{1 + expected['lives'].index(life)}",
                                           "unique_while": "done"})
@@ -94,7 +94,7 @@ def test_work_that_an_earlier_version_handed_out_goes_on(version, tmp_path, star
         assert lease["id"] == told["steps"] and lease["steps"] == [{"name": "charge", "result": {"id": 7}}]
         assert lease["checkpoint"]["data"] == {"at": 3}
     broken = server.post("/v1/tasks", {"type": "checked", "payload": {}})
-    assert broken.status == 400, "its contract is forgotten"
+    assert broken.status == 400, "its contract is gone"
     ids = [int(task["id"].split("-")[1]) for life in expected["lives"] for task in life["tasks"].values()]
     assert int(server.enqueue("new").split("-")[1]) > max(ids)
     assert server.stop() == 0
@@ -106,7 +106,7 @@ def files_of(directory):
             for path in directory.rglob("*") if path.is_file() and path.name != "LOCK"}
 
 
-def test_a_store_of_before_with_a_damaged_task_is_refused_and_stays_as_it_is(tmp_path):
+def test_an_old_store_with_a_damaged_task_is_rejected_and_unchanged(tmp_path):
     directory, _ = unpack("0.2.0", tmp_path)
     subprocess.run(["sqlite3", directory / "store.db", "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE;"
                     "UPDATE done SET max_attempts = 77 WHERE id = (SELECT max(id) FROM done);"], check=True)
@@ -130,7 +130,7 @@ def newer_store(directory):
 
 
 @pytest.mark.parametrize("make_newer", [newer_directory, newer_store])
-def test_what_a_newer_version_wrote_is_refused_and_stays_as_it_is(make_newer, tmp_path):
+def test_data_of_a_newer_version_is_rejected_and_unchanged(make_newer, tmp_path):
     directory, _ = unpack(VERSIONS[-1], tmp_path)
     make_newer(directory)
     before = files_of(directory)

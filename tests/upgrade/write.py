@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""Has a Treadle write a small data directory with something of everything, and packs it with what the clients were told.
+"""Makes a Treadle write a small data directory with something of everything, and packs it with the answers that
+clients got.
 
-Run once for each version, when it is released: written/VERSION.tar.xz is what later versions must open. The server is
-killed, so that the journal holds what no checkpoint has taken up, beside a store from an earlier life.
+Run it once for each version, at its release. Later versions must open written/VERSION.tar.xz. The server is killed,
+so that the journal holds frames that no checkpoint has folded, next to a store from an earlier life.
 
 Example: write.py --treadle build/release/treadle
 """
@@ -20,9 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 import treadle  # noqa: E402
 
-MONTH_MS = 30 * 86_400_000  # longer than shard time leaps while a directory lies there
+MONTH_MS = 30 * 86_400_000  # longer than shard time can jump while a directory lies unused
 TASKS = {
-    # name: what is asked for; what becomes of it is done by hand below
+    # name: fields of the enqueue; tell_life() below does the rest
     "ready": {"payload": {"n": 1}, "tags": ["blue"], "priority": 7},
     "bytes": {"payload_base64": base64.b64encode(bytes(range(256))).decode(), "content_type": "application/octet-stream"},
     "scheduled": {"run_at": "2099-01-01T00:00:00Z"},
@@ -42,7 +43,7 @@ POLICIES = {
 
 
 def tell_life(server, life):
-    """Everything that TASKS names, in one life of a server: what was told, by name."""
+    """Does everything that TASKS names in one life of a server. Returns the answers by name."""
     told, worker = {}, server.worker("fails", "runs", "completes", "dies", "saves", name=f"w{life}")
     for path, policy in POLICIES.items():
         answer = server.call("PUT", path, policy)
@@ -72,7 +73,7 @@ def tell_life(server, life):
 
 
 def expectations(server, told):
-    """What a client sees of them."""
+    """What a client sees of the tasks."""
     names = [name for name in told if not name.startswith("token")]
     seen = {"told": told, "tasks": {name: server.task(told[name]) for name in names}}
     seen["payloads"] = {name: base64.b64encode(server.get(f"/v1/tasks/{told[name]}/payload").body).decode() for name in names}

@@ -1,7 +1,7 @@
-// The calls of the C library that the layer stands in front of (LD_PRELOAD). Those that Treadle and
-// SQLite make on their files are modelled; any other that would change a file of the directory ends
-// the process, so that none goes unnoticed. A system call made without the C library would: the
-// server makes none on files (no io_uring either).
+// The C library calls that the layer intercepts (LD_PRELOAD). It models the calls that Treadle and
+// SQLite make on their files. Any other call that would change a file of the directory ends the
+// process, so that none goes unnoticed. A direct system call would, but the server makes none on
+// files (and uses no io_uring).
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -25,7 +25,7 @@ namespace {
 
 bool Writes(int flags) { return (flags & (O_ACCMODE | O_CREAT)) != O_RDONLY; }
 
-// What is only read needs no care; directories are opened so, and synced.
+// Reads need no tracking. Directories are opened for reading and synced.
 int OpenAny(const char* path, int flags, mode_t mode) {
   Layer& layer = Layer::Get();
   return layer.Has(path) ? layer.Open(path, flags, mode) : Real().open(path, flags, mode);
@@ -51,7 +51,7 @@ Function* NextFor(const char* path, const char* call) {
 
 extern "C" {
 
-// Modelled.
+// Modeled.
 
 int open(const char* path, int flags, ...) {
   va_list more;
@@ -122,7 +122,7 @@ int mkdir(const char* path, mode_t mode) noexcept {
   return layer.Has(path) ? layer.MakeDirectory(path, mode) : Real().mkdir(path, mode);
 }
 
-// Not modelled.
+// Not modeled.
 
 int openat(int directory, const char* path, int flags, ...) {
   va_list more;
@@ -230,7 +230,7 @@ void* mmap(void* at, size_t size, int protection, int flags, int fd, off_t offse
   return next(at, size, protection, flags, fd, offset);
 }
 
-// The same under the names that programs with 64-bit offsets use.
+// The same calls under their names for 64-bit offsets.
 
 int openat64(int directory, const char* path, int flags, ...) {
   va_list more;

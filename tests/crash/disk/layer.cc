@@ -28,12 +28,12 @@ std::string_view DirectoryOf(std::string_view name) {
 }  // namespace
 
 Layer& Layer::Get() {
-  static Layer* const layer = new Layer;  // never destroyed: threads may outlive main()
+  static Layer* const layer = new Layer;  // never destroyed, because threads may outlive main()
   return *layer;
 }
 
 void Layer::Refuse(const char* call, const char* what) {
-  std::fprintf(stderr, "disk layer: %s of %s is not modelled\n", call, what);
+  std::fprintf(stderr, "disk layer: %s of %s is not modeled\n", call, what);
   std::abort();
 }
 
@@ -135,7 +135,7 @@ int Layer::Rename(const char* from, const char* to) {
   if (verdict.error != 0) return Fail(verdict.error);
   undo_.Rename(InodeOf(from), InodeOf(to), name, new_name);
   const int result = Real().rename(from, to);
-  for (auto& at : files_)  // those that are open under the old name
+  for (auto& at : files_)  // files open under the old name
     if (OpenFile* file = at.load(); file != nullptr && file->name == name) file->name = new_name;
   if (verdict.dies_half) Operations::Die();
   return result;
@@ -145,7 +145,7 @@ int Layer::Unlink(const char* path) {
   const std::string name = operations_.NameOf(path);
   const std::lock_guard lock(mutex_);
   const uint64_t inode = InodeOf(path);
-  if (inode == 0) return Real().unlink(path);  // it says why not
+  if (inode == 0) return Real().unlink(path);  // sets errno
   const Verdict verdict = operations_.Begin(Kind::kUnlink, name);
   if (verdict.error != 0) return Fail(verdict.error);
   undo_.Unlink(inode, name);

@@ -1,9 +1,9 @@
-// Layer: what stands between a process and its files. calls.cc hands it every call of the C library
-// that changes one of the files below the directory of operations.h, or makes it durable.
+// Layer: sits between a process and its files. calls.cc passes it every C library call that
+// changes a file below the directory of operations.h or makes one durable.
 //
-// A call holds one lock while it notes and does what it is for, so what the undo log says happened
-// in the order that it says; the syncs alone are done without it, as they take long. They cover
-// what was written before they began.
+// A call holds one lock while it records and performs its operation, so operations happen in the
+// order of the undo log. Only syncs run without the lock, because they take long. They cover what
+// was written before they began.
 //
 // Thread rule: any.
 #pragma once
@@ -23,14 +23,14 @@ namespace treadle::crash {
 
 class Layer {
  public:
-  /// The one of this process.
+  /// The layer of this process.
   static Layer& Get();
 
-  /// Whether the layer looks after this path, or this open file.
+  /// Whether the layer tracks this path or this open file.
   bool Has(const char* path) const { return operations_.NameOf(path) != nullptr; }
   bool Has(int fd) const { return FileAt(fd) != nullptr; }
 
-  // As the calls of the C library of these names.
+  // Same contracts as the C library calls with these names.
   int Open(const char* path, int flags, mode_t mode);
   int Close(int fd);
   ssize_t WriteAt(int fd, const void* data, size_t size, off_t offset);
@@ -40,11 +40,11 @@ class Layer {
   int Unlink(const char* path);
   int MakeDirectory(const char* path, mode_t mode);
 
-  /// Ends the process: this call is not modelled, and what it does would go unnoticed.
+  /// Ends the process: this call is not modeled, and its effect would go unnoticed.
   [[noreturn]] static void Refuse(const char* call, const char* what);
 
  private:
-  /// An open file. It stays when it is closed: nobody needs the few bytes.
+  /// An open file. Kept after it is closed; it is only a few bytes.
   struct OpenFile {
     std::string name;
     uint64_t inode = 0;

@@ -1,4 +1,4 @@
-// Real: the C library's own functions, which those of calls.cc stand in front of.
+// Real: the C library's own functions, which calls.cc replaces.
 #pragma once
 
 #include <dlfcn.h>

@@ -13,7 +13,7 @@
 namespace treadle::crash {
 namespace {
 
-constexpr uint64_t kSector = 512;  // what a disk writes whole
+constexpr uint64_t kSector = 512;  // a disk writes a sector as a whole
 
 uint64_t SizeOf(int fd) {
   struct stat info{};
@@ -21,7 +21,7 @@ uint64_t SizeOf(int fd) {
   return static_cast<uint64_t>(info.st_size);
 }
 
-// What the file holds in whole sectors of that range, as far as it reaches.
+// The contents of the whole sectors that the range touches, up to the end of the file.
 std::string OldBytes(int fd, uint64_t* from, uint64_t to, uint64_t file_size) {
   *from = *from / kSector * kSector;
   to = std::min((to + kSector - 1) / kSector * kSector, file_size);

@@ -1,16 +1,17 @@
-// UndoLog: keeps what files held before they were written to, until a sync makes that durable.
+// UndoLog: keeps what files held before they were changed, until a sync makes the change durable.
 //
-// It lies in the directory that TREADLE_DISK_UNDO names (none: nothing is kept), on the same file
-// system and outside of the one that is looked after:
+// It lives in the directory that TREADLE_DISK_UNDO names (none: nothing is kept), on the same file
+// system as the tracked directory and outside of it:
 //
-//   log        records, each written before the operation that it speaks of (the format: Record)
-//   files/INO  another name of every file that was opened, so that what was removed can come back
+//   log        records, each written before its operation (format: Record)
+//   files/INO  a second name of every file that was opened, so that removed files can come back
 //
-// Records outlive the process: after kill -9, power_cut.py reads them and puts back what was not
-// synced. What a sync covers is noted, not forgotten here. With TREADLE_DISK_LIES set no sync is
-// noted, though all of them succeed: a disk that lies, or a program that does not sync.
+// Records outlive the process. After kill -9, power_cut.py reads them and undoes what was not
+// synced. A sync does not delete the records it covers; it adds one that says so. With
+// TREADLE_DISK_LIES set, syncs succeed but are not recorded, like a disk that lies or a program
+// that does not sync.
 //
-// Thread rule: the caller holds the lock of the whole layer.
+// Thread rule: the caller holds the lock of the layer.
 #pragma once
 
 #include <cstdint>
@@ -19,22 +20,22 @@
 
 namespace treadle::crash {
 
-/// Precedes the old bytes and the names. Written as it lies in memory; power_cut.py knows it.
+/// Precedes the old bytes and the names. Written in memory layout, which power_cut.py knows.
 struct Record {
   char magic[4] = {'U', 'N', 'D', 'O'};
-  // w write, t truncate, s sync, p a sync that failed; c create, u unlink, r rename, d sync of a
-  // directory.
+  // w write, t truncate, s sync, p failed sync; c create, u unlink, r rename, d directory sync.
   char kind = 0;
   char reserved[3] = {};
-  uint64_t number = 0;      // rising; of s, p, d: operations below it are meant
+  uint64_t number = 0;      // rising; for s, p, d: covers the operations below it
   uint64_t file = 0;        // inode
-  uint64_t replaced = 0;    // of r: the inode that lost its name, or 0
-  uint64_t offset = 0;      // of w
-  uint64_t size = 0;        // of w: bytes written; of t: the new size of the file
+  uint64_t replaced = 0;    // for r: the inode that lost its name, or 0
+  uint64_t offset = 0;      // for w
+  uint64_t size = 0;        // for w: bytes written; for t: the new size of the file
   uint64_t old_size = 0;    // of the file
   uint64_t old_offset = 0;  // of the old bytes
-  uint32_t old_bytes = 0;   // that follow
-  uint32_t name_bytes = 0;  // that follow them: a name, or of r two with a zero between them
+  uint32_t old_bytes = 0;   // number of old bytes that follow
+  uint32_t name_bytes = 0;  // number of bytes after those: a name, or for r two with a zero between
+                            // them
 };
 static_assert(sizeof(Record) == 72);
 
@@ -43,7 +44,7 @@ class UndoLog {
   UndoLog();
 
   bool is_kept() const { return log_ >= 0; }
-  /// Gives the open file its other name. Its inode.
+  /// Gives the open file its second name. Returns its inode.
   uint64_t Adopt(int fd, const char* path);
 
   void Write(int fd, uint64_t file, uint64_t offset, uint64_t size);
@@ -51,7 +52,7 @@ class UndoLog {
   void Create(uint64_t file, const std::string& name);
   void Unlink(uint64_t file, const std::string& name);
   void Rename(uint64_t file, uint64_t replaced, const std::string& from, const std::string& to);
-  /// What a sync that begins now will cover.
+  /// A sync that begins now covers the operations below this.
   uint64_t Now() const { return next_; }
   void Synced(uint64_t file, uint64_t before);
   void SyncFailed(uint64_t file, uint64_t before);

@@ -1,0 +1,2 @@
+// Next.js loads the SDK as it is, instead of bundling it.
+export default { serverExternalPackages: ["treadle"] };
