@@ -31,6 +31,7 @@ function(treadle_room name)
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cc$")
   list(TRANSFORM ARG_SEES PREPEND treadle_ OUTPUT_VARIABLE sees)
+  treadle_portable_links(ARG_LINKS)
 
   if(sources)
     add_library(treadle_${name} STATIC ${sources})

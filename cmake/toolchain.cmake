@@ -10,6 +10,11 @@ target_compile_options(treadle_flags INTERFACE
   $<$<CXX_COMPILER_ID:Clang>:-Wno-everything>
   -Werror -fno-omit-frame-pointer)
 
+# char is unsigned on arm64 and signed on x86-64. One of them everywhere, so that tests of one hold for the other.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm)")
+  target_compile_options(treadle_flags INTERFACE -fsigned-char)
+endif()
+
 set(TREADLE_SANITIZE "" CACHE STRING "address,undefined or thread, clang's fuzzer-no-link perhaps; empty for none")
 if(TREADLE_SANITIZE)
   target_compile_options(treadle_flags INTERFACE -fsanitize=${TREADLE_SANITIZE} -fno-sanitize-recover=all)

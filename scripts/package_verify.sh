@@ -9,54 +9,9 @@ set -euo pipefail
 DEB=$(realpath "$1")
 DEV_DEB=$(realpath "$2")
 readonly DEB DEV_DEB
-readonly CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/treadle-package
-readonly BASE=$CACHE/base ROOT=$CACHE/root
-
 say() { printf 'package: %s\n' "$*" >&2; }
-cannot() {
-  say "not verified: $*"
-  exit 77
-}
-[[ $(id -u) -eq 0 ]] || cannot "a fresh root needs root rights"
-
-# Like the machine's own: its mirror, its keys, its certificates.
-make_base() {
-  [[ ! -e $BASE/.done ]] || return 0
-  command -v debootstrap > /dev/null || apt-get install -y -qq debootstrap > /dev/null || cannot "no debootstrap"
-  local mirror
-  mirror=$(awk '/^URIs:/ {print $2; exit}' /etc/apt/sources.list.d/*.sources 2> /dev/null || true)
-  [[ -n $mirror ]] || mirror=$(awk '$1 == "deb" {print $2; exit}' /etc/apt/sources.list)
-  say "making a bare Debian 12 root (a minute, once)"
-  rm -rf "$BASE"
-  mkdir -p "$CACHE"
-  debootstrap --variant=minbase --include=ca-certificates bookworm "$BASE" "$mirror" > "$CACHE/debootstrap.log" 2>&1 ||
-    cannot "debootstrap failed; see $CACHE/debootstrap.log"
-  touch "$BASE/.done"
-}
-
-unmount() {
-  local point
-  for point in dev proc; do
-    if mountpoint -q "$ROOT/$point"; then umount -l "$ROOT/$point"; fi
-  done
-}
-make_root() {
-  unmount
-  rm -rf --one-file-system "$ROOT"
-  cp -a "$BASE" "$ROOT"
-  rm -f "$ROOT/etc/apt/sources.list"
-  cp -a /etc/apt/sources.list* /etc/apt/apt.conf.d "$ROOT/etc/apt/" 2> /dev/null || true
-  cp -a /usr/share/keyrings/. "$ROOT/usr/share/keyrings/"
-  cp -a /etc/ssl/certs/. "$ROOT/etc/ssl/certs/"
-  cp -aL /usr/local/share/ca-certificates "$ROOT/usr/local/share/" 2> /dev/null || true
-  cp -aL /etc/hosts /etc/resolv.conf "$ROOT/etc/"
-  mount -t proc proc "$ROOT/proc" 2> /dev/null || cannot "this machine lets nobody mount"
-  mount --rbind /dev "$ROOT/dev"
-  mkdir "$ROOT/packages"
-  cp "$DEB" "$ROOT/packages/treadle.deb"
-  cp "$DEV_DEB" "$ROOT/packages/treadle-dev.deb"
-}
-inside() { chroot "$ROOT" /usr/bin/env -i HOME=/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
+# shellcheck source=scripts/bare_root.sh
+. "$(dirname "${BASH_SOURCE[0]}")/bare_root.sh"
 
 # The same package with a later version number.
 make_newer() {
@@ -67,10 +22,6 @@ make_newer() {
   dpkg-deb --root-owner-group -b "$work" "$ROOT/packages/newer.deb" > /dev/null
 }
 
-expect() { # what, wanted, got
-  [[ $2 == "$3" ]] || { say "$1: wanted '$2', got '$3'" && exit 1; }
-  say "ok: $1"
-}
 SERVER=''
 start_server() {
   chroot --userspec=treadle:treadle "$ROOT" /usr/bin/treadle server --listen "127.0.0.1:$PORT" \
@@ -98,10 +49,14 @@ cleanup() {
   unmount
 }
 trap cleanup EXIT
-make_base
-make_root
+make_base bookworm || cannot "debootstrap failed; see $CACHE/debootstrap.log"
+make_root bookworm
+rm -f "$ROOT/etc/apt/sources.list"
+cp -a /etc/apt/sources.list* "$ROOT/etc/apt/" 2> /dev/null || true # the machine's own: it has what the package was built with
+cp "$DEB" "$ROOT/packages/treadle.deb"
+cp "$DEV_DEB" "$ROOT/packages/treadle-dev.deb"
 : > "$CACHE/server.log"
-PORT=$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+PORT=$(free_port)
 
 say "installing"
 inside apt-get update -qq > /dev/null

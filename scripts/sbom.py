@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 """Writes a bill of materials of a built treadle: SPDX 2.3 as JSON, on stdout.
 
-    sbom.py PROGRAM --version 0.1.0 [--commit HASH] [--epoch SECONDS]
+    sbom.py PROGRAM --version 0.1.0 [--commit HASH] [--epoch SECONDS] [--arch arm64] [--portable] [--notices]
 
 What the program loads is asked of ldd, what was compiled in stands in packages.txt with the words "compiled in" at the
-end of its line. Versions and licences are those of the Debian packages on this machine. The same program, arguments and
+end of its line; with --portable "loaded, or compiled in" counts as well. --notices writes the licenses of what was compiled
+in instead, as they must accompany the program. Versions and licences are those of the Debian packages on this machine; Debian
+gives those of all architectures the same. The program may be for another one. The same program, arguments and
 packages give the same text. Standard library only.
 """
 
@@ -20,7 +22,7 @@ import uuid
 from pathlib import Path
 
 PACKAGES = Path(__file__).resolve().parent / "packages.txt"
-COMPILED_IN = re.compile(r"^build\s+(\S+)\s.*\bcompiled in$", re.M)
+COMPILED_IN = re.compile(r"^build\s+(\S+)\s.*; (loaded, or )?compiled in$", re.M)
 PRODUCT = "SPDXRef-treadle"
 # Debian's short names for licenses that have another name in SPDX.
 SPDX_NAMES = {"Expat": "MIT", "BSD-2-clause": "BSD-2-Clause", "BSD-3-clause": "BSD-3-Clause",
@@ -28,13 +30,21 @@ SPDX_NAMES = {"Expat": "MIT", "BSD-2-clause": "BSD-2-Clause", "BSD-3-clause": "B
 SAME_NAMES = {"MIT", "Apache-2.0", "BSL-1.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "0BSD", "CC0-1.0"}
 
 
+def machine():
+    return output_of("dpkg", "--print-architecture").strip()
+
+
 def output_of(*command):
     return subprocess.run(command, text=True, capture_output=True, check=True).stdout
 
 
-def loaded_libraries(program):
-    """The files that the dynamic linker loads, by the name that it looks for; the kernel's own object is none."""
+def loaded_libraries(program, arch):
+    """The files that the dynamic linker loads, by the name that it looks for; the kernel's own object is none.
+    A portable program for another machine loads glibc (sdk_packages.py refuses one that loads more)."""
     found = {}
+    if arch != machine():
+        needed = re.findall(r"\(NEEDED\).*\[(.+)\]", output_of("readelf", "-d", program))
+        return {name: output_of("gcc", "-print-file-name=libc.so.6").strip() for name in needed}
     for line in output_of("ldd", program).splitlines():
         if "not found" in line:
             sys.exit(f"sbom: {line.strip()}; the program's libraries must be installed")
@@ -84,16 +94,16 @@ def system():
     return name, f"{name}-{pairs.get('VERSION_ID', '').strip(chr(34))}"
 
 
-def purl_of(facts):
+def purl_of(facts, arch):
     distribution, release = system()
-    qualifiers = {"arch": facts["Architecture"], "distro": release}
+    qualifiers = {"arch": "all" if facts["Architecture"] == "all" else arch, "distro": release}
     if facts["source:Package"] != facts["Package"]:
         qualifiers["upstream"] = facts["source:Package"]
     return (f"pkg:deb/{distribution}/{facts['Package']}@{urllib.parse.quote(facts['Version'], safe='~')}?"
             + "&".join(f"{key}={urllib.parse.quote(value)}" for key, value in sorted(qualifiers.items())))
 
 
-def library(package):
+def library(package, arch):
     """A Debian package as a package of SPDX."""
     facts = facts_of(package)
     licence, debians_word = licence_of(package)
@@ -111,7 +121,7 @@ def library(package):
         "licenseDeclared": licence,
         **({"licenseComments": f"The package's copyright file says: {debians_word}"} if debians_word else {}),
         "copyrightText": "NOASSERTION",
-        "externalRefs": [{"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": purl_of(facts)}],
+        "externalRefs": [{"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": purl_of(facts, arch)}],
     }
 
 
@@ -139,13 +149,32 @@ def relation(kind, other, comment):
     return {"spdxElementId": PRODUCT, "relationshipType": kind, "relatedSpdxElement": other["SPDXID"], "comment": comment}
 
 
-def document(program, version, commit, epoch):
+def compiled_in(portable):
+    """The Debian packages of which the program contains something."""
+    found = COMPILED_IN.findall(PACKAGES.read_text())
+    return sorted({package for package, only_portable in found if portable or not only_portable})
+
+
+def notices(portable):
+    """The copyright files of those packages. Boost's license asks for none with a program; its file names every header."""
+    parts = ["What is compiled into this program, and on which terms. Treadle itself: see LICENSE.\n"]
+    for package in compiled_in(portable):
+        path = Path("/usr/share/doc") / package / "copyright"
+        text = path.read_text(errors="replace")
+        if licence_of(package)[0] == "BSL-1.0":
+            text = "Boost Software License 1.0, which asks for no notice with a compiled program.\n"
+        parts.append(f"{'=' * 80}\n{package} {facts_of(package)['Version']} (Debian)\n\n{text}")
+    return "\n".join(parts)
+
+
+def document(options):
+    program, version, commit, epoch, arch = options.program, options.version, options.commit, options.epoch, options.arch
     main = product(program, version, commit)
     files = {}
-    for name, path in loaded_libraries(program).items():
+    for name, path in loaded_libraries(program, arch).items():
         files.setdefault(package_of(path), []).append(name)
-    loaded = [(library(package), names) for package, names in sorted(files.items())]
-    inside = [library(package) for package in sorted(set(COMPILED_IN.findall(PACKAGES.read_text())))]
+    loaded = [(library(package, arch), names) for package, names in sorted(files.items())]
+    inside = [library(package, arch) for package in compiled_in(options.portable)]
     digest = main["checksums"][0]["checksumValue"]
     return {
         "spdxVersion": "SPDX-2.3",
@@ -169,9 +198,14 @@ def main():
     parser.add_argument("--version", required=True)
     parser.add_argument("--commit", default="", help="that it was built from")
     parser.add_argument("--epoch", type=int, default=int(time.time()), help="when, in seconds (default now)")
+    parser.add_argument("--arch", default=machine(), help="Debian's name of what it is for (default: this machine's)")
+    parser.add_argument("--portable", action="store_true", help="it loads glibc only (ninja treadle_portable)")
+    parser.add_argument("--notices", action="store_true", help="write the licenses of what was compiled in")
     arguments = parser.parse_args()
-    text = document(arguments.program, arguments.version, arguments.commit, arguments.epoch)
-    print(json.dumps(text, indent=2, ensure_ascii=False))
+    if arguments.notices:
+        sys.stdout.write(notices(arguments.portable))
+        return
+    print(json.dumps(document(arguments), indent=2, ensure_ascii=False))
 
 
 if __name__ == "__main__":

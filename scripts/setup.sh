@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Installs what is missing of the named groups of scripts/packages.txt (build, test, lint, fuzz, package; all of these by
+# Installs what is missing of the named groups of scripts/packages.txt (build, test, lint, fuzz, package, release; all of these by
 # default; and peers-*, whose services it leaves off: `./dev peers` starts servers of its own).
-# Then what scripts/requirements-GROUP.txt pins, with pip and its own configuration, into build/python; and, with the group
-# test, what sdk/typescript/package-lock.json pins, with npm and its own configuration, into build/typescript, and likewise
-# Express into build/express.
+# Then what scripts/requirements-GROUP.txt pins, with pip and its own configuration, into build/python; and, with the groups
+# test and release, what sdk/typescript/package-lock.json pins, with npm and its own configuration, into build/typescript; and,
+# with test, Express likewise into build/express.
 # Quick when nothing is missing: one dpkg-query and no network. Called by ./dev; messages go to stderr.
 set -euo pipefail
 
 say() { printf '%s\n' "$*" >&2; }
 
 groups=" $* "
-[[ $# -gt 0 && $groups != *" all "* ]] || groups=" build test lint fuzz package "
+[[ $# -gt 0 && $groups != *" all "* ]] || groups=" build test lint fuzz package release "
 
 # The environment says in `pinned` what is in it, so that nobody has to ask pip.
 install_python() {
@@ -36,10 +36,12 @@ install_python() {
 
 # What sdk/typescript compiles with, and the framework of a recipe, each in a directory of its own.
 install_node() {
-  [[ $groups == *" test "* ]] || return 0
   local root
   root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-  install_locked "$root/sdk/typescript" "$root/build/typescript" "the TypeScript compiler"
+  if [[ $groups == *" test "* || $groups == *" release "* ]]; then
+    install_locked "$root/sdk/typescript" "$root/build/typescript" "the TypeScript compiler"
+  fi
+  [[ $groups == *" test "* ]] || return 0
   install_locked "$root/examples/recipes/express" "$root/build/express" Express
 }
 

@@ -5,7 +5,7 @@
 
 namespace treadle::cli {
 
-/// "treadle 0.3.0".
+/// "treadle 0.4.0".
 std::string VersionLine();
 
 }  // namespace treadle::cli

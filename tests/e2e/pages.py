@@ -14,9 +14,9 @@ from treadle import BINARY, ROOT
 # Commands that a page shows and no test types, with the reason. Whole lines.
 NOT_RUN = {
     "apt-get install ./treadle_*.deb": "installs a package; `./dev package --verify` does so in a fresh root",
-    "tar xzf treadle-*-linux-*.tar.gz": "needs a release; test `release` makes and unpacks one",
-    "apt-get install libfmt9 libsimdjson14 libprometheus-cpp-core1.0 libssl3":
-        "installs packages; a test compares them with what the program loads",
+    "pip install ./treadle-*-manylinux_2_34_x86_64.whl": "needs a release; test `release` makes and installs one",
+    "npm install ./treadle-[0-9]*.tgz ./treadle-linux-x64-*.tgz": "the same",
+    "tar xzf treadle-*-linux-amd64.tar.gz": "the same",
     "pip install ./sdk/python": "needs PyPI for the build backend; test `sdk_python` runs the SDK and this program",
     "docker build -f deploy/Dockerfile -t treadle .": "needs Docker and a registry; test `shipped` reads the Dockerfile",
     "docker run -p 127.0.0.1:7373:7373 -v treadle-data:/var/lib/treadle treadle": "the same",

@@ -137,8 +137,8 @@ def test_commands_are_only_in_blocks_that_are_run(page):
     assert not re.findall(r"^(?: {4}|)(?:treadle (?!:|worker:)\w+|curl|\./dev|apt-get|cmake|docker|build/)\b.*$", text, re.M)
 
 
-def test_the_libraries_that_the_archive_needs_are_those_that_the_program_loads():
-    [line] = re.findall(r"^apt-get install (lib.*)$", (ROOT / "README.md").read_text(), re.M)
+def test_the_libraries_that_a_copied_program_needs_are_those_that_it_loads():
+    [line] = re.findall(r"^apt-get install (lib.*)$", (ROOT / "docs/operations.md").read_text(), re.M)
     dynamic = subprocess.run(["readelf", "-d", BINARY], text=True, capture_output=True, check=True).stdout
     loaded = [name for name in re.findall(r"\(NEEDED\).*\[(.+)\]", dynamic)
               if not re.match(r"(libc|libm|libstdc\+\+|libgcc_s|ld-linux-.*|lib[atu]b?san)\.so", name)]

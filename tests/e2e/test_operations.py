@@ -17,7 +17,7 @@ PACKAGE, SYSTEMD = "installs a package; ./dev package --verify does so in a bare
 BENCH, DEV = "measures for minutes; test e2e_bench runs the bench", "builds, or runs this test"
 # Commands that a page shows and this test does not type, with the reason. Whole lines.
 NOT_RUN = {
-    "apt-get install ./build/package/treadle_0.3.0_amd64.deb": PACKAGE,
+    "apt-get install ./build/package/treadle_0.4.0_amd64.deb": PACKAGE,
     "apt-get install libfmt9 libsimdjson14 libprometheus-cpp-core1.0 libssl3": PACKAGE,
     "systemctl status treadle": SYSTEMD,
     "systemctl reload treadle": SYSTEMD,

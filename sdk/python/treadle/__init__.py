@@ -10,7 +10,7 @@ To read the package, top down:
     worker/        leases tasks, runs handlers, reports back
     wire.py        exchanges, leases and reports as JSON; exact_json.py, payload.py
     testing.py     tasks in memory, with a clock that the test drives
-    cli.py         treadle-worker
+    cli.py         treadle-worker; program.py: `treadle`, where no program came with the package
 """
 
 from .app import Middleware, Pool, Treadle, WorkerSettings
