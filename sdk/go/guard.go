@@ -1,0 +1,54 @@
+package treadle
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime/debug"
+)
+
+// panicked returns a panic as a failure of its attempt. The stack goes to the attempt's log.
+func (c *attemptContext) panicked(message string) *Failure {
+	c.session().AppendLog("panic: " + message + "\n\n" + string(debug.Stack()))
+	return &Failure{Code: "panic", Message: message}
+}
+
+// textOf returns what a panic is about. Its value is the program's, and its methods may panic again.
+func textOf(cause any) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprintf("a panic of type %T, which panics when it is printed", cause)
+		}
+	}()
+	if cause == nil {
+		return "nil, or the end of its goroutine"
+	}
+	return fmt.Sprint(cause)
+}
+
+// aboutError says which error of a handler panicked. A nil pointer as an error is a common mistake.
+func aboutError(err error, cause any) string {
+	name := fmt.Sprintf("%T", err)
+	if _, isOurs := err.(*Error); isOurs {
+		name = "*treadle.Error"
+	}
+	if value := reflect.ValueOf(err); value.Kind() == reflect.Pointer && value.IsNil() {
+		return "the handler returned a nil " + name + " as its error"
+	}
+	return "the handler's error, a " + name + ", panicked: " + textOf(cause)
+}
+
+// errorAs is errors.As for the errors of this package. One that is nil panics: it means nothing.
+func errorAs[E interface {
+	comparable
+	error
+}](err error) (E, bool) {
+	var none, one E
+	if !errors.As(err, &one) {
+		return none, false
+	}
+	if one == none {
+		panic(one.Error())
+	}
+	return one, true
+}
