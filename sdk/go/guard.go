@@ -52,3 +52,18 @@ func errorAs[E interface {
 	}
 	return one, true
 }
+
+// guardedLog lets a worker survive a Log that panics: the line goes to instead, with the reason.
+func guardedLog(write, instead func(line string)) func(line string) {
+	return func(line string) {
+		isWritten := false
+		defer func() {
+			if !isWritten {
+				instead("treadle worker: Log panicked: " + printable(textOf(recover())))
+				instead(line)
+			}
+		}()
+		write(line)
+		isWritten = true
+	}
+}

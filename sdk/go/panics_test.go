@@ -175,3 +175,21 @@ func TestTasksBesideOneWhoseErrorPanicsAreNotTouched(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestALogThatPanicsLosesItsLinesOnly(t *testing.T) {
+	t.Parallel()
+	p := aPlace(t)
+	w := treadle.NewWorker(treadle.WorkerOptions{Client: p.client, Queues: []string{p.queue},
+		Log: func(string) { panic(loud{"no lines"}) }})
+	treadle.Handle(w, "logs", func(ctx context.Context, n int) (int, error) {
+		treadle.Logf(ctx, "number %d", n)
+		return n, nil
+	})
+	ended := make(chan error, 1)
+	go func() { ended <- w.Run(context.Background()) }()
+	p.expectNumbers(p.enqueueNumbers("logs", numbers(0, 5)), numbers(0, 5))
+	w.Stop()
+	if err := waitFor(t, ended); err != nil {
+		t.Error(err)
+	}
+}
