@@ -3,8 +3,11 @@ package treadle
 import (
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"runtime/debug"
+
+	"treadle/internal/status"
 )
 
 // panicked returns a panic as a failure of its attempt. The stack goes to the attempt's log.
@@ -66,4 +69,20 @@ func guardedLog(write, instead func(line string)) func(line string) {
 		write(line)
 		isWritten = true
 	}
+}
+
+// guardedCall calls a function of the program in a goroutine of the client. The error is its panic; its
+// stack goes to standard error.
+func guardedCall(what string, call func()) (err error) {
+	isOver := false
+	defer func() {
+		if !isOver {
+			why := what + " panicked: " + textOf(recover())
+			fmt.Fprintf(os.Stderr, "treadle: %s\n\n%s", why, debug.Stack())
+			err = status.New(status.Unknown, why)
+		}
+	}()
+	call()
+	isOver = true
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"treadle"
+	"treadle/internal/testserver"
 	"treadle/treadletest"
 )
 
@@ -190,6 +191,25 @@ func TestALogThatPanicsLosesItsLinesOnly(t *testing.T) {
 	p.expectNumbers(p.enqueueNumbers("logs", numbers(0, 5)), numbers(0, 5))
 	w.Stop()
 	if err := waitFor(t, ended); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAFunctionOfEnqueueAsyncThatPanicsStopsNoOtherTask(t *testing.T) {
+	t.Parallel()
+	client := treadletest.New(treadle.NewWorker(treadle.WorkerOptions{})).Client()
+	heard := make(chan error, 1)
+	client.EnqueueAsync("t", 1, func(*treadle.TaskHandle, error) { panic("not heard") })
+	client.EnqueueAsync("t", 2, func(_ *treadle.TaskHandle, err error) { heard <- err })
+	if err := waitFor(t, heard); err != nil {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), testserver.Patience)
+	defer cancel()
+	if err := client.Flush(ctx); err == nil || !strings.Contains(err.Error(), "panicked: not heard") {
+		t.Error(err)
+	}
+	if err := client.Flush(ctx); err != nil {
 		t.Error(err)
 	}
 }
