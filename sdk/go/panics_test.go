@@ -213,3 +213,21 @@ func TestAFunctionOfEnqueueAsyncThatPanicsStopsNoOtherTask(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// linked may lead back to itself.
+type linked struct{ Next, Last *linked }
+
+func TestAResultThatLeadsBackToItselfIsDeadAtOnce(t *testing.T) {
+	t.Parallel()
+	w := treadle.NewWorker(treadle.WorkerOptions{})
+	treadle.Handle(w, "circles", func(context.Context, any) (*linked, error) {
+		circle := &linked{}
+		circle.Next, circle.Last = circle, circle
+		return circle, nil
+	})
+	ended := make(chan *treadle.TaskInfo, 1)
+	go func() { ended <- treadletest.Work(t, w, "circles", nil) }()
+	if info := waitFor(t, ended); info.Error.Code != "result_invalid" || !strings.Contains(info.Error.Message, "cycle") {
+		t.Errorf("%+v", info.Error)
+	}
+}
