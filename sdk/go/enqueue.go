@@ -111,8 +111,8 @@ func (c *Client) enqueueBatch(ctx context.Context, batch *taskBatch) ([]*TaskHan
 // EnqueueAsync adds a task without waiting. Tasks go in the order of the calls, many in a request. It
 // waits only while 10,000 tasks or 16 MiB have no answer yet. done is called by a goroutine of the
 // client once the task is on the server's disk, or with why it is not; it must not wait for the
-// client. If done is nil, Flush and Close return the first error. The error that EnqueueAsync itself
-// returns is about the payload.
+// client. If done is nil or panics, Flush and Close return the first error. The error that EnqueueAsync
+// itself returns is about the payload.
 func (c *Client) EnqueueAsync(taskType string, payload any, done func(*TaskHandle, error), options ...Option) error {
 	task, err := c.encode(context.Background(), taskType, payload, options)
 	if err != nil {

@@ -50,6 +50,9 @@ type TaskError struct {
 
 // Error names the task, its state and why.
 func (e *TaskError) Error() string {
+	if e == nil {
+		return "nil *treadle.TaskError"
+	}
 	text := fmt.Sprintf("task %s is %s", e.ID, e.State)
 	if e.Code != "" {
 		text += ": " + e.Code

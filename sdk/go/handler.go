@@ -16,7 +16,8 @@ import (
 //	an *Error             failed with its code; retried, unless it is ErrInvalidArgument,
 //	                      ErrOutOfRange or ErrUnimplemented
 //	any other error       failed as "error", retried
-//	a panic               failed as "panic", retried; the stack is in the attempt's log
+//	a panic               failed as "panic", retried; the stack is in the attempt's log; an error
+//	                      whose methods panic, such as a nil pointer, is the same
 //
 // Its context ends when the work is no longer wanted; CauseOf says why. The handler should then
 // return soon. What it returns counts only if it is a decision: a result, Snooze or Discard.

@@ -5,11 +5,16 @@ package treadle_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 
 	"treadle"
 )
+
+type panickingValue struct{}
+
+func (panickingValue) LogValue() slog.Value { panic("no value") }
 
 func TestWhatAHandlerLogsIsKeptWithItsAttempt(t *testing.T) {
 	t.Parallel()
@@ -17,6 +22,7 @@ func TestWhatAHandlerLogsIsKeptWithItsAttempt(t *testing.T) {
 	w := p.worker(treadle.WorkerOptions{})
 	treadle.HandleFunc(w.Worker, "logs", func(ctx context.Context, _ any) error {
 		treadle.Logger(ctx).Info("resized", "width", 300)
+		treadle.Logger(ctx).With("v", panickingValue{}).Info("panics", "w", panickingValue{})
 		fmt.Fprintln(treadle.LogWriter(ctx), "by writer ä")
 		treadle.Logf(ctx, "by %s", "format")
 		return nil
@@ -28,7 +34,7 @@ func TestWhatAHandlerLogsIsKeptWithItsAttempt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, wanted := range []string{"msg=resized task=" + handle.ID + " attempt=1 width=300\n", "by writer ä\n", "by format\n"} {
+	for _, wanted := range []string{"msg=resized task=" + handle.ID + " attempt=1 width=300\n", "msg=panics ", "by writer ä\n", "by format\n"} {
 		if !strings.Contains(log, wanted) {
 			t.Errorf("%q is not in %q", wanted, log)
 		}

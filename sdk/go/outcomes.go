@@ -1,7 +1,6 @@
 package treadle
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -26,10 +25,20 @@ type Failure struct {
 }
 
 // Error returns the code and the message.
-func (f *Failure) Error() string { return f.Code + ": " + f.Message }
+func (f *Failure) Error() string {
+	if f == nil {
+		return "nil *treadle.Failure"
+	}
+	return f.Code + ": " + f.Message
+}
 
 // Unwrap returns the error below.
-func (f *Failure) Unwrap() error { return f.Cause }
+func (f *Failure) Unwrap() error {
+	if f == nil {
+		return nil
+	}
+	return f.Cause
+}
 
 // Fail returns an error that fails the attempt with a code of its own.
 func Fail(code, message string) error { return &Failure{Code: code, Message: message} }
@@ -50,15 +59,13 @@ func RetryAfter(err error, wait time.Duration) error {
 
 // failureOf returns how an error fails an attempt.
 func failureOf(err error) Failure {
-	var failure *Failure
-	if errors.As(err, &failure) {
+	if failure, is := errorAs[*Failure](err); is {
 		copied := *failure
 		copied.Cause = err
 		return copied
 	}
 	code, isFinal := "error", false
-	var known *Error
-	if errors.As(err, &known) {
+	if known, is := errorAs[*Error](err); is {
 		code = known.Code
 		isFinal = hasCode(known, status.InvalidArgument, status.OutOfRange, status.Unimplemented)
 	}
@@ -73,7 +80,12 @@ func failureOf(err error) Failure {
 type Snoozed struct{ Delay time.Duration }
 
 // Error says for how long.
-func (s *Snoozed) Error() string { return fmt.Sprintf("the task is to run in %v", s.Delay) }
+func (s *Snoozed) Error() string {
+	if s == nil {
+		return "nil *treadle.Snoozed"
+	}
+	return fmt.Sprintf("the task is to run in %v", s.Delay)
+}
 
 // Snooze returns an error that schedules the task for later. The attempt is not spent.
 func Snooze(delay time.Duration) error { return &Snoozed{Delay: delay} }
@@ -85,7 +97,12 @@ type Discarded struct {
 }
 
 // Error returns the reason.
-func (d *Discarded) Error() string { return "the task is discarded: " + d.Reason }
+func (d *Discarded) Error() string {
+	if d == nil {
+		return "nil *treadle.Discarded"
+	}
+	return "the task is discarded: " + d.Reason
+}
 
 // Discard returns an error that cancels the task. The reason is kept with it.
 func Discard(reason string) error { return &Discarded{Reason: reason} }
@@ -94,7 +111,12 @@ func Discard(reason string) error { return &Discarded{Reason: reason} }
 type Released struct{}
 
 // Error says so.
-func (*Released) Error() string { return "the task is returned unspent" }
+func (r *Released) Error() string {
+	if r == nil {
+		return "nil *treadle.Released"
+	}
+	return "the task is returned unspent"
+}
 
 // Release returns an error that makes the task ready again. The attempt is not spent.
 func Release() error { return &Released{} }
@@ -103,7 +125,12 @@ func Release() error { return &Released{} }
 type Stopped struct{ Reason string }
 
 // Error returns the reason.
-func (s *Stopped) Error() string { return "the worker stops: " + s.Reason }
+func (s *Stopped) Error() string {
+	if s == nil {
+		return "nil *treadle.Stopped"
+	}
+	return "the worker stops: " + s.Reason
+}
 
 // StopWorker returns an error that returns the task unspent and ends the worker: it cannot run tasks
 // of this kind at all. Run returns the reason, and people who ask what keeps the task see it.

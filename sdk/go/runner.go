@@ -2,9 +2,7 @@ package treadle
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"runtime/debug"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -63,7 +61,7 @@ func (r *runner) ending(ctx *attemptContext) wire.Ending {
 	}
 	result, err := call(ctx, handler)
 	if err != nil {
-		return r.endingOf(err)
+		return r.endingOf(ctx, err)
 	}
 	return checkedResult(wire.Blob(result))
 }
@@ -74,39 +72,57 @@ func (r *runner) say(line string) {
 	}
 }
 
-// call turns a panic into a failure; its stack goes to the attempt's log.
+// call turns a panic into a failure.
 func call(ctx *attemptContext, handler Handler) (result Bytes, err error) {
+	isOver := false
 	defer func() {
-		if cause := recover(); cause != nil {
-			ctx.session().AppendLog(fmt.Sprintf("panic: %v\n\n%s", cause, debug.Stack()))
-			err = &Failure{Code: "panic", Message: fmt.Sprint(cause)}
+		if !isOver {
+			err = ctx.panicked(textOf(recover()))
 		}
 	}()
-	return handler(ctx, &ctx.task)
+	result, err = handler(ctx, &ctx.task)
+	isOver = true
+	return result, err
 }
 
-func (r *runner) endingOf(err error) wire.Ending {
-	var snoozed *Snoozed
-	var discarded *Discarded
-	var released *Released
-	var stopped *Stopped
-	switch {
-	case errors.As(err, &snoozed):
+// endingOf asks an error how the attempt ended. Its methods are the program's: if one panics, that fails
+// this attempt, as a panic of its handler does.
+func (r *runner) endingOf(ctx *attemptContext, err error) (ending wire.Ending) {
+	isOver := false
+	defer func() {
+		if !isOver {
+			ending = failedAs(ctx.panicked(aboutError(err, recover())))
+		}
+	}()
+	ending = r.meaningOf(err)
+	isOver = true
+	return ending
+}
+
+func (r *runner) meaningOf(err error) wire.Ending {
+	if snoozed, is := errorAs[*Snoozed](err); is {
 		if snoozed.Delay > delayMax {
 			return wire.Ending{Outcome: wire.Failed, Code: "snooze_invalid",
 				Message: fmt.Sprintf("the task was snoozed for %v; the longest time is 3650 days", snoozed.Delay)}
 		}
 		return wire.Ending{Outcome: wire.Snoozed, Delay: bounded(snoozed.Delay)}
-	case errors.As(err, &discarded):
+	}
+	if discarded, is := errorAs[*Discarded](err); is {
 		return wire.Ending{Outcome: wire.Discarded, Code: codeOf(discarded.Code, "discarded"),
 			Message: tail(discarded.Reason)}
-	case errors.As(err, &released):
+	}
+	if _, is := errorAs[*Released](err); is {
 		return wire.Ending{Outcome: wire.Released}
-	case errors.As(err, &stopped):
+	}
+	if stopped, is := errorAs[*Stopped](err); is {
 		r.stop(stopped.Reason)
 		return wire.Ending{Outcome: wire.Released}
 	}
 	failure := failureOf(err)
+	return failedAs(&failure)
+}
+
+func failedAs(failure *Failure) wire.Ending {
 	ending := wire.Ending{Outcome: wire.Failed, Code: codeOf(failure.Code, "failed"),
 		Message: tail(failure.Message), IsFinal: failure.NeverRetry}
 	if failure.RetryAfter != nil && !failure.NeverRetry {

@@ -106,10 +106,12 @@ func (s *stream) run() {
 		}
 		var unheard error
 		for i, answer := range sendApart(context.Background(), s.send, tasks) {
-			if group[i].told != nil {
-				group[i].told(answer.enqueued, answer.err)
-			} else if unheard == nil {
-				unheard = answer.err
+			err := answer.err
+			if told := group[i].told; told != nil {
+				err = guardedCall("a function of EnqueueAsync", func() { told(answer.enqueued, answer.err) })
+			}
+			if unheard == nil {
+				unheard = err
 			}
 		}
 		s.mutex.Lock()

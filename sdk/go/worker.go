@@ -79,9 +79,11 @@ func (w *Worker) Run(ctx context.Context) error {
 		defer client.Close()
 	}
 	write, asJSON := w.options.Log, w.options.Lines == LinesAsJSON
-	if write == nil {
-		lines := newLineWriter()
-		defer lines.close()
+	lines := newLineWriter()
+	defer lines.close()
+	if write != nil {
+		write = guardedLog(write, lines.write)
+	} else {
 		write = lines.write
 		asJSON = asJSON || w.options.Lines == LinesAuto && !isTerminal(os.Stderr)
 	}
@@ -173,7 +175,7 @@ func (w *Worker) makeStations(client *Client, write func(string), asJSON bool) (
 	}
 	say := sayings(write, asJSON)
 	if w.options.Log != nil && !asJSON {
-		say = w.options.Log
+		say = write
 	}
 	var lines *taskLines
 	if !w.options.Quiet {

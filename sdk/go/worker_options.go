@@ -27,6 +27,7 @@ type WorkerOptions struct {
 	// CancelWait is how long canceled handlers may take to return. 0: 7 s.
 	CancelWait time.Duration
 	// Log gets each line instead of standard error, without a line end. Several goroutines call it.
+	// If it panics, the line goes to standard error.
 	Log func(line string)
 	// Lines says how lines look. The default is for people on a terminal, and JSON otherwise.
 	Lines LineFormat

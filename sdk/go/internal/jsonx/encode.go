@@ -67,7 +67,8 @@ func appendRaw(out []byte, raw json.RawMessage, root string) ([]byte, error) {
 
 func encodingError(err error, value any, root string) error {
 	var unsupportedValue *json.UnsupportedValueError
-	if errors.As(err, &unsupportedValue) {
+	// A value that leads back to itself is unsupported too: to search it takes forever.
+	if errors.As(err, &unsupportedValue) && isFloat(unsupportedValue.Value.Kind()) {
 		if path := notFinite(value, root); path != "" {
 			return status.Wrong(path, fmt.Sprintf("%s is %s, which JSON does not have", path, unsupportedValue.Str))
 		}

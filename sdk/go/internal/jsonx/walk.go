@@ -14,13 +14,11 @@ const depthMax = 100
 // notFinite returns the path of the first number that is infinite or no number, or "".
 func notFinite(value any, root string) string {
 	return find(reflect.ValueOf(value), root, 0, func(v reflect.Value) bool {
-		kind := v.Kind()
-		if kind != reflect.Float32 && kind != reflect.Float64 {
-			return false
-		}
-		return math.IsNaN(v.Float()) || math.IsInf(v.Float(), 0)
+		return isFloat(v.Kind()) && (math.IsNaN(v.Float()) || math.IsInf(v.Float(), 0))
 	})
 }
+
+func isFloat(kind reflect.Kind) bool { return kind == reflect.Float32 || kind == reflect.Float64 }
 
 // invalidText returns the path of the first string that is not UTF-8, or "".
 func invalidText(value any, root string) string {

@@ -43,6 +43,9 @@ type Error struct {
 
 // Error returns the code and the detail.
 func (e *Error) Error() string {
+	if e == nil {
+		return "nil *treadle.Error"
+	}
 	if e.Detail == "" {
 		return e.Code
 	}
@@ -52,11 +55,16 @@ func (e *Error) Error() string {
 // Is reports whether target is an Error with the same code.
 func (e *Error) Is(target error) bool {
 	other, ok := target.(*Error)
-	return ok && other.Code == e.Code
+	return ok && e != nil && other != nil && other.Code == e.Code
 }
 
 // Unwrap returns the error below.
-func (e *Error) Unwrap() error { return e.Cause }
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Cause
+}
 
 // New returns an Error. The field of an INVALID_ARGUMENT is read from the beginning of the detail.
 func New(code, detail string) *Error {
