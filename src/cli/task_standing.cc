@@ -16,7 +16,7 @@ ExitStatus PrintStanding(Session& session, std::string_view id, const Result<Jso
                                             id)));
   if (session.json() || session.jsonl()) return PrintJson(session, task), ExitStatus::kOk;
   session.console().OutLine(fmt::format("task {} {}", id, said));
-  session.Hint("  explain it:  " + session.CommandLineFor("task explain " + id));
+  session.Hint("  explain it:  " + session.CommandLineFor(fmt::format("task explain {}", id)));
   return ExitStatus::kOk;
 }
 

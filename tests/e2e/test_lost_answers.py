@@ -106,9 +106,9 @@ def test_a_change_whose_answer_is_lost_is_made_once_and_succeeds(shared_server, 
         assert shared_server.get(f"/v1/tasks/{id}").status == 404
 
 
-@pytest.mark.parametrize("words", [["type", "delete", "never"], ["task", "delete", "1-999999"]])
-def test_what_may_never_have_existed_is_not_called_deleted(shared_server, words):
-    with Dropper(shared_server.port, "DELETE") as proxy:
+@pytest.mark.parametrize("words, path", [(["type", "delete", "never"], "/v1/types"), (["task", "delete", "1-999999"], "/v1/tasks")])
+def test_what_may_never_have_existed_is_not_called_deleted(shared_server, words, path):
+    with Dropper(shared_server.port, "DELETE", path) as proxy:
         result = run(*words, "--server", proxy.url)
         assert proxy.lost == 1
     assert "is gone; the reply to the first request was lost" in result.stdout + result.stderr
