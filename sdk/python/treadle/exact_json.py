@@ -6,7 +6,7 @@ non-finite numbers, naive datetimes, lone surrogates, unknown types. The usual c
 encoder; the walk that finds the path runs only after that failed.
 
 Beyond JSON's own types: dataclasses, enums, UUIDs, tuples, aware datetimes (RFC 3339), dates,
-`Decimal` (as text) and objects with `__json__()`.
+`Decimal` (as text), objects with `__json__()`, and models with `model_dump()` (Pydantic).
 """
 
 from __future__ import annotations
@@ -18,22 +18,27 @@ import enum
 import json
 import math
 import uuid
-from typing import Any, Callable
+from typing import Any, Callable, Optional, Tuple, Union
 
 from .errors import DecodingError, EncodingError
 
 DEPTH_MAX = 60  # arrays and objects within one another; the server's bound, less its own levels
+_CONVERSIONS_MAX = 20  # of one value, one after the other
 
 
 def encode(value: Any, field: str = "payload") -> str:
-    """`value` as JSON text that is valid UTF-8. Raises EncodingError with the path in `field`."""
+    """`value` as JSON text that is valid UTF-8. Raises EncodingError with the path in `field`, also
+    if code of the value's own raises."""
     try:
         text = _encode(value)
         if not text.isascii():
             text.encode()  # a lone surrogate is no character
         return text
-    except (ValueError, TypeError, RecursionError, Unencodable) as error:
-        raise _explained(value, field, error) from None
+    except MemoryError:
+        raise
+    except Exception as error:
+        explained = _explained(value, field, error)
+    raise explained
 
 
 def decode(text: str | bytes) -> Any:
@@ -64,9 +69,13 @@ def _plain(value: Any) -> Any:
         if not value.is_finite():
             raise Unencodable("is not a finite number")
         return str(value)
-    to_json = getattr(value, "__json__", None)
-    if callable(to_json):
-        return to_json()
+    if not isinstance(value, type):
+        to_json = getattr(value, "__json__", None)
+        if callable(to_json):
+            return to_json()
+        model_dump = getattr(value, "model_dump", None)
+        if callable(model_dump):
+            return model_dump(mode="json")
     raise Unencodable(_why_not(value))
 
 
@@ -92,16 +101,43 @@ def rfc3339(time: datetime.datetime) -> str:
     return time.astimezone(datetime.timezone.utc).isoformat().replace("+00:00", "Z")
 
 
-def _explained(value: Any, field: str, error: BaseException) -> EncodingError:
-    found = _find(value, field, 0, set())
+def _explained(value: Any, field: str, error: Exception) -> EncodingError:
+    found = _find(value, field, 0, frozenset())
     if found is None:
-        return EncodingError(f"{field} cannot be written as JSON: {error}", field=field)
+        return EncodingError(f"{field} cannot be written as JSON: {text_of(error)}", field=field)
     path, why = found
-    return EncodingError(f"{path} {why}", field=path)
+    if not isinstance(why, Exception):
+        return EncodingError(f"{path} {why}", field=path)
+    explained = EncodingError(f"{path} raised {type(why).__name__}: {text_of(why)}", field=path)
+    explained.__cause__ = why
+    return explained
 
 
-def _find(value: Any, path: str, depth: int, above: set[int]) -> tuple[str, str] | None:
+def text_of(error: BaseException) -> str:
+    """Its message, whatever its `__str__` does."""
+    try:
+        return str.__str__(str(error))
+    except BaseException as wrong:
+        return f"no message: its __str__ raised {type(wrong).__name__}"
+
+
+_Found = Optional[Tuple[str, Union[str, Exception]]]
+"""A path and what is wrong there: words, or what the value's own code raised."""
+
+
+def _find(value: Any, path: str, depth: int, above: frozenset[int], conversions: int = 0) -> _Found:
     """The first part of `value` that has no form in JSON, and why."""
+    try:
+        return _find_in(value, path, depth, above, conversions)
+    except Unencodable as error:
+        return path, str(error)
+    except MemoryError:
+        raise
+    except Exception as error:
+        return path, error
+
+
+def _find_in(value: Any, path: str, depth: int, above: frozenset[int], conversions: int) -> _Found:
     if isinstance(value, str):
         try:
             value.encode()
@@ -124,15 +160,12 @@ def _find(value: Any, path: str, depth: int, above: set[int]) -> tuple[str, str]
             if found := _find(each, f"{path}[{i}]", depth + 1, above):
                 return found
         return None
-    try:
-        return _find(_plain(value), path, depth, above)
-    except Unencodable as error:
-        return path, str(error)
+    if conversions == _CONVERSIONS_MAX:
+        return path, "becomes one object after the other, and never a value of JSON"
+    return _find(_plain(value), path, depth, above, conversions + 1)
 
 
-def _find_in_dict(
-    value: dict[Any, Any], path: str, depth: int, above: set[int]
-) -> tuple[str, str] | None:
+def _find_in_dict(value: dict[Any, Any], path: str, depth: int, above: frozenset[int]) -> _Found:
     for key, each in value.items():
         if not isinstance(key, (str, int)) and key is not None:
             return f"{path}.{key}", f"has a key of type {type(key).__name__}; keys are text"
