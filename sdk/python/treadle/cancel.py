@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import Callable, List, Optional
 
 from .outcomes import Cancelled
+
+_log = logging.getLogger("treadle")
 
 REQUESTED = "requested"  # someone asked for the end of the task
 LEASE_LOST = "lease_lost"  # another worker has it, or it has ended: nobody hears of the outcome
@@ -65,4 +68,7 @@ class CancelToken:
                 call = self._calls.pop(0)
             except IndexError:
                 return
-            call()
+            try:
+                call()
+            except Exception as error:  # or the thread that watches all attempts would end
+                _log.warning("a call after a cancellation raised %s", type(error).__name__)

@@ -245,9 +245,12 @@ def _sequence(make: Callable[[Iterable[Any]], Any], item: Converter | None) -> C
     def convert(value: Any, path: str) -> Any:
         if type(value) is not list:
             raise _wrong(path, "an array", value)
-        if item is None:
+        if item is not None:
+            value = [item(each, f"{path}[{i}]") for i, each in enumerate(value)]
+        try:
             return make(value)
-        return make([item(each, f"{path}[{i}]") for i, each in enumerate(value)])
+        except TypeError:
+            raise DecodingError(f"{path} needs values that a set can hold", field=path) from None
 
     return convert
 

@@ -50,11 +50,11 @@ def blob_fields(value: Any, name: str, *, with_sha256: bool = False, field: str 
         data = text.encode()
         fields = f'"{name}":{text}'
     elif value.is_json:
-        data = value.data
+        data = _checked(value, field or name).data
         _check_json(data, field or name)
         fields = f'"{name}":{data.decode()}'
     else:
-        data = value.data
+        data = _checked(value, field or name).data
         coded = base64.b64encode(data).decode("ascii")
         fields = f'"{name}_base64":"{coded}","content_type":{quote(value.content_type)}'
     if len(data) > BYTES_MAX:
@@ -65,6 +65,18 @@ def blob_fields(value: Any, name: str, *, with_sha256: bool = False, field: str 
     if with_sha256:
         fields += f',"{name}_sha256":"{hashlib.sha256(data).hexdigest()}"'
     return fields
+
+
+def _checked(payload: Payload, field: str) -> Payload:
+    if not isinstance(payload.data, (bytes, bytearray)):
+        kind = type(payload.data).__name__
+        raise InvalidArgumentError(f"{field} must hold bytes, not {kind}", field=field)
+    if not isinstance(payload.content_type, str):
+        kind = type(payload.content_type).__name__
+        raise InvalidArgumentError(
+            f"the content type of {field} must be text, not {kind}", field=field
+        )
+    return payload
 
 
 def _check_json(data: bytes, field: str) -> None:

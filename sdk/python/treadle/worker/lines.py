@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import os
 import select
 import sys
@@ -17,6 +18,7 @@ from ..exact_json import encode, quote
 from ..wire import clean
 from .report import Ending
 
+_log = logging.getLogger("treadle")
 _MESSAGE_COLUMNS = 80
 _HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, what turns text round, line ends
 
@@ -25,7 +27,7 @@ class TaskLines:
     """Turns endings into text, and hands it on in one piece for all that ended together."""
 
     def __init__(self, write: Callable[[str], None] | None, as_json: bool | None) -> None:
-        self._write = write or write_to_standard_error
+        self._take = write or write_to_standard_error
         self._as_json = not sys.stderr.isatty() if as_json is None else as_json
 
     def ended(self, ended: List[Tuple[Ending, Dict[str, Any]]]) -> None:
@@ -36,6 +38,13 @@ class TaskLines:
         else:
             lines = [human_line(ending, answer) for ending, answer in ended]
         self._write("\n".join(lines) + "\n")
+
+    def _write(self, text: str) -> None:
+        """Whoever takes lines cannot stop the worker."""
+        try:
+            self._take(text)
+        except Exception as error:
+            _log.warning("lines of the worker were not taken: %s", type(error).__name__)
 
     def say(self, text: str) -> None:
         """One line about the worker itself."""

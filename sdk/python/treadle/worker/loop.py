@@ -8,11 +8,15 @@ lanes. Cancellation reaches a handler as asyncio.CancelledError.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from typing import Any, Set
 
 from .attempts import COROUTINE, Attempt, Attempts
-from .runner import Runner, spawned_by
+from .report import Report
+from .runner import Runner, spawned_by, stand_in
+
+_log = logging.getLogger("treadle")
 
 
 class CoroutineLoop:
@@ -53,7 +57,7 @@ class CoroutineLoop:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
-            self._loop.run_forever()
+            self._run_until_closed()
             for task in self._tasks:
                 task.cancel()
             if self._tasks:
@@ -61,6 +65,15 @@ class CoroutineLoop:
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         finally:
             self._loop.close()
+
+    def _run_until_closed(self) -> None:
+        """A handler may stop the loop, and what exits in a task or callback that it made leaves the
+        loop as well."""
+        while not self._is_closed:
+            try:
+                self._loop.run_forever()
+            except BaseException as error:
+                _log.warning("a handler's task or callback raised %s", type(error).__name__)
 
     def _take(self) -> None:
         self._is_woken = False
@@ -78,15 +91,20 @@ class CoroutineLoop:
         task = asyncio.current_task()
         assert task is not None
         attempt.cancelled.on_cancel(lambda: self._cancel(task))
-        report = await self._runner.arun(
-            attempt.lease,
-            attempt.cancelled,
-            attempt.deadline_or_none,
-            attempt.limit,
-            spawned_by(self._loop),
-        )
-        self._attempts.finish(attempt, report)
+        self._attempts.finish(attempt, await self._report(attempt))
         self._take()
+
+    async def _report(self, attempt: Attempt) -> Report:
+        try:
+            return await self._runner.arun(
+                attempt.lease,
+                attempt.cancelled,
+                attempt.deadline_or_none,
+                attempt.limit,
+                spawned_by(self._loop),
+            )
+        except BaseException as error:
+            return stand_in(attempt.lease, error)
 
     def _cancel(self, task: asyncio.Task[Any]) -> None:
         try:

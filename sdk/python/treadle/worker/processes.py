@@ -57,6 +57,9 @@ class InProcess:
             return Report(lease.token, json, ending and (lambda: ending))
         except (EOFError, OSError):
             return self._died(attempt)
+        except Exception:  # what came is no report, and what follows may be none either
+            self.kill()
+            return self._died(attempt)
 
     def kill(self) -> None:
         """Ends the child at once."""
@@ -83,6 +86,14 @@ class InProcess:
         return self._process is not None and self._process.poll() is None
 
     def _start(self) -> bool:
+        try:
+            return self._started()
+        except OSError as error:  # no more descriptors or processes, for now
+            self._log(f"a child process could not begin: {error}")
+            self.close()
+            return False
+
+    def _started(self) -> bool:
         self.close()
         work, its_work = socket.socketpair()
         control, its_control = socket.socketpair()

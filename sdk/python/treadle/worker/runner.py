@@ -2,7 +2,9 @@
 share it.
 
 Nothing that a handler raises leaves it. Every value that the server would refuse becomes a failure
-with its reason here, so a report is always one that can be taken.
+with its reason here, so a report is always one that can be taken. Code of the handler's own may
+still run after its end: an exception's `__str__`, or a result that is made as it is read. What that
+raises fails the attempt as well.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from .. import wire
 from ..cancel import TIMEOUT, CancelToken
 from ..context import Context, _current
 from ..errors import DecodingError, EncodingError, TreadleError
+from ..exact_json import text_of
 from ..options import Duration, milliseconds
 from ..outcomes import Cancelled, Discard, Failure, Outcome, Release, Snooze
 from ..session import AttemptSession, Sender
@@ -75,15 +78,18 @@ class Runner:
     def run(
         self, lease: Lease, cancelled: CancelToken, deadline: float | None = None, limit: float = 0
     ) -> Report:
-        """Runs a function in this thread. `limit`: of the attempt, for the message of a timeout."""
+        """Runs a function in this thread. `limit`: of the attempt, for the message of a timeout.
+        Does not raise."""
         begun = time.monotonic()
         context = Context(lease, cancelled, deadline, lambda: AttemptSession(lease, self._sender))
         reset = _current.set(context)
         try:
             end = self._call(lease, context)
+            return self._report(lease, context, end, begun, limit)
+        except BaseException as error:
+            return self._report(lease, context, _unreportable(error), begun, limit)
         finally:
             _current.reset(reset)
-        return self._report(lease, context, end, begun, limit)
 
     async def arun(
         self,
@@ -93,20 +99,26 @@ class Runner:
         limit: float = 0,
         spawn: Callable[[Callable[[], None]], Any] | None = None,
     ) -> Report:
-        """Runs a coroutine function in this task of the event loop."""
+        """Runs a coroutine function in this task of the event loop. Does not raise."""
         begun = time.monotonic()
         context = Context(
             lease, cancelled, deadline, lambda: AttemptSession(lease, self._sender, spawn)
         )
         _current.set(context)  # the event loop's task has a copy of its own
-        end = await self._acall(lease, context)
+        try:
+            end = await self._acall(lease, context)
+        except BaseException as error:
+            end = _unreportable(error)
         session = context._session
         if session is not None and session.is_sending:  # or the loop would wait for the server
             try:
                 await asyncio.get_running_loop().run_in_executor(None, session.settle)
             except asyncio.CancelledError:
                 pass  # it came too late for the handler
-        return self._report(lease, context, end, begun, limit)
+        try:
+            return self._report(lease, context, end, begun, limit)
+        except BaseException as error:
+            return self._report(lease, context, _unreportable(error), begun, limit)
 
     # ---- the call ----
 
@@ -121,6 +133,8 @@ class Runner:
             args, kwargs = task.binding.arguments(lease)
         except DecodingError as error:
             return _End("failed", code="payload_invalid", message=error.detail, retry=False)
+        except BaseException as error:  # of a type's own conversion
+            return _failure(error, task, context)
         if task.binding.context_name is not None:
             kwargs = {**kwargs, task.binding.context_name: context}
         return task, args, kwargs
@@ -132,10 +146,8 @@ class Runner:
         task, args, kwargs = bound
         try:
             return _End("completed", self._calls[lease.type](context, args, kwargs))
-        except Outcome as outcome:
-            return _end_of(outcome)
         except BaseException as error:
-            return _failure(error, task, context)
+            return _end_of_raised(error, task, context)
 
     async def _acall(self, lease: Lease, context: Context) -> _End:
         bound = self._bind(lease, context)
@@ -145,10 +157,8 @@ class Runner:
         try:
             made: Awaitable[Any] = self._calls[lease.type](context, args, kwargs)
             return _End("completed", await made)
-        except Outcome as outcome:
-            return _end_of(outcome)
         except BaseException as error:
-            return _failure(error, task, context)
+            return _end_of_raised(error, task, context)
 
     # ---- the report ----
 
@@ -161,7 +171,9 @@ class Runner:
         if end.outcome == "completed":
             try:
                 json = wire.completed(lease.token, end.result)
-            except TreadleError as error:
+            except MemoryError:
+                raise
+            except Exception as error:
                 end = _wrong_result(error)
         json = json or _json(lease.token, end)
         log = context._session.take_log() if context._session is not None else None
@@ -198,6 +210,32 @@ def _not_runnable(lease: Lease) -> _End:
     return _End("failed", code="payload_damaged", message=message)
 
 
+def _unreportable(error: BaseException) -> _End:
+    """The end of an attempt whose own end could not be put into a report. Another try may do
+    better."""
+    return _End("failed", code="report_invalid", message=f"{_name_of(error)}: {text_of(error)}")
+
+
+def stand_in(lease: Lease, error: BaseException) -> Report:
+    """For the report of an attempt that ended without one."""
+    end = _unreportable(error)
+    return Report(lease.token, wire.failed(lease.token, end.code, end.message, retry=True))
+
+
+def _name_of(error: BaseException) -> str:
+    """Of its class, whatever that makes of its name."""
+    return str.__str__(type.__dict__["__name__"].__get__(type(error)))
+
+
+def _end_of_raised(error: BaseException, task: Task[Any, Any], context: Context) -> _End:
+    if isinstance(error, Outcome):
+        try:
+            return _end_of(error)
+        except Exception as wrong:  # its fields are not what they should be
+            error = wrong
+    return _failure(error, task, context)
+
+
 def _end_of(outcome: Outcome) -> _End:
     try:
         if isinstance(outcome, Failure):
@@ -207,9 +245,9 @@ def _end_of(outcome: Outcome) -> _End:
                 delay_ms = min(_wait_ms(after, "retry_after"), _WAIT_MS_MAX)
             return _End(
                 "failed",
-                code=outcome.code,
-                message=outcome.message,
-                retry=outcome.retry,
+                code=_text(outcome.code, "code"),
+                message=_text(outcome.message, "message"),
+                retry=bool(outcome.retry),
                 delay_ms=delay_ms,
             )
         if isinstance(outcome, Snooze):
@@ -217,10 +255,18 @@ def _end_of(outcome: Outcome) -> _End:
     except TreadleError as error:
         return _End("failed", code="delay_invalid", message=error.detail)
     if isinstance(outcome, Discard):
-        return _End("discarded", code=outcome.code, message=outcome.reason)
+        code, reason = _text(outcome.code, "code"), _text(outcome.reason, "reason")
+        return _End("discarded", code=code, message=reason)
     if isinstance(outcome, (Release, Cancelled)):
         return _RELEASED
-    return _End("failed", code=type(outcome).__name__, message=str(outcome))
+    return _End("failed", code=_name_of(outcome), message=text_of(outcome))
+
+
+def _text(value: Any, field: str) -> str:
+    """Without what a class of its own makes of text."""
+    if not isinstance(value, str):
+        raise TypeError(f"{field} must be text, not {type(value).__name__}")
+    return str.__str__(value)
 
 
 def _wait_ms(value: Duration, field: str) -> int:
@@ -239,10 +285,16 @@ def _snoozed(delay_ms: int) -> _End:
 def _failure(error: BaseException, task: Task[Any, Any], context: Context) -> _End:
     """The exception's class is the error code; the traceback goes to the attempt's log."""
     if context.token.cause is None or not isinstance(error, asyncio.CancelledError):
-        context.log("".join(traceback.format_exception(type(error), error, _own_part(error))))
-    message = str(error)
+        context.log(_traceback(error))
     retry = not isinstance(error, task.never_retry)
-    return _End("failed", code=type(error).__name__, message=message, retry=retry)
+    return _End("failed", code=_name_of(error), message=text_of(error), retry=retry)
+
+
+def _traceback(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(type(error), error, _own_part(error)))
+    except Exception:
+        return f"{_name_of(error)}: {text_of(error)}"
 
 
 def _own_part(error: BaseException) -> Optional[TracebackType]:
@@ -269,9 +321,12 @@ def _after_the_cut(end: _End, cause: str, limit: float) -> _End:
     return _End("failed", code="timeout", message=message)
 
 
-def _wrong_result(error: TreadleError) -> _End:
+def _wrong_result(error: Exception) -> _End:
     """Another try would bring the same."""
     code = "result_invalid"
+    if not isinstance(error, TreadleError):
+        message = f"the result cannot be read: {_name_of(error)}: {text_of(error)}"
+        return _End("failed", code=code, message=message, retry=False)
     if not isinstance(error, EncodingError) and "at most" in error.detail:
         code = "result_too_large"
     return _End("failed", code=code, message=error.detail, retry=False)

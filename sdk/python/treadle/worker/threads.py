@@ -7,6 +7,7 @@ from typing import Callable, List, Protocol
 
 from .attempts import Attempt, Attempts
 from .report import Report
+from .runner import stand_in
 
 Run = Callable[[Attempt], Report]
 
@@ -56,9 +57,17 @@ class FunctionThreads:
         try:
             attempt = self._attempts.wait_and_take()
             while attempt is not None:
-                report = runs.run(attempt)
+                report = _run(runs, attempt)
                 attempt = self._attempts.finish_and_take(attempt, report)
                 if attempt is None:
                     attempt = self._attempts.wait_and_take()
         finally:
             runs.close()
+
+
+def _run(runs: Runs, attempt: Attempt) -> Report:
+    """A thread that ended here would take its slot with it, and the attempt would run for ever."""
+    try:
+        return runs.run(attempt)
+    except BaseException as error:
+        return stand_in(attempt.lease, error)
