@@ -9,6 +9,12 @@ import { policyOf, type Policy } from "./policy.js";
 
 type Fields = Record<string, unknown>;
 
+/** A part of an attempt's log. `offset`: in bytes. */
+export interface SentLog {
+  readonly offset: number;
+  readonly text: string;
+}
+
 export class FakeTask {
   readonly type: string;
   readonly queue: string;
@@ -97,10 +103,13 @@ export class FakeTask {
     this.wait("ready", now);
   }
 
-  appendLog(text: string): number {
-    const log = (this.logs.get(this.leases) ?? "") + text;
-    this.logs.set(this.leases, log);
-    return Buffer.byteLength(log);
+  /** What is sent twice is kept once. How many bytes are kept. */
+  keepLog(log: SentLog | undefined): number {
+    const before = Buffer.from(this.logs.get(this.leases) ?? "");
+    if (log === undefined) return before.length;
+    const kept = before.toString("utf8", 0, log.offset) + log.text;
+    this.logs.set(this.leases, kept);
+    return Buffer.byteLength(kept);
   }
 
   lease(): Lease {

@@ -36,7 +36,7 @@ import type { Enqueued, TaskInfo, TaskPage, TaskState } from "../task_info.js";
 import { Attempt } from "../worker/attempts.js";
 import { payloadOf, type Blob } from "../worker/lease.js";
 import { Runner } from "../worker/runner.js";
-import { FakeTask } from "./fake_task.js";
+import { FakeTask, type SentLog } from "./fake_task.js";
 import { backoffMs } from "./policy.js";
 
 /** More attempts of one run() are a task that enqueues or releases itself for ever. */
@@ -182,8 +182,7 @@ export class InMemory extends Client {
 
   private apply(task: FakeTask, report: Fields): void {
     const error = (report["error"] ?? {}) as { code?: string; message?: string };
-    const log = report["log"] as { text: string } | undefined;
-    if (log !== undefined) task.appendLog(log.text);
+    task.keepLog(report["log"] as SentLog | undefined);
     const outcome = report["outcome"];
     if (outcome === "completed") {
       task.result = readBlob(report, "result");
@@ -221,11 +220,11 @@ export class InMemory extends Client {
   private async save(token: string, update: string): Promise<number> {
     const task = this.running.get(token);
     if (task === undefined) throw new TreadleError("LEASE_LOST", "the attempt has ended");
-    const fields = decode(update) as { steps?: Blob[]; checkpoint?: Blob; progress?: Blob; log?: { text: string } };
+    const fields = decode(update) as { steps?: Blob[]; checkpoint?: Blob; progress?: Blob; log?: SentLog };
     for (const step of fields.steps ?? []) task.steps.set(String(step["name"]), step);
     if (fields.checkpoint !== undefined) task.checkpoint = fields.checkpoint;
     if (fields.progress !== undefined) task.progress = Number(fields.progress["fraction"]);
-    return task.appendLog(fields.log?.text ?? "");
+    return task.keepLog(fields.log);
   }
 
   // ---- the server's part: enqueueing ----
