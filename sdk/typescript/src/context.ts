@@ -5,6 +5,7 @@ import { Cancelled, type CancelCause, type CancelToken } from "./cancel.js";
 import { milliseconds, type Duration } from "./duration.js";
 import { LeaseLostError, type TreadleError } from "./errors.js";
 import type { Received } from "./handle.js";
+import { mustBe, mustBeText } from "./must_be.js";
 import { Failure } from "./outcomes.js";
 import type { Payload } from "./payload.js";
 import type { AttemptSession } from "./session.js";
@@ -182,6 +183,8 @@ export class Context {
 
   /** How far the work is, from 0 to 1, for whoever looks. May be called often. */
   progress(fraction: number, message = ""): void {
+    mustBe(typeof fraction === "number", fraction, "fraction", "a number");
+    mustBeText(message, "message");
     this.session.tellProgress(fraction, message);
   }
 

@@ -1,6 +1,7 @@
 /** What a handler throws to say how its attempt ends. */
 
 import type { Duration } from "./duration.js";
+import { mustBe, mustBeText } from "./must_be.js";
 
 /** The base of these. */
 export abstract class Outcome extends Error {}
@@ -12,7 +13,10 @@ export interface FailureOptions {
   retryAfter?: Duration;
 }
 
-/** The attempt has failed. `code`: short and stable, for programs, at most 64 bytes; `message`: for people. */
+/**
+ * The attempt has failed. `code`: short and stable, for programs, at most 64 bytes; `message`: for people. Like the
+ * others, it throws a TypeError for arguments of other types.
+ */
 export class Failure extends Outcome {
   readonly retry: boolean;
   readonly retryAfter: Duration | undefined;
@@ -22,16 +26,23 @@ export class Failure extends Outcome {
     message = "",
     options: FailureOptions = {},
   ) {
+    mustBeText(code, "code");
+    mustBeText(message, "message");
+    mustBe(typeof options === "object" && options !== null, options, "options", "an object");
+    const { retry = true, retryAfter } = options;
+    mustBe(typeof retry === "boolean", retry, "retry", "true or false");
+    if (retryAfter !== undefined) mustBeDuration(retryAfter, "retryAfter");
     super(message);
     this.name = "Failure";
-    this.retry = options.retry ?? true;
-    this.retryAfter = options.retryAfter;
+    this.retry = retry;
+    this.retryAfter = retryAfter;
   }
 }
 
 /** Not before `delay` has passed: the task is scheduled again, and no attempt is spent. */
 export class Snooze extends Outcome {
   constructor(readonly delay: Duration) {
+    mustBeDuration(delay, "delay");
     super("the task is to run later");
     this.name = "Snooze";
   }
@@ -43,6 +54,8 @@ export class Discard extends Outcome {
     reason = "",
     readonly code = "discarded",
   ) {
+    mustBeText(reason, "reason");
+    mustBeText(code, "code");
     super(reason);
     this.name = "Discard";
   }
@@ -54,4 +67,9 @@ export class Release extends Outcome {
     super("the task goes back");
     this.name = "Release";
   }
+}
+
+function mustBeDuration(value: unknown, name: string): void {
+  const isOne = typeof value === "number" || typeof value === "string";
+  mustBe(isOne, value, name, 'milliseconds or text such as "30s"');
 }

@@ -53,6 +53,10 @@ export function blobFields(value: unknown, name: string, field: string = name): 
     if (text.length > BYTES_MAX / 3) checkSize(Buffer.byteLength(text), field);
     return `"${name}":${text}`;
   }
+  if (!(value.data instanceof Uint8Array)) {
+    const kind = value.data === null ? "null" : typeof value.data;
+    throw new InvalidArgumentError(`${field} must hold bytes, not ${kind}`, { field });
+  }
   checkSize(value.data.byteLength, field);
   if (value.isJson) return `"${name}":${checkedJson(value, field)}`;
   const type = quote(value.contentType, `${field}.contentType`);

@@ -22,8 +22,10 @@ const isWellFormed: (text: string) => boolean =
 export function encode(value: unknown, field: string): string {
   const path: Path = [];
   const needs = check(value, path, field);
-  if (needs === NATIVE) return JSON.stringify(value);
-  return write(value);
+  if (needs !== NATIVE) return write(value);
+  const text: string | undefined = JSON.stringify(value);
+  if (text === undefined) throw refusal(field, "is a value that changes while it is read");
+  return text;
 }
 
 /** Text as JSON. Throws InvalidArgumentError. */

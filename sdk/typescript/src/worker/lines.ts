@@ -27,11 +27,11 @@ const MESSAGE_COLUMNS = 80;
 const MESSAGE_CHARS = 1_000;
 
 export class Lines {
-  private readonly write: (text: string) => void;
+  private readonly take: (text: string) => void;
   private readonly isJson: boolean;
 
   constructor(options: LinesOptions) {
-    this.write = options.write ?? writeToStandardError;
+    this.take = options.write ?? writeToStandardError;
     this.isJson = options.json ?? !isatty(2);
   }
 
@@ -39,6 +39,15 @@ export class Lines {
   ended(ended: readonly Ended[]): void {
     const make = this.isJson ? jsonLine : humanLine;
     this.write(ended.map(({ ending, answer }) => `${make(ending, answer)}\n`).join(""));
+  }
+
+  /** Whoever takes lines cannot stop the worker. */
+  private write(text: string): void {
+    try {
+      this.take(text);
+    } catch {
+      // They are lost, like those that standard error does not take.
+    }
   }
 
   /** One line about the worker itself. */

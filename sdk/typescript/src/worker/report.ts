@@ -73,7 +73,7 @@ export function releaseOf(lease: Lease): Report {
 
 /** Printable, of 1 to 64 bytes, as the server takes it. */
 export function errorCode(text: string): string {
-  let code = cleaned(text).replace(/[\0-\x1f\x7f]/g, "?");
+  let code = cleaned(text.slice(0, CODE_BYTES_MAX)).replace(/[\0-\x1f\x7f]/g, "?");
   while (Buffer.byteLength(code) > CODE_BYTES_MAX) code = code.slice(0, -1);
   return cleaned(code) || "failed";
 }

@@ -1,15 +1,21 @@
-/** Runner: runs the handler of one attempt, with all middleware around it, and makes its report. */
+/**
+ * Runner: runs the handler of one attempt, with all middleware around it, and makes its report.
+ *
+ * Code of the handler's own may still run after its end: a getter of what it threw, or a result that is made as it is
+ * read. What that throws fails the attempt as well, and never leaves the runner.
+ */
 
 import type { AnyTask, Middleware } from "../app.js";
 import type { CancelCause } from "../cancel.js";
 import { Cancelled } from "../cancel.js";
 import { Context } from "../context.js";
 import { milliseconds, type Duration } from "../duration.js";
-import type { TreadleError } from "../errors.js";
+import { TreadleError } from "../errors.js";
 import { decode } from "../json/read.js";
+import { mustBeText } from "../must_be.js";
 import { Discard, Failure, Outcome, Release, Snooze } from "../outcomes.js";
-import { Payload } from "../payload.js";
 import { AttemptSession, type Sender } from "../session.js";
+import { isA, messageOf, nameOf, stackOf } from "../thrown.js";
 import type { Attempt } from "./attempts.js";
 import { payloadOf, type Lease } from "./lease.js";
 import {
@@ -54,8 +60,11 @@ export class Runner {
   async run(attempt: Attempt): Promise<Report> {
     const { lease, token } = attempt;
     const context = new Context(lease, token, attempt.deadline, () => new AttemptSession(lease, this.sender));
-    const end = await this.endOf(lease, context);
-    return report(attempt, context, end);
+    try {
+      return report(attempt, context, await this.endOf(lease, context));
+    } catch (error) {
+      return report(attempt, context, unreportable(error));
+    }
   }
 
   private async endOf(lease: Lease, context: Context): Promise<End> {
@@ -96,29 +105,43 @@ function surrounded(task: AnyTask, middlewares: readonly Middleware[]): Call {
   return call;
 }
 
-function endOfThrown(error: unknown, task: AnyTask, context: Context): End {
-  if (error instanceof Cancelled) return RELEASED;
+/** Of an attempt whose own end could not be put into a report. Another try may do better. */
+function unreportable(error: unknown): End {
+  return { outcome: "failed", code: "report_invalid", message: `${nameOf(error)}: ${messageOf(error)}` };
+}
+
+function endOfThrown(thrown: unknown, task: AnyTask, context: Context): End {
+  if (isA(thrown, Cancelled)) return RELEASED;
+  let error = thrown;
   try {
-    if (error instanceof Outcome) return endOfOutcome(error);
+    if (isA(thrown, Outcome)) return endOfOutcome(thrown);
   } catch (wrong) {
-    return { outcome: "failed", code: "delay_invalid", message: (wrong as TreadleError).message };
+    if (wrong instanceof TreadleError) return { outcome: "failed", code: "delay_invalid", message: wrong.message };
+    error = wrong; // its fields are not what they should be
   }
   if (!context.isCancelled) context.session.appendLog(stackOf(error));
-  const retry = !task.neverRetry.some((each) => error instanceof each);
+  const retry = !task.neverRetry.some((each) => isA(error, each));
   return { outcome: "failed", code: nameOf(error), message: messageOf(error), retry };
 }
 
 function endOfOutcome(outcome: Outcome): End {
   if (outcome instanceof Failure) {
     const { code, message, retry, retryAfter } = outcome;
+    mustBeText(code, "code");
+    mustBeText(message, "message");
     const end: End = { outcome: "failed", code, message, retry };
     if (retryAfter === undefined) return end;
     return { ...end, delayMs: Math.min(waitMs(retryAfter, "retryAfter"), WAIT_MS_MAX) };
   }
   if (outcome instanceof Snooze) return endOfSnooze(waitMs(outcome.delay, "delay"));
-  if (outcome instanceof Discard) return { outcome: "discarded", code: outcome.code, message: outcome.message };
+  if (outcome instanceof Discard) {
+    const { code, message } = outcome;
+    mustBeText(code, "code");
+    mustBeText(message, "message");
+    return { outcome: "discarded", code, message };
+  }
   if (outcome instanceof Release) return RELEASED;
-  return { outcome: "failed", code: outcome.name, message: outcome.message };
+  return { outcome: "failed", code: nameOf(outcome), message: messageOf(outcome) };
 }
 
 /** What lies in the past is now. */
@@ -132,25 +155,6 @@ function endOfSnooze(delayMs: number): End {
   return { outcome: "failed", code: "snooze_invalid", message };
 }
 
-/** "TypeError"; of what is thrown and is no error, "thrown". */
-function nameOf(error: unknown): string {
-  if (!(error instanceof Error)) return "thrown";
-  const name = error.constructor.name;
-  return error.name !== "Error" || name === "" ? error.name : name;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-function stackOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const stack = error.stack ?? `${error.name}: ${error.message}`;
-  const own = stack.split("\n").filter((line) => !line.includes("/dist/worker/runner.js"));
-  const cause = error.cause === undefined ? "" : `\ncaused by ${stackOf(error.cause)}`;
-  return own.join("\n") + cause;
-}
-
 // ---- the report ----
 
 function report(attempt: Attempt, context: Context, ended: End): Report {
@@ -162,7 +166,7 @@ function report(attempt: Attempt, context: Context, ended: End): Report {
     try {
       json = completed(lease.token, end.result);
     } catch (error) {
-      end = wrongResult(error as TreadleError, end.result);
+      end = wrongResult(error);
     }
   }
   json ??= jsonOf(lease.token, end);
@@ -192,15 +196,11 @@ function afterTheCut(end: End, cause: CancelCause, limitMs: number): End {
 }
 
 /** Another try would bring the same. */
-function wrongResult(error: TreadleError, result: unknown): End {
-  const isBytes = result instanceof Payload || result instanceof Uint8Array;
-  const isTooLarge = isBytes || error.message.includes("at most");
-  return {
-    outcome: "failed",
-    code: isTooLarge ? "result_too_large" : "result_invalid",
-    message: error.message,
-    retry: false,
-  };
+function wrongResult(error: unknown): End {
+  const isOurs = isA(error, TreadleError);
+  const message = isOurs ? error.message : `the result cannot be read: ${nameOf(error)}: ${messageOf(error)}`;
+  const isTooLarge = isOurs && / has \d+ bytes; at most /.test(message);
+  return { outcome: "failed", code: isTooLarge ? "result_too_large" : "result_invalid", message, retry: false };
 }
 
 function jsonOf(token: string, end: End): string {
