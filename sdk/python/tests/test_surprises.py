@@ -303,3 +303,26 @@ def test_one_slot_outlives_every_surprise(make_app, work):
 
 def _by_number(n: int):
     return SURPRISES[n][0]()
+
+
+def test_a_number_that_python_does_not_read_fails_its_own_task_alone(server, app, work):
+    @app.task
+    def takes(n) -> int:
+        return 1
+
+    @app.task
+    def exact(payload: Payload) -> int:
+        return len(payload.data)
+
+    work(app)
+    digits = b"1" * 5000
+    for type in ("takes", "exact"):
+        task = '{"type":"%s","queue":"%s","payload":%s}' % (type, app.queue, digits.decode())
+        answer = server.call("POST", "/v1/tasks", task.encode())
+        assert answer.status == 201, answer
+    assert takes.enqueue(1).result(20) == 1
+    info = takes.handle(answer.json["id"]).wait(20)
+    assert info.state == "completed"
+    (dead,) = app.client.list_tasks(queue=app.queue, state="dead").tasks
+    assert dead.error_code == "payload_invalid"
+    assert "5000 digits" in dead.error_message

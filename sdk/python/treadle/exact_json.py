@@ -180,6 +180,13 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no number of JSON")
 
 
+def _int_or_none(text: str) -> int | None:
+    try:
+        return int(text)
+    except ValueError:
+        return None
+
+
 def _make_encoder() -> Callable[[Any], str]:
     """The encoder in C, made once: `JSONEncoder.encode` makes one for each call."""
     make = getattr(json.encoder, "c_make_encoder", None)
@@ -205,5 +212,9 @@ _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 _decode: Callable[[str], Any] = _decoder.decode
 # Reads one value of `text` at a place: (value, end). Raises StopIteration or ValueError.
 scan: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once  # type: ignore[attr-defined]
+# The same, with None for whole numbers that have more digits than Python reads.
+lenient_scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(
+    parse_constant=_refuse_constant, parse_int=_int_or_none
+).scan_once  # type: ignore[attr-defined]
 # Text as JSON, quotes included.
 quote: Callable[[str], str] = json.JSONEncoder(ensure_ascii=False).encode

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256 as _sha256
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
 from .errors import InternalError, TreadleError
-from .exact_json import quote, scan
+from .exact_json import lenient_scan, quote, scan
 from .payload import JSON, Payload, blob_fields, from_base64, read_blob
 
 ITEMS_MAX = 1000  # leases, reports and renewals of an exchange
@@ -29,12 +29,13 @@ class Lease:
     """A task that this worker is to run, and the right to do so.
 
     `payload` is the value of a JSON payload, else the bytes; `raw` is the exact text or bytes.
-    `is_damaged`: the payload that arrived does not have its SHA-256.
+    `is_damaged`: the payload that arrived does not have its SHA-256. `unreadable`: why a number of
+    its payload, steps or checkpoint is missing; empty if none is.
     """
 
     __slots__ = (
         "token", "id", "type", "attempt", "max_attempts", "lease_ms", "timeout_ms", "content_type",
-        "payload", "raw", "is_damaged", "sensitive", "steps", "checkpoint", "_fields",
+        "payload", "raw", "is_damaged", "unreadable", "sensitive", "steps", "checkpoint", "_fields",
     )  # fmt: skip
 
     token: str
@@ -48,6 +49,7 @@ class Lease:
     payload: Any
     raw: str | bytes
     is_damaged: bool
+    unreadable: str
     sensitive: bool
     steps: dict[str, Any] | None
     checkpoint: tuple[Any] | None  # None: there is none
@@ -66,6 +68,7 @@ class Lease:
         self.content_type = get("content_type", JSON)
         self.sensitive = get("sensitive", False)
         self.is_damaged = False
+        self.unreadable = ""
         if raw is None:
             payload, raw = self._other_payload(fields)
         self.payload = payload
@@ -217,7 +220,20 @@ def _read_leases(text: str, at: int) -> tuple[list[Lease], int]:
     return leases, at + 1
 
 
+_Scan = Callable[[str, int], "tuple[Any, int]"]
+
+
 def _read_lease(text: str, at: int) -> tuple[Lease, int]:
+    """A number that Python does not read must not keep all other leases from this worker."""
+    try:
+        return _read_lease_by(scan, text, at)
+    except ValueError as error:
+        lease, end = _read_lease_by(lenient_scan, text, at)
+        lease.unreadable = str(error)
+        return lease, end
+
+
+def _read_lease_by(scan: _Scan, text: str, at: int) -> tuple[Lease, int]:
     """The payload's exact text is needed for its hash, so it is cut out of the answer.
 
     The quick way takes the payload for the last field of its lease, as Treadle writes it: it ends
@@ -229,14 +245,14 @@ def _read_lease(text: str, at: int) -> tuple[Lease, int]:
         lease = Lease(fields, fields.get("payload"), text[place + len(_PAYLOAD) : end - 1])
         if not lease.is_damaged:
             return lease, end
-    return _read_lease_slowly(text, at)
+    return _read_lease_slowly(scan, text, at)
 
 
 def _read_steps(steps: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {each["name"]: read_blob(each, "result") for each in steps}
 
 
-def _read_lease_slowly(text: str, at: int) -> tuple[Lease, int]:
+def _read_lease_slowly(scan: _Scan, text: str, at: int) -> tuple[Lease, int]:
     fields: dict[str, Any] = {}
     raw: str | None = None
     at = _begin(text, at, "{")

@@ -129,6 +129,10 @@ class Runner:
         task = self._tasks.get(lease.type)
         if task is None or lease.is_damaged:
             return _not_runnable(lease)
+        takes_text = task.binding.whole == "payload" and not (lease.steps or lease.checkpoint)
+        if lease.unreadable and not takes_text:
+            message = f"the payload, a step or the checkpoint cannot be read: {lease.unreadable}"
+            return _End("failed", code="payload_invalid", message=message, retry=False)
         try:
             args, kwargs = task.binding.arguments(lease)
         except DecodingError as error:
