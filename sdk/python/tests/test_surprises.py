@@ -317,7 +317,7 @@ def test_a_number_that_python_does_not_read_fails_its_own_task_alone(server, app
     work(app)
     digits = b"1" * 5000
     for type in ("takes", "exact"):
-        task = '{"type":"%s","queue":"%s","payload":%s}' % (type, app.queue, digits.decode())
+        task = f'{{"type":"{type}","queue":"{app.queue}","payload":{digits.decode()}}}'
         answer = server.call("POST", "/v1/tasks", task.encode())
         assert answer.status == 201, answer
     assert takes.enqueue(1).result(20) == 1
