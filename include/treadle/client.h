@@ -85,7 +85,7 @@ class Client {
   /// FAILED_PRECONDITION: it is completed or running.
   Result<std::string> Redrive(const std::string& id);
   /// One page of the tasks that match, newest first.
-  Result<TaskPage> List(const TaskQuery& query = {});
+  Result<ListPage> List(const ListOptions& query = {});
   /// Waits until the task has ended. DEADLINE_EXCEEDED: it has not ended within `limit`.
   Result<TaskInfo> Wait(const std::string& id, std::chrono::milliseconds limit);
   /// The result of a completed task as T (json.h). FAILED_PRECONDITION: it ended in another way,

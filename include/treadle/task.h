@@ -89,7 +89,7 @@ struct TaskInfo {
 };
 
 /// Which tasks to list: all that is not empty must match.
-struct TaskQuery {
+struct ListOptions {
   std::string queue = {};
   std::string type = {};
   std::string state = {};
@@ -98,10 +98,10 @@ struct TaskQuery {
   std::string error_code = {};
   std::string text = {};    // words of the error's code and message
   int64_t limit = 50;       // tasks on a page, 1..1000
-  std::string cursor = {};  // TaskPage::next_cursor of the previous page
+  std::string cursor = {};  // ListPage::next_cursor of the previous page
 };
 
-struct TaskPage {
+struct ListPage {
   std::vector<TaskInfo> tasks = {};  // without their results
   std::string next_cursor = {};      // empty: this is the last page
 };

@@ -94,8 +94,8 @@ class Client::Impl {
         [&](ServerConnection& server, int64_t) { return wire::RedriveTask(server, id); });
   }
 
-  Result<TaskPage> List(const TaskQuery& query) {
-    return Repeated<TaskPage>(
+  Result<ListPage> List(const ListOptions& query) {
+    return Repeated<ListPage>(
         Repeat::kSafe, Clock::now() + options_.timeout,
         [&](ServerConnection& server, int64_t) { return wire::ListTasks(server, query); });
   }
@@ -211,7 +211,7 @@ Result<std::string> Client::Cancel(const std::string& id, const std::string& rea
 
 Result<std::string> Client::Redrive(const std::string& id) { return impl_->Redrive(id); }
 
-Result<TaskPage> Client::List(const TaskQuery& query) { return impl_->List(query); }
+Result<ListPage> Client::List(const ListOptions& query) { return impl_->List(query); }
 
 Result<TaskInfo> Client::Wait(const std::string& id, milliseconds limit) {
   const auto deadline = Clock::now() + limit;

@@ -354,7 +354,7 @@ TEST(SharedClient, DeadTasksAreListedAndRedriven) {
   TestServer::Answer(request, 200,
                      "{\"tasks\":[" + View("1-2", "dead") + "," + View("1-1", "dead") +
                          R"(],"as_of":"2026-11-23T20:53:01.250Z","next_cursor":"c"})");
-  const Result<TaskPage> page = listed.get();
+  const Result<ListPage> page = listed.get();
   ASSERT_TRUE(page.ok()) << page.status().ToString();
   EXPECT_EQ(page->tasks.size(), 2U);
   EXPECT_EQ(page->tasks[0].id, "1-2");

@@ -100,7 +100,7 @@ Status ReadTask(JsonDocument* document, TaskInfo* task) {
   return Status::Ok();
 }
 
-Status ReadPage(JsonDocument* document, TaskPage* page) {
+Status ReadPage(JsonDocument* document, ListPage* page) {
   for (auto field : document->Root()) {
     const std::string_view key = field.unescaped_key();
     if (key == "next_cursor") page->next_cursor = ReadString(field.value());
@@ -114,7 +114,7 @@ Status ReadPage(JsonDocument* document, TaskPage* page) {
   return Status::Ok();
 }
 
-std::string ListTarget(const TaskQuery& query) {
+std::string ListTarget(const ListOptions& query) {
   std::string target = "/v1/tasks?limit=" + std::to_string(query.limit);
   const std::pair<std::string_view, const std::string*> filters[] = {
       {"queue", &query.queue}, {"type", &query.type},    {"state", &query.state},
@@ -292,12 +292,12 @@ Result<TaskInfo> GetTask(ServerConnection& client, std::string_view id, int64_t 
   return ParseTask(json);
 }
 
-Result<TaskPage> ListTasks(ServerConnection& client, const TaskQuery& query) {
+Result<ListPage> ListTasks(ServerConnection& client, const ListOptions& query) {
   const std::string target = ListTarget(query);
   TREADLE_ASSIGN_OR_RETURN(ServerAnswer answer, client.Call("GET", target, "", kCallTimeoutMs));
   TREADLE_RETURN_IF_ERROR(CheckAnswer(client, "GET " + target, answer, kTaskListShape));
   JsonDocument document(std::move(answer.body));
-  TaskPage page;
+  ListPage page;
   TREADLE_RETURN_IF_ERROR(Guarded([&] { return ReadPage(&document, &page); }));
   return page;
 }

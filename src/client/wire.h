@@ -54,7 +54,7 @@ Result<TaskInfo> ParseTask(std::string_view json);
 Result<std::string> GetTaskJson(ServerConnection& client, std::string_view id, int64_t wait_ms = 0);
 Result<TaskInfo> GetTask(ServerConnection& client, std::string_view id, int64_t wait_ms = 0);
 /// One page.
-Result<TaskPage> ListTasks(ServerConnection& client, const TaskQuery& query);
+Result<ListPage> ListTasks(ServerConnection& client, const ListOptions& query);
 /// The task's state. FAILED_PRECONDITION: it is completed or running.
 Result<std::string> RedriveTask(ServerConnection& client, std::string_view id);
 /// The task's state. FAILED_PRECONDITION: it has ended in another way.

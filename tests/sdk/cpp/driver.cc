@@ -276,14 +276,14 @@ class Driver {
   }
 
   json List(const json& words) {
-    treadle::TaskQuery query{.queue = queue_,
-                             .type = words.value("type", ""),
-                             .state = words.value("state", ""),
-                             .tag = words.value("tag", ""),
-                             .limit = 1};
+    treadle::ListOptions query{.queue = queue_,
+                               .type = words.value("type", ""),
+                               .state = words.value("state", ""),
+                               .tag = words.value("tag", ""),
+                               .limit = 1};
     json ids = json::array();
     do {
-      const treadle::TaskPage page = Checked(client_->List(query));
+      const treadle::ListPage page = Checked(client_->List(query));
       for (const TaskInfo& task : page.tasks) ids += task.id;
       query.cursor = page.next_cursor;
     } while (!query.cursor.empty());
