@@ -49,6 +49,8 @@ HOST_PATH = re.compile(r"(?<![\w.~}])/(?:work/(?:main|shared|\.library)|root|hom
 PRIVATE_NOTE = re.compile(r"\bdesign[.]md\b|[.][.]/shared/")
 SLEEP = re.compile(r"\b(sleep_for|sleep_until|usleep|nanosleep)\b")
 INCLUDE = re.compile(r'\s*#\s*include\s*"([^"]+)"')
+NAMESPACE = re.compile(r"namespace ([\w:]*) ?\{")
+TYPE = re.compile(r"(?:enum class|enum|struct|class) (\w+)\b[^;]*\{")
 ROOM = re.compile(r"treadle_room\s*\(([^)]*)\)")
 
 
@@ -121,6 +123,25 @@ def check_public_header(path, text, found):
                                     f"forward-declare, or move what is needed to include/{SDK}")
 
 
+def types_in(text):
+    """(line, name) of each type that a file defines directly in namespace treadle."""
+    namespace, template = None, False
+    for number, line in enumerate(text, 1):
+        if opened := NAMESPACE.match(line):
+            namespace = opened.group(1)
+        elif (defined := TYPE.match(line)) and namespace == "treadle" and not template:
+            yield number, defined.group(1)
+        template = line.startswith("template ")  # its instances have other names
+
+
+def check_names_of_sdk(types, found):
+    """Checks that no type of the SDK has the name of another one: the program links both, and would mix them up."""
+    public = {name for path, _, name in types if path.relative_to(found.root).parts[0] == "include"}
+    for path, number, name in types:
+        if name in public and path.relative_to(found.root).parts[0] == "src":
+            found.add(path, number, f"'treadle::{name}' is a type of include/{SDK}, too; give one of them another name")
+
+
 def check_source(path, text, in_src, found):
     """Checks habits of C++ files."""
     if path.suffix == ".h":
@@ -177,6 +198,7 @@ def check_tree(root):
         sees_by_folder[folder] = sees
         check_arrows(folder, sees, line, found)
 
+    types = []
     for path in files_of(root):
         try:
             text = path.read_text(encoding="utf-8").splitlines()
@@ -192,6 +214,8 @@ def check_tree(root):
         folder = root / "src" / parts[1] if parts[0] == "src" else None
         if folder in sees_by_folder:
             check_includes(folder, path, text, sees_by_folder[folder], found)
+        types += [(path, number, name) for number, name in types_in(text)]
+    check_names_of_sdk(types, found)
     return found.lines
 
 

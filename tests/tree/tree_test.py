@@ -94,6 +94,15 @@ class TreeTest(unittest.TestCase):
         self.assert_only({"README.md": "\nSee /" + "work/main/x.\n"}, "README.md:2", "path of one machine")
         self.assert_only({"docs/a.md": "See design" + ".md, section 2.\n"}, "docs/a.md:1", "docs/architecture.md")
 
+    def test_a_type_of_the_sdk_has_a_name_of_its_own(self):
+        sdk = {"include/treadle/task.h": HEADER + "namespace treadle {\nstruct Page {\n};\n}\n"}
+        store = "namespace treadle {\nstruct Page {\n};\n}\n"
+        self.assert_only({**sdk, "src/model/page.cc": store}, "src/model/page.cc:2", "include/treadle", "another name")
+        apart = ["namespace treadle {\nnamespace {\nstruct Page {\n};\n}\n}\n", "namespace treadle::model {\nstruct Page {\n};\n}\n",
+                 "namespace treadle {\nstruct Page;\n}\n", "namespace treadle {\ntemplate <class T>\nstruct Page {\n};\n}\n"]
+        for text in apart:
+            self.assertEqual(self.findings({**sdk, "src/model/page.cc": text}), [], text)
+
     def test_a_test_that_sleeps_is_refused_but_other_code_may_sleep(self):
         line = "std::this_thread::sleep_for(1s);\n"
         self.assert_only({"src/base/a_test.cc": line}, "src/base/a_test.cc:1", "drive the clock")
