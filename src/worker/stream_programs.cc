@@ -128,6 +128,7 @@ StreamPrograms::Lent StreamPrograms::Borrow(const std::stop_token& cancelled) {
   const auto take = [this]() TREADLE_REQUIRES(mutex_) {
     Lent lent = std::move(idle_.back());
     idle_.pop_back();
+    if (waiting_ > 0) Wake();  // the keeper may have taken this one for theirs, and started none
     return lent;
   };
   {
@@ -152,7 +153,7 @@ void StreamPrograms::GiveBack(Lent lent) {
   MutexLock lock(mutex_);
   if (!std::exchange(lent->has_worked, true)) failures_ = 0;
   idle_.push_back(std::move(lent));
-  if (waiting_ > 0) changed_.notify_one();
+  if (waiting_ > 0) changed_.notify_all();  // one alone may be cancelled, and not take it
 }
 
 void StreamPrograms::Retire(const Lent& lent, Clock::time_point kill_at, const std::string& fault) {

@@ -13,7 +13,7 @@ def test_below_the_reserve_enqueues_are_refused_and_completions_work(start_serve
     ids = [server.enqueue(payload=n) for n in range(3)]
     server.stop()
     free = shutil.disk_usage(server.data_dir).free
-    server.flags = ("--disk-reserve", str(free + (10 << 30)))
+    server.flags = ("--disk-reserve", f"{free + (10 << 30)}B")
     server.restart()
     refused = server.enqueue(expect=429)
     assert refused.code == "RESOURCE_EXHAUSTED"
@@ -33,7 +33,7 @@ def test_below_the_reserve_enqueues_are_refused_and_completions_work(start_serve
 
 def test_when_the_disk_gets_short_low_priority_is_refused_first(start_server, server):
     server.stop()
-    server.flags = ("--disk-reserve", str(shutil.disk_usage(server.data_dir).free * 9 // 10))
+    server.flags = ("--disk-reserve", f"{shutil.disk_usage(server.data_dir).free * 9 // 10}B")
     server.restart()
     refused = server.enqueue(priority=4, expect=429)
     assert "priority 5 or higher" in refused.detail and refused.json["retry_after_ms"] > 0
@@ -54,7 +54,7 @@ def small_disk(tmp_path):
 
 
 def test_on_a_disk_that_fills_up_nothing_acknowledged_is_lost(small_disk, start_server):
-    server = start_server(small_disk / "data", "--disk-reserve", str(64 << 20))
+    server = start_server(small_disk / "data", "--disk-reserve", "64MiB")
     hog, accepted = small_disk / "hog", []
     payload = "x" * 900_000
     accepted += [server.enqueue(payload=payload) for _ in range(10)]
@@ -77,7 +77,7 @@ def test_on_a_disk_that_fills_up_nothing_acknowledged_is_lost(small_disk, start_
 
 
 def test_a_start_on_a_full_disk_uses_the_ballast(small_disk, start_server):
-    server = start_server(small_disk / "data", "--disk-reserve", str(64 << 20))
+    server = start_server(small_disk / "data", "--disk-reserve", "64MiB")
     id = server.enqueue()
     ballast = small_disk / "data" / "ballast"
     until(ballast.exists, lambda there: there)

@@ -80,7 +80,7 @@ def test_a_disk_below_its_reserve_under_load_recovers_with_the_space(start_serve
     free = shutil.disk_usage(tmp_path).free
     if free < 4 * margin:
         pytest.skip("less than 4 GiB are free")
-    server = start_server(tmp_path / "data", "--disk-reserve", str(free - margin))
+    server = start_server(tmp_path / "data", "--disk-reserve", f"{free - margin}B")
     fills_up_and_recovers(server, tmp_path / "hog", lambda file: fill(file, tmp_path, free - margin - 100 * MIB),
                           priority_min=5)  # with such a large reserve the disk is short of space, so lower ones are rejected
 
