@@ -22,7 +22,7 @@ add_custom_target(treadle_tests)
 set(TREADLE_COUNTED base model contract engine journal store node http api)
 
 # Rooms whose own tests have one thread: ThreadSanitizer has nothing to find there, and does not build them.
-set(TREADLE_ONE_THREAD model contract engine store cli app)
+set(TREADLE_ONE_THREAD model contract engine store app)
 
 function(treadle_room name)
   cmake_parse_arguments(ARG "" "PROGRAM" "SEES;LINKS" ${ARGN})

@@ -106,7 +106,7 @@ std::string ExactSize(uint64_t bytes) {
       return fmt::format("{}{}", bytes >> bits, unit);
     }
   }
-  return fmt::format("{}", bytes);
+  return fmt::format("{}B", bytes);
 }
 
 std::string ExactDuration(uint64_t ms) {

@@ -74,7 +74,8 @@ TEST_F(ConfigurationTest, EachKindOfValueReachesTheServer) {
       "[server]\ndata = \"/d\"\nlog_level = \"error\"\nconnections_max = 500\n"
       "read_timeout = \"1m\"\n"
       "[security]\nallow_unauthenticated = true\nallowed_hosts = [\"a.example\", \"b\"]\n"
-      "[storage]\ndurability = \"interval\"\ndisk_reserve = \"4KiB\"\ncheckpoint_interval = \"30s\"\n");
+      "[storage]\ndurability = \"interval\"\ndisk_reserve = \"4KiB\"\n"
+      "checkpoint_interval = \"30s\"\n");
   const ServerOptions options = LoadConfiguration(sources_)->options;
   EXPECT_EQ(options.data_dir, "/d");
   EXPECT_EQ(options.log_level, "error");
