@@ -39,7 +39,7 @@ def output_of(*command):
 
 
 def loaded_libraries(program, arch):
-    """The files that the dynamic linker loads, by the name that it looks for; the kernel's own object is none.
+    """The files that the dynamic linker loads, by the name that it looks for. The kernel's own object is not a file.
     A portable program for another machine loads glibc (sdk_packages.py refuses one that loads more)."""
     found = {}
     if arch != machine():

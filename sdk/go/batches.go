@@ -63,7 +63,7 @@ func (b *taskBatch) add(taskType string, payload any, options *encodedOptions) e
 	return nil
 }
 
-// readBatchAnswer reads the server's answer to so many tasks.
+// readBatchAnswer reads the server's answer to a request of that many tasks.
 func readBatchAnswer(text []byte, count int) ([]Enqueued, error) {
 	enqueued := make([]Enqueued, 0, count)
 	r := jsonx.NewReader(text)

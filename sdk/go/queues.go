@@ -136,7 +136,7 @@ func pages(target string, ask func(target string) (next string, err error)) erro
 	return err
 }
 
-// PutQueue changes the policy of a queue, and makes the queue if there is none.
+// PutQueue changes the policy of a queue, and creates the queue if it does not exist.
 func (c *Client) PutQueue(ctx context.Context, queue string, policy QueuePolicy) (*QueueInfo, error) {
 	body, err := json.Marshal(policy)
 	if err != nil {

@@ -81,7 +81,7 @@ func (c *Client) ListTypes(ctx context.Context) (types []TypeInfo, err error) {
 	return types, err
 }
 
-// PutType changes the policy of a task type, and makes the type if there is none.
+// PutType changes the policy of a task type, and creates the type if it does not exist.
 func (c *Client) PutType(ctx context.Context, taskType string, policy TypePolicy) (*TypeInfo, error) {
 	body, err := json.Marshal(policy)
 	if err != nil {

@@ -12,7 +12,7 @@
 namespace treadle::cli {
 
 /// Bytes of "4096B", "64KiB", "64MiB", "2GiB", "1TiB" (short: "64K", "64M", "2G", "1T"; all powers
-/// of 1024); a bare number other than 0 is none.
+/// of 1024); a bare number is a size only if it is 0.
 std::optional<uint64_t> ParseSize(std::string_view text);
 
 struct Address {

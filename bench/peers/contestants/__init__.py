@@ -15,7 +15,6 @@ MODULES = [
     "celery",
     "faktory",
     "river",
-    "treadle_go",
 ]
 CONTESTANTS = {
     each.name: each for module in MODULES for each in importlib.import_module(f"contestants.{module}").CONTESTANTS

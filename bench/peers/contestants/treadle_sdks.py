@@ -1,11 +1,21 @@
-"""Treadle by its SDKs for Python and TypeScript: what programs in these languages get, beside Celery and BullMQ."""
+"""Treadle by its SDKs for Python, TypeScript and Go: what programs in these languages get, beside Celery, BullMQ and River."""
 
 import urllib.error
 import urllib.request
 
 import processes
 from contestants import treadle
-from contestants.contestant import BUILT, CLIENTS, INSTALL_LOG, ROOT, Contestant, Server, first_number, install_program
+from contestants.contestant import (
+    BUILT,
+    CLIENTS,
+    INSTALL_LOG,
+    ROOT,
+    Contestant,
+    Server,
+    build_go_client,
+    first_number,
+    install_program,
+)
 
 COMPILED = BUILT / "treadle-typescript"
 COMPILER = ROOT / "build/typescript/node_modules/typescript/bin/tsc"
@@ -69,4 +79,21 @@ class TreadleTypeScript(TreadleSdk):
         return f"{treadle.CONTESTANTS[0].version()}, its TypeScript SDK, Node {first_number(['node', '--version'])}"
 
 
-CONTESTANTS = [TreadlePython(), TreadleTypeScript()]
+class TreadleGo(TreadleSdk):
+    name = "treadle-go"
+    title = "Treadle, Go SDK"
+    setting = TreadleSdk.server_setting + (
+        "`EnqueueMany` for batches; a worker with 100 slots and a handler that does nothing; callers do not share requests "
+        "when each call has one task"
+    )
+    client = (BUILT / "go_client", "treadle")
+
+    def install(self):
+        super().install()
+        build_go_client()
+
+    def version(self):
+        return f"{treadle.CONTESTANTS[0].version()}, its Go SDK"
+
+
+CONTESTANTS = [TreadlePython(), TreadleTypeScript(), TreadleGo()]

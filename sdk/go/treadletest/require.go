@@ -29,8 +29,8 @@ func Work(t testing.TB, worker *treadle.Worker, taskType string, payload any, op
 	return info
 }
 
-// RequireEnqueued returns the payload of the one task of a type, and the task. The test fails if there
-// is none, if there are several, or if the payload does not fit In.
+// RequireEnqueued returns the payload of the one task of a type, and the task. The test fails
+// unless there is exactly one, and if its payload does not fit In.
 func RequireEnqueued[In any](t testing.TB, memory *Memory, taskType string) (In, *treadle.TaskInfo) {
 	t.Helper()
 	payloads, tasks := RequireManyEnqueued[In](t, memory, taskType, 1)
