@@ -9,7 +9,8 @@
 #   treadle_test(name sources... LINKS libraries... [LABEL unit] [TIMEOUT 300])
 #       A GoogleTest program. ctest lists its tests one by one.
 #   treadle_script_test(name COMMAND words... [LABEL e2e] [TIMEOUT 300] [SERIAL])
-#       One ctest test that runs a command; the binary's path is in $TREADLE, the preset's directory in $TREADLE_BUILD.
+#       One ctest test that runs a command; the binary's path is in $TREADLE, the preset's directory in $TREADLE_BUILD,
+#       the sanitizers of the build in $TREADLE_SANITIZED.
 #
 # LABEL is one of unit, model, conformance, simulation, e2e (also run in sanitizer builds), or crash, ends, cost,
 # package (not run there).
@@ -75,7 +76,7 @@ function(treadle_script_test name)
   treadle_test_defaults(e2e)
   add_test(NAME ${name} COMMAND ${ARG_COMMAND} WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
   set(environment PYTHONDONTWRITEBYTECODE=1
-    TREADLE=${PROJECT_BINARY_DIR}/treadle TREADLE_BUILD=${PROJECT_BINARY_DIR})
+    TREADLE=${PROJECT_BINARY_DIR}/treadle TREADLE_BUILD=${PROJECT_BINARY_DIR} TREADLE_SANITIZED=${TREADLE_SANITIZE})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS ${ARG_LABEL}
     ENVIRONMENT "${environment}" RUN_SERIAL ${ARG_SERIAL}
     COST ${ARG_TIMEOUT})  # slow tests start first
