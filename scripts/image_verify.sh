@@ -19,12 +19,12 @@ images() { command buildah --root "$STORE/root" --runroot "$STORE/run" --storage
 # in_container WORDS: as the user of the image, on the machine's network.
 in_container() { images run --isolation chroot --network host --env TREADLE_SERVER="http://127.0.0.1:$PORT" treadle -- "$@"; }
 cleanup() {
-  [[ -z $SERVER ]] || kill -9 "$SERVER" 2> /dev/null || true
+  pkill -9 -f "^/usr/bin/treadle .*[:-]$PORT( |$)" || true # of this port, so this script's own
   images rm --all > /dev/null 2>&1 || true
   unmount
   rm -rf "$STORE" "$ROOT"
 }
-SERVER=''
+PORT=none
 trap cleanup EXIT
 
 command -v buildah > /dev/null || apt-get install -y -qq --no-install-recommends buildah > /dev/null || cannot "no buildah"
@@ -76,20 +76,21 @@ start() { # the image's own command, on a free port
 }
 stop() {
   kill -TERM "$SERVER"
-  SERVER=''
   wait "$job"
 }
 
 start
 say "ok: the health check finds the server"
 expect "user of the process" treadle "$(in_container id -un)"
-in_container treadle worker exec "hello-$PORT" -- tr a-z A-Z > "$STORE/worker.log" 2>&1 8>&- &
+in_container /usr/bin/treadle worker exec "hello-$PORT" -- tr a-z A-Z > "$STORE/worker.log" 2>&1 8>&- &
 expect "result" '{"NAME":"ADA"}' "$(in_container treadle enqueue "hello-$PORT" '{"name":"Ada"}' --wait=50s 2> /dev/null)"
-kill "$(pgrep -f "^treadle worker exec hello-$PORT")"
+kill "$(pgrep -f "^/usr/bin/treadle worker exec hello-$PORT ")"
 wait "$!"
 id=$(in_container treadle enqueue kept)
 stop
 start
-expect "after a restart" ready "$(in_container treadle task get "$id" -o json | sed 's/.*"state": *"\([a-z]*\)".*/\1/' | grep -x ready)"
+answer=$(in_container treadle task get "$id" -o json 2>&1) || true
+grep -q '"state": *"ready"' <<< "$answer" || { say "after a restart: $answer" && exit 1; }
+say "ok: the task is there after a restart"
 stop
 say "ok: the image was built from deploy/Dockerfile${DEB:+, with the given package,} and does its job"
