@@ -17,8 +17,6 @@
 
 #include "api/check_pool.h"
 #include "api/routes.h"
-#include "app/data_check.h"
-#include "app/data_directory.h"
 #include "app/descriptors.h"
 #include "app/memory_meter.h"
 #include "app/out_of_memory.h"
@@ -33,10 +31,12 @@
 #include "http/guard.h"
 #include "http/server.h"
 #include "journal/file_journal.h"
+#include "node/data_directory.h"
 #include "node/node.h"
 #include "node/space_guard.h"
-#include "store/schema.h"
-#include "store/sqlite_store.h"
+#include "store/sqlite/schema.h"
+#include "store/sqlite/sqlite_store.h"
+#include "tools/data_check.h"
 
 namespace treadle::app {
 namespace {
@@ -133,7 +133,7 @@ Status ServerProcess::Start(const ServiceManager& manager) {
   if (data_->is_new()) log_->Info("created a new, empty data directory at " + data_->path());
   TREADLE_RETURN_IF_ERROR(Listen(http_options));
   if (const Status status = OpenNodeWithWord(manager); !status.ok())
-    return WithDataCheck(status, data_->path());
+    return tools::WithDataCheck(status, data_->path());
   ServeRoutes();
   return {};
 }
@@ -184,7 +184,7 @@ Status ServerProcess::CheckJournalIsThere() {
   const auto store = disk_.Open(data_->store(), Disk::Mode::kRead);
   if (store.status().code() == Code::kNotFound) return {};
   return {Code::kDataLoss, "there is a store but no journal: " + data_->journal() +
-                               " has lost its segments; " + std::string(kRunDataCheck)};
+                               " has lost its segments; " + std::string(tools::kRunDataCheck)};
 }
 
 // A new store would take the place of one that is only missing, and SQLite would delete the log
@@ -196,7 +196,7 @@ Status ServerProcess::CheckStoreIsThere(const Journal& journal) {
   return {Code::kDataLoss, data_->store() + " is missing, and the journal begins only at frame " +
                                std::to_string(journal.first_sequence()) +
                                "; put the file back and start again, or " +
-                               std::string(kRunDataCheck)};
+                               std::string(tools::kRunDataCheck)};
 }
 
 // A server that stopped because its disk was full left its ballast: that is room enough to start.

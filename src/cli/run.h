@@ -12,6 +12,6 @@ namespace treadle::cli {
 
 /// Runs the command in `words` (without the program's name), writing to `console`.
 ExitStatus RunCommand(std::vector<std::string> words, Console& console, const ServeFn& serve,
-                      const DataTools& data_tools = {});
+                      const tools::DataTools& data_tools = {});
 
 }  // namespace treadle::cli

@@ -27,8 +27,9 @@ ARROWS = {
     "api": "base model contract engine journal store node http security telemetry",
     "client": "base model http",
     "worker": "base model http telemetry client",
-    "cli": "base model http telemetry client worker",
-    "app": "base model contract engine journal store telemetry security node http api client worker cli",
+    "tools": "base model engine journal store node",
+    "cli": "base model http telemetry client worker tools",
+    "app": "base model contract engine journal store telemetry security node http api client worker tools cli",
 }
 
 # Who may include the SDK's public headers (include/treadle). Those include only each other.
@@ -74,7 +75,7 @@ def sees_of(cmake_file):
     line = text.count("\n", 0, call.start()) + 1
     words, sees, listening = call.group(1).split(), [], False
     for word in words[1:]:
-        if word in ("SEES", "LINKS", "PROGRAM"):
+        if word in ("FOLDERS", "SEES", "LINKS", "PROGRAM"):
             listening = word == "SEES"
         elif listening:
             sees.append(word)
