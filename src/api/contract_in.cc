@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "api/json_in.h"
 #include "base/canary.h"
+#include "json/reader.h"
 #include "model/limits.h"
 
 namespace treadle::api {

@@ -1,11 +1,11 @@
 // Queues: their counts and their policies.
 
 #include "api/handlers.h"
-#include "api/json_in.h"
-#include "api/json_out.h"
 #include "api/list_out.h"
 #include "api/policy_json.h"
 #include "api/text_in.h"
+#include "json/reader.h"
+#include "json/writer.h"
 #include "model/limits.h"
 #include "model/validate.h"
 
@@ -87,7 +87,7 @@ constexpr JsonField<QueuePolicyChange> kQueuePolicyFields[] = {
 #undef TREADLE_POLICY_FLAG
 #undef TREADLE_POLICY_NUMBER
 
-void WriteQueuePolicy(const QueuePolicy& policy, JsonOut* out) {
+void WriteQueuePolicy(const QueuePolicy& policy, JsonWriter* out) {
   out->Open('{').Key("retry");
   WriteRetry(policy.retry, out);
   out->Key("retention").Open('{');
@@ -109,7 +109,7 @@ void WriteQueuePolicy(const QueuePolicy& policy, JsonOut* out) {
 }
 
 // What keeps tasks from coming or from being worked off.
-void WriteConditions(const QueueView& queue, JsonOut* out) {
+void WriteConditions(const QueueView& queue, JsonWriter* out) {
   out->Key("conditions").Open('[');
   if (queue.policy.paused) out->PlainText("paused");
   if (queue.policy.draining) out->PlainText("draining");
@@ -119,7 +119,7 @@ void WriteConditions(const QueueView& queue, JsonOut* out) {
   out->Close(']');
 }
 
-void WriteQueue(const QueueView& queue, JsonOut* out) {
+void WriteQueue(const QueueView& queue, JsonWriter* out) {
   out->Open('{').Key("name").PlainText(queue.name);
   out->Key("tasks").Open('{');
   for (const TaskState state : kTaskStates)
@@ -140,7 +140,7 @@ void WriteQueue(const QueueView& queue, JsonOut* out) {
 http::Response OneQueue(const Result<QueueView>& view) {
   if (!view.ok()) return ProblemResponse(view.status());
   std::string body;
-  JsonOut out(&body);
+  JsonWriter out(&body);
   WriteQueue(*view, &out);
   return JsonResponse(200, std::move(body));
 }

@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "api/blob.h"
-#include "api/json_in.h"
 #include "api/policy_json.h"
 #include "api/text_in.h"
+#include "json/reader.h"
 #include "model/limits.h"
 #include "model/range.h"
 #include "model/validate.h"

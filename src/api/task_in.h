@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "api/json_in.h"
 #include "base/status.h"
+#include "json/reader.h"
 #include "model/task.h"
 
 namespace treadle::api {

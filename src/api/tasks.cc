@@ -40,7 +40,7 @@ Result<EnqueueCommand> ReadMany(http::Request* request) {
   return EnqueueCommand::Make(std::move(tasks));
 }
 
-void WriteEnqueued(const EnqueueReply::Task& task, JsonOut* out) {
+void WriteEnqueued(const EnqueueReply::Task& task, JsonWriter* out) {
   out->Open('{').Key("id").PlainText(task.id.Text().view());
   out->Key("duplicate").Flag(task.duplicate);
   if (task.state) out->Key("state").PlainText(*TaskStateName(*task.state));
@@ -50,7 +50,7 @@ void WriteEnqueued(const EnqueueReply::Task& task, JsonOut* out) {
 
 Response OneEnqueued(const EnqueueReply& reply) {
   std::string body;
-  JsonOut out(&body);
+  JsonWriter out(&body);
   WriteEnqueued(reply.tasks.front(), &out);
   return JsonResponse(reply.tasks.front().duplicate ? 200 : 201, std::move(body));
 }
@@ -58,7 +58,7 @@ Response OneEnqueued(const EnqueueReply& reply) {
 Response ManyEnqueued(const EnqueueReply& reply) {
   std::string body;
   body.reserve(reply.tasks.size() * 40 + 16);
-  JsonOut out(&body);
+  JsonWriter out(&body);
   out.Open('{').Key("tasks").Open('[');
   for (const EnqueueReply::Task& task : reply.tasks) WriteEnqueued(task, &out);
   out.Close(']').Close('}');
@@ -138,7 +138,7 @@ Response RawBytes(std::string bytes, std::string_view content_type, const Sha256
 
 Response WholeTask(const TaskView& view) {
   std::string body;
-  JsonOut out(&body);
+  JsonWriter out(&body);
   WriteTask(view, TaskDetail::kWhole, &out);
   return JsonResponse(200, std::move(body));
 }

@@ -43,7 +43,7 @@ constexpr JsonField<TypePolicyChange> kTypePolicyFields[] = {
 
 http::Response TypeList(const Result<ListPart<TypeView>>& part) {
   if (!part.ok()) return ProblemResponse(part.status());
-  const auto write = [](const TypeView& type, JsonOut* out) {
+  const auto write = [](const TypeView& type, JsonWriter* out) {
     WriteType(type, TypeDetail::kListed, out);
   };
   const auto number = [](const TypeView& type) { return type.id; };

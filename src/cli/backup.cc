@@ -5,18 +5,18 @@
 #include <memory>
 #include <thread>
 
-#include "base/json_text.h"
+#include "base/units.h"
 #include "cli/commands.h"
-#include "cli/table.h"
-#include "cli/units.h"
 #include "client/wire.h"
+#include "console/table.h"
+#include "json/text.h"
 
 namespace treadle::cli {
 namespace {
 
 constexpr auto kBackupWatchEvery = std::chrono::milliseconds(100);
 
-uint64_t SizeOf(const JsonValue& backup, std::string_view name) {
+uint64_t SizeOf(const JsonNode& backup, std::string_view name) {
   return static_cast<uint64_t>(std::max<int64_t>(0, backup.Integer(name)));
 }
 
@@ -66,7 +66,7 @@ ExitStatus ListBackups(Session& session) {
   if (!answer.ok()) return session.Fail(answer.status());
   if (session.json()) return PrintJson(session, answer->root), ExitStatus::kOk;
   Table table({{"NAME"}, {"STATE"}, {"SIZE", Table::Align::kRight}, {"TAKEN"}, {"ERROR"}});
-  for (const JsonValue& backup : answer->root.Find("backups")->items) {
+  for (const JsonNode& backup : answer->root.Find("backups")->items) {
     if (session.jsonl()) {
       PrintJson(session, backup);
     } else {

@@ -7,8 +7,8 @@
 #include "cli/commands.h"
 #include "cli/contexts.h"
 #include "cli/run.h"
-#include "cli/session.h"
 #include "cli/version.h"
+#include "console/session.h"
 
 namespace treadle::cli {
 namespace {

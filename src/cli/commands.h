@@ -5,7 +5,7 @@
 
 #include "cli/arguments.h"
 #include "cli/cli.h"
-#include "cli/session.h"
+#include "console/session.h"
 
 namespace treadle::cli {
 

@@ -3,10 +3,10 @@
 #include <memory>
 #include <string>
 
-#include "base/json_text.h"
 #include "cli/commands.h"
 #include "cli/confirm.h"
-#include "cli/table.h"
+#include "console/table.h"
+#include "json/text.h"
 
 namespace treadle::cli {
 namespace {

@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cli/console.h"
 #include "cli/run.h"
+#include "console/console.h"
 
 namespace treadle::cli {
 namespace {

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "cli/cli.h"
-#include "cli/console.h"
-#include "cli/exit_status.h"
+#include "console/console.h"
+#include "console/exit_status.h"
 
 namespace treadle::cli {
 

@@ -4,14 +4,14 @@
 #include <memory>
 
 #include "base/random.h"
+#include "base/units.h"
 #include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/enqueue_file.h"
 #include "cli/known_types.h"
 #include "cli/payload_flags.h"
-#include "cli/task_outcome.h"
-#include "cli/units.h"
 #include "client/wire.h"
+#include "console/task_outcome.h"
 
 namespace treadle::cli {
 namespace {
@@ -103,11 +103,11 @@ ExitStatus Wait(Session& session, const std::string& id, std::optional<int64_t> 
   return PrintOutcome(session, view->root);
 }
 
-void PrintEnqueued(Session& session, const EnqueueFlags& flags, const JsonValue& answer) {
+void PrintEnqueued(Session& session, const EnqueueFlags& flags, const JsonNode& answer) {
   const std::string id = answer.Text("id");
   if (session.json() || session.jsonl()) return PrintJson(session, answer);
   session.console().OutLine(id);
-  const JsonValue* duplicate = answer.Find("duplicate");
+  const JsonNode* duplicate = answer.Find("duplicate");
   const bool is_duplicate = duplicate != nullptr && duplicate->raw == "true";
   if (is_duplicate && !flags.key.empty() && !session.was_repeated()) {
     session.console().Message(
