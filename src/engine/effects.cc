@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "base/canary.h"
 #include "engine/text_list.h"
 #include "engine/trail_effects.h"
 
@@ -62,10 +61,10 @@ void EncodeImage(const TaskImage& image, ByteWriter* out) {
   numbers.U8(static_cast<uint8_t>(static_cast<uint8_t>(image.state) | (image.apart ? kApart : 0) |
                                   (image.by_shard_time ? kByShardTime : 0) |
                                   (image.has_trail ? kHasTrail : 0)));
-  numbers.U8(static_cast<uint8_t>(
-      image.priority | (image.reported ? kReported : 0) |
-      (image.cancel_requested && !CanaryIs("forget_cancel_request") ? kCancelRequested : 0) |
-      (image.has_terms ? kHasTerms : 0) | (image.worker_losses > 0 ? kHasLosses : 0)));
+  numbers.U8(static_cast<uint8_t>(image.priority | (image.reported ? kReported : 0) |
+                                  (image.cancel_requested ? kCancelRequested : 0) |
+                                  (image.has_terms ? kHasTerms : 0) |
+                                  (image.worker_losses > 0 ? kHasLosses : 0)));
   numbers.Varint(image.max_attempts);
   numbers.Varint(image.unspent);
   numbers.Varint(image.attempt);

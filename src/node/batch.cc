@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/canary.h"
 #include "engine/batch_limits.h"
 #include "node/shard.h"
 
@@ -56,8 +55,6 @@ void Shard::SealIfRoom() {
 }
 
 void Shard::Seal() {
-  if (CanaryIs("reply_ahead_of_frame"))
-    for (const auto& reply : std::exchange(replies_, {})) reply();
   engine_->EndBatch();
   batch_open_ = false;
   std::vector<std::function<void()>> replies = std::exchange(replies_, {});

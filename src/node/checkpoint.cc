@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/canary.h"
 #include "node/shard.h"
 
 namespace treadle {
@@ -139,7 +138,7 @@ void Shard::Close(std::function<void()> closed) {
 
 void Shard::CloseIfIdle() {
   if (!closed_ || batch_open_ || !under_way_.empty() || checkpoint_runs_) return;
-  if (stored_frame_ < durable_frame_ && !CanaryIs("stop_without_checkpoint")) return Checkpoint();
+  if (stored_frame_ < durable_frame_) return Checkpoint();
   std::exchange(closed_, nullptr)();
 }
 

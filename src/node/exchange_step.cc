@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/canary.h"
 #include "node/shard.h"
 
 namespace treadle {
@@ -184,7 +183,7 @@ void Shard::Undelivered(const LeaseHolder& holder, const ExchangeReply& reply) {
   const auto session = sessions_.find(holder);
   // The worker has asked again, and was given the same leases, or has said that it has the answer:
   // they are in its hands, or will be.
-  if (session != sessions_.end() && !CanaryIs("take_back_what_was_delivered")) {
+  if (session != sessions_.end()) {
     const auto only = session->second.deliveries.find(reply.sequence);
     if (only == session->second.deliveries.end() || only->second != reply.delivery) return;
   }

@@ -3,7 +3,6 @@
 
 #include <utility>
 
-#include "base/canary.h"
 #include "node/shard.h"
 
 namespace treadle {
@@ -63,7 +62,7 @@ void Shard::OnRead(const std::shared_ptr<LoadJob>& job, uint64_t stored,
 
 // A task that was changed, stored and forgotten since the store was read is older in our hands.
 bool Shard::IsStale(TaskId id, const TaskRecord* record, uint64_t stored) const {
-  if (stored == stored_frame_ || CanaryIs("trust_a_stale_read")) return false;
+  if (stored == stored_frame_) return false;
   if (const TaskSlot* task = engine_->Peek(id))
     return !task->HasBody() && task->changed_in > stored;
   return record == nullptr || !IsTerminal(record->image.state);  // it may have ended by now
@@ -87,8 +86,7 @@ void Shard::List(TaskQuery query, Callback<ListReply> done, int64_t wait_ms) {
 
 void Shard::WhenStored(int64_t wait_ms, std::function<void(bool)> run) {
   const uint64_t wanted = next_frame_ - (effects_.empty() ? 1 : 0);
-  if (stored_frame_ >= wanted || wait_ms == 0 || CanaryIs("answer_from_an_old_store"))
-    return run(stored_frame_ >= wanted);
+  if (stored_frame_ >= wanted || wait_ms == 0) return run(stored_frame_ >= wanted);
   auto once = std::make_shared<std::function<void(bool)>>(std::move(run));
   wait_for_store_.push_back({wanted, once});
   Checkpoint();

@@ -2,7 +2,6 @@
 
 #include <string_view>
 
-#include "base/canary.h"
 #include "store/sqlite/expected_schema.h"
 #include "store/sqlite/people_views.h"
 #include "store/sqlite/repair/old_tasks.h"
@@ -342,8 +341,7 @@ Status Configure(Connection* db, int cache_kib) {
   // No statement, whoever wrote it, changes what FTS5 keeps for itself.
   sqlite3_db_config(db->handle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   return db->Execute(
-      std::string(CanaryIs("checkpoint_without_sync") ? "PRAGMA synchronous = OFF;"
-                                                      : "PRAGMA synchronous = FULL;") +
+      "PRAGMA synchronous = FULL;"
       "PRAGMA temp_store = MEMORY;"
       "PRAGMA secure_delete = FAST;"
       "PRAGMA journal_size_limit = " +

@@ -1,6 +1,5 @@
 #include "store/sqlite/sqlite_store.h"
 
-#include "base/canary.h"
 #include "store/sqlite/log_durability.h"
 #include "store/sqlite/row_digest.h"
 #include "store/sqlite/scanner.h"
@@ -40,8 +39,7 @@ Result<StoreMeta> ReadMetaOf(Connection* db) {
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::Open(const SqliteStoreOptions& options) {
   SetUpSqlite();
-  if (!CanaryIs("log_not_rewritten_on_open"))
-    TREADLE_RETURN_IF_ERROR(MakeLogDurable(options.path, options.vfs));
+  TREADLE_RETURN_IF_ERROR(MakeLogDurable(options.path, options.vfs));
   TREADLE_ASSIGN_OR_RETURN(auto writing, Connection::Open(options.path, options.vfs));
   TREADLE_RETURN_IF_ERROR(PrepareSchema(writing.get(), options.identity));
   TREADLE_RETURN_IF_ERROR(Configure(writing.get(), kWriterCacheKib));
