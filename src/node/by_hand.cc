@@ -14,25 +14,23 @@ constexpr int64_t kBetweenExchangesMs = 1'000;  // from an answer to a worker's 
 
 void Shard::Do(TaskCommand command, Callback<TaskStanding> done) {
   if (failed_) return;
-  Outcome<TaskStanding> outcome = Open().Do(command, nullptr, false);
-  if (outcome.needs.empty()) return Answer<TaskStanding>(std::move(done), std::move(outcome.reply));
-  Load(outcome.needs,
-       [this, command = std::move(command), done = std::move(done)](const Loaded& loaded) {
-         Answer<TaskStanding>(done, Open().Do(command, Find(loaded, command.id), true).reply);
-       });
+  Ask<TaskStanding>(
+      [command = std::move(command)](Engine& engine, const Loaded* loaded) {
+        return engine.Do(command, Find(loaded, command.id), loaded != nullptr);
+      },
+      std::move(done));
 }
 
 void Shard::Explain(TaskId id, Callback<Explanation> done) {
   if (failed_) return;
-  const auto answer = [this, done = std::move(done)](Outcome<TaskReasons> outcome) {
-    if (!outcome.reply.ok()) return Answer<Explanation>(done, outcome.reply.status());
-    Answer<Explanation>(done, WithWorkers(*std::move(outcome.reply)));
-  };
-  Outcome<TaskReasons> outcome = Open().Explain(id, nullptr, false);
-  if (outcome.needs.empty()) return answer(std::move(outcome));
-  Load(outcome.needs, [this, id, answer](const Loaded& loaded) {
-    answer(Open().Explain(id, Find(loaded, id), true));
-  });
+  Ask<Explanation>(
+      [this, id](Engine& engine, const Loaded* loaded) -> Outcome<Explanation> {
+        Outcome<TaskReasons> found = engine.Explain(id, Find(loaded, id), loaded != nullptr);
+        if (!found.needs.empty()) return Outcome<Explanation>::Need(std::move(found.needs));
+        if (!found.reply.ok()) return found.reply.status();
+        return WithWorkers(*std::move(found.reply));
+      },
+      std::move(done));
 }
 
 // A worker has its hands full if it holds a lease. One that holds none and does not wait for a task
@@ -60,9 +58,10 @@ Explanation Shard::WithWorkers(TaskReasons reasons) const {
   return explanation;
 }
 
-const TaskRecord* Shard::Find(const Loaded& loaded, TaskId id) {
-  const auto it = loaded.find(id);
-  return it == loaded.end() ? nullptr : &it->second;
+const TaskRecord* Shard::Find(const Loaded* loaded, TaskId id) {
+  if (loaded == nullptr) return nullptr;
+  const auto it = loaded->find(id);
+  return it == loaded->end() ? nullptr : &it->second;
 }
 
 }  // namespace treadle

@@ -82,7 +82,7 @@ bool Shard::ApplyReports(const Waiters::Job& job, const Loaded& loaded) {
   std::vector<size_t> waiting;
   for (const size_t i : job->unreported) {
     const Report& report = job->request.reports[i];
-    const TaskRecord* const record = Find(loaded, report.token.task);
+    const TaskRecord* const record = Find(&loaded, report.token.task);
     Outcome<bool> outcome = Open().Apply(report, record, job->asked_store);
     if (!outcome.needs.empty()) {
       needs.insert(needs.end(), outcome.needs.begin(), outcome.needs.end());

@@ -140,7 +140,7 @@ void Shard::EnqueueNow(const EnqueueCommand& command, uint64_t bytes, Callback<E
   Load(unknown,
        [this, bytes, done = std::move(done), reply = *reply](const Loaded& loaded) mutable {
          for (auto& task : reply.tasks)
-           if (const TaskRecord* record = task.state ? nullptr : Find(loaded, task.id))
+           if (const TaskRecord* record = task.state ? nullptr : Find(&loaded, task.id))
              task.state = record->image.state;
          AnswerEnqueue(bytes, std::move(done), std::move(reply));
        });
@@ -164,14 +164,13 @@ void Shard::Get(TaskId id, int64_t wait_ms, Callback<TaskView> done) {
     });
     return;
   }
-  Outcome<TaskView> outcome = engine_->Get(id, nullptr, false);
-  if (outcome.reply.ok()) AddProgress(&*outcome.reply);
-  if (outcome.needs.empty()) return Answer<TaskView>(std::move(done), std::move(outcome.reply));
-  Load(outcome.needs, [this, id, done = std::move(done)](const Loaded& loaded) {
-    Result<TaskView> view = Open().Get(id, Find(loaded, id), true).reply;
-    if (view.ok()) AddProgress(&*view);
-    Answer<TaskView>(done, std::move(view));
-  });
+  Ask<TaskView>(
+      [this, id](const Engine& engine, const Loaded* loaded) {
+        Outcome<TaskView> outcome = engine.Get(id, Find(loaded, id), loaded != nullptr);
+        if (outcome.reply.ok()) AddProgress(&*outcome.reply);
+        return outcome;
+      },
+      std::move(done));
 }
 
 void Shard::Stats(Callback<NodeStats> done) {

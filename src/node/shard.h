@@ -111,6 +111,17 @@ class Shard {
       done(std::move(result));
     });
   }
+  /// Asks the engine, once more with what the store has of the tasks that it needs, if it needs
+  /// any, and answers. `ask` is called with null first: the store has not been asked.
+  template <class T, class Question>
+  void Ask(Question ask, Callback<T> done) {
+    Outcome<T> outcome = ask(Open(), nullptr);
+    if (outcome.needs.empty()) return Answer<T>(std::move(done), std::move(outcome.reply));
+    Load(std::move(outcome.needs),
+         [this, ask = std::move(ask), done = std::move(done)](const Loaded& loaded) {
+           Answer<T>(done, ask(Open(), &loaded).reply);
+         });
+  }
   void Fail(const Status& status);
 
   // time.cc
@@ -141,11 +152,10 @@ class Shard {
 
   // by_hand.cc
   Explanation WithWorkers(TaskReasons reasons) const;
-  static const TaskRecord* Find(const Loaded& loaded, TaskId id);
+  static const TaskRecord* Find(const Loaded* loaded, TaskId id);
 
   // attempt.cc: what attempts save and leave behind.
-  void AnswerSave(const Token& token, const std::optional<Progress>& progress,
-                  Result<AttemptStanding> reply, Callback<AttemptStanding> done);
+  void NoteProgress(const Token& token, const Progress& progress);
   void AddProgress(TaskView* view) const;
   void ForgetProgress();
 
