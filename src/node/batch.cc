@@ -37,7 +37,9 @@ Engine& Shard::Open() {
 void Shard::Flush() {
   flush_posted_ = false;
   if (failed_) return;
-  WakeWaiters();
+  desk_.WakeWaiters();
+  for (const TaskId task : engine_->TakeEnded())
+    for (const auto& wake : watchers_.TakeAllOf(task)) wake();
   time_is_stale_ = true;
   SealIfRoom();
   TickLater();
@@ -135,6 +137,14 @@ void Shard::SyncLater() {
 void Shard::Reply(std::function<void()> reply) {
   Open();
   replies_.push_back(std::move(reply));
+}
+
+void Shard::After(int64_t delay_ms, std::function<void()> work) {
+  auto run = [this, work = std::move(work)] {
+    if (!failed_) work();
+  };
+  delay_ms == 0 ? env_.shard->Post(std::move(run))
+                : env_.shard->PostAfter(delay_ms, std::move(run));
 }
 
 void Shard::Fail(const Status& status) {

@@ -130,8 +130,8 @@ void Shard::Close(std::function<void()> closed) {
   if (failed_) return;
   closing_ = true;
   closed_ = std::move(closed);
-  for (const Waiters::Job& job : waiters_.TakeAll()) EndParked(job);
-  for (const auto& wake : waiters_.TakeAllWatchers()) wake();
+  desk_.EndAll();
+  for (const auto& wake : watchers_.TakeAll()) wake();
   EnqueueThoseThatWait();
   env_.shard->Post([this] { CloseIfIdle(); });
 }

@@ -296,6 +296,6 @@ void Node::Close(std::function<void()> closed) {
   });
 }
 
-const Engine& Node::engine_for_tests() const { return shard_->engine(); }
+const Engine& Node::engine_for_tests() const { return shard_->engine_for_tests(); }
 
 }  // namespace treadle

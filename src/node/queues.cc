@@ -1,6 +1,5 @@
 // Shard: queues and task types, and what workers have to do with them.
 
-#include <unordered_map>
 #include <utility>
 
 #include "node/shard.h"
@@ -8,16 +7,14 @@
 namespace treadle {
 namespace {
 
-constexpr int64_t kWorkerIsThereMs = 70'000;  // longer than any long poll
-constexpr size_t kQueuesPerTurn = 2'000;      // well below a millisecond
-constexpr size_t kNamesPerTurn = 20'000;
+constexpr size_t kQueuesPerTurn = 2'000;  // well below a millisecond
 
 }  // namespace
 
 void Shard::Queues(QueueId after, size_t limit, Callback<ListPart<QueueView>> done) {
   if (failed_) return;
   ListPart<QueueView> part = Open().Queues(after, limit);
-  NoteWorkers(part.views);
+  desk_.NoteWorkers(part.views);
   Answer<ListPart<QueueView>>(std::move(done), std::move(part));
 }
 
@@ -36,31 +33,8 @@ void Shard::SummarizeMore(std::shared_ptr<QueueSummary> summary, Callback<QueueS
   });
 }
 
-bool Shard::IsThere(const Session& session) const {
-  return session.seen_ms >= env_.clock->MonotonicMs() - kWorkerIsThereMs;
-}
-
-// Looks at a bounded number of names. Of a queue that was not among them by then it says nothing.
-void Shard::NoteWorkers(std::span<QueueView> views) const {
-  std::unordered_map<std::string_view, QueueView*> unknown;
-  for (QueueView& view : views) unknown.emplace(view.name, &view);
-  size_t left = kNamesPerTurn;
-  for (const auto& [holder, session] : sessions_) {
-    if (unknown.empty()) return;
-    if (!IsThere(session)) continue;
-    for (const std::string& name : session.queues) {
-      if (left-- == 0) return;
-      const auto found = unknown.find(name);
-      if (found == unknown.end()) continue;
-      found->second->has_workers = true;
-      unknown.erase(found);
-    }
-  }
-  for (const auto& [name, view] : unknown) view->has_workers = false;
-}
-
 Result<QueueView> Shard::WithWorkers(Result<QueueView> view) const {
-  if (view.ok()) NoteWorkers({&*view, 1});
+  if (view.ok()) desk_.NoteWorkers({&*view, 1});
   return view;
 }
 

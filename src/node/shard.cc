@@ -157,10 +157,10 @@ void Shard::Get(TaskId id, int64_t wait_ms, Callback<TaskView> done) {
   if (failed_) return;
   const TaskSlot* task = Open().Peek(id);
   if (wait_ms > 0 && !closing_ && task != nullptr && !IsTerminal(task->state)) {
-    const uint64_t ticket = next_ticket_++;
-    waiters_.Watch(id, ticket, [this, id, done = std::move(done)] { Get(id, 0, done); });
+    const uint64_t ticket = next_watcher_++;
+    watchers_.Watch(id, ticket, [this, id, done = std::move(done)] { Get(id, 0, done); });
     env_.shard->PostAfter(wait_ms, [this, id, ticket] {
-      if (const auto wake = waiters_.TakeWatcher(id, ticket)) wake();
+      if (const auto wake = watchers_.Take(id, ticket)) wake();
     });
     return;
   }
@@ -173,12 +173,24 @@ void Shard::Get(TaskId id, int64_t wait_ms, Callback<TaskView> done) {
       std::move(done));
 }
 
+void Shard::Exchange(const ExchangeDesk::Job& job) {
+  if (!failed_) desk_.Begin(job);
+}
+
+void Shard::Abandon(uint64_t ticket) {
+  if (!failed_) desk_.Abandon(ticket);
+}
+
+void Shard::Undelivered(const LeaseHolder& holder, const ExchangeReply& reply) {
+  if (!failed_) desk_.Undelivered(holder, reply);
+}
+
 void Shard::Stats(Callback<NodeStats> done) {
   if (failed_) return;
   NodeStats stats = stats_;
   stats.journal_backlog_bytes = backlog_bytes_;
   stats.payload_memory_bytes = engine_->state().parts_bytes();
-  stats.exchanges_parked = waiters_.parked();
+  stats.exchanges_parked = desk_.parked();
   stats.enqueue_refused = space_->refuses() || !memory_->Refusal().ok();
   const int64_t now_ms = env_.clock->MonotonicMs();
   if (!backlog_.empty()) stats.checkpoint_age_ms = now_ms - unstored_since_ms_;

@@ -25,15 +25,17 @@
 
 #include "engine/engine.h"
 #include "node/checkpointer.h"
+#include "node/exchange_desk.h"
 #include "node/memory_guard.h"
 #include "node/node.h"
 #include "node/recovery.h"
+#include "node/shard_services.h"
 #include "node/space_guard.h"
-#include "node/waiters.h"
+#include "node/task_watchers.h"
 
 namespace treadle {
 
-class Shard {
+class Shard final : private ShardServices {
  public:
   template <class T>
   using Callback = Node::Callback<T>;
@@ -69,7 +71,7 @@ class Shard {
   void Contracts(const std::vector<TaskId>& tasks,
                  const std::function<void(std::vector<std::optional<ContractName>>)>& done);
   void Pause(const std::string& name, bool paused, Callback<QueueView> done);
-  void Exchange(Waiters::Job job);
+  void Exchange(const ExchangeDesk::Job& job);
   void Abandon(uint64_t ticket);
   void Undelivered(const LeaseHolder& holder, const ExchangeReply& reply);
   void Stats(Callback<NodeStats> done);
@@ -80,22 +82,17 @@ class Shard {
   /// Bytes of enqueues that were accepted into the mailbox and are not durable yet. Any thread.
   std::atomic<uint64_t>& bytes_under_way() { return bytes_under_way_; }
 
-  const Engine& engine() const { return *engine_; }
+  const Engine& engine_for_tests() const { return *engine_; }
 
  private:
   struct FrameUnderWay {
     uint64_t sequence = 0;
     std::vector<std::function<void()>> replies;
   };
-  // What the store returned for tasks that a command needed; a task that is not here is not in the
-  // store.
-  using Loaded = std::map<TaskId, TaskRecord>;
-  using Then = std::function<void(const Loaded&)>;
-  struct Session;
 
   // batch.cc: batches, frames, replies.
-  /// The engine, within a batch.
-  Engine& Open();
+  Engine& Open() override;
+  Engine& engine() override { return *engine_; }
   void Flush();
   void SealIfRoom();
   void Seal();
@@ -104,13 +101,7 @@ class Shard {
   void SyncLater();
   /// On the journal's lane.
   Status SyncJournal();
-  void Reply(std::function<void()> reply);
-  template <class T>
-  void Answer(Callback<T> done, Result<T> result) {
-    Reply([done = std::move(done), result = std::move(result)]() mutable {
-      done(std::move(result));
-    });
-  }
+  void Reply(std::function<void()> reply) override;
   /// Asks the engine, once more with what the store has of the tasks that it needs, if it needs
   /// any, and answers. `ask` is called with null first: the store has not been asked.
   template <class T, class Question>
@@ -124,15 +115,15 @@ class Shard {
   }
   void Fail(const Status& status);
 
+  void After(int64_t delay_ms, std::function<void()> work) override;
+  int64_t MonotonicMs() const override { return env_.clock->MonotonicMs(); }
+  bool is_closing() const override { return closing_; }
+  NodeStats& stats() override { return stats_; }
+
   // time.cc
   BatchTime Now();
   void TickLater();
   void Tick(int64_t at_ms);
-
-  // wake.cc: news from the engine for those who wait.
-  void WakeWaiters();
-  void WakeForLostLeases();
-  void WakeForCancelRequests();
 
   bool IsDiskNearlyFull();
   /// Why nothing may be added now: the disk is nearly full, or the store is far behind.
@@ -145,13 +136,10 @@ class Shard {
   void AnswerEnqueue(uint64_t bytes, Callback<EnqueueReply> done, Result<EnqueueReply> reply);
 
   // queues.cc
-  void NoteWorkers(std::span<QueueView> views) const;
   void SummarizeMore(std::shared_ptr<QueueSummary> summary, Callback<QueueSummary> done);
   Result<QueueView> WithWorkers(Result<QueueView> view) const;
-  bool IsThere(const Session& session) const;
 
   // by_hand.cc
-  Explanation WithWorkers(TaskReasons reasons) const;
   static const TaskRecord* Find(const Loaded* loaded, TaskId id);
 
   // attempt.cc: what attempts save and leave behind.
@@ -165,24 +153,14 @@ class Shard {
     Loaded loaded;
     std::vector<Then> then;
   };
-  void Load(std::vector<TaskId> tasks, Then then);
-  void LoadLane(std::vector<TaskId> tasks, Then then);
+  void Load(std::vector<TaskId> tasks, Then then) override;
+  void LoadLane(std::vector<TaskId> tasks, Then then) override;
   void Read(const std::shared_ptr<LoadJob>& job);
   void OnRead(const std::shared_ptr<LoadJob>& job, uint64_t stored,
               Result<std::vector<TaskRecord>> records);
   bool IsStale(TaskId id, const TaskRecord* record, uint64_t stored) const;
   void TakeIn(TaskId id, const TaskRecord* record);
   void ReadList(TaskQuery query, Callback<ListReply> done);
-
-  // exchange_step.cc
-  void StepExchange(const Waiters::Job& job, const Loaded& loaded);
-  bool ApplyReports(const Waiters::Job& job, const Loaded& loaded);
-  bool LeaseFor(const Waiters::Job& job);
-  bool NoteCancelRequests(const Waiters::Job& job);
-  void FinishExchange(const Waiters::Job& job);
-  void ParkExchange(const Waiters::Job& job);
-  void EndParked(const Waiters::Job& job);
-  void ForgetIdleSessions();
 
   // checkpoint.cc
   void CheckpointLater();
@@ -204,7 +182,8 @@ class Shard {
   SpaceGuard* space_;
   MemoryGuard* memory_;
   std::unique_ptr<Engine> engine_;
-  Waiters waiters_;
+  ExchangeDesk desk_{this};
+  TaskWatchers watchers_;
   bool failed_ = false;
   bool closing_ = false;
 
@@ -249,25 +228,12 @@ class Shard {
   uint64_t written_at_space_check_ = 0;  // journal bytes when the disk was last looked at
   std::function<void()> closed_;
 
-  struct Session {
-    uint32_t sequence = 0;  // of its newest exchange
-    uint32_t answered = 0;  // it has the answers to those up to this one
-    // The answers to later ones, by sequence; nothing if an exchange was answered more than once.
-    std::map<uint32_t, std::optional<uint64_t>> deliveries;
-    int64_t seen_ms = 0;
-    std::vector<std::string> queues;  // that it asked for last
-    std::vector<std::string> types;
-    std::vector<Token> told;  // leases that it was asked to cancel
-  };
-  std::map<LeaseHolder, Session> sessions_;
-  Departures departures_;
   struct AttemptProgress {
     Token token;
     Progress progress;
   };
   std::map<TaskId, AttemptProgress> progress_;  // of attempts that reported some; kept a while
-  int64_t next_session_sweep_ms_ = 0;
-  uint64_t next_ticket_ = 1;
+  uint64_t next_watcher_ = 1;
   NodeStats stats_;
 };
 

@@ -37,7 +37,7 @@ void Shard::Tick(int64_t at_ms) {
     tick_at_ms_ = at_ms;
     env_.shard->Post([this, at_ms] { Tick(at_ms); });
   }
-  ForgetIdleSessions();
+  if (desk_.ForgetIdleSessions()) ForgetProgress();
 }
 
 }  // namespace treadle

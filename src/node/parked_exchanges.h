@@ -1,5 +1,5 @@
-// Waiters: who is waiting for what. Workers' exchanges that are parked until there is something to
-// report, and callers who wait for a task to end. Memory only; on the shard's lane.
+// ParkedExchanges: workers' exchanges that wait until there is something to report. Found by their
+// ticket, their worker, and the lanes that they wait for. Memory only; on the shard's lane.
 #pragma once
 
 #include <cstdint>
@@ -20,17 +20,20 @@ namespace treadle {
 
 /// One exchange on its way through the shard.
 struct ExchangeJob {
+  /// Each is entered again after the store was asked, or another batch has begun; the last one also
+  /// when there is news for a parked exchange.
+  enum class Step : uint8_t { kReport, kRenew, kLease };
+
   uint64_t ticket = 0;
   ExchangeRequest request;
   std::function<void(Result<ExchangeReply>)> done;
   ExchangeReply reply;
-  std::vector<size_t> unreported;  // places of the reports that are not applied yet
-  bool asked_store = false;        // for what the reports need
-  bool renewed = false;
+  Step step = Step::kReport;
+  std::vector<size_t> unreported;   // places of the reports that are not applied yet
   std::optional<int64_t> until_ms;  // its wait ends, however often it is parked
 };
 
-class Waiters {
+class ParkedExchanges {
  public:
   using Job = std::shared_ptr<ExchangeJob>;
 
@@ -46,17 +49,11 @@ class Waiters {
   /// The exchange that has waited longest for this queue and type.
   Job TakeByLane(std::string_view queue, std::string_view type);
   std::vector<Job> TakeAll();
-  size_t parked() const { return parked_.size(); }
+  size_t size() const { return parked_.size(); }
   /// Exchanges that wait for this queue and type.
   size_t WaitingFor(std::string_view queue, std::string_view type) const;
   /// Whether a parked exchange of this worker waits for it.
   bool Waits(const LeaseHolder& holder, const std::string& queue, const std::string& type) const;
-
-  /// A caller that waits for a task to end.
-  void Watch(TaskId task, uint64_t ticket, std::function<void()> wake);
-  std::vector<std::function<void()>> TakeWatchers(TaskId task);
-  std::function<void()> TakeWatcher(TaskId task, uint64_t ticket);
-  std::vector<std::function<void()>> TakeAllWatchers();
 
  private:
   using Lane = std::pair<std::string, std::string>;
@@ -77,7 +74,6 @@ class Waiters {
   std::map<LeaseHolder, uint64_t> by_holder_;
   std::unordered_map<Lane, Line, LaneHash> lanes_;
   size_t places_ = 0;  // in all lines
-  std::map<std::pair<TaskId, uint64_t>, std::function<void()>> watchers_;
 };
 
 }  // namespace treadle

@@ -1,4 +1,4 @@
-#include "node/waiters.h"
+#include "node/parked_exchanges.h"
 
 #include <algorithm>
 
@@ -6,7 +6,7 @@
 
 namespace treadle {
 
-bool Waiters::Park(Job job) {
+bool ParkedExchanges::Park(Job job) {
   Parked parked{.job = job, .places = {}};
   if (job->request.want > 0) {
     const size_t places = job->request.queues.size() * job->request.types.size();
@@ -26,7 +26,7 @@ bool Waiters::Park(Job job) {
   return true;
 }
 
-Waiters::Job Waiters::Take(std::map<uint64_t, Parked>::iterator it) {
+ParkedExchanges::Job ParkedExchanges::Take(std::map<uint64_t, Parked>::iterator it) {
   Parked parked = std::move(it->second);
   parked_.erase(it);
   by_holder_.erase(parked.job->request.holder);
@@ -41,29 +41,29 @@ Waiters::Job Waiters::Take(std::map<uint64_t, Parked>::iterator it) {
   return parked.job;
 }
 
-Waiters::Job Waiters::TakeByTicket(uint64_t ticket) {
+ParkedExchanges::Job ParkedExchanges::TakeByTicket(uint64_t ticket) {
   const auto it = parked_.find(ticket);
   return it == parked_.end() ? nullptr : Take(it);
 }
 
-Waiters::Job Waiters::TakeByHolder(const LeaseHolder& holder) {
+ParkedExchanges::Job ParkedExchanges::TakeByHolder(const LeaseHolder& holder) {
   const auto it = by_holder_.find(holder);
   return it == by_holder_.end() ? nullptr : TakeByTicket(it->second);
 }
 
-Waiters::Job Waiters::TakeByLane(std::string_view queue, std::string_view type) {
+ParkedExchanges::Job ParkedExchanges::TakeByLane(std::string_view queue, std::string_view type) {
   const auto it = lanes_.find({std::string(queue), std::string(type)});
   if (it == lanes_.end() || it->second.empty()) return nullptr;
   return TakeByTicket(it->second.front()->ticket);
 }
 
-size_t Waiters::WaitingFor(std::string_view queue, std::string_view type) const {
+size_t ParkedExchanges::WaitingFor(std::string_view queue, std::string_view type) const {
   const auto it = lanes_.find({std::string(queue), std::string(type)});
   return it == lanes_.end() ? 0 : it->second.size();
 }
 
-bool Waiters::Waits(const LeaseHolder& holder, const std::string& queue,
-                    const std::string& type) const {
+bool ParkedExchanges::Waits(const LeaseHolder& holder, const std::string& queue,
+                            const std::string& type) const {
   const auto ticket = by_holder_.find(holder);
   if (ticket == by_holder_.end()) return false;
   const ExchangeRequest& request = parked_.at(ticket->second).job->request;
@@ -71,39 +71,10 @@ bool Waiters::Waits(const LeaseHolder& holder, const std::string& queue,
          std::ranges::find(request.types, type) != request.types.end();
 }
 
-std::vector<Waiters::Job> Waiters::TakeAll() {
+std::vector<ParkedExchanges::Job> ParkedExchanges::TakeAll() {
   std::vector<Job> jobs;
   while (!parked_.empty()) jobs.push_back(Take(parked_.begin()));
   return jobs;
-}
-
-void Waiters::Watch(TaskId task, uint64_t ticket, std::function<void()> wake) {
-  watchers_.emplace(std::pair(task, ticket), std::move(wake));
-}
-
-std::vector<std::function<void()>> Waiters::TakeWatchers(TaskId task) {
-  std::vector<std::function<void()>> wakes;
-  auto it = watchers_.lower_bound({task, 0});
-  while (it != watchers_.end() && it->first.first == task) {
-    wakes.push_back(std::move(it->second));
-    it = watchers_.erase(it);
-  }
-  return wakes;
-}
-
-std::function<void()> Waiters::TakeWatcher(TaskId task, uint64_t ticket) {
-  const auto it = watchers_.find({task, ticket});
-  if (it == watchers_.end()) return nullptr;
-  std::function<void()> wake = std::move(it->second);
-  watchers_.erase(it);
-  return wake;
-}
-
-std::vector<std::function<void()>> Waiters::TakeAllWatchers() {
-  std::vector<std::function<void()>> wakes;
-  for (auto& [key, wake] : watchers_) wakes.push_back(std::move(wake));
-  watchers_.clear();
-  return wakes;
 }
 
 }  // namespace treadle
