@@ -23,6 +23,7 @@ Shard::Shard(const NodeOptions& options, const NodeEnvironment& environment, Nod
       space_(space),
       memory_(memory),
       engine_(std::move(recovered.engine)),
+      loader_(this, storage->store.get(), environment.reader, environment.log),
       base_time_(recovered.now),
       base_monotonic_ms_(environment.clock->MonotonicMs()),
       started_monotonic_ms_(base_monotonic_ms_),

@@ -31,6 +31,7 @@
 #include "node/recovery.h"
 #include "node/shard_services.h"
 #include "node/space_guard.h"
+#include "node/task_loader.h"
 #include "node/task_watchers.h"
 
 namespace treadle {
@@ -113,9 +114,16 @@ class Shard final : private ShardServices {
            Answer<T>(done, ask(Open(), &loaded).reply);
          });
   }
-  void Fail(const Status& status);
+  void Fail(const Status& status) override;
 
+  void Load(std::vector<TaskId> tasks, Then then) override {
+    loader_.Load(std::move(tasks), std::move(then));
+  }
+  void LoadLane(std::vector<TaskId> tasks, Then then) override {
+    loader_.LoadLane(std::move(tasks), std::move(then));
+  }
   void After(int64_t delay_ms, std::function<void()> work) override;
+  uint64_t stored_frame() const override { return stored_frame_; }
   int64_t MonotonicMs() const override { return env_.clock->MonotonicMs(); }
   bool is_closing() const override { return closing_; }
   NodeStats& stats() override { return stats_; }
@@ -147,19 +155,7 @@ class Shard final : private ShardServices {
   void AddProgress(TaskView* view) const;
   void ForgetProgress();
 
-  // load.cc: tasks that are not in memory; lists.
-  struct LoadJob {
-    std::vector<TaskId> tasks;  // that are still to be read
-    Loaded loaded;
-    std::vector<Then> then;
-  };
-  void Load(std::vector<TaskId> tasks, Then then) override;
-  void LoadLane(std::vector<TaskId> tasks, Then then) override;
-  void Read(const std::shared_ptr<LoadJob>& job);
-  void OnRead(const std::shared_ptr<LoadJob>& job, uint64_t stored,
-              Result<std::vector<TaskRecord>> records);
-  bool IsStale(TaskId id, const TaskRecord* record, uint64_t stored) const;
-  void TakeIn(TaskId id, const TaskRecord* record);
+  // lists.cc
   void ReadList(TaskQuery query, Callback<ListReply> done);
 
   // checkpoint.cc
@@ -182,6 +178,7 @@ class Shard final : private ShardServices {
   SpaceGuard* space_;
   MemoryGuard* memory_;
   std::unique_ptr<Engine> engine_;
+  TaskLoader loader_;
   ExchangeDesk desk_{this};
   TaskWatchers watchers_;
   bool failed_ = false;
@@ -205,8 +202,6 @@ class Shard final : private ShardServices {
   uint64_t durable_frame_;
   bool sync_posted_ = false;
   std::atomic<uint64_t> bytes_under_way_{0};
-
-  std::map<TaskId, std::shared_ptr<LoadJob>> lane_loads_;  // in progress, by their first task
 
   // Checkpoints.
   uint64_t stored_frame_;

@@ -35,6 +35,10 @@ class ShardServices {
   virtual void LoadLane(std::vector<TaskId> tasks, Then then) = 0;
   /// Runs `work` later, unless the shard has failed by then.
   virtual void After(int64_t delay_ms, std::function<void()> work) = 0;
+  /// Ends the node: it can no longer keep its promises.
+  virtual void Fail(const Status& status) = 0;
+  /// The last frame whose effects the store has.
+  virtual uint64_t stored_frame() const = 0;
   virtual int64_t MonotonicMs() const = 0;
   virtual bool is_closing() const = 0;
   virtual NodeStats& stats() = 0;
