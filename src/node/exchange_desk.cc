@@ -27,12 +27,6 @@ void AddWhatFollows(const Engine& engine, const TaskRecord* loaded, ReportReply*
     reply->retry_in_ms = std::max<int64_t>(ShardTime{task->when_ms} - engine.state().now(), 0);
 }
 
-const TaskRecord* FindIn(const ShardServices::Loaded* loaded, TaskId id) {
-  if (loaded == nullptr) return nullptr;
-  const auto it = loaded->find(id);
-  return it == loaded->end() ? nullptr : &it->second;
-}
-
 }  // namespace
 
 void ExchangeDesk::Begin(const Job& job) {
@@ -68,7 +62,7 @@ void ExchangeDesk::Begin(const Job& job) {
   Step(job, nullptr);
 }
 
-void ExchangeDesk::Step(const Job& job, const ShardServices::Loaded* loaded) {
+void ExchangeDesk::Step(const Job& job, const Loaded* loaded) {
   using enum ExchangeJob::Step;
   switch (job->step) {
     case kReport:
@@ -99,7 +93,7 @@ void ExchangeDesk::Renew(const Job& job) {
 }
 
 // False if the store must be asked first: then the exchange continues later.
-bool ExchangeDesk::ApplyReports(const Job& job, const ShardServices::Loaded* loaded) {
+bool ExchangeDesk::ApplyReports(const Job& job, const Loaded* loaded) {
   std::vector<TaskId> needs;
   std::vector<size_t> waiting;
   for (const size_t i : job->unreported) {
@@ -121,7 +115,7 @@ bool ExchangeDesk::ApplyReports(const Job& job, const ShardServices::Loaded* loa
   }
   job->unreported = std::move(waiting);
   if (needs.empty()) return true;
-  shard_->Load(needs, [this, job](const ShardServices::Loaded& found) { Step(job, &found); });
+  shard_->Load(needs, [this, job](const Loaded& found) { Step(job, &found); });
   return false;
 }
 
@@ -132,8 +126,7 @@ bool ExchangeDesk::Lease(const Job& job) {
   Outcome<LeaseReply> outcome = shard_->Open().Lease(
       {request.holder, request.sequence, request.queues, request.types, request.want});
   if (!outcome.needs.empty()) {
-    shard_->LoadLane(outcome.needs,
-                     [this, job](const ShardServices::Loaded&) { Step(job, nullptr); });
+    shard_->LoadLane(outcome.needs, [this, job](const Loaded&) { Step(job, nullptr); });
     return false;
   }
   if (!outcome.reply.ok()) {
@@ -141,7 +134,7 @@ bool ExchangeDesk::Lease(const Job& job) {
     return false;
   }
   if (!outcome.reply->next.empty())
-    shard_->LoadLane(std::move(outcome.reply->next), [](const ShardServices::Loaded&) {});
+    shard_->LoadLane(std::move(outcome.reply->next), [](const Loaded&) {});
   shard_->stats().tasks_leased += outcome.reply->leases.size();
   job->reply.leases = std::move(outcome.reply->leases);
   return true;

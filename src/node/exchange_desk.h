@@ -73,8 +73,8 @@ class ExchangeDesk {
     std::vector<Token> told;  // leases that it was asked to cancel
   };
 
-  void Step(const Job& job, const ShardServices::Loaded* loaded);
-  bool ApplyReports(const Job& job, const ShardServices::Loaded* loaded);
+  void Step(const Job& job, const Loaded* loaded);
+  bool ApplyReports(const Job& job, const Loaded* loaded);
   void Renew(const Job& job);
   bool Lease(const Job& job);
   bool NoteCancelRequests(const Job& job);

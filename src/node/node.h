@@ -126,8 +126,9 @@ class Node {
   /// Answers when the task has ended, or after `wait_ms` with what it is by then. 0: at once.
   void Get(TaskId id, int64_t wait_ms, Callback<TaskView> done);
   void List(TaskQuery query, Callback<ListReply> done);
-  /// What a person asks of one task; see Engine::Do().
-  void Do(TaskCommand command, Callback<TaskStanding> done);
+  /// Takes a command of engine/commands/ to its shard. node.cc lists them.
+  template <class C>
+  void Do(C command, Callback<typename C::Reply> done);
   void Explain(TaskId id, Callback<Explanation> done);
 
   /// Keeps what a running attempt saves; see Engine::Save(). `progress` is memory only, and gone
@@ -149,32 +150,13 @@ class Node {
   void GetBackup(std::string name, Callback<BackupView> done);
   void ListBackups(Callback<BackupList> done);
 
-  /// At most `limit` queues whose number is greater than `after`.
-  void Queues(QueueId after, size_t limit, Callback<ListPart<QueueView>> done);
   /// What all queues hold, and each of the `listed_max` with the largest backlogs. Takes many short
   /// turns, so it is no snapshot. Rests on no frame: it answers even while the disk hangs.
   void SummarizeQueues(size_t listed_max, Callback<QueueSummary> done);
-  void GetQueue(std::string name, Callback<QueueView> done);
-  /// `edit` changes the policy in force (or the default one, for a queue that is not there yet);
-  /// any error is passed on.
-  void Configure(std::string name, std::function<Status(QueuePolicy*)> edit,
-                 Callback<QueueView> done);
-
-  void Types(TypeId after, size_t limit, Callback<ListPart<TypeView>> done);
-  void GetType(std::string name, Callback<TypeView> done);
-  /// As Configure(), of a task type.
-  void ConfigureType(std::string name, std::function<Status(TypePolicy*)> edit,
-                     Callback<TypeView> done);
-  /// FAILED_PRECONDITION: there are tasks of it. NOT_FOUND.
-  void DeleteType(std::string name, Callback<TypeView> done);
-  /// FAILED_PRECONDITION: it has tasks. NOT_FOUND.
-  void DeleteQueue(std::string name, Callback<QueueView> done);
   /// The contracts of those of `tasks` that run and have one, in their order. Rests on no frame: it
   /// is called before its facts are durable.
   void Contracts(std::vector<TaskId> tasks,
                  std::function<void(std::vector<std::optional<ContractName>>)> done);
-  /// NOT_FOUND: there is no such queue.
-  void Pause(std::string name, bool paused, Callback<QueueView> done);
 
   /// Returns a ticket for Abandon().
   uint64_t Exchange(ExchangeRequest request, Callback<ExchangeReply> done);

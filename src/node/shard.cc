@@ -141,7 +141,7 @@ void Shard::EnqueueNow(const EnqueueCommand& command, uint64_t bytes, Callback<E
   Load(unknown,
        [this, bytes, done = std::move(done), reply = *reply](const Loaded& loaded) mutable {
          for (auto& task : reply.tasks)
-           if (const TaskRecord* record = task.state ? nullptr : Find(&loaded, task.id))
+           if (const TaskRecord* record = task.state ? nullptr : FindIn(&loaded, task.id))
              task.state = record->image.state;
          AnswerEnqueue(bytes, std::move(done), std::move(reply));
        });
@@ -167,7 +167,7 @@ void Shard::Get(TaskId id, int64_t wait_ms, Callback<TaskView> done) {
   }
   Ask<TaskView>(
       [this, id](const Engine& engine, const Loaded* loaded) {
-        Outcome<TaskView> outcome = engine.Get(id, Find(loaded, id), loaded != nullptr);
+        Outcome<TaskView> outcome = engine.Get(id, FindIn(loaded, id), loaded != nullptr);
         if (outcome.reply.ok()) AddProgress(&*outcome.reply);
         return outcome;
       },

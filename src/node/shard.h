@@ -23,6 +23,9 @@
 #include <string>
 #include <vector>
 
+#include "engine/commands/queues.h"
+#include "engine/commands/tasks.h"
+#include "engine/commands/types.h"
 #include "engine/engine.h"
 #include "node/checkpointer.h"
 #include "node/exchange_desk.h"
@@ -53,25 +56,26 @@ class Shard final : private ShardServices {
   /// Waits at most so long for the store to have all that was acknowledged before.
   static constexpr int64_t kListWaitMs = 1'000;
   void List(TaskQuery query, Callback<ListReply> done, int64_t wait_ms = kListWaitMs);
-  void Do(TaskCommand command, Callback<TaskStanding> done);
+  /// Runs a command of engine/commands/: in the open batch, and again with what it needs from the
+  /// store.
+  template <class C>
+  void Do(C command, Callback<typename C::Reply> done) {
+    if (failed_) return;
+    Ask<typename C::Reply>(
+        [this, command = std::move(command)](Engine& engine, const Loaded* loaded) {
+          Outcome<typename C::Reply> outcome = Run(engine, command, loaded);
+          if (outcome.reply.ok()) Complete(command, &*outcome.reply);
+          return outcome;
+        },
+        std::move(done));
+  }
   void Explain(TaskId id, Callback<Explanation> done);
   void Save(AttemptSave save, std::optional<Progress> progress, Callback<AttemptStanding> done);
   void History(TaskId id, Callback<HistoryReply> done);
   void Log(TaskId id, uint32_t attempt, Callback<LogReply> done);
-  void Queues(QueueId after, size_t limit, Callback<ListPart<QueueView>> done);
   void SummarizeQueues(size_t listed_max, Callback<QueueSummary> done);
-  void GetQueue(const std::string& name, Callback<QueueView> done);
-  void Configure(const std::string& name, const std::function<Status(QueuePolicy*)>& edit,
-                 Callback<QueueView> done);
-  void DeleteType(const std::string& name, Callback<TypeView> done);
-  void DeleteQueue(const std::string& name, Callback<QueueView> done);
-  void Types(TypeId after, size_t limit, Callback<ListPart<TypeView>> done);
-  void GetType(const std::string& name, Callback<TypeView> done);
-  void ConfigureType(const std::string& name, const std::function<Status(TypePolicy*)>& edit,
-                     Callback<TypeView> done);
   void Contracts(const std::vector<TaskId>& tasks,
                  const std::function<void(std::vector<std::optional<ContractName>>)>& done);
-  void Pause(const std::string& name, bool paused, Callback<QueueView> done);
   void Exchange(const ExchangeDesk::Job& job);
   void Abandon(uint64_t ticket);
   void Undelivered(const LeaseHolder& holder, const ExchangeReply& reply);
@@ -145,10 +149,15 @@ class Shard final : private ShardServices {
 
   // queues.cc
   void SummarizeMore(std::shared_ptr<QueueSummary> summary, Callback<QueueSummary> done);
-  Result<QueueView> WithWorkers(Result<QueueView> view) const;
-
-  // by_hand.cc
-  static const TaskRecord* Find(const Loaded* loaded, TaskId id);
+  /// Adds to a reply what only the shard knows.
+  template <class C, class Reply>
+  void Complete(const C&, Reply*) {}
+  template <class C>
+  void Complete(const C&, QueueView* view) {
+    desk_.NoteWorkers({view, 1});
+  }
+  void Complete(const DeleteQueue&, QueueView*) {}
+  void Complete(const ListQueues&, ListPart<QueueView>* part) { desk_.NoteWorkers(part->views); }
 
   // attempt.cc: what attempts save and leave behind.
   void NoteProgress(const Token& token, const Progress& progress);

@@ -4,21 +4,18 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <utility>
 #include <vector>
 
 #include "base/status.h"
 #include "engine/engine.h"
+#include "engine/loaded.h"
 #include "node/node.h"
 
 namespace treadle {
 
 class ShardServices {
  public:
-  /// What the store returned for tasks that a command needed; a task that is not here is not in the
-  /// store.
-  using Loaded = std::map<TaskId, TaskRecord>;
   using Then = std::function<void(const Loaded&)>;
 
   virtual ~ShardServices() = default;

@@ -24,7 +24,6 @@ namespace treadle {
 
 class TaskLoader {
  public:
-  using Loaded = ShardServices::Loaded;
   using Then = ShardServices::Then;
 
   /// Borrows everything; `log` takes one line for the operator.
