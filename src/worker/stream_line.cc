@@ -334,6 +334,7 @@ std::string StreamTask(const Task& task, std::optional<milliseconds> timeout,
   if (task.deadline_at_ms != 0) json.Key("deadline").String(FormatWallTime({task.deadline_at_ms}));
   if (task.contract_version != 0) json.Key("contract_version").Int(task.contract_version);
   if (task.sensitive) json.Key("sensitive").Bool(true);
+  if (!task.traceparent.empty()) json.Key("traceparent").String(task.traceparent);
   WriteBlob(json, "payload", task.payload, task.content_type);
   if (task.content_type == wire::kJson) json.Key("content_type").String(task.content_type);
   WriteSaved(json, saved);
