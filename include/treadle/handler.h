@@ -178,7 +178,8 @@ class Context {
   /// kept. May block until the server replies.
   void AppendLog(std::string_view text) const;
   /// Enqueues another task with the worker's own client. An attempt can be repeated, so give the
-  /// task an idempotency key that is derived from this task's ID.
+  /// task an idempotency key that is derived from this task's ID. Unless it has a traceparent, it
+  /// gets that of this task.
   Result<Enqueued> Enqueue(const TaskRequest& task) const;
 
   /// For handlers that run a task elsewhere, in another program for example; null if nothing is

@@ -22,6 +22,8 @@ void WriteLease(const Leased& lease, JsonWriter* out) {
   out->Key("content_type").Text(ContentTypeOf(lease.body->content_type));
   out->Key("payload_sha256").Digest(lease.body->payload_sha256);
   if (lease.sensitive) out->Key("sensitive").Flag(true);
+  if (const Traceparent& traceparent = lease.body->traceparent; !traceparent.empty())
+    out->Key("traceparent").PlainText(traceparent.Text().view());
   WriteBlob("payload", lease.body->payload, lease.body->content_type, out);
   if (lease.saved) WriteSaved(*lease.saved, false, out);
   out->Close('}');

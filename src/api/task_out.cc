@@ -36,6 +36,7 @@ void WriteBody(const TaskBody& body, TaskDetail detail, JsonWriter* out) {
   }
   out->Key("content_type").Text(ContentTypeOf(body.content_type));
   if (detail != TaskDetail::kWhole) return;
+  if (!body.traceparent.empty()) out->Key("traceparent").PlainText(body.traceparent.Text().view());
   out->Key("payload_bytes").Number(body.payload.size());
   out->Key("payload_sha256").Digest(body.payload_sha256);
 }

@@ -18,6 +18,13 @@ using http::Response;
 
 constexpr std::string_view kKeyHeader = "idempotency-key";
 
+// The standard ignores one that is malformed, or that comes twice.
+Traceparent TraceparentOf(const http::Request& request) {
+  constexpr std::string_view kHeader = "traceparent";
+  return request.headers.Count(kHeader) == 1 ? TraceparentFromHeader(request.Header(kHeader))
+                                             : Traceparent{};
+}
+
 Result<EnqueueCommand> ReadOne(http::Request* request) {
   TREADLE_RETURN_IF_ERROR(ReadQuery(*request, {}).status());
   const size_t keys = request->headers.Count(kKeyHeader);
@@ -25,7 +32,9 @@ Result<EnqueueCommand> ReadOne(http::Request* request) {
   if (keys == 1 && request->Header(kKeyHeader).empty())
     return Status(Code::kInvalidArgument,
                   "the Idempotency-Key header is empty: give it a value, or leave it out");
-  TREADLE_ASSIGN_OR_RETURN(NewTask task, ReadTask(&request->body, request->Header(kKeyHeader)));
+  const TaskHeaders headers{.key = request->Header(kKeyHeader),
+                            .traceparent = TraceparentOf(*request)};
+  TREADLE_ASSIGN_OR_RETURN(NewTask task, ReadTask(&request->body, headers));
   std::vector<NewTask> tasks;
   tasks.push_back(std::move(task));
   return EnqueueCommand::Make(std::move(tasks));
@@ -36,7 +45,8 @@ Result<EnqueueCommand> ReadMany(http::Request* request) {
   if (request->headers.Count(kKeyHeader) > 0)
     return Status(Code::kInvalidArgument,
                   "a batch takes no Idempotency-Key header: give each task its idempotency_key");
-  TREADLE_ASSIGN_OR_RETURN(std::vector<NewTask> tasks, ReadBatch(&request->body));
+  TREADLE_ASSIGN_OR_RETURN(std::vector<NewTask> tasks,
+                           ReadBatch(&request->body, TraceparentOf(*request)));
   return EnqueueCommand::Make(std::move(tasks));
 }
 

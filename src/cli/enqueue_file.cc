@@ -165,7 +165,7 @@ class FileEnqueuer {
     return Flush();
   }
 
-  // With the type and the queue that the line leaves out.
+  // With what the line leaves out.
   Status Complete(const JsonNode& object, Line* line) {
     line->has_key = object.Find("idempotency_key") != nullptr;
     for (const std::string_view name :
@@ -176,6 +176,8 @@ class FileEnqueuer {
     JsonObject more;
     if (object.Find("type") == nullptr) more.Text("type", file_.type);
     if (object.Find("queue") == nullptr && !file_.queue.empty()) more.Text("queue", file_.queue);
+    if (object.Find("traceparent") == nullptr && !file_.traceparent.empty())
+      more.Text("traceparent", file_.traceparent);
     std::string added = more.Done();
     added.pop_back();
     const bool needs_comma = added.size() > 1 && !object.members.empty();

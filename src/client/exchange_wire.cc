@@ -93,6 +93,8 @@ void ReadLeaseField(std::string_view key, value field, Lease* lease, std::string
     lease->contract_version = field.get_int64();
   } else if (key == "sensitive") {
     lease->sensitive = field.get_bool();
+  } else if (key == "traceparent") {
+    lease->traceparent = ReadString(field);
   } else if (key == "steps") {
     ReadSteps(field.get_array(), lease);
   } else if (key == "checkpoint") {

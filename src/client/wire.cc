@@ -64,6 +64,7 @@ std::string* TextField(TaskInfo* task, std::string_view key) {
       {"finished_at", &task->finished_at},
       {"expires_at", &task->expires_at},
       {"deadline_at", &task->deadline_at},
+      {"traceparent", &task->traceparent},
       {"result_content_type", &task->result_content_type}};
   for (const auto& [name, field] : fields) {
     if (name == key) return field;
@@ -218,6 +219,7 @@ Result<std::string> EncodeTask(const TaskRequest& task) {
   WriteText(json, "deadline_at", task.deadline_at);
   WriteNumber(json, "attempt_timeout_ms", task.attempt_timeout_ms);
   if (task.retry) WriteRetry(json, *task.retry);
+  WriteText(json, "traceparent", task.traceparent);
   json.Close('}');
   return out;
 }

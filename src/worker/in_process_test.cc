@@ -118,6 +118,33 @@ TEST(Middleware, WrapsEveryHandlerWithTheFirstOutermost) {
   EXPECT_THAT(seen, ElementsAre("a before echo", "b before echo", "b after", "a after"));
 }
 
+TEST(InProcess, ATraceGoesOnToTasksThatHandlersEnqueue) {
+  Worker worker;
+  worker.Handle("parent", [](const Task&, Context& context) -> Status {
+    for (const char* own : {"", "of a span"})
+      if (const auto child = context.Enqueue({.type = "child", .traceparent = own}); !child.ok())
+        return child.status();
+    return Status::Ok();
+  });
+  std::vector<std::string> traces;
+  worker.Handle("child", [&](const Task& task, Context&) -> Outcome {
+    traces.push_back(task.traceparent);
+    return Completed{};
+  });
+  InProcess queue(&worker);
+  EXPECT_EQ(queue.Run({.type = "parent", .traceparent = "of the producer"}).traceparent,
+            "of the producer");
+  EXPECT_THAT(traces, ElementsAre("of the producer", "of a span"));
+  // A request that is sent again has a span of its own.
+  const TaskRequest keyed{.type = "other", .idempotency_key = "k", .traceparent = "first"};
+  TaskRequest again = keyed;
+  again.traceparent = "second";
+  const auto first = queue.Enqueue(keyed);
+  const auto second = queue.Enqueue(again);
+  ASSERT_TRUE(second.ok()) << second.status().ToString();
+  EXPECT_EQ(second->id, first->id);
+}
+
 TEST(InProcess, RunsWhatHandlersEnqueueAndKeepsKeys) {
   Worker worker;
   worker.Handle("parent", [](const Task& task, Context& context) -> Status {

@@ -333,6 +333,7 @@ std::string StreamTask(const Task& task, std::optional<milliseconds> timeout,
   if (task.deadline_at_ms != 0) json.Key("deadline").Text(FormatWallTime({task.deadline_at_ms}));
   if (task.contract_version != 0) json.Key("contract_version").Number(task.contract_version);
   if (task.sensitive) json.Key("sensitive").Flag(true);
+  if (!task.traceparent.empty()) json.Key("traceparent").Text(task.traceparent);
   WriteBlob(json, "payload", task.payload, task.content_type);
   if (task.content_type == wire::kJson) json.Key("content_type").Text(task.content_type);
   WriteSaved(json, saved);

@@ -27,7 +27,7 @@ void CheckKept(std::string_view bytes, std::string_view content_type) {
   api::WriteBlob("payload", bytes, content_type, &out);
   out.Key("content_type").Text(api::ContentTypeOf(content_type)).Close('}');
   std::string body = R"({"type":"t",)" + json.substr(1);
-  const auto again = api::ReadTask(&body, "");
+  const auto again = api::ReadTask(&body, {});
   TREADLE_CHECK(again.ok() && again->body->payload == bytes);
   TREADLE_CHECK(again->body->content_type == content_type || !IsUtf8(content_type));
 }
@@ -59,13 +59,13 @@ void CheckTasks(std::vector<NewTask> tasks) {
 void OneTask(Input* in) {
   const std::string_view key = in->Line();
   std::string body(in->Rest());
-  auto task = api::ReadTask(&body, key);
+  auto task = api::ReadTask(&body, {.key = key});
   if (IsRead(task)) CheckTasks({*std::move(task)});
 }
 
 void Batch(Input* in) {
   std::string body(in->Rest());
-  auto tasks = api::ReadBatch(&body);
+  auto tasks = api::ReadBatch(&body, {});
   if (IsRead(tasks)) CheckTasks(*std::move(tasks));
 }
 

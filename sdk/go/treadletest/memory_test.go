@@ -66,6 +66,24 @@ func TestAnInlineTaskHasEndedWhenEnqueueReturns(t *testing.T) {
 	}
 }
 
+func TestATraceReachesTheHandlerAndMakesNoOtherRequest(t *testing.T) {
+	worker := treadle.NewWorker(treadle.WorkerOptions{})
+	treadle.Handle(worker, "traced", func(ctx context.Context, _ any) (string, error) {
+		task, _ := treadle.TaskOf(ctx)
+		return task.Traceparent, nil
+	})
+	memory := treadletest.New(worker)
+	first := enqueue(t, memory.Client(), "traced", nil, treadle.WithKey("k"), treadle.WithTraceparent("first"))
+	again := enqueue(t, memory.Client(), "traced", nil, treadle.WithKey("k"), treadle.WithTraceparent("second"))
+	if again.ID != first.ID || !again.IsDuplicate {
+		t.Errorf("%+v %+v", first, again)
+	}
+	var trace string
+	if err := first.Result(ctx, &trace); err != nil || trace != "first" {
+		t.Error(err, trace)
+	}
+}
+
 func TestRetriesFollowTheirPolicyAndTheDrivenClock(t *testing.T) {
 	worker := treadle.NewWorker(treadle.WorkerOptions{})
 	fail := treadle.Fail("sold_out", "no more of it")

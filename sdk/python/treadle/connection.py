@@ -72,12 +72,11 @@ class Connection:
         *,
         timeout: float,
         repeatable: bool = True,
-        headers: str = "",
     ) -> Answer:
         """Asks once, and returns the answer; raises the TreadleError that the server names.
 
         A kept connection that the server closed meanwhile is replaced without a word if the request
-        is `repeatable` and nothing of an answer came. `headers` are whole lines with their ends.
+        is `repeatable` and nothing of an answer came.
         """
         deadline = time.monotonic() + timeout
         self.may_have_arrived = False
@@ -89,7 +88,7 @@ class Connection:
                 was_open = False
                 self._connect_to_any(deadline)
             try:
-                answer = self._exchange(method, target, body, headers, deadline)
+                answer = self._exchange(method, target, body, deadline)
             except socket.timeout:  # TimeoutError is another class before Python 3.10
                 self.close()
                 raise DeadlineExceededError(f"no answer in time from {self.url}") from None
@@ -178,9 +177,9 @@ class Connection:
     # ---- one request, one answer ----
 
     def _exchange(
-        self, method: str, target: str, body: bytes | None, headers: str, deadline: float
+        self, method: str, target: str, body: bytes | None, deadline: float
     ) -> Answer:
-        head = f"{method} {target}{self._head}{headers}"
+        head = f"{method} {target}{self._head}"
         if body is None:
             request = f"{head}Content-Length: 0\r\n\r\n".encode()
         else:

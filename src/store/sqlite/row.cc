@@ -53,6 +53,7 @@ std::shared_ptr<const TaskBody> BodyOf(const TaskRow& task, const Rows& row, Tas
   body->idempotency_key = task.idempotency_key;
   body->payload_sha256 = task.payload_sha256;
   body->tags = Lines(task.tags);
+  if (!task.traceparent.empty()) body->traceparent = TraceparentFromRaw(task.traceparent);
   return body;
 }
 

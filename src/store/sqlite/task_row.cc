@@ -12,9 +12,11 @@
 namespace treadle {
 namespace {
 
-// Form 2 has flags that form 1 did not know; a row that needs none of them is written as form 1.
+// Form 2 has flags that form 1 did not know, form 3 a part; a row is written as the oldest form
+// that has what it needs.
 constexpr uint8_t kFormOldest = 1;
-constexpr uint8_t kForm = 2;
+constexpr uint8_t kFormOfFlags = 2;
+constexpr uint8_t kForm = 3;
 
 // Bits of the fourth byte. On disk.
 enum Flag : uint8_t {
@@ -27,6 +29,8 @@ enum Flag : uint8_t {
   kApart = 64,
 };
 constexpr uint8_t kFlagsOfForm2 = kByShardTime | kApart;
+
+static_assert(kRowTraceparentBytes == Traceparent::kBytes);
 
 using Texts = std::array<std::string_view, kRowTexts>;
 
@@ -128,13 +132,19 @@ uint8_t PartsOf(const TaskRow& row, const Texts& texts) {
   return static_cast<uint8_t>(
       (HasAttempt(row) ? kRowHasAttempt : 0) | (IsTerminal(row.image.state) ? kRowHasEnd : 0) |
       (row.result ? kRowHasResult : 0) | (Sum(texts) > 0 ? kRowHasTexts : 0) |
-      (row.holder ? kRowHasHolder : 0) | (row.error ? kRowHasError : 0));
+      (row.holder ? kRowHasHolder : 0) | (row.error ? kRowHasError : 0) |
+      (row.traceparent.empty() ? 0 : kRowHasTraceparent));
+}
+
+uint8_t FormOf(uint8_t flags, uint8_t parts) {
+  if ((parts & kRowHasTraceparent) != 0) return kForm;
+  return (flags & kFlagsOfForm2) != 0 ? kFormOfFlags : kFormOldest;
 }
 
 void EncodeCore(const TaskRow& row, uint8_t parts, Head* out) {
   const TaskImage& image = row.image;
   const uint8_t flags = FlagsOf(row);
-  out->Number((flags & kFlagsOfForm2) != 0 ? kForm : kFormOldest);
+  out->Number(FormOf(flags, parts));
   out->Number(static_cast<uint8_t>(image.state));
   out->Number(static_cast<uint8_t>(limits::kPriorityMax - image.priority));
   out->Number(flags);
@@ -183,6 +193,10 @@ size_t HeadBytes(uint8_t parts) {
 
 // Its parts, and whether the texts take what is left of the bytes.
 bool HasItsSize(std::string_view bytes, uint8_t parts) {
+  if ((parts & kRowHasTraceparent) != 0) {
+    if (bytes.size() < size_t{kRowTraceparentBytes}) return false;
+    bytes.remove_suffix(size_t{kRowTraceparentBytes});
+  }
   const size_t head = HeadBytes(parts);
   if (bytes.size() < head) return false;
   if ((parts & kRowHasTexts) == 0) return bytes.size() == head;
@@ -271,6 +285,7 @@ TaskRow RowOf(const TaskRecord& record, TaskRowTexts* texts) {
     row.content_type = body->content_type;
     row.idempotency_key = body->idempotency_key;
     row.tags = texts->tags;
+    if (!body->traceparent.empty()) row.traceparent = body->traceparent.view();
   }
   return row;
 }
@@ -285,8 +300,9 @@ void EncodeRow(const TaskRow& row, std::string* bytes) {
   if ((parts & kRowHasResult) != 0) head.Raw(row.result->sha256.view());
   if ((parts & kRowHasTexts) != 0) EncodeSizes(texts, &head);
   bytes->assign(head.bytes());
-  if ((parts & kRowHasTexts) == 0) return;
-  for (const std::string_view text : texts) bytes->append(text);
+  if ((parts & kRowHasTexts) != 0)
+    for (const std::string_view text : texts) bytes->append(text);
+  if ((parts & kRowHasTraceparent) != 0) bytes->append(row.traceparent);
 }
 
 Status DecodeRow(std::string_view bytes, TaskRow* row) {
@@ -305,6 +321,7 @@ Status DecodeRow(std::string_view bytes, TaskRow* row) {
   if ((parts & kRowHasEnd) != 0) DecodeEnd(&in, row);
   if ((parts & kRowHasResult) != 0) row->result = {in.Digest(), ""};
   if ((parts & kRowHasTexts) != 0) DecodeTexts(&in, row);
+  if ((parts & kRowHasTraceparent) != 0) row->traceparent = in.Raw(kRowTraceparentBytes);
   return {};
 }
 

@@ -41,8 +41,9 @@ struct TaskRow {
   std::optional<RowResult> result;
   std::string_view content_type;
   std::string_view idempotency_key;
-  std::string_view tags;   // one a line
-  std::string_view terms;  // as EncodeTerms() writes them; empty unless image.has_terms
+  std::string_view tags;         // one a line
+  std::string_view terms;        // as EncodeTerms() writes them; empty unless image.has_terms
+  std::string_view traceparent;  // Traceparent::view(); empty: none
 };
 
 /// What a row made of a record has of its own.
@@ -94,6 +95,7 @@ enum RowParts : uint8_t {
   kRowHasTexts = 8,
   kRowHasHolder = 16,  // no part of its own
   kRowHasError = 32,   // nor this
+  kRowHasTraceparent = 64,
 };
 /// Of kRowHasAttempt.
 inline constexpr RowPart kRowUnspent{0, 4};
@@ -118,5 +120,7 @@ enum RowText : uint8_t {
   kRowTerms,
 };
 inline constexpr int kRowTexts = 9;
+/// Of kRowHasTraceparent, the last part, so that nothing else is in another place with it.
+inline constexpr int kRowTraceparentBytes = 25;
 
 }  // namespace treadle

@@ -56,6 +56,7 @@ TaskRow RandomRow(SeededRandom* random, std::string* texts) {
   row.idempotency_key = text();
   row.tags = text();
   row.terms = text();
+  if (coin()) row.traceparent = std::string_view(*texts).substr(0, kRowTraceparentBytes);
   return row;
 }
 
@@ -84,6 +85,7 @@ void ExpectSame(const TaskRow& a, const TaskRow& b) {
   EXPECT_EQ(a.idempotency_key, b.idempotency_key);
   EXPECT_EQ(a.tags, b.tags);
   EXPECT_EQ(a.terms, b.terms);
+  EXPECT_EQ(a.traceparent, b.traceparent);
 }
 
 TEST(TaskRow, IsReadAsItWasWritten) {
@@ -103,6 +105,18 @@ TEST(TaskRow, OfAPlainWaitingTaskIsOnlyItsCore) {
   std::string bytes;
   EncodeRow({.image = {.id = TaskId::Of(1, 1)}}, &bytes);
   EXPECT_EQ(bytes.size(), size_t{kRowCoreBytes});
+}
+
+TEST(TaskRow, OnlyOfATracedTaskIsOfTheFormThatOlderVersionsRefuse) {
+  TaskRow row{.image = {.id = TaskId::Of(1, 1)}};
+  std::string bytes;
+  EncodeRow(row, &bytes);
+  EXPECT_EQ(bytes[0], 1);
+  const std::string trace(kRowTraceparentBytes, 't');
+  row.traceparent = trace;
+  EncodeRow(row, &bytes);
+  EXPECT_EQ(bytes[0], 3);
+  EXPECT_EQ(bytes.size(), size_t{kRowCoreBytes} + kRowTraceparentBytes);
 }
 
 TEST(TaskRow, NoBytesAreReadPastTheirEnd) {

@@ -31,6 +31,7 @@ void KeepWhatIsNotNew(const TaskRow& was, TaskRow* now) {
   now->content_type = was.content_type;
   now->idempotency_key = was.idempotency_key;
   now->tags = was.tags;
+  now->traceparent = was.traceparent;
   if (now->image.has_terms && now->terms.empty()) {
     now->terms = was.terms;
     now->image.has_terms = !was.terms.empty();  // else they are lost

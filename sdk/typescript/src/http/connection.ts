@@ -20,7 +20,6 @@ export interface CallOptions {
   timeoutMs: number;
   /** Sent again at once if a kept connection turns out to be closed. Default: true. */
   repeatable?: boolean;
-  traceparent?: string | undefined;
 }
 
 interface Pending {
@@ -44,11 +43,11 @@ export class Connection {
     this.mayHaveArrived = false;
     const wasOpen = this.isOpen();
     try {
-      return this.checked(await this.exchange(method, target, body, options, deadline));
+      return this.checked(await this.exchange(method, target, body, deadline));
     } catch (error) {
       const isStale = wasOpen && error instanceof BrokenError && !error.hasBegun && options.repeatable !== false;
       if (!isStale || this.isCancelled) throw error;
-      return this.checked(await this.exchange(method, target, body, options, deadline));
+      return this.checked(await this.exchange(method, target, body, deadline));
     }
   }
 
@@ -85,16 +84,10 @@ export class Connection {
     this.drop(new BrokenError("the connection was closed", true));
   }
 
-  private async exchange(
-    method: string,
-    target: string,
-    body: string | undefined,
-    options: CallOptions,
-    deadline: number,
-  ): Promise<Answer> {
+  private async exchange(method: string, target: string, body: string | undefined, deadline: number): Promise<Answer> {
     if (this.isCancelled) throw new UnavailableError("the call was cancelled");
     if (this.socket === undefined) await this.connectToAny(deadline);
-    const request = this.requestOf(method, target, body, options.traceparent);
+    const request = this.requestOf(method, target, body);
     this.mayHaveArrived = true;
     return new Promise<Answer>((resolve, reject) => {
       const timer = setTimeout(
@@ -111,11 +104,10 @@ export class Connection {
     });
   }
 
-  private requestOf(method: string, target: string, body: string | undefined, traceparent?: string): string {
+  private requestOf(method: string, target: string, body: string | undefined): string {
     const { authority } = this.server;
     let head = `${method} ${target} HTTP/1.1\r\nHost: ${authority}\r\nUser-Agent: treadle-typescript\r\n`;
     if (this.options.token !== "") head += `Authorization: Bearer ${this.options.token}\r\n`;
-    if (traceparent !== undefined) head += `traceparent: ${traceparent}\r\n`;
     if (body === undefined) return `${head}Content-Length: 0\r\n\r\n`;
     return `${head}Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
   }

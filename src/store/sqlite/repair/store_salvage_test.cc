@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -28,10 +29,18 @@ constexpr uint64_t kWaitingTasks = 300;
 constexpr uint64_t kEndedTasks = 300;
 constexpr size_t kPageBytes = 8192;
 
+// Of every second task.
+Traceparent TraceparentOf(uint64_t sequence) {
+  Traceparent traceparent;
+  if (sequence % 2 == 1) std::memcpy(traceparent.bytes.data(), &sequence, sizeof sequence);
+  return traceparent;
+}
+
 TaskChange NewSizedTask(uint64_t sequence, TaskState state, size_t payload_bytes) {
   auto body = std::make_shared<TaskBody>();
   body->payload = "#" + std::to_string(sequence) + "#" + std::string(payload_bytes, 'x');
   body->payload_sha256 = Sha256Of(body->payload);
+  body->traceparent = TraceparentOf(sequence);
   TaskChange change{.is_new = true};
   change.now.image = {.id = TaskId::Of(1, sequence), .queue = 1, .type = 1, .state = state};
   change.now.image.max_attempts = 5;
@@ -157,8 +166,10 @@ TEST_F(StoreSalvageTest, WhatIsLeftIsFoundByWhatItHas) {
   const auto store = *SqliteStore::Open({to(), 7, ""});
   std::vector<TaskId> expected;
   const Result<TaskPage> all = store->List({.limit = 1000});
-  for (const TaskView& view : all->tasks)
+  for (const TaskView& view : all->tasks) {
     if (view.task.error) expected.push_back(view.task.image.id);
+    EXPECT_EQ(view.task.body->traceparent, TraceparentOf(view.task.image.id.sequence()));
+  }
   EXPECT_GT(expected.size(), 50u);
   EXPECT_LT(expected.size(), 60u);
   std::vector<TaskQuery> queries(5, {.limit = 1000});
