@@ -282,7 +282,7 @@ def test_the_token_comes_from_its_file_and_a_wrong_one_is_an_error(
 @pytest.mark.parametrize(
     "address,why",
     [
-        ("https://a", "https is not spoken"),
+        ("https://a:0", "port"),
         ("http://a:0", "port"),
         ("http://a b", "no host"),
         ("[::1", "not closed"),

@@ -74,6 +74,11 @@ def signals_its_thread() -> None:
 
 
 @app.task
+def saves_a_step(context: Context) -> int:
+    return context.step("pid", os.getpid)
+
+
+@app.task
 def which_process() -> int:
     return os.getpid()
 

@@ -93,6 +93,7 @@ class Treadle:
         servers: str | Sequence[str] | None = None,
         *,
         token: str | None = None,
+        ca_file: str | None = None,
         client: Client | None = None,
         queues: Sequence[str] = ("default",),
         concurrency: int = 10,
@@ -106,6 +107,7 @@ class Treadle:
             self.pool(each)
         self._servers = servers
         self._token = token
+        self._ca_file = ca_file
         self._client = client
         self._lock = threading.Lock()
         # Where the app was made, so that child processes find it.
@@ -117,7 +119,7 @@ class Treadle:
         if self._client is None:
             with self._lock:
                 if self._client is None:
-                    self._client = Client(self._servers, token=self._token)
+                    self._client = Client(self._servers, token=self._token, ca_file=self._ca_file)
         return self._client
 
     @client.setter
