@@ -177,7 +177,18 @@ class Treadle:
         """
 
         def decorate(function: Callable[..., Any]) -> Task[Any, Any]:
-            type_name = name or function.__name__
+            if not callable(function):
+                raise InvalidArgumentError(
+                    f"{name or 'a task'} has no handler: {function!r} is no function",
+                    field="function",
+                )
+            type_name = name or getattr(function, "__name__", "")
+            if not type_name:
+                raise InvalidArgumentError(
+                    f"{function!r} has no name of its own: give one, as in "
+                    '@app.task(name="resize")',
+                    field="name",
+                )
             if type_name in self.tasks:
                 raise InvalidArgumentError(f"there is a task {type_name} already", field="name")
             make = AsyncTask if inspect.iscoroutinefunction(function) else Task
@@ -204,6 +215,8 @@ class Treadle:
 
     def middleware(self, function: Middleware) -> Middleware:
         """Stands around every handler, the first one outermost. See `Middleware`."""
+        if not callable(function):
+            raise InvalidArgumentError(f"middleware {function!r} is no function", field="function")
         self.middlewares.append(function)
         return function
 
