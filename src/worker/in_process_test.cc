@@ -53,6 +53,29 @@ TEST(TypedHandler, APayloadThatDoesNotFitIsDeadAtOnce) {
   }
 }
 
+TEST(Worker, AnEmptyHandlerIsRefused) {
+  const auto refused = [](auto handler) {
+    Worker worker;
+    worker.Handle("bill", Bill);
+    worker.Handle("none", std::move(handler));
+    const Status status = worker.Run();
+    EXPECT_EQ(status.code(), Code::kInvalidArgument);
+    EXPECT_EQ(status.message(), "the handler of none is empty");
+  };
+  refused(Handler());
+  refused(std::function<Receipt(const Order&)>());
+  refused(std::function<void(const Order&, Context&)>());
+  refused(static_cast<Receipt (*)(const Order&)>(nullptr));
+  refused(static_cast<Outcome (*)(const Task&, Context&)>(nullptr));
+}
+
+TEST(Worker, AnEmptyMiddlewareIsRefused) {
+  Worker worker;
+  worker.Handle("bill", Bill);
+  worker.Use(nullptr);
+  EXPECT_EQ(worker.Run().message(), "a middleware is empty");
+}
+
 TEST(TypedHandler, RawBytesPassUnchanged) {
   Worker worker;
   worker.Handle("reverse", [](const Task& task) {

@@ -47,6 +47,19 @@ func TestATaskRunsAndItsResultIsRead(t *testing.T) {
 	}
 }
 
+func TestANilHandlerIsNamed(t *testing.T) {
+	worker := treadle.NewWorker(treadle.WorkerOptions{})
+	worker.HandleRaw("raw", nil)
+	memory := treadletest.New(worker)
+	enqueue(t, memory.Client(), "raw", nil)
+	defer func() {
+		if found := recover(); found != "the handler of raw is nil" {
+			t.Error(found)
+		}
+	}()
+	memory.Run()
+}
+
 func TestAnInlineTaskHasEndedWhenEnqueueReturns(t *testing.T) {
 	worker := treadle.NewWorker(treadle.WorkerOptions{})
 	treadle.HandleFunc(worker, "outer", func(ctx context.Context, _ any) error {

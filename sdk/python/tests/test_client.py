@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import functools
 import json
 import os
 import sys
@@ -280,9 +281,25 @@ def test_the_token_comes_from_its_file_and_a_wrong_one_is_an_error(
 
 
 @pytest.mark.parametrize(
+    "register,why",
+    [
+        (lambda app: app.task(name="none")(None), "none has no handler: None is no function"),
+        (lambda app: app.task()("text"), "a task has no handler: 'text' is no function"),
+        (lambda app: app.task(functools.partial(print)), "has no name of its own"),
+        (lambda app: app.middleware(None), "middleware None is no function"),
+    ],
+)
+def test_a_handler_that_is_none_is_refused(register, why):
+    app = treadle.Treadle()
+    with pytest.raises(treadle.InvalidArgumentError, match=why):
+        register(app)
+    assert not app.tasks and not app.middlewares
+
+
+@pytest.mark.parametrize(
     "address,why",
     [
-        ("https://a", "https is not spoken"),
+        ("https://a:0", "port"),
         ("http://a:0", "port"),
         ("http://a b", "no host"),
         ("[::1", "not closed"),

@@ -42,7 +42,9 @@ class Client:
     """See the head of this file.
 
     `servers`: addresses, or text with commas between them; default TREADLE_SERVER, else
-    http://127.0.0.1:7373. `token`: default the first line of the file TREADLE_TOKEN_FILE.
+    http://127.0.0.1:7373. `ca_file`: certificates (PEM) to trust for https in place of the system's
+    store; default the file TREADLE_CA_FILE. `token`: default the first line of the file
+    TREADLE_TOKEN_FILE.
     `timeout`: seconds for a call with all its tries. `keys=False`: no keys of the client's own; a
     call whose answer is lost then fails with UnavailableError instead of being repeated.
     """
@@ -52,6 +54,7 @@ class Client:
         servers: str | Sequence[str] | None = None,
         *,
         token: str | None = None,
+        ca_file: str | None = None,
         timeout: float = 30.0,
         connect_timeout: float = 5.0,
         connections: int = 32,
@@ -61,7 +64,7 @@ class Client:
             raise InvalidArgumentError("connections must be from 1 to 256", field="connections")
         if timeout <= 0 or connect_timeout <= 0:
             raise InvalidArgumentError("timeouts must be more than 0", field="timeout")
-        self.servers = resolve_servers(servers)
+        self.servers = resolve_servers(servers, ca_file)
         self.token = resolve_token(token)
         self.timeout = timeout
         self._keys = _KeyMaker(timeout) if keys else None

@@ -112,7 +112,9 @@ class Connection:
         current = self._socket
         if current is not None:
             try:
-                current.shutdown(socket.SHUT_RDWR)
+                # Not the method of a TLS connection: that would take the encryption away from under
+                # a thread that is about to send.
+                socket.socket.shutdown(current, socket.SHUT_RDWR)
             except OSError:
                 pass
 
@@ -140,15 +142,18 @@ class Connection:
         if self._cancelled:
             raise CallCancelled("the call was cancelled")
         address = self._servers[self._current]
-        limit = min(self._connect_timeout, deadline - time.monotonic())
+        limit = max(min(self._connect_timeout, deadline - time.monotonic()), 0.001)
+        until = time.monotonic() + limit
         try:
-            made = socket.create_connection((address.host, address.port), timeout=max(limit, 0.001))
+            made = socket.create_connection((address.host, address.port), timeout=limit)
         except socket.timeout:
             raise self._unreachable("no answer in time") from None
         except OSError as error:
             raise self._unreachable(error.strerror or str(error)) from None
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = made
+        if address.is_tls:
+            self._secure(made, address, until)
         self._rest = b""
         if self._cancelled:
             self.close()
@@ -157,6 +162,29 @@ class Connection:
         self._head = (
             f" HTTP/1.1\r\nHost: {address.authority}\r\nUser-Agent: treadle-python\r\n{token}"
         )
+
+    def _secure(self, plain: socket.socket, address: Address, until: float) -> None:
+        """TLS, on the connection that was just made."""
+        from .tls import handshake_error, wrapped
+
+        is_secured = False
+        try:
+            made = wrapped(plain, address.host, address.ca_file)
+            self._socket = made  # cancel() also ends the handshake
+            if self._cancelled:
+                raise ConnectionAbortedError
+            made.settimeout(max(until - time.monotonic(), 0.001))
+            made.do_handshake()
+            is_secured = True
+        except socket.timeout:
+            raise self._unreachable("no answer in time") from None
+        except OSError as error:
+            if self._cancelled:
+                raise CallCancelled("the call was cancelled") from None
+            raise handshake_error(error, self.url) from None
+        finally:
+            if not is_secured:  # or the next call would be sent as it is
+                self.close()
 
     def _unreachable(self, why: str) -> UnavailableError:
         return UnavailableError(f"cannot reach a Treadle server at {self.url}: {why}")
@@ -172,7 +200,13 @@ class Connection:
         assert self._socket is not None
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
-        return bool(poll.poll(0))
+        if not poll.poll(0):
+            return False
+        if not self._servers[self._current].is_tls:
+            return True
+        from .tls import has_news
+
+        return has_news(self._socket)
 
     # ---- one request, one answer ----
 

@@ -18,6 +18,7 @@ import { TaskHandle, type WaitOptions } from "./handle.js";
 import { resolveServers, resolveToken, type Address } from "./http/address.js";
 import type { Answer } from "./http/answer.js";
 import { Caller, type Call } from "./http/caller.js";
+import { resolveCa } from "./http/tls.js";
 import { decode } from "./json/read.js";
 import { encode, quote } from "./json/write.js";
 import { KeyMaker } from "./keys.js";
@@ -42,6 +43,8 @@ export interface ClientOptions {
    * http://127.0.0.1:7373.
    */
   server?: string | readonly string[] | undefined;
+  /** Certificates (PEM) to trust for https in place of the system's. Default: the file that TREADLE_CA_FILE names. */
+  caFile?: string | undefined;
   /** Default: the first line of the file that TREADLE_TOKEN_FILE names. */
   token?: string | undefined;
   /** Of a call with all its tries. Default: 30 s. */
@@ -92,6 +95,8 @@ const STREAM_CHARS_MAX = 16 << 20;
 export class Client {
   readonly servers: readonly Address[];
   readonly token: string;
+  /** The text of `caFile`. */
+  readonly ca: string | undefined;
   private readonly timeoutMs: number;
   private readonly keys: KeyMaker | undefined;
   private readonly caller: Caller;
@@ -102,6 +107,7 @@ export class Client {
   /** Does not connect yet. Throws InvalidArgumentError. */
   constructor(options: ClientOptions = {}) {
     this.servers = resolveServers(options.server);
+    this.ca = resolveCa(options.caFile, this.servers);
     this.token = resolveToken(options.token);
     this.timeoutMs = milliseconds(options.timeout ?? 30_000, "timeout");
     this.keys = options.keys === false ? undefined : new KeyMaker(this.timeoutMs);
@@ -109,6 +115,7 @@ export class Client {
     this.caller = new Caller({
       servers: this.servers,
       token: this.token,
+      ca: this.ca,
       connectTimeoutMs: milliseconds(options.connectTimeout ?? 5_000, "connectTimeout"),
       connections: checkedConnections(options.connections ?? 32),
     });

@@ -72,7 +72,16 @@ test("wrong options are refused with their names", async () => {
   await assert.rejects(enqueue({ retries: 1, maxAttempts: 1 }), refuses(InvalidArgumentError, "retries"));
   await assert.rejects(enqueue({ prio: 1 } as TaskOptions), refuses(InvalidArgumentError, "prio"));
   await assert.rejects(app.client.enqueue("no name"), refuses(InvalidArgumentError, "type"));
-  assert.throws(() => new Client({ server: "https://x" }), refuses(InvalidArgumentError, "servers"));
+  assert.throws(() => new Client({ server: "https://x:0" }), refuses(InvalidArgumentError, "servers"));
+});
+
+test("a handler or middleware that is none is refused", () => {
+  const app = new App(server.url);
+  const none = undefined as never;
+  assert.throws(() => app.task("none", none), refuses(InvalidArgumentError, "handler"));
+  assert.throws(() => app.task("none", {}, none), refuses(InvalidArgumentError, "handler"));
+  assert.throws(() => app.use(none), refuses(InvalidArgumentError, "middleware"));
+  assert.deepEqual([app.tasks.size, app.middlewares.length], [0, 0]);
 });
 
 test("payloads at the limit are taken, larger ones are refused before they are sent", async () => {

@@ -9,11 +9,14 @@ import { connect, type Socket } from "node:net";
 import { DeadlineExceededError, errorOfAnswer, UnavailableError } from "../errors.js";
 import { AnswerReader, type Answer } from "./answer.js";
 import type { Address } from "./address.js";
+import { connectSecurely, handshakeError } from "./tls.js";
 
 export interface ConnectionOptions {
   readonly servers: readonly Address[];
   readonly token: string;
   readonly connectTimeoutMs: number;
+  /** Certificates to trust for https. undefined: the system's. */
+  readonly ca?: string | undefined;
 }
 
 export interface CallOptions {
@@ -119,6 +122,7 @@ export class Connection {
       try {
         return await this.connect(deadline);
       } catch (error) {
+        if (!(error instanceof UnavailableError)) throw error;
         this.current = (this.current + 1) % this.options.servers.length;
         if (tries >= this.options.servers.length || this.isCancelled) throw error;
       }
@@ -126,19 +130,25 @@ export class Connection {
   }
 
   private connect(deadline: number): Promise<void> {
-    const { host, port } = this.server;
+    const { server } = this;
+    const { host, port, url, isTls } = server;
     const limitMs = Math.max(Math.min(this.options.connectTimeoutMs, deadline - performance.now()), 1);
-    const reader = new AnswerReader(this.server.url);
+    const reader = new AnswerReader(url);
     return new Promise<void>((resolve, reject) => {
-      const socket = connect({ host, port, noDelay: true });
-      const fail = (why: string): void => {
+      const socket = isTls ? connectSecurely(server, this.options.ca) : connect({ host, port });
+      socket.setNoDelay(true);
+      let isReached = false;
+      const end = (error: Error): void => {
         clearTimeout(timer);
         socket.destroy();
-        reject(new UnavailableError(`cannot reach a Treadle server at ${this.server.url}: ${why}`));
+        reject(error);
       };
+      const fail = (why: string): void =>
+        end(new UnavailableError(`cannot reach a Treadle server at ${url}: ${why}`));
       const timer = setTimeout(() => fail("no answer in time"), limitMs);
-      socket.once("error", (error) => fail(reasonOf(error)));
-      socket.once("connect", () => {
+      socket.once("error", (error) => (isReached ? end(handshakeError(error, url)) : fail(reasonOf(error))));
+      socket.once("connect", () => (isReached = true));
+      socket.once(isTls ? "secureConnect" : "connect", () => {
         if (this.isCancelled) return fail("the call was cancelled");
         clearTimeout(timer);
         socket.removeAllListeners("error");
