@@ -4,6 +4,7 @@
 #       A room: a folder of src/ as a static library, the rooms that it may include, and the outside libraries it uses.
 #       Every x.cc belongs to the library, every x_test.cc to the test program of the room.
 #       Names in anonymous namespaces must be unique within each, because sanitizer builds compile several files as one.
+#       FOLDERS names folders within the room whose sources belong to it as well.
 #   treadle_room(app PROGRAM treadle SEES cli ...)
 #       The same; its main.cc becomes a program at build/<preset>/treadle.
 #   treadle_test(name sources... LINKS libraries... [LABEL unit] [TIMEOUT 300])
@@ -20,17 +21,18 @@ add_custom_target(treadle_tests)
 
 # The rooms whose work test `cost` counts. A release build compiles them file by file, as shipped, even if
 # TREADLE_UNITY asks for several files at once, because g++ inlines differently within one unit.
-set(TREADLE_COUNTED base model contract engine journal store node http api)
+set(TREADLE_COUNTED base json model contract engine journal store node http api)
 
 # Rooms whose own tests have one thread: ThreadSanitizer has nothing to find there, and does not build them.
-set(TREADLE_ONE_THREAD model contract engine store app)
+set(TREADLE_ONE_THREAD json config model contract engine store app)
 
 # Rooms that a client runs for moments. Under sanitizers they are compiled without optimization, in half the time.
 set(TREADLE_CLIENTS client worker cli app console loadgen demo tools)
 
 function(treadle_room name)
-  cmake_parse_arguments(ARG "" "PROGRAM" "SEES;LINKS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS *.cc)
+  cmake_parse_arguments(ARG "" "PROGRAM" "FOLDERS;SEES;LINKS" ${ARGN})
+  list(TRANSFORM ARG_FOLDERS APPEND /*.cc)
+  file(GLOB sources CONFIGURE_DEPENDS *.cc ${ARG_FOLDERS})
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cc$")

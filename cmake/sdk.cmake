@@ -10,7 +10,7 @@ include(CMakePackageConfigHelpers)
 
 add_library(treadle_sdk STATIC)
 set_target_properties(treadle_sdk PROPERTIES OUTPUT_NAME treadle EXPORT_NAME treadle LINKER_LANGUAGE CXX)
-foreach(room base client worker)
+foreach(room base json client worker)
   target_sources(treadle_sdk PRIVATE $<TARGET_OBJECTS:treadle_${room}>)
 endforeach()
 target_compile_features(treadle_sdk PUBLIC cxx_std_20)

@@ -6,12 +6,13 @@
 
 #include "api/contract_in.h"
 #include "base/check.h"
+#include "engine/commands/types.h"
 #include "model/validate.h"
 
 namespace treadle::sim {
 
 void Border::Open() {
-  node_->Types(0, SIZE_MAX, [this](const Result<ListPart<TypeView>>& types) {
+  node_->Do(ListTypes{}, [this](const Result<ListPart<TypeView>>& types) {
     for (const TypeView& type : types->views)
       if (!type.policy.contracts.empty()) book_->Put(type.name, type.policy.contracts);
     is_open_ = true;
@@ -71,25 +72,25 @@ Node::Callback<TypeView> Border::TakeOver(Node::Callback<TypeView> done) {
 void Border::PutContract(const std::string& type,
                          const std::shared_ptr<const TypeContract>& contract,
                          Node::Callback<TypeView> done) {
-  node_->ConfigureType(
-      type,
-      [contract](TypePolicy* policy) {
-        treadle::PutContract(&policy->contracts, contract);
-        return Validate(*policy);
-      },
-      TakeOver(std::move(done)));
+  node_->Do(SetTypePolicy{type,
+                          [contract](TypePolicy* policy) {
+                            treadle::PutContract(&policy->contracts, contract);
+                            return Validate(*policy);
+                          }},
+            TakeOver(std::move(done)));
 }
 
 void Border::DeleteContract(const std::string& type, uint32_t version,
                             Node::Callback<TypeView> done) {
-  node_->ConfigureType(
-      type,
-      [version](TypePolicy* policy) {
-        const size_t gone = std::erase_if(
-            policy->contracts, [&](const auto& contract) { return contract->version == version; });
-        return gone > 0 ? Status() : Status(Code::kNotFound, "there is no such contract");
-      },
-      TakeOver(std::move(done)));
+  node_->Do(SetTypePolicy{type,
+                          [version](TypePolicy* policy) {
+                            const size_t gone = std::erase_if(
+                                policy->contracts,
+                                [&](const auto& contract) { return contract->version == version; });
+                            return gone > 0 ? Status()
+                                            : Status(Code::kNotFound, "there is no such contract");
+                          }},
+            TakeOver(std::move(done)));
 }
 
 }  // namespace treadle::sim

@@ -3,6 +3,7 @@
 #include <functional>
 #include <utility>
 
+#include "engine/commands/types.h"
 #include "sim/trace_text.h"
 
 namespace treadle::sim {
@@ -62,13 +63,12 @@ void Deployer::Send(const Change& change) {
         if (change.removes) return border->DeleteContract(kAgreedType, change.version, done);
         if (change.version != 0)
           return border->PutContract(kAgreedType, ContractOf(change.version), done);
-        node->ConfigureType(
-            kAgreedType,
-            [attempts = change.max_attempts](TypePolicy* policy) {
-              policy->retry.emplace().max_attempts = attempts;
-              return Status();
-            },
-            done);
+        node->Do(SetTypePolicy{kAgreedType,
+                               [attempts = change.max_attempts](TypePolicy* policy) {
+                                 policy->retry.emplace().max_attempts = attempts;
+                                 return Status();
+                               }},
+                 done);
       },
       Network::Care::kInOrder);
   stage_.lane->PostAfter(kAnswerTimeoutMs, [this, round, change] {

@@ -9,7 +9,6 @@
 #include <string>
 #include <string_view>
 
-#include "sim/canaries.h"
 #include "sim/runner.h"
 
 namespace {
@@ -21,10 +20,9 @@ struct Arguments {
   RunnerOptions run;
   uint64_t jobs = 1;
   bool json = false;
-  bool canaries = false;
   bool fresh = false;
   uint64_t minutes = 30;  // of fresh seeds
-  std::string canary;
+  uint64_t seed_seconds = 600;
 };
 
 constexpr uint64_t kManySeeds = 100;   // with this many, every kind of fault must have happened
@@ -47,14 +45,12 @@ constexpr const char* kUsage =
     "  --trace     print every request, answer and fault to standard error\n"
     "  --fresh     run new seeds, starting at the current time, each once\n"
     "  --minutes M how long to run fresh seeds (30)\n"
+    "  --seed-seconds N\n"
+    "              a seed that takes longer counts as hung (600)\n"
+    "  --quiet     do not say what went wrong with which seed\n"
     "  --json      end with one JSON object\n"
     "\n"
     "Exit status 1: a promise was broken. Prints the seed and the command that reproduces it.\n"
-    "\n"
-    "Only in the build of `./dev canaries`, where bugs can be switched on:\n"
-    "\n"
-    "  --canary NAME   run with this bug\n"
-    "  --canaries      run with each bug in turn and print how many seeds found it\n"
     "\n"
     "Example: treadle_sim --seed 42 --seeds 1 --trace\n";
 
@@ -67,8 +63,8 @@ bool TakeNumber(const char* text, uint64_t* value) {
 bool* FlagOf(std::string_view name, Arguments* arguments) {
   if (name == "--json") return &arguments->json;
   if (name == "--trace") return &arguments->run.trace;
-  if (name == "--canaries") return &arguments->canaries;
   if (name == "--fresh") return &arguments->fresh;
+  if (name == "--quiet") return &arguments->run.quiet;
   return nullptr;
 }
 
@@ -76,6 +72,7 @@ uint64_t* NumberOf(std::string_view name, Arguments* arguments) {
   if (name == "--seeds") return &arguments->run.seeds;
   if (name == "--seed") return &arguments->run.first;
   if (name == "--repeat-each") return &arguments->run.repeat_each;
+  if (name == "--seed-seconds") return &arguments->seed_seconds;
   if (name == "--jobs") return &arguments->jobs;
   if (name == "--minutes") return &arguments->minutes;
   return nullptr;
@@ -89,13 +86,12 @@ bool Parse(int argc, char** argv, Arguments* arguments) {
       return false;
     } else if (uint64_t* number = NumberOf(argv[i], arguments)) {
       if (!TakeNumber(argv[++i], number)) return false;
-    } else if (std::string_view(argv[i]) == "--canary") {
-      arguments->canary = argv[++i];
     } else {
       return false;
     }
   }
   arguments->run.jobs = static_cast<unsigned>(arguments->jobs);
+  arguments->run.seed_seconds_max = static_cast<unsigned>(arguments->seed_seconds);
   return arguments->jobs > 0;
 }
 
@@ -143,12 +139,6 @@ int main(int argc, char** argv) {
   Arguments arguments;
   if (argc == 2 && std::string_view(argv[1]) == "--help") return std::fputs(kUsage, stdout), 0;
   if (!Parse(argc, argv, &arguments)) return std::fputs(kUsage, stderr), 2;
-  if (!arguments.canary.empty() && !treadle::sim::ReleaseCanary(arguments.canary)) {
-    std::fprintf(stderr, "there is no canary %s in this build; ./dev canaries makes one that has\n",
-                 arguments.canary.c_str());
-    return 2;
-  }
-  if (arguments.canaries) return treadle::sim::RunCanaries(arguments.run) ? 0 : 1;
   const Totals totals = arguments.fresh ? RunFreshSeeds(arguments) : RunSeeds(arguments.run);
   const std::string report = arguments.json ? ToJson(totals) + "\n" : ToText(totals);
   std::fputs(report.c_str(), stdout);

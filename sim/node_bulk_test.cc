@@ -1,5 +1,6 @@
 // Bulk actions on the simulated node.
 
+#include "engine/commands/queues.h"
 #include "node/bulk.h"
 
 #include <gmock/gmock.h>
@@ -37,7 +38,7 @@ class BulkTest : public NodeTest {
   }
   uint64_t Count(TaskState state) {
     const auto view =
-        Ask<QueueView>([](Node* node, auto done) { node->GetQueue("default", done); });
+        Ask<QueueView>([](Node* node, auto done) { node->Do(GetQueue{"default"}, done); });
     return view->tasks[static_cast<size_t>(state)];
   }
   static BulkRequest Cancelling() { return {.command = {.kind = Kind::kCancel}, .tasks = {}}; }

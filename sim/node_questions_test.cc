@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "engine/commands/queues.h"
 #include "engine/engine.h"
 #include "sim/node_fixture.h"
 
@@ -21,7 +22,8 @@ class NodeQuestions : public NodeTest {
     return *Ask<NodeStats>([](Node* node, auto done) { node->Stats(done); });
   }
   Result<QueueView> DeleteQueue(const std::string& name) {
-    return Ask<QueueView>([&](Node* node, auto done) { node->DeleteQueue(name, done); });
+    return Ask<QueueView>(
+        [&](Node* node, auto done) { node->Do(treadle::DeleteQueue{name}, done); });
   }
 };
 
@@ -86,7 +88,7 @@ TEST_F(NodeQuestions, AnAbandonedExchangeGetsNoLeases) {
 
 TEST_F(NodeQuestions, AQueueIsDeletedOnlyWhenItIsEmptyAndStaysSoAfterACrash) {
   const auto configured = Ask<QueueView>([](Node* node, auto done) {
-    node->Configure("default", [](QueuePolicy*) { return Status(); }, done);
+    node->Do(SetQueuePolicy{"default", [](QueuePolicy*) { return Status(); }}, done);
   });
   ASSERT_TRUE(configured.ok());
   const TaskId id = EnqueueOne();
@@ -96,7 +98,7 @@ TEST_F(NodeQuestions, AQueueIsDeletedOnlyWhenItIsEmptyAndStaysSoAfterACrash) {
   Restart();
   EXPECT_EQ(DeleteQueue("default").status().code(), Code::kNotFound);
   EXPECT_TRUE(Ask<ListPart<QueueView>>([](Node* node, auto done) {
-                node->Queues(0, SIZE_MAX, done);
+                node->Do(ListQueues{}, done);
               })->views.empty());
 }
 

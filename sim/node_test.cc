@@ -1,6 +1,7 @@
 // The node on the simulated disk, one situation at a time.
 
 #include "node/node.h"
+#include "engine/commands/queues.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -447,7 +448,7 @@ TEST_F(NodeTest, CloseEndsEvenIfReadersKeepAsking) {
   std::optional<bool> closed;
   server_.node()->Close([&] { closed = true; });
   std::optional<Result<QueueView>> view;
-  server_.node()->GetQueue("default", [&](Result<QueueView> v) { view = std::move(v); });
+  server_.node()->Do(GetQueue{"default"}, [&](Result<QueueView> v) { view = std::move(v); });
   EXPECT_TRUE(Await(closed).has_value());
 }
 

@@ -3,6 +3,8 @@
 #include <set>
 #include <utility>
 
+#include "engine/commands/queues.h"
+#include "engine/commands/types.h"
 #include "sim/trace_text.h"
 #include "sim/trail_question.h"
 
@@ -92,9 +94,11 @@ void Operator::ChangeLease() {
   const std::string note = stage_.scheduler->Note(
       [&] { return "operator: " + queue + " leases for " + std::to_string(lease_ms) + " ms"; });
   stage_.network->Send(note, [queue, lease_ms](Node* node) {
-    node->Configure(
-        queue, [lease_ms](QueuePolicy* policy) { return policy->lease_ms = lease_ms, Status(); },
-        [](const Result<QueueView>&) {});
+    node->Do(SetQueuePolicy{queue,
+                            [lease_ms](QueuePolicy* policy) {
+                              return policy->lease_ms = lease_ms, Status();
+                            }},
+             [](const Result<QueueView>&) {});
   });
   Later();
 }
@@ -133,18 +137,19 @@ void Operator::SendPause(const std::string& queue, bool paused) {
   stage_.network->Send(
       note,
       [this, round, queue, paused](Node* node) {
-        node->Pause(queue, paused, [this, round, queue, paused](const Result<QueueView>& view) {
-          if (view.ok()) stage_.scheduler->Fold("paused", view->policy.paused);
-          const bool done = view.ok();
-          const std::string answer =
-              stage_.scheduler->Note([&] { return "operator is answered: " + TextOf(view); });
-          stage_.network->Deliver(
-              answer,
-              [this, round, queue, paused, done] {
-                if (round == round_) OnPaused(queue, paused && done);
-              },
-              Network::Care::kInOrder);
-        });
+        node->Do(
+            PauseQueue{queue, paused}, [this, round, queue, paused](const Result<QueueView>& view) {
+              if (view.ok()) stage_.scheduler->Fold("paused", view->policy.paused);
+              const bool done = view.ok();
+              const std::string answer =
+                  stage_.scheduler->Note([&] { return "operator is answered: " + TextOf(view); });
+              stage_.network->Deliver(
+                  answer,
+                  [this, round, queue, paused, done] {
+                    if (round == round_) OnPaused(queue, paused && done);
+                  },
+                  Network::Care::kInOrder);
+            });
       },
       Network::Care::kInOrder);
   Expect(round, [this, queue, paused] { SendPause(queue, paused); });
@@ -236,7 +241,7 @@ void Observer::LookAtType() {
   stage_.network->Send(
       "observer: get the type",
       [this, asked_ms = stage_.scheduler->MonotonicMs(), round = round_](Node* node) {
-        node->GetType(kAgreedType, [this, asked_ms, round](const Result<TypeView>& view) {
+        node->Do(GetType{kAgreedType}, [this, asked_ms, round](const Result<TypeView>& view) {
           stage_.network->Deliver(
               stage_.scheduler->Note([&] { return "observer is answered: " + TextOf(view); }),
               [this, asked_ms, round, view] {
@@ -254,7 +259,7 @@ void Observer::LookAtQueues() {
   stage_.network->Send(
       "observer: list queues",
       [this, round = round_](Node* node) {
-        node->Queues(0, SIZE_MAX, [this, round](const Result<ListPart<QueueView>>& queues) {
+        node->Do(ListQueues{}, [this, round](const Result<ListPart<QueueView>>& queues) {
           stage_.network->Deliver(
               "observer is answered: queues",
               [this, round, queues] {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "journal/file_journal.h"
-#include "store/sqlite_store.h"
+#include "store/sqlite/sqlite_store.h"
 
 namespace treadle::sim {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "sim/sim_disk.h"
 #include "sim/sim_vfs.h"
-#include "store/sqlite_store.h"
+#include "store/sqlite/sqlite_store.h"
 
 namespace treadle::sim {
 namespace {

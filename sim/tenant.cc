@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/commands/queues.h"
 #include "sim/trace_text.h"
 
 namespace treadle::sim {
@@ -77,9 +78,9 @@ void Tenant::Configure(bool paused, void (Tenant::*next)()) {
       stage_.scheduler->Note(
           [&] { return std::string("configure his queue") + (paused ? ", paused" : ""); }),
       [policy](Node* node, const Answer& answer) {
-        node->Configure(
-            kTenantQueue, [policy](QueuePolicy* now) { return *now = policy, Status(); },
-            [answer](const Result<QueueView>& view) { answer(view.status()); });
+        node->Do(SetQueuePolicy{kTenantQueue,
+                                [policy](QueuePolicy* now) { return *now = policy, Status(); }},
+                 [answer](const Result<QueueView>& view) { answer(view.status()); });
       },
       [this, next](const Status& status) {
         if (!status.ok())
@@ -134,8 +135,8 @@ void Tenant::DeleteTooEarly() {
   Ask(
       "delete his queue, which is full",
       [](Node* node, const Answer& answer) {
-        node->DeleteQueue(kTenantQueue,
-                          [answer](const Result<QueueView>& view) { answer(view.status()); });
+        node->Do(DeleteQueue{kTenantQueue},
+                 [answer](const Result<QueueView>& view) { answer(view.status()); });
       },
       [this](const Status& status) {
         if (status.code() != Code::kFailedPrecondition && IsUntouched())
@@ -150,8 +151,8 @@ void Tenant::Delete() {
   Ask(
       "delete his queue",
       [](Node* node, const Answer& answer) {
-        node->DeleteQueue(kTenantQueue,
-                          [answer](const Result<QueueView>& view) { answer(view.status()); });
+        node->Do(DeleteQueue{kTenantQueue},
+                 [answer](const Result<QueueView>& view) { answer(view.status()); });
       },
       [this](const Status& status) {
         if (status.code() == Code::kFailedPrecondition) return Later(&Tenant::Delete);
@@ -167,8 +168,8 @@ void Tenant::LookThatItIsGone() {
   Ask(
       "look whether it is gone",
       [](Node* node, const Answer& answer) {
-        node->GetQueue(kTenantQueue,
-                       [answer](const Result<QueueView>& view) { answer(view.status()); });
+        node->Do(GetQueue{kTenantQueue},
+                 [answer](const Result<QueueView>& view) { answer(view.status()); });
       },
       [this](const Status& status) {
         if (status.code() != Code::kNotFound)
@@ -192,7 +193,7 @@ void Tenant::LookAtItsPolicy() {
   Ask(
       "look at its policy",
       [policy](Node* node, const Answer& answer) {
-        node->GetQueue(kTenantQueue, [policy, answer](const Result<QueueView>& view) {
+        node->Do(GetQueue{kTenantQueue}, [policy, answer](const Result<QueueView>& view) {
           if (view.ok()) *policy = view->policy;
           answer(view.status());
         });

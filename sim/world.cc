@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "engine/commands/queues.h"
 #include "engine/engine.h"
 #include "sim/chaos.h"
 #include "sim/deployer.h"
@@ -112,8 +113,8 @@ class World {
       }
       history_.Queue(name, rules);
       ++waiting;
-      server_.node()->Configure(
-          name, [policy](QueuePolicy* now) { return *now = policy, Status(); },
+      server_.node()->Do(
+          SetQueuePolicy{name, [policy](QueuePolicy* now) { return *now = policy, Status(); }},
           [&waiting](const Result<QueueView>& view) { waiting -= view.ok(); });
     }
     history_.Queue(kTenantQueue, {.forgets = true});
@@ -175,11 +176,10 @@ class World {
             });
       }
     ++waiting;
-    server_.node()->Queues(0, SIZE_MAX,
-                           [this, &waiting](const Result<ListPart<QueueView>>& queues) {
-                             history_.SeenQueues(queues->views);
-                             --waiting;
-                           });
+    server_.node()->Do(ListQueues{}, [this, &waiting](const Result<ListPart<QueueView>>& queues) {
+      history_.SeenQueues(queues->views);
+      --waiting;
+    });
     RunUntil([&] { return waiting == 0; }, 60'000);
     if (waiting > 0) history_.Violation(std::to_string(waiting) + " questions were not answered");
     if (!ProducersDone()) history_.Violation("a producer was never done");

@@ -33,7 +33,7 @@ class ReadBatchCost final : public Workload {
   explicit ReadBatchCost(const std::string&) : bodies_(kBatches, BatchBody()) {}
   void Run() override {
     for (std::string& body : bodies_)
-      Expect(OrDie(api::ReadBatch(&body)).size() == kBatch, "a task is missing");
+      Expect(OrDie(api::ReadBatch(&body, {})).size() == kBatch, "a task is missing");
   }
 
  private:

@@ -9,7 +9,7 @@
 #include "node/checkpointer.h"
 #include "node/node.h"
 #include "sim/scheduler.h"
-#include "store/sqlite_store.h"
+#include "store/sqlite/sqlite_store.h"
 
 namespace treadle::cost {
 namespace {

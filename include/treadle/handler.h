@@ -178,7 +178,8 @@ class Context {
   /// kept. May block until the server replies.
   void AppendLog(std::string_view text) const;
   /// Enqueues another task with the worker's own client. An attempt can be repeated, so give the
-  /// task an idempotency key that is derived from this task's ID.
+  /// task an idempotency key that is derived from this task's ID. Unless it has a traceparent, it
+  /// gets that of this task.
   Result<Enqueued> Enqueue(const TaskRequest& task) const;
 
   /// For handlers that run a task elsewhere, in another program for example; null if nothing is
@@ -335,12 +336,30 @@ Status Context::SaveCheckpoint(const T& value) const {
   return KeepCheckpoint(detail::ToBytes(value));
 }
 
-/// A Handler from a function of any of the shapes above.
+namespace detail {
+
+template <class Fn>
+bool IsEmpty(const Fn&) {
+  return false;
+}
+template <class Signature>
+bool IsEmpty(const std::function<Signature>& fn) {
+  return fn == nullptr;
+}
+template <class R, class... In>
+bool IsEmpty(R (*const& fn)(In...)) {
+  return fn == nullptr;
+}
+
+}  // namespace detail
+
+/// A Handler from a function of any of the shapes above; empty if that is.
 template <class Fn>
 Handler MakeHandler(Fn fn) {
   if constexpr (std::is_convertible_v<Fn, Handler>) {
     return fn;
   } else {
+    if (detail::IsEmpty(fn)) return nullptr;
     using Shape = detail::Shape<decltype(std::function(fn))>;
     return detail::MakeTyped<typename Shape::Input, Shape::kWithContext>(std::move(fn));
   }

@@ -52,6 +52,7 @@ struct TaskRequest {
   std::string deadline_at = {};             // the same as a time, RFC 3339
   std::optional<int64_t> attempt_timeout_ms = {};  // default: that of its type or its queue
   std::optional<RetryOptions> retry = {};          // default: that of its type or its queue
+  std::string traceparent = {};  // W3C trace context, for its handler; empty: none
 };
 
 struct Enqueued {
@@ -81,6 +82,7 @@ struct TaskInfo {
   std::string progress_message = {};
   std::string expires_at = {};
   std::string deadline_at = {};
+  std::string traceparent = {};  // of its producer; in a list always empty
 
   /// Completed, dead, cancelled or expired: it stays so unless a person changes it.
   bool HasEnded() const {
@@ -126,6 +128,7 @@ struct Task {
   int64_t deadline_at_ms = 0;    // the same, when the task as a whole must have ended; 0: none
   bool sensitive = false;        // keep payload and result out of logs
   int64_t contract_version = 0;  // the version of the contract that the payload fits; 0: none
+  std::string traceparent = {};  // W3C trace context of the producer; empty: it sent none
 };
 
 /// Done. A result of content type application/json must be one JSON value, or the task fails as

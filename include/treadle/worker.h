@@ -98,7 +98,7 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
 
   /// `handler` (any shape of handler.h) runs the tasks of `type`. A type that no worker handles
-  /// stays queued. Before Run().
+  /// stays queued. If `handler` is empty, Run() returns INVALID_ARGUMENT. Before Run().
   template <class Fn>
   void Handle(std::string type, Fn handler, HandleOptions options = {}) {
     AddHandler(std::move(type), MakeHandler(std::move(handler)), std::move(options));

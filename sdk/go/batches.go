@@ -37,15 +37,17 @@ func giveRoomBack(room []byte) {
 	}
 }
 
-func (c *Client) newBatch(ctx context.Context, count int) (*taskBatch, error) {
-	traceparent, err := c.traceparentOf(ctx)
-	return &taskBatch{client: c, traceparent: traceparent, made: make([]encodedTask, count),
-		tasks: make([]*encodedTask, 0, count), room: takeRoom()}, err
+func (c *Client) newBatch(ctx context.Context, count int) *taskBatch {
+	return &taskBatch{client: c, traceparent: c.traceparentOf(ctx), made: make([]encodedTask, count),
+		tasks: make([]*encodedTask, 0, count), room: takeRoom()}
 }
 
 func (b *taskBatch) add(taskType string, payload any, options *encodedOptions) error {
 	task := &b.made[len(b.tasks)]
 	begin := len(b.room)
+	if options.traceparent == "" {
+		options.traceparent = b.traceparent
+	}
 	text, err := b.client.appendTask(b.room, taskType, payload, options)
 	if err != nil {
 		return err
@@ -56,9 +58,6 @@ func (b *taskBatch) add(taskType string, payload any, options *encodedOptions) e
 		b.room = make([]byte, 0, roomMax)
 	}
 	b.client.mark(task, options)
-	if task.traceparent == "" {
-		task.traceparent = b.traceparent
-	}
 	b.tasks = append(b.tasks, task)
 	return nil
 }
@@ -107,8 +106,7 @@ func batchOf(tasks []*encodedTask) int {
 	bytes := 0
 	for i, task := range tasks {
 		bytes += len(task.json)
-		isOther := i > 0 && task.traceparent != tasks[0].traceparent
-		if i == batchTasksMax || isOther || i > 0 && bytes > batchBytesMax {
+		if i == batchTasksMax || i > 0 && bytes > batchBytesMax {
 			return i
 		}
 	}

@@ -95,13 +95,14 @@ func TestEveryOptionReachesTheServer(t *testing.T) {
 		treadle.WithDeadlineAt(at.Add(time.Hour)), treadle.WithExpiresAt(at.Add(time.Minute)),
 		treadle.WithAttemptTimeout(1500*time.Microsecond), treadle.WithKey("k"), treadle.WithKeyWindow(time.Hour),
 		treadle.WithTags("b", "a"), treadle.WithSensitive(), treadle.WithOnDuplicate("refuse"),
-		treadle.WithTraceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+		treadle.WithTraceparent(producersTrace),
 		treadle.WithRetry(treadle.RetryPolicy{Backoff: "listed", Jitter: "none", MaxAttempts: 4,
 			Delays: []time.Duration{time.Second, time.Minute}, Total: time.Hour, Never: []string{"n"}, Always: []string{"a"}}))
 	info := p.info(handle)
 	isAsAsked := info.State == treadle.StateScheduled && info.Priority == 0 && info.MaxAttempts == 3 &&
 		info.RunAt.Equal(at) && info.DeadlineAt.Equal(at.Add(time.Hour)) && info.ExpiresAt.Equal(at.Add(time.Minute)) &&
-		info.AttemptTimeoutMs == 2 && info.Key == "k" && strings.Join(info.Tags, " ") == "a b" && info.Sensitive
+		info.AttemptTimeoutMs == 2 && info.Key == "k" && strings.Join(info.Tags, " ") == "a b" && info.Sensitive &&
+		info.Traceparent == producersTrace
 	if !isAsAsked {
 		t.Errorf("%+v", info)
 	}

@@ -3,17 +3,17 @@ package treadle
 import (
 	"context"
 	"encoding/json"
+	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"treadle/internal/jsonx"
-	"treadle/internal/status"
 )
 
 // encodedTask is a task as the server reads it.
 type encodedTask struct {
 	json         []byte
-	traceparent  string
 	isRepeatable bool
 }
 
@@ -31,9 +31,6 @@ func encodeOptions(options []Option) (*encodedOptions, error) {
 	for _, option := range options {
 		option(&o)
 	}
-	if err := checkTraceparent(o.traceparent); err != nil {
-		return nil, err
-	}
 	var w fieldWriter
 	o.write(&w)
 	return &encodedOptions{fields: w.out, traceparent: o.traceparent, hasKey: o.key != "",
@@ -47,9 +44,7 @@ func (c *Client) encode(ctx context.Context, taskType string, payload any, optio
 		return nil, err
 	}
 	if encoded.traceparent == "" {
-		if encoded.traceparent, err = c.traceparentOf(ctx); err != nil {
-			return nil, err
-		}
+		encoded.traceparent = c.traceparentOf(ctx)
 	}
 	task := new(encodedTask)
 	if task.json, err = c.appendTask(nil, taskType, payload, encoded); err != nil {
@@ -60,7 +55,6 @@ func (c *Client) encode(ctx context.Context, taskType string, payload any, optio
 }
 
 func (c *Client) mark(task *encodedTask, options *encodedOptions) {
-	task.traceparent = options.traceparent
 	task.isRepeatable = options.hasKey || options.mayGetKey && c.keys != nil
 }
 
@@ -76,6 +70,9 @@ func (c *Client) appendTask(out []byte, taskType string, payload any, options *e
 		return whole, err
 	}
 	out = append(out, options.fields...)
+	if options.traceparent != "" {
+		out = jsonx.AppendString(append(out, `,"traceparent":`...), options.traceparent)
+	}
 	if c.keys != nil && options.mayGetKey {
 		out = c.keys.append(out)
 	}
@@ -92,26 +89,25 @@ func appendPayload(out []byte, payload any) ([]byte, error) {
 	return jsonx.Encode(append(out, `"payload":`...), payload, "payload")
 }
 
-// traceparentOf returns the trace context of ctx: that of Options.Traceparent, or of the task that is
-// being handled.
-func (c *Client) traceparentOf(ctx context.Context) (string, error) {
-	traceparent := ""
-	if c.options.Traceparent != nil {
-		traceparent = c.options.Traceparent(ctx)
-	}
-	if attempt := attemptOf(ctx); attempt != nil && traceparent == "" {
-		traceparent = attempt.task.Traceparent
-	}
-	return traceparent, checkTraceparent(traceparent)
+var traceparents = regexp.MustCompile(`^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$`)
+
+func isTraceparent(text string) bool {
+	ids := traceparents.FindStringSubmatch(text)
+	return ids != nil && strings.Trim(ids[1], "0") != "" && strings.Trim(ids[2], "0") != ""
 }
 
-func checkTraceparent(traceparent string) error {
-	for _, char := range traceparent {
-		if char < ' ' || char > '~' {
-			return status.Wrong("traceparent", "traceparent must be printable ASCII")
+// traceparentOf returns the trace context of ctx: that of Options.Traceparent, or of the task that is
+// being handled. No trace is a reason to refuse a task: one that the server would not take is left out.
+func (c *Client) traceparentOf(ctx context.Context) string {
+	if c.options.Traceparent != nil {
+		if traceparent := c.options.Traceparent(ctx); isTraceparent(traceparent) {
+			return traceparent
 		}
 	}
-	return nil
+	if attempt := attemptOf(ctx); attempt != nil {
+		return attempt.task.Traceparent
+	}
+	return ""
 }
 
 func (o *taskOptions) write(w *fieldWriter) {

@@ -44,10 +44,7 @@ func Enqueue(ctx context.Context, client *Client, taskType string, payload any, 
 // adds all of its tasks or none. After an error, the handles are those of the requests before. One
 // idempotency key cannot be that of several tasks: use EnqueueTasks, with a key for each.
 func EnqueueMany[In any](ctx context.Context, client *Client, taskType string, payloads []In, options ...Option) ([]*TaskHandle, error) {
-	batch, err := client.newBatch(ctx, len(payloads))
-	if err != nil {
-		return nil, err
-	}
+	batch := client.newBatch(ctx, len(payloads))
 	encoded, err := encodeOptions(options)
 	if err != nil {
 		return nil, err
@@ -72,10 +69,7 @@ type NewTask struct {
 
 // EnqueueTasks is EnqueueMany for tasks of several types, or with options of their own.
 func (c *Client) EnqueueTasks(ctx context.Context, tasks []NewTask) ([]*TaskHandle, error) {
-	batch, err := c.newBatch(ctx, len(tasks))
-	if err != nil {
-		return nil, err
-	}
+	batch := c.newBatch(ctx, len(tasks))
 	for _, task := range tasks {
 		encoded, err := encodeOptions(task.Options)
 		if err != nil {
@@ -144,7 +138,7 @@ func (c *Client) sendWhatWaits(limit time.Duration) {
 }
 
 func (c *Client) enqueueEncoded(ctx context.Context, task *encodedTask) (Enqueued, error) {
-	if c.options.Linger < 0 || task.traceparent != "" {
+	if c.options.Linger < 0 {
 		enqueued, err := c.sendTasks(ctx, []*encodedTask{task})
 		if err != nil {
 			return Enqueued{}, err
@@ -167,7 +161,7 @@ func (c *Client) sendTasks(ctx context.Context, tasks []*encodedTask) ([]Enqueue
 	}
 	body = append(body, "]}"...)
 	answer, err := c.ask(ctx, http1.Request{Method: "POST", Target: "/v1/tasks/batch", Body: body,
-		Traceparent: tasks[0].traceparent, Repeatable: isRepeatable}, 0)
+		Repeatable: isRepeatable}, 0)
 	giveRoomBack(body)
 	if err != nil {
 		return nil, err
@@ -184,7 +178,7 @@ func (c *Client) sendTasks(ctx context.Context, tasks []*encodedTask) ([]Enqueue
 
 func (c *Client) sendOne(ctx context.Context, task *encodedTask) ([]Enqueued, error) {
 	answer, err := c.ask(ctx, http1.Request{Method: "POST", Target: "/v1/tasks", Body: task.json,
-		Traceparent: task.traceparent, Repeatable: task.isRepeatable}, 0)
+		Repeatable: task.isRepeatable}, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,10 @@ type HandleOption func(*handleEntry)
 // "payload_invalid". Out becomes the result: []byte and Bytes as they are, anything else as JSON. Call
 // it before Run.
 func Handle[In, Out any](w *Worker, taskType string, handler func(context.Context, In) (Out, error), options ...HandleOption) {
+	if handler == nil {
+		w.HandleRaw(taskType, nil, options...)
+		return
+	}
 	w.HandleRaw(taskType, func(ctx context.Context, task *Task) (Bytes, error) {
 		var in In
 		if err := readPayload(task, &in); err != nil {
@@ -51,6 +55,10 @@ func Handle[In, Out any](w *Worker, taskType string, handler func(context.Contex
 
 // HandleFunc is Handle for a function without a result.
 func HandleFunc[In any](w *Worker, taskType string, handler func(context.Context, In) error, options ...HandleOption) {
+	if handler == nil {
+		w.HandleRaw(taskType, nil, options...)
+		return
+	}
 	Handle(w, taskType, func(ctx context.Context, in In) (struct{}, error) {
 		return struct{}{}, handler(ctx, in)
 	}, options...)

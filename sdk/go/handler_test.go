@@ -235,6 +235,28 @@ func TestAWorkerWithoutHandlersOrWithUnknownPoolsIsRefused(t *testing.T) {
 	}
 }
 
+func TestANilHandlerOrMiddlewareIsRefused(t *testing.T) {
+	t.Parallel()
+	client, err := treadle.NewClient(treadle.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for wanted, register := range map[string]func(*treadle.Worker){
+		"the handler of raw is nil":   func(w *treadle.Worker) { w.HandleRaw("raw", nil) },
+		"the handler of typed is nil": func(w *treadle.Worker) { treadle.Handle[int, int](w, "typed", nil) },
+		"the handler of func is nil":  func(w *treadle.Worker) { treadle.HandleFunc[int](w, "func", nil) },
+		"a middleware is nil":         func(w *treadle.Worker) { w.Use(nil) },
+	} {
+		w := treadle.NewWorker(treadle.WorkerOptions{Client: client})
+		treadle.HandleFunc(w, "good", func(context.Context, any) error { return nil })
+		register(w)
+		err := w.Run(context.Background())
+		if !errors.Is(err, treadle.ErrInvalidArgument) || !strings.Contains(err.Error(), wanted) {
+			t.Errorf("%v, and not %s", err, wanted)
+		}
+	}
+}
+
 func TestWhatWasFetchedEarlyGoesBackWhenItDoesNotGetItsTurn(t *testing.T) {
 	t.Parallel()
 	p := aPlace(t)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"os"
 	"strings"
@@ -19,8 +20,11 @@ type Options struct {
 	// variable TREADLE_SERVER (commas between several), else http://127.0.0.1:7373. Treadle itself does
 	// not speak TLS; "https://HOST:PORT" names a proxy in front of it.
 	Servers []string
-	// TLS is for addresses with https: whom to trust, and a certificate of the client's own. nil: whom
-	// the system trusts.
+	// CAFile names a file of certificates (PEM) that are trusted, for addresses with https, in place of
+	// the system's store. Empty: the file that TREADLE_CA_FILE names, if it is set.
+	CAFile string
+	// TLS is for addresses with https: whom to trust, and a certificate of the client's own. Its RootCAs,
+	// if there are any, take the place of CAFile.
 	TLS *tls.Config
 	// Token is sent as a bearer token. Empty: the first line of the file that TREADLE_TOKEN_FILE
 	// names, if it is set.
@@ -95,8 +99,41 @@ func (o Options) settings() (*http1.Settings, error) {
 		settings.Servers = []http1.Address{address}
 	}
 	var err error
+	if settings.TLS, err = o.trust(settings.Servers); err != nil {
+		return nil, err
+	}
 	settings.Token, err = o.token()
 	return settings, err
+}
+
+// trust returns TLS with the certificates of the CA file.
+func (o Options) trust(servers []http1.Address) (*tls.Config, error) {
+	path := o.CAFile
+	if path == "" {
+		path = os.Getenv("TREADLE_CA_FILE")
+	}
+	usesTLS := false
+	for _, each := range servers {
+		usesTLS = usesTLS || each.Host != ""
+	}
+	if path == "" || !usesTLS || (o.TLS != nil && o.TLS.RootCAs != nil) {
+		return o.TLS, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, status.Wrong("ca_file", fmt.Sprintf("the CA file cannot be read: %v; it holds certificates as PEM", err))
+	}
+	trusted := x509.NewCertPool()
+	if !trusted.AppendCertsFromPEM(text) {
+		return nil, status.Wrong("ca_file", "the CA file "+path+" cannot be read: it has no certificate; "+
+			"it holds certificates as PEM")
+	}
+	config := o.TLS.Clone()
+	if config == nil {
+		config = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	config.RootCAs = trusted
+	return config, nil
 }
 
 func (o Options) token() (string, error) {

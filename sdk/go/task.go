@@ -24,7 +24,7 @@ type Task struct {
 	Sensitive bool
 	// ContractVersion is the version of its type's contract that the payload fits. 0: it has none.
 	ContractVersion int64
-	// Traceparent is the W3C trace context of the producer. Empty: the server does not hand it on.
+	// Traceparent is the W3C trace context of the producer. Empty: it sent none.
 	Traceparent string
 }
 

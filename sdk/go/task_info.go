@@ -34,8 +34,10 @@ type TaskInfo struct {
 	WorkerLosses    int          `json:"worker_losses"` // leases lost by workers that died or stalled
 	CancelRequested bool         `json:"cancel_requested"`
 	Sensitive       bool         `json:"sensitive"`
-	ContentType     string       `json:"content_type"` // of the payload
-	PayloadBytes    int64        `json:"payload_bytes"`
+	// Traceparent is the W3C trace context of the producer, by ID only.
+	Traceparent  string `json:"traceparent"`
+	ContentType  string `json:"content_type"` // of the payload
+	PayloadBytes int64  `json:"payload_bytes"`
 	// PayloadSHA256 is that of the exact bytes, as hexadecimal digits; by ID only.
 	PayloadSHA256 string `json:"payload_sha256"`
 	// Progress is how far the handler of a running task says it is, by ID only.

@@ -99,7 +99,7 @@ func WithContractVersion(version int64) Option {
 // WithSensitive keeps payload, result, messages and log out of lists, histories and workers' logs.
 func WithSensitive() Option { return func(o *taskOptions) { o.isSensitive = true } }
 
-// WithTraceparent hands on the W3C trace context. The task then goes in a request of its own.
+// WithTraceparent hands this W3C trace context to the worker, instead of that of the context.
 func WithTraceparent(traceparent string) Option {
 	return func(o *taskOptions) { o.traceparent = traceparent }
 }

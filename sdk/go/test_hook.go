@@ -21,7 +21,11 @@ func init() {
 		return client
 	}
 	hook.Handles = func(worker any, taskType string) bool {
-		return worker.(*Worker).handlers[taskType] != nil
+		entry := worker.(*Worker).handlers[taskType]
+		if entry != nil && entry.handler == nil {
+			panic("the handler of " + taskType + " is nil")
+		}
+		return entry != nil
 	}
 	hook.Run = func(worker, client any, attempt *station.Attempt, save station.Save) *wire.Report {
 		run := worker.(*Worker).runnerFor(client.(*Client))

@@ -4,12 +4,15 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"io"
 	"log"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,8 +20,8 @@ import (
 	"treadle"
 )
 
-// tlsProxy passes HTTPS on to a server, as an operator would have it done.
-func (p *place) tlsProxy() (address string, trusted *tls.Config) {
+// tlsProxy passes HTTPS on to a server, as an operator would have it done. caFile holds its certificate.
+func (p *place) tlsProxy() (address, caFile string, trusted *tls.Config) {
 	p.Helper()
 	target, err := url.Parse(p.server.URL)
 	if err != nil {
@@ -32,13 +35,18 @@ func (p *place) tlsProxy() (address string, trusted *tls.Config) {
 	p.Cleanup(proxy.Close)
 	trusted = &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
 	trusted.RootCAs.AddCert(proxy.Certificate())
-	return proxy.URL, trusted
+	caFile = filepath.Join(p.TempDir(), "ca.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: proxy.Certificate().Raw})
+	if err := os.WriteFile(caFile, text, 0o600); err != nil {
+		p.Fatal(err)
+	}
+	return proxy.URL, caFile, trusted
 }
 
 func TestAProxyWithTLSMayStandBeforeTheServer(t *testing.T) {
 	t.Parallel()
 	p := aPlace(t)
-	address, trusted := p.tlsProxy()
+	address, _, trusted := p.tlsProxy()
 	client, err := treadle.NewClient(treadle.Options{Servers: []string{address}, TLS: trusted})
 	if err != nil {
 		t.Fatal(err)
@@ -54,14 +62,14 @@ func TestAProxyWithTLSMayStandBeforeTheServer(t *testing.T) {
 func TestACertificateThatCannotBeTrustedIsAnErrorAtOnce(t *testing.T) {
 	t.Parallel()
 	p := aPlace(t)
-	address, trusted := p.tlsProxy()
+	address, _, trusted := p.tlsProxy()
 	for _, each := range []struct {
 		server string
 		config *tls.Config
 		why    string
 	}{
-		{address, nil, "cannot be trusted"},
-		{strings.Replace(address, "127.0.0.1", "localhost", 1), trusted, "cannot be trusted"},
+		{address, nil, "name the certificate of its CA with CAFile or TREADLE_CA_FILE"},
+		{strings.Replace(address, "127.0.0.1", "localhost", 1), trusted, "use a name that the certificate has"},
 		{strings.Replace(p.server.URL, "http:", "https:", 1), trusted, "does not speak TLS"},
 	} {
 		client, err := treadle.NewClient(treadle.Options{Servers: []string{each.server}, TLS: each.config})
@@ -76,5 +84,43 @@ func TestACertificateThatCannotBeTrustedIsAnErrorAtOnce(t *testing.T) {
 		if time.Since(begun) > 10*time.Second {
 			t.Error("it was tried again, though another try ends the same")
 		}
+	}
+}
+
+func TestACAFileIsTrustedInPlaceOfTheSystemsStore(t *testing.T) {
+	p := aPlace(t)
+	address, caFile, trusted := p.tlsProxy()
+	none := filepath.Join(p.TempDir(), "none.pem")
+	if err := os.WriteFile(none, []byte("no PEM\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ask := func(options treadle.Options, server string) error {
+		options.Servers = []string{server}
+		client, err := treadle.NewClient(options)
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		_, err = client.Info(p.ctx)
+		return err
+	}
+	if err := ask(treadle.Options{CAFile: caFile}, address); err != nil {
+		t.Error(err)
+	}
+	for _, each := range []string{none, none + ".not"} {
+		var wrong *treadle.Error
+		if err := ask(treadle.Options{CAFile: each}, address); !errors.As(err, &wrong) || wrong.Field != "ca_file" {
+			t.Errorf("%s: %v", each, err)
+		}
+		if err := ask(treadle.Options{CAFile: each}, p.server.URL); err != nil {
+			t.Errorf("nobody needs it: %v", err)
+		}
+		if err := ask(treadle.Options{CAFile: each, TLS: trusted}, address); err != nil {
+			t.Errorf("RootCAs take its place: %v", err)
+		}
+	}
+	t.Setenv("TREADLE_CA_FILE", caFile)
+	if err := ask(treadle.Options{}, address); err != nil {
+		t.Error(err)
 	}
 }

@@ -47,7 +47,8 @@ func NewWorker(options WorkerOptions) *Worker {
 	}
 }
 
-// HandleRaw has the worker run the tasks of a type with a handler of bytes. Call it before Run.
+// HandleRaw has the worker run the tasks of a type with a handler of bytes. If the handler is nil, Run
+// returns an error. Call it before Run.
 func (w *Worker) HandleRaw(taskType string, handler Handler, options ...HandleOption) {
 	entry := &handleEntry{handler: handler}
 	for _, option := range options {
@@ -265,7 +266,15 @@ func (w *Worker) check() error {
 			return status.New(status.InvalidArgument, fmt.Sprintf("two pools have the name %q", pool.Name))
 		}
 	}
+	for _, middleware := range w.middleware {
+		if middleware == nil {
+			return status.New(status.InvalidArgument, "a middleware is nil")
+		}
+	}
 	for taskType, entry := range w.handlers {
+		if entry.handler == nil {
+			return status.New(status.InvalidArgument, "the handler of "+taskType+" is nil")
+		}
 		if named[entry.pool] == 0 {
 			return status.New(status.InvalidArgument, fmt.Sprintf(
 				"%s names the pool %q, which AddPool never made", taskType, entry.pool))

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "api/blob.h"
+#include "api/text_in.h"
 #include "model/limits.h"
 
 namespace treadle::api {

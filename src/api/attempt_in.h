@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
-#include "api/json_in.h"
 #include "engine/commands.h"
+#include "json/reader.h"
 
 namespace treadle::api {
 

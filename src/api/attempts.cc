@@ -4,10 +4,10 @@
 
 #include "api/attempt_in.h"
 #include "api/handlers.h"
-#include "api/json_out.h"
 #include "api/task_out.h"
 #include "api/text_in.h"
 #include "http/problem.h"
+#include "json/writer.h"
 
 namespace treadle::api {
 namespace {
@@ -53,7 +53,7 @@ std::vector<AttemptRow> RowsOf(const HistoryReply& reply) {
   return rows;
 }
 
-void WriteAttempt(const AttemptRow& row, bool is_hidden, JsonOut* out) {
+void WriteAttempt(const AttemptRow& row, bool is_hidden, JsonWriter* out) {
   const AttemptRecord& record = row.record;
   out->Open('{').Key("attempt").Number(record.attempt);
   out->Key("outcome").PlainText(row.outcome);
@@ -85,7 +85,7 @@ http::Response WholeHistory(const HistoryReply& reply) {
                          ? nullptr
                          : Over(task.saved, std::make_shared<TaskSaved>(reply.history.saved));
   std::string body;
-  JsonOut out(&body);
+  JsonWriter out(&body);
   out.Open('{').Key("id").PlainText(task.image.id.Text().view()).Key("attempts").Open('[');
   for (const AttemptRow& row : RowsOf(reply)) WriteAttempt(row, is_hidden, &out);
   out.Close(']');
@@ -104,7 +104,7 @@ http::Response RawLog(LogReply reply) {
 
 http::Response Standing(const AttemptStanding& standing) {
   std::string body;
-  JsonOut out(&body);
+  JsonWriter out(&body);
   out.Open('{').Key("log_bytes").Number(standing.log_bytes);
   out.Key("cancel_requested").Flag(standing.cancel_requested).Close('}');
   return JsonResponse(200, std::move(body));

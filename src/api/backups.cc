@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "api/handlers.h"
-#include "api/json_out.h"
+#include "json/writer.h"
 
 namespace treadle::api {
 namespace {
@@ -25,7 +25,7 @@ std::string_view BackupStateName(BackupView::State state) {
   return "";
 }
 
-void WriteBackup(const BackupView& backup, JsonOut* out) {
+void WriteBackup(const BackupView& backup, JsonWriter* out) {
   out->Open('{').Key("name").Text(backup.name);
   out->Key("state").PlainText(BackupStateName(backup.state));
   out->Key("bytes_done").Number(backup.bytes_done);
@@ -39,7 +39,7 @@ void WriteBackup(const BackupView& backup, JsonOut* out) {
 http::Response OneBackup(const Result<BackupView>& view, int status = 200) {
   if (!view.ok()) return ProblemResponse(view.status());
   std::string body;
-  JsonOut out(&body);
+  JsonWriter out(&body);
   WriteBackup(*view, &out);
   return JsonResponse(status, std::move(body));
 }
@@ -47,7 +47,7 @@ http::Response OneBackup(const Result<BackupView>& view, int status = 200) {
 http::Response AllBackups(const Result<BackupList>& list) {
   if (!list.ok()) return ProblemResponse(list.status());
   std::string body;
-  JsonOut out(&body);
+  JsonWriter out(&body);
   out.Open('{').Key("directory").Text(list->directory).Key("backups").Open('[');
   for (const BackupView& view : list->backups) WriteBackup(view, &out);
   out.Close(']').Close('}');

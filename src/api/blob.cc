@@ -67,7 +67,7 @@ Status CheckContentType(const Blob& blob, const JsonPath& object) {
 }
 
 void WriteBlob(std::string_view name, std::string_view bytes, std::string_view kept_content_type,
-               JsonOut* out) {
+               JsonWriter* out) {
   if (kept_content_type.empty()) {
     out->Key(name).Raw(bytes);
   } else {

@@ -11,10 +11,10 @@
 #include <string>
 #include <string_view>
 
-#include "api/json_in.h"
-#include "api/json_out.h"
 #include "base/hash.h"
 #include "base/status.h"
+#include "json/reader.h"
+#include "json/writer.h"
 
 namespace treadle::api {
 
@@ -57,6 +57,6 @@ constexpr std::string_view ContentTypeOf(std::string_view kept) {
 }
 /// The field `name` with the JSON itself, or `name`_base64.
 void WriteBlob(std::string_view name, std::string_view bytes, std::string_view kept_content_type,
-               JsonOut* out);
+               JsonWriter* out);
 
 }  // namespace treadle::api

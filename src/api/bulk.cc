@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "api/handlers.h"
-#include "api/json_in.h"
-#include "api/json_out.h"
 #include "api/task_in.h"
 #include "api/text_in.h"
+#include "json/reader.h"
+#include "json/writer.h"
 #include "model/limits.h"
 
 namespace treadle::api {
@@ -120,7 +120,7 @@ Result<BulkRequest> ReadBulk(http::Request* request) {
   return std::move(in.request);
 }
 
-void WriteBulk(const BulkView& bulk, JsonOut* out) {
+void WriteBulk(const BulkView& bulk, JsonWriter* out) {
   out->Open('{').Key("id").PlainText(std::to_string(bulk.id));
   out->Key("action").PlainText(ActionName(bulk.request.command.kind));
   out->Key("count_only").Flag(bulk.request.count_only).Key("rate").Number(bulk.request.rate);
@@ -136,7 +136,7 @@ void WriteBulk(const BulkView& bulk, JsonOut* out) {
 http::Response OneBulk(const Result<BulkView>& view, int status = 200) {
   if (!view.ok()) return ProblemResponse(view.status());
   std::string body;
-  JsonOut out(&body);
+  JsonWriter out(&body);
   WriteBulk(*view, &out);
   return JsonResponse(status, std::move(body));
 }
@@ -144,7 +144,7 @@ http::Response OneBulk(const Result<BulkView>& view, int status = 200) {
 http::Response AllBulk(const Result<std::vector<BulkView>>& views) {
   if (!views.ok()) return ProblemResponse(views.status());
   std::string body;
-  JsonOut out(&body);
+  JsonWriter out(&body);
   out.Open('{').Key("bulk").Open('[');
   for (const BulkView& view : *views) WriteBulk(view, &out);
   out.Close(']').Close('}');

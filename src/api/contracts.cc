@@ -7,6 +7,7 @@
 #include "api/handlers.h"
 #include "api/text_in.h"
 #include "api/type_out.h"
+#include "engine/commands/types.h"
 #include "model/validate.h"
 
 namespace treadle::api {
@@ -45,7 +46,7 @@ auto TakeOver(std::shared_ptr<ContractBook> book, Responder responder,
 
 void FillContracts(Node* node, ContractBook* book) {
   std::promise<void> filled;
-  node->Types(0, SIZE_MAX, [&](const Result<ListPart<TypeView>>& types) {
+  node->Do(treadle::ListTypes{}, [&](const Result<ListPart<TypeView>>& types) {
     for (const TypeView& type : types->views)
       if (!type.policy.contracts.empty()) book->Put(type.name, type.policy.contracts);
     filled.set_value();
@@ -66,13 +67,12 @@ void PutContract(const Api& api, RequestContext& context, Responder responder) {
             if (!turn.ok()) return to->Send(ProblemResponse(turn));
             const auto compiled = CompiledContract::Compile(contract);
             if (!compiled.ok()) return to->Send(ProblemResponse(compiled.status()));
-            node->ConfigureType(
-                type,
-                [contract](TypePolicy* policy) {
-                  treadle::PutContract(&policy->contracts, contract);
-                  return Validate(*policy);
-                },
-                TakeOver(book, std::move(*to), *compiled));
+            node->Do(treadle::SetTypePolicy{type,
+                                            [contract](TypePolicy* policy) {
+                                              treadle::PutContract(&policy->contracts, contract);
+                                              return Validate(*policy);
+                                            }},
+                     TakeOver(book, std::move(*to), *compiled));
           });
 }
 
@@ -80,16 +80,17 @@ void DeleteContract(const Api& api, RequestContext& context, Responder responder
   auto path = PathOf(context);
   if (const Status status = CheckNoFields(&context); path.ok() && !status.ok()) path = status;
   if (!path.ok()) return responder.Send(ProblemResponse(path.status()));
-  api.node->ConfigureType(
-      path->type,
-      [path = *path](TypePolicy* policy) {
-        const size_t gone = std::erase_if(policy->contracts, [&](const auto& contract) {
-          return contract->version == path.version;
-        });
-        if (gone > 0) return Status::Ok();
-        return Status(Code::kNotFound, "there is no contract " + std::to_string(path.version) +
-                                           " of type " + path.type);
-      },
+  api.node->Do(
+      treadle::SetTypePolicy{
+          path->type,
+          [path = *path](TypePolicy* policy) {
+            const size_t gone = std::erase_if(policy->contracts, [&](const auto& contract) {
+              return contract->version == path.version;
+            });
+            if (gone > 0) return Status::Ok();
+            return Status(Code::kNotFound, "there is no contract " + std::to_string(path.version) +
+                                               " of type " + path.type);
+          }},
       TakeOver(api.contracts, std::move(responder)));
 }
 

@@ -6,9 +6,10 @@
 
 #include "api/attempt_in.h"
 #include "api/blob.h"
-#include "api/json_in.h"
-#include "api/json_loose.h"
+#include "api/text_in.h"
 #include "base/utf8.h"
+#include "json/loose.h"
+#include "json/reader.h"
 #include "model/limits.h"
 #include "model/range.h"
 

@@ -1,13 +1,13 @@
 #include "api/exchange_out.h"
 
 #include "api/blob.h"
-#include "api/json_out.h"
 #include "api/task_out.h"
+#include "json/writer.h"
 
 namespace treadle::api {
 namespace {
 
-void WriteLease(const Leased& lease, JsonOut* out) {
+void WriteLease(const Leased& lease, JsonWriter* out) {
   out->Open('{').Key("token").PlainText(lease.token.Text().view());
   out->Key("id").PlainText(lease.token.task.Text().view());
   out->Key("queue").PlainText(lease.queue);
@@ -22,12 +22,14 @@ void WriteLease(const Leased& lease, JsonOut* out) {
   out->Key("content_type").Text(ContentTypeOf(lease.body->content_type));
   out->Key("payload_sha256").Digest(lease.body->payload_sha256);
   if (lease.sensitive) out->Key("sensitive").Flag(true);
+  if (const Traceparent& traceparent = lease.body->traceparent; !traceparent.empty())
+    out->Key("traceparent").PlainText(traceparent.Text().view());
   WriteBlob("payload", lease.body->payload, lease.body->content_type, out);
   if (lease.saved) WriteSaved(*lease.saved, false, out);
   out->Close('}');
 }
 
-void WriteReport(const ReportReply& report, const BadReport* bad, JsonOut* out) {
+void WriteReport(const ReportReply& report, const BadReport* bad, JsonWriter* out) {
   out->Open('{').Key("token");
   if (bad != nullptr && bad->no_token)
     out->Text(*bad->no_token);
@@ -40,7 +42,7 @@ void WriteReport(const ReportReply& report, const BadReport* bad, JsonOut* out) 
   out->Close('}');
 }
 
-void WriteReports(const ExchangeReply& reply, const ExchangeIn* in, JsonOut* out) {
+void WriteReports(const ExchangeReply& reply, const ExchangeIn* in, JsonWriter* out) {
   size_t next_bad = 0;
   for (size_t i = 0; i < reply.reports.size(); ++i) {
     const bool is_bad = in != nullptr && next_bad < in->bad.size() && in->bad[next_bad].place == i;
@@ -60,7 +62,7 @@ size_t SizeOf(const ExchangeReply& reply) {
 std::string WriteExchange(const ExchangeReply& reply, const ExchangeIn* in) {
   std::string body;
   body.reserve(SizeOf(reply));
-  JsonOut out(&body);
+  JsonWriter out(&body);
   out.Open('{').Key("leases").Open('[');
   for (const Leased& lease : reply.leases) WriteLease(lease, &out);
   out.Close(']').Key("reports").Open('[');

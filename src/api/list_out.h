@@ -4,9 +4,9 @@
 
 #include <string>
 
-#include "api/json_out.h"
 #include "engine/commands.h"
 #include "http/message.h"
+#include "json/writer.h"
 
 namespace treadle::api {
 
@@ -27,7 +27,7 @@ template <class View, class NumberOf, class Write>
 std::string ListJson(std::string_view name, const ListPart<View>& part, NumberOf number_of,
                      Write write) {
   std::string body;
-  JsonOut out(&body);
+  JsonWriter out(&body);
   uint32_t next = part.next;
   out.Open('{').Key(name).Open('[');
   for (const View& view : part.views) {

@@ -86,7 +86,7 @@ constexpr JsonField<Retry> kRetryFields[] = {
     {"always", [](JsonValue v, Retry* c) { return ReadCodes(v, c, &RetryPolicy::always); }},
 };
 
-void WriteTexts(const std::vector<std::string>& texts, JsonOut* out) {
+void WriteTexts(const std::vector<std::string>& texts, JsonWriter* out) {
   out->Open('[');
   for (const std::string& text : texts) out->Text(text);
   out->Close(']');
@@ -105,7 +105,7 @@ Status ReadRetry(JsonValue value, std::optional<RetryPolicy>* retry) {
   return {};
 }
 
-void WriteRetry(const RetryPolicy& retry, JsonOut* out) {
+void WriteRetry(const RetryPolicy& retry, JsonWriter* out) {
   out->Open('{').Key("backoff").PlainText(BackoffName(retry.backoff));
   out->Key("jitter").PlainText(JitterName(retry.jitter));
   out->Key("backoff_base_ms").Number(retry.backoff_base_ms);

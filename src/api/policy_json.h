@@ -5,8 +5,8 @@
 #include <functional>
 #include <vector>
 
-#include "api/json_in.h"
-#include "api/json_out.h"
+#include "json/reader.h"
+#include "json/writer.h"
 #include "model/queue_policy.h"
 
 namespace treadle::api {
@@ -30,6 +30,6 @@ struct Changes {
 Status ReadRetryChanges(JsonValue value, Changes<RetryPolicy>* changes);
 /// A policy of its own: the defaults, overridden by `value`.
 Status ReadRetry(JsonValue value, std::optional<RetryPolicy>* retry);
-void WriteRetry(const RetryPolicy& retry, JsonOut* out);
+void WriteRetry(const RetryPolicy& retry, JsonWriter* out);
 
 }  // namespace treadle::api

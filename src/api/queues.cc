@@ -1,11 +1,12 @@
 // Queues: their counts and their policies.
 
+#include "engine/commands/queues.h"
 #include "api/handlers.h"
-#include "api/json_in.h"
-#include "api/json_out.h"
 #include "api/list_out.h"
 #include "api/policy_json.h"
 #include "api/text_in.h"
+#include "json/reader.h"
+#include "json/writer.h"
 #include "model/limits.h"
 #include "model/validate.h"
 
@@ -87,7 +88,7 @@ constexpr JsonField<QueuePolicyChange> kQueuePolicyFields[] = {
 #undef TREADLE_POLICY_FLAG
 #undef TREADLE_POLICY_NUMBER
 
-void WriteQueuePolicy(const QueuePolicy& policy, JsonOut* out) {
+void WriteQueuePolicy(const QueuePolicy& policy, JsonWriter* out) {
   out->Open('{').Key("retry");
   WriteRetry(policy.retry, out);
   out->Key("retention").Open('{');
@@ -109,7 +110,7 @@ void WriteQueuePolicy(const QueuePolicy& policy, JsonOut* out) {
 }
 
 // What keeps tasks from coming or from being worked off.
-void WriteConditions(const QueueView& queue, JsonOut* out) {
+void WriteConditions(const QueueView& queue, JsonWriter* out) {
   out->Key("conditions").Open('[');
   if (queue.policy.paused) out->PlainText("paused");
   if (queue.policy.draining) out->PlainText("draining");
@@ -119,7 +120,7 @@ void WriteConditions(const QueueView& queue, JsonOut* out) {
   out->Close(']');
 }
 
-void WriteQueue(const QueueView& queue, JsonOut* out) {
+void WriteQueue(const QueueView& queue, JsonWriter* out) {
   out->Open('{').Key("name").PlainText(queue.name);
   out->Key("tasks").Open('{');
   for (const TaskState state : kTaskStates)
@@ -140,7 +141,7 @@ void WriteQueue(const QueueView& queue, JsonOut* out) {
 http::Response OneQueue(const Result<QueueView>& view) {
   if (!view.ok()) return ProblemResponse(view.status());
   std::string body;
-  JsonOut out(&body);
+  JsonWriter out(&body);
   WriteQueue(*view, &out);
   return JsonResponse(200, std::move(body));
 }
@@ -169,10 +170,10 @@ Result<std::string> BareQueueOf(RequestContext& context) {
 void SetPaused(const Api& api, RequestContext& context, Responder responder, bool paused) {
   auto name = BareQueueOf(context);
   if (!name.ok()) return responder.Send(ProblemResponse(name.status()));
-  api.node->Pause(*std::move(name), paused,
-                  [to = Shared(std::move(responder))](const Result<QueueView>& view) {
-                    to->Send(OneQueue(view));
-                  });
+  api.node->Do(treadle::PauseQueue{*std::move(name), paused},
+               [to = Shared(std::move(responder))](const Result<QueueView>& view) {
+                 to->Send(OneQueue(view));
+               });
 }
 
 Result<QueuePolicyChange> ReadPolicyChange(std::string* body) {
@@ -190,18 +191,18 @@ void ListQueues(const Api& api, RequestContext& context, Responder responder) {
   if (!query.ok()) return responder.Send(ProblemResponse(query.status()));
   api.lists->Take(
       [node = api.node, query = *query, to = Shared(std::move(responder))](Turns::Turn turn) {
-        node->Queues(query.after, query.limit,
-                     FormatOnServer(std::move(*to), std::move(turn), QueueList));
+        node->Do(treadle::ListQueues{query.after, query.limit},
+                 FormatOnServer(std::move(*to), std::move(turn), QueueList));
       });
 }
 
 void GetQueue(const Api& api, RequestContext& context, Responder responder) {
   auto name = QueueOf(context);
   if (!name.ok()) return responder.Send(ProblemResponse(name.status()));
-  api.node->GetQueue(*std::move(name),
-                     [to = Shared(std::move(responder))](const Result<QueueView>& view) {
-                       to->Send(OneQueue(view));
-                     });
+  api.node->Do(treadle::GetQueue{*std::move(name)},
+               [to = Shared(std::move(responder))](const Result<QueueView>& view) {
+                 to->Send(OneQueue(view));
+               });
 }
 
 void PutQueue(const Api& api, RequestContext& context, Responder responder) {
@@ -211,24 +212,23 @@ void PutQueue(const Api& api, RequestContext& context, Responder responder) {
   if (!name.ok()) return responder.Send(ProblemResponse(name.status()));
   auto change = ReadPolicyChange(&context.request.body);
   if (!change.ok()) return responder.Send(ProblemResponse(change.status()));
-  api.node->Configure(
-      *std::move(name),
-      [change = *std::move(change)](QueuePolicy* policy) {
-        change.Apply(policy);
-        return Validate(*policy);
-      },
-      [to = Shared(std::move(responder))](const Result<QueueView>& view) {
-        to->Send(OneQueue(view));
-      });
+  api.node->Do(treadle::SetQueuePolicy{*std::move(name),
+                                       [change = *std::move(change)](QueuePolicy* policy) {
+                                         change.Apply(policy);
+                                         return Validate(*policy);
+                                       }},
+               [to = Shared(std::move(responder))](const Result<QueueView>& view) {
+                 to->Send(OneQueue(view));
+               });
 }
 
 void DeleteQueue(const Api& api, RequestContext& context, Responder responder) {
   auto name = BareQueueOf(context);
   if (!name.ok()) return responder.Send(ProblemResponse(name.status()));
-  api.node->DeleteQueue(*std::move(name),
-                        [to = Shared(std::move(responder))](const Result<QueueView>& view) {
-                          to->Send(OneQueue(view));
-                        });
+  api.node->Do(treadle::DeleteQueue{*std::move(name)},
+               [to = Shared(std::move(responder))](const Result<QueueView>& view) {
+                 to->Send(OneQueue(view));
+               });
 }
 
 void PauseQueue(const Api& api, RequestContext& context, Responder responder) {

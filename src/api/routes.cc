@@ -1,9 +1,9 @@
 #include "api/routes.h"
 
 #include "api/handlers.h"
-#include "api/json_in.h"
 #include "api/text_in.h"
 #include "http/media_type.h"
+#include "json/reader.h"
 
 namespace treadle::api {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "api/handlers.h"
-#include "api/json_out.h"
+#include "json/writer.h"
 
 namespace treadle::api {
 namespace {
@@ -18,7 +18,7 @@ constexpr std::string_view kIntervalNote =
 std::string Info(const Api& api) {
   const bool is_interval = api.info.durability == NodeOptions::Durability::kInterval;
   std::string body;
-  JsonOut out(&body);
+  JsonWriter out(&body);
   out.Open('{').Key("name").PlainText("treadle");
   out.Key("version").Text(api.info.version);
   out.Key("api").PlainText("v1");

@@ -1,10 +1,10 @@
 // What people ask of one task: run it now, cancel, redrive, edit, delete.
 
 #include "api/handlers.h"
-#include "api/json_in.h"
-#include "api/json_out.h"
 #include "api/task_in.h"
 #include "api/text_in.h"
+#include "json/reader.h"
+#include "json/writer.h"
 #include "model/limits.h"
 
 namespace treadle::api {
@@ -16,7 +16,7 @@ using http::Responder;
 
 http::Response WhereItStands(const TaskStanding& task) {
   std::string body;
-  JsonOut out(&body);
+  JsonWriter out(&body);
   out.Open('{').Key("id").PlainText(task.id.Text().view());
   out.Key("state").PlainText(*TaskStateName(task.state));
   out.Key("changed").Flag(task.changed);

@@ -3,8 +3,8 @@
 #include <string>
 
 #include "api/handlers.h"
-#include "api/json_out.h"
 #include "api/text_in.h"
+#include "json/writer.h"
 
 namespace treadle::api {
 namespace {
@@ -140,7 +140,7 @@ http::Response Why(const Explanation& facts) {
   AddWhatElse(facts, &answer);
   const TaskView& view = facts.reasons.view;
   std::string body;
-  JsonOut out(&body);
+  JsonWriter out(&body);
   out.Open('{').Key("id").PlainText(view.task.image.id.Text().view());
   out.Key("state").PlainText(*TaskStateName(view.task.image.state));
   out.Key("queue").PlainText(view.queue).Key("type").PlainText(view.type);

@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "api/blob.h"
-#include "api/json_in.h"
 #include "api/policy_json.h"
 #include "api/text_in.h"
+#include "json/reader.h"
 #include "model/limits.h"
 #include "model/range.h"
 #include "model/validate.h"
@@ -21,6 +21,7 @@ struct TaskIn {
   BlobIn payload;
   std::string key;
   std::vector<std::string> tags;
+  Traceparent traceparent;
   bool has_priority = false;
 };
 
@@ -49,6 +50,17 @@ Status ReadTime(JsonValue v, WallTime* out) {
   const auto time = ParseRfc3339(text);
   if (!time) return v.Wrong("must be a time of 1970 to 9999 such as \"2026-11-23T20:53:01.250Z\"");
   *out = *time;
+  return {};
+}
+
+Status ReadTraceparent(JsonValue v, Traceparent* out) {
+  TREADLE_ASSIGN_OR_RETURN(const std::string_view text, v.Text());
+  const auto traceparent = ParseTraceparent(text);
+  if (!traceparent)
+    return v.Wrong(
+        "must be a W3C traceparent of version 00 such as"
+        " \"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\": lower case, no ID of zeros");
+  *out = *traceparent;
   return {};
 }
 
@@ -114,15 +126,16 @@ constexpr JsonField<TaskIn> kTaskFields[] = {
        TREADLE_RETURN_IF_ERROR(ReadText(v, &in->key));
        return in->key.empty() ? v.Wrong("must not be empty") : Status::Ok();
      }},
+    {"traceparent", [](JsonValue v, TaskIn* in) { return ReadTraceparent(v, &in->traceparent); }},
 };
 
-Result<NewTask> ReadTaskObject(JsonValue value, std::string_view header_key) {
+Result<NewTask> ReadTaskObject(JsonValue value, const TaskHeaders& headers) {
   TaskIn in;
   const JsonPath& path = value.path();
   TREADLE_RETURN_IF_ERROR(ReadObject(value, kTaskFields, &in));
   if (in.task.type.empty())
     return WrongField(path, "type", "is missing: name the type of the task");
-  if (!header_key.empty() && !in.key.empty() && in.key != header_key)
+  if (!headers.key.empty() && !in.key.empty() && in.key != headers.key)
     return WrongField(path, "idempotency_key", "differs from the Idempotency-Key header");
   TREADLE_ASSIGN_OR_RETURN(Blob blob, Finish(std::move(in.payload), "payload", path));
   auto body = std::make_shared<TaskBody>();
@@ -132,7 +145,8 @@ Result<NewTask> ReadTaskObject(JsonValue value, std::string_view header_key) {
   std::ranges::sort(in.tags);
   in.tags.erase(std::ranges::unique(in.tags).begin(), in.tags.end());
   body->tags = std::move(in.tags);
-  body->idempotency_key = in.key.empty() ? std::string(header_key) : std::move(in.key);
+  body->idempotency_key = in.key.empty() ? std::string(headers.key) : std::move(in.key);
+  body->traceparent = in.traceparent.empty() ? headers.traceparent : in.traceparent;
   in.task.body = std::move(body);
   in.task.priority_was_left_open = !in.has_priority;
   return std::move(in.task);
@@ -169,12 +183,17 @@ constexpr JsonField<EditIn> kEditFields[] = {
      }},
 };
 
-constexpr JsonField<std::vector<NewTask>> kBatchFields[] = {
+struct BatchIn {
+  const TaskHeaders& headers;
+  std::vector<NewTask> tasks = {};
+};
+
+constexpr JsonField<BatchIn> kBatchFields[] = {
     {"tasks",
-     [](JsonValue v, std::vector<NewTask>* tasks) {
-       return v.Each(limits::kBatchTasks, [tasks](size_t, JsonValue each) {
-         TREADLE_ASSIGN_OR_RETURN(NewTask task, ReadTaskObject(each, ""));
-         tasks->push_back(std::move(task));
+     [](JsonValue v, BatchIn* in) {
+       return v.Each(limits::kBatchTasks, [in](size_t, JsonValue each) {
+         TREADLE_ASSIGN_OR_RETURN(NewTask task, ReadTaskObject(each, in->headers));
+         in->tasks.push_back(std::move(task));
          return Status::Ok();
        });
      }},
@@ -182,10 +201,10 @@ constexpr JsonField<std::vector<NewTask>> kBatchFields[] = {
 
 }  // namespace
 
-Result<NewTask> ReadTask(std::string* body, std::string_view header_key) {
+Result<NewTask> ReadTask(std::string* body, const TaskHeaders& headers) {
   NewTask task;
   const Status status = ParseJson(body, kBody, [&](JsonValue value) {
-    TREADLE_ASSIGN_OR_RETURN(task, ReadTaskObject(value, header_key));
+    TREADLE_ASSIGN_OR_RETURN(task, ReadTaskObject(value, headers));
     return Status::Ok();
   });
   if (!status.ok()) return status;
@@ -224,11 +243,12 @@ Result<TaskEdit> ReadTaskEdit(std::string* body) {
   return edit;
 }
 
-Result<std::vector<NewTask>> ReadBatch(std::string* body) {
-  std::vector<NewTask> tasks;
+Result<std::vector<NewTask>> ReadBatch(std::string* body, const Traceparent& traceparent) {
+  const TaskHeaders headers{.traceparent = traceparent};
+  BatchIn in{.headers = headers};
   TREADLE_RETURN_IF_ERROR(ParseJson(
-      body, kBody, [&](JsonValue value) { return ReadObject(value, kBatchFields, &tasks); }));
-  return tasks;
+      body, kBody, [&](JsonValue value) { return ReadObject(value, kBatchFields, &in); }));
+  return std::move(in.tasks);
 }
 
 }  // namespace treadle::api

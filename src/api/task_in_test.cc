@@ -9,14 +9,14 @@ namespace {
 using testing::HasSubstr;
 
 std::string ErrorOf(std::string body, std::string_view key = "") {
-  const auto task = ReadTask(&body, key);
+  const auto task = ReadTask(&body, {.key = key});
   EXPECT_FALSE(task.ok()) << body;
   return task.status().message();
 }
 
 TEST(TaskIn, DefaultsHold) {
   std::string body = R"({"type":"hello"})";
-  const auto task = ReadTask(&body, "");
+  const auto task = ReadTask(&body, {});
   ASSERT_TRUE(task.ok()) << task.status().ToString();
   EXPECT_EQ(task->queue, "default");
   EXPECT_EQ(task->priority, 5);
@@ -29,7 +29,7 @@ TEST(TaskIn, DefaultsHold) {
 
 TEST(TaskIn, PayloadKeepsItsBytesAndTheirDigest) {
   std::string body = R"({"payload": {"b" : 1.50,  "a":[ ]} ,"type":"t"})";
-  const auto task = ReadTask(&body, "");
+  const auto task = ReadTask(&body, {});
   ASSERT_TRUE(task.ok()) << task.status().ToString();
   EXPECT_EQ(task->body->payload, R"({"b" : 1.50,  "a":[ ]})");
   EXPECT_EQ(task->body->payload_sha256, Sha256Of(task->body->payload));
@@ -37,7 +37,7 @@ TEST(TaskIn, PayloadKeepsItsBytesAndTheirDigest) {
 
 TEST(TaskIn, OtherBytesComeAsBase64) {
   std::string body = R"({"type":"t","payload_base64":"AP8=","priority":9,"delay_ms":5})";
-  const auto task = ReadTask(&body, "key");
+  const auto task = ReadTask(&body, {.key = "key"});
   ASSERT_TRUE(task.ok()) << task.status().ToString();
   EXPECT_EQ(task->body->payload, std::string("\0\xff", 2));
   EXPECT_EQ(task->body->content_type, "application/octet-stream");
@@ -49,7 +49,7 @@ TEST(TaskIn, OtherBytesComeAsBase64) {
 TEST(TaskIn, BytesWithAJsonContentTypeMustBeJson) {
   std::string body =
       R"({"type":"t","payload_base64":"eyJhIjoxfQ==","content_type":"application/json"})";
-  EXPECT_EQ(ReadTask(&body, "")->body->payload, R"({"a":1})");
+  EXPECT_EQ(ReadTask(&body, {})->body->payload, R"({"a":1})");
   EXPECT_EQ(ErrorOf(R"({"type":"t","payload_base64":"eyI=","content_type":"application/json"})"),
             "payload_base64 is not JSON, although its content_type is");
 }
@@ -60,7 +60,7 @@ TEST(TaskIn, APresetAppliesAnywhereAndOverwritesNothing) {
   for (size_t first = 0; first < fields.size(); ++first) {
     std::string body = R"({"type":"t","retry":{)" + fields[first] + "," + fields[(first + 1) % 3] +
                        "," + fields[(first + 2) % 3] + "}}";
-    const auto task = ReadTask(&body, "");
+    const auto task = ReadTask(&body, {});
     ASSERT_TRUE(task.ok()) << task.status().ToString();
     EXPECT_EQ(task->retry->max_attempts, 3) << body;
     EXPECT_EQ(task->retry->never, std::vector<std::string>{"a"}) << body;
@@ -71,7 +71,7 @@ TEST(TaskIn, APresetAppliesAnywhereAndOverwritesNothing) {
 TEST(TaskIn, TheFirstMomentOf1970IsATimeLikeAnyOther) {
   std::string body =
       R"({"type":"t","expires_at":"1970-01-01T00:00:00Z","deadline_at":"1970-01-01T00:00:00Z"})";
-  const auto task = ReadTask(&body, "");
+  const auto task = ReadTask(&body, {});
   ASSERT_TRUE(task.ok()) << task.status().ToString();
   EXPECT_EQ(task->expires_at, WallTime{0});
   EXPECT_EQ(task->deadline_at, WallTime{0});
@@ -97,10 +97,41 @@ TEST(TaskIn, EachMistakeIsNamed) {
 
 TEST(TaskIn, ABatchNamesTheTask) {
   std::string body = R"({"tasks":[{"type":"t"},{"type":"t","priority":-1}]})";
-  EXPECT_EQ(ReadBatch(&body).status().message(),
+  EXPECT_EQ(ReadBatch(&body, {}).status().message(),
             "tasks[1].priority must be a whole number from 0 to 9");
   body = R"({"tasks":[{"type":"t"},{"typ":"t"}]})";
-  EXPECT_THAT(ReadBatch(&body).status().message(), HasSubstr("unknown field \"typ\" in tasks[1]"));
+  EXPECT_THAT(ReadBatch(&body, {}).status().message(),
+              HasSubstr("unknown field \"typ\" in tasks[1]"));
+}
+
+const std::string kTrace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+const std::string kOtherTrace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+
+TEST(TaskIn, ItsOwnTraceparentBeatsThatOfItsRequest) {
+  const TaskHeaders headers{.traceparent = *ParseTraceparent(kOtherTrace)};
+  const auto trace_of = [&](std::string body, const TaskHeaders& sent) {
+    return std::string(ReadTask(&body, sent)->body->traceparent.Text().view());
+  };
+  const std::string traced = R"({"type":"t","traceparent":")" + kTrace + R"("})";
+  EXPECT_EQ(trace_of(traced, {}), kTrace);
+  EXPECT_EQ(trace_of(traced, headers), kTrace);
+  EXPECT_EQ(trace_of(R"({"type":"t"})", headers), kOtherTrace);
+  std::string body = R"({"type":"t"})";
+  EXPECT_TRUE(ReadTask(&body, {})->body->traceparent.empty());
+  body = R"({"tasks":[)" + traced + R"(,{"type":"t"}]})";
+  const auto batch = ReadBatch(&body, headers.traceparent);
+  ASSERT_TRUE(batch.ok()) << batch.status().ToString();
+  EXPECT_EQ((*batch)[0].body->traceparent.Text().view(), kTrace);
+  EXPECT_EQ((*batch)[1].body->traceparent.Text().view(), kOtherTrace);
+}
+
+TEST(TaskIn, AMalformedTraceparentIsNamed) {
+  for (const std::string& text : {std::string(), kTrace + "-x", "01" + kTrace.substr(2)}) {
+    const std::string error = ErrorOf(R"({"type":"t","traceparent":")" + text + R"("})");
+    EXPECT_THAT(error, HasSubstr("traceparent must be a W3C traceparent of version 00")) << text;
+  }
+  std::string body = R"({"tasks":[{"type":"t"},{"type":"t","traceparent":"x"}]})";
+  EXPECT_THAT(ReadBatch(&body, {}).status().message(), HasSubstr("tasks[1].traceparent must be"));
 }
 
 }  // namespace

@@ -115,7 +115,7 @@ constexpr Parameter kParameters[] = {
 
 http::Response TaskList(const ListReply& reply, bool with_results) {
   std::string body;
-  JsonOut out(&body);
+  JsonWriter out(&body);
   out.Open('{').Key("tasks").Open('[');
   for (const TaskView& view : reply.page.tasks)
     WriteTask(view, with_results ? TaskDetail::kListedWithResult : TaskDetail::kListed, &out);

@@ -7,7 +7,7 @@
 namespace treadle::api {
 namespace {
 
-void WriteTimes(const TaskView& view, JsonOut* out) {
+void WriteTimes(const TaskView& view, JsonWriter* out) {
   const TaskImage& image = view.task.image;
   out->Key("enqueued_at").Time(image.enqueued_at);
   if (view.run_at) out->Key("run_at").Time(*view.run_at);
@@ -15,7 +15,7 @@ void WriteTimes(const TaskView& view, JsonOut* out) {
   if (image.finished_at.ms != 0) out->Key("finished_at").Time(image.finished_at);
 }
 
-void WriteTerms(const TaskTerms& terms, JsonOut* out) {
+void WriteTerms(const TaskTerms& terms, JsonWriter* out) {
   if (terms.expires_at) out->Key("expires_at").Time(*terms.expires_at);
   if (terms.deadline_at) out->Key("deadline_at").Time(*terms.deadline_at);
   if (terms.attempt_timeout_ms != 0)
@@ -27,7 +27,7 @@ void WriteTerms(const TaskTerms& terms, JsonOut* out) {
   WriteRetry(*terms.retry, out);
 }
 
-void WriteBody(const TaskBody& body, TaskDetail detail, JsonOut* out) {
+void WriteBody(const TaskBody& body, TaskDetail detail, JsonWriter* out) {
   if (!body.idempotency_key.empty()) out->Key("idempotency_key").Text(body.idempotency_key);
   if (!body.tags.empty()) {
     out->Key("tags").Open('[');
@@ -36,11 +36,12 @@ void WriteBody(const TaskBody& body, TaskDetail detail, JsonOut* out) {
   }
   out->Key("content_type").Text(ContentTypeOf(body.content_type));
   if (detail != TaskDetail::kWhole) return;
+  if (!body.traceparent.empty()) out->Key("traceparent").PlainText(body.traceparent.Text().view());
   out->Key("payload_bytes").Number(body.payload.size());
   out->Key("payload_sha256").Digest(body.payload_sha256);
 }
 
-void WriteError(const TaskView& view, bool is_hidden, JsonOut* out) {
+void WriteError(const TaskView& view, bool is_hidden, JsonWriter* out) {
   const TaskError& error = *view.task.error;
   out->Key("error").Open('{').Key("code").Text(error.code);
   if (!is_hidden) out->Key("message").Text(error.message);
@@ -49,13 +50,13 @@ void WriteError(const TaskView& view, bool is_hidden, JsonOut* out) {
       .Close('}');
 }
 
-void WriteProgress(const Progress& progress, bool is_hidden, JsonOut* out) {
+void WriteProgress(const Progress& progress, bool is_hidden, JsonWriter* out) {
   out->Key("progress").Open('{').Key("fraction").Fraction(progress.fraction);
   if (!progress.message.empty() && !is_hidden) out->Key("message").Text(progress.message);
   out->Key("at").Time(progress.at).Close('}');
 }
 
-void WriteResult(const TaskResult& result, TaskDetail detail, JsonOut* out) {
+void WriteResult(const TaskResult& result, TaskDetail detail, JsonWriter* out) {
   out->Key("result_bytes").Number(result.bytes.size());
   out->Key("result_content_type").Text(ContentTypeOf(result.content_type));
   if (detail != TaskDetail::kListed) WriteBlob("result", result.bytes, result.content_type, out);
@@ -63,7 +64,7 @@ void WriteResult(const TaskResult& result, TaskDetail detail, JsonOut* out) {
 
 }  // namespace
 
-void WriteSaved(const TaskSaved& saved, bool is_hidden, JsonOut* out) {
+void WriteSaved(const TaskSaved& saved, bool is_hidden, JsonWriter* out) {
   if (!saved.steps.empty()) out->Key("steps").Open('[');
   for (const auto& [name, result] : saved.steps) {
     out->Open('{').Key("name").Text(name);
@@ -80,7 +81,7 @@ void WriteSaved(const TaskSaved& saved, bool is_hidden, JsonOut* out) {
   out->Close('}');
 }
 
-void WriteTask(const TaskView& view, TaskDetail detail, JsonOut* out) {
+void WriteTask(const TaskView& view, TaskDetail detail, JsonWriter* out) {
   const TaskRecord& task = view.task;
   const TaskImage& image = task.image;
   out->Open('{');

@@ -1,8 +1,8 @@
 // Tasks as those who ask see them.
 #pragma once
 
-#include "api/json_out.h"
 #include "engine/commands.h"
+#include "json/writer.h"
 
 namespace treadle::api {
 
@@ -14,8 +14,8 @@ enum class TaskDetail {
 
 /// Fields `steps` and `checkpoint` of an open object, as far as there are some. Without what they
 /// hold if it `is_hidden`.
-void WriteSaved(const TaskSaved& saved, bool is_hidden, JsonOut* out);
+void WriteSaved(const TaskSaved& saved, bool is_hidden, JsonWriter* out);
 
-void WriteTask(const TaskView& view, TaskDetail detail, JsonOut* out);
+void WriteTask(const TaskView& view, TaskDetail detail, JsonWriter* out);
 
 }  // namespace treadle::api

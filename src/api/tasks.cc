@@ -18,6 +18,13 @@ using http::Response;
 
 constexpr std::string_view kKeyHeader = "idempotency-key";
 
+// The standard ignores one that is malformed, or that comes twice.
+Traceparent TraceparentOf(const http::Request& request) {
+  constexpr std::string_view kHeader = "traceparent";
+  return request.headers.Count(kHeader) == 1 ? TraceparentFromHeader(request.Header(kHeader))
+                                             : Traceparent{};
+}
+
 Result<EnqueueCommand> ReadOne(http::Request* request) {
   TREADLE_RETURN_IF_ERROR(ReadQuery(*request, {}).status());
   const size_t keys = request->headers.Count(kKeyHeader);
@@ -25,7 +32,9 @@ Result<EnqueueCommand> ReadOne(http::Request* request) {
   if (keys == 1 && request->Header(kKeyHeader).empty())
     return Status(Code::kInvalidArgument,
                   "the Idempotency-Key header is empty: give it a value, or leave it out");
-  TREADLE_ASSIGN_OR_RETURN(NewTask task, ReadTask(&request->body, request->Header(kKeyHeader)));
+  const TaskHeaders headers{.key = request->Header(kKeyHeader),
+                            .traceparent = TraceparentOf(*request)};
+  TREADLE_ASSIGN_OR_RETURN(NewTask task, ReadTask(&request->body, headers));
   std::vector<NewTask> tasks;
   tasks.push_back(std::move(task));
   return EnqueueCommand::Make(std::move(tasks));
@@ -36,11 +45,12 @@ Result<EnqueueCommand> ReadMany(http::Request* request) {
   if (request->headers.Count(kKeyHeader) > 0)
     return Status(Code::kInvalidArgument,
                   "a batch takes no Idempotency-Key header: give each task its idempotency_key");
-  TREADLE_ASSIGN_OR_RETURN(std::vector<NewTask> tasks, ReadBatch(&request->body));
+  TREADLE_ASSIGN_OR_RETURN(std::vector<NewTask> tasks,
+                           ReadBatch(&request->body, TraceparentOf(*request)));
   return EnqueueCommand::Make(std::move(tasks));
 }
 
-void WriteEnqueued(const EnqueueReply::Task& task, JsonOut* out) {
+void WriteEnqueued(const EnqueueReply::Task& task, JsonWriter* out) {
   out->Open('{').Key("id").PlainText(task.id.Text().view());
   out->Key("duplicate").Flag(task.duplicate);
   if (task.state) out->Key("state").PlainText(*TaskStateName(*task.state));
@@ -50,7 +60,7 @@ void WriteEnqueued(const EnqueueReply::Task& task, JsonOut* out) {
 
 Response OneEnqueued(const EnqueueReply& reply) {
   std::string body;
-  JsonOut out(&body);
+  JsonWriter out(&body);
   WriteEnqueued(reply.tasks.front(), &out);
   return JsonResponse(reply.tasks.front().duplicate ? 200 : 201, std::move(body));
 }
@@ -58,7 +68,7 @@ Response OneEnqueued(const EnqueueReply& reply) {
 Response ManyEnqueued(const EnqueueReply& reply) {
   std::string body;
   body.reserve(reply.tasks.size() * 40 + 16);
-  JsonOut out(&body);
+  JsonWriter out(&body);
   out.Open('{').Key("tasks").Open('[');
   for (const EnqueueReply::Task& task : reply.tasks) WriteEnqueued(task, &out);
   out.Close(']').Close('}');
@@ -138,7 +148,7 @@ Response RawBytes(std::string bytes, std::string_view content_type, const Sha256
 
 Response WholeTask(const TaskView& view) {
   std::string body;
-  JsonOut out(&body);
+  JsonWriter out(&body);
   WriteTask(view, TaskDetail::kWhole, &out);
   return JsonResponse(200, std::move(body));
 }

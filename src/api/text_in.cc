@@ -6,6 +6,7 @@
 #include <string>
 
 #include "model/limits.h"
+#include "model/validate.h"
 
 namespace treadle::api {
 namespace {
@@ -139,6 +140,13 @@ std::optional<WallTime> ParseRfc3339(std::string_view text) {
 std::optional<Sha256> ParseSha256(std::string_view hex) {
   const auto raw = FromHex(hex);
   return raw ? Sha256FromRaw(*raw) : std::nullopt;
+}
+
+Status ReadPrintable(JsonValue value, size_t min, size_t max, std::string* out) {
+  TREADLE_RETURN_IF_ERROR(ReadText(value, out));
+  if (out->size() >= min && out->size() <= max && IsPrintableUtf8(*out)) return {};
+  return value.Wrong(std::string("must be printable and have ") +
+                     (min == 0 ? "at most " : "from 1 to ") + std::to_string(max) + " bytes");
 }
 
 }  // namespace treadle::api

@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "base/hash.h"
 #include "base/status.h"
 #include "base/time.h"
 #include "http/message.h"
+#include "json/reader.h"
 
 namespace treadle::api {
 
@@ -35,5 +37,8 @@ std::optional<WallTime> ParseRfc3339(std::string_view text);
 
 /// 64 hexadecimal digits.
 std::optional<Sha256> ParseSha256(std::string_view hex);
+
+/// Text for people, without control characters, of `min` (0 or 1) to `max` bytes.
+Status ReadPrintable(JsonValue value, size_t min, size_t max, std::string* out);
 
 }  // namespace treadle::api

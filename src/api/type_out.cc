@@ -8,7 +8,7 @@
 namespace treadle::api {
 namespace {
 
-void WriteTypePolicy(const TypePolicy& policy, JsonOut* out) {
+void WriteTypePolicy(const TypePolicy& policy, JsonWriter* out) {
   out->Open('{');
   if (policy.retry) {
     out->Key("retry");
@@ -19,7 +19,7 @@ void WriteTypePolicy(const TypePolicy& policy, JsonOut* out) {
   out->Close('}');
 }
 
-void WriteContract(const TypeContract& contract, TypeDetail detail, JsonOut* out) {
+void WriteContract(const TypeContract& contract, TypeDetail detail, JsonWriter* out) {
   out->Open('{').Key("version").Number(contract.version);
   out->Key("description").Text(contract.description);
   if (detail == TypeDetail::kWhole) {
@@ -39,7 +39,7 @@ void WriteContract(const TypeContract& contract, TypeDetail detail, JsonOut* out
 
 }  // namespace
 
-void WriteType(const TypeView& type, TypeDetail detail, JsonOut* out) {
+void WriteType(const TypeView& type, TypeDetail detail, JsonWriter* out) {
   out->Open('{').Key("name").PlainText(type.name).Key("policy");
   WriteTypePolicy(type.policy, out);
   out->Key("contracts").Open('[');
@@ -52,7 +52,7 @@ void WriteType(const TypeView& type, TypeDetail detail, JsonOut* out) {
 http::Response OneType(const Result<TypeView>& view) {
   if (!view.ok()) return http::ProblemResponse(view.status());
   std::string body;
-  JsonOut out(&body);
+  JsonWriter out(&body);
   WriteType(*view, TypeDetail::kWhole, &out);
   return {.status = 200, .content_type = "application/json", .body = std::move(body)};
 }

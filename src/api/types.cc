@@ -1,5 +1,6 @@
 // Task types: what holds for all tasks of a type.
 
+#include "engine/commands/types.h"
 #include "api/handlers.h"
 #include "api/list_out.h"
 #include "api/policy_json.h"
@@ -43,7 +44,7 @@ constexpr JsonField<TypePolicyChange> kTypePolicyFields[] = {
 
 http::Response TypeList(const Result<ListPart<TypeView>>& part) {
   if (!part.ok()) return ProblemResponse(part.status());
-  const auto write = [](const TypeView& type, JsonOut* out) {
+  const auto write = [](const TypeView& type, JsonWriter* out) {
     WriteType(type, TypeDetail::kListed, out);
   };
   const auto number = [](const TypeView& type) { return type.id; };
@@ -64,18 +65,18 @@ void ListTypes(const Api& api, RequestContext& context, Responder responder) {
   if (!query.ok()) return responder.Send(ProblemResponse(query.status()));
   api.lists->Take(
       [node = api.node, query = *query, to = Shared(std::move(responder))](Turns::Turn turn) {
-        node->Types(query.after, query.limit,
-                    FormatOnServer(std::move(*to), std::move(turn), TypeList));
+        node->Do(treadle::ListTypes{query.after, query.limit},
+                 FormatOnServer(std::move(*to), std::move(turn), TypeList));
       });
 }
 
 void GetType(const Api& api, RequestContext& context, Responder responder) {
   auto name = TypeOf(context);
   if (!name.ok()) return responder.Send(ProblemResponse(name.status()));
-  api.node->GetType(*std::move(name),
-                    [to = Shared(std::move(responder))](const Result<TypeView>& view) {
-                      to->Send(OneType(view));
-                    });
+  api.node->Do(treadle::GetType{*std::move(name)},
+               [to = Shared(std::move(responder))](const Result<TypeView>& view) {
+                 to->Send(OneType(view));
+               });
 }
 
 void PutType(const Api& api, RequestContext& context, Responder responder) {
@@ -88,25 +89,25 @@ void PutType(const Api& api, RequestContext& context, Responder responder) {
     return ReadObject(value, kTypePolicyFields, &change);
   });
   if (!read.ok()) return responder.Send(ProblemResponse(read));
-  api.node->ConfigureType(
-      *std::move(name),
-      [change = std::move(change)](TypePolicy* policy) {
-        change.Apply(policy);
-        return Validate(*policy);
-      },
-      [to = Shared(std::move(responder))](const Result<TypeView>& view) {
-        to->Send(OneType(view));
-      });
+  api.node->Do(treadle::SetTypePolicy{*std::move(name),
+                                      [change = std::move(change)](TypePolicy* policy) {
+                                        change.Apply(policy);
+                                        return Validate(*policy);
+                                      }},
+               [to = Shared(std::move(responder))](const Result<TypeView>& view) {
+                 to->Send(OneType(view));
+               });
 }
 
 void DeleteType(const Api& api, RequestContext& context, Responder responder) {
   auto name = TypeOf(context);
   if (!name.ok()) return responder.Send(ProblemResponse(name.status()));
-  api.node->DeleteType(*std::move(name), [book = api.contracts, to = Shared(std::move(responder))](
-                                             const Result<TypeView>& view) {
-    if (view.ok()) book->Put(view->name, {});
-    to->Send(OneType(view));
-  });
+  api.node->Do(
+      treadle::DeleteType{*std::move(name)},
+      [book = api.contracts, to = Shared(std::move(responder))](const Result<TypeView>& view) {
+        if (view.ok()) book->Put(view->name, {});
+        to->Send(OneType(view));
+      });
 }
 
 }  // namespace treadle::api

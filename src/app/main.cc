@@ -1,9 +1,9 @@
-#include "app/backup_file.h"
-#include "app/backup_restore.h"
-#include "app/data_check.h"
-#include "app/data_repair.h"
 #include "app/serve.h"
 #include "cli/cli.h"
+#include "tools/backup_file.h"
+#include "tools/backup_restore.h"
+#include "tools/data_check.h"
+#include "tools/data_repair.h"
 
 // jemalloc reads its settings from this symbol; without jemalloc (sanitizer builds) nobody does.
 // Payloads come in bursts and leave at the next checkpoint: glibc kept what they had taken,
@@ -20,8 +20,8 @@ const char* malloc_conf =
 
 int main(int argc, char** argv) {
   return treadle::cli::RunCli(argc, argv, treadle::app::Serve,
-                              {.check = treadle::app::CheckData,
-                               .repair = treadle::app::RepairData,
-                               .verify_backup = treadle::app::VerifyBackup,
-                               .restore_backup = treadle::app::RestoreBackup});
+                              {.check = treadle::tools::CheckData,
+                               .repair = treadle::tools::RepairData,
+                               .verify_backup = treadle::tools::VerifyBackup,
+                               .restore_backup = treadle::tools::RestoreBackup});
 }

@@ -79,17 +79,17 @@ uint64_t LimitOf(int resource) {
 
 uint64_t DefaultMemoryMax() { return std::min(MachineBytes(), ControlGroupBytes()) / 5 * 4; }
 
-cli::ServerOptions FitToMemory(cli::ServerOptions options) {
+config::ServerOptions FitToMemory(config::ServerOptions options) {
   if (options.memory_max_bytes == 0) options.memory_max_bytes = DefaultMemoryMax();
   const uint64_t memory =
       std::min({options.memory_max_bytes, LimitOf(RLIMIT_AS) / 2, LimitOf(RLIMIT_DATA) / 2});
   const auto at_most = [](uint64_t* bytes, uint64_t bound, uint64_t least) {
     *bytes = std::min(*bytes, std::max(bound, least));
   };
-  at_most(&options.bodies_bytes_max, memory / 4, uint64_t{20} << 20);
-  at_most(&options.payload_memory_bytes, memory / 16, uint64_t{1} << 20);
-  at_most(&options.checkpoint_bytes, memory / 16, uint64_t{1} << 20);
-  at_most(&options.backlog_bytes_max, memory / 4, uint64_t{16} << 20);
+  at_most(&options.http.bodies_bytes_max, memory / 4, uint64_t{20} << 20);
+  at_most(&options.node.payload_memory_bytes, memory / 16, uint64_t{1} << 20);
+  at_most(&options.node.checkpoint_bytes, memory / 16, uint64_t{1} << 20);
+  at_most(&options.node.backlog_bytes_max, memory / 4, uint64_t{16} << 20);
   return options;
 }
 

@@ -18,6 +18,6 @@ MemoryUse MeasureMemory(uint64_t memory_max_bytes);
 
 /// `options`, with those that take memory made smaller where this process may not have much:
 /// bodies, payloads, and the journal between two checkpoints.
-cli::ServerOptions FitToMemory(cli::ServerOptions options);
+config::ServerOptions FitToMemory(config::ServerOptions options);
 
 }  // namespace treadle::app

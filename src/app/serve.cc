@@ -17,8 +17,6 @@
 
 #include "api/check_pool.h"
 #include "api/routes.h"
-#include "app/data_check.h"
-#include "app/data_directory.h"
 #include "app/descriptors.h"
 #include "app/memory_meter.h"
 #include "app/out_of_memory.h"
@@ -29,19 +27,19 @@
 #include "app/token_file.h"
 #include "base/posix_disk.h"
 #include "base/thread_executor.h"
-#include "cli/exit_status.h"
+#include "console/exit_status.h"
 #include "http/guard.h"
 #include "http/server.h"
 #include "journal/file_journal.h"
+#include "node/data_directory.h"
 #include "node/node.h"
 #include "node/space_guard.h"
-#include "store/schema.h"
-#include "store/sqlite_store.h"
+#include "store/sqlite/schema.h"
+#include "store/sqlite/sqlite_store.h"
+#include "tools/data_check.h"
 
 namespace treadle::app {
 namespace {
-
-using Durability = cli::ServerOptions::Durability;
 
 constexpr std::chrono::milliseconds kProgressEvery{2'000};
 constexpr int64_t kQuietStartMs = 1'900;  // a start that is quicker than this needs no word
@@ -68,7 +66,7 @@ struct Lanes {
 /// A server from its opening to its end. Members are in the order of their need for one another.
 class ServerProcess {
  public:
-  ServerProcess(cli::ServerOptions options, ServerLog* log)
+  ServerProcess(config::ServerOptions options, ServerLog* log)
       : options_(std::move(options)), log_(log) {}
   ~ServerProcess();
   ServerProcess(const ServerProcess&) = delete;
@@ -84,8 +82,8 @@ class ServerProcess {
   void Stop();
 
  private:
-  Result<std::string> ReadToken(const cli::ServerOptions& options);
-  Status Apply(const cli::ServerOptions& options);
+  Result<std::string> ReadToken(const config::ServerOptions& options);
+  Status Apply(const config::ServerOptions& options);
   Status CheckJournalIsThere();
   Status CheckStoreIsThere(const Journal& journal);
   template <class T>
@@ -98,9 +96,11 @@ class ServerProcess {
   std::optional<http::Response> Admit(const http::Request& request) const;
   void ServeRoutes();
   NodeEnvironment Environment();
-  bool is_interval() const { return options_.durability == Durability::kInterval; }
+  bool is_interval() const {
+    return options_.node.durability == NodeOptions::Durability::kInterval;
+  }
 
-  const cli::ServerOptions options_;
+  const config::ServerOptions options_;
   ServerLog* const log_;
   std::string token_;  // in force
   SwappableGuard guard_;
@@ -133,27 +133,29 @@ Status ServerProcess::Start(const ServiceManager& manager) {
   if (data_->is_new()) log_->Info("created a new, empty data directory at " + data_->path());
   TREADLE_RETURN_IF_ERROR(Listen(http_options));
   if (const Status status = OpenNodeWithWord(manager); !status.ok())
-    return WithDataCheck(status, data_->path());
+    return tools::WithDataCheck(status, data_->path());
   ServeRoutes();
   return {};
 }
 
-Result<std::string> ServerProcess::ReadToken(const cli::ServerOptions& options) {
-  if (options.token_file.empty()) return options.token;
-  TREADLE_ASSIGN_OR_RETURN(TokenFile file, ReadTokenFile(options.token_file));
+Result<std::string> ServerProcess::ReadToken(const config::ServerOptions& options) {
+  if (options.security.token_file.empty()) return options.security.token;
+  TREADLE_ASSIGN_OR_RETURN(TokenFile file, ReadTokenFile(options.security.token_file));
   if (file.others_can_read)
-    log_->Warn("other users can read the token file " + options.token_file +
-               "; fix it with: chmod 600 " + options.token_file);
+    log_->Warn("other users can read the token file " + options.security.token_file +
+               "; fix it with: chmod 600 " + options.security.token_file);
   return std::move(file.token);
 }
 
 // The address is that of the start: listening elsewhere needs a restart.
-Status ServerProcess::Apply(const cli::ServerOptions& options) {
+Status ServerProcess::Apply(const config::ServerOptions& options) {
   TREADLE_ASSIGN_OR_RETURN(std::string token, ReadToken(options));
-  TREADLE_RETURN_IF_ERROR(
-      http::CheckListenPolicy(options_.host, !token.empty(), options_.allow_unauthenticated));
-  guard_.Swap(std::make_shared<const http::Guard>(http::GuardOptions{
-      .listen_host = options_.host, .allowed_hosts = options.allowed_hosts, .token = token}));
+  TREADLE_RETURN_IF_ERROR(http::CheckListenPolicy(options_.http.host, !token.empty(),
+                                                  options_.security.allow_unauthenticated));
+  guard_.Swap(std::make_shared<const http::Guard>(
+      http::GuardOptions{.listen_host = options_.http.host,
+                         .allowed_hosts = options.security.allowed_hosts,
+                         .token = token}));
   log_->SetLevel(options.log_level);
   // A core dump would hold the token, and so could a debugger of another process of this user.
   if (!token.empty()) prctl(PR_SET_DUMPABLE, 0);
@@ -163,8 +165,8 @@ Status ServerProcess::Apply(const cli::ServerOptions& options) {
 }
 
 void ServerProcess::Reload() {
-  const Result<cli::ReloadReport> report =
-      options_.reload([this](const cli::ServerOptions& options) { return Apply(options); });
+  const Result<config::ReloadReport> report =
+      options_.reload([this](const config::ServerOptions& options) { return Apply(options); });
   if (!report.ok()) {
     log_->Warn("not reloaded, nothing changes: " + report.status().message());
     return;
@@ -184,7 +186,7 @@ Status ServerProcess::CheckJournalIsThere() {
   const auto store = disk_.Open(data_->store(), Disk::Mode::kRead);
   if (store.status().code() == Code::kNotFound) return {};
   return {Code::kDataLoss, "there is a store but no journal: " + data_->journal() +
-                               " has lost its segments; " + std::string(kRunDataCheck)};
+                               " has lost its segments; " + std::string(tools::kRunDataCheck)};
 }
 
 // A new store would take the place of one that is only missing, and SQLite would delete the log
@@ -196,7 +198,7 @@ Status ServerProcess::CheckStoreIsThere(const Journal& journal) {
   return {Code::kDataLoss, data_->store() + " is missing, and the journal begins only at frame " +
                                std::to_string(journal.first_sequence()) +
                                "; put the file back and start again, or " +
-                               std::string(kRunDataCheck)};
+                               std::string(tools::kRunDataCheck)};
 }
 
 // A server that stopped because its disk was full left its ballast: that is room enough to start.
@@ -250,27 +252,16 @@ NodeEnvironment ServerProcess::Environment() {
 
 Status ServerProcess::OpenNode() {
   TREADLE_ASSIGN_OR_RETURN(NodeStorage storage, OpenStorage());
-  NodeOptions options;
+  NodeOptions options = options_.node;
   options.directory = data_->path();
   options.watched_files = data_->InUse();
-  options.disk_reserve_bytes = options_.disk_reserve_bytes;
-  options.checkpoint_bytes = options_.checkpoint_bytes;
-  options.checkpoint_ms = options_.checkpoint_ms;
-  options.backlog_bytes_max = options_.backlog_bytes_max;
-  options.payload_memory_bytes = options_.payload_memory_bytes;
-  options.strict_queues = options_.strict_queues;
   options.backup_directory =
-      options_.backup_directory.empty()
+      options.backup_directory.empty()
           ? data_->backups()
-          : std::filesystem::absolute(options_.backup_directory).lexically_normal().string();
-  options.backup_every_ms = options_.backup_every_ms;
-  options.backups_kept = options_.backups_kept;
-  options.manual_backups_kept = options_.backups_kept;
-  if (is_interval()) {
-    options.durability = NodeOptions::Durability::kInterval;
+          : std::filesystem::absolute(options.backup_directory).lexically_normal().string();
+  if (is_interval())
     log_->Warn(
         "--durability interval: a power failure can lose up to one second of acknowledged work");
-  }
   TREADLE_ASSIGN_OR_RETURN(node_, Node::Open(options, Environment(), std::move(storage)));
   log_->Info("opened " + data_->path() + ", term " + std::to_string(node_->term()) + " (" +
              api::DescribeProgress(progress_) + ")");
@@ -292,21 +283,15 @@ Status ServerProcess::OpenNodeWithWord(const ServiceManager& manager) {
 // Before anything is opened: a server without room for connections is not to begin.
 Result<http::ServerOptions> ServerProcess::HttpOptions() {
   TREADLE_ASSIGN_OR_RETURN(const DescriptorShares shares,
-                           ShareDescriptors(RaiseDescriptorLimit(), options_.connections_max));
-  if (shares.connections_max < options_.connections_max)
+                           ShareDescriptors(RaiseDescriptorLimit(), options_.http.connections_max));
+  if (shares.connections_max < options_.http.connections_max)
     log_->Warn("the limit of open files allows " + std::to_string(shares.connections_max) +
-               " connections, fewer than the " + std::to_string(options_.connections_max) +
+               " connections, fewer than the " + std::to_string(options_.http.connections_max) +
                " of server.connections_max");
-  http::ServerOptions options;
-  options.host = options_.host;
-  options.port = options_.port;
+  http::ServerOptions options = options_.http;
   options.threads = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 2U, 8U));
   options.connections_max = shares.connections_max;
   options.refusals_max = shares.refusals_max;
-  options.bodies_bytes_max = options_.bodies_bytes_max;
-  options.idle_timeout_ms = options_.idle_timeout_ms;
-  options.read_timeout_ms = options_.read_timeout_ms;
-  options.write_timeout_ms = options_.write_timeout_ms;
   return options;
 }
 
@@ -325,8 +310,7 @@ std::optional<http::Response> ServerProcess::Admit(const http::Request& request)
 
 void ServerProcess::ServeRoutes() {
   api::ApiInfo info{.version = TREADLE_VERSION,
-                    .durability = is_interval() ? NodeOptions::Durability::kInterval
-                                                : NodeOptions::Durability::kFsync,
+                    .durability = options_.node.durability,
                     .data_directory = data_->path(),
                     .started_at = clock_.Wall()};
   info.server_stats = [this] { return server_->Stats(); };
@@ -339,8 +323,8 @@ void ServerProcess::ServeRoutes() {
 }
 
 cli::ServerReady ServerProcess::Ready() const {
-  const bool is_ipv6 = options_.host.find(':') != std::string::npos;
-  const std::string host = is_ipv6 ? "[" + options_.host + "]" : options_.host;
+  const bool is_ipv6 = options_.http.host.find(':') != std::string::npos;
+  const std::string host = is_ipv6 ? "[" + options_.http.host + "]" : options_.http.host;
   return {.url = "http://" + host + ":" + std::to_string(server_->port()),
           .data_dir = data_->path(),
           .durability_note = is_interval() ? "a power failure can lose the last second"
@@ -369,7 +353,7 @@ void ServerProcess::Stop() {
 
 }  // namespace
 
-int Serve(const cli::ServerOptions& options,
+int Serve(const config::ServerOptions& options,
           const std::function<void(const cli::ServerReady&)>& on_ready) {
   ServerLog log(options.log_level);
   StopSignal stop(options.reload ? StopSignal::Hangup::kReloads : StopSignal::Hangup::kEnds);
@@ -381,7 +365,7 @@ int Serve(const cli::ServerOptions& options,
   ServerProcess process(FitToMemory(options), &log);
   if (const Status status = process.Start(manager); !status.ok()) {
     log.Fatal(status.message());
-    return static_cast<int>(cli::ExitStatusFor(status));
+    return static_cast<int>(ExitStatusFor(status));
   }
   on_ready(process.Ready());
   manager.Tell("READY=1");

@@ -13,7 +13,7 @@ namespace treadle::app {
 inline constexpr int kFatalExit = 70;
 
 /// See cli::ServeFn. Returns 0 after SIGTERM or SIGINT.
-int Serve(const cli::ServerOptions& options,
+int Serve(const config::ServerOptions& options,
           const std::function<void(const cli::ServerReady&)>& on_ready);
 
 }  // namespace treadle::app

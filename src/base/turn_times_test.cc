@@ -20,18 +20,18 @@ TEST(TurnTimes, ATurnCountsInTheFirstBucketWhoseBoundItDoesNotExceed) {
   EXPECT_EQ(times.longest_ns(), 5'000'000'000);
 }
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 TEST(ProcessorMeter, AShortTurnHadTheProcessorAllTheTime) {
   ProcessorMeter meter;
-  const auto begun = Clock::now();
+  const auto begun = SteadyClock::now();
   const ProcessorMeter::Turn turn = meter.Begin(begun);
   EXPECT_EQ(meter.End(turn, begun + std::chrono::microseconds(300)), 300'000);
 }
 
 TEST(ProcessorMeter, ATurnThatSleptHadNone) {
   ProcessorMeter meter;
-  const auto begun = Clock::now();
+  const auto begun = SteadyClock::now();
   const ProcessorMeter::Turn turn = meter.Begin(begun);
   const int64_t used_ns = meter.End(turn, begun + std::chrono::hours(1));
   EXPECT_GE(used_ns, 0);
@@ -40,7 +40,7 @@ TEST(ProcessorMeter, ATurnThatSleptHadNone) {
 
 TEST(ProcessorMeter, ATurnThatWorkedHadIt) {
   ProcessorMeter meter;
-  const auto begun = Clock::now();
+  const auto begun = SteadyClock::now();
   const ProcessorMeter::Turn turn = meter.Begin(begun);
   timespec used{};
   const auto used_ms = [&] {
@@ -49,7 +49,7 @@ TEST(ProcessorMeter, ATurnThatWorkedHadIt) {
   };
   const auto before_ms = used_ms();
   while (used_ms() < before_ms + 5) continue;
-  EXPECT_GE(meter.End(turn, Clock::now()), 4'000'000);
+  EXPECT_GE(meter.End(turn, SteadyClock::now()), 4'000'000);
 }
 
 }  // namespace

@@ -6,8 +6,8 @@
 
 #include "cli/commands.h"
 #include "cli/policy_file.h"
-#include "cli/table.h"
 #include "client/wire.h"
+#include "console/table.h"
 
 namespace treadle::cli {
 namespace {
@@ -61,8 +61,8 @@ bool IsPreset(const WantedField& wanted) { return wanted.field->wire == "preset"
 
 /// A preset is no field of a policy: it is in force if all its values are, except those that the
 /// file says otherwise.
-bool HoldsPreset(const WantedField& preset, const WantedPolicy& wanted, const JsonValue* policy) {
-  const JsonValue* const retry = policy == nullptr ? nullptr : policy->Find("retry");
+bool HoldsPreset(const WantedField& preset, const WantedPolicy& wanted, const JsonNode* policy) {
+  const JsonNode* const retry = policy == nullptr ? nullptr : policy->Find("retry");
   if (retry == nullptr) return false;
   const auto says_otherwise = [&](std::string_view wire) {
     return std::ranges::any_of(wanted.fields, [&](const WantedField& each) {
@@ -72,7 +72,7 @@ bool HoldsPreset(const WantedField& preset, const WantedPolicy& wanted, const Js
   const bool patient = preset.json == "\"patient\"";
   return std::ranges::all_of(kPresetValues, [&](const PresetValue& value) {
     if (says_otherwise(value.wire)) return true;
-    const JsonValue* const now = retry->Find(value.wire);
+    const JsonNode* const now = retry->Find(value.wire);
     return now != nullptr && now->raw == (patient ? value.patient : value.usual);
   });
 }
@@ -83,7 +83,7 @@ Result<PolicyDifference> Compare(Session& session, const WantedPolicy& wanted) {
       session.CallJson("GET", PolicyPath(wanted.is_type, wanted.name), ShapeOf(wanted.is_type));
   if (!now.ok() && now.status().code() != Code::kNotFound) return now.status();
   change.is_new = !now.ok();
-  const JsonValue* const policy = now.ok() ? now->root.Find("policy") : nullptr;
+  const JsonNode* const policy = now.ok() ? now->root.Find("policy") : nullptr;
   // A preset also sets the other fields of its section, so send those that the file names with it.
   const bool sets_preset = std::ranges::any_of(wanted.fields, [&](const WantedField& field) {
     return IsPreset(field) && !HoldsPreset(field, wanted, policy);

@@ -9,7 +9,8 @@
 
 #include "base/check.h"
 #include "base/duration_hint.h"
-#include "cli/units.h"
+#include "base/nearest.h"
+#include "base/units.h"
 
 namespace treadle::cli {
 namespace {
@@ -28,20 +29,6 @@ CLI::Option* AddValue(CLI::App* app, std::string_view flag, std::string_view pla
   return app->add_option(std::string(flag), callback, std::string(help))
       ->option_text(std::string(placeholder))
       ->take_last();
-}
-
-size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i + 1);
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j + 1] + 1, row[j] + 1});
-    }
-  }
-  return row.back();
 }
 
 /// "30s", and what was meant to be one: "30", "30sec". Neither an id nor JSON, but for a number.
@@ -369,16 +356,6 @@ std::string CommandLine::Help() const {
   const size_t at = help.find(kRest);
   if (at != std::string::npos) help.replace(at, kRest.size(), "-- PROGRAM...");
   return help;
-}
-
-std::string Nearest(std::string_view word, const std::vector<std::string>& candidates) {
-  std::string best;
-  size_t best_distance = std::max<size_t>(2, word.size() / 3) + 1;
-  for (const std::string& candidate : candidates) {
-    const size_t distance = EditDistance(word, candidate);
-    if (distance < best_distance) best_distance = distance, best = candidate;
-  }
-  return best;
 }
 
 }  // namespace treadle::cli

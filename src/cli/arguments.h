@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "base/status.h"
-#include "cli/exit_status.h"
 #include "cli/reference/command_words.h"
+#include "console/exit_status.h"
 
 namespace CLI {
 class App;
@@ -120,8 +120,5 @@ class CommandLine {
   std::unique_ptr<CLI::App> app_;
   Command::ExtrasOf extras_;
 };
-
-/// The one of `candidates` that is closest to `word` by edit distance; empty if none is close.
-std::string Nearest(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace treadle::cli

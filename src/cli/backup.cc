@@ -5,18 +5,18 @@
 #include <memory>
 #include <thread>
 
-#include "base/json_text.h"
+#include "base/units.h"
 #include "cli/commands.h"
-#include "cli/table.h"
-#include "cli/units.h"
 #include "client/wire.h"
+#include "console/table.h"
+#include "json/text.h"
 
 namespace treadle::cli {
 namespace {
 
 constexpr auto kBackupWatchEvery = std::chrono::milliseconds(100);
 
-uint64_t SizeOf(const JsonValue& backup, std::string_view name) {
+uint64_t SizeOf(const JsonNode& backup, std::string_view name) {
   return static_cast<uint64_t>(std::max<int64_t>(0, backup.Integer(name)));
 }
 
@@ -66,7 +66,7 @@ ExitStatus ListBackups(Session& session) {
   if (!answer.ok()) return session.Fail(answer.status());
   if (session.json()) return PrintJson(session, answer->root), ExitStatus::kOk;
   Table table({{"NAME"}, {"STATE"}, {"SIZE", Table::Align::kRight}, {"TAKEN"}, {"ERROR"}});
-  for (const JsonValue& backup : answer->root.Find("backups")->items) {
+  for (const JsonNode& backup : answer->root.Find("backups")->items) {
     if (session.jsonl()) {
       PrintJson(session, backup);
     } else {
@@ -83,7 +83,7 @@ ExitStatus ListBackups(Session& session) {
 }
 
 // The members of a report, without brackets.
-std::string Members(const BackupReport& report) {
+std::string Members(const tools::BackupReport& report) {
   std::string problems;
   for (const std::string& problem : report.problems) {
     problems += problems.empty() ? "" : ",";
@@ -96,20 +96,20 @@ std::string Members(const BackupReport& report) {
       report.ended, problems);
 }
 
-std::string InWords(const BackupReport& report) {
+std::string InWords(const tools::BackupReport& report) {
   return fmt::format("taken {}: {} waiting or running, {} ended, in {}", report.taken_at,
                      Counted(static_cast<int64_t>(report.waiting), "task"),
                      WithCommas(static_cast<int64_t>(report.ended)),
                      Counted(static_cast<int64_t>(report.queues), "queue"));
 }
 
-void TellProblems(Session& session, const BackupReport& report) {
+void TellProblems(Session& session, const tools::BackupReport& report) {
   for (const std::string& problem : report.problems)
     session.console().Message("damaged before the backup was made: " + Printable(problem));
 }
 
-ExitStatus Verify(Session& session, const std::string& file, const DataTools& tools) {
-  const Result<BackupReport> report = tools.verify_backup(file);
+ExitStatus Verify(Session& session, const std::string& file, const tools::DataTools& tools) {
+  const Result<tools::BackupReport> report = tools.verify_backup(file);
   if (!report.ok()) return session.FailOnFiles(report.status());
   if (session.json() || session.jsonl()) {
     session.console().OutLine("{" + Members(*report) + "}");
@@ -125,8 +125,8 @@ struct RestoreFlags {
   std::string directory = "./treadle-data";
 };
 
-ExitStatus Restore(Session& session, const RestoreFlags& flags, const DataTools& tools) {
-  const Result<RestoreReport> report = tools.restore_backup(
+ExitStatus Restore(Session& session, const RestoreFlags& flags, const tools::DataTools& tools) {
+  const Result<tools::RestoreReport> report = tools.restore_backup(
       flags.file, flags.directory,
       [&](const std::string& sentence) { session.console().Message(Printable(sentence)); });
   if (!report.ok()) return session.FailOnFiles(report.status());
@@ -160,7 +160,7 @@ void AddCreate(Command parent, Session& session) {
       .Run([&session] { return Create(session); });
 }
 
-void AddVerify(Command parent, Session& session, const DataTools& tools) {
+void AddVerify(Command parent, Session& session, const tools::DataTools& tools) {
   auto file = std::make_shared<std::string>();
   parent.Sub("verify", "Read a whole backup and verify its checksums")
       .Positional("FILE", Need::kRequired, file.get(), "The backup")
@@ -172,7 +172,7 @@ void AddVerify(Command parent, Session& session, const DataTools& tools) {
       .Run([file, &session, tools] { return Verify(session, *file, tools); });
 }
 
-void AddRestore(Command parent, Session& session, const DataTools& tools) {
+void AddRestore(Command parent, Session& session, const tools::DataTools& tools) {
   auto flags = std::make_shared<RestoreFlags>();
   parent.Sub("restore", "Restore a backup into a new data directory")
       .Positional("FILE", Need::kRequired, &flags->file, "The backup")
@@ -189,7 +189,7 @@ void AddRestore(Command parent, Session& session, const DataTools& tools) {
 
 }  // namespace
 
-void AddBackup(Command parent, Session& session, const DataTools& tools) {
+void AddBackup(Command parent, Session& session, const tools::DataTools& tools) {
   Command backup = parent.Sub("backup", "Make, list, verify and restore backups");
   AddCreate(backup, session);
   backup.Sub("list", "List the backups of a running server")

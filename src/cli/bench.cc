@@ -7,21 +7,21 @@
 #include <memory>
 
 #include "base/random.h"
-#include "cli/bench/burst.h"
-#include "cli/bench/callers.h"
-#include "cli/bench/growth.h"
-#include "cli/bench/workloads.h"
 #include "cli/commands.h"
-#include "cli/table.h"
 #include "client/wire.h"
+#include "console/table.h"
+#include "loadgen/burst.h"
+#include "loadgen/callers.h"
+#include "loadgen/growth.h"
+#include "loadgen/workloads.h"
 
 namespace treadle::cli {
 namespace {
 
-using bench::Coalesce;
-using bench::Load;
-using bench::Measurement;
-using bench::Target;
+using loadgen::Coalesce;
+using loadgen::Load;
+using loadgen::Measurement;
+using loadgen::Target;
 
 /// In the order in which they run.
 constexpr std::array<std::string_view, 9> kWorkloads = {
@@ -64,7 +64,7 @@ struct BenchFlags {
     if (batch_size > 1) return {Coalesce::kOff};
     std::vector<Coalesce> wanted;
     for (const Coalesce each : {Coalesce::kOff, Coalesce::kOn, Coalesce::kAsync})
-      if (coalesce == "all" || coalesce == bench::CoalesceName(each)) wanted.push_back(each);
+      if (coalesce == "all" || coalesce == loadgen::CoalesceName(each)) wanted.push_back(each);
     return wanted;
   }
 };
@@ -72,7 +72,7 @@ struct BenchFlags {
 /// One run of the command: its target, what it prints, and the tasks that it leaves in its queue.
 class Bench {
  public:
-  Bench(Session& session, const BenchFlags& flags, Target& target, const demo::SignalWatch& watch)
+  Bench(Session& session, const BenchFlags& flags, Target& target, const SignalWatch& watch)
       : session_(session), flags_(flags), target_(target), watch_(watch) {
     base_.queue = fmt::format("bench-{:08x}", SystemRandom().Next() & 0xffffffff);
     base_.payload_bytes = flags.payload_bytes.value_or(256);
@@ -99,10 +99,10 @@ class Bench {
     if (session_.json()) {
       std::vector<std::string> lines;
       lines.reserve(measured_.size());
-      for (const Measurement& each : measured_) lines.push_back(bench::ToJson(each));
+      for (const Measurement& each : measured_) lines.push_back(loadgen::ToJson(each));
       session_.console().OutLine(fmt::format("[{}]", fmt::join(lines, ",")));
     } else if (!measured_.empty()) {
-      session_.console().Out(bench::ToTable(measured_).ToString(session_.console()));
+      session_.console().Out(loadgen::ToTable(measured_).ToString(session_.console()));
     }
   }
 
@@ -154,7 +154,7 @@ class Bench {
     measured_.push_back(*measured);
     if (session_.jsonl()) {
       ClearProgress();
-      session_.console().OutLine(bench::ToJson(*measured));
+      session_.console().OutLine(loadgen::ToJson(*measured));
     }
     return {};
   }
@@ -179,7 +179,7 @@ class Bench {
     load.coalesce = coalesce;
     load.rate = flags_.rate.value_or(0);
     Progress("enqueue", load);
-    const Result<Measurement> measured = bench::MeasureEnqueue(target_, load);
+    const Result<Measurement> measured = loadgen::MeasureEnqueue(target_, load);
     if (measured.ok()) queued_ += measured->tasks;
     return Take(measured);
   }
@@ -199,7 +199,7 @@ class Bench {
     const int64_t missing = flags_.tasks.value_or(by_default) - queued_;
     if (missing <= 0) return {};
     TREADLE_ASSIGN_OR_RETURN(const int64_t enqueued,
-                             bench::EnqueueBacklog(target_, base_, missing));
+                             loadgen::EnqueueBacklog(target_, base_, missing));
     queued_ += enqueued;
     return {};
   }
@@ -208,7 +208,7 @@ class Bench {
   Status Drain() {
     Progress("drain: a backlog");
     TREADLE_RETURN_IF_ERROR(Fill(100'000));
-    const Result<Measurement> measured = bench::MeasureDrain(target_, base_, queued_);
+    const Result<Measurement> measured = loadgen::MeasureDrain(target_, base_, queued_);
     if (measured.ok()) queued_ = 0;
     return Take(measured);
   }
@@ -231,14 +231,14 @@ class Bench {
     TREADLE_RETURN_IF_ERROR(LeaveNothing());
     const Load load = LoadOr({.batch = 100, .callers = 2, .rate = 0});
     Progress("cycle", load);
-    return Take(bench::MeasureCycle(target_, load));
+    return Take(loadgen::MeasureCycle(target_, load));
   }
 
   Status Latency() {
     TREADLE_RETURN_IF_ERROR(LeaveNothing());
     const Load load = LoadOr({.batch = 1, .callers = 4, .rate = 1'000});
     Progress(fmt::format("latency: {} tasks a second", load.rate * load.batch));
-    return Take(bench::MeasureLatency(target_, load));
+    return Take(loadgen::MeasureLatency(target_, load));
   }
 
   Status Checkpoint() {
@@ -249,7 +249,7 @@ class Bench {
     load.callers = flags_.callers.value_or(4);
     Progress(
         fmt::format("checkpoint: single enqueues at {} a second, alongside others", load.rate));
-    const Result<Measurement> measured = bench::MeasureCheckpoint(target_, load);
+    const Result<Measurement> measured = loadgen::MeasureCheckpoint(target_, load);
     if (measured.ok()) queued_ += measured->tasks;
     if (measured.ok() && measured->checkpoints == 0) {
       ClearProgress();
@@ -262,7 +262,7 @@ class Bench {
     TREADLE_RETURN_IF_ERROR(LeaveNothing());
     const int64_t tasks = flags_.tasks.value_or(200'000);
     Progress(fmt::format("memory: {} tasks", tasks));
-    const Result<Measurement> measured = bench::MeasureMemory(target_, base_, tasks);
+    const Result<Measurement> measured = loadgen::MeasureMemory(target_, base_, tasks);
     if (measured.ok()) queued_ += measured->tasks;
     return Take(measured);
   }
@@ -270,7 +270,7 @@ class Bench {
   Status Recovery() {
     Progress("recovery: kill -9 with tasks queued");
     TREADLE_RETURN_IF_ERROR(Fill(200'000));
-    return Take(bench::MeasureRecovery(target_, queued_));
+    return Take(loadgen::MeasureRecovery(target_, queued_));
   }
 
   Status Burst() {
@@ -278,7 +278,7 @@ class Bench {
     Load load = LoadOr({.batch = 1, .callers = 32, .rate = 1'000});
     load.duration = std::chrono::milliseconds(flags_.duration_ms.value_or(30'000));
     Progress(fmt::format("burst: {} tasks a second, and ten times that", load.rate * load.batch));
-    return TakeAll(bench::MeasureBurst(target_, load));
+    return TakeAll(loadgen::MeasureBurst(target_, load));
   }
 
   /// On servers of its own, beside the one that is there.
@@ -288,10 +288,10 @@ class Bench {
     load.batch = flags_.batch.value_or(100);
     load.callers = flags_.callers.value_or(4);
     const int64_t tasks = flags_.tasks.value_or(1'000'000);
-    for (const auto kind : {bench::Growth::kQueued, bench::Growth::kScheduled}) {
+    for (const auto kind : {loadgen::Growth::kQueued, loadgen::Growth::kScheduled}) {
       Progress(fmt::format("growth: with {} tasks {}", tasks,
-                           kind == bench::Growth::kQueued ? "queued" : "scheduled"));
-      TREADLE_RETURN_IF_ERROR(TakeAll(bench::MeasureGrowth(flags_.data, load, kind, tasks)));
+                           kind == loadgen::Growth::kQueued ? "queued" : "scheduled"));
+      TREADLE_RETURN_IF_ERROR(TakeAll(loadgen::MeasureGrowth(flags_.data, load, kind, tasks)));
     }
     return {};
   }
@@ -299,7 +299,7 @@ class Bench {
   /// Somebody else's server is left as it was found, but for what its retention keeps.
   Status LeaveNothing() {
     if (queued_ == 0 || watch_.interrupted()) return {};
-    const Result<Measurement> drained = bench::MeasureDrain(target_, base_, queued_);
+    const Result<Measurement> drained = loadgen::MeasureDrain(target_, base_, queued_);
     if (drained.ok()) queued_ = 0;
     return drained.status();
   }
@@ -307,7 +307,7 @@ class Bench {
   Session& session_;
   const BenchFlags& flags_;
   Target& target_;
-  const demo::SignalWatch& watch_;
+  const SignalWatch& watch_;
   Load base_;
   int64_t queued_ = 0;
   size_t steps_ = 0;
@@ -330,7 +330,7 @@ ExitStatus RunBench(Session& session, const BenchFlags& flags) {
         ExitStatus::kUsage,
         "memory, recovery, growth and --data need a server started by the bench: add --serve");
   }
-  const demo::SignalWatch watch;
+  const SignalWatch watch;
   Result<Target> target = MakeTarget(session, flags);
   if (!target.ok()) return session.Fail(target.status());
   Bench bench(session, flags, *target, watch);

@@ -5,11 +5,11 @@
 #include <memory>
 #include <thread>
 
+#include "base/units.h"
 #include "cli/commands.h"
 #include "cli/confirm.h"
-#include "cli/table.h"
 #include "cli/task_filter.h"
-#include "cli/units.h"
+#include "console/table.h"
 
 namespace treadle::cli {
 namespace {
@@ -54,7 +54,7 @@ std::string Body(const Action& action, const BulkFlags& flags, bool count_only) 
   return body.Done();
 }
 
-std::string Progress(const JsonValue& job) {
+std::string Progress(const JsonNode& job) {
   return fmt::format("{} found, {} changed, {} skipped", WithCommas(job.Integer("found")),
                      WithCommas(job.Integer("changed")), WithCommas(job.Integer("skipped")));
 }
@@ -81,7 +81,7 @@ Result<JsonDocument> RunToEnd(Session& session, const Action& action, const Bulk
   return job;
 }
 
-ExitStatus PrintEnd(Session& session, const JsonValue& job) {
+ExitStatus PrintEnd(Session& session, const JsonNode& job) {
   if (session.json() || session.jsonl()) {
     PrintJson(session, job);
   } else {
@@ -122,7 +122,7 @@ ExitStatus ListActions(Session& session) {
   if (!answer.ok()) return session.Fail(answer.status());
   if (session.json()) return PrintJson(session, answer->root), ExitStatus::kOk;
   Table table({{"ID"}, {"ACTION"}, {"STATE"}, {"PROGRESS"}, {"STARTED"}});
-  for (const JsonValue& job : answer->root.Find("bulk")->items) {
+  for (const JsonNode& job : answer->root.Find("bulk")->items) {
     if (session.jsonl()) {
       PrintJson(session, job);
     } else {

@@ -7,8 +7,8 @@
 #include "cli/commands.h"
 #include "cli/contexts.h"
 #include "cli/run.h"
-#include "cli/session.h"
 #include "cli/version.h"
+#include "console/session.h"
 
 namespace treadle::cli {
 namespace {
@@ -51,7 +51,7 @@ Status ChooseServer(const TargetWords& target, GlobalFlags& flags) {
 }
 
 void AddCommands(CommandLine& line, Session& session, const ServeFn& serve,
-                 const DataTools& data_tools) {
+                 const tools::DataTools& data_tools) {
   Command root = line.root();
   AddStart(root, session, serve);
   AddServer(root, session, serve);
@@ -120,7 +120,7 @@ ExitStatus Ended(Session& session, ExitStatus status) {
 }  // namespace
 
 ExitStatus RunCommand(std::vector<std::string> words, Console& console, const ServeFn& serve,
-                      const DataTools& data_tools) {
+                      const tools::DataTools& data_tools) {
   Session session(&console);
   CommandLine line("Treadle, a durable task queue.");
   TargetWords target;
@@ -143,7 +143,7 @@ ExitStatus RunCommand(std::vector<std::string> words, Console& console, const Se
   return Ended(session, parsed.status);
 }
 
-int RunCli(int argc, char** argv, ServeFn serve, const DataTools& data_tools) {
+int RunCli(int argc, char** argv, ServeFn serve, const tools::DataTools& data_tools) {
   OpenStandardStreams();
   Console console = Console::OfProcess();
   return static_cast<int>(RunCommand({argv + 1, argv + argc}, console, serve, data_tools));

@@ -5,8 +5,8 @@
 
 #include <cerrno>
 
-#include "cli/fake_server.h"
 #include "cli/run.h"
+#include "console/fake_server.h"
 
 namespace treadle::cli {
 namespace {
@@ -52,12 +52,12 @@ class CliTest : public ::testing::Test {
   }
 
   FakeServer server_;
-  ServeFn serve_ = [this](const ServerOptions& options, auto on_ready) {
+  ServeFn serve_ = [this](const config::ServerOptions& options, auto on_ready) {
     served_ = options;
     on_ready({.url = "http://127.0.0.1:7373", .data_dir = "/data"});
     return 0;
   };
-  ServerOptions served_;
+  config::ServerOptions served_;
 };
 
 TEST_F(CliTest, HelpNamesCommandsExamplesAndExitStatuses) {
@@ -164,12 +164,12 @@ TEST_F(CliTest, StartPassesItsFlagsOnAndSaysWhatToTryNext) {
                         "--log-level", "debug"});
   EXPECT_EQ(said.status, ExitStatus::kOk);
   EXPECT_EQ(served_.data_dir, "/d");
-  EXPECT_EQ(served_.host, "::1");
-  EXPECT_EQ(served_.port, 80);
-  EXPECT_EQ(served_.durability, ServerOptions::Durability::kInterval);
-  EXPECT_EQ(served_.token_file, "/t");
-  EXPECT_TRUE(served_.allow_unauthenticated);
-  EXPECT_EQ(served_.disk_reserve_bytes, uint64_t{2} << 30);
+  EXPECT_EQ(served_.http.host, "::1");
+  EXPECT_EQ(served_.http.port, 80);
+  EXPECT_EQ(served_.node.durability, NodeOptions::Durability::kInterval);
+  EXPECT_EQ(served_.security.token_file, "/t");
+  EXPECT_TRUE(served_.security.allow_unauthenticated);
+  EXPECT_EQ(served_.node.disk_reserve_bytes, uint64_t{2} << 30);
   EXPECT_EQ(served_.log_level, "debug");
   EXPECT_THAT(said.err, HasSubstr("curl -d '{\"type\":\"hello\""));
   EXPECT_THAT(said.err, HasSubstr("/data"));

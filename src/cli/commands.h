@@ -5,7 +5,7 @@
 
 #include "cli/arguments.h"
 #include "cli/cli.h"
-#include "cli/session.h"
+#include "console/session.h"
 
 namespace treadle::cli {
 
@@ -48,8 +48,8 @@ void AddWorkerExec(Command parent, Session& session);
 void AddWorkerDemo(Command parent, Session& session);
 void AddBench(Command parent, Session& session);
 void AddDemo(Command parent, Session& session);
-void AddDataCheck(Command parent, Session& session, const DataTools& tools);
-void AddBackup(Command parent, Session& session, const DataTools& tools);
+void AddDataCheck(Command parent, Session& session, const tools::DataTools& tools);
+void AddBackup(Command parent, Session& session, const tools::DataTools& tools);
 void AddInfo(Command parent, Session& session);
 void AddVersion(Command parent, Session& session);
 

@@ -7,7 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/contexts.h"
-#include "cli/pages.h"
+#include "console/pages.h"
 
 namespace treadle::cli {
 namespace {
@@ -27,8 +27,8 @@ void Offer(Session& session, const std::string& name) {
 }
 
 void OfferQueues(Session& session) {
-  const auto offer = [&](const std::vector<JsonValue>& queues) {
-    for (const JsonValue& queue : queues) Offer(session, queue.Text("name"));
+  const auto offer = [&](const std::vector<JsonNode>& queues) {
+    for (const JsonNode& queue : queues) Offer(session, queue.Text("name"));
     return true;
   };
   (void)ForEachPage(session, "/v1/queues", "queues", wire::kQueueListShape, offer, kServerMs);

@@ -4,18 +4,18 @@
 #include <memory>
 
 #include "cli/commands.h"
-#include "cli/config/config_toml.h"
-#include "cli/config/configuration.h"
 #include "cli/server_flags.h"
-#include "cli/table.h"
+#include "config/config_toml.h"
+#include "config/configuration.h"
+#include "console/table.h"
 
 namespace treadle::cli {
 namespace {
 
-std::string SettingJson(const SettingInForce& each) {
+std::string SettingJson(const config::SettingInForce& each) {
   JsonObject object;
   object.Text("key", each.setting->key);
-  if (each.setting->kind == Setting::Kind::kSwitch) {
+  if (each.setting->kind == config::Setting::Kind::kSwitch) {
     object.Bool("value", each.text == "true");
   } else {
     object.Text("value", each.Shown());
@@ -24,7 +24,7 @@ std::string SettingJson(const SettingInForce& each) {
 }
 
 ExitStatus Show(Session& session, const ServerFlags& flags) {
-  const Result<Configuration> configuration = LoadConfiguration(flags.Sources());
+  const Result<config::Configuration> configuration = config::LoadConfiguration(flags.Sources());
   if (!configuration.ok()) return session.Fail(configuration.status());
   if (session.jsonl()) {
     for (const auto& each : configuration->settings) session.console().OutLine(SettingJson(each));
@@ -39,7 +39,7 @@ ExitStatus Show(Session& session, const ServerFlags& flags) {
     return PrintJson(session, document->root), ExitStatus::kOk;
   }
   Table table({{"SETTING"}, {"VALUE"}, {"FROM"}});
-  for (const SettingInForce& each : configuration->settings) {
+  for (const config::SettingInForce& each : configuration->settings) {
     const std::string value = each.Shown();
     table.Row({std::string(each.setting->key),
                Printable(value.empty() ? "-" : value),
@@ -63,7 +63,7 @@ void AddConfig(Command parent, Session& session) {
       .Run([flags, &session] { return Show(session, *flags); });
   config.Sub("init", "Print a configuration file with every default as a comment")
       .Example("treadle config init > treadle.toml")
-      .Run([&session] { return session.console().Out(ConfigToml()), ExitStatus::kOk; });
+      .Run([&session] { return session.console().Out(config::ConfigToml()), ExitStatus::kOk; });
   config.Example("treadle config show");
 }
 

@@ -7,7 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/contexts.h"
-#include "cli/table.h"
+#include "console/table.h"
 
 namespace treadle::cli {
 namespace {

@@ -10,8 +10,9 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/nearest.h"
 #include "cli/arguments.h"
-#include "cli/config/toml_node.h"
+#include "config/toml_node.h"
 
 namespace treadle::cli {
 namespace {
@@ -20,12 +21,13 @@ Status CannotWrite(std::string_view path) {
   return {Code::kInternal, fmt::format("cannot write {} ({})", path, std::strerror(errno))};
 }
 
-Result<std::string> TextOf(const std::string& path, const std::string& key, const TomlNode& node) {
-  if (node.kind == TomlNode::Kind::kText) return node.text;
+Result<std::string> TextOf(const std::string& path, const std::string& key,
+                           const config::TomlNode& node) {
+  if (node.kind == config::TomlNode::Kind::kText) return node.text;
   return InvalidArgument(fmt::format("{}:{}: {} is not a string", path, node.line, key));
 }
 
-Result<ServerContext> ReadContext(const std::string& path, const TomlNode& node) {
+Result<ServerContext> ReadContext(const std::string& path, const config::TomlNode& node) {
   ServerContext context;
   for (const auto& [key, value] : node.members) {
     if (key != "server" && key != "token_file") {
@@ -45,13 +47,13 @@ Result<ServerContext> ReadContext(const std::string& path, const TomlNode& node)
 std::string AsToml(const Contexts& contexts) {
   std::string text = "# Written by treadle context.\n";
   if (!contexts.current.empty()) {
-    text += fmt::format("current = {}\n", QuoteToml(contexts.current));
+    text += fmt::format("current = {}\n", config::QuoteToml(contexts.current));
   }
   for (const auto& [name, context] : contexts.by_name) {
-    text +=
-        fmt::format("\n[contexts.{}]\nserver = {}\n", QuoteToml(name), QuoteToml(context.server));
+    text += fmt::format("\n[contexts.{}]\nserver = {}\n", config::QuoteToml(name),
+                        config::QuoteToml(context.server));
     if (!context.token_file.empty()) {
-      text += fmt::format("token_file = {}\n", QuoteToml(context.token_file));
+      text += fmt::format("token_file = {}\n", config::QuoteToml(context.token_file));
     }
   }
   return text;
@@ -96,7 +98,7 @@ Result<Contexts> ReadContexts() {
   TREADLE_ASSIGN_OR_RETURN(const std::string path, ContextsPath());
   Contexts contexts;
   if (access(path.c_str(), F_OK) != 0) return contexts;
-  TREADLE_ASSIGN_OR_RETURN(const TomlNode root, ReadTomlFile(path));
+  TREADLE_ASSIGN_OR_RETURN(const config::TomlNode root, config::ReadTomlFile(path));
   for (const auto& [key, value] : root.members) {
     if (key == "current") {
       TREADLE_ASSIGN_OR_RETURN(contexts.current, TextOf(path, key, value));

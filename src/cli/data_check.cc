@@ -3,15 +3,15 @@
 #include <memory>
 #include <string>
 
-#include "base/json_text.h"
 #include "cli/commands.h"
 #include "cli/confirm.h"
-#include "cli/table.h"
+#include "console/table.h"
+#include "json/text.h"
 
 namespace treadle::cli {
 namespace {
 
-using Loss = RepairReport::Loss;
+using Loss = tools::RepairReport::Loss;
 
 struct CheckFlags {
   std::string directory;
@@ -21,8 +21,8 @@ struct CheckFlags {
 
 Table NewTable() { return Table({{"SEVERITY"}, {"WHERE"}, {"WHAT"}}); }
 
-void AddRows(const DataReport& report, Table& table) {
-  for (const DataReport::Finding& finding : report.findings) {
+void AddRows(const tools::DataReport& report, Table& table) {
+  for (const tools::DataReport::Finding& finding : report.findings) {
     table.Row(
         {{finding.is_damage ? "damage" : "ok", finding.is_damage ? Color::kRed : Color::kPlain},
          finding.where,
@@ -38,10 +38,10 @@ std::string Entry(std::string_view severity, std::string_view where, std::string
   return json + "}";
 }
 
-std::vector<std::string> EntriesOf(const DataReport& report) {
+std::vector<std::string> EntriesOf(const tools::DataReport& report) {
   std::vector<std::string> entries;
   entries.reserve(report.findings.size());
-  for (const DataReport::Finding& finding : report.findings)
+  for (const tools::DataReport::Finding& finding : report.findings)
     entries.push_back(Entry(finding.is_damage ? "damage" : "ok", finding.where, finding.what));
   return entries;
 }
@@ -65,7 +65,7 @@ void PrintLines(Session& session, const std::vector<std::string>& entries) {
   for (const std::string& entry : entries) session.console().OutLine(entry);
 }
 
-void PrintReport(Session& session, const DataReport& report) {
+void PrintReport(Session& session, const tools::DataReport& report) {
   const std::vector<std::string> entries = EntriesOf(report);
   if (session.jsonl()) return PrintLines(session, entries);
   if (session.json()) {
@@ -77,7 +77,7 @@ void PrintReport(Session& session, const DataReport& report) {
   session.console().Out(table.ToString(session.console()));
 }
 
-std::string ToJson(const RepairReport& report, const std::vector<std::string>& steps,
+std::string ToJson(const tools::RepairReport& report, const std::vector<std::string>& steps,
                    const std::vector<std::string>& losses) {
   std::string json =
       fmt::format("{{\"repaired\":{},\"in_order\":{},\"sound\":{}", !report.copy.empty(),
@@ -92,9 +92,9 @@ std::string ToJson(const RepairReport& report, const std::vector<std::string>& s
                             fmt::join(EntriesOf(report.after), ","));
 }
 
-void PrintRepairTable(Session& session, const RepairReport& report) {
+void PrintRepairTable(Session& session, const tools::RepairReport& report) {
   Table table = NewTable();
-  for (const RepairReport::Step& step : report.steps)
+  for (const tools::RepairReport::Step& step : report.steps)
     table.Row({{"repaired", Color::kGreen}, step.where, step.what});
   for (const Loss& loss : report.losses)
     table.Row({{"lost", Color::kYellow}, loss.where, loss.what});
@@ -102,12 +102,12 @@ void PrintRepairTable(Session& session, const RepairReport& report) {
   session.console().Out(table.ToString(session.console()));
 }
 
-void PrintRepair(Session& session, const RepairReport& report) {
+void PrintRepair(Session& session, const tools::RepairReport& report) {
   std::vector<std::string> steps;
   std::vector<std::string> losses;
   steps.reserve(report.steps.size());
   losses.reserve(report.losses.size());
-  for (const RepairReport::Step& step : report.steps)
+  for (const tools::RepairReport::Step& step : report.steps)
     steps.push_back(Entry("repaired", step.where, step.what));
   for (const Loss& loss : report.losses) losses.push_back(EntryOf(loss));
   if (session.json()) return session.console().OutLine(ToJson(report, steps, losses));
@@ -118,7 +118,7 @@ void PrintRepair(Session& session, const RepairReport& report) {
 }
 
 // What a person may do next.
-std::string NextStep(const DataReport& report, const std::string& directory) {
+std::string NextStep(const tools::DataReport& report, const std::string& directory) {
   if (report.is_not_understood)
     return "  a repair cannot help here: use the Treadle that wrote it, or put the right files "
            "back";
@@ -128,8 +128,8 @@ std::string NextStep(const DataReport& report, const std::string& directory) {
       directory);
 }
 
-ExitStatus Check(Session& session, const CheckFlags& flags, const DataTools& tools) {
-  const Result<DataReport> report = tools.check(flags.directory);
+ExitStatus Check(Session& session, const CheckFlags& flags, const tools::DataTools& tools) {
+  const Result<tools::DataReport> report = tools.check(flags.directory);
   if (!report.ok()) return session.FailOnFiles(report.status());
   PrintReport(session, *report);
   if (report->is_sound()) return ExitStatus::kOk;
@@ -139,13 +139,13 @@ ExitStatus Check(Session& session, const CheckFlags& flags, const DataTools& too
 
 // Shows what is wrong, before anything is asked or done. Nothing: continue.
 std::optional<ExitStatus> AskFirst(Session& session, const CheckFlags& flags,
-                                   const DataTools& tools) {
+                                   const tools::DataTools& tools) {
   if (flags.yes) return std::nullopt;
   if (!CanAsk())
     return session.Fail(
         ExitStatus::kUsage,
         "--repair changes the directory, and there is no terminal to confirm it; add --yes");
-  const Result<DataReport> report = tools.check(flags.directory);
+  const Result<tools::DataReport> report = tools.check(flags.directory);
   if (!report.ok()) return session.FailOnFiles(report.status());
   if (report->is_sound()) return std::nullopt;
   Table table = NewTable();
@@ -157,7 +157,7 @@ std::optional<ExitStatus> AskFirst(Session& session, const CheckFlags& flags,
   return session.Fail(ExitStatus::kFailure, "nothing was changed");
 }
 
-void TellOutcome(Session& session, const RepairReport& report) {
+void TellOutcome(Session& session, const tools::RepairReport& report) {
   if (report.copy.empty()) {
     session.console().Message(report.after.is_sound()
                                   ? "nothing is damaged; nothing was changed"
@@ -173,9 +173,9 @@ void TellOutcome(Session& session, const RepairReport& report) {
                                 : "the directory is still damaged; restore a backup");
 }
 
-ExitStatus Repair(Session& session, const CheckFlags& flags, const DataTools& tools) {
+ExitStatus Repair(Session& session, const CheckFlags& flags, const tools::DataTools& tools) {
   if (const std::optional<ExitStatus> end = AskFirst(session, flags, tools)) return *end;
-  const Result<RepairReport> report = tools.repair(
+  const Result<tools::RepairReport> report = tools.repair(
       flags.directory,
       [&](const std::string& sentence) { session.console().Message(Printable(sentence)); });
   if (!report.ok()) return session.FailOnFiles(report.status());
@@ -186,7 +186,7 @@ ExitStatus Repair(Session& session, const CheckFlags& flags, const DataTools& to
 
 }  // namespace
 
-void AddDataCheck(Command parent, Session& session, const DataTools& tools) {
+void AddDataCheck(Command parent, Session& session, const tools::DataTools& tools) {
   auto flags = std::make_shared<CheckFlags>();
   parent.Sub("check", "Check an unused data directory for damage, and repair it")
       .Positional("DIR", Need::kRequired, &flags->directory, "The data directory")

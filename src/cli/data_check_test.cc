@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cli/console.h"
 #include "cli/run.h"
+#include "console/console.h"
 
 namespace treadle::cli {
 namespace {
@@ -15,10 +15,10 @@ using ::testing::Not;
 // Nobody's token opens a file.
 TEST(BackupFiles, AnUnreadableFileIsReportedWithoutAdviceAboutTokens) {
   const Status denied(Code::kPermissionDenied, "cannot open f.backup: Permission denied");
-  const DataTools tools{.check = [&](const std::string&) { return denied; },
-                        .verify_backup = [&](const std::string&) { return denied; },
-                        .restore_backup = [&](const std::string&, const std::string&,
-                                              const auto&) { return denied; }};
+  const tools::DataTools tools{.check = [&](const std::string&) { return denied; },
+                               .verify_backup = [&](const std::string&) { return denied; },
+                               .restore_backup = [&](const std::string&, const std::string&,
+                                                     const auto&) { return denied; }};
   for (const std::vector<std::string>& words :
        {std::vector<std::string>{"backup", "verify", "f.backup"},
         {"backup", "restore", "f.backup"},
@@ -45,18 +45,19 @@ class DataCheckTest : public ::testing::Test {
         {.write = [&](std::string_view t) { return said.out += t, true; }},
         {.write = [&](std::string_view t) { return said.err += t, true; }, .is_terminal = true});
     words.insert(words.begin(), {"data", "check", "/data"});
-    said.status =
-        RunCommand(std::move(words), console, {},
-                   {.check = [&](const std::string&) -> Result<DataReport> { return found_; },
-                    .repair = [&](const std::string&, const auto& say) -> Result<RepairReport> {
-                      say("copying");
-                      return repaired_;
-                    }});
+    said.status = RunCommand(
+        std::move(words), console, {},
+        {.check = [&](const std::string&) -> Result<tools::DataReport> { return found_; },
+         .repair = [&](const std::string&, const auto& say) -> Result<tools::RepairReport> {
+           say("copying");
+           return repaired_;
+         }});
     return said;
   }
 
-  DataReport found_{.findings = {{.is_damage = true, .where = "journal", .what = "it is torn"}}};
-  RepairReport repaired_{.copy = "/data.before-repair-1"};
+  tools::DataReport found_{
+      .findings = {{.is_damage = true, .where = "journal", .what = "it is torn"}}};
+  tools::RepairReport repaired_{.copy = "/data.before-repair-1"};
 };
 
 TEST_F(DataCheckTest, DamageIsFollowedByTheCommandThatRepairs) {

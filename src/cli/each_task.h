@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cli/arguments.h"
-#include "cli/session.h"
+#include "console/session.h"
 
 namespace treadle::cli {
 

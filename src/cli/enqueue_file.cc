@@ -17,7 +17,7 @@
 
 #include "base/random.h"
 #include "base/time.h"
-#include "cli/units.h"
+#include "base/units.h"
 #include "client/send_apart.h"
 #include "client/wire.h"
 
@@ -150,12 +150,12 @@ class FileEnqueuer {
 
   Status Take(int64_t number, const std::string& text) {
     if (text.find_first_not_of(" \t\r") == std::string::npos) return {};
-    if (const auto error = CheckJson(text)) {
+    if (const auto error = FindJsonError(text)) {
       const std::string what = fmt::format("is not JSON: {}", error->ToString(text));
       return Refused(number, what);
     }
     const Result<JsonDocument> read = ReadJson(text);
-    if (!read.ok() || read->root.kind != JsonValue::Kind::kObject)
+    if (!read.ok() || read->root.kind != JsonNode::Kind::kObject)
       return Refused(number, R"(is not an object; write for example {"type":"hello","payload":1})");
     Line line{.number = number, .json = {}};
     TREADLE_RETURN_IF_ERROR(Complete(read->root, &line));
@@ -165,8 +165,8 @@ class FileEnqueuer {
     return Flush();
   }
 
-  // With the type and the queue that the line leaves out.
-  Status Complete(const JsonValue& object, Line* line) {
+  // With what the line leaves out.
+  Status Complete(const JsonNode& object, Line* line) {
     line->has_key = object.Find("idempotency_key") != nullptr;
     for (const std::string_view name :
          {"idempotency_key", "idempotency_window_ms", "on_duplicate", "unique_while"})
@@ -176,6 +176,8 @@ class FileEnqueuer {
     JsonObject more;
     if (object.Find("type") == nullptr) more.Text("type", file_.type);
     if (object.Find("queue") == nullptr && !file_.queue.empty()) more.Text("queue", file_.queue);
+    if (object.Find("traceparent") == nullptr && !file_.traceparent.empty())
+      more.Text("traceparent", file_.traceparent);
     std::string added = more.Done();
     added.pop_back();
     const bool needs_comma = added.size() > 1 && !object.members.empty();
@@ -237,13 +239,13 @@ class FileEnqueuer {
            status.message().find(fmt::format("tasks[{}].idempotency_key", *request.keyed)) == 0;
   }
 
-  Status Count(const JsonValue& answer, std::span<const Line> lines) {
-    const std::vector<JsonValue>& tasks = answer.Find("tasks")->items;
+  Status Count(const JsonNode& answer, std::span<const Line> lines) {
+    const std::vector<JsonNode>& tasks = answer.Find("tasks")->items;
     if (tasks.size() != lines.size())
       return {Code::kInternal, fmt::format("the server returned {} tasks instead of {}",
                                            tasks.size(), lines.size())};
     for (size_t i = 0; i < tasks.size(); ++i) {
-      const JsonValue* duplicate = tasks[i].Find("duplicate");
+      const JsonNode* duplicate = tasks[i].Find("duplicate");
       const bool was_there = duplicate != nullptr && duplicate->raw == "true";
       ++(was_there ? duplicates_ : enqueued_);
       if (session_.jsonl())

@@ -3,14 +3,15 @@
 
 #include <string>
 
-#include "cli/session.h"
+#include "console/session.h"
 
 namespace treadle::cli {
 
 struct FileOfTasks {
-  std::string path;   // "-" is standard input
-  std::string type;   // of lines that name none; empty: each must
-  std::string queue;  // the same
+  std::string path;              // "-" is standard input
+  std::string type;              // of lines that name none; empty: each must
+  std::string queue;             // the same
+  std::string traceparent = {};  // of lines that name none; empty: they have none
 };
 
 /// Enqueues them in their order, many in a request, in memory for one request. Stops at the first

@@ -1,6 +1,6 @@
 // treadle info
 #include "cli/commands.h"
-#include "cli/table.h"
+#include "console/table.h"
 
 namespace treadle::cli {
 namespace {
@@ -15,7 +15,7 @@ ExitStatus Info(Session& session) {
   Table table({{}, {}});
   table.Row({"server", session.flags.server});
   for (const auto& [name, value] : info->root.members) {
-    const bool text = value.kind == JsonValue::Kind::kString;
+    const bool text = value.kind == JsonNode::Kind::kString;
     table.Row({name, text ? value.text : std::string(value.raw)});
   }
   session.console().Out(table.ToString(session.console()));

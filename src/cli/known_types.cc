@@ -4,8 +4,9 @@
 
 #include <vector>
 
+#include "base/nearest.h"
 #include "cli/arguments.h"
-#include "cli/pages.h"
+#include "console/pages.h"
 
 namespace treadle::cli {
 namespace {
@@ -17,8 +18,8 @@ constexpr size_t kTypesMax = 10'000;  // looked at
 
 std::string DidYouMeanType(Session& session, const std::string& type) {
   std::vector<std::string> others;
-  const auto note = [&](const std::vector<JsonValue>& types) {
-    for (const JsonValue& each : types) {
+  const auto note = [&](const std::vector<JsonNode>& types) {
+    for (const JsonNode& each : types) {
       if (std::string name = each.Text("name"); name != type) others.push_back(std::move(name));
     }
     return others.size() < kTypesMax;

@@ -1,10 +1,10 @@
-#include "cli/pages.h"
+#include "console/pages.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cli/fake_server.h"
 #include "cli/run.h"
+#include "console/fake_server.h"
 
 namespace treadle::cli {
 namespace {

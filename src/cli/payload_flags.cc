@@ -4,8 +4,8 @@
 
 #include "base/utf8.h"
 #include "cli/input_file.h"
-#include "cli/json.h"
 #include "client/wire.h"
+#include "json/tree.h"
 
 namespace treadle::cli {
 namespace {
@@ -18,7 +18,7 @@ std::string InsteadOf(const std::string& text) {
 }
 
 Status CheckPayload(const std::string& json) {
-  const std::optional<JsonError> error = CheckJson(json);
+  const std::optional<JsonError> error = FindJsonError(json);
   if (!error) return Status::Ok();
   return InvalidArgument(
       fmt::format("the payload is not JSON: {}; {}, or send other bytes with --raw",

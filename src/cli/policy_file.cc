@@ -5,9 +5,10 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/nearest.h"
+#include "base/units.h"
 #include "cli/arguments.h"
-#include "cli/config/toml_node.h"
-#include "cli/units.h"
+#include "config/toml_node.h"
 
 namespace treadle::cli {
 namespace {
@@ -54,7 +55,7 @@ class PolicyFileReader {
   explicit PolicyFileReader(std::string path) : path_(std::move(path)) {}
 
   Result<std::vector<WantedPolicy>> Read() const {
-    TREADLE_ASSIGN_OR_RETURN(const TomlNode root, ReadTomlFile(path_));
+    TREADLE_ASSIGN_OR_RETURN(const config::TomlNode root, config::ReadTomlFile(path_));
     std::vector<WantedPolicy> policies;
     for (const auto& [key, node] : root.members) {
       if (key != "queues" && key != "types")
@@ -79,8 +80,8 @@ class PolicyFileReader {
       return Status(Code::kInvalidArgument,
                     fmt::format("\"{}\" is not FIELD=VALUE; write for example lease=45s", path_));
     const std::string value = path_.substr(equals + 1);
-    Result<TomlNode> table = ReadToml(name + " = " + value, path_);
-    if (!table.ok()) table = ReadToml(name + " = " + QuoteToml(value), path_);
+    Result<config::TomlNode> table = config::ReadToml(name + " = " + value, path_);
+    if (!table.ok()) table = config::ReadToml(name + " = " + config::QuoteToml(value), path_);
     if (!table.ok()) return table.status();
     WantedPolicy policy{.is_type = of_type, .name = "", .fields = {}};
     TREADLE_RETURN_IF_ERROR(ReadFields(*table, "", &policy));
@@ -88,16 +89,18 @@ class PolicyFileReader {
   }
 
  private:
-  Status Wrong(const TomlNode& node, std::string_view name, std::string_view what) const {
+  Status Wrong(const config::TomlNode& node, std::string_view name, std::string_view what) const {
     return {Code::kInvalidArgument, fmt::format("{}:{}: {} {}", path_, node.line, name, what)};
   }
 
-  Status CheckTable(const TomlNode& node, const std::string& name) const {
-    return node.kind == TomlNode::Kind::kTable ? Status() : Wrong(node, name, "is not a table");
+  Status CheckTable(const config::TomlNode& node, const std::string& name) const {
+    return node.kind == config::TomlNode::Kind::kTable ? Status()
+                                                       : Wrong(node, name, "is not a table");
   }
 
   // `before` is "" or, within a section, "retry.".
-  Status ReadFields(const TomlNode& table, const std::string& before, WantedPolicy* policy) const {
+  Status ReadFields(const config::TomlNode& table, const std::string& before,
+                    WantedPolicy* policy) const {
     for (const auto& [key, node] : table.members) {
       const std::string name = before + key;
       if (before.empty() && IsSection(key)) {
@@ -114,7 +117,7 @@ class PolicyFileReader {
     return {};
   }
 
-  Status Unknown(const TomlNode& node, const std::string& name, bool of_types) const {
+  Status Unknown(const config::TomlNode& node, const std::string& name, bool of_types) const {
     std::vector<std::string> known;
     for (const PolicyField& each : kFields)
       if (each.of_types || !of_types) known.emplace_back(each.name);
@@ -126,16 +129,17 @@ class PolicyFileReader {
             : fmt::format("is not a known field; did you mean \"{}\"?", nearest));
   }
 
-  Result<std::string> ReadValue(const PolicyField& field, const TomlNode& node) const {
+  Result<std::string> ReadValue(const PolicyField& field, const config::TomlNode& node) const {
     switch (field.unit) {
       case Unit::kMs:
         return ReadMs(field, node);
       case Unit::kBytes:
-        return node.kind == TomlNode::Kind::kText ? ReadSize(field, node) : ReadCount(field, node);
+        return node.kind == config::TomlNode::Kind::kText ? ReadSize(field, node)
+                                                          : ReadCount(field, node);
       case Unit::kCount:
         return ReadCount(field, node);
       case Unit::kFlag:
-        if (node.kind == TomlNode::Kind::kBoolean) return node.text;
+        if (node.kind == config::TomlNode::Kind::kBoolean) return node.text;
         return Wrong(node, field.name, "must be true or false");
       case Unit::kText:
         return ReadText(field, node);
@@ -147,10 +151,10 @@ class PolicyFileReader {
     return Wrong(node, field.name, "cannot be read");
   }
 
-  Result<std::string> ReadMs(const PolicyField& field, const TomlNode& node) const {
+  Result<std::string> ReadMs(const PolicyField& field, const config::TomlNode& node) const {
     const std::optional<int64_t> ms =
-        node.kind == TomlNode::Kind::kText ? ParseDuration(node.text) : std::nullopt;
-    const bool has_no_unit = !node.text.empty() && node.kind != TomlNode::Kind::kArray &&
+        node.kind == config::TomlNode::Kind::kText ? ParseDuration(node.text) : std::nullopt;
+    const bool has_no_unit = !node.text.empty() && node.kind != config::TomlNode::Kind::kArray &&
                              node.text.find_first_not_of("0123456789") == std::string::npos;
     if (has_no_unit)
       return Wrong(node, field.name, fmt::format("has no unit; did you mean \"{}s\"?", node.text));
@@ -158,32 +162,34 @@ class PolicyFileReader {
     return std::to_string(*ms);
   }
 
-  Result<std::string> ReadSize(const PolicyField& field, const TomlNode& node) const {
+  Result<std::string> ReadSize(const PolicyField& field, const config::TomlNode& node) const {
     const std::optional<uint64_t> bytes = ParseSize(node.text);
     if (!bytes || *bytes > uint64_t{INT64_MAX})
       return Wrong(node, field.name, "is not a size with its unit; write for example \"64MiB\"");
     return std::to_string(*bytes);
   }
 
-  Result<std::string> ReadCount(const PolicyField& field, const TomlNode& node) const {
+  Result<std::string> ReadCount(const PolicyField& field, const config::TomlNode& node) const {
     int64_t number = -1;
     std::from_chars(node.text.data(), node.text.data() + node.text.size(), number);
-    if (node.kind != TomlNode::Kind::kInteger || number < 0)
+    if (node.kind != config::TomlNode::Kind::kInteger || number < 0)
       return Wrong(node, field.name, "must be a whole number, 0 or more");
     return std::to_string(number);
   }
 
-  Result<std::string> ReadText(const PolicyField& field, const TomlNode& node) const {
-    if (node.kind == TomlNode::Kind::kText) return QuoteJson(node.text);
+  Result<std::string> ReadText(const PolicyField& field, const config::TomlNode& node) const {
+    if (node.kind == config::TomlNode::Kind::kText) return QuoteJson(node.text);
     return Wrong(node, field.name, "is not a string; write it in quotes");
   }
 
   using ReadOne = Result<std::string> (PolicyFileReader::*)(const PolicyField&,
-                                                            const TomlNode&) const;
-  Result<std::string> ReadList(const PolicyField& field, const TomlNode& node, ReadOne read) const {
-    if (node.kind != TomlNode::Kind::kArray) return Wrong(node, field.name, "is not a list");
+                                                            const config::TomlNode&) const;
+  Result<std::string> ReadList(const PolicyField& field, const config::TomlNode& node,
+                               ReadOne read) const {
+    if (node.kind != config::TomlNode::Kind::kArray)
+      return Wrong(node, field.name, "is not a list");
     std::vector<std::string> items;
-    for (const TomlNode& item : node.items) {
+    for (const config::TomlNode& item : node.items) {
       TREADLE_ASSIGN_OR_RETURN(std::string json, (this->*read)(field, item));
       items.push_back(std::move(json));
     }
@@ -201,9 +207,9 @@ std::string MsText(std::string_view digits) {
 
 }  // namespace
 
-std::string PolicyField::In(const JsonValue& policy) const {
-  const JsonValue* const holder = section.empty() ? &policy : policy.Find(section);
-  const JsonValue* const value = holder == nullptr ? nullptr : holder->Find(wire);
+std::string PolicyField::In(const JsonNode& policy) const {
+  const JsonNode* const holder = section.empty() ? &policy : policy.Find(section);
+  const JsonNode* const value = holder == nullptr ? nullptr : holder->Find(wire);
   return value == nullptr ? "" : std::string(value->raw);
 }
 
@@ -220,7 +226,7 @@ std::string PolicyField::Text(std::string_view json) const {
   if (unit == Unit::kText) return value->root.text;
   if (unit != Unit::kMsList && unit != Unit::kTextList) return std::string(json);
   std::vector<std::string> items;
-  for (const JsonValue& item : value->root.items)
+  for (const JsonNode& item : value->root.items)
     items.push_back(unit == Unit::kMsList ? MsText(item.raw) : item.text);
   return fmt::format("[{}]", fmt::join(items, ", "));
 }

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "cli/json.h"
+#include "json/tree.h"
 
 namespace treadle::cli {
 
@@ -26,7 +26,7 @@ struct PolicyField {
   bool of_types = false;  // task types also have it
 
   /// The field's JSON in `policy`, a reply of the server; empty if it is absent.
-  std::string In(const JsonValue& policy) const;
+  std::string In(const JsonNode& policy) const;
   /// A value of the wire as the file has it: "30s", "64MiB", "1000"; "-" for none.
   std::string Text(std::string_view json) const;
 };

@@ -5,12 +5,12 @@
 #include <memory>
 
 #include "base/time.h"
+#include "base/units.h"
 #include "cli/commands.h"
-#include "cli/pages.h"
 #include "cli/retry_horizon.h"
-#include "cli/table.h"
-#include "cli/units.h"
 #include "client/wire.h"
+#include "console/pages.h"
+#include "console/table.h"
 
 namespace treadle::cli {
 namespace {
@@ -18,17 +18,17 @@ namespace {
 constexpr std::string_view kStates[] = {"scheduled", "ready", "running",   "retrying",
                                         "completed", "dead",  "cancelled", "expired"};
 
-std::string Count(const JsonValue& queue, std::string_view state) {
-  const JsonValue* tasks = queue.Find("tasks");
+std::string Count(const JsonNode& queue, std::string_view state) {
+  const JsonNode* tasks = queue.Find("tasks");
   return WithCommas(tasks == nullptr ? 0 : tasks->Integer(state));
 }
 
 // "paused, no worker"; "ok" if nothing keeps tasks from coming or from being worked off.
-Table::Cell Conditions(const JsonValue& queue) {
-  const JsonValue* const conditions = queue.Find("conditions");
+Table::Cell Conditions(const JsonNode& queue) {
+  const JsonNode* const conditions = queue.Find("conditions");
   if (conditions == nullptr) return {"-", Color::kDim};  // an older server
   std::string words;
-  for (const JsonValue& condition : conditions->items) {
+  for (const JsonNode& condition : conditions->items) {
     std::string word = condition.text;
     std::ranges::replace(word, '_', ' ');
     words += fmt::format("{}{}", words.empty() ? "" : ", ", word);
@@ -51,7 +51,7 @@ Table QueueTable() {
                 {"EXPIRED", kRight}});
 }
 
-void AddQueueRow(const JsonValue& queue, Table* table) {
+void AddQueueRow(const JsonNode& queue, Table* table) {
   std::vector<Table::Cell> row = {queue.Text("name"), Conditions(queue)};
   for (const std::string_view state : kStates) {
     const std::string count = Count(queue, state);
@@ -69,8 +69,8 @@ ExitStatus ListQueues(Session& session) {
                              .add_row = AddQueueRow});
 }
 
-void AddCapacity(const JsonValue& policy, Table& table) {
-  const JsonValue* capacity = policy.Find("capacity");
+void AddCapacity(const JsonNode& policy, Table& table) {
+  const JsonNode* capacity = policy.Find("capacity");
   if (capacity == nullptr) return;
   const int64_t tasks = capacity->Integer("tasks");
   const int64_t bytes = capacity->Integer("bytes");
@@ -85,11 +85,11 @@ void AddCapacity(const JsonValue& policy, Table& table) {
                          sheds ? "tasks of lower priority make room" : "new tasks are refused")});
 }
 
-void AddPolicy(const JsonValue& policy, Table& table) {
-  static const JsonValue kNone;
-  const JsonValue* retry = policy.Find("retry");
-  const JsonValue* keep = policy.Find("retention");
-  const JsonValue& retention = keep == nullptr ? kNone : *keep;
+void AddPolicy(const JsonNode& policy, Table& table) {
+  static const JsonNode kNone;
+  const JsonNode* retry = policy.Find("retry");
+  const JsonNode* keep = policy.Find("retention");
+  const JsonNode& retention = keep == nullptr ? kNone : *keep;
   if (retry != nullptr) {
     table.Row({"retry", RetryInWords(*retry)});
   }
@@ -108,7 +108,7 @@ void AddPolicy(const JsonValue& policy, Table& table) {
                                              : "as long as its worker renews its lease",
                               policy.Integer("max_worker_losses"))});
   AddCapacity(policy, table);
-  const JsonValue* searches = policy.Find("search_payloads");
+  const JsonNode* searches = policy.Find("search_payloads");
   if (searches != nullptr && searches->raw == "true")
     table.Row({"search", "treadle task list --payload-text searches the words of payloads"});
   table.Row({"cancel", fmt::format("a running task has {} to stop",
@@ -117,7 +117,7 @@ void AddPolicy(const JsonValue& policy, Table& table) {
                                         DurationInWords(policy.Integer("idempotency_window_ms")))});
 }
 
-void PrintQueue(Session& session, const JsonValue& queue) {
+void PrintQueue(Session& session, const JsonNode& queue) {
   Table table({{}, {}});
   table.Row({"queue", {queue.Text("name"), Color::kBold}});
   std::string tasks;
@@ -126,17 +126,17 @@ void PrintQueue(Session& session, const JsonValue& queue) {
   }
   table.Row({"tasks", tasks});
   std::string accepted = WithCommas(queue.Integer("accepted")) + " in total";
-  if (const JsonValue* removed = queue.Find("removed")) {
+  if (const JsonNode* removed = queue.Find("removed")) {
     for (const auto& [reason, count] : removed->members) {
       if (count.raw == "0") continue;
       accepted += fmt::format(", {} removed ({})", WithCommas(removed->Integer(reason)), reason);
     }
   }
   table.Row({"accepted", accepted});
-  const JsonValue* policy = queue.Find("policy");
+  const JsonNode* policy = queue.Find("policy");
   if (policy == nullptr) return session.console().Out(table.ToString(session.console()));
   const auto is_set = [&](std::string_view name) {
-    const JsonValue* flag = policy->Find(name);
+    const JsonNode* flag = policy->Find(name);
     return flag != nullptr && flag->raw == "true";
   };
   if (const Table::Cell conditions = Conditions(queue); conditions.text != "-")

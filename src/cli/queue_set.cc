@@ -25,7 +25,7 @@ ExitStatus PrintSaid(Session& session, const Result<JsonDocument>& answer,
 
 // A mistyped name creates another queue; this text makes that visible.
 std::string IfItIsNew(const Result<JsonDocument>& answer, std::string_view kind) {
-  const JsonValue* const created = answer.ok() ? answer->root.Find("created") : nullptr;
+  const JsonNode* const created = answer.ok() ? answer->root.Find("created") : nullptr;
   if (created == nullptr || created->raw != "true") return "";
   return fmt::format("; this {} is new", kind);
 }

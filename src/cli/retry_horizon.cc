@@ -6,16 +6,16 @@
 #include <charconv>
 
 #include "base/time.h"
-#include "cli/units.h"
+#include "base/units.h"
 
 namespace treadle::cli {
 namespace {
 
-std::vector<int64_t> DelaysOf(const JsonValue& retry) {
+std::vector<int64_t> DelaysOf(const JsonNode& retry) {
   std::vector<int64_t> delays;
-  const JsonValue* list = retry.Find("delays_ms");
+  const JsonNode* list = retry.Find("delays_ms");
   if (list == nullptr) return delays;
-  for (const JsonValue& item : list->items) {
+  for (const JsonNode& item : list->items) {
     int64_t ms = 0;
     std::from_chars(item.raw.data(), item.raw.data() + item.raw.size(), ms);
     delays.push_back(ms);
@@ -24,7 +24,7 @@ std::vector<int64_t> DelaysOf(const JsonValue& retry) {
 }
 
 // The longest wait after failure number `failure`, from 1.
-int64_t WaitMs(const JsonValue& retry, int64_t failure) {
+int64_t WaitMs(const JsonNode& retry, int64_t failure) {
   const std::string backoff = retry.Text("backoff");
   const int64_t base = retry.Integer("backoff_base_ms");
   const int64_t cap = retry.Integer("backoff_cap_ms");
@@ -39,7 +39,7 @@ int64_t WaitMs(const JsonValue& retry, int64_t failure) {
   return std::min(SaturatingMultiply(base, int64_t{1} << doublings), cap);
 }
 
-std::string WaitsInWords(const JsonValue& retry) {
+std::string WaitsInWords(const JsonNode& retry) {
   const std::string backoff = retry.Text("backoff");
   const std::string base = DurationInWords(retry.Integer("backoff_base_ms"));
   const std::string cap = DurationInWords(retry.Integer("backoff_cap_ms"));
@@ -53,24 +53,24 @@ std::string WaitsInWords(const JsonValue& retry) {
   return fmt::format("waits {}", fmt::join(delays, ", then "));
 }
 
-std::string CodesInWords(const JsonValue& retry, std::string_view name, std::string_view said) {
-  const JsonValue* codes = retry.Find(name);
+std::string CodesInWords(const JsonNode& retry, std::string_view name, std::string_view said) {
+  const JsonNode* codes = retry.Find(name);
   if (codes == nullptr || codes->items.empty()) return "";
   std::vector<std::string> texts;
-  for (const JsonValue& code : codes->items) texts.push_back(code.text);
+  for (const JsonNode& code : codes->items) texts.push_back(code.text);
   return fmt::format("; {} after {}", said, fmt::join(texts, ", "));
 }
 
 }  // namespace
 
-int64_t RetryHorizonMs(const JsonValue& retry) {
+int64_t RetryHorizonMs(const JsonNode& retry) {
   int64_t total = 0;
   for (int64_t failure = 1; failure < retry.Integer("max_attempts"); ++failure)
     total = SaturatingAdd(total, WaitMs(retry, failure));
   return total;
 }
 
-std::string RetryInWords(const JsonValue& retry) {
+std::string RetryInWords(const JsonNode& retry) {
   const std::string jitter = retry.Text("jitter");
   const int64_t most = RetryHorizonMs(retry);
   const int64_t mean = jitter == "full" ? most / 2 : jitter == "equal" ? most / 4 * 3 : most;

@@ -5,13 +5,13 @@
 #include <vector>
 
 #include "cli/cli.h"
-#include "cli/console.h"
-#include "cli/exit_status.h"
+#include "console/console.h"
+#include "console/exit_status.h"
 
 namespace treadle::cli {
 
 /// Runs the command in `words` (without the program's name), writing to `console`.
 ExitStatus RunCommand(std::vector<std::string> words, Console& console, const ServeFn& serve,
-                      const DataTools& data_tools = {});
+                      const tools::DataTools& data_tools = {});
 
 }  // namespace treadle::cli

@@ -27,11 +27,11 @@ void SayWhatStarts(Session& session, const std::string& directory) {
 
 ExitStatus Serve(Session& session, const ServerFlags& flags, const ServeFn& serve, Hangup hangup,
                  const std::function<void(const ServerReady&)>& on_ready) {
-  const ConfigurationSources sources = flags.Sources();
-  const Result<Configuration> configuration = LoadConfiguration(sources);
+  const config::ConfigurationSources sources = flags.Sources();
+  const Result<config::Configuration> configuration = config::LoadConfiguration(sources);
   if (!configuration.ok()) return session.Fail(configuration.status());
-  ServerOptions options = configuration->options;
-  if (hangup == Hangup::kReloads) options.reload = MakeReload(sources, *configuration);
+  config::ServerOptions options = configuration->options;
+  if (hangup == Hangup::kReloads) options.reload = config::MakeReload(sources, *configuration);
   if (hangup == Hangup::kEnds) SayWhatStarts(session, options.data_dir);
   return static_cast<ExitStatus>(serve(options, on_ready));
 }
@@ -65,10 +65,10 @@ std::string Welcome(Session& session, const ServerReady& ready) {
 void AddServerFlags(Command& command, ServerFlags& flags) {
   command.Text("--config", "FILE", &flags.config, "The configuration file, in TOML")
       .Environment("--config", "TREADLE_CONFIG");
-  for (const Setting& setting : Settings()) {
+  for (const config::Setting& setting : config::Settings()) {
     if (setting.is_secret()) continue;
     const std::string key(setting.key);
-    if (setting.kind == Setting::Kind::kSwitch) {
+    if (setting.kind == config::Setting::Kind::kSwitch) {
       command.Switch(setting.flag, &flags.switches[key], setting.help);
       continue;
     }
@@ -79,12 +79,12 @@ void AddServerFlags(Command& command, ServerFlags& flags) {
                                            : fmt::format("{} (default {})", setting.help, value);
     command.Checked(
         setting.flag, setting.Placeholder(), &flags.given[key],
-        [&setting](const std::string& text) { return CheckSetting(setting, text); }, help);
+        [&setting](const std::string& text) { return config::CheckSetting(setting, text); }, help);
   }
 }
 
-ConfigurationSources ServerFlags::Sources() const {
-  ConfigurationSources sources{.environment = ProcessEnvironment(), .file = config};
+config::ConfigurationSources ServerFlags::Sources() const {
+  config::ConfigurationSources sources{.environment = config::ProcessEnvironment(), .file = config};
   sources.defaults = defaults;
   for (const auto& [key, text] : given) {
     if (text) sources.flags[key] = *text;
@@ -92,8 +92,8 @@ ConfigurationSources ServerFlags::Sources() const {
   for (const auto& [key, is_given] : switches) {
     if (is_given) sources.flags[key] = "true";
   }
-  if (sources.file.empty() && system_file && access(kSystemConfigFile, F_OK) == 0) {
-    sources.file = kSystemConfigFile;
+  if (sources.file.empty() && system_file && access(config::kSystemConfigFile, F_OK) == 0) {
+    sources.file = config::kSystemConfigFile;
   }
   return sources;
 }

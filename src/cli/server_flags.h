@@ -1,5 +1,5 @@
 // The flags that `treadle start`, `treadle server` and `treadle config show` share: one for each
-// setting of a server (cli/config/settings.h), and --config.
+// setting of a server (config/settings.h), and --config.
 #pragma once
 
 #include <map>
@@ -7,7 +7,7 @@
 #include <string>
 
 #include "cli/arguments.h"
-#include "cli/config/configuration.h"
+#include "config/configuration.h"
 
 namespace treadle::cli {
 
@@ -15,11 +15,11 @@ namespace treadle::cli {
 struct ServerFlags {
   std::map<std::string, std::optional<std::string>> given;  // by the setting's key
   std::map<std::string, bool> switches;
-  std::map<std::string, std::string> defaults;  // see ConfigurationSources
+  std::map<std::string, std::string> defaults;  // see config::ConfigurationSources
   std::string config;
   bool system_file = false;  // without --config, the file in /etc counts if it exists
 
-  ConfigurationSources Sources() const;
+  config::ConfigurationSources Sources() const;
 };
 
 /// Under systemd, the unit's StateDirectory= is where the data directory is unless something sets

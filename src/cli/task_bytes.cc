@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "base/units.h"
 #include "base/utf8.h"
-#include "cli/units.h"
 
 namespace treadle::cli {
 namespace {

@@ -1,17 +1,19 @@
 // treadle task enqueue (and its alias: treadle enqueue)
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <memory>
 
 #include "base/random.h"
+#include "base/traceparent.h"
+#include "base/units.h"
 #include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/enqueue_file.h"
 #include "cli/known_types.h"
 #include "cli/payload_flags.h"
-#include "cli/task_outcome.h"
-#include "cli/units.h"
 #include "client/wire.h"
+#include "console/task_outcome.h"
 
 namespace treadle::cli {
 namespace {
@@ -32,6 +34,7 @@ struct EnqueueFlags {
   std::optional<int64_t> timeout_ms;
   std::string unique_while;
   std::optional<int64_t> contract;
+  std::string traceparent;
   bool sensitive = false;
   std::optional<std::string> wait;  // "" without a time
 };
@@ -47,8 +50,16 @@ std::string KeyOfThisCall() {
   return fmt::format("treadle-cli-{:016x}{:016x}", random.Next(), random.Next());
 }
 
+// What the flag says is the server's to check; a variable that is malformed counts as none.
+std::string TraceparentOf(const EnqueueFlags& flags) {
+  const char* const variable = std::getenv("TRACEPARENT");
+  if (!flags.traceparent.empty() || variable == nullptr) return flags.traceparent;
+  const Traceparent traceparent = TraceparentFromHeader(variable);
+  return traceparent.empty() ? "" : traceparent.Text().ToString();
+}
+
 Result<std::string> TaskBody(const EnqueueFlags& flags) {
-  for (const std::string* text : {&flags.type, &flags.queue, &flags.key}) {
+  for (const std::string* text : {&flags.type, &flags.queue, &flags.key, &flags.traceparent}) {
     if (!IsUtf8(*text)) return InvalidArgument(fmt::format("\"{}\" is not UTF-8", *text));
   }
   TaskRequest task{.type = flags.type,
@@ -63,7 +74,8 @@ Result<std::string> TaskBody(const EnqueueFlags& flags) {
                    .sensitive = flags.sensitive,
                    .expires_ms = flags.expires_ms,
                    .deadline_ms = flags.deadline_ms,
-                   .attempt_timeout_ms = flags.timeout_ms};
+                   .attempt_timeout_ms = flags.timeout_ms,
+                   .traceparent = TraceparentOf(flags)};
   if (!flags.unique_while.empty() && flags.key.empty())
     return InvalidArgument("--unique-while needs an idempotency key: add --key");
   for (const std::string& tag : flags.tags)
@@ -103,11 +115,11 @@ ExitStatus Wait(Session& session, const std::string& id, std::optional<int64_t> 
   return PrintOutcome(session, view->root);
 }
 
-void PrintEnqueued(Session& session, const EnqueueFlags& flags, const JsonValue& answer) {
+void PrintEnqueued(Session& session, const EnqueueFlags& flags, const JsonNode& answer) {
   const std::string id = answer.Text("id");
   if (session.json() || session.jsonl()) return PrintJson(session, answer);
   session.console().OutLine(id);
-  const JsonValue* duplicate = answer.Find("duplicate");
+  const JsonNode* duplicate = answer.Find("duplicate");
   const bool is_duplicate = duplicate != nullptr && duplicate->raw == "true";
   if (is_duplicate && !flags.key.empty() && !session.was_repeated()) {
     session.console().Message(
@@ -129,9 +141,12 @@ ExitStatus FromFile(Session& session, const EnqueueFlags& flags) {
                           !flags.tags.empty() || !flags.unique_while.empty();
   if (has_others)
     return session.Fail(ExitStatus::kUsage,
-                        "with --from, each line describes its whole task; only TYPE and --queue "
-                        "may be added, as defaults");
-  return EnqueueFile(session, {.path = flags.from, .type = flags.type, .queue = flags.queue});
+                        "with --from, each line describes its whole task; only TYPE, --queue and "
+                        "--traceparent may be added, as defaults");
+  return EnqueueFile(session, {.path = flags.from,
+                               .type = flags.type,
+                               .queue = flags.queue,
+                               .traceparent = TraceparentOf(flags)});
 }
 
 ExitStatus Enqueue(Session& session, const EnqueueFlags& flags) {
@@ -190,6 +205,8 @@ void AddTaskEnqueue(Command parent, Session& session) {
               "Hold the key while the task is in these states, instead of for a time window")
       .Number("--contract", &flags->contract, 1, UINT32_MAX,
               "Version of the type's contract that the payload follows (default the newest)")
+      .Text("--traceparent", "TRACEPARENT", &flags->traceparent,
+            "W3C trace context for the worker (default $TRACEPARENT)")
       .Switch("--sensitive", &flags->sensitive,
               "Hide payload and result in lists, histories and worker logs");
   AddPayloadFlags(command, &flags->payload);
@@ -203,7 +220,8 @@ void AddTaskEnqueue(Command parent, Session& session) {
           "treadle task enqueue --from tasks.jsonl")
       .Footer(
           "Each line of --from has the fields of the API's NewTask:\n"
-          "{\"type\":\"hello\",\"payload\":{\"name\":\"Ada\"}}. TYPE and --queue apply to lines "
+          "{\"type\":\"hello\",\"payload\":{\"name\":\"Ada\"}}. TYPE, --queue and --traceparent "
+          "apply to lines\n"
           "that name none.\n"
           "Many lines go into one request. The command stops at the first line that is refused: "
           "all lines\n"

@@ -6,12 +6,12 @@
 #include <memory>
 
 #include "base/terminal_text.h"
+#include "base/units.h"
 #include "cli/commands.h"
-#include "cli/pages.h"
-#include "cli/table.h"
 #include "cli/task_filter.h"
-#include "cli/units.h"
 #include "client/wire.h"
+#include "console/pages.h"
+#include "console/table.h"
 
 namespace treadle::cli {
 namespace {
@@ -36,8 +36,8 @@ struct Group {
   std::string oldest_at;
 };
 
-void Note(const JsonValue& task, std::map<std::string, Group>* groups) {
-  const JsonValue* error = task.Find("error");
+void Note(const JsonNode& task, std::map<std::string, Group>* groups) {
+  const JsonNode* error = task.Find("error");
   if (error == nullptr) return;
   Group& group = (*groups)[error->Text("fingerprint")];
   const std::string at =
@@ -64,7 +64,7 @@ Result<std::map<std::string, Group>> CollectGroups(Session& session, const TaskF
     if (!cursor.empty()) target += "&cursor=" + wire::PercentEncode(cursor);
     TREADLE_ASSIGN_OR_RETURN(const JsonDocument page,
                              session.CallJson("GET", target, wire::kTaskListShape));
-    for (const JsonValue& task : page.root.Find("tasks")->items) Note(task, &groups);
+    for (const JsonNode& task : page.root.Find("tasks")->items) Note(task, &groups);
     seen += static_cast<int64_t>(page.root.Find("tasks")->items.size());
     cursor = page.root.Text("next_cursor");
     TREADLE_RETURN_IF_ERROR(guard.Check(cursor));

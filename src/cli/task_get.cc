@@ -6,17 +6,17 @@
 #include "base/hash.h"
 #include "cli/commands.h"
 #include "cli/each_task.h"
-#include "cli/table.h"
 #include "cli/task_bytes.h"
-#include "cli/task_outcome.h"
+#include "console/table.h"
+#include "console/task_outcome.h"
 
 namespace treadle::cli {
 namespace {
 
 constexpr int64_t kFetchedBytesMax = 64 << 10;  // of a payload of which 1 KiB is shown
 
-std::string ValueText(const JsonValue& value) {
-  if (value.kind == JsonValue::Kind::kString) return value.text;
+std::string ValueText(const JsonNode& value) {
+  if (value.kind == JsonNode::Kind::kString) return value.text;
   if (value.Find("code") != nullptr) return value.Text("code") + ": " + value.Text("message");
   return std::string(value.raw);
 }
@@ -25,9 +25,9 @@ void AddLines(std::string_view name, const std::vector<std::string>& lines, Tabl
   for (size_t i = 0; i < lines.size(); ++i) table->Row({i == 0 ? std::string(name) : "", lines[i]});
 }
 
-void AddResult(Session& session, const JsonValue& view, Table* table) {
-  const JsonValue* json = view.Find("result");
-  const JsonValue* base64 = view.Find("result_base64");
+void AddResult(Session& session, const JsonNode& view, Table* table) {
+  const JsonNode* json = view.Find("result");
+  const JsonNode* base64 = view.Find("result_base64");
   if (json == nullptr && base64 == nullptr) return;
   const std::string command = session.CommandLineFor("task result " + view.Text("id"));
   if (view.IsTrue("sensitive"))
@@ -37,8 +37,8 @@ void AddResult(Session& session, const JsonValue& view, Table* table) {
   AddLines("result", TextOfBytes(bytes, view.Text("result_content_type"), command), table);
 }
 
-Status AddPayloadRow(Session& session, const JsonValue& view, Table* table) {
-  const JsonValue* size = view.Find("payload_bytes");
+Status AddPayloadRow(Session& session, const JsonNode& view, Table* table) {
+  const JsonNode* size = view.Find("payload_bytes");
   if (size == nullptr) return {};
   const std::string id = view.Text("id");
   const std::string command = session.CommandLineFor("task payload " + id);
@@ -52,7 +52,7 @@ Status AddPayloadRow(Session& session, const JsonValue& view, Table* table) {
   return {};
 }
 
-Status PrintTask(Session& session, const JsonValue& view) {
+Status PrintTask(Session& session, const JsonNode& view) {
   Table table({{}, {}});
   for (const auto& [name, value] : view.members) {
     if (name == "result" || name == "result_base64") continue;
@@ -65,7 +65,7 @@ Status PrintTask(Session& session, const JsonValue& view) {
   return {};
 }
 
-void SayWhatIsNext(Session& session, const JsonValue& view) {
+void SayWhatIsNext(Session& session, const JsonNode& view) {
   const std::string id = view.Text("id");
   const std::string state = view.Text("state");
   if (!IsEnded(state)) {

@@ -4,11 +4,11 @@
 #include <charconv>
 #include <memory>
 
+#include "base/units.h"
 #include "cli/commands.h"
 #include "cli/each_task.h"
-#include "cli/table.h"
-#include "cli/task_outcome.h"
-#include "cli/units.h"
+#include "console/table.h"
+#include "console/task_outcome.h"
 
 namespace treadle::cli {
 namespace {
@@ -24,16 +24,16 @@ std::string LastLines(std::string text) {
 }
 
 // Milliseconds as people read them; nothing if the field is not there.
-std::string Took(const JsonValue& attempt, std::string_view field) {
+std::string Took(const JsonNode& attempt, std::string_view field) {
   return attempt.Find(field) == nullptr ? "" : DurationInWords(attempt.Integer(field));
 }
 
-std::string WhoRan(const JsonValue& attempt) {
+std::string WhoRan(const JsonNode& attempt) {
   const std::string build = attempt.Text("build");
   return attempt.Text("worker") + (build.empty() ? "" : " (" + build + ")");
 }
 
-void PrintAttempts(Session& session, const JsonValue& history) {
+void PrintAttempts(Session& session, const JsonNode& history) {
   using enum Table::Align;
   Table table({{"ATTEMPT", kRight},
                {"OUTCOME"},
@@ -43,8 +43,8 @@ void PrintAttempts(Session& session, const JsonValue& history) {
                {"BACKOFF", kRight},
                {"WORKER"},
                {"ERROR"}});
-  for (const JsonValue& attempt : history.Find("attempts")->items) {
-    const JsonValue* error = attempt.Find("error");
+  for (const JsonNode& attempt : history.Find("attempts")->items) {
+    const JsonNode* error = attempt.Find("error");
     const std::string said =
         error == nullptr ? "" : error->Text("code") + "  " + LastLines(error->Text("message"));
     table.Row({std::to_string(attempt.Integer("attempt")), attempt.Text("outcome"),
@@ -55,14 +55,14 @@ void PrintAttempts(Session& session, const JsonValue& history) {
   session.console().Out(table.ToString(session.console()));
 }
 
-void PrintSaved(Session& session, const JsonValue& history) {
-  if (const JsonValue* steps = history.Find("steps")) {
+void PrintSaved(Session& session, const JsonNode& history) {
+  if (const JsonNode* steps = history.Find("steps")) {
     std::string names;
-    for (const JsonValue& step : steps->items)
+    for (const JsonNode& step : steps->items)
       names.append(names.empty() ? "" : ", ").append(Printable(step.Text("name")));
     session.console().OutLine("steps done: " + names);
   }
-  if (const JsonValue* checkpoint = history.Find("checkpoint"))
+  if (const JsonNode* checkpoint = history.Find("checkpoint"))
     session.console().OutLine(
         fmt::format("checkpoint: {} bytes", WithCommas(checkpoint->Integer("bytes"))));
 }

@@ -7,10 +7,10 @@
 
 #include "base/terminal_text.h"
 #include "cli/commands.h"
-#include "cli/pages.h"
-#include "cli/table.h"
 #include "cli/task_filter.h"
 #include "client/wire.h"
+#include "console/pages.h"
+#include "console/table.h"
 
 namespace treadle::cli {
 namespace {
@@ -31,9 +31,9 @@ std::string TargetOf(const ListFlags& flags, int64_t limit, const std::string& c
   return target;
 }
 
-std::string ErrorOf(const JsonValue& task) {
+std::string ErrorOf(const JsonNode& task) {
   static constexpr size_t kColumns = 60;
-  const JsonValue* const error = task.Find("error");
+  const JsonNode* const error = task.Find("error");
   if (error == nullptr) return "";
   const std::string message = error->Text("message");
   return Shortened(
@@ -41,11 +41,11 @@ std::string ErrorOf(const JsonValue& task) {
       kColumns);
 }
 
-void PrintTasks(Session& session, const std::vector<JsonValue>& tasks) {
+void PrintTasks(Session& session, const std::vector<JsonNode>& tasks) {
   using enum Table::Align;
   Table table(
       {{"ID"}, {"TYPE"}, {"QUEUE"}, {"STATE"}, {"ATTEMPT", kRight}, {"ENQUEUED"}, {"ERROR"}});
-  for (const JsonValue& task : tasks) {
+  for (const JsonNode& task : tasks) {
     const std::string state = task.Text("state");
     table.Row({task.Text("id"),
                task.Text("type"),
@@ -76,7 +76,7 @@ class Lister {
       cursor_ = page->root.Text("next_cursor");
       if (const Status status = guard_.Check(cursor_); !status.ok()) return session_.Fail(status);
       as_of_ = page->root.Text("as_of");
-      const JsonValue* tasks = page->root.Find("tasks");
+      const JsonNode* tasks = page->root.Find("tasks");
       left_ -= static_cast<int64_t>(tasks->items.size());
       Take(tasks->items);
     } while (!cursor_.empty() && left_ > 0 && !session_.console().out_is_closed());
@@ -85,12 +85,12 @@ class Lister {
   }
 
  private:
-  void Take(const std::vector<JsonValue>& tasks) {
+  void Take(const std::vector<JsonNode>& tasks) {
     if (session_.json()) {
-      for (const JsonValue& task : tasks)
+      for (const JsonNode& task : tasks)
         json_ += fmt::format("{}{}", json_.empty() ? "" : ",", task.raw);
     } else if (session_.jsonl()) {
-      for (const JsonValue& task : tasks) session_.console().OutLine(task.raw);
+      for (const JsonNode& task : tasks) session_.console().OutLine(task.raw);
     } else if (!tasks.empty()) {
       PrintTasks(session_, tasks);
       any_ = true;

@@ -2,10 +2,10 @@
 #include <memory>
 
 #include "base/hash.h"
+#include "base/units.h"
 #include "cli/commands.h"
-#include "cli/task_outcome.h"
-#include "cli/units.h"
 #include "client/wire.h"
+#include "console/task_outcome.h"
 
 namespace treadle::cli {
 namespace {

@@ -6,7 +6,7 @@ namespace treadle::cli {
 ExitStatus PrintStanding(Session& session, std::string_view id, const Result<JsonDocument>& answer,
                          const StandingWords& words) {
   if (!answer.ok()) return session.Fail(answer.status());
-  const JsonValue& task = answer->root;
+  const JsonNode& task = answer->root;
   std::string_view said = task.IsTrue("changed") ? words.done : words.already;
   if (task.IsTrue("cancel_requested")) said = "is running; its worker has been asked to stop";
   if (task.Text("id") != id || said.empty())

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "cli/session.h"
+#include "console/session.h"
 
 namespace treadle::cli {
 

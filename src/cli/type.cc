@@ -3,24 +3,24 @@
 
 #include <memory>
 
+#include "base/units.h"
 #include "cli/commands.h"
-#include "cli/pages.h"
 #include "cli/retry_horizon.h"
-#include "cli/table.h"
 #include "cli/type_contract.h"
-#include "cli/units.h"
 #include "client/wire.h"
+#include "console/pages.h"
+#include "console/table.h"
 
 namespace treadle::cli {
 namespace {
 
-std::string TimeoutInWords(const JsonValue& policy) {
+std::string TimeoutInWords(const JsonNode& policy) {
   const int64_t ms = policy.Integer("attempt_timeout_ms");
   return ms == 0 ? "same as the queue" : DurationInWords(ms);
 }
 
-void AddTypeRow(const JsonValue& type, Table* table) {
-  const JsonValue& policy = *type.Find("policy");
+void AddTypeRow(const JsonNode& type, Table* table) {
+  const JsonNode& policy = *type.Find("policy");
   table->Row({type.Text("name"), policy.Find("retry") == nullptr ? "same as the queue" : "its own",
               TimeoutInWords(policy)});
 }
@@ -39,8 +39,8 @@ ExitStatus GetType(Session& session, const std::string& name) {
       session.CallJson("GET", "/v1/types/" + wire::PercentEncode(name), wire::kTypeShape);
   if (!type.ok()) return session.Fail(type.status());
   if (session.json() || session.jsonl()) return PrintJson(session, type->root), ExitStatus::kOk;
-  const JsonValue& policy = *type->root.Find("policy");
-  const JsonValue* retry = policy.Find("retry");
+  const JsonNode& policy = *type->root.Find("policy");
+  const JsonNode* retry = policy.Find("retry");
   Table table({{}, {}});
   table.Row({"type", {type->root.Text("name"), Color::kBold}});
   table.Row({"retry", retry == nullptr ? "same as the queue" : RetryInWords(*retry)});

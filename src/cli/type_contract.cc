@@ -24,7 +24,7 @@ struct ContractFlags {
 
 Result<std::string> ReadSchema(const std::string& path) {
   TREADLE_ASSIGN_OR_RETURN(std::string text, ReadInputFile(path));
-  if (const auto error = CheckJson(text))
+  if (const auto error = FindJsonError(text))
     return InvalidArgument(fmt::format("{} is not JSON: {}", path, error->ToString(text)));
   return text;
 }
@@ -90,17 +90,17 @@ Command& AddNames(Command& command, ContractFlags* flags) {
 
 }  // namespace
 
-void AddContractRows(const JsonValue& type, Table* table) {
-  const JsonValue* const contracts = type.Find("contracts");
+void AddContractRows(const JsonNode& type, Table* table) {
+  const JsonNode* const contracts = type.Find("contracts");
   if (contracts == nullptr || contracts->items.empty())
     return table->Row({"contract", "none: payloads and results are not checked"});
-  for (const JsonValue& contract : contracts->items) {
+  for (const JsonNode& contract : contracts->items) {
     const auto schema = [&](std::string_view name) {
       return contract.Find(name) == nullptr ? "anything" : "by schema";
     };
     std::string words =
         fmt::format("payload {}, result {}", schema("input_schema"), schema("output_schema"));
-    if (const JsonValue* codes = contract.Find("error_codes"); codes && !codes->items.empty())
+    if (const JsonNode* codes = contract.Find("error_codes"); codes && !codes->items.empty())
       words += fmt::format(", {} error code{}", codes->items.size(),
                            codes->items.size() == 1 ? "" : "s");
     if (const std::string text = contract.Text("description"); !text.empty()) words += ": " + text;

@@ -2,9 +2,9 @@
 #include <memory>
 
 #include "cli/commands.h"
-#include "cli/demo/handlers.h"
-#include "cli/demo/job.h"
 #include "cli/worker_run.h"
+#include "demo/handlers.h"
+#include "demo/job.h"
 #include "worker/init_process.h"
 
 namespace treadle::cli {

@@ -138,7 +138,8 @@ void AddWorkerExec(Command parent, Session& session) {
           "TREADLE_ATTEMPT, TREADLE_MAX_ATTEMPTS, TREADLE_CONTENT_TYPE, TREADLE_TIMEOUT_MS (the "
           "time\n"
           "limit) and TREADLE_DEADLINE (when the task must have ended; empty if it has no\n"
-          "deadline). If its task is cancelled, it gets SIGTERM, and SIGKILL 5 s later.\n"
+          "deadline), and TRACEPARENT if the task has one. If its task is cancelled, it gets\n"
+          "SIGTERM, and SIGKILL 5 s later.\n"
           "\n"
           "With --stream none of this applies but the last sentence: PROGRAM gets the same facts\n"
           "with each task, reports how it ended, and stays. If it exits, its task has failed.\n")

@@ -1,7 +1,7 @@
 // Running a worker until a signal ends it: what the `treadle worker` commands share.
 #pragma once
 
-#include "cli/session.h"
+#include "console/session.h"
 #include "worker/pool.h"
 
 namespace treadle::cli {

@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "base/hash.h"
-#include "client/json_writer.h"
 #include "client/wire.h"
+#include "json/writer.h"
 
 namespace treadle::wire {
 
@@ -18,8 +18,8 @@ inline std::string_view WriteBlob(JsonWriter& json, std::string_view name, std::
     bytes = TrimJson(bytes);
     json.Key(name).Raw(bytes);
   } else {
-    json.Key(std::string(name) + "_base64").String(ToBase64(bytes));
-    json.Key("content_type").String(content_type);
+    json.Key(std::string(name) + "_base64").Text(ToBase64(bytes));
+    json.Key("content_type").Text(content_type);
   }
   return bytes;
 }

@@ -18,15 +18,15 @@
 namespace treadle {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kWaitOfOneCall(30'000);
 constexpr milliseconds kBetweenLooks(
     100);  // at a server that does not wait, though it was asked to
 
-int64_t MsUntil(Clock::time_point deadline) {
-  return std::chrono::ceil<milliseconds>(deadline - Clock::now()).count();
+int64_t MsUntil(SteadyClock::time_point deadline) {
+  return std::chrono::ceil<milliseconds>(deadline - SteadyClock::now()).count();
 }
 
 Repeat RepeatOf(const std::vector<const EncodedTask*>& tasks) {
@@ -74,7 +74,7 @@ class Client::Impl {
   }
 
   Result<TaskInfo> Get(const std::string& id, milliseconds wait) {
-    const auto deadline = Clock::now() + options_.timeout + wait;
+    const auto deadline = SteadyClock::now() + options_.timeout + wait;
     return Repeated<TaskInfo>(Repeat::kSafe, deadline, [&](ServerConnection& server, int64_t) {
       return wire::GetTask(server, id, wait.count());
     });
@@ -83,20 +83,20 @@ class Client::Impl {
   // Cancelling a cancelled task changes nothing: it may be asked again.
   Result<std::string> Cancel(const std::string& id, const std::string& reason) {
     return Repeated<std::string>(
-        Repeat::kSafe, Clock::now() + options_.timeout,
+        Repeat::kSafe, SteadyClock::now() + options_.timeout,
         [&](ServerConnection& server, int64_t) { return wire::CancelTask(server, id, reason); });
   }
 
   // A redriven task is ready, and may be redriven again.
   Result<std::string> Redrive(const std::string& id) {
     return Repeated<std::string>(
-        Repeat::kSafe, Clock::now() + options_.timeout,
+        Repeat::kSafe, SteadyClock::now() + options_.timeout,
         [&](ServerConnection& server, int64_t) { return wire::RedriveTask(server, id); });
   }
 
   Result<ListPage> List(const ListOptions& query) {
     return Repeated<ListPage>(
-        Repeat::kSafe, Clock::now() + options_.timeout,
+        Repeat::kSafe, SteadyClock::now() + options_.timeout,
         [&](ServerConnection& server, int64_t) { return wire::ListTasks(server, query); });
   }
 
@@ -119,7 +119,8 @@ class Client::Impl {
     for (const EncodedTask* task : tasks) texts.push_back(task->json);
     const Repeat repeat = RepeatOf(tasks);
     const auto answers = Repeated<std::vector<Enqueued>>(
-        repeat, Clock::now() + options_.timeout, [&](ServerConnection& server, int64_t left_ms) {
+        repeat, SteadyClock::now() + options_.timeout,
+        [&](ServerConnection& server, int64_t left_ms) {
           return wire::EnqueueEncoded(server, texts, left_ms, repeat);
         });
     // Who enqueues one task did not number it.
@@ -132,7 +133,7 @@ class Client::Impl {
 
   /// Calls until it works, fails for good, may not be repeated, or time is up.
   template <class T, class Call>
-  Result<T> Repeated(Repeat repeat, Clock::time_point deadline, Call call) {
+  Result<T> Repeated(Repeat repeat, SteadyClock::time_point deadline, Call call) {
     if (!connection_.ok()) return connection_.status();
     Backoff backoff(SystemRandom().Next());
     while (true) {
@@ -153,7 +154,7 @@ class Client::Impl {
     }
   }
 
-  Result<std::unique_ptr<ServerConnection>> Borrow(Clock::time_point deadline) {
+  Result<std::unique_ptr<ServerConnection>> Borrow(SteadyClock::time_point deadline) {
     MutexLock lock(mutex_);
     while (idle_.empty() && lent_ == options_.connections) {
       if (returned_.wait_until(mutex_, deadline) == std::cv_status::timeout)
@@ -214,13 +215,13 @@ Result<std::string> Client::Redrive(const std::string& id) { return impl_->Redri
 Result<ListPage> Client::List(const ListOptions& query) { return impl_->List(query); }
 
 Result<TaskInfo> Client::Wait(const std::string& id, milliseconds limit) {
-  const auto deadline = Clock::now() + limit;
+  const auto deadline = SteadyClock::now() + limit;
   while (true) {
-    const Clock::time_point asked = Clock::now();
+    const SteadyClock::time_point asked = SteadyClock::now();
     const milliseconds left(std::max<int64_t>(MsUntil(deadline), 0));
     TREADLE_ASSIGN_OR_RETURN(TaskInfo task, impl_->Get(id, std::min(left, kWaitOfOneCall)));
     if (task.HasEnded()) return task;
-    if (Clock::now() >= deadline)
+    if (SteadyClock::now() >= deadline)
       return Status(Code::kDeadlineExceeded, "task " + id + " is still " + task.state);
     std::this_thread::sleep_until(std::min(asked + kBetweenLooks, deadline));
   }

@@ -9,8 +9,8 @@
 #include "client/answers.h"
 #include "client/blob_writer.h"
 #include "client/json_reader.h"
-#include "client/json_writer.h"
 #include "client/wire.h"
+#include "json/writer.h"
 
 namespace treadle::wire {
 namespace {
@@ -20,9 +20,9 @@ using simdjson::ondemand::object;
 using simdjson::ondemand::value;
 
 void WriteStrings(JsonWriter& json, std::string_view key, const std::vector<std::string>& texts) {
-  json.Key(key).BeginArray();
-  for (const std::string& text : texts) json.String(text);
-  json.EndArray();
+  json.Key(key).Open('[');
+  for (const std::string& text : texts) json.Text(text);
+  json.Close(']');
 }
 
 Status Lacks(const std::string& field) {
@@ -93,6 +93,8 @@ void ReadLeaseField(std::string_view key, value field, Lease* lease, std::string
     lease->contract_version = field.get_int64();
   } else if (key == "sensitive") {
     lease->sensitive = field.get_bool();
+  } else if (key == "traceparent") {
+    lease->traceparent = ReadString(field);
   } else if (key == "steps") {
     ReadSteps(field.get_array(), lease);
   } else if (key == "checkpoint") {
@@ -172,18 +174,18 @@ Status ReadAnswer(JsonDocument* document, ExchangeAnswer* answer) {
 
 JsonWriter BeginReport(std::string* out, std::string_view token, std::string_view outcome) {
   JsonWriter json(out);
-  json.BeginObject().Key("token").String(token).Key("outcome").String(outcome);
+  json.Open('{').Key("token").Text(token).Key("outcome").Text(outcome);
   return json;
 }
 
 void WriteError(JsonWriter& json, std::string_view code, std::string_view message) {
-  json.Key("error").BeginObject();
-  json.Key("code").String(code).Key("message").String(message).EndObject();
+  json.Key("error").Open('{');
+  json.Key("code").Text(code).Key("message").Text(message).Close('}');
 }
 
 void WriteLog(JsonWriter& json, const LogText& log) {
-  json.Key("log").BeginObject().Key("offset").Int(log.offset);
-  json.Key("text").String(log.text).EndObject();
+  json.Key("log").Open('{').Key("offset").Number(log.offset);
+  json.Key("text").Text(log.text).Close('}');
 }
 
 // As JSON has it; what is no number from 0 to 1 becomes the nearest that is.
@@ -222,23 +224,26 @@ std::string EncodeExchange(const ExchangeRequest& request) {
   out.reserve(bytes);
 
   JsonWriter json(&out);
-  json.BeginObject().Key("worker").String(request.worker);
-  if (!request.build.empty()) json.Key("build").String(request.build);
-  json.Key("incarnation").String(request.incarnation);
-  json.Key("sequence").Int(static_cast<int64_t>(request.sequence));
+  json.Open('{').Key("worker").Text(request.worker);
+  if (!request.build.empty()) json.Key("build").Text(request.build);
+  json.Key("incarnation").Text(request.incarnation);
+  json.Key("sequence").Number(static_cast<int64_t>(request.sequence));
   const uint64_t before = request.sequence - 1;
   if (const uint64_t answered = request.answered.value_or(before); answered != before)
-    json.Key("answered").Int(static_cast<int64_t>(answered));
+    json.Key("answered").Number(static_cast<int64_t>(answered));
   WriteStrings(json, "queues", request.queues);
   WriteStrings(json, "types", request.types);
-  json.Key("want").Int(static_cast<int64_t>(request.want)).Key("wait_ms").Int(request.wait_ms);
+  json.Key("want")
+      .Number(static_cast<int64_t>(request.want))
+      .Key("wait_ms")
+      .Number(request.wait_ms);
   WriteStrings(json, "renew", request.renew);
-  json.Key("reports").BeginArray();
+  json.Key("reports").Open('[');
   for (const std::string& report : request.reports) json.Raw(report);
-  json.EndArray();
-  if (request.goodbye) json.Key("goodbye").Bool(true);
-  if (!request.reason.empty()) json.Key("reason").String(request.reason);
-  json.EndObject();
+  json.Close(']');
+  if (request.goodbye) json.Key("goodbye").Flag(true);
+  if (!request.reason.empty()) json.Key("reason").Text(request.reason);
+  json.Close('}');
   return out;
 }
 
@@ -255,8 +260,8 @@ std::string EncodeCompleted(std::string_view token, std::string_view result,
   JsonWriter json = BeginReport(&out, token, "completed");
   const std::string_view sent = WriteBlob(json, "result", result, content_type);
   if (content_type != kJson || sent != "null")
-    json.Key("result_sha256").String(ToHex(Sha256Of(sent).view()));
-  json.EndObject();
+    json.Key("result_sha256").Text(ToHex(Sha256Of(sent).view()));
+  json.Close('}');
   return out;
 }
 
@@ -265,15 +270,15 @@ std::string EncodeFailed(std::string_view token, std::string_view code, std::str
   std::string out;
   JsonWriter json = BeginReport(&out, token, "failed");
   WriteError(json, code, message);
-  json.Key("retry").Bool(retry);
-  if (delay_ms) json.Key("delay_ms").Int(*delay_ms);
-  json.EndObject();
+  json.Key("retry").Flag(retry);
+  if (delay_ms) json.Key("delay_ms").Number(*delay_ms);
+  json.Close('}');
   return out;
 }
 
 std::string EncodeSnoozed(std::string_view token, int64_t delay_ms) {
   std::string out;
-  BeginReport(&out, token, "snoozed").Key("delay_ms").Int(delay_ms).EndObject();
+  BeginReport(&out, token, "snoozed").Key("delay_ms").Number(delay_ms).Close('}');
   return out;
 }
 
@@ -282,13 +287,13 @@ std::string EncodeDiscarded(std::string_view token, std::string_view code,
   std::string out;
   JsonWriter json = BeginReport(&out, token, "discarded");
   WriteError(json, code, message);
-  json.EndObject();
+  json.Close('}');
   return out;
 }
 
 std::string EncodeReleased(std::string_view token) {
   std::string out;
-  BeginReport(&out, token, "released").EndObject();
+  BeginReport(&out, token, "released").Close('}');
   return out;
 }
 
@@ -303,25 +308,25 @@ std::string WithLog(std::string report, const LogText& log) {
 std::string EncodeUpdate(const AttemptUpdate& update) {
   std::string out;
   JsonWriter json(&out);
-  json.BeginObject();
-  if (!update.steps.empty()) json.Key("steps").BeginArray();
+  json.Open('{');
+  if (!update.steps.empty()) json.Key("steps").Open('[');
   for (const auto& [name, result] : update.steps) {
-    json.BeginObject().Key("name").String(name);
+    json.Open('{').Key("name").Text(name);
     WriteBlob(json, "result", result.data, result.content_type);
-    json.EndObject();
+    json.Close('}');
   }
-  if (!update.steps.empty()) json.EndArray();
+  if (!update.steps.empty()) json.Close(']');
   if (update.checkpoint) {
-    json.Key("checkpoint").BeginObject();
+    json.Key("checkpoint").Open('{');
     WriteBlob(json, "data", update.checkpoint->data, update.checkpoint->content_type);
-    json.EndObject();
+    json.Close('}');
   }
   if (update.progress) {
-    json.Key("progress").BeginObject().Key("fraction").Raw(Fraction(update.progress->fraction));
-    json.Key("message").String(update.progress->message).EndObject();
+    json.Key("progress").Open('{').Key("fraction").Raw(Fraction(update.progress->fraction));
+    json.Key("message").Text(update.progress->message).Close('}');
   }
   if (update.log) WriteLog(json, *update.log);
-  json.EndObject();
+  json.Close('}');
   return out;
 }
 

@@ -14,7 +14,7 @@ constexpr std::string_view kFields =
     "run_at delay_ms idempotency_key idempotency_window_ms on_duplicate unique_while sensitive "
     "limit cursor worker state tag key error_code fingerprint text payload_text reason "
     "input_schema output_schema error_codes defaults steps checkpoint progress log edit action "
-    "rate tasks ";
+    "rate tasks traceparent ";
 
 bool IsOfPath(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||

@@ -1,7 +1,8 @@
 #include "client/json_reader.h"
 
-#include "client/json_grammar.h"
 #include "client/wire.h"
+#include "json/reader.h"
+#include "json/tree.h"
 
 namespace treadle::wire {
 
@@ -23,11 +24,12 @@ std::string ReadString(simdjson::ondemand::value value) {
 bool IsJson(std::string_view text) {
   thread_local simdjson::dom::parser parser;
   if (parser.parse(text.data(), text.size()).error() == simdjson::SUCCESS) return true;
-  return FollowsJsonGrammar(text);
+  return !FindJsonError(text, kJsonDepthMax);
 }
 
 std::string WhyNotJson(std::string_view text, std::string_view root) {
-  return std::string(root) + JsonFaultAt(text) +
+  const std::optional<JsonError> error = FindJsonError(text, kJsonDepthMax);
+  return std::string(root) + (error ? error->path : "") +
          " is not valid JSON; numbers must be finite, and text must be UTF-8";
 }
 

@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
-#include "client/json_grammar.h"
+#include "json/tree.h"
 
 namespace treadle::wire {
 namespace {
@@ -184,7 +184,7 @@ class Walker {
 }  // namespace
 
 std::optional<std::string> WhatIsWrong(std::string_view json, const Shape& shape) {
-  if (!FollowsJsonGrammar(json, kDepthMax)) return "it is not JSON";
+  if (FindJsonError(json, kDepthMax)) return "it is not JSON";
   const Verdict wrong = Walker(json).Object(shape);
   if (!wrong) return {};
   return (wrong->path.empty() ? "it" : '"' + wrong->path + '"') + ' ' + wrong->what;

@@ -6,7 +6,7 @@
 #include "client/answers.h"
 #include "client/blob_writer.h"
 #include "client/json_reader.h"
-#include "client/json_writer.h"
+#include "json/writer.h"
 
 namespace treadle::wire {
 namespace {
@@ -64,6 +64,7 @@ std::string* TextField(TaskInfo* task, std::string_view key) {
       {"finished_at", &task->finished_at},
       {"expires_at", &task->expires_at},
       {"deadline_at", &task->deadline_at},
+      {"traceparent", &task->traceparent},
       {"result_content_type", &task->result_content_type}};
   for (const auto& [name, field] : fields) {
     if (name == key) return field;
@@ -148,41 +149,41 @@ Result<std::string> Steer(ServerConnection& client, const std::string& target,
 
 void WritePayload(JsonWriter& json, const TaskRequest& task) {
   const std::string_view sent = WriteBlob(json, "payload", task.payload, task.content_type);
-  json.Key("payload_sha256").String(ToHex(Sha256Of(sent).view()));
+  json.Key("payload_sha256").Text(ToHex(Sha256Of(sent).view()));
 }
 
 void WriteTexts(JsonWriter& json, std::string_view key, const std::vector<std::string>& texts) {
   if (texts.empty()) return;
-  json.Key(key).BeginArray();
-  for (const std::string& text : texts) json.String(text);
-  json.EndArray();
+  json.Key(key).Open('[');
+  for (const std::string& text : texts) json.Text(text);
+  json.Close(']');
 }
 
 void WriteText(JsonWriter& json, std::string_view key, const std::string& text) {
-  if (!text.empty()) json.Key(key).String(text);
+  if (!text.empty()) json.Key(key).Text(text);
 }
 
 void WriteNumber(JsonWriter& json, std::string_view key, std::optional<int64_t> number) {
-  if (number) json.Key(key).Int(*number);
+  if (number) json.Key(key).Number(*number);
 }
 
 void WriteRetry(JsonWriter& json, const RetryOptions& retry) {
-  json.Key("retry").BeginObject();
+  json.Key("retry").Open('{');
   WriteText(json, "preset", retry.preset);
   WriteText(json, "backoff", retry.backoff);
   WriteText(json, "jitter", retry.jitter);
   WriteNumber(json, "backoff_base_ms", retry.backoff_base_ms);
   WriteNumber(json, "backoff_cap_ms", retry.backoff_cap_ms);
   if (!retry.delays_ms.empty()) {
-    json.Key("delays_ms").BeginArray();
-    for (const int64_t delay : retry.delays_ms) json.Int(delay);
-    json.EndArray();
+    json.Key("delays_ms").Open('[');
+    for (const int64_t delay : retry.delays_ms) json.Number(delay);
+    json.Close(']');
   }
   WriteNumber(json, "max_attempts", retry.max_attempts);
   WriteNumber(json, "total_ms", retry.total_ms);
   WriteTexts(json, "never", retry.never);
   WriteTexts(json, "always", retry.always);
-  json.EndObject();
+  json.Close('}');
 }
 
 // Without a key, a request that is sent twice may enqueue twice.
@@ -200,7 +201,7 @@ Result<std::string> EncodeTask(const TaskRequest& task) {
     return Status(Code::kInvalidArgument, WhyNotJson(task.payload, "payload"));
   std::string out;
   JsonWriter json(&out);
-  json.BeginObject().Key("type").String(task.type).Key("queue").String(task.queue);
+  json.Open('{').Key("type").Text(task.type).Key("queue").Text(task.queue);
   WritePayload(json, task);
   WriteNumber(json, "priority", task.priority);
   WriteNumber(json, "max_attempts", task.max_attempts);
@@ -210,15 +211,16 @@ Result<std::string> EncodeTask(const TaskRequest& task) {
   WriteText(json, "unique_while", task.unique_while);
   WriteText(json, "on_duplicate", task.on_duplicate);
   WriteTexts(json, "tags", task.tags);
-  if (task.contract_version) json.Key("contract_version").Int(*task.contract_version);
-  if (task.sensitive) json.Key("sensitive").Bool(true);
+  if (task.contract_version) json.Key("contract_version").Number(*task.contract_version);
+  if (task.sensitive) json.Key("sensitive").Flag(true);
   WriteNumber(json, "expires_ms", task.expires_ms);
   WriteText(json, "expires_at", task.expires_at);
   WriteNumber(json, "deadline_ms", task.deadline_ms);
   WriteText(json, "deadline_at", task.deadline_at);
   WriteNumber(json, "attempt_timeout_ms", task.attempt_timeout_ms);
   if (task.retry) WriteRetry(json, *task.retry);
-  json.EndObject();
+  WriteText(json, "traceparent", task.traceparent);
+  json.Close('}');
   return out;
 }
 
@@ -310,9 +312,9 @@ Result<std::string> CancelTask(ServerConnection& client, std::string_view id,
                                std::string_view reason) {
   std::string body;
   JsonWriter json(&body);
-  json.BeginObject();
-  if (!reason.empty()) json.Key("reason").String(reason);
-  json.EndObject();
+  json.Open('{');
+  if (!reason.empty()) json.Key("reason").Text(reason);
+  json.Close('}');
   return Steer(client, TaskTarget(id, "/cancel", 0), body);
 }
 

@@ -104,6 +104,7 @@ struct Lease {
   std::string payload;  // the raw bytes
   bool sensitive = false;
   int64_t contract_version = 0;                     // that its payload fits; 0: none
+  std::string traceparent;                          // of its producer; empty: it sent none
   std::map<std::string, Bytes, std::less<>> steps;  // that earlier attempts finished
   std::optional<Bytes> checkpoint;                  // that one of them saved last
   bool damaged = false;  // the payload does not have the SHA-256 that the server sent with it

@@ -142,12 +142,15 @@ TEST(Wire, EncodesSnoozesAndDiscards) {
   EXPECT_TRUE(EncodeFailed("t", "c", "m", true, 5).ends_with(R"("retry":true,"delay_ms":5})"));
 }
 
-TEST(Wire, ReadsTheTimesOfALease) {
-  const auto answer = ParseExchangeAnswer(
-      LeaseJson(R"("timeout_ms":1500,"deadline_at":"2026-11-23T20:53:01.250Z","payload":1)", "1"));
+TEST(Wire, ReadsTheTimesAndTheTraceOfALease) {
+  const auto answer =
+      ParseExchangeAnswer(LeaseJson(R"("timeout_ms":1500,"deadline_at":"2026-11-23T20:53:01.250Z",)"
+                                    R"("traceparent":"00-1","payload":1)",
+                                    "1"));
   ASSERT_TRUE(answer.ok());
   EXPECT_EQ(answer->leases.at(0).timeout_ms, 1'500);
   EXPECT_EQ(answer->leases.at(0).deadline_at_ms, 1'795'467'181'250);
+  EXPECT_EQ(answer->leases.at(0).traceparent, "00-1");
 }
 
 TEST(Wire, EncodesResults) {
@@ -173,7 +176,7 @@ TEST(Wire, APayloadThatIsNoJsonIsRefusedBeforeItIsSent) {
 
 TEST(Wire, AbsentFieldsOfATaskAreNotSent) {
   const std::string plain = *EncodeTask({.type = "t"});
-  for (const char* name : {"tags", "expires", "deadline", "timeout", "retry", "priority"})
+  for (const char* name : {"tags", "expires", "deadline", "timeout", "retry", "priority", "trace"})
     EXPECT_EQ(plain.find(name), plain.npos) << plain;
   const std::string full = *EncodeTask(
       {.type = "t",
@@ -189,6 +192,8 @@ TEST(Wire, AbsentFieldsOfATaskAreNotSent) {
       R"("never":["hopeless"]}})"))
       << full;
   EXPECT_TRUE(EncodeTask({.type = "t", .retry = RetryOptions{}})->ends_with(R"("retry":{}})"));
+  EXPECT_TRUE(
+      EncodeTask({.type = "t", .traceparent = "00-1"})->ends_with(R"(,"traceparent":"00-1"})"));
 }
 
 TEST(Wire, EnqueuesAndReadsIds) {

@@ -5,7 +5,6 @@
 #include <map>
 #include <string>
 
-#include "base/canary.h"
 #include "engine/batch_limits.h"
 #include "engine/engine.h"
 #include "model/limits.h"
@@ -97,7 +96,7 @@ Status Fit(const State& state, const Queue& queue, const Incoming& incoming,
     // A bound that was set below what is there is reached batch by batch.
     if (victims.size() == most && excess.IsWithin(ExcessOf(queue, {}))) return {};
   }
-  return excess.any() && !CanaryIs("take_more_than_fits") ? IsFull(queue) : Status();
+  return excess.any() ? IsFull(queue) : Status();
 }
 
 Status KeyIs(const std::string& what, const EnqueueCommand& command, size_t i) {

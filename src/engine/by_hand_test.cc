@@ -138,6 +138,25 @@ TEST_F(ByHandTest, APayloadGrowsOnlyWithinTheBytesOfItsQueue) {
   EXPECT_TRUE(Do(Kind::kEdit, id, {.payload = body}).ok());
 }
 
+TEST_F(ByHandTest, AnEditAMoveAndARedriveKeepTheTraceparent) {
+  NewTask task = Task();
+  auto body = std::make_shared<TaskBody>(*task.body);
+  body->traceparent.bytes.fill('t');
+  task.body = body;
+  const TaskId id = Dead(task);
+  auto payload = std::make_shared<TaskBody>();
+  payload->payload = "2";
+  ASSERT_TRUE(Do(Kind::kEdit, id, {.payload = payload}).ok());
+  ASSERT_TRUE(Do(Kind::kRedrive, id).ok());
+  ASSERT_TRUE(Move(id, "other").ok());
+  const std::vector<Leased> leases = InBatch([&] {
+    return engine_.Lease({{"worker", 1}, ++exchange_, {"other"}, {"hello"}, 1}).reply->leases;
+  });
+  ASSERT_EQ(leases.size(), 1u);
+  EXPECT_EQ(leases[0].body->payload, "2");
+  EXPECT_EQ(leases[0].body->traceparent, body->traceparent);
+}
+
 TEST_F(ByHandTest, ATaskThatWasToBeginBefore1970HasExpired) {
   NewTask late = Task();
   late.expires_at = WallTime{0};

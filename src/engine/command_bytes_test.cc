@@ -58,6 +58,7 @@ class CommandBytesTest : public testing::Test {
     body->payload = std::string(payload_bytes, '1');
     body->payload_sha256 = Sha256Of(body->payload);
     body->idempotency_key = key;
+    body->traceparent.bytes.fill('t');
     return {.queue = "default", .type = "hello", .body = body};
   }
   static NewTask LargeTask(size_t payload_bytes) {

@@ -135,6 +135,14 @@ struct AttemptStanding {
   bool cancel_requested = false;  // it is to end
 };
 
+/// What became of a TaskCommand.
+struct TaskStanding {
+  TaskId id;
+  TaskState state = TaskState::kReady;  // kDelete: the one that it had
+  bool cancel_requested = false;        // it is running, and its worker is notified
+  bool changed = false;                 // false: it was so before
+};
+
 /// What a person asks of one task, by hand.
 struct TaskCommand {
   enum class Kind : uint8_t {
@@ -152,14 +160,8 @@ struct TaskCommand {
   TaskEdit edit;       // kEdit
   /// Only a task in this state: a list may be out of date.
   std::optional<TaskState> only_in;
-};
 
-/// What became of it.
-struct TaskStanding {
-  TaskId id;
-  TaskState state = TaskState::kReady;  // kDelete: the one that it had
-  bool cancel_requested = false;        // it is running, and its worker is notified
-  bool changed = false;                 // false: it was so before
+  using Reply = TaskStanding;
 };
 
 /// What a task looks like to those who ask.

@@ -1,6 +1,5 @@
 // Configure: the policy of a queue, or of a task type, that is there or not yet.
 
-#include "base/canary.h"
 #include "engine/engine.h"
 #include "model/limits.h"
 #include "model/validate.h"
@@ -22,7 +21,7 @@ void Engine::KeepLeasesThatAreOut(const Queue& queue, QueuePolicy* next) const {
   next->lease_before_ms = 0;
   next->lease_before_until = {};
   const int64_t before_ms = queue.policy.LeaseMsAt(state_.now());
-  if (next->lease_ms >= before_ms || CanaryIs("shorten_leases_that_are_out")) return;
+  if (next->lease_ms >= before_ms) return;
   const ShardTime until = state_.LastRevocation(queue.id);
   if (until <= state_.now()) return;
   next->lease_before_ms = before_ms;
@@ -32,13 +31,12 @@ void Engine::KeepLeasesThatAreOut(const Queue& queue, QueuePolicy* next) const {
 Result<QueueView> Engine::DeleteQueue(const std::string& name) {
   TREADLE_ASSIGN_OR_RETURN(QueueView view, GetQueue(name));
   const Queue& queue = *state_.FindQueue(name);
-  if (!queue.is_empty() && !CanaryIs("delete_a_full_queue"))
+  if (!queue.is_empty())
     return Status(
         Code::kFailedPrecondition,
         "queue " + name +
             " has tasks, counting ended ones that are kept: delete them first, or drain the queue");
   QueuePolicy policy;
-  if (CanaryIs("deleted_queue_keeps_its_policy")) policy = queue.policy;
   policy.deleted = true;
   Emit(QueueIsNow{.id = queue.id, .name = name, .policy = policy});
   return view;

@@ -8,11 +8,12 @@
 namespace treadle {
 namespace {
 
-// The body with another payload; its key and its tags stay.
+// The body with another payload; its key, its tags and its trace stay.
 std::shared_ptr<const TaskBody> WithPayload(const TaskBody& body, const TaskBody& payload) {
   auto edited = std::make_shared<TaskBody>(payload);
   edited->idempotency_key = body.idempotency_key;
   edited->tags = body.tags;
+  edited->traceparent = body.traceparent;
   return edited;
 }
 

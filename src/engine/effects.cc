@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "base/canary.h"
 #include "engine/text_list.h"
 #include "engine/trail_effects.h"
 
@@ -21,6 +20,8 @@ enum EffectKind : uint8_t {
   kTaskIsGone = 8,
   kQueueTakesOver = 9,  // QueueIsNow and TypeIsNow with `takes_over`
   kTypeTakesOver = 10,
+  kTracedTaskIsNew = 11,  // TaskIsNew and TaskIsNow whose body has a traceparent
+  kTracedTaskIsNow = 12,
 };
 
 // Which optional parts follow in a TaskIsNow record.
@@ -62,10 +63,10 @@ void EncodeImage(const TaskImage& image, ByteWriter* out) {
   numbers.U8(static_cast<uint8_t>(static_cast<uint8_t>(image.state) | (image.apart ? kApart : 0) |
                                   (image.by_shard_time ? kByShardTime : 0) |
                                   (image.has_trail ? kHasTrail : 0)));
-  numbers.U8(static_cast<uint8_t>(
-      image.priority | (image.reported ? kReported : 0) |
-      (image.cancel_requested && !CanaryIs("forget_cancel_request") ? kCancelRequested : 0) |
-      (image.has_terms ? kHasTerms : 0) | (image.worker_losses > 0 ? kHasLosses : 0)));
+  numbers.U8(static_cast<uint8_t>(image.priority | (image.reported ? kReported : 0) |
+                                  (image.cancel_requested ? kCancelRequested : 0) |
+                                  (image.has_terms ? kHasTerms : 0) |
+                                  (image.worker_losses > 0 ? kHasLosses : 0)));
   numbers.Varint(image.max_attempts);
   numbers.Varint(image.unspent);
   numbers.Varint(image.attempt);
@@ -119,21 +120,24 @@ std::string TakeString(ByteReader* in) { return std::string(in->Bytes()); }
 
 Sha256 TakeSha256(ByteReader* in) { return Sha256FromRaw(in->Raw(32)).value_or(Sha256{}); }
 
+// The kind of the effect says whether there is a traceparent.
 void EncodeBody(const TaskBody& body, ByteWriter* out) {
   out->Bytes(body.payload);
   out->Bytes(body.content_type);
   out->Bytes(body.idempotency_key);
   out->Raw(body.payload_sha256.view());
   EncodeTexts(body.tags, out);
+  if (!body.traceparent.empty()) out->Raw(body.traceparent.view());
 }
 
-std::shared_ptr<const TaskBody> DecodeBody(ByteReader* in) {
+std::shared_ptr<const TaskBody> DecodeBody(bool is_traced, ByteReader* in) {
   auto body = std::make_shared<TaskBody>();
   body->payload = TakeString(in);
   body->content_type = TakeString(in);
   body->idempotency_key = TakeString(in);
   body->payload_sha256 = TakeSha256(in);
   body->tags = DecodeTexts(in);
+  if (is_traced) body->traceparent = TraceparentFromRaw(in->Raw(Traceparent::kBytes));
   return body;
 }
 
@@ -155,14 +159,14 @@ QueuePlace DecodePlace(ByteReader* in) {
   return place;
 }
 
-TaskIsNew DecodeTaskIsNew(ShardId shard, ByteReader* in) {
+TaskIsNew DecodeTaskIsNew(ShardId shard, bool is_traced, ByteReader* in) {
   TaskIsNew effect{.image = DecodeImage(shard, in), .body = nullptr};
-  effect.body = DecodeBody(in);
+  effect.body = DecodeBody(is_traced, in);
   if (effect.image.has_terms) effect.terms = DecodeTerms(in);
   return effect;
 }
 
-TaskIsNow DecodeTaskIsNow(ShardId shard, ByteReader* in) {
+TaskIsNow DecodeTaskIsNow(ShardId shard, bool is_traced, ByteReader* in) {
   TaskIsNow effect;
   effect.image = DecodeImage(shard, in);
   const uint8_t parts = in->U8();
@@ -186,7 +190,7 @@ TaskIsNow DecodeTaskIsNow(ShardId shard, ByteReader* in) {
     result->sha256 = TakeSha256(in);
     effect.result = std::move(result);
   }
-  if (parts & kBody) effect.body = DecodeBody(in);
+  if (parts & kBody) effect.body = DecodeBody(is_traced, in);
   if (parts & kLeft) effect.left = DecodePlace(in);
   if (parts & kTerms) effect.terms = DecodeTerms(in);
   if (parts & kTrail) effect.trail = DecodeTrail(effect.error, in);
@@ -262,14 +266,15 @@ void Encode(const TypeIsNow& effect, ByteWriter* out) {
 }
 
 void Encode(const TaskIsNew& effect, ByteWriter* out) {
-  out->U8(kTaskIsNew);
+  out->U8(effect.body->traceparent.empty() ? kTaskIsNew : kTracedTaskIsNew);
   EncodeImage(effect.image, out);
   EncodeBody(*effect.body, out);
   if (effect.image.has_terms) EncodeTerms(*effect.terms, out);
 }
 
 void Encode(const TaskIsNow& effect, ByteWriter* out) {
-  out->U8(kTaskIsNow);
+  const bool is_traced = effect.body && !effect.body->traceparent.empty();
+  out->U8(is_traced ? kTracedTaskIsNow : kTaskIsNow);
   EncodeImage(effect.image, out);
   out->U8(static_cast<uint8_t>((effect.holder ? kHolder : 0) | (effect.error ? kError : 0) |
                                (effect.result ? kResult : 0) | (effect.body ? kBody : 0) |
@@ -347,9 +352,11 @@ Effect EffectReader::Decode(uint8_t kind) {
       return effect;
     }
     case kTaskIsNew:
-      return DecodeTaskIsNew(shard_, &in_);
+    case kTracedTaskIsNew:
+      return DecodeTaskIsNew(shard_, kind == kTracedTaskIsNew, &in_);
     case kTaskIsNow:
-      return DecodeTaskIsNow(shard_, &in_);
+    case kTracedTaskIsNow:
+      return DecodeTaskIsNow(shard_, kind == kTracedTaskIsNow, &in_);
     case kKeyIsNow:
       return DecodeKeyIsNow(shard_, &in_);
     case kKeyIsGone:

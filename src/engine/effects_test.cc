@@ -84,6 +84,39 @@ TEST(Effects, ANewTaskComesBackWhole) {
   EXPECT_EQ(*again.body, *body);
 }
 
+Traceparent SomeTraceparent() {
+  return *ParseTraceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+}
+
+TEST(Effects, ATraceparentGoesWithTheBody) {
+  const auto body = std::make_shared<TaskBody>(
+      TaskBody{"payload", "text/plain", "key", {}, {"tag"}, SomeTraceparent()});
+  const auto terms = std::make_shared<TaskTerms>(TaskTerms{.attempt_timeout_ms = 5});
+  TaskImage image = SomeImage();
+  image.has_terms = true;
+  const TaskIsNew made = RoundTrip(TaskIsNew{image, body, terms});
+  EXPECT_EQ(*made.body, *body);
+  EXPECT_EQ(*made.terms, *terms);
+  const TaskIsNow moved =
+      RoundTrip(TaskIsNow{.image = image, .body = body, .left = QueuePlace{7, 300, 4}});
+  EXPECT_EQ(*moved.body, *body);
+  EXPECT_EQ(moved.left, (QueuePlace{7, 300, 4}));
+}
+
+TEST(Effects, ATaskWithoutATraceparentHasNotAByteForIt) {
+  const auto size_of = [](const TaskIsNew& effect) {
+    std::string bytes;
+    ByteWriter out(&bytes);
+    Encode(effect, &out);
+    EXPECT_EQ(bytes[0], effect.body->traceparent.empty() ? 3 : 11);
+    return bytes.size();
+  };
+  auto body = std::make_shared<TaskBody>(TaskBody{.payload = "1"});
+  const size_t plain = size_of({SomeImage(), body});
+  body->traceparent = SomeTraceparent();
+  EXPECT_EQ(size_of({SomeImage(), body}), plain + Traceparent::kBytes);
+}
+
 TEST(Effects, EachPartOfAChangeIsThereOrNot) {
   for (int parts = 0; parts < 128; ++parts) {
     TaskIsNow effect{.image = SomeImage()};

@@ -4,7 +4,6 @@
 #include <limits>
 #include <string>
 
-#include "base/canary.h"
 #include "engine/batch_limits.h"
 #include "engine/engine.h"
 #include "engine/text_list.h"
@@ -143,7 +142,7 @@ TaskId Engine::EnqueueOne(const NewTask& task, const EnqueueCommand::Key& key, c
   // A delay is a duration: no wall clock that is set makes it shorter or longer.
   const bool is_due =
       (!task.run_at || *task.run_at <= time_.wall) && task.delay_ms.value_or(0) == 0;
-  if (!is_due && !CanaryIs("run_before_time")) {
+  if (!is_due) {
     image.state = TaskState::kScheduled;
     image.by_shard_time = !task.run_at;
     image.when_ms = task.run_at ? task.run_at->ms : (state_.now() + *task.delay_ms).ms;
@@ -156,7 +155,6 @@ TaskId Engine::EnqueueOne(const NewTask& task, const EnqueueCommand::Key& key, c
 
 // A key that holds as long as its task does is released with the task, never by a timer.
 ShardTime Engine::KeyEnd(const NewTask& task, const Queue& queue) const {
-  if (CanaryIs("forget_keys_early")) return state_.now() + 100;
   if (task.unique != Unique::kNo) return {std::numeric_limits<int64_t>::max()};
   return state_.now() + (task.idempotency_window_ms != 0 ? task.idempotency_window_ms
                                                          : queue.policy.idempotency_window_ms);
@@ -165,7 +163,7 @@ ShardTime Engine::KeyEnd(const NewTask& task, const Queue& queue) const {
 void Engine::ReleaseKey(const TaskImage& image, Unique by_now) {
   const TaskTerms* const terms = state_.TermsOf(image);
   if (terms == nullptr || terms->unique == Unique::kNo) return;
-  if (terms->unique > by_now && !CanaryIs("let_go_of_unique_keys")) return;
+  if (terms->unique > by_now) return;
   const KeyIsNow* key = state_.keys().Find(terms->unique_key);
   if (key != nullptr && key->task == image.id) Emit(KeyIsGone{terms->unique_key});
 }
@@ -194,8 +192,7 @@ std::shared_ptr<const TaskTerms> Engine::TermsFor(const NewTask& task,
   terms->sensitive = task.sensitive;
   // Most tasks of a contract have nothing else: they share one record.
   if (task.asks_for_terms()) return terms;
-  if (contract_alone_ == nullptr ||
-      (contract_alone_->contract != task.contract && !CanaryIs("contract_of_the_task_before")))
+  if (contract_alone_ == nullptr || contract_alone_->contract != task.contract)
     contract_alone_ = std::move(terms);
   return contract_alone_;
 }

@@ -1,6 +1,5 @@
 // Fail: an attempt did not work. Is there another, and when?
 
-#include "base/canary.h"
 #include "engine/engine.h"
 
 namespace treadle {
@@ -8,8 +7,7 @@ namespace treadle {
 const RetryPolicy& Engine::RetryOf(const TaskImage& image, const TaskTerms* terms) const {
   if (terms != nullptr && terms->retry) return *terms->retry;
   const TypePolicy& type = state_.type_policy(image.type);
-  return type.retry && !CanaryIs("ignore_type_policy") ? *type.retry
-                                                       : state_.queue(image.queue).policy.retry;
+  return type.retry ? *type.retry : state_.queue(image.queue).policy.retry;
 }
 
 std::string Engine::AttemptTimeout::Text() const {
@@ -34,7 +32,7 @@ Engine::AttemptTimeout Engine::AttemptTimeoutOf(const TaskImage& image,
 bool Engine::MayRetryAfter(const TaskImage& image, const TaskTerms* terms,
                            std::string_view error_code, bool worker_asks) const {
   auto said = CodeRetry::kDefault;
-  if (terms != nullptr && terms->contract != 0 && !CanaryIs("ignore_error_codes")) {
+  if (terms != nullptr && terms->contract != 0) {
     const TypeContracts& contracts = state_.type_policy(image.type).contracts;
     if (const TypeContract* const contract = FindContract(contracts, terms->contract))
       said = contract->RetryAfter(error_code);
@@ -51,12 +49,9 @@ void Engine::Fail(TaskImage image, AttemptOutcome outcome, std::shared_ptr<const
   const TaskTerms* const terms = state_.TermsOf(image);
   const RetryPolicy& policy = RetryOf(image, terms);
   const uint64_t random = Mix64(time_.random ^ Mix64(image.id.packed));
-  const int64_t wait_ms = CanaryIs("no_backoff") ? 0
-                          : delay_ms             ? *delay_ms
-                                                 : BackoffMs(policy, image.spent(), random);
+  const int64_t wait_ms = delay_ms ? *delay_ms : BackoffMs(policy, image.spent(), random);
   TaskIsNow failed{.image = image, .error = error};
-  if (!MayRetryAfter(image, terms, error->code, may_retry) ||
-      image.spent() >= image.max_attempts + (CanaryIs("one_attempt_too_many") ? 1U : 0U) ||
+  if (!MayRetryAfter(image, terms, error->code, may_retry) || image.spent() >= image.max_attempts ||
       !BoundRetryTime(policy.total_ms, wait_ms, &failed))
     return End(image, TaskState::kDead, outcome, std::move(error));
   failed.image.exchange = 0;

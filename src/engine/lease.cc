@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <tuple>
 
-#include "base/canary.h"
 #include "engine/batch_limits.h"
 #include "engine/engine.h"
 
@@ -26,7 +25,7 @@ class LaneHeap {
     for (const std::string& queue_name : command.queues) {
       const Queue* queue = state.FindQueue(queue_name);
       if (queue == nullptr) continue;
-      if (queue->policy.paused && !CanaryIs("lease_from_a_paused_queue")) continue;
+      if (queue->policy.paused) continue;
       const auto& lanes = of_those_apart ? queue->apart : queue->lanes;
       if (lanes.empty()) continue;
       for (const std::string& type_name : command.types) {

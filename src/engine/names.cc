@@ -9,7 +9,6 @@
 #include <set>
 #include <string>
 
-#include "base/canary.h"
 #include "engine/engine.h"
 
 namespace treadle {
@@ -38,9 +37,7 @@ Status NoneLeft(std::string_view plural, std::string_view singular, size_t max,
 Result<const Queue*> Engine::QueueFor(const std::string& name) {
   if (const Queue* queue = state_.FindQueue(name)) {
     if (!queue->policy.deleted) return queue;
-    QueuePolicy policy;
-    if (CanaryIs("deleted_queue_keeps_its_policy")) policy = queue->policy, policy.deleted = false;
-    Emit(QueueIsNow{.id = queue->id, .name = name, .policy = policy});
+    Emit(QueueIsNow{.id = queue->id, .name = name, .policy = {}});
     return queue;
   }
   const QueueId id = state_.NumberForQueue(queues_max);

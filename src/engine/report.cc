@@ -1,6 +1,5 @@
 // Report: a worker says how its attempt ended; and leases that end without a word.
 
-#include "base/canary.h"
 #include "engine/engine.h"
 #include "engine/task_refusal.h"
 
@@ -24,8 +23,7 @@ bool WasTaken(const TaskImage& image, const Report& report) {
 Outcome<bool> Engine::Apply(const Report& report, const TaskRecord* loaded, bool was_loaded) {
   const TaskSlot* task = state_.Find(report.token.task);
   if (task == nullptr) return ApplyLate(report, loaded, was_loaded);
-  if (task->state != TaskState::kRunning ||
-      (task->token() != report.token && !CanaryIs("take_an_old_token"))) {
+  if (task->state != TaskState::kRunning || task->token() != report.token) {
     if (WasTaken(task->image(), report)) return true;
     return LeaseIsLost(report.token);
   }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/canary.h"
 #include "base/check.h"
 
 namespace treadle {
@@ -96,7 +95,7 @@ void State::Apply(const TaskIsGone& effect) {
   }
   if (IsTerminal(effect.place.state))
     Uncount(queue.ended_in(effect.place.state).Remove(effect.place.ordinal, effect.id));
-  if (!CanaryIs("count_no_removals")) ++queue.counters.removed_by(effect.why);
+  ++queue.counters.removed_by(effect.why);
   Touch(effect.place.queue);
 }
 
@@ -136,7 +135,7 @@ const TaskSlot* State::EarliestByWallTime() const {
 
 int64_t State::LeaseEndMs(const TaskSlot& task) const {
   const int64_t lease_ms = queue(task.queue).policy.LeaseMsAt(now_);
-  const int64_t end = (now_ + lease_ms / (CanaryIs("half_a_lease") ? 2 : 1)).ms;
+  const int64_t end = (now_ + lease_ms).ms;
   return task.when_ms == 0 ? end : std::min(end, task.when_ms);
 }
 
@@ -199,7 +198,6 @@ void State::RenewAllLeases() {
   // Backoffs and delays go back where they were; they were taken out with the leases above.
   for (uint32_t slot = 0; slot < tasks_.slots(); ++slot) {
     const TaskSlot& task = tasks_[slot];
-    if (CanaryIs("forget_backoff_at_recovery")) break;
     const bool waits = task.state == TaskState::kRetrying ||
                        (task.state == TaskState::kScheduled && task.by_shard_time);
     if (waits && task.id.packed != 0) by_shard_time_.Push(task.when_ms, slot);

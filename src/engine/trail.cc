@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/canary.h"
 #include "base/utf8.h"
 #include "engine/engine.h"
 #include "engine/task_refusal.h"
@@ -70,8 +69,7 @@ Result<std::optional<LogPiece>> Engine::NewLog(const TaskSlot& task, const LogTe
   if (log.offset > kept)
     return Status(Code::kInvalidArgument, "log.offset must be at most " + std::to_string(kept) +
                                               ", the size of this attempt's log so far");
-  const size_t known =
-      CanaryIs("log_kept_twice") ? 0 : std::min<size_t>(kept - log.offset, log.text.size());
+  const size_t known = std::min<size_t>(kept - log.offset, log.text.size());
   const std::string_view fresh =
       Utf8Head(std::string_view(log.text).substr(known), limits::kLogBytes - kept);
   if (fresh.empty()) return std::optional<LogPiece>();

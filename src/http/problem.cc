@@ -1,7 +1,7 @@
 #include "http/problem.h"
 
 #include "base/check.h"
-#include "base/json_text.h"
+#include "json/text.h"
 
 namespace treadle::http {
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/canary.h"
 #include "base/check.h"
 #include "journal/segment_reader.h"
 
@@ -63,7 +62,7 @@ Status FileJournal::Start(const Scan& scan) {
   }
   const SegmentHeader& last = scan.segments.back();
   identity_ = last.identity;
-  term_ = std::max(last.term, options_.min_term) + (CanaryIs("reuse_term") ? 0 : 1);
+  term_ = std::max(last.term, options_.min_term) + 1;
   // Never continue in an old segment: frames behind the cut may still be there, and would match.
   // One without a frame is replaced, so that a server that is started in vain does not fill the
   // disk.
@@ -91,8 +90,7 @@ Status FileJournal::BeginSegment(uint64_t number, uint64_t first_sequence) {
   TREADLE_RETURN_IF_ERROR(file->Write(0, EncodeSegmentHeader(header)));
   TREADLE_RETURN_IF_ERROR(file->Sync());
   TREADLE_RETURN_IF_ERROR(disk_->Rename(spare, Path(SegmentName(number))));
-  if (!CanaryIs("segment_without_directory_sync"))
-    TREADLE_RETURN_IF_ERROR(disk_->SyncDirectory(options_.directory));
+  TREADLE_RETURN_IF_ERROR(disk_->SyncDirectory(options_.directory));
   // Open it again under its current name, which errors then show.
   TREADLE_ASSIGN_OR_RETURN(file_, disk_->Open(Path(SegmentName(number)), Disk::Mode::kReadWrite));
   TREADLE_ASSIGN_OR_RETURN(const FileIdentity identity, disk_->Identify(Path(SegmentName(number))));
@@ -140,8 +138,7 @@ Status FileJournal::Sync() {
 
 Status FileJournal::SyncFrames() {
   if (synced_through_ + 1 == next_sequence_) return {};
-  const Status synced = CanaryIs("ack_before_sync") ? Status() : file_->Sync();
-  if (!synced.ok() && !CanaryIs("ignore_failed_sync")) return synced;
+  TREADLE_RETURN_IF_ERROR(file_->Sync());
   synced_through_ = next_sequence_ - 1;
   return {};
 }

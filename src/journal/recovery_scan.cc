@@ -5,7 +5,6 @@
 #include <string_view>
 #include <utility>
 
-#include "base/canary.h"
 #include "journal/segment_reader.h"
 #include "journal/spare_files.h"
 
@@ -52,8 +51,7 @@ Result<uint64_t> FollowFrames(SegmentReader* reader, const std::string& path, ui
     if (parsed) continue;
     if (end != 0) return Damaged(path, reader->offset(), expected);  // the next header says so
     TREADLE_ASSIGN_OR_RETURN(const bool was_durable, reader->ProvesDurable(expected));
-    if (was_durable && !CanaryIs("cut_at_first_bad_frame"))
-      return Damaged(path, reader->offset(), expected);
+    if (was_durable) return Damaged(path, reader->offset(), expected);
     break;
   }
   return expected;
@@ -106,8 +104,7 @@ Result<Scan> ScanJournal(Disk* disk, const std::string& directory) {
   TREADLE_ASSIGN_OR_RETURN(Scan scan, FollowJournal(disk, directory));
   if (scan.segments.empty()) return scan;
   const std::string last = directory + "/" + SegmentName(scan.segments.back().number);
-  if (!CanaryIs("frames_not_rewritten_on_open"))
-    TREADLE_RETURN_IF_ERROR(MakeDurable(disk, last, scan.last_sequence));
+  TREADLE_RETURN_IF_ERROR(MakeDurable(disk, last, scan.last_sequence));
   return scan;
 }
 

@@ -5,8 +5,8 @@
 // punctuation of Unicode's blocks Latin-1, General Punctuation and CJK Symbols; all else beyond
 // ASCII is a letter. Of the case of letters only that of A to Z does not count.
 //
-// The index keeps words (store/find_index.h): a change of what they are is a new version of the
-// store's format.
+// The index keeps words (store/sqlite/find_index.h): a change of what they are is a new version of
+// the store's format.
 #pragma once
 
 #include <cstddef>

@@ -19,6 +19,7 @@
 #include "base/hash.h"
 #include "base/ids.h"
 #include "base/time.h"
+#include "base/traceparent.h"
 #include "model/retry_policy.h"
 
 namespace treadle {
@@ -136,6 +137,9 @@ struct TaskBody {
   std::string idempotency_key;  // empty: none
   Sha256 payload_sha256;
   std::vector<std::string> tags;  // for people, to find it by; sorted, each once
+  /// The trace context of its producer, for its workers. Not part of its request's hash: a request
+  /// that is sent again has a span of its own. An edit leaves it.
+  Traceparent traceparent = {};
 
   bool operator==(const TaskBody&) const = default;
 };

@@ -33,22 +33,19 @@ void Shard::Save(AttemptSave save, std::optional<Progress> progress,
   if (failed_) return;
   if (Status refusal = save.empty() ? Status() : RefuseSave(); !refusal.ok())
     return Answer<AttemptStanding>(std::move(done), std::move(refusal));
-  Outcome<AttemptStanding> outcome = Open().Save(save);
-  if (!outcome.needs.empty())
-    return Load(outcome.needs, [this, save = std::move(save), progress, done](const Loaded&) {
-      Outcome<AttemptStanding> again = Open().Save(save);
-      AnswerSave(save.token, progress, std::move(again.reply), done);
-    });
-  AnswerSave(save.token, progress, std::move(outcome.reply), std::move(done));
+  Ask<AttemptStanding>(
+      [this, save = std::move(save), progress = std::move(progress)](Engine& engine,
+                                                                     const Loaded*) {
+        Outcome<AttemptStanding> outcome = engine.Save(save);
+        if (outcome.reply.ok() && progress) NoteProgress(save.token, *progress);
+        return outcome;
+      },
+      std::move(done));
 }
 
-void Shard::AnswerSave(const Token& token, const std::optional<Progress>& progress,
-                       Result<AttemptStanding> reply, Callback<AttemptStanding> done) {
-  if (reply.ok() && progress) {
-    progress_[token.task] = {token, *progress};
-    progress_[token.task].progress.at = env_.clock->Wall();
-  }
-  Answer<AttemptStanding>(std::move(done), std::move(reply));
+void Shard::NoteProgress(const Token& token, const Progress& progress) {
+  progress_[token.task] = {token, progress};
+  progress_[token.task].progress.at = env_.clock->Wall();
 }
 
 void Shard::AddProgress(TaskView* view) const {

@@ -9,7 +9,7 @@
 #include "base/posix_disk.h"
 #include "base/random.h"
 #include "journal/file_journal.h"
-#include "store/sqlite_store.h"
+#include "store/sqlite/sqlite_store.h"
 
 namespace treadle {
 namespace {

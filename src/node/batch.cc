@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/canary.h"
 #include "engine/batch_limits.h"
 #include "node/shard.h"
 
@@ -38,7 +37,9 @@ Engine& Shard::Open() {
 void Shard::Flush() {
   flush_posted_ = false;
   if (failed_) return;
-  WakeWaiters();
+  desk_.WakeWaiters();
+  for (const TaskId task : engine_->TakeEnded())
+    for (const auto& wake : watchers_.TakeAllOf(task)) wake();
   time_is_stale_ = true;
   SealIfRoom();
   TickLater();
@@ -56,8 +57,6 @@ void Shard::SealIfRoom() {
 }
 
 void Shard::Seal() {
-  if (CanaryIs("reply_ahead_of_frame"))
-    for (const auto& reply : std::exchange(replies_, {})) reply();
   engine_->EndBatch();
   batch_open_ = false;
   std::vector<std::function<void()>> replies = std::exchange(replies_, {});
@@ -138,6 +137,14 @@ void Shard::SyncLater() {
 void Shard::Reply(std::function<void()> reply) {
   Open();
   replies_.push_back(std::move(reply));
+}
+
+void Shard::After(int64_t delay_ms, std::function<void()> work) {
+  auto run = [this, work = std::move(work)] {
+    if (!failed_) work();
+  };
+  delay_ms == 0 ? env_.shard->Post(std::move(run))
+                : env_.shard->PostAfter(delay_ms, std::move(run));
 }
 
 void Shard::Fail(const Status& status) {

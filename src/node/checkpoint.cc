@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/canary.h"
 #include "node/shard.h"
 
 namespace treadle {
@@ -131,15 +130,15 @@ void Shard::Close(std::function<void()> closed) {
   if (failed_) return;
   closing_ = true;
   closed_ = std::move(closed);
-  for (const Waiters::Job& job : waiters_.TakeAll()) EndParked(job);
-  for (const auto& wake : waiters_.TakeAllWatchers()) wake();
+  desk_.EndAll();
+  for (const auto& wake : watchers_.TakeAll()) wake();
   EnqueueThoseThatWait();
   env_.shard->Post([this] { CloseIfIdle(); });
 }
 
 void Shard::CloseIfIdle() {
   if (!closed_ || batch_open_ || !under_way_.empty() || checkpoint_runs_) return;
-  if (stored_frame_ < durable_frame_ && !CanaryIs("stop_without_checkpoint")) return Checkpoint();
+  if (stored_frame_ < durable_frame_) return Checkpoint();
   std::exchange(closed_, nullptr)();
 }
 

@@ -5,8 +5,6 @@
 #include <optional>
 #include <utility>
 
-#include "base/canary.h"
-
 namespace treadle {
 namespace {
 
@@ -50,7 +48,7 @@ Result<uint64_t> Checkpointer::Run(uint64_t to) {
   const auto carry = [&](bool is_whole) -> Status {
     std::optional<Fold> fold(std::in_place, shard_, recovered_ + 1);
     uint64_t bytes = 0;
-    const uint64_t from = meta_.applied + (CanaryIs("checkpoint_skips_a_frame") ? 2 : 1);
+    const uint64_t from = meta_.applied + 1;
     const Status read = journal_->Read(std::min(from, to), to, [&](const Frame& frame) -> Status {
       if (bytes > kBytesMax && !is_whole) return enough;
       bytes += frame.effects.size();
@@ -80,10 +78,8 @@ Status Checkpointer::WriteOut(Fold* fold) {
   meta.applied = fold->last_frame();
   meta.time = fold->last_time();
   meta.wall = clock_->Wall();
-  if (!CanaryIs("reuse_ids"))
-    meta.next_sequence = std::max(meta.next_sequence, fold->next_sequence());
+  meta.next_sequence = std::max(meta.next_sequence, fold->next_sequence());
   meta.term = journal_->term();
-  if (CanaryIs("trim_too_early")) TREADLE_RETURN_IF_ERROR(journal_->Trim(meta.applied));
   std::vector<StoreChanges> parts = fold->Take(transaction_bytes_);
   // The last one was cut short, perhaps by a full disk.
   if (!store_is_even()) parts = RemovalsFirst(std::move(parts));

@@ -5,8 +5,6 @@
 #include <utility>
 #include <variant>
 
-#include "base/canary.h"
-
 namespace treadle {
 namespace {
 
@@ -47,15 +45,9 @@ Status Fold::Add(const Frame& frame) {
   return {};
 }
 
-void Fold::Note(const QueueIsNow& effect) {
-  if (effect.policy.deleted && CanaryIs("deleted_queue_comes_back")) return;
-  queues_[effect.id] = effect;
-}
+void Fold::Note(const QueueIsNow& effect) { queues_[effect.id] = effect; }
 
-void Fold::Note(const TypeIsNow& effect) {
-  types_.push_back(effect);
-  if (CanaryIs("type_policy_lost_at_checkpoint")) types_.back().policy = {};
-}
+void Fold::Note(const TypeIsNow& effect) { types_.push_back(effect); }
 
 void Fold::Note(const TaskIsNew& effect) {
   TaskChange& change = tasks_[effect.image.id.packed];
@@ -67,13 +59,13 @@ void Fold::Note(const TaskIsNew& effect) {
 void Fold::Note(const TaskIsNow& effect) {
   TaskChange& change = tasks_[effect.image.id.packed];
   TaskRecord& now = change.now;
-  if (!CanaryIs("old_place_left_behind")) NotePlace(effect.image, &change);
+  NotePlace(effect.image, &change);
   now.image = effect.image;
   // The store keeps who ran the last attempt of a task that ended.
   if (effect.holder || !IsTerminal(effect.image.state)) now.holder = effect.holder;
   if (effect.error) now.error = effect.error;
-  if (effect.result && !CanaryIs("result_lost_at_checkpoint")) now.result = effect.result;
-  if (effect.body && !CanaryIs("edit_lost_at_checkpoint")) now.body = effect.body;
+  if (effect.result) now.result = effect.result;
+  if (effect.body) now.body = effect.body;
   if (effect.terms) now.terms = effect.terms;
   if (effect.trail) Note(*effect.trail, &change);
   if (effect.left && !IsTerminal(effect.left->state))
@@ -84,12 +76,10 @@ void Fold::Note(const TaskIsNow& effect) {
 void Fold::Note(const TaskTrail& trail, TaskChange* change) {
   if (change->trail == nullptr) change->trail = std::make_shared<TrailChange>();
   TrailChange& added = *change->trail;
-  if (trail.ended && !CanaryIs("attempts_lost_at_checkpoint")) added.ended.push_back(*trail.ended);
-  if (trail.log && !CanaryIs("log_lost_at_checkpoint")) added.log.push_back(*trail.log);
-  if (CanaryIs("steps_lost_at_checkpoint")) return;
+  if (trail.ended) added.ended.push_back(*trail.ended);
+  if (trail.log) added.log.push_back(*trail.log);
   for (const auto& [name, saved] : trail.saved.steps) added.saved.steps[name] = saved;
-  if (trail.saved.checkpoint && !CanaryIs("saved_checkpoint_lost"))
-    added.saved.checkpoint = trail.saved.checkpoint;
+  if (trail.saved.checkpoint) added.saved.checkpoint = trail.saved.checkpoint;
 }
 
 // Where the store may still have it: an ended task that gets another priority says nothing of the
@@ -108,13 +98,10 @@ void Fold::Note(const TaskIsGone& effect) {
   image.priority = effect.place.priority;
   image.state = effect.place.state;
   image.ordinal = effect.place.ordinal;
-  change.is_gone = !CanaryIs("deleted_comes_back");
+  change.is_gone = true;
 }
 
-void Fold::Note(const KeyIsNow& effect) {
-  if (CanaryIs("drop_keys_at_checkpoint")) return;
-  keys_[effect.id] = {effect, false};
-}
+void Fold::Note(const KeyIsNow& effect) { keys_[effect.id] = {effect, false}; }
 
 void Fold::Note(const KeyIsGone& effect) { keys_[effect.id].gone = true; }
 

@@ -15,7 +15,7 @@
 #include "engine/engine.h"
 #include "node/fold.h"
 #include "node/store_loading.h"
-#include "store/sqlite_store.h"
+#include "store/sqlite/sqlite_store.h"
 
 namespace treadle {
 namespace {

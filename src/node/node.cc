@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "engine/commands/queues.h"
+#include "engine/commands/tasks.h"
+#include "engine/commands/types.h"
 #include "node/checkpointer.h"
 #include "node/recovery.h"
 #include "node/shard.h"
@@ -110,11 +113,23 @@ void Node::Get(TaskId id, int64_t wait_ms, Callback<TaskView> done) {
   });
 }
 
-void Node::Do(TaskCommand command, Callback<TaskStanding> done) {
+template <class C>
+void Node::Do(C command, Callback<typename C::Reply> done) {
   executor_->Post([this, command = std::move(command), done = std::move(done)]() mutable {
     shard_->Do(std::move(command), std::move(done));
   });
 }
+
+template void Node::Do(GetQueue, Callback<QueueView>);
+template void Node::Do(ListQueues, Callback<ListPart<QueueView>>);
+template void Node::Do(SetQueuePolicy, Callback<QueueView>);
+template void Node::Do(PauseQueue, Callback<QueueView>);
+template void Node::Do(DeleteQueue, Callback<QueueView>);
+template void Node::Do(GetType, Callback<TypeView>);
+template void Node::Do(ListTypes, Callback<ListPart<TypeView>>);
+template void Node::Do(SetTypePolicy, Callback<TypeView>);
+template void Node::Do(DeleteType, Callback<TypeView>);
+template void Node::Do(TaskCommand, Callback<TaskStanding>);
 
 void Node::Explain(TaskId id, Callback<Explanation> done) {
   executor_->Post(
@@ -164,61 +179,9 @@ void Node::List(TaskQuery query, Callback<ListReply> done) {
   });
 }
 
-void Node::Queues(QueueId after, size_t limit, Callback<ListPart<QueueView>> done) {
-  executor_->Post([this, after, limit, done = std::move(done)]() mutable {
-    shard_->Queues(after, limit, std::move(done));
-  });
-}
-
 void Node::SummarizeQueues(size_t listed_max, Callback<QueueSummary> done) {
   executor_->Post([this, listed_max, done = std::move(done)]() mutable {
     shard_->SummarizeQueues(listed_max, std::move(done));
-  });
-}
-
-void Node::GetQueue(std::string name, Callback<QueueView> done) {
-  executor_->Post([this, name = std::move(name), done = std::move(done)]() mutable {
-    shard_->GetQueue(name, std::move(done));
-  });
-}
-
-void Node::Configure(std::string name, std::function<Status(QueuePolicy*)> edit,
-                     Callback<QueueView> done) {
-  executor_->Post(
-      [this, name = std::move(name), edit = std::move(edit), done = std::move(done)]() mutable {
-        shard_->Configure(name, edit, std::move(done));
-      });
-}
-
-void Node::Types(TypeId after, size_t limit, Callback<ListPart<TypeView>> done) {
-  executor_->Post([this, after, limit, done = std::move(done)]() mutable {
-    shard_->Types(after, limit, std::move(done));
-  });
-}
-
-void Node::GetType(std::string name, Callback<TypeView> done) {
-  executor_->Post([this, name = std::move(name), done = std::move(done)]() mutable {
-    shard_->GetType(name, std::move(done));
-  });
-}
-
-void Node::ConfigureType(std::string name, std::function<Status(TypePolicy*)> edit,
-                         Callback<TypeView> done) {
-  executor_->Post(
-      [this, name = std::move(name), edit = std::move(edit), done = std::move(done)]() mutable {
-        shard_->ConfigureType(name, edit, std::move(done));
-      });
-}
-
-void Node::DeleteType(std::string name, Callback<TypeView> done) {
-  executor_->Post([this, name = std::move(name), done = std::move(done)]() mutable {
-    shard_->DeleteType(name, std::move(done));
-  });
-}
-
-void Node::DeleteQueue(std::string name, Callback<QueueView> done) {
-  executor_->Post([this, name = std::move(name), done = std::move(done)]() mutable {
-    shard_->DeleteQueue(name, std::move(done));
   });
 }
 
@@ -226,12 +189,6 @@ void Node::Contracts(std::vector<TaskId> tasks,
                      std::function<void(std::vector<std::optional<ContractName>>)> done) {
   executor_->Post(
       [this, tasks = std::move(tasks), done = std::move(done)] { shard_->Contracts(tasks, done); });
-}
-
-void Node::Pause(std::string name, bool paused, Callback<QueueView> done) {
-  executor_->Post([this, name = std::move(name), paused, done = std::move(done)]() mutable {
-    shard_->Pause(name, paused, std::move(done));
-  });
 }
 
 uint64_t Node::Exchange(ExchangeRequest request, Callback<ExchangeReply> done) {
@@ -296,6 +253,6 @@ void Node::Close(std::function<void()> closed) {
   });
 }
 
-const Engine& Node::engine_for_tests() const { return shard_->engine(); }
+const Engine& Node::engine_for_tests() const { return shard_->engine_for_tests(); }
 
 }  // namespace treadle

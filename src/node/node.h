@@ -19,6 +19,7 @@
 #include "base/executor.h"
 #include "base/random.h"
 #include "base/time.h"
+#include "config/node_options.h"
 #include "engine/commands.h"
 #include "journal/journal.h"
 #include "node/backups.h"
@@ -31,39 +32,6 @@
 #include "store/store.h"
 
 namespace treadle {
-
-struct NodeOptions {
-  std::string directory;
-  ShardId shard = 1;
-  enum class Durability { kFsync, kInterval } durability = Durability::kFsync;
-  /// Enqueues are refused while the file system has less than this free.
-  uint64_t disk_reserve_bytes = uint64_t{128} << 20;
-  /// Kept as a file and given up when the disk is full: room for one more segment, and for a
-  /// checkpoint beside it.
-  uint64_t ballast_bytes = uint64_t{48} << 20;
-  /// A checkpoint begins after this much journal, or this long after a change.
-  uint64_t checkpoint_bytes = uint64_t{32} << 20;
-  int64_t checkpoint_ms = 2'000;
-  /// It writes to the store in transactions of about this size: larger syncs would delay those of
-  /// the journal.
-  size_t checkpoint_transaction_bytes = size_t{4} << 20;
-  /// Enqueues are refused while this much journal waits for a checkpoint.
-  uint64_t backlog_bytes_max = uint64_t{512} << 20;
-  /// Only a policy creates a queue, not a first task.
-  bool strict_queues = false;
-  /// Payloads that the store has stay in memory up to about this much.
-  uint64_t payload_memory_bytes = uint64_t{32} << 20;
-  /// Files and directories in use: the node stops if one of them is removed or replaced.
-  std::vector<std::string> watched_files;
-  /// Where backups go; made when the first one is.
-  std::string backup_directory;
-  /// One is made when the last is this old; 0: only on request.
-  int64_t backup_every_ms = 0;
-  /// So many of the newest are kept, of those by the schedule and of those that were asked for; 0:
-  /// all.
-  size_t backups_kept = 7;
-  size_t manual_backups_kept = 7;
-};
 
 /// What a node needs. Everything is borrowed and must outlive the node.
 struct NodeEnvironment {
@@ -158,8 +126,9 @@ class Node {
   /// Answers when the task has ended, or after `wait_ms` with what it is by then. 0: at once.
   void Get(TaskId id, int64_t wait_ms, Callback<TaskView> done);
   void List(TaskQuery query, Callback<ListReply> done);
-  /// What a person asks of one task; see Engine::Do().
-  void Do(TaskCommand command, Callback<TaskStanding> done);
+  /// Takes a command of engine/commands/ to its shard. node.cc lists them.
+  template <class C>
+  void Do(C command, Callback<typename C::Reply> done);
   void Explain(TaskId id, Callback<Explanation> done);
 
   /// Keeps what a running attempt saves; see Engine::Save(). `progress` is memory only, and gone
@@ -181,32 +150,13 @@ class Node {
   void GetBackup(std::string name, Callback<BackupView> done);
   void ListBackups(Callback<BackupList> done);
 
-  /// At most `limit` queues whose number is greater than `after`.
-  void Queues(QueueId after, size_t limit, Callback<ListPart<QueueView>> done);
   /// What all queues hold, and each of the `listed_max` with the largest backlogs. Takes many short
   /// turns, so it is no snapshot. Rests on no frame: it answers even while the disk hangs.
   void SummarizeQueues(size_t listed_max, Callback<QueueSummary> done);
-  void GetQueue(std::string name, Callback<QueueView> done);
-  /// `edit` changes the policy in force (or the default one, for a queue that is not there yet);
-  /// any error is passed on.
-  void Configure(std::string name, std::function<Status(QueuePolicy*)> edit,
-                 Callback<QueueView> done);
-
-  void Types(TypeId after, size_t limit, Callback<ListPart<TypeView>> done);
-  void GetType(std::string name, Callback<TypeView> done);
-  /// As Configure(), of a task type.
-  void ConfigureType(std::string name, std::function<Status(TypePolicy*)> edit,
-                     Callback<TypeView> done);
-  /// FAILED_PRECONDITION: there are tasks of it. NOT_FOUND.
-  void DeleteType(std::string name, Callback<TypeView> done);
-  /// FAILED_PRECONDITION: it has tasks. NOT_FOUND.
-  void DeleteQueue(std::string name, Callback<QueueView> done);
   /// The contracts of those of `tasks` that run and have one, in their order. Rests on no frame: it
   /// is called before its facts are durable.
   void Contracts(std::vector<TaskId> tasks,
                  std::function<void(std::vector<std::optional<ContractName>>)> done);
-  /// NOT_FOUND: there is no such queue.
-  void Pause(std::string name, bool paused, Callback<QueueView> done);
 
   /// Returns a ticket for Abandon().
   uint64_t Exchange(ExchangeRequest request, Callback<ExchangeReply> done);

@@ -1,6 +1,5 @@
 // Shard: queues and task types, and what workers have to do with them.
 
-#include <unordered_map>
 #include <utility>
 
 #include "node/shard.h"
@@ -8,18 +7,9 @@
 namespace treadle {
 namespace {
 
-constexpr int64_t kWorkerIsThereMs = 70'000;  // longer than any long poll
-constexpr size_t kQueuesPerTurn = 2'000;      // well below a millisecond
-constexpr size_t kNamesPerTurn = 20'000;
+constexpr size_t kQueuesPerTurn = 2'000;  // well below a millisecond
 
 }  // namespace
-
-void Shard::Queues(QueueId after, size_t limit, Callback<ListPart<QueueView>> done) {
-  if (failed_) return;
-  ListPart<QueueView> part = Open().Queues(after, limit);
-  NoteWorkers(part.views);
-  Answer<ListPart<QueueView>>(std::move(done), std::move(part));
-}
 
 // Between its turns others have theirs.
 void Shard::SummarizeQueues(size_t listed_max, Callback<QueueSummary> done) {
@@ -36,100 +26,12 @@ void Shard::SummarizeMore(std::shared_ptr<QueueSummary> summary, Callback<QueueS
   });
 }
 
-bool Shard::IsThere(const Session& session) const {
-  return session.seen_ms >= env_.clock->MonotonicMs() - kWorkerIsThereMs;
-}
-
-// Looks at a bounded number of names. Of a queue that was not among them by then it says nothing.
-void Shard::NoteWorkers(std::span<QueueView> views) const {
-  std::unordered_map<std::string_view, QueueView*> unknown;
-  for (QueueView& view : views) unknown.emplace(view.name, &view);
-  size_t left = kNamesPerTurn;
-  for (const auto& [holder, session] : sessions_) {
-    if (unknown.empty()) return;
-    if (!IsThere(session)) continue;
-    for (const std::string& name : session.queues) {
-      if (left-- == 0) return;
-      const auto found = unknown.find(name);
-      if (found == unknown.end()) continue;
-      found->second->has_workers = true;
-      unknown.erase(found);
-    }
-  }
-  for (const auto& [name, view] : unknown) view->has_workers = false;
-}
-
-Result<QueueView> Shard::WithWorkers(Result<QueueView> view) const {
-  if (view.ok()) NoteWorkers({&*view, 1});
-  return view;
-}
-
-void Shard::GetQueue(const std::string& name, Callback<QueueView> done) {
-  if (failed_) return;
-  Answer<QueueView>(std::move(done), WithWorkers(Open().GetQueue(name)));
-}
-
-void Shard::Configure(const std::string& name, const std::function<Status(QueuePolicy*)>& edit,
-                      Callback<QueueView> done) {
-  if (failed_) return;
-  Engine& engine = Open();
-  const Result<QueueView> now = engine.GetQueue(name);
-  QueuePolicy policy = now.ok() ? now->policy : QueuePolicy{};
-  const Status edited = edit(&policy);
-  Result<QueueView> view = edited.ok() ? engine.Configure(name, policy) : edited;
-  if (view.ok()) view->created = !now.ok();
-  Answer<QueueView>(std::move(done), WithWorkers(std::move(view)));
-}
-
-void Shard::DeleteType(const std::string& name, Callback<TypeView> done) {
-  if (failed_) return;
-  Answer<TypeView>(std::move(done), Open().DeleteType(name));
-}
-
-void Shard::DeleteQueue(const std::string& name, Callback<QueueView> done) {
-  if (failed_) return;
-  Answer<QueueView>(std::move(done), Open().DeleteQueue(name));
-}
-
-void Shard::Types(TypeId after, size_t limit, Callback<ListPart<TypeView>> done) {
-  if (failed_) return;
-  Answer<ListPart<TypeView>>(std::move(done), Open().Types(after, limit));
-}
-
-void Shard::GetType(const std::string& name, Callback<TypeView> done) {
-  if (failed_) return;
-  Answer<TypeView>(std::move(done), Open().GetType(name));
-}
-
-void Shard::ConfigureType(const std::string& name, const std::function<Status(TypePolicy*)>& edit,
-                          Callback<TypeView> done) {
-  if (failed_) return;
-  Engine& engine = Open();
-  const Result<TypeView> now = engine.GetType(name);
-  TypePolicy policy = now.ok() ? now->policy : TypePolicy{};
-  const Status edited = edit(&policy);
-  Result<TypeView> view = edited.ok() ? engine.ConfigureType(name, policy) : edited;
-  if (view.ok()) view->created = !now.ok();
-  Answer<TypeView>(std::move(done), std::move(view));
-}
-
 void Shard::Contracts(const std::vector<TaskId>& tasks,
                       const std::function<void(std::vector<std::optional<ContractName>>)>& done) {
   if (failed_) return;
   std::vector<std::optional<ContractName>> names;
   for (const TaskId id : tasks) names.push_back(engine_->ContractOf(id));
   done(std::move(names));
-}
-
-void Shard::Pause(const std::string& name, bool paused, Callback<QueueView> done) {
-  if (failed_) return;
-  Engine& engine = Open();
-  Result<QueueView> queue = engine.GetQueue(name);
-  if (queue.ok() && queue->policy.paused != paused) {
-    queue->policy.paused = paused;
-    queue = engine.Configure(name, queue->policy);
-  }
-  Answer<QueueView>(std::move(done), WithWorkers(std::move(queue)));
 }
 
 }  // namespace treadle

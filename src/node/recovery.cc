@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <string>
 
-#include "base/canary.h"
 #include "node/store_loading.h"
 
 namespace treadle {
@@ -52,9 +51,7 @@ Result<Recovered> Recover(ShardId shard, Journal* journal, Store* store,
   if (journal->recovered_sequence() > meta.applied) {
     progress->frames_total = journal->recovered_sequence() - meta.applied;
     TREADLE_RETURN_IF_ERROR(journal->Read(
-        meta.applied + 1,
-        journal->recovered_sequence() - (CanaryIs("forget_last_frame_at_recovery") ? 1 : 0),
-        [&](const Frame& frame) -> Status {
+        meta.applied + 1, journal->recovered_sequence(), [&](const Frame& frame) -> Status {
           if (frame.time < time)
             return {Code::kDataLoss,
                     "shard time goes backward in frame " + std::to_string(frame.sequence)};
@@ -62,11 +59,6 @@ Result<Recovered> Recover(ShardId shard, Journal* journal, Store* store,
           progress->frames.store(++recovered.replayed, std::memory_order_relaxed);
           return recovered.engine->Replay(frame.sequence, frame.time, frame.effects);
         }));
-    if (CanaryIs("replay_twice"))
-      TREADLE_RETURN_IF_ERROR(
-          journal->Read(meta.applied + 1, meta.applied + 1, [&](const Frame& f) {
-            return recovered.engine->Replay(journal->recovered_sequence(), time, f.effects);
-          }));
   }
   if (const Queue* const queue = state->FindWrongAccount())
     return Status(Code::kDataLoss,
@@ -85,7 +77,7 @@ void ResumeTime(Recovered* recovered, WallTime wall_now) {
   }
   State* const state = recovered->engine->mutable_state();
   state->BeginFrame(state->frame(), recovered->now);
-  if (!CanaryIs("forget_lease_at_recovery")) state->RenewAllLeases();
+  state->RenewAllLeases();
   state->TakeTouchedQueues();
 }
 

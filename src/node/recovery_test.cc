@@ -13,9 +13,9 @@
 #include "base/random.h"
 #include "journal/file_journal.h"
 #include "journal/journal_salvage.h"
-#include "store/edit_rows.h"
-#include "store/row_digest.h"
-#include "store/sqlite_store.h"
+#include "store/sqlite/edit_rows.h"
+#include "store/sqlite/row_digest.h"
+#include "store/sqlite/sqlite_store.h"
 
 namespace treadle {
 namespace {

@@ -23,6 +23,7 @@ Shard::Shard(const NodeOptions& options, const NodeEnvironment& environment, Nod
       space_(space),
       memory_(memory),
       engine_(std::move(recovered.engine)),
+      loader_(this, storage->store.get(), environment.reader, environment.log),
       base_time_(recovered.now),
       base_monotonic_ms_(environment.clock->MonotonicMs()),
       started_monotonic_ms_(base_monotonic_ms_),
@@ -140,7 +141,7 @@ void Shard::EnqueueNow(const EnqueueCommand& command, uint64_t bytes, Callback<E
   Load(unknown,
        [this, bytes, done = std::move(done), reply = *reply](const Loaded& loaded) mutable {
          for (auto& task : reply.tasks)
-           if (const TaskRecord* record = task.state ? nullptr : Find(loaded, task.id))
+           if (const TaskRecord* record = task.state ? nullptr : FindIn(&loaded, task.id))
              task.state = record->image.state;
          AnswerEnqueue(bytes, std::move(done), std::move(reply));
        });
@@ -157,21 +158,32 @@ void Shard::Get(TaskId id, int64_t wait_ms, Callback<TaskView> done) {
   if (failed_) return;
   const TaskSlot* task = Open().Peek(id);
   if (wait_ms > 0 && !closing_ && task != nullptr && !IsTerminal(task->state)) {
-    const uint64_t ticket = next_ticket_++;
-    waiters_.Watch(id, ticket, [this, id, done = std::move(done)] { Get(id, 0, done); });
+    const uint64_t ticket = next_watcher_++;
+    watchers_.Watch(id, ticket, [this, id, done = std::move(done)] { Get(id, 0, done); });
     env_.shard->PostAfter(wait_ms, [this, id, ticket] {
-      if (const auto wake = waiters_.TakeWatcher(id, ticket)) wake();
+      if (const auto wake = watchers_.Take(id, ticket)) wake();
     });
     return;
   }
-  Outcome<TaskView> outcome = engine_->Get(id, nullptr, false);
-  if (outcome.reply.ok()) AddProgress(&*outcome.reply);
-  if (outcome.needs.empty()) return Answer<TaskView>(std::move(done), std::move(outcome.reply));
-  Load(outcome.needs, [this, id, done = std::move(done)](const Loaded& loaded) {
-    Result<TaskView> view = Open().Get(id, Find(loaded, id), true).reply;
-    if (view.ok()) AddProgress(&*view);
-    Answer<TaskView>(done, std::move(view));
-  });
+  Ask<TaskView>(
+      [this, id](const Engine& engine, const Loaded* loaded) {
+        Outcome<TaskView> outcome = engine.Get(id, FindIn(loaded, id), loaded != nullptr);
+        if (outcome.reply.ok()) AddProgress(&*outcome.reply);
+        return outcome;
+      },
+      std::move(done));
+}
+
+void Shard::Exchange(const ExchangeDesk::Job& job) {
+  if (!failed_) desk_.Begin(job);
+}
+
+void Shard::Abandon(uint64_t ticket) {
+  if (!failed_) desk_.Abandon(ticket);
+}
+
+void Shard::Undelivered(const LeaseHolder& holder, const ExchangeReply& reply) {
+  if (!failed_) desk_.Undelivered(holder, reply);
 }
 
 void Shard::Stats(Callback<NodeStats> done) {
@@ -179,7 +191,7 @@ void Shard::Stats(Callback<NodeStats> done) {
   NodeStats stats = stats_;
   stats.journal_backlog_bytes = backlog_bytes_;
   stats.payload_memory_bytes = engine_->state().parts_bytes();
-  stats.exchanges_parked = waiters_.parked();
+  stats.exchanges_parked = desk_.parked();
   stats.enqueue_refused = space_->refuses() || !memory_->Refusal().ok();
   const int64_t now_ms = env_.clock->MonotonicMs();
   if (!backlog_.empty()) stats.checkpoint_age_ms = now_ms - unstored_since_ms_;

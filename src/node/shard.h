@@ -23,17 +23,23 @@
 #include <string>
 #include <vector>
 
+#include "engine/commands/queues.h"
+#include "engine/commands/tasks.h"
+#include "engine/commands/types.h"
 #include "engine/engine.h"
 #include "node/checkpointer.h"
+#include "node/exchange_desk.h"
 #include "node/memory_guard.h"
 #include "node/node.h"
 #include "node/recovery.h"
+#include "node/shard_services.h"
 #include "node/space_guard.h"
-#include "node/waiters.h"
+#include "node/task_loader.h"
+#include "node/task_watchers.h"
 
 namespace treadle {
 
-class Shard {
+class Shard final : private ShardServices {
  public:
   template <class T>
   using Callback = Node::Callback<T>;
@@ -50,26 +56,27 @@ class Shard {
   /// Waits at most so long for the store to have all that was acknowledged before.
   static constexpr int64_t kListWaitMs = 1'000;
   void List(TaskQuery query, Callback<ListReply> done, int64_t wait_ms = kListWaitMs);
-  void Do(TaskCommand command, Callback<TaskStanding> done);
+  /// Runs a command of engine/commands/: in the open batch, and again with what it needs from the
+  /// store.
+  template <class C>
+  void Do(C command, Callback<typename C::Reply> done) {
+    if (failed_) return;
+    Ask<typename C::Reply>(
+        [this, command = std::move(command)](Engine& engine, const Loaded* loaded) {
+          Outcome<typename C::Reply> outcome = Run(engine, command, loaded);
+          if (outcome.reply.ok()) Complete(command, &*outcome.reply);
+          return outcome;
+        },
+        std::move(done));
+  }
   void Explain(TaskId id, Callback<Explanation> done);
   void Save(AttemptSave save, std::optional<Progress> progress, Callback<AttemptStanding> done);
   void History(TaskId id, Callback<HistoryReply> done);
   void Log(TaskId id, uint32_t attempt, Callback<LogReply> done);
-  void Queues(QueueId after, size_t limit, Callback<ListPart<QueueView>> done);
   void SummarizeQueues(size_t listed_max, Callback<QueueSummary> done);
-  void GetQueue(const std::string& name, Callback<QueueView> done);
-  void Configure(const std::string& name, const std::function<Status(QueuePolicy*)>& edit,
-                 Callback<QueueView> done);
-  void DeleteType(const std::string& name, Callback<TypeView> done);
-  void DeleteQueue(const std::string& name, Callback<QueueView> done);
-  void Types(TypeId after, size_t limit, Callback<ListPart<TypeView>> done);
-  void GetType(const std::string& name, Callback<TypeView> done);
-  void ConfigureType(const std::string& name, const std::function<Status(TypePolicy*)>& edit,
-                     Callback<TypeView> done);
   void Contracts(const std::vector<TaskId>& tasks,
                  const std::function<void(std::vector<std::optional<ContractName>>)>& done);
-  void Pause(const std::string& name, bool paused, Callback<QueueView> done);
-  void Exchange(Waiters::Job job);
+  void Exchange(const ExchangeDesk::Job& job);
   void Abandon(uint64_t ticket);
   void Undelivered(const LeaseHolder& holder, const ExchangeReply& reply);
   void Stats(Callback<NodeStats> done);
@@ -80,22 +87,17 @@ class Shard {
   /// Bytes of enqueues that were accepted into the mailbox and are not durable yet. Any thread.
   std::atomic<uint64_t>& bytes_under_way() { return bytes_under_way_; }
 
-  const Engine& engine() const { return *engine_; }
+  const Engine& engine_for_tests() const { return *engine_; }
 
  private:
   struct FrameUnderWay {
     uint64_t sequence = 0;
     std::vector<std::function<void()>> replies;
   };
-  // What the store returned for tasks that a command needed; a task that is not here is not in the
-  // store.
-  using Loaded = std::map<TaskId, TaskRecord>;
-  using Then = std::function<void(const Loaded&)>;
-  struct Session;
 
   // batch.cc: batches, frames, replies.
-  /// The engine, within a batch.
-  Engine& Open();
+  Engine& Open() override;
+  Engine& engine() override { return *engine_; }
   void Flush();
   void SealIfRoom();
   void Seal();
@@ -104,24 +106,36 @@ class Shard {
   void SyncLater();
   /// On the journal's lane.
   Status SyncJournal();
-  void Reply(std::function<void()> reply);
-  template <class T>
-  void Answer(Callback<T> done, Result<T> result) {
-    Reply([done = std::move(done), result = std::move(result)]() mutable {
-      done(std::move(result));
-    });
+  void Reply(std::function<void()> reply) override;
+  /// Asks the engine, once more with what the store has of the tasks that it needs, if it needs
+  /// any, and answers. `ask` is called with null first: the store has not been asked.
+  template <class T, class Question>
+  void Ask(Question ask, Callback<T> done) {
+    Outcome<T> outcome = ask(Open(), nullptr);
+    if (outcome.needs.empty()) return Answer<T>(std::move(done), std::move(outcome.reply));
+    Load(std::move(outcome.needs),
+         [this, ask = std::move(ask), done = std::move(done)](const Loaded& loaded) {
+           Answer<T>(done, ask(Open(), &loaded).reply);
+         });
   }
-  void Fail(const Status& status);
+  void Fail(const Status& status) override;
+
+  void Load(std::vector<TaskId> tasks, Then then) override {
+    loader_.Load(std::move(tasks), std::move(then));
+  }
+  void LoadLane(std::vector<TaskId> tasks, Then then) override {
+    loader_.LoadLane(std::move(tasks), std::move(then));
+  }
+  void After(int64_t delay_ms, std::function<void()> work) override;
+  uint64_t stored_frame() const override { return stored_frame_; }
+  int64_t MonotonicMs() const override { return env_.clock->MonotonicMs(); }
+  bool is_closing() const override { return closing_; }
+  NodeStats& stats() override { return stats_; }
 
   // time.cc
   BatchTime Now();
   void TickLater();
   void Tick(int64_t at_ms);
-
-  // wake.cc: news from the engine for those who wait.
-  void WakeWaiters();
-  void WakeForLostLeases();
-  void WakeForCancelRequests();
 
   bool IsDiskNearlyFull();
   /// Why nothing may be added now: the disk is nearly full, or the store is far behind.
@@ -134,45 +148,24 @@ class Shard {
   void AnswerEnqueue(uint64_t bytes, Callback<EnqueueReply> done, Result<EnqueueReply> reply);
 
   // queues.cc
-  void NoteWorkers(std::span<QueueView> views) const;
   void SummarizeMore(std::shared_ptr<QueueSummary> summary, Callback<QueueSummary> done);
-  Result<QueueView> WithWorkers(Result<QueueView> view) const;
-  bool IsThere(const Session& session) const;
-
-  // by_hand.cc
-  Explanation WithWorkers(TaskReasons reasons) const;
-  static const TaskRecord* Find(const Loaded& loaded, TaskId id);
+  /// Adds to a reply what only the shard knows.
+  template <class C, class Reply>
+  void Complete(const C&, Reply*) {}
+  template <class C>
+  void Complete(const C&, QueueView* view) {
+    desk_.NoteWorkers({view, 1});
+  }
+  void Complete(const DeleteQueue&, QueueView*) {}
+  void Complete(const ListQueues&, ListPart<QueueView>* part) { desk_.NoteWorkers(part->views); }
 
   // attempt.cc: what attempts save and leave behind.
-  void AnswerSave(const Token& token, const std::optional<Progress>& progress,
-                  Result<AttemptStanding> reply, Callback<AttemptStanding> done);
+  void NoteProgress(const Token& token, const Progress& progress);
   void AddProgress(TaskView* view) const;
   void ForgetProgress();
 
-  // load.cc: tasks that are not in memory; lists.
-  struct LoadJob {
-    std::vector<TaskId> tasks;  // that are still to be read
-    Loaded loaded;
-    std::vector<Then> then;
-  };
-  void Load(std::vector<TaskId> tasks, Then then);
-  void LoadLane(std::vector<TaskId> tasks, Then then);
-  void Read(const std::shared_ptr<LoadJob>& job);
-  void OnRead(const std::shared_ptr<LoadJob>& job, uint64_t stored,
-              Result<std::vector<TaskRecord>> records);
-  bool IsStale(TaskId id, const TaskRecord* record, uint64_t stored) const;
-  void TakeIn(TaskId id, const TaskRecord* record);
+  // lists.cc
   void ReadList(TaskQuery query, Callback<ListReply> done);
-
-  // exchange_step.cc
-  void StepExchange(const Waiters::Job& job, const Loaded& loaded);
-  bool ApplyReports(const Waiters::Job& job, const Loaded& loaded);
-  bool LeaseFor(const Waiters::Job& job);
-  bool NoteCancelRequests(const Waiters::Job& job);
-  void FinishExchange(const Waiters::Job& job);
-  void ParkExchange(const Waiters::Job& job);
-  void EndParked(const Waiters::Job& job);
-  void ForgetIdleSessions();
 
   // checkpoint.cc
   void CheckpointLater();
@@ -194,7 +187,9 @@ class Shard {
   SpaceGuard* space_;
   MemoryGuard* memory_;
   std::unique_ptr<Engine> engine_;
-  Waiters waiters_;
+  TaskLoader loader_;
+  ExchangeDesk desk_{this};
+  TaskWatchers watchers_;
   bool failed_ = false;
   bool closing_ = false;
 
@@ -217,8 +212,6 @@ class Shard {
   bool sync_posted_ = false;
   std::atomic<uint64_t> bytes_under_way_{0};
 
-  std::map<TaskId, std::shared_ptr<LoadJob>> lane_loads_;  // in progress, by their first task
-
   // Checkpoints.
   uint64_t stored_frame_;
   WallTime stored_as_of_;
@@ -239,25 +232,12 @@ class Shard {
   uint64_t written_at_space_check_ = 0;  // journal bytes when the disk was last looked at
   std::function<void()> closed_;
 
-  struct Session {
-    uint32_t sequence = 0;  // of its newest exchange
-    uint32_t answered = 0;  // it has the answers to those up to this one
-    // The answers to later ones, by sequence; nothing if an exchange was answered more than once.
-    std::map<uint32_t, std::optional<uint64_t>> deliveries;
-    int64_t seen_ms = 0;
-    std::vector<std::string> queues;  // that it asked for last
-    std::vector<std::string> types;
-    std::vector<Token> told;  // leases that it was asked to cancel
-  };
-  std::map<LeaseHolder, Session> sessions_;
-  Departures departures_;
   struct AttemptProgress {
     Token token;
     Progress progress;
   };
   std::map<TaskId, AttemptProgress> progress_;  // of attempts that reported some; kept a while
-  int64_t next_session_sweep_ms_ = 0;
-  uint64_t next_ticket_ = 1;
+  uint64_t next_watcher_ = 1;
   NodeStats stats_;
 };
 

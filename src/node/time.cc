@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/canary.h"
 #include "node/shard.h"
 
 namespace treadle {
@@ -14,7 +13,6 @@ constexpr size_t kTasksPerTick = 2'000;
 }  // namespace
 
 BatchTime Shard::Now() {
-  if (CanaryIs("expire_by_wall_time")) base_time_ = {env_.clock->Wall().ms};
   const int64_t up = env_.clock->MonotonicMs() - base_monotonic_ms_;
   return {.shard = std::max(engine_->state().now(), base_time_ + up),
           .wall = env_.clock->Wall(),
@@ -39,7 +37,7 @@ void Shard::Tick(int64_t at_ms) {
     tick_at_ms_ = at_ms;
     env_.shard->Post([this, at_ms] { Tick(at_ms); });
   }
-  ForgetIdleSessions();
+  if (desk_.ForgetIdleSessions()) ForgetProgress();
 }
 
 }  // namespace treadle

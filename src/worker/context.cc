@@ -58,7 +58,11 @@ void Context::Log(std::string_view text) const {
 Result<Enqueued> Context::Enqueue(const TaskRequest& task) const {
   if (services_ == nullptr || !services_->enqueue)
     return Status(Code::kFailedPrecondition, "this context has no client to enqueue with");
-  return services_->enqueue(task);
+  if (!task.traceparent.empty() || task_ == nullptr || task_->traceparent.empty())
+    return services_->enqueue(task);
+  TaskRequest traced = task;
+  traced.traceparent = task_->traceparent;
+  return services_->enqueue(traced);
 }
 
 Outcome OutcomeOf(const Status& status) {

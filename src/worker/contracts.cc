@@ -6,8 +6,8 @@
 
 #include "base/random.h"
 #include "client/backoff.h"
-#include "client/json_writer.h"
 #include "client/wire.h"
+#include "json/writer.h"
 
 namespace treadle::worker {
 namespace {
@@ -16,7 +16,7 @@ constexpr int64_t kTimeoutMs = 10'000;
 constexpr std::chrono::milliseconds kLookEvery(100);
 
 Status WriteSchema(std::string_view field, const std::string& schema, const std::string& type,
-                   wire::JsonWriter* json) {
+                   JsonWriter* json) {
   if (schema.empty()) return {};
   if (!wire::IsJson(schema))
     return {Code::kInvalidArgument,
@@ -27,19 +27,19 @@ Status WriteSchema(std::string_view field, const std::string& schema, const std:
 
 Result<std::string> Body(const std::string& type, const Contract& contract) {
   std::string body;
-  wire::JsonWriter json(&body);
-  json.BeginObject().Key("description").String(contract.description);
+  JsonWriter json(&body);
+  json.Open('{').Key("description").Text(contract.description);
   TREADLE_RETURN_IF_ERROR(WriteSchema("input_schema", contract.input_schema, type, &json));
   TREADLE_RETURN_IF_ERROR(WriteSchema("output_schema", contract.output_schema, type, &json));
-  json.Key("error_codes").BeginArray();
+  json.Key("error_codes").Open('[');
   for (const ContractError& error : contract.error_codes) {
-    json.BeginObject().Key("code").String(error.code).Key("retry").String(error.retry);
-    json.Key("description").String(error.description).EndObject();
+    json.Open('{').Key("code").Text(error.code).Key("retry").Text(error.retry);
+    json.Key("description").Text(error.description).Close('}');
   }
-  json.EndArray();
+  json.Close(']');
   if (contract.default_priority)
-    json.Key("defaults").BeginObject().Key("priority").Int(*contract.default_priority).EndObject();
-  json.EndObject();
+    json.Key("defaults").Open('{').Key("priority").Number(*contract.default_priority).Close('}');
+  json.Close('}');
   return body;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -36,14 +37,19 @@ std::string TimeoutMs(const Context& context) {
 
 std::vector<std::string> TaskEnvironment(const Task& task, const Context& context) {
   const bool has_deadline = task.deadline_at_ms != 0;
-  return {"TREADLE_TIMEOUT_MS=" + TimeoutMs(context),
-          "TREADLE_DEADLINE=" + (has_deadline ? FormatWallTime({task.deadline_at_ms}) : ""),
-          "TREADLE_TASK_ID=" + task.id,
-          "TREADLE_TYPE=" + task.type,
-          "TREADLE_QUEUE=" + task.queue,
-          "TREADLE_ATTEMPT=" + std::to_string(task.attempt),
-          "TREADLE_MAX_ATTEMPTS=" + std::to_string(task.max_attempts),
-          "TREADLE_CONTENT_TYPE=" + task.content_type};
+  std::vector<std::string> variables = {
+      "TREADLE_TIMEOUT_MS=" + TimeoutMs(context),
+      "TREADLE_DEADLINE=" + (has_deadline ? FormatWallTime({task.deadline_at_ms}) : ""),
+      "TREADLE_TASK_ID=" + task.id,
+      "TREADLE_TYPE=" + task.type,
+      "TREADLE_QUEUE=" + task.queue,
+      "TREADLE_ATTEMPT=" + std::to_string(task.attempt),
+      "TREADLE_MAX_ATTEMPTS=" + std::to_string(task.max_attempts),
+      "TREADLE_CONTENT_TYPE=" + task.content_type};
+  // Without one, that of the worker is no trace of this task.
+  if (!task.traceparent.empty() || std::getenv("TRACEPARENT") != nullptr)
+    variables.push_back("TRACEPARENT=" + task.traceparent);
+  return variables;
 }
 
 // Without white space at its end.

@@ -20,8 +20,9 @@
 // finds TREADLE_TASK_ID, TREADLE_TYPE, TREADLE_QUEUE, TREADLE_ATTEMPT, TREADLE_MAX_ATTEMPTS and
 // TREADLE_CONTENT_TYPE in its environment, TREADLE_TIMEOUT_MS (how long it may take) and
 // TREADLE_DEADLINE (when the task as a whole must have ended, RFC 3339), which are empty if there
-// is no such bound. When its task is cancelled, or its time is up, it gets SIGTERM, and SIGKILL
-// after 5 seconds, with all of its process group. If the worker dies, it is killed, with its group.
+// is no such bound, and TRACEPARENT if the task has one. When its task is cancelled, or its time is
+// up, it gets SIGTERM, and SIGKILL after 5 seconds, with all of its process group. If the worker
+// dies, it is killed, with its group.
 #pragma once
 
 #include <cstdint>

@@ -23,6 +23,8 @@ namespace {
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
+constexpr char kTraceparent[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
 Outcome Exec(std::vector<std::string> argv, std::string payload = "",
              std::stop_token cancelled = {},
              Context::Clock::time_point deadline = Context::Clock::time_point::max()) {
@@ -36,7 +38,8 @@ Outcome Exec(std::vector<std::string> argv, std::string payload = "",
                   .max_attempts = 20,
                   .payload = std::move(payload),
                   .content_type = "application/json",
-                  .deadline_at_ms = is_bounded ? 1'795'467'181'250 : 0},
+                  .deadline_at_ms = is_bounded ? 1'795'467'181'250 : 0,
+                  .traceparent = is_bounded ? kTraceparent : ""},
                  context);
 }
 
@@ -88,11 +91,20 @@ TEST(ExecRunner, AProgramCanSnoozeOrDiscardItsTask) {
   EXPECT_EQ(discarded.reason, "sold out");
 }
 
-TEST(ExecRunner, TheEnvironmentHasTheTimes) {
+TEST(ExecRunner, TheEnvironmentHasTheTimesAndTheTrace) {
   const std::vector<std::string> argv = {
       "/bin/sh", "-c", "echo $TREADLE_DEADLINE; test $TREADLE_TIMEOUT_MS -gt 1000"};
   const auto deadline = Context::Clock::now() + std::chrono::minutes(1);
   EXPECT_EQ(std::get<Completed>(Exec(argv, "", {}, deadline)).result, "2026-11-23T20:53:01.250Z\n");
+  EXPECT_EQ(std::get<Completed>(Shell("echo ${TRACEPARENT-none}")).result, "none\n");
+  const std::vector<std::string> trace = {"/bin/sh", "-c", "echo $TRACEPARENT"};
+  EXPECT_EQ(std::get<Completed>(Exec(trace, "", {}, deadline)).result,
+            std::string(kTraceparent) + "\n");
+  setenv("TRACEPARENT", "of the worker", 1);
+  EXPECT_EQ(std::get<Completed>(Exec(trace, "", {}, deadline)).result,
+            std::string(kTraceparent) + "\n");
+  EXPECT_EQ(std::get<Completed>(Shell("echo \"<$TRACEPARENT>\"")).result, "<>\n");
+  unsetenv("TRACEPARENT");
   setenv("TREADLE_DEADLINE", "of an outer task", 1);
   EXPECT_EQ(std::get<Completed>(Shell("echo \"<$TREADLE_DEADLINE$TREADLE_TIMEOUT_MS>\"")).result,
             "<>\n");

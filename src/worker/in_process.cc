@@ -88,6 +88,12 @@ std::vector<std::string> TagsOf(const TaskRequest& request) {
   return tags;
 }
 
+// What makes two requests the same: a request that is sent again has a span of its own.
+Result<std::string> EncodeUntraced(TaskRequest request) {
+  request.traceparent.clear();
+  return wire::EncodeTask(request);
+}
+
 void End(Known* known, const std::string& state) { known->info.state = state; }
 
 void Apply(const Outcome& outcome, Known* known) {
@@ -121,7 +127,7 @@ class InProcess::Impl {
 
   Result<Enqueued> Enqueue(const TaskRequest& request) {
     if (request.type.empty()) return Status(Code::kInvalidArgument, "type: a task needs a type");
-    TREADLE_ASSIGN_OR_RETURN(const std::string json, wire::EncodeTask(request));
+    TREADLE_ASSIGN_OR_RETURN(const std::string json, EncodeUntraced(request));
     const std::string key = request.queue + '\0' + request.idempotency_key;
     const bool has_key = !request.idempotency_key.empty();
     if (const auto taken = keys_.find(key); has_key && taken != keys_.end()) {
@@ -167,7 +173,8 @@ class InProcess::Impl {
                      .queue = request.queue,
                      .state = "ready",
                      .max_attempts = max_attempts,
-                     .tags = TagsOf(request)},
+                     .tags = TagsOf(request),
+                     .traceparent = request.traceparent},
             .task = {.id = id,
                      .type = request.type,
                      .queue = request.queue,
@@ -176,7 +183,8 @@ class InProcess::Impl {
                          is_json ? std::string(wire::TrimJson(request.payload)) : request.payload,
                      .content_type = request.content_type,
                      .deadline_at_ms = DeadlineMsOf(request),
-                     .sensitive = request.sensitive},
+                     .sensitive = request.sensitive,
+                     .traceparent = request.traceparent},
             .retry = request.retry.value_or(RetryOptions()),
             .attempt_timeout_ms = request.attempt_timeout_ms};
   }

@@ -53,6 +53,29 @@ TEST(TypedHandler, APayloadThatDoesNotFitIsDeadAtOnce) {
   }
 }
 
+TEST(Worker, AnEmptyHandlerIsRefused) {
+  const auto refused = [](auto handler) {
+    Worker worker;
+    worker.Handle("bill", Bill);
+    worker.Handle("none", std::move(handler));
+    const Status status = worker.Run();
+    EXPECT_EQ(status.code(), Code::kInvalidArgument);
+    EXPECT_EQ(status.message(), "the handler of none is empty");
+  };
+  refused(Handler());
+  refused(std::function<Receipt(const Order&)>());
+  refused(std::function<void(const Order&, Context&)>());
+  refused(static_cast<Receipt (*)(const Order&)>(nullptr));
+  refused(static_cast<Outcome (*)(const Task&, Context&)>(nullptr));
+}
+
+TEST(Worker, AnEmptyMiddlewareIsRefused) {
+  Worker worker;
+  worker.Handle("bill", Bill);
+  worker.Use(nullptr);
+  EXPECT_EQ(worker.Run().message(), "a middleware is empty");
+}
+
 TEST(TypedHandler, RawBytesPassUnchanged) {
   Worker worker;
   worker.Handle("reverse", [](const Task& task) {
@@ -116,6 +139,33 @@ TEST(Middleware, WrapsEveryHandlerWithTheFirstOutermost) {
   InProcess queue(&worker);
   EXPECT_EQ(queue.Run({.type = "echo", .payload = "1"}).result, "5");
   EXPECT_THAT(seen, ElementsAre("a before echo", "b before echo", "b after", "a after"));
+}
+
+TEST(InProcess, ATraceGoesOnToTasksThatHandlersEnqueue) {
+  Worker worker;
+  worker.Handle("parent", [](const Task&, Context& context) -> Status {
+    for (const char* own : {"", "of a span"})
+      if (const auto child = context.Enqueue({.type = "child", .traceparent = own}); !child.ok())
+        return child.status();
+    return Status::Ok();
+  });
+  std::vector<std::string> traces;
+  worker.Handle("child", [&](const Task& task, Context&) -> Outcome {
+    traces.push_back(task.traceparent);
+    return Completed{};
+  });
+  InProcess queue(&worker);
+  EXPECT_EQ(queue.Run({.type = "parent", .traceparent = "of the producer"}).traceparent,
+            "of the producer");
+  EXPECT_THAT(traces, ElementsAre("of the producer", "of a span"));
+  // A request that is sent again has a span of its own.
+  const TaskRequest keyed{.type = "other", .idempotency_key = "k", .traceparent = "first"};
+  TaskRequest again = keyed;
+  again.traceparent = "second";
+  const auto first = queue.Enqueue(keyed);
+  const auto second = queue.Enqueue(again);
+  ASSERT_TRUE(second.ok()) << second.status().ToString();
+  EXPECT_EQ(second->id, first->id);
 }
 
 TEST(InProcess, RunsWhatHandlersEnqueueAndKeepsKeys) {

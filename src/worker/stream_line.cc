@@ -10,8 +10,8 @@
 #include "base/time.h"
 #include "client/blob_writer.h"
 #include "client/json_reader.h"
-#include "client/json_writer.h"
 #include "client/wire.h"
+#include "json/writer.h"
 
 namespace treadle::worker {
 namespace {
@@ -34,7 +34,7 @@ std::string OnOneLine(std::string_view json) {
   return line;
 }
 
-void WriteBlob(wire::JsonWriter& json, std::string_view name, const std::string& data,
+void WriteBlob(JsonWriter& json, std::string_view name, const std::string& data,
                const std::string& content_type) {
   if (content_type == wire::kJson && data.find_first_of("\r\n") == data.npos)
     wire::WriteBlob(json, name, data, content_type);
@@ -44,18 +44,18 @@ void WriteBlob(wire::JsonWriter& json, std::string_view name, const std::string&
     wire::WriteBlob(json, name, data, content_type);
 }
 
-void WriteSaved(wire::JsonWriter& json, const StreamSaved& saved) {
-  if (!saved.steps.empty()) json.Key("steps").BeginArray();
+void WriteSaved(JsonWriter& json, const StreamSaved& saved) {
+  if (!saved.steps.empty()) json.Key("steps").Open('[');
   for (const auto& [name, result] : saved.steps) {
-    json.BeginObject().Key("name").String(name);
+    json.Open('{').Key("name").Text(name);
     WriteBlob(json, "result", result.data, result.content_type);
-    json.EndObject();
+    json.Close('}');
   }
-  if (!saved.steps.empty()) json.EndArray();
+  if (!saved.steps.empty()) json.Close(']');
   if (!saved.checkpoint) return;
-  json.Key("checkpoint").BeginObject();
+  json.Key("checkpoint").Open('{');
   WriteBlob(json, "data", saved.checkpoint->data, saved.checkpoint->content_type);
-  json.EndObject();
+  json.Close('}');
 }
 
 // ---- from the program ----
@@ -315,8 +315,8 @@ StreamLine ReadLine(std::string_view line, Scratch* scratch) {
 
 std::string StreamHello(std::string_view type) {
   std::string line;
-  wire::JsonWriter json(&line);
-  json.BeginObject().Key("stream").Int(kStreamVersion).Key("type").String(type).EndObject();
+  JsonWriter json(&line);
+  json.Open('{').Key("stream").Number(kStreamVersion).Key("type").Text(type).Close('}');
   return line.append(1, '\n');
 }
 
@@ -324,32 +324,32 @@ std::string StreamTask(const Task& task, std::optional<milliseconds> timeout,
                        const StreamSaved& saved) {
   std::string line;
   line.reserve(task.payload.size() + 512);
-  wire::JsonWriter json(&line);
-  json.BeginObject().Key("task").String(task.id).Key("type").String(task.type);
-  json.Key("queue").String(task.queue).Key("attempt").Int(task.attempt);
-  json.Key("max_attempts").Int(task.max_attempts);
-  if (task.enqueued_at_ms != 0)
-    json.Key("enqueued_at").String(FormatWallTime({task.enqueued_at_ms}));
-  if (timeout) json.Key("timeout_ms").Int(std::max<int64_t>(timeout->count(), 0));
-  if (task.deadline_at_ms != 0) json.Key("deadline").String(FormatWallTime({task.deadline_at_ms}));
-  if (task.contract_version != 0) json.Key("contract_version").Int(task.contract_version);
-  if (task.sensitive) json.Key("sensitive").Bool(true);
+  JsonWriter json(&line);
+  json.Open('{').Key("task").Text(task.id).Key("type").Text(task.type);
+  json.Key("queue").Text(task.queue).Key("attempt").Number(task.attempt);
+  json.Key("max_attempts").Number(task.max_attempts);
+  if (task.enqueued_at_ms != 0) json.Key("enqueued_at").Text(FormatWallTime({task.enqueued_at_ms}));
+  if (timeout) json.Key("timeout_ms").Number(std::max<int64_t>(timeout->count(), 0));
+  if (task.deadline_at_ms != 0) json.Key("deadline").Text(FormatWallTime({task.deadline_at_ms}));
+  if (task.contract_version != 0) json.Key("contract_version").Number(task.contract_version);
+  if (task.sensitive) json.Key("sensitive").Flag(true);
+  if (!task.traceparent.empty()) json.Key("traceparent").Text(task.traceparent);
   WriteBlob(json, "payload", task.payload, task.content_type);
-  if (task.content_type == wire::kJson) json.Key("content_type").String(task.content_type);
+  if (task.content_type == wire::kJson) json.Key("content_type").Text(task.content_type);
   WriteSaved(json, saved);
-  json.EndObject();
+  json.Close('}');
   return line.append(1, '\n');
 }
 
 std::string StreamAnswer(const Status& saved) {
   std::string line;
-  wire::JsonWriter json(&line);
-  json.BeginObject().Key("saved").Bool(saved.ok());
+  JsonWriter json(&line);
+  json.Open('{').Key("saved").Flag(saved.ok());
   if (!saved.ok()) {
-    json.Key("error").BeginObject().Key("code").String(CodeName(saved.code()));
-    json.Key("message").String(saved.message()).EndObject();
+    json.Key("error").Open('{').Key("code").Text(CodeName(saved.code()));
+    json.Key("message").Text(saved.message()).Close('}');
   }
-  json.EndObject();
+  json.Close('}');
   return line.append(1, '\n');
 }
 

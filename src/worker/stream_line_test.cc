@@ -54,6 +54,7 @@ TEST(StreamLine, ATaskHasWhatAppliesToIt) {
   task.deadline_at_ms = 1'795'467'181'250;
   task.contract_version = 3;
   task.sensitive = true;
+  task.traceparent = "00-1";
   const StreamSaved saved{
       .steps = {{"a", {"[1,\n2]", "application/json"}}, {"b", {"\x01", "image/x"}}},
       .checkpoint = Bytes{"7", "application/json"}};
@@ -61,6 +62,7 @@ TEST(StreamLine, ATaskHasWhatAppliesToIt) {
             "{\"task\":\"1-5\",\"type\":\"t\",\"queue\":\"q\",\"attempt\":2,\"max_attempts\":20,"
             "\"enqueued_at\":\"2026-11-23T20:53:01.250Z\",\"timeout_ms\":0,"
             "\"deadline\":\"2026-11-23T20:53:01.250Z\",\"contract_version\":3,\"sensitive\":true,"
+            "\"traceparent\":\"00-1\","
             "\"payload\":null,\"content_type\":\"application/json\","
             "\"steps\":[{\"name\":\"a\",\"result\":[1, 2]},"
             "{\"name\":\"b\",\"result_base64\":\"AQ==\",\"content_type\":\"image/x\"}],"

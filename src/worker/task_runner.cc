@@ -30,7 +30,8 @@ Task TakeTask(wire::Lease* lease) {
           .enqueued_at_ms = lease->enqueued_at_ms,
           .deadline_at_ms = lease->deadline_at_ms,
           .sensitive = lease->sensitive,
-          .contract_version = lease->contract_version};
+          .contract_version = lease->contract_version,
+          .traceparent = std::move(lease->traceparent)};
 }
 
 // How deep arrays and objects lie within one another in `json`, which is valid.

@@ -49,7 +49,12 @@ Worker::Impl::Impl(WorkerOptions options) : options_(std::move(options)), client
 }
 
 Status Worker::Impl::CheckSet() const {
+  for (const Middleware& middleware : set.middleware) {
+    if (middleware == nullptr) return {Code::kInvalidArgument, "a middleware is empty"};
+  }
   for (const auto& [type, entry] : set.handlers) {
+    if (entry.handler == nullptr)
+      return {Code::kInvalidArgument, "the handler of " + type + " is empty"};
     if (entry.options.timeout.count() < 1)
       return {Code::kInvalidArgument, "the timeout of " + type + " must be at least 1 ms"};
     size_t found = 0;

@@ -81,6 +81,9 @@ std::shared_ptr<const TaskBody> MakeBody(std::string payload) {
   body.idempotency_key = "key of " + body.payload.substr(0, 20);
   body.tags = {"a tag", "größer"};
   body.payload_sha256 = Sha256Of(body.payload);
+  if (body.payload.size() % 2 == 0)
+    body.traceparent =
+        TraceparentFromRaw(body.payload_sha256.view().substr(0, Traceparent::kBytes));
   return std::make_shared<TaskBody>(std::move(body));
 }
 

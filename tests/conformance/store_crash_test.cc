@@ -2,7 +2,7 @@
 // durable must be there afterwards, complete, and no transaction may be there in part.
 #include "sim/sim_disk.h"
 #include "sim/sim_vfs.h"
-#include "store/sqlite_store.h"
+#include "store/sqlite/sqlite_store.h"
 #include "tests/conformance/store_conformance.h"
 
 namespace treadle {

@@ -8,9 +8,9 @@
 
 #include "sim/sim_disk.h"
 #include "sim/sim_vfs.h"
-#include "store/lane_place.h"
-#include "store/row.h"
-#include "store/sqlite_store.h"
+#include "store/sqlite/lane_place.h"
+#include "store/sqlite/row.h"
+#include "store/sqlite/sqlite_store.h"
 #include "tests/conformance/store_conformance.h"
 
 namespace treadle {

@@ -18,7 +18,7 @@ bool IsTaken(const Result<T>& result) {
 }  // namespace
 
 std::optional<TaskAsRead> ReadTaskAsServer(std::string body) {
-  const auto task = api::ReadTask(&body, "");
+  const auto task = api::ReadTask(&body, {});
   if (!IsTaken(task)) return std::nullopt;
   const bool is_json = task->body->content_type.empty();
   return TaskAsRead{task->type, task->queue, task->body->payload, is_json};

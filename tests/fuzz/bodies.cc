@@ -20,14 +20,14 @@ namespace {
 
 // What is stored as JSON must be returned unchanged.
 void CheckKept(std::string_view bytes, std::string_view content_type) {
-  if (content_type.empty()) TREADLE_CHECK(api::CheckJson(bytes, "kept").ok());
+  if (content_type.empty()) TREADLE_CHECK(CheckJson(bytes, "kept").ok());
   std::string json;
-  api::JsonOut out(&json);
+  JsonWriter out(&json);
   out.Open('{');
   api::WriteBlob("payload", bytes, content_type, &out);
   out.Key("content_type").Text(api::ContentTypeOf(content_type)).Close('}');
   std::string body = R"({"type":"t",)" + json.substr(1);
-  const auto again = api::ReadTask(&body, "");
+  const auto again = api::ReadTask(&body, {});
   TREADLE_CHECK(again.ok() && again->body->payload == bytes);
   TREADLE_CHECK(again->body->content_type == content_type || !IsUtf8(content_type));
 }
@@ -35,11 +35,11 @@ void CheckKept(std::string_view bytes, std::string_view content_type) {
 void CheckRetry(const std::optional<RetryPolicy>& retry) {
   if (!retry) return;
   std::string json;
-  api::JsonOut out(&json);
+  JsonWriter out(&json);
   api::WriteRetry(*retry, &out);
   std::optional<RetryPolicy> again;
-  const Status status = api::ParseJson(
-      &json, "retry", [&](api::JsonValue value) { return api::ReadRetry(value, &again); });
+  const Status status =
+      ParseJson(&json, "retry", [&](JsonValue value) { return api::ReadRetry(value, &again); });
   TREADLE_CHECK(status.ok() && again == retry);
 }
 
@@ -59,13 +59,13 @@ void CheckTasks(std::vector<NewTask> tasks) {
 void OneTask(Input* in) {
   const std::string_view key = in->Line();
   std::string body(in->Rest());
-  auto task = api::ReadTask(&body, key);
+  auto task = api::ReadTask(&body, {.key = key});
   if (IsRead(task)) CheckTasks({*std::move(task)});
 }
 
 void Batch(Input* in) {
   std::string body(in->Rest());
-  auto tasks = api::ReadBatch(&body);
+  auto tasks = api::ReadBatch(&body, {});
   if (IsRead(tasks)) CheckTasks(*std::move(tasks));
 }
 
@@ -110,8 +110,8 @@ void Contract(Input* in) {
 void Retry(Input* in) {
   std::string body(in->Rest());
   std::optional<RetryPolicy> retry;
-  const Status status = api::ParseJson(
-      &body, "retry", [&](api::JsonValue value) { return api::ReadRetry(value, &retry); });
+  const Status status =
+      ParseJson(&body, "retry", [&](JsonValue value) { return api::ReadRetry(value, &retry); });
   if (!status.ok()) {
     TREADLE_CHECK(status.code() == Code::kInvalidArgument);
     return;

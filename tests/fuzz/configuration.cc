@@ -14,12 +14,12 @@
 
 #include "base/check.h"
 #include "base/utf8.h"
-#include "cli/config/configuration.h"
-#include "cli/config/toml_node.h"
 #include "cli/contexts.h"
-#include "cli/json.h"
 #include "cli/policy_file.h"
 #include "client/token_file.h"
+#include "config/configuration.h"
+#include "config/toml_node.h"
+#include "json/tree.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace treadle::fuzz {
@@ -43,10 +43,10 @@ class MemoryFile {
 };
 
 // The effective values, as a configuration file would state them.
-std::string AsToml(const cli::Configuration& configuration) {
+std::string AsToml(const config::Configuration& configuration) {
   std::string text;
   std::string section;
-  for (const cli::SettingInForce& each : configuration.settings) {
+  for (const config::SettingInForce& each : configuration.settings) {
     if (section != each.setting->section()) {
       section = each.setting->section();
       text.append("[").append(section).append("]\n");
@@ -57,11 +57,11 @@ std::string AsToml(const cli::Configuration& configuration) {
   return text;
 }
 
-void CheckSettings(const cli::ConfigurationSources& sources) {
-  const auto read = cli::LoadConfiguration(sources);
+void CheckSettings(const config::ConfigurationSources& sources) {
+  const auto read = config::LoadConfiguration(sources);
   if (!IsRead(read)) return;
   const MemoryFile written(AsToml(*read));
-  const auto again = cli::LoadConfiguration({.file = written.path()});
+  const auto again = config::LoadConfiguration({.file = written.path()});
   TREADLE_CHECK(again.ok() && again->settings.size() == read->settings.size());
   for (size_t i = 0; i < read->settings.size(); ++i)
     TREADLE_CHECK(again->settings[i].text == read->settings[i].text);
@@ -73,7 +73,7 @@ void SettingsFile(Input* in) {
 }
 
 void Environment(Input* in) {
-  cli::ConfigurationSources sources;
+  config::ConfigurationSources sources;
   while (!in->empty()) {
     const std::string line(in->Line());
     const size_t sign = line.find('=');
@@ -120,7 +120,7 @@ void ContextsFile(Input* in) {
 
 void CheckFields(const std::vector<cli::WantedField>& fields) {
   const std::string json = cli::PolicyChangeJson(fields);
-  TREADLE_CHECK(!cli::CheckJson(json));
+  TREADLE_CHECK(!FindJsonError(json));
   for (const cli::WantedField& each : fields) (void)each.field->Text(each.json);
 }
 
@@ -150,7 +150,7 @@ void TokenFile(Input* in) {
 
 void QuotedText(Input* in) {
   const std::string_view text = in->Rest();
-  const auto read = cli::ReadToml("x = " + cli::QuoteToml(text), "quoted");
+  const auto read = config::ReadToml("x = " + config::QuoteToml(text), "quoted");
   if (!IsUtf8(text)) return (void)IsRead(read);
   TREADLE_CHECK(read.ok() && read->Find("x")->text == text);
 }

@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "api/json_in.h"
 #include "base/check.h"
-#include "base/json_text.h"
 #include "base/utf8.h"
-#include "cli/json.h"
 #include "client/wire.h"
+#include "json/reader.h"
+#include "json/text.h"
+#include "json/tree.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "worker/stream_line.h"
 
@@ -35,8 +35,8 @@ int DepthOf(std::string_view json) {
 }
 
 void CheckReaders(std::string_view text) {
-  const auto error = cli::CheckJson(text);
-  const Status server = api::CheckJson(text, "payload");
+  const auto error = FindJsonError(text);
+  const Status server = CheckJson(text, "payload");
   const bool client = wire::IsJson(text);
   if (error) {
     TREADLE_CHECK(error->offset <= text.size() && !error->what.empty());
@@ -45,27 +45,27 @@ void CheckReaders(std::string_view text) {
     return;
   }
   // They differ only in the depth that they accept.
-  if (DepthOf(text) <= api::kJsonDepthMax) TREADLE_CHECK(server.ok() && client);
+  if (DepthOf(text) <= kJsonDepthMax) TREADLE_CHECK(server.ok() && client);
   if (!server.ok()) TREADLE_CHECK(server.code() == Code::kInvalidArgument);
 }
 
 void CheckPretty(std::string_view text) {
-  const auto document = cli::ReadJson(std::string(text));
+  const auto document = ReadJson(std::string(text));
   if (!document.ok()) return;
-  const std::string pretty = cli::PrettyJson(document->root);
-  const auto again = cli::ReadJson(pretty);
-  TREADLE_CHECK(again.ok() && cli::PrettyJson(again->root) == pretty);
+  const std::string pretty = PrettyJson(document->root);
+  const auto again = ReadJson(pretty);
+  TREADLE_CHECK(again.ok() && PrettyJson(again->root) == pretty);
 }
 
 // JSON can hold any text.
 void CheckStrings(std::string_view text) {
   std::string json;
   AppendJsonString(text, &json);
-  TREADLE_CHECK(cli::QuoteJson(text) == json);
+  TREADLE_CHECK(QuoteJson(text) == json);
   std::string body = "[" + json + "]";
   std::vector<std::string> read;
-  const Status status = api::ParseJson(
-      &body, "texts", [&](api::JsonValue value) { return api::ReadTexts(value, 1, &read); });
+  const Status status =
+      ParseJson(&body, "texts", [&](JsonValue value) { return ReadTexts(value, 1, &read); });
   TREADLE_CHECK(status.ok() && read.size() == 1);
   TREADLE_CHECK(IsUtf8(read[0]) && (read[0] == text || !IsUtf8(text)));
 }
@@ -75,7 +75,7 @@ void CheckLines(std::string_view text) {
   const bool is_json = wire::IsJson(text);
   if (line.ok()) TREADLE_CHECK(is_json);
   if (!line.ok()) TREADLE_CHECK(line.status().code() == Code::kInvalidArgument);
-  if (!is_json || DepthOf(text) >= api::kJsonDepthMax) return;
+  if (!is_json || DepthOf(text) >= kJsonDepthMax) return;
   const Task task{.payload = std::string(text), .content_type = std::string(wire::kJson)};
   const std::string sent = worker::StreamTask(task, std::nullopt, {});
   TREADLE_CHECK(std::count(sent.begin(), sent.end(), '\n') == 1 && sent.ends_with('\n'));

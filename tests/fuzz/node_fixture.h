@@ -14,7 +14,7 @@
 #include "base/time.h"
 #include "journal/file_journal.h"
 #include "node/node.h"
-#include "store/sqlite_store.h"
+#include "store/sqlite/sqlite_store.h"
 #include "tests/fuzz/store_files.h"
 
 namespace treadle::fuzz {

@@ -10,7 +10,7 @@
 #include "base/utf8.h"
 #include "model/fingerprint.h"
 #include "model/search_text.h"
-#include "store/sqlite_store.h"
+#include "store/sqlite/sqlite_store.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/store_files.h"
 

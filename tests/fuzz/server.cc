@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "api/json_in.h"
 #include "api/routes.h"
 #include "base/check.h"
 #include "engine/engine.h"
 #include "http/router.h"
+#include "json/reader.h"
 #include "sim/state_digest.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/node_fixture.h"
@@ -39,7 +39,7 @@ class Sink final : public http::ResponderSink {
     TREADLE_CHECK(response.status >= 200 && response.status < 600 && response.status != 500);
     const bool is_json = response.content_type == "application/json" ||
                          response.content_type == "application/problem+json";
-    if (is_json) TREADLE_CHECK(api::CheckJson(response.body, "answer").ok());
+    if (is_json) TREADLE_CHECK(CheckJson(response.body, "answer").ok());
   }
 
   bool answered_ = false;

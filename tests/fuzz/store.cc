@@ -13,9 +13,9 @@
 #include "journal/file_journal.h"
 #include "journal/journal_salvage.h"
 #include "node/recovery.h"
-#include "store/sqlite_store.h"
-#include "store/store_inspection.h"
-#include "store/store_salvage.h"
+#include "store/sqlite/repair/store_inspection.h"
+#include "store/sqlite/repair/store_salvage.h"
+#include "store/sqlite/sqlite_store.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/store_files.h"
 
@@ -213,7 +213,7 @@ void CheckStoreSalvage(Journal* journal) {
   {
     const auto store = SqliteStore::Open({kSalvaged, kIdentity, ""});
     TREADLE_CHECK(store.ok());
-    // As app/data_repair.cc does it: the repair sets the marks.
+    // As tools/data_repair.cc does it: the repair sets the marks.
     TREADLE_CHECK(
         (*store)->Write({.meta = StoreMeta{.applied = kApplied, .next_sequence = 1'000}}).ok());
   }

@@ -9,13 +9,13 @@
 #include "base/duration.h"
 #include "base/hash.h"
 #include "base/ids.h"
-#include "base/json_text.h"
+#include "base/units.h"
 #include "base/utf8.h"
-#include "cli/units.h"
 #include "client/server_address.h"
 #include "client/wire.h"
 #include "http/guard.h"
 #include "http/message.h"
+#include "json/text.h"
 #include "model/limits.h"
 #include "tests/fuzz/fuzz_target.h"
 
@@ -43,11 +43,11 @@ void CheckEncodings(std::string_view text) {
 void CheckNumbers(std::string_view text) {
   if (const auto ms = ParseDuration(text)) {
     TREADLE_CHECK(*ms >= 0);
-    TREADLE_CHECK(ParseDuration(cli::ExactDuration(static_cast<uint64_t>(*ms))) == ms);
-    (void)cli::DurationInWords(*ms);
+    TREADLE_CHECK(ParseDuration(ExactDuration(static_cast<uint64_t>(*ms))) == ms);
+    (void)DurationInWords(*ms);
   }
-  if (const auto bytes = cli::ParseSize(text)) {
-    TREADLE_CHECK(cli::ParseSize(cli::ExactSize(*bytes)) == bytes);
+  if (const auto bytes = ParseSize(text)) {
+    TREADLE_CHECK(ParseSize(ExactSize(*bytes)) == bytes);
   }
   const auto bounded = api::ParseDuration("wait", text, limits::kLongPollMs);
   if (bounded.ok()) TREADLE_CHECK(*bounded >= 0 && *bounded <= limits::kLongPollMs);
@@ -59,17 +59,17 @@ void CheckTimes(std::string_view text) {
     const std::string written = FormatWallTime(*time);
     if (time->ms <= limits::kWallTimeMaxMs) {
       TREADLE_CHECK(api::ParseRfc3339(written) == time);
-      TREADLE_CHECK(cli::ParseWallTime(written) == time);
+      TREADLE_CHECK(ParseWallTime(written) == time);
       TREADLE_CHECK(wire::ParseWallTimeMs(written) == time->ms);
     }
   }
-  if (const auto time = cli::ParseWallTime(text)) TREADLE_CHECK(FormatWallTime(*time) == text);
+  if (const auto time = ParseWallTime(text)) TREADLE_CHECK(FormatWallTime(*time) == text);
   (void)wire::ParseWallTimeMs(text);
 }
 
 void CheckAddresses(std::string_view text) {
-  if (const auto address = cli::ParseAddress(text)) {
-    TREADLE_CHECK(cli::ParseAddress(address->ToString()) == address);
+  if (const auto address = ParseAddress(text)) {
+    TREADLE_CHECK(ParseAddress(address->ToString()) == address);
   }
   if (const auto server = ServerAddress::Parse(text); server.ok()) {
     const auto again = ServerAddress::Parse(server->Url());

@@ -2,9 +2,11 @@
 
     conformance.py DRIVER WORDS...       all scenarios, one line each; exit status 1 if any fails
     conformance.py -k TEXT DRIVER ...    those that have TEXT in their name
+    conformance.py --plain DRIVER ...    without TLS, for an SDK that does not speak it
 
 The SDK speaks to the real server ($TREADLE) through a proxy that breaks what a scenario says. Several scenarios are played at
-the same time, each with a server and a driver that no other uses meanwhile. `play_all` does it for a test of the SDK.
+the same time, each with a server and a driver that no other uses meanwhile. `play_all` does it for a test of the SDK. Scenarios
+with `tls: true` are played a second time, through a proxy with TLS.
 """
 
 import importlib.util
@@ -43,8 +45,10 @@ network = _load("proxy_of_conformance", HERE / "proxy.py")
 Proxy = network.Proxy
 
 
-def scenarios():
-    return yaml.safe_load((HERE / "scenarios.yaml").read_text(encoding="utf-8"))
+def scenarios(with_tls=True):
+    plain = yaml.safe_load((HERE / "scenarios.yaml").read_text(encoding="utf-8"))
+    secured = [{**each, "name": f"{each['name']}, through TLS"} for each in plain if each.get("tls") and with_tls]
+    return [{**each, "tls": False} for each in plain] + secured
 
 
 class CannotPlay(Exception):
@@ -100,12 +104,14 @@ class Lane:
         self.place, self.command, self.driver = Path(place), list(command), None
         self.place.mkdir(exist_ok=True)
         self.clock = Clock(self.place)
+        self.certificate, self.key = network.make_certificate(self.place)
+        self.env = {**self.clock.env, "TREADLE_CA_FILE": str(self.certificate)}
         self.server = e2e.Server(self.place / "data", log=self.place / "log").start()
 
     def ask(self, **command):
         if self.driver is None:
             self.errors = open(self.place / "stderr", "ab")
-            self.driver = Driver(self.command, self.clock.env, self.errors)
+            self.driver = Driver(self.command, self.env, self.errors)
         return self.driver.ask(**command)
 
     def end_driver(self):
@@ -294,7 +300,8 @@ def fits(found, expected):
 
 def play(scenario, lane, queue):
     """Fails if the SDK does anything else than the scenario says. The lane may play another one afterwards."""
-    with Proxy(lane.server.port) as proxy:
+    tls = (lane.certificate, lane.key) if scenario["tls"] else ()
+    with Proxy(lane.server.port, *tls) as proxy:
         each = Play(lane, proxy, queue)
         try:
             assert "ok" in lane.ask(do="hello", server=proxy.url, queue=queue)
@@ -306,10 +313,10 @@ def play(scenario, lane, queue):
             assert lane.ask(do="stop") == {"ok": None}
 
 
-def play_all(command, named="", tell=lambda *_: None):
+def play_all(command, named="", tell=lambda *_: None, with_tls=True):
     """Plays the scenarios with the driver `command`. `tell(name, error, seconds)`; error: None, or what went wrong. Returns how
     many failed."""
-    waiting = [(i, each) for i, each in enumerate(scenarios()) if named in each["name"]]
+    waiting = [(i, each) for i, each in enumerate(scenarios(with_tls)) if named in each["name"]]
     waiting.sort(key=lambda each: -each[1].get("seconds", 0))
     lock, failed = threading.Lock(), []
 
@@ -346,6 +353,8 @@ def play_all(command, named="", tell=lambda *_: None):
 
 def main():
     words = sys.argv[1:]
+    with_tls = words[:1] != ["--plain"]
+    words = words if with_tls else words[1:]
     named = words[1] if words[:1] == ["-k"] else ""
     if not (command := words[2:] if named else words):
         sys.exit(__doc__)
@@ -358,7 +367,7 @@ def main():
         else:
             print(f"ok      {seconds:5.2f} s  {name}", flush=True)
 
-    sys.exit(1 if play_all(command, named, tell) else 0)
+    sys.exit(1 if play_all(command, named, tell, with_tls) else 0)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,11 @@
 
 import json
 import socket
+import ssl
+import subprocess
 import threading
 import time
+from pathlib import Path
 
 
 class Fault:
@@ -110,18 +113,31 @@ def identity(request):
     return body
 
 
+def make_certificate(place, name="certificate", names="DNS:localhost,IP:127.0.0.1"):
+    """A certificate that nobody trusts who was not told to, for these names, and its key: two files."""
+    certificate, key = Path(place) / f"{name}.pem", Path(place) / f"{name}.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", "/CN=treadle test", "-addext", f"subjectAltName={names}", "-out", certificate, "-keyout", key],
+                   check=True, capture_output=True)
+    return certificate, key
+
+
 class Proxy:
-    """Passes HTTP on to a server. `lose(path, count)`: the next answers to requests for paths that begin so are dropped,
+    """Passes HTTP on to a server; with TLS if it has a certificate. `lose(path, count)`: the next answers to requests for paths that begin so are dropped,
     and their connections closed. `add(fault)`: any other. `cut()`: all connections break; `refuse()`: new ones, too, until
     `allow()`."""
 
-    def __init__(self, port):
+    def __init__(self, port, certificate=None, key=None):
         self.target = port
+        self.tls = None
+        if certificate is not None:
+            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.tls.load_cert_chain(certificate, key)
         self.lock = threading.Lock()
         self.faults, self.lost, self.requests = [], 0, []
         self.is_refusing, self.open = False, set()
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self):
@@ -150,7 +166,7 @@ class Proxy:
             sockets, self.open = list(self.open), set()
         for each in sockets:
             try:
-                each.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(each, socket.SHUT_RDWR)  # with TLS: without its goodbye
             except OSError:
                 pass
 
@@ -161,6 +177,14 @@ class Proxy:
             except OSError:
                 return
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _secured(self, client):
+        """Its handshake fails if the client does not trust this proxy, or speaks no TLS."""
+        try:
+            return self.tls.wrap_socket(client, server_side=True)
+        except OSError:
+            client.close()
+            raise
 
     @staticmethod
     def _message(stream):
@@ -187,6 +211,8 @@ class Proxy:
             client.close()
             return
         try:
+            if self.tls:
+                client = self._secured(client)
             with client, socket.create_connection(("127.0.0.1", self.target)) as server:
                 with self.lock:
                     self.open |= {client, server}

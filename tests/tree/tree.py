@@ -15,25 +15,32 @@ from pathlib import Path
 # The most that each room may see. A room lists less in its SEES if it needs less.
 ARROWS = {
     "base": "",
-    "model": "base",
-    "contract": "base model",
+    "json": "base",
+    "config": "base",
+    "model": "base json",
+    "contract": "base json model",
     "engine": "base model",
     "journal": "base model engine",
     "store": "base model engine",
     "telemetry": "base",
     "security": "base model",
-    "node": "base model engine journal store telemetry",
-    "http": "base",
-    "api": "base model contract engine journal store node http security telemetry",
-    "client": "base model http",
-    "worker": "base model http telemetry client",
-    "cli": "base model http telemetry client worker",
-    "app": "base model contract engine journal store telemetry security node http api client worker cli",
+    "node": "base config model engine journal store telemetry",
+    "http": "base json config",
+    "api": "base json config model contract engine journal store node http security telemetry",
+    "client": "base json model http",
+    "worker": "base json model http telemetry client",
+    "console": "base json client worker",
+    "tools": "base config model engine journal store node",
+    "demo": "base json client worker console",
+    "loadgen": "base json client worker console",
+    "cli": "base json config model http telemetry client worker console tools demo loadgen",
+    "app": "base json config model contract engine journal store telemetry security node http api client worker console "
+           "tools demo loadgen cli",
 }
 
 # Who may include the SDK's public headers (include/treadle). Those include only each other.
 SDK = "treadle"
-SDK_USERS = {"base", "client", "worker", "cli", "app"}
+SDK_USERS = {"base", "json", "client", "worker", "console", "demo", "loadgen", "cli", "app"}
 
 FOLDERS = ["include", "examples", "src", "sim", "tests", "bench", "web", "sdk", "deploy", "docs", "cmake", "scripts", ".ci"]
 SKIPPED = {".git", "__pycache__", "node_modules", "dist", ".cache", "build"}
@@ -74,7 +81,7 @@ def sees_of(cmake_file):
     line = text.count("\n", 0, call.start()) + 1
     words, sees, listening = call.group(1).split(), [], False
     for word in words[1:]:
-        if word in ("SEES", "LINKS", "PROGRAM"):
+        if word in ("FOLDERS", "SEES", "LINKS", "PROGRAM"):
             listening = word == "SEES"
         elif listening:
             sees.append(word)

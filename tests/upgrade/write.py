@@ -32,7 +32,8 @@ TASKS = {
     "completed": {"type": "completes", "idempotency_key": "only-once"},
     "dead": {"type": "dies", "max_attempts": 1},
     "cancelled": {"payload": "stop"},
-    "steps": {"type": "saves", "unique_while": "done", "idempotency_key": "one"},
+    "steps": {"type": "saves", "unique_while": "done", "idempotency_key": "one",
+              "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
 }
 POLICIES = {
     "/v1/queues/default": {"lease_ms": 3_600_000, "attempt_timeout_ms": MONTH_MS, "retention": {"completed_ms": MONTH_MS}},

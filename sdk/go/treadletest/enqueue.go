@@ -67,7 +67,7 @@ func (m *Memory) add(text []byte) (treadle.Enqueued, error) {
 	}
 	replaced := ""
 	if holder := m.holderOf(&asked); holder != nil {
-		isSame := holder.text == string(text)
+		isSame := holder.text == untraced(text)
 		switch {
 		case asked.OnDuplicate == "replace" && holder.isWaiting() && holder.leases == 0:
 			replaced = holder.ID
@@ -79,11 +79,23 @@ func (m *Memory) add(text []byte) (treadle.Enqueued, error) {
 		}
 	}
 	m.added++
-	made := newTask(fmt.Sprintf("1-%d", m.added), asked, string(text), m.now)
+	made := newTask(fmt.Sprintf("1-%d", m.added), asked, untraced(text), m.now)
 	made.added = m.added
 	m.tasks = append(m.tasks, made)
 	m.holdKey(made)
 	return treadle.Enqueued{ID: made.ID, Replaced: replaced}, nil
+}
+
+// untraced returns a request without its trace context: a request that is sent again has a span of its
+// own.
+func untraced(text []byte) string {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(text, &fields) != nil {
+		return string(text)
+	}
+	delete(fields, "traceparent")
+	out, _ := json.Marshal(fields)
+	return string(out)
 }
 
 func (m *Memory) holdKey(made *task) {

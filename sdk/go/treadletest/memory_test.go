@@ -47,6 +47,19 @@ func TestATaskRunsAndItsResultIsRead(t *testing.T) {
 	}
 }
 
+func TestANilHandlerIsNamed(t *testing.T) {
+	worker := treadle.NewWorker(treadle.WorkerOptions{})
+	worker.HandleRaw("raw", nil)
+	memory := treadletest.New(worker)
+	enqueue(t, memory.Client(), "raw", nil)
+	defer func() {
+		if found := recover(); found != "the handler of raw is nil" {
+			t.Error(found)
+		}
+	}()
+	memory.Run()
+}
+
 func TestAnInlineTaskHasEndedWhenEnqueueReturns(t *testing.T) {
 	worker := treadle.NewWorker(treadle.WorkerOptions{})
 	treadle.HandleFunc(worker, "outer", func(ctx context.Context, _ any) error {
@@ -63,6 +76,24 @@ func TestAnInlineTaskHasEndedWhenEnqueueReturns(t *testing.T) {
 	}
 	if len(memory.Tasks()) != 2 {
 		t.Error(len(memory.Tasks()))
+	}
+}
+
+func TestATraceReachesTheHandlerAndMakesNoOtherRequest(t *testing.T) {
+	worker := treadle.NewWorker(treadle.WorkerOptions{})
+	treadle.Handle(worker, "traced", func(ctx context.Context, _ any) (string, error) {
+		task, _ := treadle.TaskOf(ctx)
+		return task.Traceparent, nil
+	})
+	memory := treadletest.New(worker)
+	first := enqueue(t, memory.Client(), "traced", nil, treadle.WithKey("k"), treadle.WithTraceparent("first"))
+	again := enqueue(t, memory.Client(), "traced", nil, treadle.WithKey("k"), treadle.WithTraceparent("second"))
+	if again.ID != first.ID || !again.IsDuplicate {
+		t.Errorf("%+v %+v", first, again)
+	}
+	var trace string
+	if err := first.Result(ctx, &trace); err != nil || trace != "first" {
+		t.Error(err, trace)
 	}
 }
 

@@ -39,6 +39,7 @@ type request struct {
 	UniqueWhile         string          `json:"unique_while"`
 	OnDuplicate         string          `json:"on_duplicate"`
 	Sensitive           bool            `json:"sensitive"`
+	Traceparent         string          `json:"traceparent"`
 }
 
 // task is one that was enqueued. The mutex of Memory guards it.
@@ -74,6 +75,7 @@ func newTask(id string, asked request, text string, now time.Time) *task {
 	t.Tags = append([]string{}, asked.Tags...)
 	sort.Strings(t.Tags)
 	t.Key, t.Sensitive, t.ContractVersion = asked.IdempotencyKey, asked.Sensitive, asked.ContractVersion
+	t.Traceparent = asked.Traceparent
 	t.ContentType = t.payload().ContentType
 	t.PayloadBytes = int64(len(t.payload().Data))
 	t.EnqueuedAt = now
@@ -115,7 +117,8 @@ func (t *task) lease() *wire.Lease {
 		Token: fmt.Sprintf("%s.%d.1", t.ID, t.leases), ID: t.ID, Queue: t.Queue, Type: t.Type,
 		Attempt: t.Attempt, MaxAttempts: t.MaxAttempts, EnqueuedAt: t.EnqueuedAt, DeadlineAt: t.DeadlineAt,
 		ContractVersion: t.ContractVersion, Payload: t.payload(), IsSensitive: t.Sensitive,
-		Steps: steps, Checkpoint: t.checkpoint,
+		Traceparent: t.Traceparent,
+		Steps:       steps, Checkpoint: t.checkpoint,
 	}
 }
 

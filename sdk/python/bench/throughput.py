@@ -106,12 +106,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--tasks", type=int, default=100_000)
     parser.add_argument("--payload", type=int, default=256, help="bytes")
+    parser.add_argument("--only", default="", help="those that have this in their name")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         server, url = start_server(Path(place) / "data")
         try:
             with Client(url) as client:
                 for i, (name, (type, words)) in enumerate(KINDS.items()):
+                    if options.only not in name:
+                        continue
                     print(name)
                     enqueue(client, type, f"q{i}", options.tasks, options.payload)
                     drain(client, url, f"q{i}", words)

@@ -34,6 +34,7 @@ def load(name, path):
 e2e = load("e2e_treadle", ROOT / "tests/e2e/treadle.py")
 conformance = load("conformance", ROOT / "tests/sdk/conformance.py")
 Proxy = conformance.Proxy
+make_certificate = conformance.network.make_certificate
 _numbers = itertools.count(1)
 
 
@@ -199,4 +200,4 @@ def raises_field(error, field):
 
 
 until = e2e.until
-__all__ = ["Pool", "raises_field", "until"]
+__all__ = ["Pool", "make_certificate", "raises_field", "until"]

@@ -67,6 +67,13 @@ def flaky(context: Context, succeeds_at: int) -> int:
     return context.attempt
 
 
+@app.task
+def traced(context: Context):
+    if context.attempt == 1:
+        raise Failure("again")
+    return context.traceparent
+
+
 @app.task(name="raise")
 def raises(message: str):
     raise RuntimeError(message)

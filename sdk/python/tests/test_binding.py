@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import enum
 import hashlib
+from decimal import Decimal
 from typing import Dict, List, Literal, Optional, Tuple, TypedDict, Union
 
 import pytest
@@ -143,6 +144,19 @@ def test_types_within_types_are_made():
         with pytest.raises(DecodingError) as caught:
             call(typed, payload)
         assert caught.value.field.startswith(f"payload[{i}]")
+
+
+def test_a_number_whose_value_is_whole_is_a_whole_number():
+    def typed(a: int, b: Optional[List[int]], c: Union[int, float], d: Literal[2], e: Decimal):
+        return a, b, c, d, e
+
+    found = call(typed, [4.0, [1e2, -0.0], 3.0, 2.0, 5.0])
+    assert found == (4, [100, 0], 3.0, 2, 5)
+    assert [type(each) for each in found] == [int, list, float, int, Decimal]
+    assert [type(each) for each in found[1]] == [int, int]
+    for wrong in (4.5, 1e300, 2.0**53 + 2, True, "4"):
+        with pytest.raises(DecodingError, match="a must be a whole number|payload.0. must be a wh"):
+            call(typed, [wrong, None, 3, 2, 5])
 
 
 def test_bytes_are_the_payload_itself():

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import functools
 import json
 import os
 import sys
@@ -136,7 +137,7 @@ def test_many_large_ones_go_in_several_requests(client):
 
 
 def test_a_batch_is_all_or_none_and_names_the_task(client, server):
-    tasks = [client.encoded("batch", each, TaskOptions(priority=5))[0] for each in range(3)]
+    tasks = [client.encoded("batch", each, TaskOptions(priority=5)) for each in range(3)]
     tasks[1] = tasks[1].replace('"priority":5', '"priority":11')
     with raises_field(treadle.InvalidArgumentError, "tasks[1].priority"):
         client.submit_many(tasks)
@@ -280,9 +281,25 @@ def test_the_token_comes_from_its_file_and_a_wrong_one_is_an_error(
 
 
 @pytest.mark.parametrize(
+    "register,why",
+    [
+        (lambda app: app.task(name="none")(None), "none has no handler: None is no function"),
+        (lambda app: app.task()("text"), "a task has no handler: 'text' is no function"),
+        (lambda app: app.task(functools.partial(print)), "has no name of its own"),
+        (lambda app: app.middleware(None), "middleware None is no function"),
+    ],
+)
+def test_a_handler_that_is_none_is_refused(register, why):
+    app = treadle.Treadle()
+    with pytest.raises(treadle.InvalidArgumentError, match=why):
+        register(app)
+    assert not app.tasks and not app.middlewares
+
+
+@pytest.mark.parametrize(
     "address,why",
     [
-        ("https://a", "https is not spoken"),
+        ("https://a:0", "port"),
         ("http://a:0", "port"),
         ("http://a b", "no host"),
         ("[::1", "not closed"),
@@ -328,13 +345,39 @@ def test_a_forked_process_has_connections_and_keys_of_its_own(client, server):
     assert len(listed(client, "forked", lambda found: len(found) >= 4)) == 4
 
 
-def test_the_trace_context_goes_with_the_request(proxy):
-    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    with Client(proxy.url) as client:
-        client.enqueue("traced", traceparent=trace)
-        with raises_field(treadle.InvalidArgumentError, "traceparent"):
-            client.enqueue("traced", traceparent="a\r\nb: c")
-    assert f"traceparent: {trace}\r\n".encode() in proxy.requests[0]
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+OTHER_TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
+
+
+def traces_of(client, handles):
+    return [client.get(each.id).traceparent for each in handles]
+
+
+def test_the_trace_context_goes_with_the_task(client):
+    one = client.enqueue("traced", traceparent=TRACE)
+    many = client.enqueue_many("traced", [1, 2], traceparent=TRACE)
+    later = client.enqueue_nowait("traced", traceparent=OTHER_TRACE).result(10)
+    assert traces_of(client, [one, *many, later]) == [TRACE] * 3 + [OTHER_TRACE]
+    assert traces_of(client, [client.enqueue("traced")]) == [None]
+    with raises_field(treadle.InvalidArgumentError, "traceparent"):
+        client.enqueue("traced", traceparent="a\r\nb: c")
+    with raises_field(treadle.EncodingError, "traceparent"):
+        client.enqueue("traced", traceparent=1)
+
+
+def test_tasks_of_a_handler_continue_its_trace(app, work):
+    @app.task
+    def inner():
+        return treadle.current().traceparent
+
+    @app.task
+    def outer():
+        named = inner.options(traceparent=OTHER_TRACE).enqueue()
+        return [inner.enqueue().id, named.id, asyncio.run(inner.aenqueue()).id]
+
+    work(app)
+    made = outer.options(traceparent=TRACE).enqueue().result(20)
+    assert [app.client.result(each, 20) for each in made] == [TRACE, OTHER_TRACE, TRACE]
 
 
 def test_coroutines_enqueue_and_wait(app, work):
@@ -385,13 +428,26 @@ def test_requests_are_cut_by_number_and_by_size():
     assert list(in_requests([])) == []
 
 
-def test_the_trace_context_of_opentelemetry_goes_along(proxy, monkeypatch):
-    class Propagate:
-        @staticmethod
-        def inject(carrier):
-            carrier["traceparent"] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+def test_the_trace_context_of_opentelemetry_goes_along(client, monkeypatch):
+    class Span:
+        """As its API: a span, and its context."""
 
-    monkeypatch.setitem(sys.modules, "opentelemetry.propagate", Propagate)
-    with Client(proxy.url) as client:
-        client.enqueue("traced")
-    assert b"traceparent: 00-0af7651916cd43dd8448eb211c80319c" in proxy.requests[0]
+        trace_id, span_id, trace_flags = 0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331, 1
+
+        def __init__(self, is_valid):
+            self.is_valid = is_valid
+
+        def get_span_context(self):
+            return self
+
+    spans = [Span(True), Span(False)]
+
+    class Trace:
+        @staticmethod
+        def get_current_span():
+            return spans.pop(0)  # raises once there are no more
+
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", Trace)
+    made = [client.enqueue("traced") for _ in range(3)]
+    named = client.enqueue("traced", traceparent=OTHER_TRACE)
+    assert traces_of(client, [*made, named]) == [TRACE, None, None, OTHER_TRACE]

@@ -41,6 +41,22 @@ def test_a_task_runs_when_told_and_its_result_is_typed(app, memory):
     assert memory.tasks[0].payload == {"path": "a.png", "width": 3}
 
 
+def test_a_trace_reaches_the_handler_and_makes_no_other_request(app, memory):
+    @app.task
+    def inner() -> str:
+        return treadle.current().traceparent
+
+    @app.task
+    def outer(context: Context) -> str:
+        return context.traceparent + " " + inner.enqueue().id
+
+    first = outer.options(key="k", traceparent="first").enqueue()
+    assert outer.options(key="k", traceparent="second").enqueue().id == first.id
+    memory.run()
+    trace, made = first.result().split()
+    assert (trace, memory.task(made).result, first.info().traceparent) == ("first", "first", "first")
+
+
 def test_inline_runs_at_once_and_what_handlers_enqueue_too(app, treadle_in_memory):  # noqa: F811
     order = []
 

@@ -56,6 +56,27 @@ def waits(context: Context, seconds: float) -> str:
 
 
 @app.task
+def naps(context: Context, seconds: float) -> None:
+    """Deaf: nothing that is said to it is heard."""
+    if seconds >= 1 and (place := os.environ.get("TEST_NOTES")):
+        (Path(place) / f"{context.id}.pid").write_text(str(os.getpid()))
+    note(context, "begun")
+    time.sleep(seconds)
+
+
+@app.task
+def waits_for_a_file(context: Context, name: str) -> None:
+    note(context, "begun")
+    while not os.path.exists(name):
+        time.sleep(0.005)
+
+
+@app.task
+def measures(text: str) -> int:
+    return len(text)
+
+
+@app.task
 async def awaits(context: Context, seconds: float) -> str:
     note(context, "begun")
     await asyncio.sleep(seconds)
@@ -71,6 +92,11 @@ def crashes(context: Context) -> None:
 @app.task
 def signals_its_thread() -> None:
     signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+
+@app.task
+def saves_a_step(context: Context) -> int:
+    return context.step("pid", os.getpid)
 
 
 @app.task

@@ -93,6 +93,7 @@ class Treadle:
         servers: str | Sequence[str] | None = None,
         *,
         token: str | None = None,
+        ca_file: str | None = None,
         client: Client | None = None,
         queues: Sequence[str] = ("default",),
         concurrency: int = 10,
@@ -106,6 +107,7 @@ class Treadle:
             self.pool(each)
         self._servers = servers
         self._token = token
+        self._ca_file = ca_file
         self._client = client
         self._lock = threading.Lock()
         # Where the app was made, so that child processes find it.
@@ -117,7 +119,7 @@ class Treadle:
         if self._client is None:
             with self._lock:
                 if self._client is None:
-                    self._client = Client(self._servers, token=self._token)
+                    self._client = Client(self._servers, token=self._token, ca_file=self._ca_file)
         return self._client
 
     @client.setter
@@ -175,7 +177,18 @@ class Treadle:
         """
 
         def decorate(function: Callable[..., Any]) -> Task[Any, Any]:
-            type_name = name or function.__name__
+            if not callable(function):
+                raise InvalidArgumentError(
+                    f"{name or 'a task'} has no handler: {function!r} is no function",
+                    field="function",
+                )
+            type_name = name or getattr(function, "__name__", "")
+            if not type_name:
+                raise InvalidArgumentError(
+                    f"{function!r} has no name of its own: give one, as in "
+                    '@app.task(name="resize")',
+                    field="name",
+                )
             if type_name in self.tasks:
                 raise InvalidArgumentError(f"there is a task {type_name} already", field="name")
             make = AsyncTask if inspect.iscoroutinefunction(function) else Task
@@ -202,6 +215,8 @@ class Treadle:
 
     def middleware(self, function: Middleware) -> Middleware:
         """Stands around every handler, the first one outermost. See `Middleware`."""
+        if not callable(function):
+            raise InvalidArgumentError(f"middleware {function!r} is no function", field="function")
         self.middlewares.append(function)
         return function
 

@@ -51,7 +51,6 @@ class Caller:
         repeatable: bool = True,
         also_repeat: Callable[[TreadleError], bool] | None = None,
         stop: threading.Event | None = None,
-        headers: str = "",
     ) -> Answer:
         """The answer. `timeout` is for all tries together; `wait` is what the server was asked to
         wait, and comes on top. `also_repeat` names further errors to repeat; `stop` ends pauses."""
@@ -66,7 +65,6 @@ class Caller:
                     body,
                     timeout=max(deadline - time.monotonic(), 0.001),
                     repeatable=repeatable,
-                    headers=headers,
                 )
             except UnavailableError as error:
                 if connection.may_have_arrived and not repeatable:

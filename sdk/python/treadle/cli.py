@@ -41,6 +41,9 @@ def _parser(program: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("app", metavar="MODULE:APP", help="where the application is")
     parser.add_argument("--server", help="address of the server (default: TREADLE_SERVER)")
+    parser.add_argument(
+        "--ca-file", metavar="FILE", help="certificates to trust for https (default: the system's)"
+    )
     parser.add_argument("--queues", metavar="A,B", help="queues of the pool without a name")
     parser.add_argument("--concurrency", type=int, metavar="N", help="tasks at the same time")
     parser.add_argument(
@@ -73,6 +76,8 @@ def run_worker(words: List[str], program: str) -> int:
         sys.path.insert(0, os.getcwd())
     if options.server:
         os.environ["TREADLE_SERVER"] = options.server
+    if options.ca_file:
+        os.environ["TREADLE_CA_FILE"] = options.ca_file
     try:
         app = find_app(options.app)
         return Worker(app, _settings(app, options)).run_until_signal()

@@ -14,11 +14,10 @@ from __future__ import annotations
 import datetime
 import itertools
 import os
-import sys
 import time
 import urllib.parse
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, List, Mapping, Sequence
 
 from .address import resolve_servers, resolve_token
 from .caller import Caller
@@ -30,6 +29,7 @@ from .options import NO_OPTIONS, OptionFields, TaskOptions, point_in_time
 from .payload import Payload, blob_fields
 from .stream import TaskStream, in_requests
 from .task_info import Enqueued, TaskInfo, TaskPage
+from .traceparent import ambient_traceparent
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -42,7 +42,9 @@ class Client:
     """See the head of this file.
 
     `servers`: addresses, or text with commas between them; default TREADLE_SERVER, else
-    http://127.0.0.1:7373. `token`: default the first line of the file TREADLE_TOKEN_FILE.
+    http://127.0.0.1:7373. `ca_file`: certificates (PEM) to trust for https in place of the system's
+    store; default the file TREADLE_CA_FILE. `token`: default the first line of the file
+    TREADLE_TOKEN_FILE.
     `timeout`: seconds for a call with all its tries. `keys=False`: no keys of the client's own; a
     call whose answer is lost then fails with UnavailableError instead of being repeated.
     """
@@ -52,6 +54,7 @@ class Client:
         servers: str | Sequence[str] | None = None,
         *,
         token: str | None = None,
+        ca_file: str | None = None,
         timeout: float = 30.0,
         connect_timeout: float = 5.0,
         connections: int = 32,
@@ -61,7 +64,7 @@ class Client:
             raise InvalidArgumentError("connections must be from 1 to 256", field="connections")
         if timeout <= 0 or connect_timeout <= 0:
             raise InvalidArgumentError("timeouts must be more than 0", field="timeout")
-        self.servers = resolve_servers(servers)
+        self.servers = resolve_servers(servers, ca_file)
         self.token = resolve_token(token)
         self.timeout = timeout
         self._keys = _KeyMaker(timeout) if keys else None
@@ -88,8 +91,7 @@ class Client:
         `payload`: any value of JSON, bytes, or a Payload. How it is to run: `options`, or the
         fields of TaskOptions by name.
         """
-        task, traceparent = self.encoded(type, payload, _options(options, fields))
-        return TaskHandle(self, self.submit(task, traceparent))
+        return TaskHandle(self, self.submit(self.encoded(type, payload, _options(options, fields))))
 
     def enqueue_many(
         self,
@@ -102,7 +104,7 @@ class Client:
         """Enqueues a task for each payload, up to 1,000 in a request; each request all or none."""
         full = _options(options, fields)
         _refuse_one_key_for_many(full)
-        tasks = [self.encoded(type, each, full)[0] for each in payloads]
+        tasks = [self.encoded(type, each, full) for each in payloads]
         return [TaskHandle(self, each) for each in self.submit_many(tasks)]
 
     def enqueue_nowait(
@@ -119,24 +121,25 @@ class Client:
         Tasks go in the order of the calls, many in a request. The call waits only while 10,000
         tasks or 16 MiB have no answer yet. `flush()` waits for all; so does the end of the program.
         """
-        task, _ = self.encoded(type, payload, _options(options, fields))
-        return self.submit_nowait(task)
+        return self.submit_nowait(self.encoded(type, payload, _options(options, fields)))
 
     def flush(self, timeout: float | None = None) -> bool:
         """Waits for all tasks of enqueue_nowait(); False if time was up."""
         return self._stream.flush(timeout)
 
-    def encoded(self, type: str, payload: Any, options: TaskOptions) -> Tuple[str, Optional[str]]:
-        """A task as JSON, and its traceparent. Raises InvalidArgumentError with the field."""
+    def encoded(self, type: str, payload: Any, options: TaskOptions) -> str:
+        """A task as JSON. Raises InvalidArgumentError with the field."""
         if not isinstance(type, str):
             raise InvalidArgumentError("type must be text", field="type")
         body = blob_fields(payload, "payload")
         body = f'{{"type":{quote(type)}' + ("," + body if body else "") + options.to_json()
         if self._keys is not None and not options.say_of_keys:
             body += self._keys.next()
-        return body + "}", options.traceparent or _ambient_traceparent()
+        if options.traceparent is None and (ambient := ambient_traceparent()) is not None:
+            body += f',"traceparent":"{ambient}"'
+        return body + "}"
 
-    def submit(self, task: str, traceparent: str | None = None) -> Enqueued:
+    def submit(self, task: str) -> Enqueued:
         """Enqueues one task of `encoded()`."""
         answer = self._caller.call(
             "POST",
@@ -144,7 +147,6 @@ class Client:
             task.encode(),
             timeout=self.timeout,
             repeatable=self._may_repeat(task),
-            headers=_trace_header(traceparent),
         )
         return _enqueued(decode(answer.body))
 
@@ -380,21 +382,3 @@ def _enqueued(fields: Any) -> Enqueued:
 
 def _quoted(text: str) -> str:
     return urllib.parse.quote(text, safe="")
-
-
-def _trace_header(traceparent: str | None) -> str:
-    if traceparent is None:
-        return ""
-    if not traceparent.isascii() or not traceparent.isprintable():
-        raise InvalidArgumentError("traceparent must be printable ASCII", field="traceparent")
-    return f"traceparent: {traceparent}\r\n"
-
-
-def _ambient_traceparent() -> str | None:
-    """Of the OpenTelemetry span that is current, if the program uses OpenTelemetry."""
-    propagate = sys.modules.get("opentelemetry.propagate")
-    if propagate is None:
-        return None
-    carrier: dict[str, str] = {}
-    propagate.inject(carrier)
-    return carrier.get("traceparent")

@@ -72,12 +72,11 @@ class Connection:
         *,
         timeout: float,
         repeatable: bool = True,
-        headers: str = "",
     ) -> Answer:
         """Asks once, and returns the answer; raises the TreadleError that the server names.
 
         A kept connection that the server closed meanwhile is replaced without a word if the request
-        is `repeatable` and nothing of an answer came. `headers` are whole lines with their ends.
+        is `repeatable` and nothing of an answer came.
         """
         deadline = time.monotonic() + timeout
         self.may_have_arrived = False
@@ -89,7 +88,7 @@ class Connection:
                 was_open = False
                 self._connect_to_any(deadline)
             try:
-                answer = self._exchange(method, target, body, headers, deadline)
+                answer = self._exchange(method, target, body, deadline)
             except socket.timeout:  # TimeoutError is another class before Python 3.10
                 self.close()
                 raise DeadlineExceededError(f"no answer in time from {self.url}") from None
@@ -113,7 +112,9 @@ class Connection:
         current = self._socket
         if current is not None:
             try:
-                current.shutdown(socket.SHUT_RDWR)
+                # Not the method of a TLS connection: that would take the encryption away from under
+                # a thread that is about to send.
+                socket.socket.shutdown(current, socket.SHUT_RDWR)
             except OSError:
                 pass
 
@@ -141,15 +142,18 @@ class Connection:
         if self._cancelled:
             raise CallCancelled("the call was cancelled")
         address = self._servers[self._current]
-        limit = min(self._connect_timeout, deadline - time.monotonic())
+        limit = max(min(self._connect_timeout, deadline - time.monotonic()), 0.001)
+        until = time.monotonic() + limit
         try:
-            made = socket.create_connection((address.host, address.port), timeout=max(limit, 0.001))
+            made = socket.create_connection((address.host, address.port), timeout=limit)
         except socket.timeout:
             raise self._unreachable("no answer in time") from None
         except OSError as error:
             raise self._unreachable(error.strerror or str(error)) from None
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = made
+        if address.is_tls:
+            self._secure(made, address, until)
         self._rest = b""
         if self._cancelled:
             self.close()
@@ -158,6 +162,29 @@ class Connection:
         self._head = (
             f" HTTP/1.1\r\nHost: {address.authority}\r\nUser-Agent: treadle-python\r\n{token}"
         )
+
+    def _secure(self, plain: socket.socket, address: Address, until: float) -> None:
+        """TLS, on the connection that was just made."""
+        from .tls import handshake_error, wrapped
+
+        is_secured = False
+        try:
+            made = wrapped(plain, address.host, address.ca_file)
+            self._socket = made  # cancel() also ends the handshake
+            if self._cancelled:
+                raise ConnectionAbortedError
+            made.settimeout(max(until - time.monotonic(), 0.001))
+            made.do_handshake()
+            is_secured = True
+        except socket.timeout:
+            raise self._unreachable("no answer in time") from None
+        except OSError as error:
+            if self._cancelled:
+                raise CallCancelled("the call was cancelled") from None
+            raise handshake_error(error, self.url) from None
+        finally:
+            if not is_secured:  # or the next call would be sent as it is
+                self.close()
 
     def _unreachable(self, why: str) -> UnavailableError:
         return UnavailableError(f"cannot reach a Treadle server at {self.url}: {why}")
@@ -173,14 +200,20 @@ class Connection:
         assert self._socket is not None
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
-        return bool(poll.poll(0))
+        if not poll.poll(0):
+            return False
+        if not self._servers[self._current].is_tls:
+            return True
+        from .tls import has_news
+
+        return has_news(self._socket)
 
     # ---- one request, one answer ----
 
     def _exchange(
-        self, method: str, target: str, body: bytes | None, headers: str, deadline: float
+        self, method: str, target: str, body: bytes | None, deadline: float
     ) -> Answer:
-        head = f"{method} {target}{self._head}{headers}"
+        head = f"{method} {target}{self._head}"
         if body is None:
             request = f"{head}Content-Length: 0\r\n\r\n".encode()
         else:

@@ -33,6 +33,11 @@ def current() -> Context:
     return _current.get()
 
 
+def current_or_none() -> Context | None:
+    """The same; None outside of handlers."""
+    return _current.get(None)
+
+
 class Context:
     """See the head of this file."""
 
@@ -102,7 +107,7 @@ class Context:
 
     @property
     def traceparent(self) -> str | None:
-        """W3C Trace Context of the task, if the server hands one on."""
+        """W3C Trace Context of the producer; None if it sent none."""
         return self._lease.traceparent
 
     # ---- its end ----

@@ -1,7 +1,9 @@
 """From values of JSON to the types that a handler asks for, strictly and with the path of a fault.
 
 `converter(annotation)` compiles a type once; what comes back turns a value into it. A number is
-never made of text, nor the other way round; an int is taken where a float is asked for. Supported:
+never made of text, nor the other way round; an int is taken where a float is asked for. A number
+whose value is whole is a whole number however it is written, as for the server: 4.0 and 4e0 are 4.
+Supported:
 JSON's own types, Optional and Union, Literal, list, tuple, set, dict, enums, dataclasses,
 TypedDict, NewType, aware datetimes, dates, UUIDs, Decimal, and models with `model_validate`
 (Pydantic). Types that are not known take any value.
@@ -42,8 +44,8 @@ _NAMES = {
     list: "an array",
     str: "text",
     bool: "true or false",
-    int: "a whole number",
 }
+_EXACT_MAX = 2**53  # up to this a float is the number that was written
 
 
 def converter(annotation: Any) -> Converter | None:
@@ -55,6 +57,8 @@ def converter(annotation: Any) -> Converter | None:
         return _exactly(type(None), "null")
     if annotation is float:
         return _to_float
+    if annotation is int:
+        return _to_int
     if annotation in _NAMES:
         return _exactly(annotation, _NAMES[annotation])
     if annotation in _LEAVES:
@@ -148,6 +152,22 @@ def _to_float(value: Any, path: str) -> float:
         raise DecodingError(f"{path} is beyond a float", field=path) from None
 
 
+def _whole(value: Any) -> Any:
+    """An int if it is a number whose value is whole; else as it is."""
+    if type(value) is float and value.is_integer() and abs(value) <= _EXACT_MAX:
+        return int(value)
+    return value
+
+
+def _to_int(value: Any, path: str) -> int:
+    if type(value) is int:
+        return value
+    whole = _whole(value)
+    if type(whole) is not int:
+        raise _wrong(path, "a whole number", value)
+    return whole
+
+
 def _from_text(kind: Callable[[str], Any], what: str) -> Converter:
     def convert(value: Any, path: str) -> Any:
         if type(value) is not str:
@@ -170,6 +190,7 @@ def _datetime(text: str) -> datetime.datetime:
 
 
 def _decimal(value: Any, path: str) -> decimal.Decimal:
+    value = _whole(value)
     if type(value) in (int, str):
         try:
             return decimal.Decimal(value)
@@ -211,7 +232,10 @@ def _int_key(key: Any, path: str) -> int:
 
 def _union(args: tuple[Any, ...]) -> Converter | None:
     optional = type(None) in args
-    choices = [converter(each) for each in args if each is not type(None)]
+    others = [each for each in args if each is not type(None)]
+    if float in others:  # 4.0 fits an int as well, but stays what it is where it may
+        others.sort(key=lambda each: each is int)
+    choices = [converter(each) for each in others]
     if None in choices:
         return None
 
@@ -233,6 +257,7 @@ def _union(args: tuple[Any, ...]) -> Converter | None:
 
 def _literal(args: tuple[Any, ...]) -> Converter:
     def convert(value: Any, path: str) -> Any:
+        value = _whole(value)
         for each in args:
             if type(each) is type(value) and each == value:
                 return each

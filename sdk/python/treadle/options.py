@@ -98,7 +98,7 @@ class TaskOptions:
     tags: Sequence[str] | None = None
     sensitive: bool | None = None  # payload, result and messages stay out of lists and logs
     contract_version: int | None = None
-    traceparent: str | None = None  # W3C Trace Context of the request that enqueues it
+    traceparent: str | None = None  # W3C Trace Context for the handler; default: ambient
 
     def over(self, base: TaskOptions) -> TaskOptions:
         """These, and what is None here from `base`. What is given here takes the place of what
@@ -156,6 +156,8 @@ class TaskOptions:
             out += f',"tags":{encode(list(self.tags), "tags")}'
         if self.sensitive:
             out += ',"sensitive":true'
+        if self.traceparent is not None:
+            out += f',"traceparent":{_text(self.traceparent, "traceparent")}'
         return out
 
     def _attempts(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import inspect
 from concurrent.futures import Future
@@ -101,7 +102,7 @@ class Task(Generic[P, R]):
         here."""
         client = self.app.client
         payload = self._payload(args, kwargs)
-        return self._handle(client.submit(*client.encoded(self.name, payload, self.task_options)))
+        return self._handle(client.submit(client.encoded(self.name, payload, self.task_options)))
 
     def enqueue_many(self, calls: Iterable[Any]) -> list[TaskHandle[R]]:
         """Enqueues many calls, up to 1,000 in a request, each request all or none.
@@ -112,7 +113,7 @@ class Task(Generic[P, R]):
             raise InvalidArgumentError("one key cannot be that of many tasks", field="key")
         client = self.app.client
         options = self.task_options
-        tasks = [client.encoded(self.name, self._payload_of(each), options)[0] for each in calls]
+        tasks = [client.encoded(self.name, self._payload_of(each), options) for each in calls]
         return [self._handle(each) for each in client.submit_many(tasks)]
 
     def enqueue_nowait(self, *args: P.args, **kwargs: P.kwargs) -> Future[Enqueued]:
@@ -122,12 +123,13 @@ class Task(Generic[P, R]):
         `app.client.flush()` waits for all, and so does the end of the program.
         """
         client = self.app.client
-        task, _ = client.encoded(self.name, self._payload(args, kwargs), self.task_options)
+        task = client.encoded(self.name, self._payload(args, kwargs), self.task_options)
         return client.submit_nowait(task)
 
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> TaskHandle[R]:
         """`enqueue()` for coroutines."""
-        call = functools.partial(self.enqueue, *args, **kwargs)
+        run = contextvars.copy_context().run  # which knows the trace
+        call = functools.partial(run, self.enqueue, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(None, call)
 
     def handle(self, task_id: str) -> TaskHandle[R]:

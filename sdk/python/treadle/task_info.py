@@ -57,6 +57,7 @@ class TaskInfo:
     progress_message: str = ""
     tags: tuple[str, ...] = ()
     key: str | None = None
+    traceparent: str | None = None  # of the producer; not in lists
     cancel_requested: bool = False
     worker_losses: int = 0
     raw: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -96,6 +97,7 @@ class TaskInfo:
             progress_message=progress.get("message", ""),
             tags=tuple(fields.get("tags") or ()),
             key=fields.get("idempotency_key"),
+            traceparent=fields.get("traceparent"),
             cancel_requested=bool(fields.get("cancel_requested")),
             worker_losses=fields.get("worker_losses", 0),
             raw=fields,

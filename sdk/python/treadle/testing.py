@@ -122,6 +122,7 @@ class FakeTask:
             progress=self.progress,
             tags=tuple(sorted(set(self.fields.get("tags") or ()))),
             key=self.fields.get("idempotency_key"),
+            traceparent=self.fields.get("traceparent"),
         )
 
 
@@ -308,7 +309,7 @@ class InMemory(Client):
 
     # ---- the client's part ----
 
-    def submit(self, task: str, traceparent: str | None = None) -> Enqueued:
+    def submit(self, task: str) -> Enqueued:
         fields = decode(task)
         there = self._by_key(fields, task)
         if there is not None:
@@ -344,7 +345,7 @@ class InMemory(Client):
         if how == "replace" and there.is_waiting and there.attempt == 0:
             del self._tasks[there.id]
             return None
-        if how == "return" and fields == there.fields:
+        if how == "return" and _untraced(fields) == _untraced(there.fields):
             return Enqueued(there.id, duplicate=True, state=there.state)
         raise AlreadyExistsError(f"the key is taken by task {there.id}")
 
@@ -426,6 +427,11 @@ def _raw(task: str, fields: Dict[str, Any]) -> str | bytes:
     return task[begin : scan(task, begin)[1]]
 
 
+def _untraced(fields: Dict[str, Any]) -> Dict[str, Any]:
+    """What makes two requests the same."""
+    return {name: value for name, value in fields.items() if name != "traceparent"}
+
+
 def _lease(task: FakeTask) -> Lease:
     data = task.raw if isinstance(task.raw, bytes) else task.raw.encode()
     default = BYTES if isinstance(task.raw, bytes) else JSON
@@ -441,6 +447,8 @@ def _lease(task: FakeTask) -> Lease:
         "payload_sha256": hashlib.sha256(data).hexdigest(),
         "sensitive": bool(task.fields.get("sensitive")),
     }
+    if "traceparent" in task.fields:
+        fields["traceparent"] = task.fields["traceparent"]
     if task.deadline_at is not None:
         fields["deadline_at"] = task.deadline_at.isoformat()
     lease = Lease(fields, task.payload, task.raw)

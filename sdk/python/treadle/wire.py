@@ -56,6 +56,19 @@ class Lease:
 
     def __init__(self, fields: dict[str, Any], payload: Any, raw: str | bytes | None) -> None:
         """Raises KeyError if a field is missing that no lease can do without."""
+        self._read(fields)
+        if raw is None:
+            payload, raw = self._other_payload(fields)
+        self.payload = payload
+        self.raw = raw
+        data = raw if isinstance(raw, bytes) else raw.encode()
+        if _sha256(data).hexdigest() != fields.get("payload_sha256"):
+            self.is_damaged = True
+        steps, checkpoint = fields.get("steps"), fields.get("checkpoint")
+        self.steps = None if steps is None else _read_steps(steps)
+        self.checkpoint = None if checkpoint is None else (read_blob(checkpoint, "data"),)
+
+    def _read(self, fields: dict[str, Any]) -> None:
         get = fields.get
         self._fields = fields
         self.token = fields["token"]
@@ -69,16 +82,11 @@ class Lease:
         self.sensitive = get("sensitive", False)
         self.is_damaged = False
         self.unreadable = ""
-        if raw is None:
-            payload, raw = self._other_payload(fields)
-        self.payload = payload
-        self.raw = raw
-        data = raw if isinstance(raw, bytes) else raw.encode()
-        if _sha256(data).hexdigest() != get("payload_sha256"):
-            self.is_damaged = True
-        steps, checkpoint = get("steps"), get("checkpoint")
-        self.steps = None if steps is None else _read_steps(steps)
-        self.checkpoint = None if checkpoint is None else (read_blob(checkpoint, "data"),)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process, which need not look at the hash again."""
+        parts = (self.payload, self.raw, self.is_damaged, self.unreadable)
+        return _lease_of, (self._fields, *parts, self.steps, self.checkpoint)
 
     @property
     def queue(self) -> str:
@@ -115,6 +123,23 @@ class Lease:
         """Exact bytes and content type."""
         data = self.raw if isinstance(self.raw, bytes) else self.raw.encode()
         return Payload(data, self.content_type)
+
+
+def _lease_of(
+    fields: dict[str, Any],
+    payload: Any,
+    raw: str | bytes,
+    is_damaged: bool,
+    unreadable: str,
+    steps: dict[str, Any] | None,
+    checkpoint: tuple[Any] | None,
+) -> Lease:
+    lease = Lease.__new__(Lease)
+    lease._read(fields)
+    lease.payload, lease.raw = payload, raw
+    lease.is_damaged, lease.unreadable = is_damaged, unreadable
+    lease.steps, lease.checkpoint = steps, checkpoint
+    return lease
 
 
 class ExchangeAnswer:

@@ -78,6 +78,8 @@ export class Treadle {
 
   /** Surrounds every handler; the first one used is the outermost. */
   use(middleware: Middleware): this {
+    if (typeof middleware !== "function")
+      throw new InvalidArgumentError("a middleware must be a function", { field: "middleware" });
     this.middlewares.push(middleware);
     return this;
   }

@@ -18,6 +18,7 @@ import { TaskHandle, type WaitOptions } from "./handle.js";
 import { resolveServers, resolveToken, type Address } from "./http/address.js";
 import type { Answer } from "./http/answer.js";
 import { Caller, type Call } from "./http/caller.js";
+import { resolveCa } from "./http/tls.js";
 import { decode } from "./json/read.js";
 import { encode, quote } from "./json/write.js";
 import { KeyMaker } from "./keys.js";
@@ -34,6 +35,7 @@ import {
   type TaskPage,
   type TaskState,
 } from "./task_info.js";
+import { ambientTraceparent } from "./traceparent.js";
 
 export interface ClientOptions {
   /**
@@ -41,6 +43,8 @@ export interface ClientOptions {
    * http://127.0.0.1:7373.
    */
   server?: string | readonly string[] | undefined;
+  /** Certificates (PEM) to trust for https in place of the system's. Default: the file that TREADLE_CA_FILE names. */
+  caFile?: string | undefined;
   /** Default: the first line of the file that TREADLE_TOKEN_FILE names. */
   token?: string | undefined;
   /** Of a call with all its tries. Default: 30 s. */
@@ -91,6 +95,8 @@ const STREAM_CHARS_MAX = 16 << 20;
 export class Client {
   readonly servers: readonly Address[];
   readonly token: string;
+  /** The text of `caFile`. */
+  readonly ca: string | undefined;
   private readonly timeoutMs: number;
   private readonly keys: KeyMaker | undefined;
   private readonly caller: Caller;
@@ -101,6 +107,7 @@ export class Client {
   /** Does not connect yet. Throws InvalidArgumentError. */
   constructor(options: ClientOptions = {}) {
     this.servers = resolveServers(options.server);
+    this.ca = resolveCa(options.caFile, this.servers);
     this.token = resolveToken(options.token);
     this.timeoutMs = milliseconds(options.timeout ?? 30_000, "timeout");
     this.keys = options.keys === false ? undefined : new KeyMaker(this.timeoutMs);
@@ -108,6 +115,7 @@ export class Client {
     this.caller = new Caller({
       servers: this.servers,
       token: this.token,
+      ca: this.ca,
       connectTimeoutMs: milliseconds(options.connectTimeout ?? 5_000, "connectTimeout"),
       connections: checkedConnections(options.connections ?? 32),
     });
@@ -126,11 +134,7 @@ export class Client {
    * Payload. Calls that are made together share a request.
    */
   async enqueue<Out = unknown>(type: string, payload?: unknown, options: TaskOptions = {}): Promise<TaskHandle<Out>> {
-    const task = this.encodeTask(type, payload, options);
-    const { traceparent } = options;
-    if (traceparent === undefined) return new TaskHandle<Out>(this, await this.shared.add(task));
-    const [enqueued] = await this.sendTasks([task], checkedTraceparent(traceparent));
-    return new TaskHandle<Out>(this, enqueued as Enqueued);
+    return new TaskHandle<Out>(this, await this.shared.add(this.encodeTask(type, payload, options)));
   }
 
   /** Enqueues a task for each payload, up to 1,000 in a request. Each request takes all of its tasks or none. */
@@ -141,12 +145,11 @@ export class Client {
   ): Promise<TaskHandle<Out>[]> {
     if (options.key !== undefined)
       throw new InvalidArgumentError("key is of one task; enqueue() each one with its own", { field: "key" });
-    const traceparent = options.traceparent === undefined ? undefined : checkedTraceparent(options.traceparent);
     const tasks: EncodedTask[] = [];
     for (const each of payloads) tasks.push(this.encodeTask(type, each, options));
     const handles: TaskHandle<Out>[] = [];
     for (let i = 0; i < tasks.length; i += BATCH_MAX) {
-      const enqueued = await this.sendTasks(tasks.slice(i, i + BATCH_MAX), traceparent);
+      const enqueued = await this.sendTasks(tasks.slice(i, i + BATCH_MAX));
       for (const each of enqueued) handles.push(new TaskHandle<Out>(this, each));
     }
     return handles;
@@ -182,11 +185,13 @@ export class Client {
     const blob = blobFields(payload, "payload");
     let json = `{"type":${quote(type, "type")}${blob === "" ? "" : ","}${blob}${encodeOptions(options)}`;
     if (this.keys !== undefined && !saysOfKeys(options)) json += this.keys.next();
+    const ambient = options.traceparent === undefined ? ambientTraceparent() : undefined;
+    if (ambient !== undefined) json += `,"traceparent":"${ambient}"`;
     return { json: json + "}", queue: options.queue ?? "default" };
   }
 
   /** All of the tasks, or none. Replaced in tests. */
-  protected async sendTasks(tasks: readonly EncodedTask[], traceparent?: string): Promise<Enqueued[]> {
+  protected async sendTasks(tasks: readonly EncodedTask[]): Promise<Enqueued[]> {
     const isOne = tasks.length === 1;
     const texts = tasks.map((each) => each.json);
     const answer = await this.call({
@@ -194,7 +199,6 @@ export class Client {
       target: isOne ? "/v1/tasks" : "/v1/tasks/batch",
       body: isOne ? (texts[0] as string) : `{"tasks":[${texts.join(",")}]}`,
       repeatable: this.keys !== undefined || texts.every(hasKey),
-      traceparent,
     });
     const found = decodeAnswer(answer);
     if (isOne) return [readEnqueued(found)];
@@ -383,12 +387,6 @@ function checkedConnections(connections: number): number {
   if (!Number.isInteger(connections) || connections < 1 || connections > 256)
     throw new InvalidArgumentError("connections must be from 1 to 256", { field: "connections" });
   return connections;
-}
-
-function checkedTraceparent(text: string): string {
-  if (!/^[\x20-\x7e]{1,256}$/.test(text))
-    throw new InvalidArgumentError("traceparent must be printable ASCII", { field: "traceparent" });
-  return text;
 }
 
 /** What the caller says of keys is not to be mixed with a key of the client's own. */

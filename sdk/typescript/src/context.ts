@@ -75,7 +75,7 @@ export class Context {
     return this.lease.contractVersion;
   }
 
-  /** W3C Trace Context of whoever enqueued the task, if the server hands it on. */
+  /** W3C Trace Context of whoever enqueued the task; undefined if they sent none. */
   get traceparent(): string | undefined {
     return this.lease.traceparent;
   }

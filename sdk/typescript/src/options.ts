@@ -56,7 +56,7 @@ export interface TaskOptions {
   sensitive?: boolean | undefined;
   /** The version of the type's contract that the payload must fit. */
   contractVersion?: number | undefined;
-  /** W3C Trace Context of whoever enqueues it. */
+  /** W3C Trace Context for the handler. Default: that of OpenTelemetry's current span, if the program uses it. */
   traceparent?: string | undefined;
 }
 
@@ -121,7 +121,7 @@ const WRITERS: Writers = {
     return `,"tags":${encode(value, "tags")}`;
   },
   sensitive: (value) => (value ? ',"sensitive":true' : ""),
-  traceparent: () => "", // a header of the request
+  traceparent: (value) => `,"traceparent":${quote(value, "traceparent")}`,
 };
 
 const PLAIN = new Set(["preset", "backoff", "jitter", "maxAttempts", "never", "always"]);

@@ -50,6 +50,8 @@ export interface TaskInfo {
   readonly progressMessage: string | undefined;
   readonly tags: readonly string[];
   readonly key: string | undefined;
+  /** W3C Trace Context of whoever enqueued it. Not in lists. */
+  readonly traceparent: string | undefined;
   readonly cancelRequested: boolean;
   readonly workerLosses: number;
 }
@@ -105,6 +107,7 @@ export function readTaskInfo(value: unknown): TaskInfo {
     progressMessage: progress.message,
     tags: (fields["tags"] ?? []) as string[],
     key: fields["idempotency_key"] as string | undefined,
+    traceparent: fields["traceparent"] as string | undefined,
     cancelRequested: fields["cancel_requested"] === true,
     workerLosses: Number(fields["worker_losses"] ?? 0),
   };

@@ -72,7 +72,16 @@ test("wrong options are refused with their names", async () => {
   await assert.rejects(enqueue({ retries: 1, maxAttempts: 1 }), refuses(InvalidArgumentError, "retries"));
   await assert.rejects(enqueue({ prio: 1 } as TaskOptions), refuses(InvalidArgumentError, "prio"));
   await assert.rejects(app.client.enqueue("no name"), refuses(InvalidArgumentError, "type"));
-  assert.throws(() => new Client({ server: "https://x" }), refuses(InvalidArgumentError, "servers"));
+  assert.throws(() => new Client({ server: "https://x:0" }), refuses(InvalidArgumentError, "servers"));
+});
+
+test("a handler or middleware that is none is refused", () => {
+  const app = new App(server.url);
+  const none = undefined as never;
+  assert.throws(() => app.task("none", none), refuses(InvalidArgumentError, "handler"));
+  assert.throws(() => app.task("none", {}, none), refuses(InvalidArgumentError, "handler"));
+  assert.throws(() => app.use(none), refuses(InvalidArgumentError, "middleware"));
+  assert.deepEqual([app.tasks.size, app.middlewares.length], [0, 0]);
 });
 
 test("payloads at the limit are taken, larger ones are refused before they are sent", async () => {
@@ -226,7 +235,48 @@ test("a call outlives a server that is away, and asks another one", async () => 
   await assert.rejects(alone.get("1-1"), refuses(UnavailableError));
 });
 
-test("the trace context and the token go with the request, and other servers are told apart", async () => {
+const TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+const OTHER_TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+
+test("the trace context goes with each task, however it is enqueued", async () => {
+  const app = new App(server.url);
+  const options = app.own({ traceparent: TRACE });
+  const many = await app.client.enqueueMany("t", [1, 2], options);
+  const shared = await Promise.all([
+    app.client.enqueue("t", 1, options),
+    app.client.enqueue("t", 1, app.own({ traceparent: OTHER_TRACE })),
+    app.client.enqueueNoWait("t", 1, app.own({})),
+  ]);
+  const traces = await Promise.all([...many, ...shared].map(async ({ id }) => (await app.client.get(id)).traceparent));
+  assert.deepEqual(traces, [TRACE, TRACE, TRACE, OTHER_TRACE, undefined]);
+  const wrong = app.client.enqueue("t", 1, app.own({ traceparent: "a\r\nb" }));
+  await assert.rejects(wrong, refuses(InvalidArgumentError, "traceparent"));
+});
+
+test("the trace context of OpenTelemetry goes along", async () => {
+  const app = new App(server.url);
+  const spans: (string | undefined)[] = [TRACE, undefined, `00-${"0".repeat(32)}${TRACE.slice(35)}`];
+  const propagation = {
+    inject(context: unknown, carrier: object, setter: { set(carrier: object, name: string, value: string): void }): void {
+      assert.equal(context, "active");
+      if (spans.length === 0) throw new Error("the propagator is broken");
+      const span = spans.shift();
+      if (span !== undefined) setter.set(carrier, "traceparent", span);
+    },
+  };
+  const api = Symbol.for("opentelemetry.js.api.1");
+  const traceOf = async (options: TaskOptions = {}): Promise<string | undefined> =>
+    (await app.client.get((await app.client.enqueue("t", 1, app.own(options))).id)).traceparent;
+  Object.defineProperty(globalThis, api, { value: { context: { active: () => "active" }, propagation }, configurable: true });
+  try {
+    const found = [await traceOf(), await traceOf(), await traceOf(), await traceOf()];
+    assert.deepEqual([...found, await traceOf({ traceparent: OTHER_TRACE })], [TRACE, undefined, undefined, undefined, OTHER_TRACE]);
+  } finally {
+    delete (globalThis as Record<symbol, unknown>)[api];
+  }
+});
+
+test("the token goes with the request, and other servers are told apart", async () => {
   const heads: Record<string, unknown>[] = [];
   const fake = createServer((request, response) => {
     heads.push(request.headers);
@@ -238,10 +288,8 @@ test("the trace context and the token go with the request, and other servers are
   await once(fake, "listening");
   const { port } = fake.address() as { port: number };
   const client = new Client({ server: `127.0.0.1:${port}`, token: "secret", timeout: 200 });
-  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-  assert.equal((await client.enqueue("t", 1, { traceparent })).id, "1-1");
-  assert.deepEqual([heads[0]?.["traceparent"], heads[0]?.["authorization"]], [traceparent, "Bearer secret"]);
-  await assert.rejects(client.enqueue("t", 1, { traceparent: "a\r\nb" }), refuses(InvalidArgumentError, "traceparent"));
+  assert.equal((await client.enqueue("t", 1)).id, "1-1");
+  assert.equal(heads[0]?.["authorization"], "Bearer secret");
   await assert.rejects(client.info(), refuses(InternalError));
   await assert.rejects(client.get("1-1"), refuses(UnavailableError));
   await client.close();

@@ -37,6 +37,10 @@ app.task("flaky", ({ succeeds_at }: { succeeds_at: number }, context) => {
   if (context.attempt < succeeds_at) throw new Failure("flaky", "not yet");
   return context.attempt;
 });
+app.task("traced", (_: unknown, context) => {
+  if (context.attempt === 1) throw new Failure("again");
+  return context.traceparent ?? null;
+});
 app.task("raise", ({ message }: { message: string }) => {
   throw new Error(message);
 });
@@ -218,10 +222,9 @@ const COMMANDS: Record<string, (words: Words) => unknown> = {
     return (await Promise.all(made)).map((each) => each.id);
   },
   async enqueue_apart(words) {
-    const alone = { queue, traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" };
     const type = words["type"] as string;
-    const made = (words["payloads"] as unknown[]).map((each) => app.client.enqueue(type, each, alone));
-    return (await Promise.all(made)).map((each) => each.id);
+    const made = (words["payloads"] as unknown[]).map((each) => app.client.enqueueMany(type, [each], { queue }));
+    return (await Promise.all(made)).flat().map((each) => each.id);
   },
   leave(words) {
     for (const each of words["payloads"] as unknown[])

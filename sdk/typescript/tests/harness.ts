@@ -1,13 +1,14 @@
 /** What the tests share: the real server, applications with queues of their own, a network that breaks, and waiting. */
 
 import assert from "node:assert/strict";
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect, createServer, type Server as NetServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
+import { createServer as createTlsServer } from "node:tls";
 import { Treadle, type TaskOptions, type Worker, type WorkerOptions } from "../src/index.js";
 
 const DEADLINE_MS = 30_000;
@@ -130,7 +131,25 @@ export async function whileWorking(
   }
 }
 
-/** Passes bytes on to a server; can lose answers and cut connections. */
+/** A certificate that nobody trusts who was not told to, and its key: PEM, and the file of the first. */
+export interface Certificate {
+  readonly file: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** For these names. It is removed with the tests of the file. */
+export function makeCertificate(names = "DNS:localhost,IP:127.0.0.1"): Certificate {
+  const place = mkdtempSync(join(tmpdir(), "treadle-ts-"));
+  after(() => rmSync(place, { recursive: true, force: true }));
+  const [file, keyFile] = [join(place, "certificate.pem"), join(place, "key.pem")];
+  const words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test".split(" ");
+  const more = ["-addext", `subjectAltName=${names}`, "-out", file, "-keyout", keyFile];
+  execFileSync("openssl", [...words, ...more], { stdio: "ignore" });
+  return { file, cert: readFileSync(file, "utf8"), key: readFileSync(keyFile, "utf8") };
+}
+
+/** Passes bytes on to a server, with TLS if it has a certificate; can lose answers and cut connections. */
 export class Proxy {
   url = "";
   requests = 0;
@@ -138,15 +157,23 @@ export class Proxy {
   private readonly sockets = new Set<Socket>();
   private readonly listener: NetServer;
 
-  private constructor(private readonly target: number) {
-    this.listener = createServer((client) => this.serve(client));
+  connections = 0;
+
+  private constructor(
+    private readonly target: number,
+    certificate: Certificate | undefined,
+  ) {
+    const serve = (client: Socket): void => this.serve(client);
+    this.listener = certificate === undefined ? createServer(serve) : createTlsServer(certificate, serve);
+    this.listener.on("tlsClientError", () => undefined);
   }
 
-  static async to(server: Server): Promise<Proxy> {
-    const proxy = new Proxy(server.port);
+  static async to(server: Server, certificate?: Certificate): Promise<Proxy> {
+    const proxy = new Proxy(server.port, certificate);
     proxy.listener.listen(0, "127.0.0.1");
     await once(proxy.listener, "listening");
-    proxy.url = `http://127.0.0.1:${(proxy.listener.address() as { port: number }).port}`;
+    const scheme = certificate === undefined ? "http" : "https";
+    proxy.url = `${scheme}://127.0.0.1:${(proxy.listener.address() as { port: number }).port}`;
     after(() => proxy.close());
     return proxy;
   }
@@ -171,6 +198,7 @@ export class Proxy {
 
   private serve(client: Socket): void {
     const server = connect(this.target, "127.0.0.1");
+    ++this.connections;
     let losesNext = false;
     const cut = (): void => {
       client.destroy();

@@ -34,6 +34,16 @@ test("a task runs when told, and its result is typed", async (t) => {
   assert.equal(result, "a.png@3");
 });
 
+test("a trace reaches the handler and makes no other request", async (t) => {
+  const app = new Treadle();
+  const memory = inMemory(t, app);
+  const traced = app.task("traced", (_: null, context) => context.traceparent ?? "none");
+  const first = await traced.enqueue(null, { key: "k", traceparent: "first" });
+  assert.equal((await traced.enqueue(null, { key: "k", traceparent: "second" })).id, first.id);
+  await memory.run();
+  assert.deepEqual([await first.result(), (await first.info()).traceparent], ["first", "first"]);
+});
+
 test("inline runs at once, and what handlers enqueue too", async (t) => {
   const app = new Treadle();
   const memory = inMemory(t, app, { inline: true });

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "cli/config/settings.h"
-#include "cli/exit_status.h"
+#include "config/settings.h"
+#include "console/exit_status.h"
 
 namespace treadle::cli {
 namespace {
@@ -110,7 +110,7 @@ std::string ConfigMarkdown() {
       "command lines.\n",
       kMade);
   std::string_view section;
-  for (const Setting& setting : Settings()) {
+  for (const config::Setting& setting : config::Settings()) {
     if (setting.section() != section) {
       section = setting.section();
       page += fmt::format(

@@ -192,6 +192,7 @@ class Driver {
     task.run_at = options.value("run_at", "");
     task.tags = options.value("tags", std::vector<std::string>());
     task.sensitive = options.value("sensitive", false);
+    task.traceparent = options.value("traceparent", "");
     if (options.contains("retry")) task.retry = RetryOf(options["retry"]);
     return task;
   }

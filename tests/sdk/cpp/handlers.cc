@@ -127,6 +127,10 @@ void AddEnds(treadle::Worker& worker, Notes* notes) {
     if (context.attempt() < in.succeeds_at) throw Failure("flaky", "not yet");
     return context.attempt();
   });
+  worker.Handle("traced", [](const Task& task, Context& context) {
+    if (context.attempt() == 1) throw Failure("again", "");
+    return task.traceparent.empty() ? nlohmann::json() : nlohmann::json(task.traceparent);
+  });
   worker.Handle("raise", [](const Raise& in) { throw std::runtime_error(in.message); });
   worker.Handle("snooze", [notes](const Delay& in, Context& context) {
     if (notes->RunsOf(context.task().id) == 1) throw treadle::Snooze(milliseconds(in.delay_ms));

@@ -89,6 +89,16 @@ func (d *driver) handlers(w *treadle.Worker) {
 		}
 		return attempt(ctx), nil
 	})
+	treadle.Handle(w, "traced", func(ctx context.Context, _ any) (*string, error) {
+		task, _ := treadle.TaskOf(ctx)
+		if task.Attempt == 1 {
+			return nil, treadle.Fail("again", "")
+		}
+		if task.Traceparent == "" {
+			return nil, nil
+		}
+		return &task.Traceparent, nil
+	})
 	treadle.HandleFunc(w, "raise", func(_ context.Context, in failure) error { panic(in.Message) })
 	treadle.Handle(w, "snooze", func(ctx context.Context, in struct {
 		DelayMs int64 `json:"delay_ms"`

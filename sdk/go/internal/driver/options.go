@@ -21,6 +21,7 @@ type options struct {
 	UniqueWhile      string    `json:"unique_while"`
 	OnDuplicate      string    `json:"on_duplicate"`
 	Sensitive        bool      `json:"sensitive"`
+	Traceparent      string    `json:"traceparent"`
 	Retry            *retry    `json:"retry"`
 }
 
@@ -71,6 +72,9 @@ func (o *options) all() []treadle.Option {
 	}
 	if o.OnDuplicate != "" {
 		all = append(all, treadle.WithOnDuplicate(o.OnDuplicate))
+	}
+	if o.Traceparent != "" {
+		all = append(all, treadle.WithTraceparent(o.Traceparent))
 	}
 	if o.Sensitive {
 		all = append(all, treadle.WithSensitive())

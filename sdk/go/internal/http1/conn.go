@@ -29,8 +29,6 @@ type Request struct {
 	Target string
 	// Body is JSON, or nil.
 	Body []byte
-	// Traceparent goes into the header of that name, unless it is empty.
-	Traceparent string
 	// Repeatable says that the server may get the request twice.
 	Repeatable bool
 }

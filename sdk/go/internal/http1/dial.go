@@ -101,9 +101,17 @@ func (c *Conn) handshakeError(err error) error {
 	case errors.As(err, &noTLS):
 		return status.New(status.Internal, c.URL()+" does not speak TLS. Treadle itself does not: write "+
 			"http://, or name the proxy in front of it")
-	case errors.As(err, &unknown), errors.As(err, &wrongHost), errors.As(err, &invalid):
-		return &status.Error{Code: status.Internal, Cause: err,
-			Detail: "the certificate of " + c.URL() + " cannot be trusted: " + err.Error()}
+	case errors.As(err, &unknown):
+		return c.untrusted(err, "; name the certificate of its CA with CAFile or TREADLE_CA_FILE")
+	case errors.As(err, &wrongHost):
+		return c.untrusted(err, "; use a name that the certificate has")
+	case errors.As(err, &invalid):
+		return c.untrusted(err, "")
 	}
 	return status.New(status.Unavailable, "cannot speak TLS with "+c.URL()+": "+rootOf(err))
+}
+
+func (c *Conn) untrusted(err error, remedy string) error {
+	return &status.Error{Code: status.Internal, Cause: err,
+		Detail: "the certificate of " + c.URL() + " cannot be trusted: " + err.Error() + remedy}
 }

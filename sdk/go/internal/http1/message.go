@@ -66,11 +66,6 @@ func (c *Conn) write(request Request) {
 		out = append(out, c.settings.Token...)
 		out = append(out, "\r\n"...)
 	}
-	if request.Traceparent != "" {
-		out = append(out, "traceparent: "...)
-		out = append(out, request.Traceparent...)
-		out = append(out, "\r\n"...)
-	}
 	if request.Body != nil {
 		out = append(out, "Content-Type: application/json\r\n"...)
 	}

@@ -27,7 +27,7 @@ type Lease struct {
 	Payload         Blob
 	IsDamaged       bool // the payload does not have its SHA-256
 	IsSensitive     bool
-	Traceparent     string // empty: the producer gave none, or the server does not hand it on
+	Traceparent     string // empty: the producer sent none
 	Steps           map[string]Blob
 	Checkpoint      *Blob
 }

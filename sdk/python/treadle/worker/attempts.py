@@ -7,6 +7,11 @@ return, and gives back leases that were fetched ahead and do not get their turn.
 
 A thread that takes one lease and leaves others wakes one more thread, which does the same: short
 tasks are then run by few threads without a handoff for each, and long ones still get a thread each.
+
+A runner may take leases ahead of their turn ("handed"), and give them back while they have not
+begun: child processes have short tasks waiting at their end, so that a task is not a round trip.
+Whoever wants a handed lease for something else recalls it first. What then is still handed counts
+as running: its runner is about to begin it, or has.
 """
 
 from __future__ import annotations
@@ -14,15 +19,23 @@ from __future__ import annotations
 import collections
 import threading
 import time
-from typing import Callable, Deque, Dict, Iterable, List, Mapping, Optional, Sequence
+from typing import (
+    Callable,
+    Deque,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 from .. import cancel, wire
-from ..cancel import CancelToken
 from ..wire import Lease
+from .attempt import COROUTINE, FUNCTION, NEVER, Attempt, Recall
 from .report import Ending, Report
-
-FUNCTION = 0
-COROUTINE = 1
 
 _LEASE_MS_DEFAULT = 30_000
 _MANY_REPORTS = 100
@@ -31,32 +44,8 @@ _AHEAD_SECONDS = 0.02  # of work that may wait for its turn here
 _AHEAD_MAX = 400
 _TURN_SECONDS = 0.25  # after which a waiting lease is given back if all slots are taken
 _LEARNED = 20  # attempts after which the mean is worth something
-_NEVER = float("inf")
-
-
-class Attempt:
-    """One lease that waits or runs."""
-
-    __slots__ = ("lease", "kind", "put_at", "cancelled", "deadline", "limit", "begun", "timed_out",
-                 "give_up_at", "dropped", "kill")  # fmt: skip
-
-    def __init__(self, lease: Lease, kind: int, now: float) -> None:
-        self.lease = lease
-        self.kind = kind
-        self.put_at = now
-        self.cancelled = CancelToken()
-        # By time.monotonic(); infinite: nothing limits it.
-        self.deadline = _NEVER if not lease.timeout_ms else now + lease.timeout_ms / 1000
-        self.limit = 0.0
-        self.begun = 0.0
-        self.timed_out = False
-        self.give_up_at = _NEVER
-        self.dropped = False  # nothing is to be reported any more
-        self.kill: Optional[Callable[[], None]] = None  # ends it by force, if that is possible
-
-    @property
-    def deadline_or_none(self) -> float | None:
-        return None if self.deadline == _NEVER else self.deadline
+_HANDED_SECONDS = 0.005  # of work that may wait for its turn at one runner
+_HANDED_MAX = 100
 
 
 class Attempts:
@@ -88,10 +77,11 @@ class Attempts:
             collections.deque(), collections.deque(),
         )  # fmt: skip
         self._running: Dict[str, Attempt] = {}
+        self._handed: Dict[str, Attempt] = {}
         self._kind_running = [0, 0]
         self._reports: Deque[Report] = collections.deque()
         self._oldest_report = 0.0
-        self._next_watch = _NEVER
+        self._next_watch = NEVER
         self._idle = 0
         self._is_waking = False
         self._shortest_lease_ms = _LEASE_MS_DEFAULT
@@ -121,7 +111,10 @@ class Attempts:
                     self._add(Report(lease.token, wire.released(lease.token)))
                 else:
                     kind = COROUTINE if lease.type in self._coroutines else FUNCTION
-                    self._waiting[kind].append(Attempt(lease, kind, now))
+                    attempt = Attempt(lease, kind, now)
+                    if self._timeouts:
+                        attempt.timeout = self._timeouts.get(lease.type, NEVER)
+                    self._waiting[kind].append(attempt)
             self._watch_by(now + _TURN_SECONDS)
             wakes_loop = self._wake()
         self._cut(superseded, cancel.LEASE_LOST)
@@ -132,7 +125,10 @@ class Attempts:
         """Attempts at the same task that still run here: a newer lease says that theirs is lost."""
         if lease.token.startswith(f"{lease.id}.1."):
             return []
-        found = [each for each in self._running.values() if each.lease.id == lease.id]
+        if any(each.lease.id == lease.id for each in self._handed.values()):
+            self._recall_all()
+        begun = (*self._running.values(), *self._handed.values())
+        found = [each for each in begun if each.lease.id == lease.id]
         for each in found:
             each.dropped = True
         return found
@@ -140,6 +136,7 @@ class Attempts:
     def _is_held(self, token: str) -> bool:
         return (
             token in self._running
+            or token in self._handed
             or any(each.lease.token == token for queue in self._waiting for each in queue)
             or any(each.token == token for each in self._reports)
         )
@@ -150,6 +147,7 @@ class Attempts:
         lost = set(tokens)
         to_cancel: List[Attempt] = []
         with self._lock:
+            self._recall_named(lost)
             count = 0
             for queue in self._waiting:
                 kept = [each for each in queue if each.lease.token not in lost]
@@ -157,7 +155,7 @@ class Attempts:
                 queue.clear()
                 queue.extend(kept)
             for token in lost:
-                attempt = self._running.get(token)
+                attempt = self._running.get(token) or self._handed.get(token)
                 if attempt is not None and not attempt.dropped:
                     attempt.dropped = True
                     to_cancel.append(attempt)
@@ -168,11 +166,13 @@ class Attempts:
         """Someone asked for the end of these tasks: what runs is cancelled, what waits released."""
         named = set(tokens)
         with self._lock:
+            self._recall_named(named)
             for queue in self._waiting:
                 for each in [each for each in queue if each.lease.token in named]:
                     queue.remove(each)
                     self._add(Report(each.lease.token, wire.released(each.lease.token)))
-            to_cancel = [self._running[token] for token in named if token in self._running]
+            begun = {**self._running, **self._handed} if self._handed else self._running
+            to_cancel = [begun[token] for token in named if token in begun]
         self._cut(to_cancel, cancel.REQUESTED)
 
     def free(self) -> int:
@@ -180,8 +180,7 @@ class Attempts:
         with self._lock:
             if self._draining:
                 return 0
-            held = len(self._running) + len(self._waiting[0]) + len(self._waiting[1])
-            return max(self._slots + self._ahead() - held, 0)
+            return max(self._slots + self._ahead() - self._held(), 0)
 
     def _ahead(self) -> int:
         if not self._prefetch or self._ended < _LEARNED or self._mean <= 0:
@@ -191,11 +190,16 @@ class Attempts:
 
     def held(self) -> int:
         with self._lock:
-            return len(self._running) + len(self._waiting[0]) + len(self._waiting[1])
+            return self._held()
+
+    def _held(self) -> int:
+        waiting = len(self._waiting[0]) + len(self._waiting[1])
+        return len(self._running) + len(self._handed) + waiting
 
     def held_tokens(self) -> List[str]:
         with self._lock:
-            tokens = [each.lease.token for each in self._running.values() if not each.dropped]
+            begun = (*self._running.values(), *self._handed.values())
+            tokens = [each.lease.token for each in begun if not each.dropped]
             for queue in self._waiting:
                 tokens += [each.lease.token for each in queue]
             return tokens
@@ -213,7 +217,7 @@ class Attempts:
         now, so that one exchange carries many."""
         with self._lock:
             if not self._reports:
-                return _NEVER
+                return NEVER
             if not (self._waiting[0] or self._waiting[1]) or len(self._reports) >= wire.ITEMS_MAX:
                 return self._oldest_report
             return self._oldest_report + _REPORT_DELAY
@@ -285,6 +289,101 @@ class Attempts:
             self.wake_loop()
         return next_attempt
 
+    def finish_and_hand(
+        self,
+        done: Sequence[Tuple[Attempt, Report]],
+        head: Optional[Attempt],
+        ahead: int,
+        recall: Recall,
+        seconds: float,
+    ) -> List[Attempt]:
+        """For a runner that has functions waiting for it. Finishes what is done, which took
+        `seconds` to run; begins `head`, the next one that was handed to it, or takes one if there
+        is none; and hands it more, so that some milliseconds of work wait, of which there are
+        `ahead` attempts. What other runners are free for is left to them. Returns what was taken
+        and handed."""
+        tells = False
+        taken: List[Attempt] = []
+        with self._lock:
+            if seconds > 0:
+                self._mean += (seconds / len(done) - self._mean) * (1 - 0.9 ** len(done))
+            for attempt, report in done:
+                tells = self._finish(attempt, report, learns=False) or tells
+            if head is None:
+                head = self._take(FUNCTION)
+                taken += [head] if head is not None else []
+            elif self._handed.pop(head.lease.token, None) is not None:
+                self._begin(head)
+            if head is not None:
+                taken += self._hand(self._window() - ahead, recall)
+            wakes_loop = not taken and self._wake()
+        if tells:
+            self._changed()
+        if wakes_loop:
+            self.wake_loop()
+        return taken
+
+    def recall(self, recall: Recall) -> None:
+        """What waits for a runner is for others now, unless it has begun."""
+        with self._lock:
+            self._take_back(recall())
+            wakes_loop = self._wake()
+        if wakes_loop:
+            self.wake_loop()
+
+    def _window(self) -> int:
+        if not self._prefetch or self._ended < _LEARNED or self._mean <= 0 or self._closed:
+            return 0
+        return min(int(_HANDED_SECONDS / self._mean), _HANDED_MAX)
+
+    def _hand(self, number: int, recall: Recall) -> List[Attempt]:
+        queue = self._waiting[FUNCTION]
+        free = self._kind_slots[FUNCTION] - self._kind_running[FUNCTION]
+        handed: List[Attempt] = []
+        for _ in range(min(number, len(queue) - free)):
+            attempt = queue.popleft()
+            attempt.recall = recall
+            self._handed[attempt.lease.token] = attempt
+            handed.append(attempt)
+        return handed
+
+    def take_back(self, attempts: Sequence[Attempt]) -> None:
+        """What a runner was given and has not begun. It waits again, before all others; none of
+        this counts for the task."""
+        with self._lock:
+            self._take_back(attempts)
+            wakes_loop = self._wake()
+        self._changed()
+        if wakes_loop:
+            self.wake_loop()
+
+    def _take_back(self, attempts: Sequence[Attempt]) -> None:
+        for attempt in reversed(attempts):
+            token = attempt.lease.token
+            if self._running.pop(token, None) is not None:
+                self._kind_running[attempt.kind] -= 1
+            elif self._handed.pop(token, None) is None:
+                continue
+            attempt.recall = attempt.kill = None
+            attempt.begun, attempt.deadline = 0.0, attempt.lease_deadline()
+            if attempt.dropped:
+                continue
+            if self._draining or attempt.cancelled.is_set():
+                self._add(Report(token, wire.released(token)))
+            else:
+                self._waiting[attempt.kind].appendleft(attempt)
+                self._watch_by(attempt.put_at + _TURN_SECONDS)
+
+    def _recall_named(self, tokens: Set[str]) -> None:
+        if self._handed and not tokens.isdisjoint(self._handed):
+            self._recall_all()
+
+    def _recall_all(self) -> None:
+        """What is handed waits again, unless it has begun."""
+        for recall in {each.recall for each in self._handed.values()}:
+            if recall is not None:
+                self._take_back(recall())
+
     def _take(self, kind: int) -> Optional[Attempt]:
         queue = self._waiting[kind]
         if not queue or len(self._running) >= self._slots or self._closed:
@@ -292,26 +391,29 @@ class Attempts:
         if self._kind_running[kind] >= self._kind_slots[kind]:
             return None
         attempt = queue.popleft()
-        attempt.begun = now = time.monotonic()
-        if self._timeouts:
-            attempt.deadline = min(
-                now + self._timeouts.get(attempt.lease.type, _NEVER), attempt.deadline
-            )
-        if attempt.deadline != _NEVER:
-            attempt.limit = attempt.deadline - now
-            self._watch_by(attempt.deadline)
-        self._running[attempt.lease.token] = attempt
-        self._kind_running[kind] += 1
+        self._begin(attempt)
         if queue and kind == FUNCTION and not self._is_waking:
             self._wake()
         return attempt
 
-    def _finish(self, attempt: Attempt, report: Report) -> bool:
-        if self._running.pop(attempt.lease.token, None) is None:
+    def _begin(self, attempt: Attempt) -> None:
+        attempt.begun = now = time.monotonic()
+        attempt.deadline = min(now + attempt.timeout, attempt.deadline)
+        if attempt.deadline != NEVER:
+            attempt.limit = attempt.deadline - now
+            self._watch_by(attempt.deadline)
+        self._running[attempt.lease.token] = attempt
+        self._kind_running[attempt.kind] += 1
+
+    def _finish(self, attempt: Attempt, report: Report, learns: bool = True) -> bool:
+        token = attempt.lease.token
+        if self._running.pop(token, None) is not None:
+            self._kind_running[attempt.kind] -= 1
+        elif self._handed.pop(token, None) is None:
             return False
-        self._kind_running[attempt.kind] -= 1
         self._ended += 1
-        self._mean += (time.monotonic() - attempt.begun - self._mean) * 0.1
+        if learns:
+            self._mean += (time.monotonic() - attempt.begun - self._mean) * 0.1
         is_first = not self._reports
         if not attempt.dropped:
             self._add(report)
@@ -382,10 +484,10 @@ class Attempts:
                 self._changed()
 
     def _end_late(self, now: float, late: List[Attempt], given_up: List[Attempt]) -> float:
-        next_at = _NEVER
+        next_at = NEVER
         for attempt in self._running.values():
             if attempt.give_up_at <= now:
-                attempt.give_up_at = _NEVER
+                attempt.give_up_at = NEVER
                 given_up.append(attempt)
                 if attempt.timed_out and not attempt.dropped:
                     attempt.dropped = True
@@ -400,7 +502,7 @@ class Attempts:
 
     def _give_back(self, now: float) -> float:
         """Leases that were fetched ahead, and wait behind tasks that turned out to be long."""
-        next_at = _NEVER
+        next_at = NEVER
         for kind, queue in enumerate(self._waiting):
             is_full = (
                 len(self._running) >= self._slots
@@ -428,6 +530,7 @@ class Attempts:
     def drain(self) -> None:
         """Leases that wait, and those that still come, are released; what runs goes on."""
         with self._lock:
+            self._recall_all()
             self._draining = True
             for queue in self._waiting:
                 for each in queue:
@@ -437,14 +540,14 @@ class Attempts:
     def cancel_running(self) -> None:
         """Asks all that runs to stop."""
         with self._lock:
-            running = list(self._running.values())
+            running = [*self._running.values(), *self._handed.values()]
         self._cut(running, cancel.SHUTDOWN)
 
     def release_running(self) -> None:
         """Releases the leases of all that still runs; what it brings is dropped, and what can be
         ended by force is."""
         with self._lock:
-            running = list(self._running.values())
+            running = [*self._running.values(), *self._handed.values()]
             for attempt in running:
                 if not attempt.dropped:
                     attempt.dropped = True
@@ -458,7 +561,8 @@ class Attempts:
     def is_busy(self) -> bool:
         """True while something waits, runs, or has its report not taken yet."""
         with self._lock:
-            runs = any(not each.dropped for each in self._running.values())
+            begun = (*self._running.values(), *self._handed.values())
+            runs = any(not each.dropped for each in begun)
             return runs or bool(self._waiting[0] or self._waiting[1] or self._reports)
 
     def close(self) -> None:

@@ -12,7 +12,8 @@ import logging
 import threading
 from typing import Any, Set
 
-from .attempts import COROUTINE, Attempt, Attempts
+from .attempt import COROUTINE, Attempt
+from .attempts import Attempts
 from .report import Report
 from .runner import Runner, spawned_by, stand_in
 

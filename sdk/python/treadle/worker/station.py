@@ -15,13 +15,14 @@ from ..app import Middleware, Pool, WorkerSettings
 from ..caller import Caller
 from ..errors import InvalidArgumentError, TreadleError, UnavailableError
 from ..task import Task
-from .attempts import Attempt, Attempts
+from .attempt import Attempt
+from .attempts import Attempts
 from .exchanger import Ended, Exchanger, ExchangerOptions
 from .loop import CoroutineLoop
 from .report import Report
 from .runner import Runner
 from .sender import AttemptSender
-from .threads import FunctionThreads, Runs
+from .threads import FunctionThreads, InThread, Runs
 
 _DELIVER_SECONDS = 5.0  # for the last reports, once nothing runs any more
 _CLOSE_SECONDS = 1.0  # for handlers that were given up
@@ -34,21 +35,6 @@ def default_name() -> str:
         for char in socket.gethostname()[:100]
     )
     return f"{host.lstrip('._-') or 'worker'}-{os.getpid()}"
-
-
-class _InThread:
-    """Runs functions in the thread that asks."""
-
-    def __init__(self, runner: Runner) -> None:
-        self._runner = runner
-
-    def run(self, attempt: Attempt) -> Report:
-        return self._runner.run(
-            attempt.lease, attempt.cancelled, attempt.deadline_or_none, attempt.limit
-        )
-
-    def close(self) -> None:
-        pass
 
 
 class Station:
@@ -92,7 +78,7 @@ class Station:
         self._runner = Runner(
             tasks, middlewares, AttemptSender(caller), with_endings=ended is not None
         )
-        make = make_process if pool.processes and make_process else lambda: _InThread(self._runner)
+        make = make_process if pool.processes and make_process else lambda: InThread(self._run_here)
         self._has_processes = bool(pool.processes)
         self._threads: Optional[FunctionThreads] = None
         if functions:
@@ -165,6 +151,11 @@ class Station:
         cancelled handlers."""
         self._stops = max(self._stops, times)
         self._wake()
+
+    def _run_here(self, attempt: Attempt) -> Report:
+        return self._runner.run(
+            attempt.lease, attempt.cancelled, attempt.deadline_or_none, attempt.limit
+        )
 
     # ---- the end ----
 

@@ -5,23 +5,43 @@ from __future__ import annotations
 import threading
 from typing import Callable, List, Protocol
 
-from .attempts import Attempt, Attempts
+from .attempt import Attempt
+from .attempts import Attempts
 from .report import Report
 from .runner import stand_in
-
-Run = Callable[[Attempt], Report]
 
 
 class Runs(Protocol):
     """What one thread runs attempts with; made and closed by that thread."""
 
-    def run(self, attempt: Attempt) -> Report: ...
+    def serve(self, attempts: Attempts) -> None:
+        """Takes attempts, runs them and finishes them, until there are no more."""
 
     def close(self) -> None: ...
 
 
+class InThread:
+    """Runs functions in the thread that serves. `run` may raise: a thread that ended here would
+    take its slot with it, and the attempt would run for ever."""
+
+    def __init__(self, run: Callable[[Attempt], Report]) -> None:
+        self._run = run
+
+    def serve(self, attempts: Attempts) -> None:
+        attempt = attempts.wait_and_take()
+        while attempt is not None:
+            try:
+                report = self._run(attempt)
+            except BaseException as error:
+                report = stand_in(attempt.lease, error)
+            attempt = attempts.finish_and_take(attempt, report) or attempts.wait_and_take()
+
+    def close(self) -> None:
+        pass
+
+
 class FunctionThreads:
-    """Each thread takes attempts until there is no work, and waits for more."""
+    """Each thread serves until the attempts are closed."""
 
     def __init__(self, attempts: Attempts, limit: int, make: Callable[[], Runs]) -> None:
         self._attempts = attempts
@@ -55,19 +75,6 @@ class FunctionThreads:
         self._attempts.thread_came()
         runs = self._make()
         try:
-            attempt = self._attempts.wait_and_take()
-            while attempt is not None:
-                report = _run(runs, attempt)
-                attempt = self._attempts.finish_and_take(attempt, report)
-                if attempt is None:
-                    attempt = self._attempts.wait_and_take()
+            runs.serve(self._attempts)
         finally:
             runs.close()
-
-
-def _run(runs: Runs, attempt: Attempt) -> Report:
-    """A thread that ended here would take its slot with it, and the attempt would run for ever."""
-    try:
-        return runs.run(attempt)
-    except BaseException as error:
-        return stand_in(attempt.lease, error)

@@ -4,12 +4,13 @@ import { readFileSync } from "node:fs";
 import { InvalidArgumentError } from "../errors.js";
 
 const DEFAULT = "http://127.0.0.1:7373";
-const DEFAULT_PORT = "7373";
 
 /** One server. */
 export interface Address {
   readonly host: string;
   readonly port: number;
+  /** It has https. */
+  readonly isTls: boolean;
   /** As the header `Host` has it. */
   readonly authority: string;
   /** As people write it. */
@@ -42,22 +43,26 @@ function tokenOfFile(): string {
   }
 }
 
-/** `http://HOST:PORT`; scheme and port may be missing. Throws InvalidArgumentError. */
+/**
+ * `http://HOST:PORT` or `https://HOST:PORT`; the scheme may be missing, and so may the port: 7373, or 443 with https.
+ * Throws InvalidArgumentError.
+ */
 export function parseAddress(text: string): Address {
-  if (text.startsWith("https://")) throw unreadable(text, "https is not supported yet");
-  const rest = text.replace(/^http:\/\//, "").replace(/\/$/, "");
+  const isTls = text.startsWith("https://");
+  const rest = text.replace(/^https?:\/\//, "").replace(/\/$/, "");
   const found = /^(?:\[([0-9A-Za-z.:%]+)\]|([0-9A-Za-z._-]+))(?::(\d{1,5}))?$/.exec(rest);
   if (found === null) throw unreadable(text, "it has no host, or more than host and port");
-  const port = Number(found[3] ?? DEFAULT_PORT);
+  const port = Number(found[3] ?? (isTls ? 443 : 7373));
   if (port < 1 || port > 65_535) throw unreadable(text, "its port is not a number from 1 to 65535");
   const host = found[1] ?? found[2] ?? "";
   const authority = found[1] === undefined ? `${host}:${port}` : `[${host.split("%")[0]}]:${port}`;
-  return { host, port, authority, url: `http://${authority}` };
+  return { host, port, isTls, authority, url: `${isTls ? "https" : "http"}://${authority}` };
 }
 
 function unreadable(text: string, why: string): InvalidArgumentError {
   const shown = text.slice(text.lastIndexOf("@") + 1); // a name and password before an @ are not repeated
-  return new InvalidArgumentError(`cannot read the server address "${shown}": ${why}; write http://HOST:PORT`, {
-    field: "servers",
-  });
+  return new InvalidArgumentError(
+    `cannot read the server address "${shown}": ${why}; write http://HOST:PORT or https://HOST:PORT`,
+    { field: "servers" },
+  );
 }

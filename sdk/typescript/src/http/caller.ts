@@ -29,7 +29,6 @@ export interface Call {
   alsoRepeat?: (error: TreadleError) => boolean;
   /** Ends the try that is under way, and the pauses between tries. */
   signal?: AbortSignal | undefined;
-  traceparent?: string | undefined;
 }
 
 export class Caller {
@@ -70,7 +69,6 @@ export class Caller {
       return await connection.call(call.method, call.target, call.body, {
         timeoutMs: Math.max(deadline - performance.now(), 1),
         repeatable: call.repeatable ?? true,
-        traceparent: call.traceparent,
       });
     } catch (error) {
       const failure = error as TreadleError;

@@ -9,18 +9,20 @@ import { connect, type Socket } from "node:net";
 import { DeadlineExceededError, errorOfAnswer, UnavailableError } from "../errors.js";
 import { AnswerReader, type Answer } from "./answer.js";
 import type { Address } from "./address.js";
+import { connectSecurely, handshakeError } from "./tls.js";
 
 export interface ConnectionOptions {
   readonly servers: readonly Address[];
   readonly token: string;
   readonly connectTimeoutMs: number;
+  /** Certificates to trust for https. undefined: the system's. */
+  readonly ca?: string | undefined;
 }
 
 export interface CallOptions {
   timeoutMs: number;
   /** Sent again at once if a kept connection turns out to be closed. Default: true. */
   repeatable?: boolean;
-  traceparent?: string | undefined;
 }
 
 interface Pending {
@@ -44,11 +46,11 @@ export class Connection {
     this.mayHaveArrived = false;
     const wasOpen = this.isOpen();
     try {
-      return this.checked(await this.exchange(method, target, body, options, deadline));
+      return this.checked(await this.exchange(method, target, body, deadline));
     } catch (error) {
       const isStale = wasOpen && error instanceof BrokenError && !error.hasBegun && options.repeatable !== false;
       if (!isStale || this.isCancelled) throw error;
-      return this.checked(await this.exchange(method, target, body, options, deadline));
+      return this.checked(await this.exchange(method, target, body, deadline));
     }
   }
 
@@ -85,16 +87,10 @@ export class Connection {
     this.drop(new BrokenError("the connection was closed", true));
   }
 
-  private async exchange(
-    method: string,
-    target: string,
-    body: string | undefined,
-    options: CallOptions,
-    deadline: number,
-  ): Promise<Answer> {
+  private async exchange(method: string, target: string, body: string | undefined, deadline: number): Promise<Answer> {
     if (this.isCancelled) throw new UnavailableError("the call was cancelled");
     if (this.socket === undefined) await this.connectToAny(deadline);
-    const request = this.requestOf(method, target, body, options.traceparent);
+    const request = this.requestOf(method, target, body);
     this.mayHaveArrived = true;
     return new Promise<Answer>((resolve, reject) => {
       const timer = setTimeout(
@@ -111,11 +107,10 @@ export class Connection {
     });
   }
 
-  private requestOf(method: string, target: string, body: string | undefined, traceparent?: string): string {
+  private requestOf(method: string, target: string, body: string | undefined): string {
     const { authority } = this.server;
     let head = `${method} ${target} HTTP/1.1\r\nHost: ${authority}\r\nUser-Agent: treadle-typescript\r\n`;
     if (this.options.token !== "") head += `Authorization: Bearer ${this.options.token}\r\n`;
-    if (traceparent !== undefined) head += `traceparent: ${traceparent}\r\n`;
     if (body === undefined) return `${head}Content-Length: 0\r\n\r\n`;
     return `${head}Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
   }
@@ -127,6 +122,7 @@ export class Connection {
       try {
         return await this.connect(deadline);
       } catch (error) {
+        if (!(error instanceof UnavailableError)) throw error;
         this.current = (this.current + 1) % this.options.servers.length;
         if (tries >= this.options.servers.length || this.isCancelled) throw error;
       }
@@ -134,19 +130,25 @@ export class Connection {
   }
 
   private connect(deadline: number): Promise<void> {
-    const { host, port } = this.server;
+    const { server } = this;
+    const { host, port, url, isTls } = server;
     const limitMs = Math.max(Math.min(this.options.connectTimeoutMs, deadline - performance.now()), 1);
-    const reader = new AnswerReader(this.server.url);
+    const reader = new AnswerReader(url);
     return new Promise<void>((resolve, reject) => {
-      const socket = connect({ host, port, noDelay: true });
-      const fail = (why: string): void => {
+      const socket = isTls ? connectSecurely(server, this.options.ca) : connect({ host, port });
+      socket.setNoDelay(true);
+      let isReached = false;
+      const end = (error: Error): void => {
         clearTimeout(timer);
         socket.destroy();
-        reject(new UnavailableError(`cannot reach a Treadle server at ${this.server.url}: ${why}`));
+        reject(error);
       };
+      const fail = (why: string): void =>
+        end(new UnavailableError(`cannot reach a Treadle server at ${url}: ${why}`));
       const timer = setTimeout(() => fail("no answer in time"), limitMs);
-      socket.once("error", (error) => fail(reasonOf(error)));
-      socket.once("connect", () => {
+      socket.once("error", (error) => (isReached ? end(handshakeError(error, url)) : fail(reasonOf(error))));
+      socket.once("connect", () => (isReached = true));
+      socket.once(isTls ? "secureConnect" : "connect", () => {
         if (this.isCancelled) return fail("the call was cancelled");
         clearTimeout(timer);
         socket.removeAllListeners("error");

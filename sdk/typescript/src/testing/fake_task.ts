@@ -127,7 +127,7 @@ export class FakeTask {
       contentType: this.contentType,
       sensitive: this.fields["sensitive"] === true,
       contractVersion: this.fields["contract_version"] as number | undefined,
-      traceparent: undefined,
+      traceparent: this.fields["traceparent"] as string | undefined,
       steps: [...this.steps.values()],
       checkpoint: this.checkpoint,
       raw: this.raw,
@@ -161,6 +161,7 @@ export class FakeTask {
       progressMessage: undefined,
       tags: [...new Set((this.fields["tags"] as string[] | undefined) ?? [])].sort(),
       key: this.fields["idempotency_key"] as string | undefined,
+      traceparent: this.fields["traceparent"] as string | undefined,
       cancelRequested: isRunning && this.token?.cause === "requested",
       workerLosses: 0,
     };

@@ -373,6 +373,8 @@ const keyOf = (fields: Fields): string => JSON.stringify([fields["queue"] ?? "de
 
 function sameRequest(one: Fields, other: Fields): boolean {
   const text = (fields: Fields): string =>
-    JSON.stringify(fields, (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value));
+    JSON.stringify({ ...fields, traceparent: undefined }, (_, value: unknown) =>
+      typeof value === "bigint" ? `${value}n` : value,
+    );
   return text(one) === text(other);
 }

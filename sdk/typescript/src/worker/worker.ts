@@ -66,7 +66,8 @@ export class Worker {
    */
   async run(): Promise<void> {
     const { client } = this.app;
-    const connection = { servers: client.servers, token: client.token, connectTimeoutMs: 5_000 };
+    const { servers, token, ca } = client;
+    const connection = { servers, token, ca, connectTimeoutMs: 5_000 };
     const caller = new Caller({ ...connection, connections: CONNECTIONS_TO_SAVE });
     const keeper = this.options.keeper === false ? undefined : new Keeper(connection);
     const stop = (): void => this.stop();
