@@ -4,8 +4,8 @@
 #   mapfile -t prefix < <(scripts/sanitizer_settings.sh tsan); "${prefix[@]}" ctest ...
 #
 # Two things differ between machines, so it tries them with an empty program: whether LeakSanitizer works (it needs
-# ptrace, which some containers forbid), and whether ThreadSanitizer gets its address space (with vm.mmap_rnd_bits
-# above 28, that of g++ 12 does not, unless addresses are not randomized).
+# ptrace, which some containers forbid), and whether ThreadSanitizer gets its address space (it starts itself again
+# without random addresses where it needs to, which some containers forbid, too).
 set -euo pipefail
 preset=$1
 scratch=$(mktemp -d)
@@ -16,7 +16,7 @@ readonly SYMBOLIZER=/usr/bin/llvm-symbolizer-19 # names functions and lines in c
 try() { # sanitizer; words before the program
   local sanitizer=$1
   shift
-  [[ -x $scratch/empty ]] || g++ -x c++ -fsanitize="$sanitizer" -o "$scratch/empty" - <<< 'int main() {}'
+  [[ -x $scratch/empty ]] || clang++-19 -x c++ -fsanitize="$sanitizer" -o "$scratch/empty" - <<< 'int main() {}'
   "$@" "$scratch/empty" > /dev/null 2>&1
 }
 
@@ -36,6 +36,7 @@ case $preset in
   tsan)
     options=halt_on_error=1:second_deadlock_stack=1
     [[ ! -f $suppressions ]] || options+=:suppressions=$suppressions
+    [[ ! -x $SYMBOLIZER ]] || options+=:external_symbolizer_path=$SYMBOLIZER
     words+=("TSAN_OPTIONS=$options")
     if ! try thread env && try thread setarch -R; then words=(setarch -R "${words[@]}"); fi
     ;;

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "base/test_rounds.h"
+
 namespace treadle {
 namespace {
 
@@ -169,8 +171,10 @@ TEST(JsonSchema, TheWorkForAValueIsBoundedByItsSize) {
 }
 
 TEST(JsonSchema, LargeValuesAreCheckedWhole) {
-  const std::string ones = "[" + Repeated("1,", 500'000) + "\"2\"]";
-  EXPECT_EQ(Fault(R"({"items":{"type":"integer"}})", ones), "payload[500000] must be an integer");
+  const size_t count = TestRounds(500'000U, 50'000U);
+  const std::string ones = "[" + Repeated("1,", count) + "\"2\"]";
+  EXPECT_EQ(Fault(R"({"items":{"type":"integer"}})", ones),
+            "payload[" + std::to_string(count) + "] must be an integer");
   EXPECT_EQ(Fault(R"({"uniqueItems":true})", ones),
             "payload must not contain the same item twice: 1");
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/test_rounds.h"
 #include "journal/file_journal.h"
 #include "sim/sim_disk.h"
 #include "tests/conformance/journal_conformance.h"
@@ -113,7 +114,7 @@ class CrashingJournal {
 };
 
 TEST(JournalCrash, AtEveryOperationKeepsWhatWasAcknowledged) {
-  for (uint64_t seed = 1; seed <= 25; ++seed) {
+  for (uint64_t seed = 1; seed <= TestRounds(25U, 5U); ++seed) {
     bool survived = false;
     for (uint64_t n = 1; !survived; ++n) {
       CrashingJournal journal(seed * 1000 + n);
@@ -128,7 +129,7 @@ TEST(JournalCrash, AtEveryOperationKeepsWhatWasAcknowledged) {
 }
 
 TEST(JournalCrash, AgainAndAgainKeepsWhatWasAcknowledged) {
-  for (uint64_t seed = 1; seed <= 120; ++seed) {
+  for (uint64_t seed = 1; seed <= TestRounds(120U, 20U); ++seed) {
     SeededRandom random(seed);
     CrashingJournal journal(seed);
     for (int crash = 0; crash < 40; ++crash) {

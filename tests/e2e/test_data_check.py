@@ -10,9 +10,7 @@ import subprocess
 
 import pytest
 
-from treadle import BINARY, until
-
-SEED = random.randrange(2**32)
+from treadle import BINARY, SANITIZED, SEED, some, until
 
 
 def check(data_dir, *flags):
@@ -79,13 +77,13 @@ def test_a_flipped_bit_anywhere_in_the_store_is_found_or_does_no_harm(written):
     whole = (written / "store.db").read_bytes()
     used = [at for at, byte in enumerate(whole) if byte]
     found = 0
-    for at in random.sample(used, 15):
+    for at in some(random.sample(used, 15), 5):
         (written / "store.db").write_bytes(whole)
         flip(written / "store.db", at)
         status, report = check(written)
         assert status in (0, 1, 4, 8), report
         found += status != 0
-    assert found >= 1
+    assert found >= 1 or SANITIZED
 
 
 def test_a_damaged_payload_names_its_task(written):
@@ -394,7 +392,7 @@ def test_a_repair_of_any_flipped_bit_leaves_a_directory_that_starts_or_refuses(w
     log_folded_in(written)
     path = written / of if of == "store.db" else sorted((written / "journal").glob("*.seg"))[-1]
     used = [at for at, byte in enumerate(path.read_bytes()) if byte]
-    for round in range(8):
+    for round in some(range(8), 2):
         copy = tmp_path / f"round-{round}"
         shutil.copytree(written, copy)
         flip(copy / path.relative_to(written), random.choice(used))

@@ -7,7 +7,7 @@ from http.client import HTTPException
 
 import pytest
 
-from treadle import DEADLINE_S, run, until
+from treadle import DEADLINE_S, run, some, until
 
 FATAL = 70
 
@@ -23,7 +23,7 @@ def fill(server, count=45):
     return [server.enqueue(payload="x" * 900_000) for _ in range(count)]
 
 
-@pytest.mark.parametrize("name", ["store.db", "store.db-wal", "journal", "LOCK", "treadle.data", ""])
+@pytest.mark.parametrize("name", some(["store.db", "store.db-wal", "journal", "LOCK", "treadle.data", ""], 2))
 def test_a_file_that_is_moved_away_is_noticed_and_putting_it_back_is_enough(server, tmp_path, name):
     ids = fill(server)
     path = server.data_dir / name

@@ -5,6 +5,7 @@ import json
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from test_cli import Program
 from treadle import until
@@ -33,9 +34,13 @@ def test_a_stopped_worker_frees_the_lease_of_a_deaf_program_at_once(server, tmp_
     id = server.enqueue()
     with worker(server.url, "t", f"trap '' TERM; touch {begun}; while :; do sleep 0.05; done") as program:
         until(begun.exists)
-        for _ in range(4):  # one ends the grace and one the patience; some may merge into one
+
+        def signalled():
             program.process.send_signal(signal.SIGTERM)
-        task = until(lambda: server.task(id), lambda task: task["state"] != "running", deadline_s=90)
+            return server.task(id)
+
+        # One signal ends the grace and one the patience. Signals that come too fast merge into one.
+        task = until(signalled, lambda task: task["state"] != "running", deadline_s=90)
         program.process.wait(30)
     assert (task["state"], task["attempt"]) == ("ready", 0)
 
@@ -80,18 +85,25 @@ def lines_of(program, text):
     return seen
 
 
+EMPTY = {"leases": [], "reports": [], "lost": [], "cancelled": []}
+
+
 def test_a_wrong_server_is_not_called_in_a_loop_and_the_log_says_why():
-    """Pauses double up to 5 s."""
-    empty = {"leases": [], "reports": [], "lost": [], "cancelled": []}
-    for text, says in (("{}", "leases is missing"), ("<html>", "does not respond like a Treadle server"),
-                       (json.dumps(empty), "asking less often"),
-                       (json.dumps({**empty, "lost": ["1-1.1.1"]}), "asking less often"),
-                       (json.dumps({**empty, "cancelled": ["1-1.1.1"]}), "asking less often")):
-        server = WrongServer(text)
-        with worker(server.url, "t", "cat") as program:
-            lines_of(program, says)
-            until(lambda: len(server.asked) >= 8)
-            assert server.asked[7] - server.asked[0] > 1, text
-            program.process.send_signal(signal.SIGTERM)
-            program.process.wait(30)
-        server.shutdown()
+    """Pauses double up to 5 s, so the cases wait side by side."""
+    cases = (("{}", "leases is missing"), ("<html>", "does not respond like a Treadle server"),
+             (json.dumps(EMPTY), "asking less often"),
+             (json.dumps({**EMPTY, "lost": ["1-1.1.1"]}), "asking less often"),
+             (json.dumps({**EMPTY, "cancelled": ["1-1.1.1"]}), "asking less often"))
+    with ThreadPoolExecutor(len(cases)) as pool:
+        list(pool.map(lambda case: asks_ever_less_often(*case), cases))
+
+
+def asks_ever_less_often(text, says):
+    server = WrongServer(text)
+    with worker(server.url, "t", "cat") as program:
+        lines_of(program, says)
+        until(lambda: len(server.asked) >= 8)
+        assert server.asked[7] - server.asked[0] > 1, text
+        program.process.send_signal(signal.SIGTERM)
+        program.process.wait(30)
+    server.shutdown()

@@ -7,6 +7,7 @@ Nothing here sleeps for a fixed time to let something happen: `until` asks again
 import http.client
 import json
 import os
+import random
 import re
 import secrets
 import signal
@@ -20,6 +21,21 @@ ROOT = Path(__file__).resolve().parents[2]
 BINARY = (os.environ.get("TREADLE_BINARY") or os.environ.get("TREADLE")
           or str(ROOT / "build/release/treadle"))
 DEADLINE_S = 30
+# Under a sanitizer a program needs ten times as long to start and to run, so tests of many cases that are alike take some
+# of them. TREADLE_SEED=7 pytest … repeats a choice.
+SANITIZED = bool(os.environ.get("TREADLE_SANITIZED"))
+SEED = int(os.environ.get("TREADLE_SEED") or random.randrange(2**32))
+
+
+def some(cases, count):
+    """All of `cases`, or under a sanitizer `count` of them, chosen by SEED and the name of the test. In their order."""
+    cases = list(cases)
+    if not SANITIZED or count >= len(cases):
+        return cases
+    print(f"{count} of {len(cases)} cases: TREADLE_SEED={SEED}")
+    chosen = random.Random(f"{SEED} {os.environ.get('PYTEST_CURRENT_TEST')}").sample(range(len(cases)), count)
+    return [cases[at] for at in sorted(chosen)]
+
 
 
 def until(ask, fits=bool, deadline_s=DEADLINE_S):

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "base/test_rounds.h"
 #include "engine/engine.h"
 #include "tests/model/reference.h"
 
@@ -461,7 +462,7 @@ class ModelRun {
 TEST(EngineModel, AnswersAndStateEqualTheReferenceForRandomCommands) {
   const char* given = std::getenv("TREADLE_SEED");
   const uint64_t first = given ? std::strtoull(given, nullptr, 10) : 1;
-  const uint64_t seeds = given ? 1 : 60;
+  const uint64_t seeds = given ? 1 : TestRounds(60U, 15U);
   for (uint64_t seed = first; seed < first + seeds; ++seed) {
     SCOPED_TRACE("TREADLE_SEED=" + std::to_string(seed));
     ModelRun run(seed);
