@@ -1,6 +1,7 @@
 #include "app/serve.h"
 
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -64,6 +65,18 @@ struct Lanes {
     shard.Stop();
   }
 };
+
+// Below the size of a segment, the journal could never begin the next one.
+Status CheckFileSizeLimit() {
+  rlimit limit{};
+  const uint64_t needed = FileJournalOptions{}.segment_bytes;
+  if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur >= needed) return {};
+  return {Code::kFailedPrecondition,
+          "the limit on the size of files (ulimit -f, RLIMIT_FSIZE) is " +
+              std::to_string(limit.rlim_cur >> 10) + " KiB, and a segment of the journal has " +
+              std::to_string(needed >> 10) +
+              " KiB; raise the limit, best to unlimited, and start again"};
+}
 
 /// A server from its opening to its end. Members are in the order of their need for one another.
 class ServerProcess {
@@ -212,6 +225,7 @@ Result<T> ServerProcess::OpenOrGiveUpBallast(const std::function<Result<T>()>& o
 }
 
 Result<NodeStorage> ServerProcess::OpenStorage() {
+  TREADLE_RETURN_IF_ERROR(CheckFileSizeLimit());
   // Opening the journal writes to it.
   TREADLE_RETURN_IF_ERROR(CheckIsNotNewer(&disk_, data_->store()));
   TREADLE_RETURN_IF_ERROR(CheckJournalIsThere());
