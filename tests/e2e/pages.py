@@ -18,7 +18,7 @@ NOT_RUN = {
     "npm install ./treadle-[0-9]*.tgz ./treadle-linux-x64-*.tgz": "the same",
     "tar xzf treadle-*-linux-amd64.tar.gz": "the same",
     "pip install ./sdk/python": "needs PyPI for the build backend; test `sdk_python` runs the SDK and this program",
-    "docker build -f deploy/Dockerfile -t treadle .": "needs Docker and a registry; test `shipped` reads the Dockerfile",
+    "docker build -f deploy/Dockerfile -t treadle .": "needs Docker and a registry; `./dev image` builds the same by hand",
     "docker run -p 127.0.0.1:7373:7373 -v treadle-data:/var/lib/treadle treadle": "the same",
     './dev build && export PATH="$PWD/build/release:$PATH"': "builds the program that this test runs",
     "./dev run       # builds, starts Treadle, runs a real job on your files, stays up":

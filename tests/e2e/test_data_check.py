@@ -38,6 +38,12 @@ def written(start_server, data_dir):
     for number in range(20):
         server.enqueue("t", payload={"n": number})
     server.kill()
+    return without_ballast(data_dir)
+
+
+def without_ballast(data_dir):
+    """48 MiB less to copy and to compare."""
+    (data_dir / "ballast").unlink()
     return data_dir
 
 
@@ -163,7 +169,7 @@ def stored(start_server, data_dir):
         server = start_server(data_dir)
         server.enqueue("t", payload={"n": "later"})
         server.stop()
-    return data_dir
+    return without_ballast(data_dir)
 
 
 def test_a_sound_directory_is_not_touched_by_a_repair(written):
