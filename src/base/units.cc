@@ -147,7 +147,7 @@ std::string SizeInWords(uint64_t bytes) {
 std::string WithCommas(int64_t number) {
   std::string digits = std::to_string(number);
   const size_t sign = number < 0 ? 1 : 0;
-  for (size_t i = digits.size(); i > sign + 3;) digits.insert(i -= 3, ",");
+  for (size_t i = digits.size(); i > sign + 3;) digits.insert(i -= 3, 1, ',');
   return digits;
 }
 
