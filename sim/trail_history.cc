@@ -25,6 +25,12 @@ std::optional<AttemptOutcome> OutcomeOf(const Report& report) {
   return std::nullopt;
 }
 
+// A task that often came back waits a little even then, and counts as snoozed.
+bool MayWait(const Report& report) {
+  return report.kind == Report::Kind::kSnoozed && report.delay_ms.value_or(0) == 0 &&
+         report.token.attempt > 10;
+}
+
 std::string AttemptName(TaskId id, uint32_t attempt) {
   return "attempt " + std::to_string(attempt) + " of " + id.ToString();
 }
@@ -50,7 +56,8 @@ void TrailHistory::Reporting(const Report& report) {
 
 void TrailHistory::Reported(const Report& report) {
   Known& task = tasks_[report.token.task];
-  if (const auto outcome = OutcomeOf(report)) task.ends[report.token.attempt] = *outcome;
+  if (const auto outcome = OutcomeOf(report))
+    task.ends[report.token.attempt] = MayWait(report) ? std::nullopt : outcome;
   if (report.log)
     Logged(report.token, report.log->offset + static_cast<uint32_t>(report.log->text.size()));
 }

@@ -18,6 +18,8 @@ namespace {
 
 constexpr std::string_view kReport = "the report";
 constexpr std::string_view kNoJson = "the report is not valid JSON";
+constexpr std::string_view kHalfACharacter =
+    "a string of the report has half of a surrogate pair; write U+FFFD for what is no character";
 constexpr size_t kShownBytes = 128;  // of what should be a token and is none
 
 struct ReportIn {
@@ -256,13 +258,21 @@ void TakeForBad(std::string_view raw, size_t place, const Status& why, ExchangeI
   out->bad.push_back(std::move(bad));
 }
 
+// What follows the grammar and still could not be read has an escape that is half a character.
+Status WhyUnreadable(std::string_view raw, const Status& status) {
+  if (!status.message().starts_with(kNoJson)) return status;
+  const Status grammar = CheckJson(raw, kReport);
+  return grammar.ok() ? Status(Code::kInvalidArgument, std::string(kHalfACharacter)) : grammar;
+}
+
 Status ReadAlone(std::string raw, size_t place, ExchangeIn* out) {
   ExchangeIn one;
   const Status status =
       ParseJson(&raw, kReport, [&](JsonValue value) { return ReadReport(value, place, &one); });
   if (!status.ok()) {
-    if (status.message().starts_with(kNoJson)) return status;
-    TakeForBad(raw, place, status, out);
+    const Status why = WhyUnreadable(raw, status);
+    if (why.message().starts_with(kNoJson)) return why;
+    TakeForBad(raw, place, why, out);
     return {};
   }
   out->request.reports.push_back(std::move(one.request.reports.front()));

@@ -94,30 +94,37 @@ TEST_P(BadReportTest, FailsItsOwnAttemptAndCostsNoOther) {
 }
 
 std::vector<Bad> BadReports() {
-  return {{R"("outcome":"done")", "outcome must be completed, failed"},
-          {R"("outcome":"failed")", "error is missing"},
-          {R"("outcome":"discarded","error":{"message":"m"})", "error.code is missing"},
-          {R"("outcome":"failed","error":{"code":""})", "error.code must be printable"},
-          {R"("outcome":"failed","error":{"code":"a\u0007"})", "error.code must be printable"},
-          {R"("outcome":"failed","error":{"code":")" + std::string(65, 'x') + "\"}",
-           "error.code must be printable"},
-          {R"("outcome":"failed","error":"text")", "error must be an object"},
-          {R"("outcome":"released","result":1)", "is only for the outcome completed"},
-          {R"("outcome":"snoozed")", "delay_ms is missing"},
-          {R"("outcome":"snoozed","delay_ms":315360000001)", "delay_ms must be a whole number"},
-          {R"("outcome":"snoozed","delay_ms":-1)", "delay_ms must be a whole number"},
-          {R"("outcome":"snoozed","delay_ms":99999999999999999999)", "delay_ms must be"},
-          {R"("outcome":"released","delay_ms":1)", "is only for the outcomes failed and snoozed"},
-          {R"("outcome":"released","log":{"offset":65537,"text":""})", "log.offset must be"},
-          {R"("outcome":"released","log":{"offset":-1,"text":""})", "log.offset must be"},
-          {R"("outcome":"released","log":7)", "log must be an object"},
-          {R"("outcome":"released","extra":[{"a":"}"}])", "unknown field"},
-          {R"("outcome":"released","outcome":"released")", "comes twice"},
-          {R"("outcome":"completed","result":1,"result_sha256":"00")", "64 hexadecimal digits"},
-          {R"("outcome":"completed","result_base64":"!")", "must be base64"},
-          {R"("outcome":"completed","result":1,"content_type":"a\u0001")", "content_type must be"},
-          {R"("outcome":"completed","result":)" + std::string(500, '[') + std::string(500, ']'),
-           "nested deeper"}};
+  return {
+      {R"("outcome":"done")", "outcome must be completed, failed"},
+      {R"("outcome":"failed")", "error is missing"},
+      {R"("outcome":"discarded","error":{"message":"m"})", "error.code is missing"},
+      {R"("outcome":"failed","error":{"code":""})", "error.code must be printable"},
+      {R"("outcome":"failed","error":{"code":"a\u0007"})", "error.code must be printable"},
+      {R"("outcome":"failed","error":{"code":")" + std::string(65, 'x') + "\"}",
+       "error.code must be printable"},
+      {R"("outcome":"failed","error":"text")", "error must be an object"},
+      {R"("outcome":"released","result":1)", "is only for the outcome completed"},
+      {R"("outcome":"snoozed")", "delay_ms is missing"},
+      {R"("outcome":"snoozed","delay_ms":315360000001)", "delay_ms must be a whole number"},
+      {R"("outcome":"snoozed","delay_ms":-1)", "delay_ms must be a whole number"},
+      {R"("outcome":"snoozed","delay_ms":99999999999999999999)", "delay_ms must be"},
+      {R"("outcome":"released","delay_ms":1)", "is only for the outcomes failed and snoozed"},
+      {R"("outcome":"released","log":{"offset":65537,"text":""})", "log.offset must be"},
+      {R"("outcome":"released","log":{"offset":-1,"text":""})", "log.offset must be"},
+      {R"("outcome":"released","log":7)", "log must be an object"},
+      {R"("outcome":"released","extra":[{"a":"}"}])", "unknown field"},
+      {R"("outcome":"released","outcome":"released")", "comes twice"},
+      {R"("outcome":"completed","result":1,"result_sha256":"00")", "64 hexadecimal digits"},
+      {R"("outcome":"completed","result_base64":"!")", "must be base64"},
+      {R"("outcome":"completed","result":1,"content_type":"a\u0001")", "content_type must be"},
+      {R"("outcome":"failed","error":{"code":"c","message":"a\ud800b"})", "surrogate pair"},
+      {R"("outcome":"failed","error":{"code":"c","message":"\udc00\ud800"})", "surrogate pair"},
+      {R"("outcome":"released","log":{"offset":0,"text":"\ud83d"})", "surrogate pair"},
+      {R"("outcome":"released","\udfff":[{"a":"}"}])", "surrogate pair"},
+      {R"("outcome":"released","\udfff":)" + std::string(65, '[') + std::string(65, ']'),
+       "nested deeper"},
+      {R"("outcome":"completed","result":)" + std::string(100'000, '[') + std::string(100'000, ']'),
+       "nested deeper"}};
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, BadReportTest, testing::ValuesIn(BadReports()));
@@ -143,6 +150,26 @@ TEST(ExchangeIn, AReportWithoutATokenIsAnsweredAndNothingElseIsLost) {
   EXPECT_THAT(answer, HasSubstr(R"({"token":"","code":"INVALID_ARGUMENT")"));
   EXPECT_THAT(answer, HasSubstr(R"({"token":"1-3.1.1","code":"OK"})"));
   EXPECT_THAT(answer, HasSubstr(R"("lost":["garbage"])"));
+}
+
+TEST(ExchangeIn, AReportThatIsNoJsonRefusesTheExchange) {
+  for (const char* const report :
+       {R"({"token":"1-1.1.1","outcome":"failed","error":{"code":"\ud800" 7}})",
+        R"({"token":"1-1.1.1","outcome":"failed","error":{"code":"\ud80"}})",
+        R"({"token":"1-1.1.1","outcome":"\q"})"})
+    EXPECT_THAT(ExchangeErrorOf(With(R"(,"reports":[)" + std::string(report) + "]")),
+                HasSubstr("not valid JSON"))
+        << report;
+}
+
+TEST(ExchangeIn, ATokenWithHalfACharacterIsNoToken) {
+  std::string body = With(R"(,"reports":[{"token":"\ud800","outcome":"released"},
+      {"token":"1-3.1.1","outcome":"released"}])");
+  const auto in = ReadExchange(&body);
+  ASSERT_TRUE(in.ok()) << in.status().ToString();
+  ASSERT_EQ(in->bad.size(), 1U);
+  EXPECT_EQ(in->bad[0].no_token, "");
+  EXPECT_EQ(in->request.reports.at(1).token.ToString(), "1-3.1.1");
 }
 
 TEST(ExchangeOut, AFailureIsAnsweredWithWhatFollows) {

@@ -1,6 +1,7 @@
 #include "app/serve.h"
 
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,7 +44,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kProgressEvery{2'000};
 constexpr int64_t kQuietStartMs = 1'900;  // a start that is quicker than this needs no word
-constexpr int64_t kGraceMs = 5'000;       // for requests in progress when the server stops
+constexpr std::chrono::milliseconds kStopEvery{200};
+constexpr int64_t kGraceMs = 5'000;  // for requests in progress when the server stops
 
 /// What the node runs on. Stopped in this order, so that a lane can post to those below it until
 /// its end.
@@ -63,6 +65,20 @@ struct Lanes {
   }
 };
 
+std::string SignalName(int signal) { return std::string("SIG") + sigabbrev_np(signal); }
+
+// Below the size of a segment, the journal could never begin the next one.
+Status CheckFileSizeLimit() {
+  rlimit limit{};
+  const uint64_t needed = FileJournalOptions{}.segment_bytes;
+  if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur >= needed) return {};
+  return {Code::kFailedPrecondition,
+          "the limit on the size of files (ulimit -f, RLIMIT_FSIZE) is " +
+              std::to_string(limit.rlim_cur >> 10) + " KiB, and a segment of the journal has " +
+              std::to_string(needed >> 10) +
+              " KiB; raise the limit, best to unlimited, and start again"};
+}
+
 /// A server from its opening to its end. Members are in the order of their need for one another.
 class ServerProcess {
  public:
@@ -72,7 +88,7 @@ class ServerProcess {
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
 
-  Status Start(const ServiceManager& manager);
+  Status Start(const ServiceManager& manager, const StopSignal& stop);
   cli::ServerReady Ready() const;
   /// Reports that the shard and every HTTP thread answer, again and again: a server that hangs is
   /// restarted.
@@ -90,7 +106,7 @@ class ServerProcess {
   Result<T> OpenOrGiveUpBallast(const std::function<Result<T>()>& open);
   Result<NodeStorage> OpenStorage();
   Status OpenNode();
-  Status OpenNodeWithWord(const ServiceManager& manager);
+  Status OpenNodeWithWord(const ServiceManager& manager, const StopSignal& stop);
   Result<http::ServerOptions> HttpOptions();
   Status Listen(const http::ServerOptions& http_options);
   std::optional<http::Response> Admit(const http::Request& request) const;
@@ -125,14 +141,14 @@ ServerProcess::~ServerProcess() {
 }
 
 // The port is open before the data is, so that whoever waits can see how far the server is.
-Status ServerProcess::Start(const ServiceManager& manager) {
+Status ServerProcess::Start(const ServiceManager& manager, const StopSignal& stop) {
   TREADLE_RETURN_IF_ERROR(Apply(options_));
   TREADLE_ASSIGN_OR_RETURN(const http::ServerOptions http_options, HttpOptions());
   TREADLE_ASSIGN_OR_RETURN(data_, DataDirectory::Open(&disk_, options_.data_dir));
   for (const std::string& warning : data_->warnings()) log_->Warn(warning);
   if (data_->is_new()) log_->Info("created a new, empty data directory at " + data_->path());
   TREADLE_RETURN_IF_ERROR(Listen(http_options));
-  if (const Status status = OpenNodeWithWord(manager); !status.ok())
+  if (const Status status = OpenNodeWithWord(manager, stop); !status.ok())
     return tools::WithDataCheck(status, data_->path());
   ServeRoutes();
   return {};
@@ -214,6 +230,7 @@ Result<T> ServerProcess::OpenOrGiveUpBallast(const std::function<Result<T>()>& o
 }
 
 Result<NodeStorage> ServerProcess::OpenStorage() {
+  TREADLE_RETURN_IF_ERROR(CheckFileSizeLimit());
   // Opening the journal writes to it.
   TREADLE_RETURN_IF_ERROR(CheckIsNotNewer(&disk_, data_->store()));
   TREADLE_RETURN_IF_ERROR(CheckJournalIsThere());
@@ -269,13 +286,20 @@ Status ServerProcess::OpenNode() {
 }
 
 // A store of millions of tasks takes a while; systemd is asked for the time, and people see why.
-Status ServerProcess::OpenNodeWithWord(const ServiceManager& manager) {
+Status ServerProcess::OpenNodeWithWord(const ServiceManager& manager, const StopSignal& stop) {
   const int64_t begun_ms = clock_.MonotonicMs();
   const Heartbeat word(kProgressEvery, [&] {
     if (clock_.MonotonicMs() - begun_ms < kQuietStartMs) return;
     const std::string progress = api::DescribeProgress(progress_);
     log_->Info("still opening " + data_->path() + ": " + progress);
     manager.Tell("EXTEND_TIMEOUT_USEC=60000000\nSTATUS=opening the data: " + progress);
+  });
+  // Like a crash, which costs nothing: nobody was served yet. The disk may hang.
+  const Heartbeat end(kStopEvery, [&] {
+    const int number = stop.Pending();
+    if (number == 0) return;
+    log_->Info("stopped (" + SignalName(number) + ") while it opened " + data_->path());
+    _exit(0);
   });
   return OpenNode();
 }
@@ -347,7 +371,11 @@ void ServerProcess::Stop() {
   node_->Close([&closed] { closed.set_value(); });
   server_->Stop(kGraceMs);
   checks_->Stop();
-  closed.get_future().wait();
+  std::future<void> end = closed.get_future();
+  while (end.wait_for(kProgressEvery) != std::future_status::ready)
+    log_->Warn(
+        "still stopping: waiting for the disk to write a last checkpoint; a second signal"
+        " ends the server at once, and its next start reads the journal instead");
   lanes_.Stop();
 }
 
@@ -359,11 +387,13 @@ int Serve(const config::ServerOptions& options,
   StopSignal stop(options.reload ? StopSignal::Hangup::kReloads : StopSignal::Hangup::kEnds);
   StopWhenMemoryEnds();
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow further is a full disk
+  // In a container: what others leave behind becomes its child, and must not stay a zombie.
+  if (getpid() == 1) std::signal(SIGCHLD, SIG_IGN);
   umask(S_IRWXG |
         S_IRWXO);  // what lies in the data directory is nobody else's, SQLite's files included
   const ServiceManager manager = ServiceManager::FromEnvironment();
   ServerProcess process(FitToMemory(options), &log);
-  if (const Status status = process.Start(manager); !status.ok()) {
+  if (const Status status = process.Start(manager, stop); !status.ok()) {
     log.Fatal(status.message());
     return static_cast<int>(ExitStatusFor(status));
   }
@@ -373,7 +403,7 @@ int Serve(const config::ServerOptions& options,
   StopSignal::Signal signal = stop.Wait();
   for (; signal.reloads; signal = stop.Wait()) process.Reload();
   manager.Tell("STOPPING=1");
-  log.Info(std::string("stopping (SIG") + sigabbrev_np(signal.number) + ")");
+  log.Info("stopping (" + SignalName(signal.number) + ")");
   process.Stop();
   log.Info("stopped");
   return 0;

@@ -35,6 +35,14 @@ bool StopSignal::IsReload(int number) const {
   return ignores_hangup_ || !had_terminal_ || HasTerminal();
 }
 
+int StopSignal::Pending() const {
+  sigset_t pending;
+  sigpending(&pending);
+  for (const int number : {SIGTERM, SIGINT})
+    if (sigismember(&pending, number) == 1) return number;
+  return 0;
+}
+
 StopSignal::Signal StopSignal::Wait() {
   int number = 0;
   while (sigwait(&signals_, &number) != 0) continue;

@@ -28,6 +28,8 @@ class StopSignal {
   /// Returns once a signal has come. After one that reloads it may be called again; after another,
   /// a second one ends the process at once.
   Signal Wait();
+  /// SIGTERM or SIGINT, if it has come and nobody has waited for it yet; else 0. Any thread.
+  int Pending() const;
 
  private:
   bool IsReload(int number) const;

@@ -345,6 +345,28 @@ TEST_F(EngineTest, DelaysFollowShardTimeWhateverTheWallClockSays) {
   engine_.state().CheckInvariants();
 }
 
+TEST_F(EngineTest, ATaskThatOftenSnoozesForNoTimeWaitsALittle) {
+  const auto tick = [&] { return InBatch([&] { return engine_.Tick(10); }); };
+  const TaskId id = Enqueue();
+  const auto snooze = [&](int64_t delay_ms) {
+    const Report report{.token = LeaseOne(), .kind = Report::Kind::kSnoozed, .delay_ms = delay_ms};
+    ASSERT_TRUE(InBatch([&] { return engine_.Apply(report, nullptr, false); }).reply.ok());
+  };
+  for (int i = 0; i < 10; ++i) {
+    snooze(0);
+    ASSERT_EQ(engine_.Peek(id)->state, TaskState::kReady) << i;
+  }
+  for (const int64_t delay_ms : {0, 1, 100}) {
+    snooze(delay_ms);
+    now_ms_ += 99;
+    tick();
+    EXPECT_EQ(engine_.Peek(id)->state, TaskState::kScheduled) << delay_ms;
+    now_ms_ += 1;
+    tick();
+    EXPECT_EQ(engine_.Peek(id)->state, TaskState::kReady) << delay_ms;
+  }
+}
+
 TEST_F(EngineTest, AKeyIsFreeAgainAfterItsWindow) {
   const TaskId first = Enqueue("key");
   EXPECT_EQ(Enqueue("key"), first);

@@ -1,10 +1,17 @@
 // Report: a worker says how its attempt ended; and leases that end without a word.
 
+#include <algorithm>
+
 #include "engine/engine.h"
 #include "engine/task_refusal.h"
 
 namespace treadle {
 namespace {
+
+// A handler that snoozes for too short a time, again and again, would keep the server and a worker
+// busy with nothing. A few times it may.
+constexpr uint32_t kUnspentBeforeFloor = 10;
+constexpr int64_t kSnoozeFloorMs = 100;
 
 Status NoSuchTask(TaskId id) {
   return {Code::kNotFound, "there is no task " + id.ToString() + ", or it is no longer kept"};
@@ -118,8 +125,9 @@ void Engine::Release(const TaskSlot& task, bool is_by_worker) {
 }
 
 void Engine::Snooze(const TaskSlot& task, int64_t delay_ms) {
-  if (delay_ms == 0 || task.cancel_requested) return Release(task, /*is_by_worker=*/true);
   TaskImage image = task.image();
+  if (image.unspent >= kUnspentBeforeFloor) delay_ms = std::max(delay_ms, kSnoozeFloorMs);
+  if (delay_ms == 0 || task.cancel_requested) return Release(task, /*is_by_worker=*/true);
   image.unspent += 1;
   image.reported = true;
   image.apart = false;

@@ -13,6 +13,11 @@ constexpr size_t kRemovalsAtOnce = 512;             // a small log will do for t
 
 bool IsGone(const TaskChange& change) { return change.is_gone; }
 
+bool OnlyRemoves(const StoreChanges& part) {
+  return std::ranges::all_of(part.tasks, IsGone) && part.queues.empty() && part.types.empty() &&
+         part.keys.empty() && part.keys_gone.empty() && part.counters.empty() && !part.meta;
+}
+
 // What leaves the store makes room for what comes into it.
 std::vector<StoreChanges> RemovalsFirst(std::vector<StoreChanges> parts) {
   std::vector<StoreChanges> ordered(1);
@@ -26,6 +31,24 @@ std::vector<StoreChanges> RemovalsFirst(std::vector<StoreChanges> parts) {
   }
   std::ranges::move(parts, std::back_inserter(ordered));
   return ordered;
+}
+
+// In smaller pieces if the disk is full and it only removes: the store's log may be short, and
+// cannot grow then. What one half leaves, the other can use.
+Status WritePart(StoreChanges part, Store* store, DiskWatch* watch, Clock* clock) {
+  Status written;
+  {
+    const DiskWatch::Write write(watch, DiskWatch::Kind::kStore, clock);
+    written = store->Write(part);
+  }
+  if (written.code() != Code::kResourceExhausted || part.tasks.size() < 2 || !OnlyRemoves(part))
+    return written;
+  const auto middle = part.tasks.begin() + static_cast<ptrdiff_t>(part.tasks.size() / 2);
+  StoreChanges rest;
+  rest.tasks.assign(std::move_iterator(middle), std::move_iterator(part.tasks.end()));
+  part.tasks.erase(middle, part.tasks.end());
+  TREADLE_RETURN_IF_ERROR(WritePart(std::move(part), store, watch, clock));
+  return WritePart(std::move(rest), store, watch, clock);
 }
 
 }  // namespace
@@ -95,10 +118,8 @@ Status Checkpointer::WriteOut(Fold* fold) {
 
 Status Checkpointer::Write(std::vector<StoreChanges> parts, const StoreMeta& meta) {
   parts.back().meta = meta;
-  for (const StoreChanges& part : parts) {
-    const DiskWatch::Write write(watch_, DiskWatch::Kind::kStore, clock_);
-    TREADLE_RETURN_IF_ERROR(store_->Write(part));
-  }
+  for (StoreChanges& part : parts)
+    TREADLE_RETURN_IF_ERROR(WritePart(std::move(part), store_, watch_, clock_));
   return {};
 }
 

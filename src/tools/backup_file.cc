@@ -11,6 +11,18 @@ namespace treadle::tools {
 namespace {
 
 constexpr uint64_t kChunkBytes = uint64_t{1} << 20;
+// No server counts so far.
+constexpr uint32_t kTermEnd = uint32_t{1} << 31;
+constexpr uint64_t kFrameEnd = uint64_t{1} << 61;
+
+// Whoever made the backup chose its numbers, and checksums that fit. A restored server continues
+// from them, and must not come to their end.
+Status CheckNumbers(const BackupLabel& label, const StoreMeta& meta) {
+  const uint32_t term = std::max(label.term, meta.term);
+  if (term < kTermEnd && meta.applied < kFrameEnd) return {};
+  return {Code::kDataLoss, "the backup's numbers are implausible: term " + std::to_string(term) +
+                               ", frame " + std::to_string(meta.applied)};
+}
 
 }  // namespace
 
@@ -41,6 +53,7 @@ Status BackupFile::Unpack(const std::string& to) {
 
 Result<BackupReport> InspectBackup(const BackupFile& backup, const std::string& store) {
   TREADLE_ASSIGN_OR_RETURN(const StoreMarks marks, ReadStoreMarks(store));
+  TREADLE_RETURN_IF_ERROR(CheckNumbers(backup.label(), marks.meta));
   TREADLE_ASSIGN_OR_RETURN(StoreInspection seen, InspectStore(store, marks.identity));
   BackupReport report{.taken_at = FormatWallTime(backup.label().taken_at),
                       .frame = backup.label().frame,

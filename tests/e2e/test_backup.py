@@ -225,6 +225,17 @@ def test_a_backup_whose_store_defines_more_than_treadle_does_is_refused(server, 
     verify(forged(whole, "PRAGMA user_version = 4", tmp_path))
 
 
+def test_a_backup_with_an_implausible_term_is_refused(server, tmp_path):
+    whole = path_of(server, create(server)).read_bytes()
+    label = whole[-512:]
+    lines = re.sub(r"term \d+", f"term {2**32 - 1}", label[:label.index(b"label_xxh3")].decode())
+    made = tmp_path / "forged.backup"
+    made.write_bytes(whole[:-512] + f"{lines}label_xxh3 {xxh3(lines.encode())}\n".encode().ljust(512, b"\n"))
+    for text in (verify(made, expect=None), restore(made, tmp_path / "restored", expect=None)):
+        assert "the backup's numbers are implausible: term 4294967295" in text, text
+    assert not (tmp_path / "restored" / "treadle.data").exists()
+
+
 def test_the_partial_backup_of_a_killed_server_is_removed(start_server, data_dir):
     server = start_server(data_dir)
     create(server)

@@ -186,6 +186,7 @@ BAD_REPORTS = [
     {"outcome": "completed", "retry": True},
     {"outcome": "completed", "result": 1, "content_type": ""},
     {"outcome": "completed", "result_base64": "?"},
+    {"outcome": "failed", "error": {"code": "c", "message": "half a character: \ud800"}},
     {"outcome": "done"},
     {},
     {"outcome": "completed", "unknown": {"nested": ["}", "]"]}},

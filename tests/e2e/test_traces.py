@@ -85,7 +85,7 @@ def test_the_command_line_takes_a_trace_and_hands_it_to_programs(shared_server, 
     assert trace_of(shared_server, enqueue("cli", trace="malformed")) is None
     id = enqueue("cli", trace=OTHER)
     assert OTHER in shared_server.run("task", "get", id).stdout
-    refused = shared_server.run("enqueue", "cli", "--traceparent", "x", expect=2)
+    refused = shared_server.run("enqueue", "cli", "--traceparent", "x", expect=4)
     assert "traceparent must be a W3C traceparent" in refused.stderr, refused
     (tmp_path / "tasks.jsonl").write_text(f'{{"type":"file"}}\n{{"type":"file","traceparent":"{TRACE}"}}\n')
     enqueue("--from", str(tmp_path / "tasks.jsonl"), trace=OTHER)

@@ -272,6 +272,18 @@ def can_unshare():
 
 
 @pytest.mark.skipif(not can_unshare(), reason="needs namespaces of processes")
+def test_as_process_1_a_server_leaves_no_zombies_and_ends_in_order(tmp_path, start_server):
+    server = start_server(tmp_path / "data", command=["unshare", "-Urpf", "--mount-proc"])
+    inside = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True).stdout.strip()
+    subprocess.run(["nsenter", "-t", inside, "-U", "-p", "-m", "--preserve-credentials",
+                    "sh", "-c", "(sleep 0.05 &) ; exit 0"], check=True)
+    children = lambda: subprocess.run(["pgrep", "-P", inside], capture_output=True, text=True).stdout  # noqa: E731
+    until(children, lambda left: left == "")
+    os.kill(int(inside), signal.SIGTERM)
+    until(lambda: server.log, lambda log: "stopped" in log)
+
+
+@pytest.mark.skipif(not can_unshare(), reason="needs namespaces of processes")
 def test_as_process_1_a_worker_leaves_no_zombies_and_passes_signals_on(server, tmp_path):
     began = tmp_path / "began"
     worker = start(server, "worker", "exec", "t", "--", "/bin/sh", "-c", f"echo >> {began}; (sleep 0.01 &) ; exit 0",

@@ -2,6 +2,7 @@
 // may hold as many bytes in total as the file TREADLE_QUOTA_FILE says at that moment. A write that
 // would exceed that fails with EDQUOT. As with real user quotas, statvfs(2) knows nothing of it.
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -78,6 +79,15 @@ ssize_t write(int fd, const void* data, size_t size) {
   const off_t offset = lseek(fd, 0, SEEK_CUR);
   if (offset >= 0 && !MayGrowTo(fd, static_cast<uint64_t>(offset) + size)) return -1;
   return next(fd, data, size);
+}
+
+int fallocate(int fd, int mode, off_t offset, off_t size) {
+  static auto* const next = Next<int(int, int, off_t, off_t)>("fallocate");
+  return MayGrowTo(fd, static_cast<uint64_t>(offset + size)) ? next(fd, mode, offset, size) : -1;
+}
+
+int fallocate64(int fd, int mode, off64_t offset, off64_t size) {
+  return fallocate(fd, mode, offset, size);
 }
 
 }  // extern "C"

@@ -100,6 +100,33 @@ def test_a_slow_start_is_alive_and_reports_its_progress(start, stall):
     assert server.task(id)["state"] == "ready"
 
 
+def test_sigterm_ends_a_start_that_hangs(start, stall):
+    server = start("journal")
+    id = server.enqueue()
+    server.kill()
+    stall.touch()
+    server.launch()
+    until(lambda: server.log, lambda log: "still opening" in log)
+    server.process.terminate()
+    assert server.process.wait(20) == 0
+    stall.unlink()
+    server.restart()
+    assert server.task(id)["state"] == "ready"
+
+
+def test_a_stop_that_hangs_says_so_and_a_second_signal_ends_it(start, stall):
+    server = start("store.db")
+    stall.touch()
+    id = server.enqueue()
+    server.process.terminate()
+    until(lambda: server.log, lambda log: "still stopping" in log)
+    server.process.terminate()
+    server.process.wait(20)
+    stall.unlink()
+    server.restart()
+    assert server.task(id)["state"] == "ready"
+
+
 def is_alive(server):
     try:
         return server.get("/livez").status == 200

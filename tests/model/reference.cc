@@ -254,9 +254,11 @@ Code Reference::Apply(const Report& report) {
     return task.reported && says_completed == is_completed ? Code::kOk : Code::kLeaseLost;
   }
   if (report.kind != Report::Kind::kCompleted) ReleaseKey(task, Unique::kRunning);
-  const bool gave_back =
-      report.kind == Report::Kind::kReleased ||
-      (report.kind == Report::Kind::kSnoozed && (*report.delay_ms == 0 || task.cancel_requested));
+  const bool is_snoozed = report.kind == Report::Kind::kSnoozed;
+  int64_t snooze_ms = is_snoozed ? *report.delay_ms : 0;
+  if (is_snoozed && task.attempt - task.spent >= 10) snooze_ms = std::max<int64_t>(snooze_ms, 100);
+  const bool gave_back = report.kind == Report::Kind::kReleased ||
+                         (is_snoozed && (snooze_ms == 0 || task.cancel_requested));
   if (!gave_back) task.apart = false;
   switch (report.kind) {
     case Report::Kind::kCompleted:
@@ -277,14 +279,14 @@ Code Reference::Apply(const Report& report) {
         MakeReady(&task);
       break;
     case Report::Kind::kSnoozed:
-      Note(&task, *report.delay_ms == 0 ? AttemptOutcome::kReleased : AttemptOutcome::kSnoozed);
+      Note(&task, snooze_ms == 0 ? AttemptOutcome::kReleased : AttemptOutcome::kSnoozed);
       task.reported = true;
       task.spent -= 1;
       if (task.cancel_requested) {
         End(&task, TaskState::kCancelled);
       } else {
         MakeReady(&task);
-        if (*report.delay_ms > 0) Schedule(&task, shard_ms + *report.delay_ms, true);
+        if (snooze_ms > 0) Schedule(&task, shard_ms + snooze_ms, true);
       }
       break;
     case Report::Kind::kDiscarded:

@@ -18,7 +18,7 @@ _FIELDS = frozenset(
         "run_at delay_ms idempotency_key idempotency_window_ms on_duplicate unique_while "
         "sensitive limit cursor worker state tag key error_code fingerprint text payload_text "
         "reason input_schema output_schema error_codes defaults steps checkpoint progress log "
-        "edit action rate tasks "
+        "edit action rate tasks traceparent "
     ).split()
 )
 

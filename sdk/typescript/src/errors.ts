@@ -243,7 +243,7 @@ const FIELDS = new Set(
     "expires_at expires_ms deadline_at deadline_ms attempt_timeout_ms retry run_at delay_ms idempotency_key " +
     "idempotency_window_ms on_duplicate unique_while sensitive limit cursor worker state tag key error_code " +
     "fingerprint text payload_text reason input_schema output_schema error_codes defaults steps checkpoint " +
-    "progress log edit action rate tasks"
+    "progress log edit action rate tasks traceparent"
   ).split(" "),
 );
 

@@ -100,7 +100,10 @@ void Connection::KeepLogBelow(int pages) {
 }
 
 Status Connection::TidyLog() {
-  if (log_pages_max_ == 0 || log_pages_ < log_pages_max_) return {};
+  return log_pages_max_ == 0 || log_pages_ < log_pages_max_ ? Status() : EmptyLog();
+}
+
+Status Connection::EmptyLog() {
   log_pages_ = 0;
   const int result =
       sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
@@ -118,6 +121,10 @@ Status Connection::Error(int result) const {
   std::string what = path_ + ": " + sqlite3_errmsg(db_);
   if (result > 0xff) what += " (SQLite error " + std::to_string(result) + ")";
   return {CodeOf(result, sqlite3_system_errno(db_)), std::move(what)};
+}
+
+Status Connection::ErrorOfFile(std::string_view what, int result) const {
+  return {CodeOf(result, 0), path_ + ": " + std::string(what) + ": " + sqlite3_errstr(result)};
 }
 
 Status Rows::status() const {

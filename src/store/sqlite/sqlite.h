@@ -47,6 +47,8 @@ class Connection {
   void KeepLogBelow(int pages);
   /// After a commit. UNAVAILABLE: a sync failed. A full disk, or a reader in the way, is no error.
   Status TidyLog();
+  /// TidyLog() however long the log is, so that the next commit can reuse it from its beginning.
+  Status EmptyLog();
   /// False: closing leaves the write-ahead log where it is, and the file as it was found.
   void set_tidy_on_close(bool tidy);
 
@@ -54,6 +56,8 @@ class Connection {
   sqlite3* handle() const { return db_; }
   /// SQLite's message for `result`, its last result here.
   Status Error(int result) const;
+  /// The same for a call of its file's, of which SQLite knows nothing.
+  Status ErrorOfFile(std::string_view what, int result) const;
 
  private:
   Connection(sqlite3* db, std::string path) : db_(db), path_(std::move(path)) {}

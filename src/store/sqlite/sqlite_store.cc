@@ -1,5 +1,9 @@
 #include "store/sqlite/sqlite_store.h"
 
+#include <fcntl.h>
+
+#include <optional>
+
 #include "store/sqlite/log_durability.h"
 #include "store/sqlite/row_digest.h"
 #include "store/sqlite/scanner.h"
@@ -12,6 +16,13 @@ namespace {
 constexpr int kWriterCacheKib = 8 << 10;
 constexpr int kReaderCacheKib = 4 << 10;
 constexpr int kMetaNumbers = 5;  // all, or none before the first checkpoint
+
+// For FileRoom, which does without if there is none: on another file system than SQLite's own.
+FileDescriptor OpenFile(const SqliteStoreOptions& options) {
+  if (!options.vfs.empty()) return FileDescriptor();
+  Result<FileDescriptor> file = OpenRegularFile(options.path, O_RDWR | O_NOFOLLOW);
+  return file.ok() ? *std::move(file) : FileDescriptor();
+}
 
 }  // namespace
 
@@ -40,21 +51,24 @@ Result<StoreMeta> ReadMetaOf(Connection* db) {
 Result<std::unique_ptr<SqliteStore>> SqliteStore::Open(const SqliteStoreOptions& options) {
   SetUpSqlite();
   TREADLE_RETURN_IF_ERROR(MakeLogDurable(options.path, options.vfs));
+  std::optional<FileDescriptor> file;  // closed after the connections
   TREADLE_ASSIGN_OR_RETURN(auto writing, Connection::Open(options.path, options.vfs));
   TREADLE_RETURN_IF_ERROR(PrepareSchema(writing.get(), options.identity));
   TREADLE_RETURN_IF_ERROR(Configure(writing.get(), kWriterCacheKib));
+  file.emplace(OpenFile(options));
   TREADLE_ASSIGN_OR_RETURN(auto reading, Connection::Open(options.path, options.vfs));
   TREADLE_RETURN_IF_ERROR(AddRowDigest(reading.get()));
   TREADLE_RETURN_IF_ERROR(Configure(reading.get(), kReaderCacheKib));
   return std::unique_ptr<SqliteStore>(
-      new SqliteStore(std::move(writing), std::move(reading), options.vfs));
+      new SqliteStore(*std::move(file), std::move(writing), std::move(reading), options.vfs));
 }
 
-SqliteStore::SqliteStore(std::unique_ptr<Connection> writing, std::unique_ptr<Connection> reading,
-                         std::string vfs)
+SqliteStore::SqliteStore(FileDescriptor file, std::unique_ptr<Connection> writing,
+                         std::unique_ptr<Connection> reading, std::string vfs)
     : vfs_(std::move(vfs)),
+      file_(std::move(file)),
       writing_(std::move(writing)),
-      writer_(writing_.get()),
+      writer_(writing_.get(), file_.get()),
       reading_(std::move(reading)),
       loader_(reading_.get()),
       lister_(reading_.get()),

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/regular_file.h"
 #include "base/thread_annotations.h"
 #include "store/sqlite/lister.h"
 #include "store/sqlite/loader.h"
@@ -45,10 +46,11 @@ class SqliteStore final : public Store {
   Result<std::unique_ptr<StoreCopy>> BeginCopy(const std::string& path) override;
 
  private:
-  SqliteStore(std::unique_ptr<Connection> writing, std::unique_ptr<Connection> reading,
-              std::string vfs);
+  SqliteStore(FileDescriptor file, std::unique_ptr<Connection> writing,
+              std::unique_ptr<Connection> reading, std::string vfs);
 
   const std::string vfs_;
+  FileDescriptor file_;  // see FileRoom: closed after the connections
   std::unique_ptr<Connection> writing_;
   Writer writer_;
 

@@ -51,8 +51,9 @@ auto FileOrder(const TaskImage& image) {
 
 }  // namespace
 
-Writer::Writer(Connection* db)
+Writer::Writer(Connection* db, int file)
     : db_(db),
+      room_(db, file),
       find_(db),
       lanes_(db),
       remover_(db, &lanes_),
@@ -78,10 +79,22 @@ Writer::Writer(Connection* db)
       delete_done_(db, "DELETE FROM done WHERE id = ?1"),
       trail_(db) {}
 
+// Once more if the disk is full, with all of the log to write to.
 Status Writer::Write(const StoreChanges& changes) {
+  Status status = TryToWrite(changes);
+  if (status.code() != Code::kResourceExhausted) return status;
+  room_.GiveBack();
+  TREADLE_RETURN_IF_ERROR(db_->EmptyLog());
+  status = TryToWrite(changes);
+  if (status.code() == Code::kResourceExhausted) room_.GiveBack();
+  return status;
+}
+
+Status Writer::TryToWrite(const StoreChanges& changes) {
   Transaction transaction(db_);
   Status status = transaction.Begin(Transaction::Kind::kWrite);
   if (status.ok()) status = WriteAll(changes);
+  if (status.ok()) status = room_.Take();
   if (status.ok()) status = transaction.Commit();
   if (!status.ok()) lanes_.Forget();
   return status;

@@ -8,6 +8,7 @@
 
 #include <vector>
 
+#include "store/sqlite/file_room.h"
 #include "store/sqlite/find_index.h"
 #include "store/sqlite/lanes.h"
 #include "store/sqlite/sqlite.h"
@@ -20,13 +21,14 @@ namespace treadle {
 
 class Writer {
  public:
-  /// `db` must outlive the writer.
-  explicit Writer(Connection* db);
+  /// `db` must outlive the writer. `file`: as FileRoom's.
+  Writer(Connection* db, int file);
 
   /// As Store::Write().
   Status Write(const StoreChanges& changes);
 
  private:
+  Status TryToWrite(const StoreChanges& changes);
   Status WriteAll(const StoreChanges& changes);
   Status WriteQueue(const QueueIsNow& queue);
   Status WriteType(const TypeIsNow& type);
@@ -53,6 +55,7 @@ class Writer {
   bool IsSearched(const TaskRecord& now) const;
 
   Connection* db_;
+  FileRoom room_;
   FindIndex find_;
   LaneMaker lanes_;
   TaskRemover remover_;

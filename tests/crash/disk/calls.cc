@@ -97,6 +97,18 @@ int ftruncate(int fd, off_t size) noexcept {
 
 int ftruncate64(int fd, off64_t size) noexcept { return ftruncate(fd, size); }
 
+// Only where it makes a file longer.
+int fallocate(int fd, int mode, off_t offset, off_t size) {
+  Layer& layer = Layer::Get();
+  return layer.Has(fd) && mode == 0
+             ? layer.Allocate(fd, offset, size)
+             : NextFor<int(int, int, off_t, off_t)>(fd, "fallocate")(fd, mode, offset, size);
+}
+
+int fallocate64(int fd, int mode, off64_t offset, off64_t size) {
+  return fallocate(fd, mode, offset, size);
+}
+
 int fsync(int fd) {
   Layer& layer = Layer::Get();
   return layer.Has(fd) ? layer.Sync(fd, Real().fsync) : Real().fsync(fd);
@@ -172,10 +184,6 @@ ssize_t copy_file_range(int in, off64_t* from, int out, off64_t* to, size_t size
 
 ssize_t sendfile(int out, int in, off_t* offset, size_t size) noexcept {
   return NextFor<ssize_t(int, int, off_t*, size_t)>(out, "sendfile")(out, in, offset, size);
-}
-
-int fallocate(int fd, int mode, off_t offset, off_t size) {
-  return NextFor<int(int, int, off_t, off_t)>(fd, "fallocate")(fd, mode, offset, size);
 }
 
 int posix_fallocate(int fd, off_t offset, off_t size) {
@@ -254,10 +262,6 @@ ssize_t pwritev64v2(int fd, const iovec* parts, int count, off64_t offset, int f
 
 ssize_t sendfile64(int out, int in, off64_t* offset, size_t size) noexcept {
   return sendfile(out, in, offset, size);
-}
-
-int fallocate64(int fd, int mode, off64_t offset, off64_t size) {
-  return fallocate(fd, mode, offset, size);
 }
 
 int posix_fallocate64(int fd, off64_t offset, off64_t size) {

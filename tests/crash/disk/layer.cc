@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -96,6 +97,21 @@ int Layer::Truncate(int fd, off_t size) {
   if (verdict.error != 0) return Fail(verdict.error);
   undo_.Truncate(fd, file.inode, static_cast<uint64_t>(size));
   const int result = Real().ftruncate(fd, size);
+  if (verdict.dies_half) Operations::Die();
+  return result;
+}
+
+// Counts as a truncation, which may also make a file longer.
+int Layer::Allocate(int fd, off_t offset, off_t size) {
+  const OpenFile& file = *FileAt(fd);
+  operations_.WaitWhileStalled(file.name);
+  const std::lock_guard lock(mutex_);
+  const Verdict verdict = operations_.Begin(Kind::kTruncate, file.name);
+  if (verdict.error != 0) return Fail(verdict.error);
+  struct stat info{};
+  fstat(fd, &info);
+  undo_.Truncate(fd, file.inode, static_cast<uint64_t>(std::max(info.st_size, offset + size)));
+  const int result = Real().fallocate(fd, 0, offset, size);
   if (verdict.dies_half) Operations::Die();
   return result;
 }

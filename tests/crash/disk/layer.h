@@ -35,6 +35,7 @@ class Layer {
   int Close(int fd);
   ssize_t WriteAt(int fd, const void* data, size_t size, off_t offset);
   int Truncate(int fd, off_t size);
+  int Allocate(int fd, off_t offset, off_t size);
   int Sync(int fd, int (*sync)(int));
   int Rename(const char* from, const char* to);
   int Unlink(const char* path);

@@ -25,6 +25,7 @@ struct RealCalls {
                     off_t) = NextOf<ssize_t(int, const void*, size_t, off_t)>("pwrite");
   ssize_t (*write)(int, const void*, size_t) = NextOf<ssize_t(int, const void*, size_t)>("write");
   int (*ftruncate)(int, off_t) = NextOf<int(int, off_t)>("ftruncate");
+  int (*fallocate)(int, int, off_t, off_t) = NextOf<int(int, int, off_t, off_t)>("fallocate");
   int (*fsync)(int) = NextOf<int(int)>("fsync");
   int (*fdatasync)(int) = NextOf<int(int)>("fdatasync");
   int (*rename)(const char*, const char*) = NextOf<int(const char*, const char*)>("rename");

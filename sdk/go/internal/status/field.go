@@ -7,7 +7,7 @@ const fields = " type queue payload payload_base64 content_type payload_sha256 p
 	"attempt_timeout_ms retry run_at delay_ms idempotency_key idempotency_window_ms on_duplicate " +
 	"unique_while sensitive limit cursor worker state tag key error_code fingerprint text " +
 	"payload_text reason input_schema output_schema error_codes defaults steps checkpoint progress " +
-	"log tasks "
+	"log edit action rate tasks traceparent "
 
 // FieldOf returns the field that a detail of the server begins with, or "": "tasks[3].priority must
 // be …" is about "tasks[3].priority". A single word counts only if the API has such a field.

@@ -558,6 +558,10 @@ class Attempts:
                 attempt.kill()
         self._changed()
 
+    @property
+    def is_draining(self) -> bool:
+        return self._draining or self._closed
+
     def is_busy(self) -> bool:
         """True while something waits, runs, or has its report not taken yet."""
         with self._lock:

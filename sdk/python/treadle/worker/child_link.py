@@ -46,12 +46,18 @@ class ChildLink:
         with work, its_work, control, its_control:
             ends = [its_work, its_control, *([self._its_queue] if self._its_queue else [])]
             descriptors = [each.fileno() for each in ends]
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "treadle.worker.child", *map(str, descriptors)],
-                pass_fds=descriptors,
-                stdin=subprocess.DEVNULL,
-                env=_environment(),
-            )
+            try:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "treadle.worker.child", *map(str, descriptors)],
+                    pass_fds=descriptors,
+                    stdin=subprocess.DEVNULL,
+                    env=_environment(),
+                )
+            except OSError:
+                for each in (self._queue, self._its_queue):
+                    if each is not None:
+                        each.close()
+                raise
             self._work = Connection(work.detach())
             self._control = Connection(control.detach())
         try:

@@ -62,14 +62,15 @@ class InProcess:
                 self._run_from(attempts, attempt)
             except BaseException as error:  # or this slot, and its attempts, would be gone
                 self._end_all(attempts, attempt, error)
-            if self._link is None:
+            if self._link is None and not attempts.is_draining:
                 self._start()  # before an attempt begins, whose time would count
             attempt = attempts.wait_and_take()
 
     def kill(self) -> None:
         """Ends the child at once."""
-        if self._link is not None:
-            self._link.kill()
+        link = self._link
+        if link is not None:
+            link.kill()
 
     def close(self) -> None:
         """Ends the child."""
@@ -84,7 +85,8 @@ class InProcess:
         """Until the child has nothing to do."""
         done = self._give([first], attempts)
         while True:
-            head = next(iter(self._given.values()), None)
+            with self._lock:
+                head = next(iter(self._given.values()), None)
             taken = attempts.finish_and_hand(
                 done, head, self._ahead(), self._take_back, self._seconds
             )
