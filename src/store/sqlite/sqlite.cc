@@ -137,7 +137,8 @@ int Statement::Prepare() {
   const int result =
       sqlite3_prepare_v3(db_->handle(), sql_.c_str(), static_cast<int>(sql_.size()) + 1,
                          SQLITE_PREPARE_PERSISTENT, &statement_, nullptr);
-  bound_.resize(1 + static_cast<size_t>(sqlite3_bind_parameter_count(statement_)));
+  const int parameters = sqlite3_bind_parameter_count(statement_);
+  if (parameters > 0) bound_.resize(1 + static_cast<size_t>(parameters));
   return result;
 }
 
