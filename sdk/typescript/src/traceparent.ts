@@ -7,13 +7,14 @@ const WELL_FORMED = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}
 /** What of it is used here. */
 interface OpenTelemetry {
   context?: { active(): unknown };
-  propagation?: {
-    inject(context: unknown, carrier: Carrier, setter: { set(carrier: Carrier, name: string, value: string): void }): void;
-  };
+  propagation?: { inject(context: unknown, carrier: Carrier, setter: Setter): void };
 }
 type Carrier = Record<string, string>;
+interface Setter {
+  set(carrier: Carrier, name: string, value: string): void;
+}
 
-const setter = { set: (carrier: Carrier, name: string, value: string) => void (carrier[name] = value) };
+const setter: Setter = { set: (carrier: Carrier, name: string, value: string) => void (carrier[name] = value) };
 
 /**
  * Of the OpenTelemetry span that is current, if the program uses OpenTelemetry. No trace is a reason to refuse a task,
