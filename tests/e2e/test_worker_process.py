@@ -45,8 +45,9 @@ def test_programs_die_with_a_worker_that_is_killed_and_so_do_their_children(serv
     worker = start(server, "worker", "exec", "t", "--", "/bin/sh", "-c",
                    f"sleep 600 & echo $! >> {began}; echo $$ >> {began}; wait")
     programs = pids(began, 2)
-    children = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(worker.pid)], capture_output=True, text=True).stdout
-    assert "treadle-guard" in children and "worker exec" not in children
+    ps = ["ps", "-o", "pid=,args=", "--ppid", str(worker.pid)]
+    children = until(lambda: subprocess.run(ps, capture_output=True, text=True).stdout,  # the guard takes its name when it runs
+                     lambda shown: "treadle-guard" in shown and "worker exec" not in shown)
     worker.kill()
     end(worker)
     for pid in programs:
