@@ -1,4 +1,5 @@
 // What Write() stores, read back with Load() and ReadAll().
+#include <memory>
 #include <thread>
 
 #include "tests/conformance/store_conformance.h"
@@ -328,9 +329,13 @@ TEST_P(StoreConformance, ARemovedKeyIsForgotten) {
 TEST_P(StoreConformance, AFullDiskRejectsTheWholeWriteAndChangesNothing) {
   Write({NewChange(MakeTask(1, TaskState::kReady))});
   if (!home_->SetDiskFull(true)) GTEST_SKIP() << "this store's disk cannot be filled";
+  TaskRecord large = MakeTask(2, TaskState::kReady);  // what the store has in reserve is less
+  auto body = std::make_shared<TaskBody>(*large.body);
+  body->payload = std::string(size_t{4} << 20, 'x');
+  body->payload_sha256 = Sha256Of(body->payload);
+  large.body = std::move(body);
   StoreChanges changes;
-  changes.tasks = {NewChange(MakeTask(2, TaskState::kReady)),
-                   ChangeKeepingBody(MakeTask(1, TaskState::kRunning))};
+  changes.tasks = {NewChange(large), ChangeKeepingBody(MakeTask(1, TaskState::kRunning))};
   changes.meta = StoreMeta{.applied = 5};
   EXPECT_EQ(store_->Write(changes).code(), Code::kResourceExhausted);
   ExpectSame(LoadOne(TaskPlace::Of(MakeTask(1, TaskState::kReady).image)),

@@ -12,7 +12,7 @@ namespace treadle {
 namespace {
 
 // As much as SQLite's own file system takes at once, and no more.
-constexpr uint64_t kChunkBytes = 64 << 10;
+constexpr uint64_t kZerosBytes = 64 << 10;
 
 sqlite3_file* FileOf(Connection* db) {
   sqlite3_file* file = nullptr;
@@ -88,11 +88,11 @@ int FileRoom::Extend(uint64_t from, uint64_t to) {
 }
 
 int FileRoom::WriteZeros(uint64_t from, uint64_t to) {
-  static constexpr std::array<char, kChunkBytes> kZeros{};
+  static constexpr std::array<char, kZerosBytes> kZeros{};
   sqlite3_file* const file = FileOf(db_);
   int result = SQLITE_OK;
   while (result == SQLITE_OK && from < to) {
-    const uint64_t n = std::min(kChunkBytes, to - from);
+    const uint64_t n = std::min(kZerosBytes, to - from);
     result = file->pMethods->xWrite(file, kZeros.data(), static_cast<int>(n),
                                     static_cast<sqlite3_int64>(from));
     from += n;
