@@ -173,6 +173,8 @@ class Play:
             e2e.until(lambda: self.lane.ask(do=name, **words)["ok"], lambda found: fits(found, self.filled(step["until"])))
         elif "lines" in step:
             self.lines(self.filled(step["lines"]))
+        elif name == "list" and step.get("equals"):  # lists follow the tasks, a second later where the disk is busy
+            e2e.until(lambda: self.lane.ask(do=name, **words).get("ok"), lambda found: found == self.filled(step["equals"]))
         else:
             self.check(step, self.lane.ask(do=name, **words))
 
