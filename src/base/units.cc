@@ -13,7 +13,7 @@ struct NamedUnit {
 };
 
 /// The number that `text` begins with; it is cut off.
-std::optional<int64_t> TakeNumber(std::string_view* text) {
+std::optional<int64_t> TakeCount(std::string_view* text) {
   int64_t number = 0;
   if (text->empty() || text->front() < '0' || text->front() > '9') return std::nullopt;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
@@ -48,7 +48,7 @@ int64_t DaysFromCivil(int64_t year, int64_t month, int64_t day) {
 /// The digits of `text` from `at`, all of them, as a number; -1 if one is no digit.
 int64_t Field(std::string_view text, size_t at, size_t digits) {
   std::string_view field = text.substr(at, digits);
-  const std::optional<int64_t> number = TakeNumber(&field);
+  const std::optional<int64_t> number = TakeCount(&field);
   return number && field.empty() ? *number : -1;
 }
 
@@ -56,7 +56,7 @@ int64_t Field(std::string_view text, size_t at, size_t digits) {
 
 std::optional<uint64_t> ParseSize(std::string_view text) {
   if (text == "0") return 0;
-  const std::optional<int64_t> number = TakeNumber(&text);
+  const std::optional<int64_t> number = TakeCount(&text);
   const std::optional<int64_t> factor = FactorOf(text, kSizes);
   if (!number || !factor) return std::nullopt;
   const int64_t bytes = SaturatingMultiply(*number, *factor);
@@ -73,7 +73,7 @@ std::optional<Address> ParseAddress(std::string_view text) {
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return std::nullopt;
   std::string_view port_text = text.substr(colon + 1);
-  const std::optional<int64_t> port = TakeNumber(&port_text);
+  const std::optional<int64_t> port = TakeCount(&port_text);
   if (!port || !port_text.empty() || *port > 65'535) return std::nullopt;
   std::string_view host = text.substr(0, colon);
   const bool brackets = host.starts_with('[') && host.ends_with(']');
