@@ -82,7 +82,7 @@ class Bench:
         return [each.token for each in made]
 
     def block(self, others, are_handed=True):
-        """A task that runs until `go_on()`, and so many that wait at its child."""
+        """One task that runs until `go_on()`, and `others` that wait at the same child."""
         name = str(self.place / "go-on")
         first = lease(next(self.numbers), "waits_for_a_file", {"name": name})
         waiting = [lease(next(self.numbers), "naps", {"seconds": SHORT}) for _ in range(others)]

@@ -54,7 +54,8 @@ def test_a_trace_reaches_the_handler_and_makes_no_other_request(app, memory):
     assert outer.options(key="k", traceparent="second").enqueue().id == first.id
     memory.run()
     trace, made = first.result().split()
-    assert (trace, memory.task(made).result, first.info().traceparent) == ("first", "first", "first")
+    traces = trace, memory.task(made).result, first.info().traceparent
+    assert traces == ("first", "first", "first")
 
 
 def test_inline_runs_at_once_and_what_handlers_enqueue_too(app, treadle_in_memory):  # noqa: F811

@@ -4,8 +4,8 @@ import "strconv"
 
 const wholeDigitsMax = 20 // of an uint64
 
-// whole returns the text with every number whose value is whole written with digits only, "4.0" and
-// "4e0" as "4", so that encoding/json takes it for one. False: there is none to write so.
+// whole rewrites each number with a whole value in digits only: "4.0" and "4e0" become "4", which
+// encoding/json accepts for an integer. It returns false if no number needs that.
 func whole(text []byte) ([]byte, bool) {
 	var out []byte
 	copied := 0

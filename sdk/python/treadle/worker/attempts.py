@@ -297,11 +297,10 @@ class Attempts:
         recall: Recall,
         seconds: float,
     ) -> List[Attempt]:
-        """For a runner that has functions waiting for it. Finishes what is done, which took
-        `seconds` to run; begins `head`, the next one that was handed to it, or takes one if there
-        is none; and hands it more, so that some milliseconds of work wait, of which there are
-        `ahead` attempts. What other runners are free for is left to them. Returns what was taken
-        and handed."""
+        """For a runner at which attempts can wait. Finishes what is done, which took `seconds` to
+        run. Begins `head`, the next attempt that waits there, or takes one if none does. Hands over
+        more until some milliseconds of work wait; `ahead` attempts already do. Leaves other runners
+        what they are free for. Returns what it took and handed over."""
         tells = False
         taken: List[Attempt] = []
         with self._lock:

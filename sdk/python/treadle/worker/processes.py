@@ -98,7 +98,7 @@ class InProcess:
                 return
 
     def _ahead(self) -> int:
-        """How many wait for the child; so many that there is no room for more, if none should."""
+        """Number of attempts that wait at the child; `sys.maxsize` if none should."""
         has_room = self._link is not None and self._link.has_queue
         if not has_room or self._is_slow or self._is_large:
             return sys.maxsize

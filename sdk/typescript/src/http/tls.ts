@@ -75,7 +75,7 @@ export function connectSecurely({ host, port }: Address, ca: string | undefined)
   return tls.connect({
     host,
     port,
-    // A server that has several certificates is told which one is wanted; addresses are not sent.
+    // The name tells a server with several certificates which one to use. An address is not sent.
     ...(isIP(name) === 0 ? { servername: name } : {}),
     secureContext: contextOf(ca),
     ALPNProtocols: ["http/1.1"],
