@@ -21,7 +21,7 @@ add_custom_target(treadle_tests)
 
 # The rooms whose work test `cost` counts. A release build compiles them file by file, as shipped, even if
 # TREADLE_UNITY asks for several files at once, because g++ inlines differently within one unit.
-set(TREADLE_COUNTED base json model contract engine journal store node http api)
+set(TREADLE_COUNTED base json model contract engine journal store shard node http api)
 
 # Rooms whose own tests have one thread: ThreadSanitizer has nothing to find there, and does not build them.
 set(TREADLE_ONE_THREAD json config model contract engine store app)

@@ -25,7 +25,7 @@ void Border::Enqueue(EnqueueCommand command, Node::Callback<EnqueueReply> done) 
   TREADLE_CHECK(bytes <= kBodyBytes);
   const Status status = api::FitContracts(book_->Page().get(), &command);
   if (!status.ok()) return done(status);
-  node_->Enqueue(std::move(command), std::move(done));
+  node_->Do(std::move(command), std::move(done));
 }
 
 void Border::Exchange(const ExchangeRequest& request, Node::Callback<ExchangeReply> done) {
@@ -36,14 +36,14 @@ void Border::Exchange(const ExchangeRequest& request, Node::Callback<ExchangeRep
     node_->Exchange(request, std::move(done));
     return;
   }
-  node_->Contracts(std::move(tasks), [this, page, in, done = std::move(done)](
-                                         const std::vector<std::optional<ContractName>>& names) {
-    api::RefuseResults(*page, names, in.get());
-    node_->Exchange(in->request, [in, done](Result<ExchangeReply> reply) {
-      if (reply.ok()) api::MergeRefused(*in, &*reply);
-      done(std::move(reply));
-    });
-  });
+  node_->Do(FindContracts{std::move(tasks)},
+            [this, page, in, done = std::move(done)](const Result<FindContracts::Reply>& names) {
+              api::RefuseResults(*page, *names, in.get());
+              node_->Exchange(in->request, [in, done](Result<ExchangeReply> reply) {
+                if (reply.ok()) api::MergeRefused(*in, &*reply);
+                done(std::move(reply));
+              });
+            });
 }
 
 // An edited payload must fit the task's contract.
@@ -51,7 +51,7 @@ void Border::Do(const TaskCommand& command, Node::Callback<TaskStanding> done) {
   const auto page = book_->Page();
   if (page == nullptr || command.edit.payload == nullptr)
     return node_->Do(command, std::move(done));
-  node_->Get(command.id, 0, [this, page, command, done](const Result<TaskView>& view) {
+  node_->Do(GetTask{.id = command.id}, [this, page, command, done](const Result<TaskView>& view) {
     if (!view.ok()) return done(view.status());
     const uint32_t version = view->task.terms ? view->task.terms->contract : 0;
     const TaskBody& body = *command.edit.payload;

@@ -135,7 +135,7 @@ void Chaos::ForceCheckpoint() {
   if (server_->node() == nullptr) return;
   faults_->Count(Fault::kForcedCheckpoint);
   scheduler_->Tell([] { return std::string("a list asks for a checkpoint"); });
-  server_->node()->List({}, [](const Result<ListReply>&) {});
+  server_->node()->Do(ListTasks{}, [](const Result<ListReply>&) {});
 }
 
 }  // namespace treadle::sim

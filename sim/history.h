@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "node/exchange.h"
+#include "shard/exchange.h"
 #include "sim/scheduler.h"
 #include "sim/trail_history.h"
 #include "sim/type_history.h"

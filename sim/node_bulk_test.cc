@@ -23,13 +23,13 @@ class BulkTest : public NodeTest {
     ASSERT_TRUE(Enqueue(batch)->ok());
   }
   Result<BulkView> Start(const BulkRequest& request) {
-    return Ask<BulkView>([&](Node* node, auto done) { node->StartBulk(request, done); });
+    return Ask<BulkView>([&](Node* node, auto done) { node->Do(StartBulk{request}, done); });
   }
   Result<BulkView> Look(uint64_t id) {
-    return Ask<BulkView>([&](Node* node, auto done) { node->GetBulk(id, done); });
+    return Ask<BulkView>([&](Node* node, auto done) { node->Do(GetBulk{id}, done); });
   }
   Result<BulkView> Stop(uint64_t id) {
-    return Ask<BulkView>([&](Node* node, auto done) { node->StopBulk(id, done); });
+    return Ask<BulkView>([&](Node* node, auto done) { node->Do(StopBulk{id}, done); });
   }
   BulkView AwaitEnd(uint64_t id) {
     const int64_t deadline = scheduler_.MonotonicMs() + 600'000;
@@ -104,7 +104,8 @@ TEST_F(BulkTest, SlowActionsDelayNoOthersAndTheNewestIsListedFirst) {
   BulkRequest quick = Cancelling();
   quick.count_only = true;
   EXPECT_EQ(AwaitEnd(Start(quick)->id).state, BulkView::State::kDone);
-  const auto list = Ask<std::vector<BulkView>>([](Node* node, auto done) { node->ListBulk(done); });
+  const auto list =
+      Ask<std::vector<BulkView>>([](Node* node, auto done) { node->Do(ListBulk{}, done); });
   ASSERT_THAT(*list, SizeIs(21));
   EXPECT_GT(list->front().id, list->back().id);
   EXPECT_EQ(list->back().state, BulkView::State::kRunning);
@@ -124,7 +125,7 @@ TEST_F(BulkTest, TheErrorNamesTheLimitOfRunningActions) {
   EnqueueMany(2);
   BulkRequest slow = Cancelling();
   slow.rate = 1;
-  for (int i = 0; i < 1'000; ++i) server_.node()->StartBulk(slow, [](const auto&) {});
+  for (int i = 0; i < 1'000; ++i) server_.node()->Do(StartBulk{slow}, [](const auto&) {});
   const Status refused = Start(slow).status();
   EXPECT_EQ(refused.code(), Code::kResourceExhausted);
   EXPECT_THAT(refused.message(), testing::HasSubstr("there are 1000 bulk actions"));

@@ -52,8 +52,8 @@ class NodeTest : public testing::Test {
 
   std::optional<Result<EnqueueReply>> Enqueue(std::vector<NewTask> tasks) {
     std::optional<Result<EnqueueReply>> answer;
-    server_.node()->Enqueue(*EnqueueCommand::Make(std::move(tasks)),
-                            [&](Result<EnqueueReply> reply) { answer = std::move(reply); });
+    server_.node()->Do(*EnqueueCommand::Make(std::move(tasks)),
+                       [&](Result<EnqueueReply> reply) { answer = std::move(reply); });
     return Await(answer);
   }
   TaskId EnqueueOne() { return (*Enqueue({Task()}))->tasks.at(0).id; }
@@ -90,7 +90,8 @@ class NodeTest : public testing::Test {
 
   Result<TaskView> Get(TaskId id, int64_t wait_ms = 0) {
     std::optional<Result<TaskView>> answer;
-    server_.node()->Get(id, wait_ms, [&](Result<TaskView> view) { answer = std::move(view); });
+    server_.node()->Do(GetTask{id, wait_ms},
+                       [&](Result<TaskView> view) { answer = std::move(view); });
     return *Await(answer, 120'000);
   }
 
@@ -102,7 +103,7 @@ class NodeTest : public testing::Test {
 
   Result<ListReply> List() {
     std::optional<Result<ListReply>> answer;
-    server_.node()->List({}, [&](Result<ListReply> reply) { answer = std::move(reply); });
+    server_.node()->Do(ListTasks{}, [&](Result<ListReply> reply) { answer = std::move(reply); });
     return *Await(answer);
   }
 

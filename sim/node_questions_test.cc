@@ -16,10 +16,10 @@ using testing::SizeIs;
 class NodeQuestions : public NodeTest {
  protected:
   Result<Explanation> Explain(TaskId id) {
-    return Ask<Explanation>([&](Node* node, auto done) { node->Explain(id, done); });
+    return Ask<Explanation>([&](Node* node, auto done) { node->Do(ExplainTask{id}, done); });
   }
   NodeStats Stats() {
-    return *Ask<NodeStats>([](Node* node, auto done) { node->Stats(done); });
+    return *Ask<NodeStats>([](Node* node, auto done) { node->Do(GetNodeStats{}, done); });
   }
   Result<QueueView> DeleteQueue(const std::string& name) {
     return Ask<QueueView>(

@@ -42,7 +42,8 @@ TEST_F(NodeTest, AStoreThatIsBehindTheJournalMakesProducersWaitForACheckpoint) {
   server_.options().checkpoint_ms = 600'000;
   Restart();
   const auto checkpoints = [&] {
-    return Ask<NodeStats>([](Node* node, auto done) { node->Stats(std::move(done)); })->checkpoints;
+    return Ask<NodeStats>([](Node* node, auto done) { node->Do(GetNodeStats{}, std::move(done)); })
+        ->checkpoints;
   };
   const uint64_t before = checkpoints();
   EXPECT_TRUE(Enqueue(std::vector<NewTask>(20, Task()))->ok());
@@ -336,7 +337,7 @@ TEST_F(NodeTest, AReaderWaitsForTheEndOfATask) {
   const TaskId id = EnqueueOne();
   const Token token = (*Exchange(Asking(1)))->leases.at(0).token;
   std::optional<Result<TaskView>> view;
-  server_.node()->Get(id, 60'000, [&](Result<TaskView> v) { view = std::move(v); });
+  server_.node()->Do(GetTask{id, 60'000}, [&](Result<TaskView> v) { view = std::move(v); });
   EXPECT_FALSE(Await(view, 100).has_value());
   Exchange(Completing(token));
   ASSERT_TRUE(Await(view).has_value());

@@ -79,7 +79,7 @@ void Operator::RunAllNow() {
   stage_.network->Send("operator: run all now", [](Node* node) {
     BulkRequest request;
     request.command.kind = Kind::kRunNow;
-    node->StartBulk(std::move(request), [](const Result<BulkView>&) {});
+    node->Do(StartBulk{std::move(request)}, [](const Result<BulkView>&) {});
   });
   Later();
 }
@@ -203,7 +203,7 @@ void Observer::LookAtTask() {
   stage_.network->Send(
       stage_.scheduler->Note([&] { return "observer: get " + id.ToString(); }),
       [this, id, told, round = round_](Node* node) {
-        node->Get(id, 0, [this, id, told, round](const Result<TaskView>& view) {
+        node->Do(GetTask{.id = id}, [this, id, told, round](const Result<TaskView>& view) {
           stage_.network->Deliver(
               stage_.scheduler->Note([&] { return "observer is answered: " + TextOf(view); }),
               [this, id, told, round, view] {

@@ -183,7 +183,7 @@ void KeyProducer::Send(size_t key) {
   asked_ = stage_.history->Now();
   const std::string note = stage_.scheduler->Note([&] { return "keys: enqueue " + TextOf(task); });
   stage_.network->Send(note, [this, round, task](Node* node) {
-    node->Enqueue(*EnqueueCommand::Make({task}), [this, round, task](Result<EnqueueReply> reply) {
+    node->Do(*EnqueueCommand::Make({task}), [this, round, task](Result<EnqueueReply> reply) {
       const std::string answer =
           stage_.scheduler->Note([&] { return "keys are answered: " + TextOf(reply); });
       stage_.network->Deliver(answer, [this, round, task, reply = std::move(reply)] {

@@ -96,12 +96,12 @@ void Tenant::Enqueue(size_t tasks, void (Tenant::*next)()) {
   Ask(
       stage_.scheduler->Note([&] { return TextOf(batch); }),
       [this, batch, reply](Node* node, const Answer& answer) {
-        node->Enqueue(*EnqueueCommand::Make(batch),
-                      [this, reply, answer](const Result<EnqueueReply>& result) {
-                        if (result.ok()) *reply = *result;
-                        stage_.scheduler->Tell([&] { return "tenant's tasks: " + TextOf(result); });
-                        answer(result.status());
-                      });
+        node->Do(*EnqueueCommand::Make(batch),
+                 [this, reply, answer](const Result<EnqueueReply>& result) {
+                   if (result.ok()) *reply = *result;
+                   stage_.scheduler->Tell([&] { return "tenant's tasks: " + TextOf(result); });
+                   answer(result.status());
+                 });
       },
       [this, batch, reply, next](const Status& status) {
         if (!status.ok())

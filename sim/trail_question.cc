@@ -31,9 +31,9 @@ void TrailQuestion::Ask(Node* node,
     });
   };
   if (logged_ != 0)
-    node->Log(id_, logged_, answer);
+    node->Do(GetLog{id_, logged_}, answer);
   else
-    node->History(id_, answer);
+    node->Do(GetHistory{id_}, answer);
 }
 
 bool TrailQuestion::IsNoAnswer(const Status& status) const {

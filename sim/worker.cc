@@ -198,7 +198,7 @@ void Worker::SendSave(const AttemptSave& save, std::function<void(const AttemptS
   const std::string note =
       stage_.scheduler->Note([&] { return holder_.worker + ": " + TextOf(save); });
   stage_.network->Send(note, [this, save, kept = std::move(kept)](Node* node) {
-    node->Save(save, Progress{.fraction = 0.5}, [this, kept](const auto& standing) {
+    node->Do(SaveAttempt{save, Progress{.fraction = 0.5}}, [this, kept](const auto& standing) {
       const std::string answer = stage_.scheduler->Note(
           [&] { return holder_.worker + " is answered: save " + TextOf(standing); });
       stage_.network->Deliver(answer, [kept, standing] {

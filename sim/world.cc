@@ -161,11 +161,11 @@ class World {
     server_.node()->engine_for_tests().state().CheckInvariants();
     uint64_t waiting = history_.accepted().size();
     for (const TaskId id : history_.accepted())
-      server_.node()->Get(
-          id, 0, [this, &waiting, id, told = history_.Asking(id)](const Result<TaskView>& view) {
-            history_.Ended(id, told, view);
-            --waiting;
-          });
+      server_.node()->Do(GetTask{.id = id}, [this, &waiting, id, told = history_.Asking(id)](
+                                                const Result<TaskView>& view) {
+        history_.Ended(id, told, view);
+        --waiting;
+      });
     for (const TaskId id : history_.accepted())
       for (const auto about : {TrailQuestion::About::kLog, TrailQuestion::About::kAttempts}) {
         ++waiting;

@@ -6,8 +6,8 @@
 #include "base/random.h"
 #include "bench/cost/shop.h"
 #include "journal/file_journal.h"
-#include "node/checkpointer.h"
 #include "node/node.h"
+#include "shard/checkpointer.h"
 #include "sim/scheduler.h"
 #include "store/sqlite/sqlite_store.h"
 
@@ -128,7 +128,7 @@ class NodeCost final : public Workload {
   void Run() override {
     for (auto& batch : batches_) {
       auto command = OrDie(EnqueueCommand::Make(std::move(batch)));
-      Await<EnqueueReply>([&](auto done) { node_->Enqueue(std::move(command), std::move(done)); });
+      Await<EnqueueReply>([&](auto done) { node_->Do(std::move(command), std::move(done)); });
       Exchange(kBatch);
     }
     Exchange(0);

@@ -60,24 +60,26 @@ void StartBackup(const Api& api, RequestContext& context, Responder responder) {
   if (!HasNoQuery(context, &responder)) return;
   if (const Status status = CheckNoFields(&context); !status.ok())
     return responder.Send(ProblemResponse(status));
-  api.node->StartBackup([to = Shared(std::move(responder))](const Result<BackupView>& view) {
-    to->Send(OneBackup(view, 202));
-  });
+  api.node->Do(treadle::StartBackup{},
+               [to = Shared(std::move(responder))](const Result<BackupView>& view) {
+                 to->Send(OneBackup(view, 202));
+               });
 }
 
 void ListBackups(const Api& api, RequestContext& context, Responder responder) {
   if (!HasNoQuery(context, &responder)) return;
-  api.node->ListBackups([to = Shared(std::move(responder))](const Result<BackupList>& list) {
-    to->Send(AllBackups(list));
-  });
+  api.node->Do(treadle::ListBackups{},
+               [to = Shared(std::move(responder))](const Result<BackupList>& list) {
+                 to->Send(AllBackups(list));
+               });
 }
 
 void GetBackup(const Api& api, RequestContext& context, Responder responder) {
   if (!HasNoQuery(context, &responder)) return;
-  api.node->GetBackup(context.PathParameter("backup"),
-                      [to = Shared(std::move(responder))](const Result<BackupView>& view) {
-                        to->Send(OneBackup(view));
-                      });
+  api.node->Do(treadle::GetBackup{std::string(context.PathParameter("backup"))},
+               [to = Shared(std::move(responder))](const Result<BackupView>& view) {
+                 to->Send(OneBackup(view));
+               });
 }
 
 }  // namespace treadle::api

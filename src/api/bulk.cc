@@ -168,34 +168,38 @@ void StartBulk(const Api& api, RequestContext& context, Responder responder) {
     return responder.Send(*std::move(refusal));
   auto request = ReadBulk(&context.request);
   if (!request.ok()) return responder.Send(ProblemResponse(request.status()));
-  api.node->StartBulk(*std::move(request),
-                      [to = Shared(std::move(responder))](const Result<BulkView>& view) {
-                        to->Send(OneBulk(view, 202));
-                      });
+  api.node->Do(treadle::StartBulk{*std::move(request)},
+               [to = Shared(std::move(responder))](const Result<BulkView>& view) {
+                 to->Send(OneBulk(view, 202));
+               });
 }
 
 void ListBulk(const Api& api, RequestContext& context, Responder responder) {
   const auto query = ReadQuery(context.request, {});
   if (!query.ok()) return responder.Send(ProblemResponse(query.status()));
-  api.node->ListBulk([to = Shared(std::move(responder))](
-                         const Result<std::vector<BulkView>>& views) { to->Send(AllBulk(views)); });
+  api.node->Do(treadle::ListBulk{},
+               [to = Shared(std::move(responder))](const Result<std::vector<BulkView>>& views) {
+                 to->Send(AllBulk(views));
+               });
 }
 
 void GetBulk(const Api& api, RequestContext& context, Responder responder) {
   const auto id = BulkIdOf(context);
   if (!id.ok()) return responder.Send(ProblemResponse(id.status()));
-  api.node->GetBulk(*id, [to = Shared(std::move(responder))](const Result<BulkView>& view) {
-    to->Send(OneBulk(view));
-  });
+  api.node->Do(treadle::GetBulk{*id},
+               [to = Shared(std::move(responder))](const Result<BulkView>& view) {
+                 to->Send(OneBulk(view));
+               });
 }
 
 void StopBulk(const Api& api, RequestContext& context, Responder responder) {
   const Status no_fields = CheckNoFields(&context);
   const auto id = no_fields.ok() ? BulkIdOf(context) : no_fields;
   if (!id.ok()) return responder.Send(ProblemResponse(id.status()));
-  api.node->StopBulk(*id, [to = Shared(std::move(responder))](const Result<BulkView>& view) {
-    to->Send(OneBulk(view));
-  });
+  api.node->Do(treadle::StopBulk{*id},
+               [to = Shared(std::move(responder))](const Result<BulkView>& view) {
+                 to->Send(OneBulk(view));
+               });
 }
 
 }  // namespace treadle::api

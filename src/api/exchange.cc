@@ -11,7 +11,7 @@
 namespace treadle::api {
 namespace {
 
-/// One exchange from its arrival to its answer. Shared by the callbacks of the node (shard's lane)
+/// One exchange from its arrival to its answer. Shared by callbacks of the node (shard's executor)
 /// and of the connection (a thread of the server).
 struct Call {
   Call(Node* n, http::Responder to) : node(n), responder(std::move(to)) {}
@@ -54,11 +54,11 @@ void Go(const std::shared_ptr<Call>& call) {
 
 // What a report is about, the shard knows; its result is checked where nobody waits for that.
 void CheckThenGo(const Api& api, const std::shared_ptr<Call>& call, std::vector<TaskId> tasks) {
-  call->node->Contracts(std::move(tasks), [call, checks = api.info.checks](
-                                              std::vector<std::optional<ContractName>> names) {
-    const auto bytes = BytesToCheck(*call->contracts, names, call->in);
+  call->node->Do(FindContracts{std::move(tasks)}, [call, checks = api.info.checks](
+                                                      Result<FindContracts::Reply> names) {
+    const auto bytes = BytesToCheck(*call->contracts, *names, call->in);
     if (!bytes) return Go(call);
-    CheckOn(checks, [call, bytes = *bytes, names = std::move(names)](const Status& turn) {
+    CheckOn(checks, [call, bytes = *bytes, names = *std::move(names)](const Status& turn) {
       // Nothing of the exchange is taken then: the worker repeats it, and no attempt fails for it.
       if (!turn.ok()) return call->responder.Send(http::ProblemResponse(turn));
       const CheckBudget budget = CheckBudget::For(bytes);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "node/exchange.h"
+#include "shard/exchange.h"
 
 namespace treadle::api {
 

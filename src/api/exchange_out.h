@@ -4,7 +4,7 @@
 #include <string>
 
 #include "api/exchange_in.h"
-#include "node/exchange.h"
+#include "shard/exchange.h"
 
 namespace treadle::api {
 

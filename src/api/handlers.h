@@ -1,6 +1,6 @@
 // The handlers behind the routes, one file per resource. Each answers its responder exactly once;
-// the node's callbacks run on the shard's lane, so what they do is short. `context` is theirs for
-// the length of the call.
+// the node's callbacks run on the shard's executor, so what they do is short. `context` is theirs
+// for the length of the call.
 #pragma once
 
 #include <memory>

@@ -207,13 +207,13 @@ void GetMetrics(const Api& api, http::RequestContext& context, http::Responder r
   if (!queues_max.ok()) return responder.Send(http::ProblemResponse(queues_max.status()));
   api.metrics->Take(
       [&api, queues_max = *queues_max, to = Shared(std::move(responder))](Turns::Turn turn) {
-        api.node->Stats([&api, queues_max, to, turn](const Result<NodeStats>& stats) {
+        api.node->Do(GetNodeStats{}, [&api, queues_max, to, turn](const Result<NodeStats>& stats) {
           if (!stats.ok()) return to->Send(http::ProblemResponse(stats.status()));
           const auto format = [&api, stats = *stats](const Result<QueueSummary>& queues) {
             return queues.ok() ? Exposition(api, stats, *queues)
                                : http::ProblemResponse(queues.status());
           };
-          api.node->SummarizeQueues(queues_max, FormatOnServer(std::move(*to), turn, format));
+          api.node->Do(SummarizeQueues{queues_max}, FormatOnServer(std::move(*to), turn, format));
         });
       });
 }

@@ -22,7 +22,7 @@ struct ApiInfo {
   WallTime started_at;
   /// The server's counters; empty, or called by several threads at once.
   std::function<http::ServerStats()> server_stats;
-  /// Of the shard's lane; likewise.
+  /// Of the shard's executor; likewise.
   std::function<LaneTurns()> shard_turns;
   /// Where payloads and results are checked against contracts. It must be stopped before the node's
   /// lanes are. Null, in tests: by whoever brings them, at once.

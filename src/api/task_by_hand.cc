@@ -75,21 +75,20 @@ void DoIfItFits(const Api& api, const TaskCommand& command, Responder responder)
   if (page == nullptr || command.edit.payload == nullptr)
     return DoOne(api.node, command, std::move(responder));
   const auto to = Shared(std::move(responder));
-  api.node->Get(
-      command.id, 0, [=, node = api.node, checks = api.info.checks](const Result<TaskView>& view) {
-        if (!view.ok()) return to->Send(ProblemResponse(view.status()));
-        const uint32_t version = view->task.terms ? view->task.terms->contract : 0;
-        if (version == 0) return DoOne(node, command, std::move(*to));
-        CheckOn(checks, [=, type = view->type](const Status& turn) {
-          const TaskBody& body = *command.edit.payload;
-          const CheckBudget budget = CheckBudget::For(body.payload.size());
-          const Status status =
-              turn.ok()
-                  ? page->CheckInput(type, version, {body.payload, body.content_type}, &budget)
-                  : turn;
-          status.ok() ? DoOne(node, command, std::move(*to)) : to->Send(ProblemResponse(status));
-        });
-      });
+  api.node->Do(treadle::GetTask{.id = command.id}, [=, node = api.node, checks = api.info.checks](
+                                                       const Result<TaskView>& view) {
+    if (!view.ok()) return to->Send(ProblemResponse(view.status()));
+    const uint32_t version = view->task.terms ? view->task.terms->contract : 0;
+    if (version == 0) return DoOne(node, command, std::move(*to));
+    CheckOn(checks, [=, type = view->type](const Status& turn) {
+      const TaskBody& body = *command.edit.payload;
+      const CheckBudget budget = CheckBudget::For(body.payload.size());
+      const Status status =
+          turn.ok() ? page->CheckInput(type, version, {body.payload, body.content_type}, &budget)
+                    : turn;
+      status.ok() ? DoOne(node, command, std::move(*to)) : to->Send(ProblemResponse(status));
+    });
+  });
 }
 
 Result<TaskCommand> ReadEdit(RequestContext& context) {

@@ -163,9 +163,10 @@ Result<TaskId> ReadTarget(const http::RequestContext& context) {
 void ExplainTask(const Api& api, http::RequestContext& context, http::Responder responder) {
   const Result<TaskId> id = ReadTarget(context);
   if (!id.ok()) return responder.Send(http::ProblemResponse(id.status()));
-  api.node->Explain(*id, [to = Shared(std::move(responder))](const Result<Explanation>& facts) {
-    to->Send(facts.ok() ? Why(*facts) : http::ProblemResponse(facts.status()));
-  });
+  api.node->Do(treadle::ExplainTask{*id},
+               [to = Shared(std::move(responder))](const Result<Explanation>& facts) {
+                 to->Send(facts.ok() ? Why(*facts) : http::ProblemResponse(facts.status()));
+               });
 }
 
 }  // namespace treadle::api

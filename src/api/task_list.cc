@@ -146,7 +146,7 @@ void ListTasks(const Api& api, http::RequestContext& context, http::Responder re
   };
   api.task_lists->Take([node = api.node, query = *std::move(query), format,
                         to = Shared(std::move(responder))](Turns::Turn turn) {
-    node->List(query, FormatOnServer(std::move(*to), std::move(turn), format));
+    node->Do(treadle::ListTasks{query}, FormatOnServer(std::move(*to), std::move(turn), format));
   });
 }
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "cli/cli.h"
-#include "node/memory_guard.h"
+#include "shard/memory_guard.h"
 
 namespace treadle::app {
 

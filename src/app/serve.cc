@@ -34,7 +34,7 @@
 #include "journal/file_journal.h"
 #include "node/data_directory.h"
 #include "node/node.h"
-#include "node/space_guard.h"
+#include "shard/space_guard.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/sqlite_store.h"
 #include "tools/data_check.h"
@@ -358,7 +358,7 @@ cli::ServerReady ServerProcess::Ready() const {
 void ServerProcess::BeginHeartbeat(const ServiceManager& manager) {
   if (manager.watchdog().count() == 0) return;
   heartbeat_ = std::make_unique<Heartbeat>(manager.watchdog() / 3, [this, manager] {
-    node_->Stats([this, manager](const Result<NodeStats>&) {
+    node_->Do(GetNodeStats{}, [this, manager](const Result<NodeStats>&) {
       server_->Ping([manager] { manager.Tell("WATCHDOG=1"); });
     });
   });

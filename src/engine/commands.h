@@ -33,6 +33,16 @@ struct Outcome {
   std::vector<TaskId> needs;  // empty: `reply` is the answer
 };
 
+struct EnqueueReply {
+  struct Task {
+    TaskId id;
+    bool duplicate = false;          // its key was taken: nothing was added
+    TaskId replaced;                 // the task that gave way to it; 0: none
+    std::optional<TaskState> state;  // of a duplicate, if it is in memory
+  };
+  std::vector<Task> tasks;  // in the order of the command
+};
+
 /// Enqueues all of `tasks` or none. Make() validates and computes what does not need the shard, on
 /// the caller's thread.
 struct EnqueueCommand {
@@ -47,20 +57,12 @@ struct EnqueueCommand {
 
   std::vector<NewTask> tasks;
   std::vector<Key> keys;  // one per task; meaningful if the task has an idempotency key
+  uint64_t bytes = 0;     // about what it takes while it waits in a mailbox
+  using Reply = EnqueueReply;
 };
 
 /// "tasks[3]." if the batch has several.
 std::string PlaceInBatch(const std::vector<NewTask>& tasks, size_t i);
-
-struct EnqueueReply {
-  struct Task {
-    TaskId id;
-    bool duplicate = false;          // its key was taken: nothing was added
-    TaskId replaced;                 // the task that gave way to it; 0: none
-    std::optional<TaskState> state;  // of a duplicate, if it is in memory
-  };
-  std::vector<Task> tasks;  // in the order of the command
-};
 
 /// Asks for up to `want` tasks of these queues and types. Repeated by the same holder with the same
 /// `exchange` while it still holds what it got, it is given the same leases again.

@@ -13,6 +13,8 @@
 namespace treadle {
 namespace {
 
+constexpr uint64_t kTaskBytes = 256;  // in a mailbox, beside its payload
+
 void HashTerms(const NewTask& task, ByteWriter* out) {
   const TaskTerms asked{.expires_at = task.expires_at,
                         .expires = {task.expires_ms.value_or(0)},
@@ -75,6 +77,7 @@ Result<EnqueueCommand> EnqueueCommand::Make(std::vector<NewTask> tasks) {
     if (Status status = Validate(task); !status.ok())
       return Status(status.code(), PlaceInBatch(tasks, i) + status.message());
     bytes += BytesOf(task);
+    command.bytes += task.body->payload.size() + kTaskBytes;
     if (task.body->idempotency_key.empty()) continue;
     command.keys[i] = {IdempotencyIdOf(task.queue, task.body->idempotency_key), RequestHash(task)};
   }

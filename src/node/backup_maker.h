@@ -2,7 +2,8 @@
 //
 // It copies the store bit by bit between the checkpoints, so that it holds up neither them nor the
 // shard, syncs what it wrote as it goes (one large sync would delay those of the journal), and ends
-// with a label and a rename: what has the name of a backup is whole. All on the checkpoint lane.
+// with a label and a rename: what has the name of a backup is whole. All on the checkpoint
+// executor.
 #pragma once
 
 #include <memory>
@@ -11,7 +12,7 @@
 #include "base/disk.h"
 #include "base/hash.h"
 #include "base/time.h"
-#include "node/checkpointer.h"
+#include "shard/checkpointer.h"
 #include "store/backup_label.h"
 #include "store/store.h"
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "node/node.h"
-#include "node/shard.h"
+#include "shard/shard.h"
 
 namespace treadle {
 namespace {
@@ -13,7 +13,7 @@ constexpr int64_t kStoreWaitMs = 60'000;     // for the store to have what was a
 constexpr int64_t kUnevenRetryMs = 100;      // until an interrupted checkpoint is repaired
 constexpr int64_t kFailedRetryMs = 600'000;  // after a scheduled one that failed
 constexpr int64_t kSettleMs = 1'000;         // after a start, before one that is due
-constexpr int64_t kTurnMsMin = 20;           // how long a turn on the checkpoint's lane takes
+constexpr int64_t kTurnMsMin = 20;           // how long a turn on the checkpoint's executor takes
 constexpr int64_t kTurnMsMax = 250;
 
 constexpr size_t kAskedMax = 4;  // of backups that are asked for within this time:
@@ -151,7 +151,7 @@ Status Backups::TakeTurnOfAsking() {
       .WithRetryAfter(wait_ms);
 }
 
-void Backups::Start(Callback<BackupView> done) {
+void Backups::Do(const StartBackup&, Callback<BackupView> done) {
   if (stopped_) return done(Status(Code::kUnavailable, "the server is stopping"));
   if (directory_.empty())
     return done(Status(Code::kFailedPrecondition, "this node has no directory for backups"));
@@ -182,7 +182,8 @@ void Backups::Make(const std::string& name) {
 }
 
 // Half as long as all else has taken since the last turn: under full load, when checkpoints follow
-// each other, a third of the lane is left to the backup, and it keeps up with a store that grows.
+// each other, a third of the executor's time is left to the backup, and it keeps up with a store
+// that grows.
 Result<BackupMaker::Next> Backups::TakeTurn() {
   const int64_t begun_ms = env_.clock->MonotonicMs();
   const int64_t turn_ms = std::clamp((begun_ms - turn_ended_ms_) / 2, kTurnMsMin, kTurnMsMax);
@@ -237,7 +238,7 @@ void Backups::OnFailed(const Status& status) {
   IsManual(current_.name) ? PlanNext() : Plan(std::min(every_ms_, kFailedRetryMs));
 }
 
-void Backups::List(Callback<BackupList> done) {
+void Backups::Do(const ListBackups&, Callback<BackupList> done) {
   env_.reader->Post([this, done = std::move(done)]() mutable {
     auto views = ReadDirectory(env_.disk, directory_);
     env_.shard->Post([this, views = std::move(views), done = std::move(done)]() mutable {
@@ -253,9 +254,10 @@ void Backups::List(Callback<BackupList> done) {
   });
 }
 
-void Backups::Get(const std::string& name, Callback<BackupView> done) {
+void Backups::Do(const GetBackup& question, Callback<BackupView> done) {
+  const std::string& name = question.name;
   if (name == current_.name) return done(current_);
-  List([name, done = std::move(done)](const Result<BackupList>& list) {
+  Do(ListBackups{}, [name, done = std::move(done)](const Result<BackupList>& list) {
     if (!list.ok()) return done(list.status());
     for (const BackupView& view : list->backups)
       if (view.name == name) return done(view);

@@ -4,7 +4,8 @@
 // The two kinds know nothing of each other: whoever may ask for backups, and does so often, neither
 // pushes scheduled ones out nor puts them off. Files of earlier versions count as scheduled.
 //
-// On the shard's lane, but for the constructor and the destructor. Answers rest on what is durable.
+// On the shard's executor, but for the constructor and the destructor. Answers rest on what is
+// durable.
 #pragma once
 
 #include <atomic>
@@ -48,6 +49,23 @@ struct BackupStats {
   WallTime last_taken_at;  // 0: none
 };
 
+/// Replies when it has begun; it will hold all that was acknowledged before. FAILED_PRECONDITION:
+/// another one is in progress, or there is no directory for it. RESOURCE_EXHAUSTED: too many were
+/// asked for lately.
+struct StartBackup {
+  using Reply = BackupView;
+};
+
+struct ListBackups {
+  using Reply = BackupList;
+};
+
+/// NOT_FOUND.
+struct GetBackup {
+  std::string name;
+  using Reply = BackupView;
+};
+
 class Backups {
  public:
   template <class T>
@@ -60,13 +78,9 @@ class Backups {
 
   /// Removes what an earlier process left unfinished, and begins the schedule.
   void Begin();
-  /// Someone asks for one. Replies when it has begun; it will hold all that was acknowledged
-  /// before. FAILED_PRECONDITION: another one is in progress, or there is no directory for it.
-  /// RESOURCE_EXHAUSTED: too many were asked for lately.
-  void Start(Callback<BackupView> done);
-  void List(Callback<BackupList> done);
-  /// NOT_FOUND.
-  void Get(const std::string& name, Callback<BackupView> done);
+  void Do(const StartBackup& command, Callback<BackupView> done);
+  void Do(const ListBackups& question, Callback<BackupList> done);
+  void Do(const GetBackup& question, Callback<BackupView> done);
   const BackupStats& stats() const { return stats_; }
   /// Stops the current one, and makes no other.
   void Stop();
@@ -91,7 +105,7 @@ class Backups {
   Shard* const shard_;
   const BackupMaker::Tools tools_;
 
-  // Of the shard's lane.
+  // Of the shard's executor.
   BackupView current_;  // the last that was begun; no name: there was none
   uint64_t plan_ = 0;   // counts plans: an older one no longer runs
   WallTime last_scheduled_at_;
@@ -100,7 +114,7 @@ class Backups {
 
   std::atomic<bool> stopped_{false};
 
-  // Of the checkpoint lane.
+  // Of the checkpoint executor.
   std::unique_ptr<BackupMaker> maker_;
   int64_t turn_ended_ms_ = 0;
 };

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "node/shard.h"
+#include "shard/shard.h"
 
 namespace treadle {
 namespace {
@@ -22,7 +22,7 @@ size_t PageSize(int64_t rate) {
 
 }  // namespace
 
-Result<BulkView> BulkActions::Start(BulkRequest request) {
+Result<BulkView> BulkActions::Run(StartBulk command) {
   const auto open = std::ranges::count_if(
       jobs_, [](const auto& entry) { return !entry.second->view.has_ended(); });
   if (static_cast<size_t>(open) >= kJobsMax)
@@ -32,7 +32,7 @@ Result<BulkView> BulkActions::Start(BulkRequest request) {
                       "list, treadle bulk stop ID)");
   auto job = std::make_shared<Job>();
   job->view.id = next_id_++;
-  job->view.request = std::move(request);
+  job->view.request = std::move(command.request);
   job->view.started_at = clock_->Wall();
   jobs_.emplace(job->view.id, job);
   ForgetOldest();
@@ -40,23 +40,23 @@ Result<BulkView> BulkActions::Start(BulkRequest request) {
   return job->view;
 }
 
-Result<BulkView> BulkActions::Get(uint64_t id) const {
-  const auto it = jobs_.find(id);
+Result<BulkView> BulkActions::Run(const GetBulk& question) const {
+  const auto it = jobs_.find(question.id);
   if (it == jobs_.end())
-    return Status(Code::kNotFound, "there is no bulk action " + std::to_string(id) +
+    return Status(Code::kNotFound, "there is no bulk action " + std::to_string(question.id) +
                                        ", or the server has restarted since");
   return it->second->view;
 }
 
-std::vector<BulkView> BulkActions::List() const {
+std::vector<BulkView> BulkActions::Run(const ListBulk&) const {
   std::vector<BulkView> views;
   for (auto it = jobs_.rbegin(); it != jobs_.rend(); ++it) views.push_back(it->second->view);
   return views;
 }
 
-Result<BulkView> BulkActions::Stop(uint64_t id) {
-  TREADLE_RETURN_IF_ERROR(Get(id).status());
-  const JobPtr& job = jobs_.at(id);
+Result<BulkView> BulkActions::Run(const StopBulk& command) {
+  TREADLE_RETURN_IF_ERROR(Run(GetBulk{command.id}).status());
+  const JobPtr& job = jobs_.at(command.id);
   if (!job->view.has_ended()) End(job, BulkView::State::kStopped);
   return job->view;
 }
@@ -97,13 +97,10 @@ void BulkActions::BeginPage(const JobPtr& job) {
   query.with_results = false;
   // It is about all that was there when it began, and about nothing that came later.
   const int64_t wait_ms = job->before == TaskId{} ? kCheckpointWaitMs : 0;
-  shard_->List(
-      std::move(query),
-      [this, job](const Result<ListReply>& list) {
-        if (!list.ok()) return End(job, BulkView::State::kFailed, list.status().message());
-        OnPage(job, list->page);
-      },
-      wait_ms);
+  shard_->Do(ListTasks{std::move(query), wait_ms}, [this, job](const Result<ListReply>& list) {
+    if (!list.ok()) return End(job, BulkView::State::kFailed, list.status().message());
+    OnPage(job, list->page);
+  });
 }
 
 void BulkActions::OnPage(const JobPtr& job, const TaskPage& page) {
@@ -137,8 +134,8 @@ void BulkActions::EndPage(const JobPtr& job) {
     wait_ms = page_ms - (clock_->MonotonicMs() - job->page_at_ms);
   }
   EndTurn(job);
-  if (wait_ms > 0) return lane_->PostAfter(wait_ms, [this, job] { Queue(job); });
-  lane_->Post([this, job] { Queue(job); });
+  if (wait_ms > 0) return loop_->PostAfter(wait_ms, [this, job] { Queue(job); });
+  loop_->Post([this, job] { Queue(job); });
 }
 
 void BulkActions::End(const JobPtr& job, BulkView::State state, std::string error) {

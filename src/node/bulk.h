@@ -7,7 +7,7 @@
 // take turns, so a slow job keeps nobody waiting and a large one delays others by a page at most.
 // Jobs are in memory: a restart ends them, with what they did until then.
 //
-// On the shard's lane, but for the constructor.
+// On the shard's executor, but for the constructor.
 #pragma once
 
 #include <cstdint>
@@ -57,23 +57,39 @@ struct BulkView {
   bool has_ended() const { return state != State::kPending && state != State::kRunning; }
 };
 
+/// RESOURCE_EXHAUSTED: too many have not ended.
+struct StartBulk {
+  BulkRequest request;
+  using Reply = BulkView;
+};
+
+/// NOT_FOUND.
+struct GetBulk {
+  uint64_t id = 0;
+  using Reply = BulkView;
+};
+
+/// Running ones and the last that ended, newest first.
+struct ListBulk {
+  using Reply = std::vector<BulkView>;
+};
+
+/// No further page begins. NOT_FOUND.
+struct StopBulk {
+  uint64_t id = 0;
+  using Reply = BulkView;
+};
+
 class BulkActions {
  public:
-  template <class T>
-  using Callback = std::function<void(Result<T>)>;
+  /// Borrows all. `shard` must outlive what was posted to `loop`, its executor.
+  BulkActions(Shard* shard, Executor* loop, Clock* clock)
+      : shard_(shard), loop_(loop), clock_(clock) {}
 
-  /// Borrows all. `shard` must outlive what was posted to `lane`.
-  BulkActions(Shard* shard, Executor* lane, Clock* clock)
-      : shard_(shard), lane_(lane), clock_(clock) {}
-
-  /// RESOURCE_EXHAUSTED: too many have not ended.
-  Result<BulkView> Start(BulkRequest request);
-  /// NOT_FOUND.
-  Result<BulkView> Get(uint64_t id) const;
-  /// Running ones and the last that ended, newest first.
-  std::vector<BulkView> List() const;
-  /// No further page begins. NOT_FOUND.
-  Result<BulkView> Stop(uint64_t id);
+  Result<BulkView> Run(StartBulk command);
+  Result<BulkView> Run(const GetBulk& question) const;
+  std::vector<BulkView> Run(const ListBulk& question) const;
+  Result<BulkView> Run(const StopBulk& command);
   void StopAll();
 
  private:
@@ -99,7 +115,7 @@ class BulkActions {
   void ForgetOldest();
 
   Shard* shard_;
-  Executor* lane_;
+  Executor* loop_;
   Clock* clock_;
   uint64_t next_id_ = 1;
   std::map<uint64_t, JobPtr> jobs_;

@@ -5,25 +5,27 @@
 #include "engine/commands/queues.h"
 #include "engine/commands/tasks.h"
 #include "engine/commands/types.h"
-#include "node/checkpointer.h"
-#include "node/recovery.h"
-#include "node/shard.h"
-#include "node/space_guard.h"
 #include "node/stall_alarm.h"
+#include "shard/checkpointer.h"
+#include "shard/recovery.h"
+#include "shard/shard.h"
+#include "shard/space_guard.h"
 
 namespace treadle {
 namespace {
 
-constexpr uint64_t kBytesUnderWayMax = uint64_t{256} << 20;  // of enqueues in the mailbox
 constexpr int64_t kRetryBusyMs = 200;
 constexpr uint64_t kLittleBytes = uint64_t{4} << 10;
 constexpr size_t kLittleReports = 4;
 
-uint64_t BytesOf(const EnqueueCommand& command) {
-  uint64_t bytes = 0;
-  for (const NewTask& task : command.tasks) bytes += task.body->payload.size() + 256;
-  return bytes;
+// Little work is done in less time than it takes to wake the shard's thread for it.
+template <class C>
+bool IsLittle(const C&) {
+  return false;
 }
+bool IsLittle(const EnqueueCommand& command) { return command.bytes <= kLittleBytes; }
+bool IsLittle(const GetTask&) { return true; }
+bool IsLittle(const ExchangeRequest& request) { return request.reports.size() <= kLittleReports; }
 
 }  // namespace
 
@@ -57,9 +59,22 @@ Result<std::unique_ptr<Node>> Node::Open(NodeOptions options, NodeEnvironment en
   ResumeTime(&recovered, environment.clock->Wall());
   node->executor_ = environment.shard;
   node->next_ticket_ = 1;
-  node->shard_ =
-      std::make_unique<Shard>(options, environment, node->storage_.get(), node->checkpointer_.get(),
-                              node->space_.get(), node->memory_.get(), std::move(recovered));
+  node->shard_ = std::make_unique<Shard>(options,
+                                         ShardEnvironment{.clock = environment.clock,
+                                                          .random = environment.random,
+                                                          .loop = environment.shard,
+                                                          .writer = environment.journal,
+                                                          .checkpoint = environment.checkpoint,
+                                                          .reader = environment.reader,
+                                                          .journal = journal,
+                                                          .store = store,
+                                                          .checkpointer = node->checkpointer_.get(),
+                                                          .watch = node->storage_->watch.get(),
+                                                          .space = node->space_.get(),
+                                                          .memory = node->memory_.get(),
+                                                          .on_fatal = environment.on_fatal,
+                                                          .log = environment.log},
+                                         std::move(recovered));
   node->bulk_ =
       std::make_unique<BulkActions>(node->shard_.get(), environment.shard, environment.clock);
   node->environment_ = std::make_unique<NodeEnvironment>(environment);
@@ -85,39 +100,49 @@ Result<std::unique_ptr<Node>> Node::Open(NodeOptions options, NodeEnvironment en
   return node;
 }
 
-// Little work is done in less time than it takes to wake the shard's thread for it.
 void Node::RunSoon(std::function<void()> work, bool is_little) {
   is_little ? executor_->PostOrRun(std::move(work)) : executor_->Post(std::move(work));
 }
 
-void Node::Enqueue(EnqueueCommand command, Callback<EnqueueReply> done) {
-  const uint64_t bytes = BytesOf(command);
-  if (shard_->bytes_under_way().fetch_add(bytes) > kBytesUnderWayMax) {
-    shard_->bytes_under_way() -= bytes;
+template <class C>
+void Node::Do(C command, Callback<typename C::Reply> done) {
+  const bool is_little = IsLittle(command);
+  RunSoon([this, command = std::move(command),
+           done = std::move(done)]() mutable { Take(std::move(command), std::move(done)); },
+          is_little);
+}
+
+template <>
+void Node::Do(EnqueueCommand command, Callback<EnqueueReply> done) {
+  if (!shard_->Admit(command.bytes)) {
     executor_->Post([done = std::move(done)] {
       done(Status(Code::kResourceExhausted, "too much is being enqueued at once; try again later")
                .WithRetryAfter(kRetryBusyMs));
     });
     return;
   }
-  RunSoon(
-      [this, command = std::move(command), bytes, done = std::move(done)]() mutable {
-        shard_->Enqueue(std::move(command), bytes, std::move(done));
-      },
-      /*is_little=*/bytes <= kLittleBytes);
+  const bool is_little = IsLittle(command);
+  RunSoon([this, command = std::move(command),
+           done = std::move(done)]() mutable { shard_->Do(std::move(command), std::move(done)); },
+          is_little);
 }
 
-void Node::Get(TaskId id, int64_t wait_ms, Callback<TaskView> done) {
-  executor_->PostOrRun([this, id, wait_ms, done = std::move(done)]() mutable {
-    shard_->Get(id, wait_ms, std::move(done));
+template <>
+void Node::Do(GetNodeStats, Callback<NodeStats> done) {
+  Do(GetShardStats{}, [this, done = std::move(done)](const Result<ShardStats>& stats) {
+    done(NodeStats{*stats, backups_->stats()});
   });
 }
 
+// To whoever knows the command; on the shard's executor.
 template <class C>
-void Node::Do(C command, Callback<typename C::Reply> done) {
-  executor_->Post([this, command = std::move(command), done = std::move(done)]() mutable {
+void Node::Take(C command, Callback<typename C::Reply> done) {
+  if constexpr (requires { bulk_->Run(std::move(command)); })
+    done(bulk_->Run(std::move(command)));
+  else if constexpr (requires { backups_->Do(std::move(command), std::move(done)); })
+    backups_->Do(std::move(command), std::move(done));
+  else
     shard_->Do(std::move(command), std::move(done));
-  });
 }
 
 template void Node::Do(GetQueue, Callback<QueueView>);
@@ -125,79 +150,33 @@ template void Node::Do(ListQueues, Callback<ListPart<QueueView>>);
 template void Node::Do(SetQueuePolicy, Callback<QueueView>);
 template void Node::Do(PauseQueue, Callback<QueueView>);
 template void Node::Do(DeleteQueue, Callback<QueueView>);
+template void Node::Do(SummarizeQueues, Callback<QueueSummary>);
 template void Node::Do(GetType, Callback<TypeView>);
 template void Node::Do(ListTypes, Callback<ListPart<TypeView>>);
 template void Node::Do(SetTypePolicy, Callback<TypeView>);
 template void Node::Do(DeleteType, Callback<TypeView>);
 template void Node::Do(TaskCommand, Callback<TaskStanding>);
-
-void Node::Explain(TaskId id, Callback<Explanation> done) {
-  executor_->Post(
-      [this, id, done = std::move(done)]() mutable { shard_->Explain(id, std::move(done)); });
-}
-
-void Node::StartBulk(BulkRequest request, Callback<BulkView> done) {
-  executor_->Post([this, request = std::move(request), done = std::move(done)]() mutable {
-    done(bulk_->Start(std::move(request)));
-  });
-}
-
-void Node::GetBulk(uint64_t id, Callback<BulkView> done) {
-  executor_->Post([this, id, done = std::move(done)] { done(bulk_->Get(id)); });
-}
-
-void Node::Save(AttemptSave save, std::optional<Progress> progress,
-                Callback<AttemptStanding> done) {
-  executor_->Post([this, save = std::move(save), progress = std::move(progress),
-                   done = std::move(done)]() mutable {
-    shard_->Save(std::move(save), std::move(progress), std::move(done));
-  });
-}
-
-void Node::History(TaskId id, Callback<HistoryReply> done) {
-  executor_->Post(
-      [this, id, done = std::move(done)]() mutable { shard_->History(id, std::move(done)); });
-}
-
-void Node::Log(TaskId id, uint32_t attempt, Callback<LogReply> done) {
-  executor_->Post([this, id, attempt, done = std::move(done)]() mutable {
-    shard_->Log(id, attempt, std::move(done));
-  });
-}
-
-void Node::ListBulk(Callback<std::vector<BulkView>> done) {
-  executor_->Post([this, done = std::move(done)] { done(bulk_->List()); });
-}
-
-void Node::StopBulk(uint64_t id, Callback<BulkView> done) {
-  executor_->Post([this, id, done = std::move(done)] { done(bulk_->Stop(id)); });
-}
-
-void Node::List(TaskQuery query, Callback<ListReply> done) {
-  executor_->Post([this, query = std::move(query), done = std::move(done)]() mutable {
-    shard_->List(std::move(query), std::move(done));
-  });
-}
-
-void Node::SummarizeQueues(size_t listed_max, Callback<QueueSummary> done) {
-  executor_->Post([this, listed_max, done = std::move(done)]() mutable {
-    shard_->SummarizeQueues(listed_max, std::move(done));
-  });
-}
-
-void Node::Contracts(std::vector<TaskId> tasks,
-                     std::function<void(std::vector<std::optional<ContractName>>)> done) {
-  executor_->Post(
-      [this, tasks = std::move(tasks), done = std::move(done)] { shard_->Contracts(tasks, done); });
-}
+template void Node::Do(GetTask, Callback<TaskView>);
+template void Node::Do(ExplainTask, Callback<Explanation>);
+template void Node::Do(GetHistory, Callback<HistoryReply>);
+template void Node::Do(GetLog, Callback<LogReply>);
+template void Node::Do(ListTasks, Callback<ListReply>);
+template void Node::Do(FindContracts, Callback<FindContracts::Reply>);
+template void Node::Do(SaveAttempt, Callback<AttemptStanding>);
+template void Node::Do(StartBulk, Callback<BulkView>);
+template void Node::Do(GetBulk, Callback<BulkView>);
+template void Node::Do(ListBulk, Callback<std::vector<BulkView>>);
+template void Node::Do(StopBulk, Callback<BulkView>);
+template void Node::Do(StartBackup, Callback<BackupView>);
+template void Node::Do(GetBackup, Callback<BackupView>);
+template void Node::Do(ListBackups, Callback<BackupList>);
 
 uint64_t Node::Exchange(ExchangeRequest request, Callback<ExchangeReply> done) {
   auto job = std::make_shared<ExchangeJob>();
   job->ticket = next_ticket_++;
   job->request = std::move(request);
   job->done = std::move(done);
-  const bool is_little = job->request.reports.size() <= kLittleReports;
-  RunSoon([this, job] { shard_->Exchange(job); }, is_little);
+  RunSoon([this, job] { shard_->Exchange(job); }, IsLittle(job->request));
   return job->ticket;
 }
 
@@ -208,29 +187,6 @@ void Node::Abandon(uint64_t ticket) {
 void Node::Undelivered(LeaseHolder holder, ExchangeReply reply) {
   executor_->Post([this, holder = std::move(holder), reply = std::move(reply)] {
     shard_->Undelivered(holder, reply);
-  });
-}
-
-void Node::StartBackup(Callback<BackupView> done) {
-  executor_->Post([this, done = std::move(done)]() mutable { backups_->Start(std::move(done)); });
-}
-
-void Node::GetBackup(std::string name, Callback<BackupView> done) {
-  executor_->Post([this, name = std::move(name), done = std::move(done)]() mutable {
-    backups_->Get(name, std::move(done));
-  });
-}
-
-void Node::ListBackups(Callback<BackupList> done) {
-  executor_->Post([this, done = std::move(done)]() mutable { backups_->List(std::move(done)); });
-}
-
-void Node::Stats(Callback<NodeStats> done) {
-  executor_->Post([this, done = std::move(done)]() mutable {
-    shard_->Stats([this, done = std::move(done)](Result<NodeStats> stats) {
-      if (stats.ok()) stats->backups = backups_->stats();
-      done(std::move(stats));
-    });
   });
 }
 

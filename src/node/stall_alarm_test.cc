@@ -6,6 +6,8 @@
 #include <optional>
 #include <vector>
 
+#include "base/hand_executor.h"
+
 namespace treadle {
 namespace {
 
@@ -14,37 +16,16 @@ using testing::HasSubstr;
 using Write = DiskWatch::Write;
 using Kind = DiskWatch::Kind;
 
-class HandClock final : public Clock {
- public:
-  WallTime Wall() override { return {now_ms}; }
-  int64_t MonotonicMs() override { return now_ms; }
-  int64_t now_ms = 100'000;
-};
-
-/// Runs what it was given when the clock is moved.
-class HandExecutor final : public Executor {
- public:
-  void Post(std::function<void()> work) override { work_.push_back(std::move(work)); }
-  void PostAfter(int64_t, std::function<void()> work) override { work_.push_back(std::move(work)); }
-  void RunAll() {
-    for (const auto& work : std::exchange(work_, {})) work();
-  }
-  bool is_empty() const { return work_.empty(); }
-
- private:
-  std::vector<std::function<void()>> work_;
-};
-
 class StallAlarmTest : public testing::Test {
  protected:
   void PassMs(int64_t ms) {
     clock_.now_ms += ms;
-    executor_.RunAll();
+    executor_.RunDue();
   }
 
   DiskWatch watch_;
   HandClock clock_;
-  HandExecutor executor_;
+  HandExecutor executor_{&clock_};
   std::vector<std::string> log_;
   StallAlarm alarm_{{.watch = &watch_,
                      .clock = &clock_,
@@ -99,7 +80,7 @@ TEST_F(StallAlarmTest, StopsLookingOnceStopped) {
   alarm_.Begin();
   alarm_.Stop();
   PassMs(1'000);
-  EXPECT_TRUE(executor_.is_empty());
+  EXPECT_EQ(executor_.waiting(), 0U);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 
 #include "base/posix_disk.h"
 #include "journal/journal_snapshot.h"
-#include "node/recovery.h"
+#include "shard/recovery.h"
 #include "store/sqlite/repair/store_inspection.h"
 #include "store/sqlite/sqlite_store.h"
 #include "tools/scratch_store.h"

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/posix_disk.h"
-#include "node/checkpointer.h"
 #include "node/data_directory.h"
+#include "shard/checkpointer.h"
 #include "store/sqlite/repair/store_salvage.h"
 #include "store/sqlite/sqlite_store.h"
 #include "tools/data_check.h"

@@ -8,7 +8,7 @@
 
 #include "engine/effects.h"
 #include "journal/journal_snapshot.h"
-#include "node/recovery.h"
+#include "shard/recovery.h"
 #include "store/sqlite/repair/store_inspection.h"
 #include "store/sqlite/repair/store_salvage.h"
 #include "store/sqlite/sqlite_store.h"

@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 #include "engine/effects.h"
-#include "node/fold.h"
+#include "shard/fold.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace treadle::fuzz {

@@ -12,7 +12,7 @@
 #include "base/random.h"
 #include "journal/file_journal.h"
 #include "journal/journal_salvage.h"
-#include "node/recovery.h"
+#include "shard/recovery.h"
 #include "store/sqlite/repair/store_inspection.h"
 #include "store/sqlite/repair/store_salvage.h"
 #include "store/sqlite/sqlite_store.h"

@@ -24,17 +24,18 @@ ARROWS = {
     "store": "base model engine",
     "telemetry": "base",
     "security": "base model",
-    "node": "base config model engine journal store telemetry",
+    "shard": "base config model engine journal store telemetry",
+    "node": "base config model engine journal store shard telemetry",
     "http": "base json config",
-    "api": "base json config model contract engine journal store node http security telemetry",
+    "api": "base json config model contract engine journal store shard node http security telemetry",
     "client": "base json model http",
     "worker": "base json model http telemetry client",
     "console": "base json client worker",
-    "tools": "base config model engine journal store node",
+    "tools": "base config model engine journal store shard node",
     "demo": "base json client worker console",
     "loadgen": "base json client worker console",
     "cli": "base json config model http telemetry client worker console tools demo loadgen",
-    "app": "base json config model contract engine journal store telemetry security node http api client worker console "
+    "app": "base json config model contract engine journal store shard telemetry security node http api client worker console "
            "tools demo loadgen cli",
 }
 
