@@ -50,7 +50,7 @@ int64_t Checkpoints::AgeMs() const {
 }
 
 void Checkpoints::BeginLater() {
-  if (backlog_bytes_ >= options_.checkpoint_bytes) return Begin();
+  if (backlog_bytes_ >= options_.checkpoint_bytes || !waiting_.empty()) return Begin();
   if (backlog_.empty() || std::exchange(timer_posted_, true)) return;
   env_.loop->PostAfter(options_.checkpoint_ms, [this] {
     timer_posted_ = false;
@@ -118,10 +118,9 @@ void Checkpoints::WhenStored(int64_t wait_ms, std::function<void(bool)> run) {
 }
 
 void Checkpoints::RunThoseThatWait() {
-  const bool is_current = stored_ + 1 == frames_->next();
   std::vector<Waiting> waiting = std::exchange(waiting_, {});
   for (Waiting& each : waiting) {
-    if (each.frame > stored_ && !is_current) {
+    if (each.frame > stored_) {
       if (*each.run) waiting_.push_back(std::move(each));
     } else if (const auto run = std::exchange(*each.run, nullptr)) {
       run(true);

@@ -35,7 +35,8 @@ class Checkpoints {
   void Add(uint64_t frame, uint64_t bytes);
   /// Begins one, unless one runs, there is nothing to store, or the disk was full a moment ago.
   void Begin();
-  /// Begins one if there is much to store, else when what there is has become old.
+  /// Begins one if there is much to store or someone waits for it, else when what there is has
+  /// become old.
   void BeginLater();
 
   /// See ShardServices::WhenStored().

@@ -84,6 +84,18 @@ TEST_F(CheckpointsTest, NobodyWaitsForAStoreThatHasItAll) {
   EXPECT_THAT(answered_, ElementsAre("stored 0"));
 }
 
+TEST_F(CheckpointsTest, AChangeThatIsNotDurableYetIsWaitedForToo) {
+  Write();
+  checkpoints_.Begin();
+  checkpoint_.RunDue();
+  Enqueue();  // the batch is open when the shard hears of the checkpoint
+  WaitForStore();
+  RunLoopAndDisk();
+  EXPECT_THAT(answered_, IsEmpty());
+  RunAll();
+  EXPECT_THAT(answered_, ElementsAre("stored 2"));
+}
+
 TEST_F(CheckpointsTest, WhoWaitsForRoomGoesOnAfterTheNextCheckpoint) {
   Write();
   checkpoints_.WhenThereIsRoom(3'000, [this] { answered_.push_back("room"); });

@@ -60,8 +60,6 @@ class Frames {
   /// Syncs what the journal has, also where appends do not wait for it, then runs `then`.
   void Sync(std::function<void()> then);
 
-  /// The frame that the next change goes to.
-  uint64_t next() const { return next_; }
   /// The last frame that is durable.
   uint64_t durable() const { return durable_; }
   /// The frame that has, or will have, the last change that was applied.
