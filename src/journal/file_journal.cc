@@ -104,18 +104,21 @@ Status FileJournal::BeginSegment(uint64_t number, uint64_t first_sequence) {
   return {};
 }
 
-Status FileJournal::Append(const Frame& frame, Durability durability) {
+Status FileJournal::Append(std::span<const Frame> frames, Durability durability) {
   const uint64_t room = options_.segment_bytes - kSegmentHeaderBytes;
-  if (FrameBytes(frame.effects.size()) > room)
-    return {Code::kInvalidArgument,
-            "a frame with " + std::to_string(frame.effects.size()) +
-                " bytes of effects does not fit into a journal segment of " +
-                std::to_string(options_.segment_bytes)};
-  if (failed_.ok()) failed_ = AppendFrame(frame, durability);
-  return failed_;
+  for (const Frame& frame : frames) {
+    if (FrameBytes(frame.effects.size()) > room)
+      return {Code::kInvalidArgument,
+              "a frame with " + std::to_string(frame.effects.size()) +
+                  " bytes of effects does not fit into a journal segment of " +
+                  std::to_string(options_.segment_bytes)};
+    if (failed_.ok()) failed_ = AppendFrame(frame);
+    if (!failed_.ok()) return failed_;
+  }
+  return durability == Durability::kSynced ? Sync() : Status();
 }
 
-Status FileJournal::AppendFrame(const Frame& frame, Durability durability) {
+Status FileJournal::AppendFrame(const Frame& frame) {
   TREADLE_CHECK(frame.sequence == next_sequence_);
   const uint64_t bytes = FrameBytes(frame.effects.size());
   if (offset_ + bytes > options_.segment_bytes) {
@@ -128,7 +131,7 @@ Status FileJournal::AppendFrame(const Frame& frame, Durability durability) {
   offset_ += bytes;
   room_ = options_.segment_bytes - offset_;
   ++next_sequence_;
-  return durability == Durability::kSynced ? SyncFrames() : Status();
+  return {};
 }
 
 Status FileJournal::Sync() {

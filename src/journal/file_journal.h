@@ -11,6 +11,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -48,7 +49,8 @@ class FileJournal final : public Journal {
   uint32_t term() const override { return term_; }
   uint64_t first_sequence() const override;
   uint64_t recovered_sequence() const override { return recovered_; }
-  Status Append(const Frame& frame, Durability durability) override;
+  using Journal::Append;
+  Status Append(std::span<const Frame> frames, Durability durability) override;
   Status Sync() override;
   Status Read(uint64_t from, uint64_t to, const Visitor& visit) override;
   Status Trim(uint64_t sequence) override;
@@ -67,7 +69,7 @@ class FileJournal final : public Journal {
   FileJournal(Disk* disk, Random* random, FileJournalOptions options);
 
   Status Start(const Scan& scan);
-  Status AppendFrame(const Frame& frame, Durability durability);
+  Status AppendFrame(const Frame& frame);
   Status SyncFrames();
   Status BeginSegment(uint64_t number, uint64_t first_sequence);
   std::string Path(const std::string& name) const { return options_.directory + "/" + name; }

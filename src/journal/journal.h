@@ -1,13 +1,14 @@
 // Journal: the append-only log of one shard. The shard can be rebuilt from it.
 //
-// The node appends one frame per batch, in sequence and from one lane at a time; each Append()
-// blocks until the frame is durable (or only written, see Durability). Read() and Trim() may run on
-// another lane at the same time, MakeRoom() on a third. After any failed Append() or Sync() the
-// journal must not be used again: the node stops.
+// The node appends one frame per batch, in sequence and from one executor at a time, through
+// JournalQueue; each Append() blocks until its frames are durable (or only written, see
+// Durability). Read() and Trim() may run on another executor at the same time, MakeRoom() on a
+// third. After any failed Append() or Sync() the journal must not be used again: the node stops.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string_view>
 
 #include "base/status.h"
@@ -37,10 +38,14 @@ class Journal {
 
   enum class Durability { kSynced, kWritten };
 
-  /// Appends `frame`, whose sequence must be one more than the last. With kSynced it and all before
-  /// it are durable on return. RESOURCE_EXHAUSTED, UNAVAILABLE: the disk refused; the node must
-  /// stop.
-  virtual Status Append(const Frame& frame, Durability durability) = 0;
+  /// Appends `frames`, whose sequences must follow the last and each other without a gap. With
+  /// kSynced they and all before them are durable on return, by one sync. RESOURCE_EXHAUSTED,
+  /// UNAVAILABLE: the disk refused; the node must stop. INVALID_ARGUMENT: one is too large; those
+  /// before it are written.
+  virtual Status Append(std::span<const Frame> frames, Durability durability) = 0;
+  Status Append(const Frame& frame, Durability durability) {
+    return Append(std::span(&frame, 1), durability);
+  }
   /// Makes durable what Append() has only written.
   virtual Status Sync() = 0;
 

@@ -130,7 +130,7 @@ Status JournalSalvage::ReadPiece(const Piece& piece, uint64_t from, uint64_t to,
   return {};
 }
 
-Status JournalSalvage::Append(const Frame&, Durability) { return OnlyForReading(); }
+Status JournalSalvage::Append(std::span<const Frame>, Durability) { return OnlyForReading(); }
 Status JournalSalvage::Sync() { return OnlyForReading(); }
 Status JournalSalvage::MakeRoom() { return OnlyForReading(); }
 

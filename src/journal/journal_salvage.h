@@ -55,7 +55,7 @@ class JournalSalvage final : public Journal {
   Status Trim(uint64_t) override { return {}; }
 
   // FAILED_PRECONDITION, all of them.
-  Status Append(const Frame& frame, Durability durability) override;
+  Status Append(std::span<const Frame> frames, Durability durability) override;
   Status Sync() override;
   bool HasRoomFor(uint64_t) const override { return false; }
   Status MakeRoom() override;

@@ -25,7 +25,7 @@ Status JournalSnapshot::Read(uint64_t from, uint64_t to, const Visitor& visit) {
   return {};
 }
 
-Status JournalSnapshot::Append(const Frame&, Durability) { return OnlyForReading(); }
+Status JournalSnapshot::Append(std::span<const Frame>, Durability) { return OnlyForReading(); }
 Status JournalSnapshot::Sync() { return OnlyForReading(); }
 Status JournalSnapshot::Trim(uint64_t) { return OnlyForReading(); }
 Status JournalSnapshot::MakeRoom() { return OnlyForReading(); }

@@ -27,7 +27,7 @@ class JournalSnapshot final : public Journal {
   Status Read(uint64_t from, uint64_t to, const Visitor& visit) override;
 
   // FAILED_PRECONDITION, all of them.
-  Status Append(const Frame& frame, Durability durability) override;
+  Status Append(std::span<const Frame> frames, Durability durability) override;
   Status Sync() override;
   Status Trim(uint64_t sequence) override;
   bool HasRoomFor(uint64_t) const override { return false; }

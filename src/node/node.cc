@@ -5,6 +5,7 @@
 #include "engine/commands/queues.h"
 #include "engine/commands/tasks.h"
 #include "engine/commands/types.h"
+#include "journal/journal_queue.h"
 #include "node/stall_alarm.h"
 #include "shard/checkpointer.h"
 #include "shard/recovery.h"
@@ -59,14 +60,16 @@ Result<std::unique_ptr<Node>> Node::Open(NodeOptions options, NodeEnvironment en
   ResumeTime(&recovered, environment.clock->Wall());
   node->executor_ = environment.shard;
   node->next_ticket_ = 1;
+  node->appends_ = std::make_unique<JournalQueue>(journal, environment.journal,
+                                                  node->storage_->watch.get(), environment.clock);
   node->shard_ = std::make_unique<Shard>(options,
                                          ShardEnvironment{.clock = environment.clock,
                                                           .random = environment.random,
                                                           .loop = environment.shard,
-                                                          .writer = environment.journal,
                                                           .checkpoint = environment.checkpoint,
                                                           .reader = environment.reader,
                                                           .journal = journal,
+                                                          .appends = node->appends_.get(),
                                                           .store = store,
                                                           .checkpointer = node->checkpointer_.get(),
                                                           .watch = node->storage_->watch.get(),

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/disk.h"
+#include "base/disk_watch.h"
 #include "base/executor.h"
 #include "base/random.h"
 #include "base/time.h"
@@ -25,7 +26,6 @@
 #include "node/backups.h"
 #include "node/bulk.h"
 #include "shard/departures.h"
-#include "shard/disk_watch.h"
 #include "shard/exchange.h"
 #include "shard/memory_guard.h"
 #include "shard/questions.h"
@@ -69,6 +69,7 @@ struct GetNodeStats {
 
 class Checkpointer;
 class Engine;
+class JournalQueue;
 class Shard;
 class SpaceGuard;
 class StallAlarm;
@@ -121,6 +122,7 @@ class Node {
   std::unique_ptr<NodeEnvironment> environment_;
   std::atomic<uint64_t> next_ticket_ = 1;
   std::unique_ptr<NodeStorage> storage_;
+  std::unique_ptr<JournalQueue> appends_;
   std::unique_ptr<Checkpointer> checkpointer_;
   std::unique_ptr<SpaceGuard> space_;
   std::unique_ptr<MemoryGuard> memory_;

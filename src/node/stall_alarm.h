@@ -14,7 +14,7 @@
 #include "base/executor.h"
 #include "base/status.h"
 #include "base/time.h"
-#include "shard/disk_watch.h"
+#include "base/disk_watch.h"
 
 namespace treadle {
 

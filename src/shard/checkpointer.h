@@ -11,10 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/disk_watch.h"
 #include "base/ids.h"
 #include "base/time.h"
 #include "journal/journal.h"
-#include "shard/disk_watch.h"
 #include "shard/files_watch.h"
 #include "shard/fold.h"
 #include "store/store.h"

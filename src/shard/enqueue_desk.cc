@@ -23,10 +23,10 @@ void EnqueueDesk::Do(EnqueueCommand command, Callback<EnqueueReply> done) {
   const bool may_wait =
       !shard_->is_closing() && !checkpoints_->is_pausing() && !pressure_->IsDiskNearlyFull();
   if (!pressure_->IsStoreBehind() || !may_wait) return Enqueue(command, std::move(done));
-  checkpoints_->WhenThereIsRoom(
-      kRoomWaitMs, [this, command = std::move(command), done = std::move(done)] {
-        if (!shard_->has_failed()) Enqueue(command, done);
-      });
+  checkpoints_->WhenThereIsRoom(kRoomWaitMs,
+                                [this, command = std::move(command), done = std::move(done)] {
+                                  if (!shard_->has_failed()) Enqueue(command, done);
+                                });
 }
 
 void EnqueueDesk::Enqueue(const EnqueueCommand& command, Callback<EnqueueReply> done) {

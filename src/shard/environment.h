@@ -4,13 +4,14 @@
 #include <functional>
 #include <string>
 
+#include "base/disk_watch.h"
 #include "base/executor.h"
 #include "base/random.h"
 #include "base/status.h"
 #include "base/time.h"
 #include "journal/journal.h"
+#include "journal/journal_queue.h"
 #include "shard/checkpointer.h"
-#include "shard/disk_watch.h"
 #include "shard/memory_guard.h"
 #include "shard/space_guard.h"
 #include "store/store.h"
@@ -22,11 +23,11 @@ struct ShardEnvironment {
   Random* random = nullptr;
 
   Executor* loop = nullptr;        // the engine, and every callback
-  Executor* writer = nullptr;      // appends to the journal, and its syncs
   Executor* checkpoint = nullptr;  // folds, store writes
   Executor* reader = nullptr;      // store reads, disk space
 
   Journal* journal = nullptr;
+  JournalQueue* appends = nullptr;  // to it
   Store* store = nullptr;
   Checkpointer* checkpointer = nullptr;
   DiskWatch* watch = nullptr;  // of the writes to journal and store

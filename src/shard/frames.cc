@@ -83,18 +83,15 @@ void Frames::Seal() {
 }
 
 void Frames::Append(uint64_t sequence, ShardTime time, std::string effects) {
-  // Also without a sync: a disk that hangs holds whoever writes to it, and the shard must still
-  // answer for what waits.
-  env_.writer->Post([this, sequence, time, effects = std::move(effects)] {
-    const auto durability = syncs_ ? Journal::Durability::kSynced : Journal::Durability::kWritten;
-    const DiskWatch::Write write(env_.watch, DiskWatch::Kind::kJournal, env_.clock);
-    Status status = env_.journal->Append({sequence, time, effects}, durability);
-    auto go_on = [this, sequence, bytes = effects.size(), status = std::move(status)] {
-      OnAppended(sequence, bytes, status);
-    };
-    env_.loop->PostOrRun(std::move(go_on),
-                         syncs_ ? Executor::Help::kOnce : Executor::Help::kWithWhatFollows);
-  });
+  const auto durability = syncs_ ? Journal::Durability::kSynced : Journal::Durability::kWritten;
+  const uint64_t bytes = effects.size();
+  env_.appends->Append(
+      sequence, time, std::move(effects), durability,
+      [this, sequence, bytes](const Status& status) {
+        env_.loop->PostOrRun(
+            [this, sequence, bytes, status] { OnAppended(sequence, bytes, status); },
+            syncs_ ? Executor::Help::kOnce : Executor::Help::kWithWhatFollows);
+      });
 }
 
 void Frames::OnAppended(uint64_t sequence, uint64_t bytes, const Status& status) {
@@ -114,28 +111,18 @@ void Frames::OnAppended(uint64_t sequence, uint64_t bytes, const Status& status)
   if (!syncs_) SyncLater();
 }
 
-Status Frames::SyncJournal() {
-  const DiskWatch::Write write(env_.watch, DiskWatch::Kind::kJournal, env_.clock);
-  return env_.journal->Sync();
-}
-
 void Frames::SyncLater() {
   if (std::exchange(sync_posted_, true)) return;
-  env_.writer->PostAfter(kSyncIntervalMs, [this] {
-    Status status = SyncJournal();
-    env_.loop->Post([this, status = std::move(status)] {
-      sync_posted_ = false;
-      if (!status.ok()) shard_->Fail(status);
-    });
+  env_.loop->PostAfter(kSyncIntervalMs, [this] {
+    sync_posted_ = false;
+    if (!shard_->has_failed()) Sync([] {});
   });
 }
 
 void Frames::Sync(std::function<void()> then) {
   if (syncs_) return then();
-  env_.writer->Post([this, then = std::move(then)] {
-    Status status = SyncJournal();
-    env_.loop->Post(
-        [this, then, status = std::move(status)] { status.ok() ? then() : shard_->Fail(status); });
+  env_.appends->Sync([this, then = std::move(then)](const Status& status) {
+    env_.loop->Post([this, then, status] { status.ok() ? then() : shard_->Fail(status); });
   });
 }
 

@@ -78,8 +78,6 @@ class Frames {
   void Append(uint64_t sequence, ShardTime time, std::string effects);
   void OnAppended(uint64_t sequence, uint64_t bytes, const Status& status);
   void SyncLater();
-  /// On the journal's executor.
-  Status SyncJournal();
 
   ShardServices* const shard_;
   ShardEvents* const events_;

@@ -70,9 +70,11 @@ TEST_F(FramesTest, ALargeBatchFollowsTheFrameThatSyncsAndAThirdWaits) {
   Command("first", kLarge);
   Command("second", kLarge);
   Command("third", kLarge);
-  EXPECT_EQ(writer_.waiting(), 2U);
   EXPECT_EQ(frames_->applied(), 3U);
+  writer_.RunDue();
+  EXPECT_THAT(journal_->groups, ElementsAre(2)) << "two were on their way, and shared a sync";
   RunAll();
+  EXPECT_THAT(journal_->groups, ElementsAre(2, 1));
   EXPECT_EQ(frames_->durable(), 3U);
   EXPECT_THAT(answered_, ElementsAre("first", "second", "third"));
 }

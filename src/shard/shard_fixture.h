@@ -31,8 +31,9 @@ class FailingJournal final : public Journal {
   uint32_t term() const override { return journal_->term(); }
   uint64_t first_sequence() const override { return journal_->first_sequence(); }
   uint64_t recovered_sequence() const override { return journal_->recovered_sequence(); }
-  Status Append(const Frame& frame, Durability durability) override {
-    return failure.ok() ? journal_->Append(frame, durability) : failure;
+  Status Append(std::span<const Frame> frames, Durability durability) override {
+    groups.push_back(frames.size());
+    return failure.ok() ? journal_->Append(frames, durability) : failure;
   }
   Status Sync() override { return failure.ok() ? (++syncs, journal_->Sync()) : failure; }
   Status Read(uint64_t from, uint64_t to, const Visitor& visit) override {
@@ -43,7 +44,8 @@ class FailingJournal final : public Journal {
   Status MakeRoom() override { return journal_->MakeRoom(); }
 
   Status failure;
-  int syncs = 0;  // by Sync()
+  std::vector<size_t> groups;  // of frames that were appended together
+  int syncs = 0;               // by Sync()
 
  private:
   std::unique_ptr<Journal> journal_;
@@ -60,13 +62,14 @@ class ShardPartTest : public testing::Test, protected ShardServices, protected S
     checkpointer_ = std::make_unique<Checkpointer>(/*shard=*/1, journal_.get(), store_.get(),
                                                    &clock_, StoreMeta{}, /*recovered=*/0,
                                                    /*transaction_bytes=*/1 << 20, &watch_);
+    appends_ = std::make_unique<JournalQueue>(journal_.get(), &writer_, &watch_, &clock_);
     env_ = {.clock = &clock_,
             .random = &random_,
             .loop = &loop_,
-            .writer = &writer_,
             .checkpoint = &checkpoint_,
             .reader = &reader_,
             .journal = journal_.get(),
+            .appends = appends_.get(),
             .store = store_.get(),
             .checkpointer = checkpointer_.get(),
             .watch = &watch_,
@@ -147,6 +150,7 @@ class ShardPartTest : public testing::Test, protected ShardServices, protected S
   std::vector<std::string> answered_;
   std::unique_ptr<SqliteStore> store_;
   std::unique_ptr<FailingJournal> journal_;
+  std::unique_ptr<JournalQueue> appends_;
   DiskWatch watch_;
   std::unique_ptr<Checkpointer> checkpointer_;
   MemoryUse memory_use_{.used_bytes = 0, .limit_bytes = uint64_t{1} << 30, .bound = "the test"};

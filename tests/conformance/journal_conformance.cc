@@ -1,7 +1,10 @@
 #include "tests/conformance/journal_conformance.h"
 
+#include <algorithm>
 #include <atomic>
+#include <span>
 #include <thread>
+#include <vector>
 
 #include "base/random.h"
 
@@ -118,6 +121,26 @@ TEST_P(JournalConformance, ASyncedFrameMakesAllBeforeItDurable) {
   Reopen();
   EXPECT_EQ(journal_->recovered_sequence(), 151u);
   ExpectFrames(journal_.get(), 1, 151);
+}
+
+TEST_P(JournalConformance, FramesThatAreAppendedTogetherAreDurableTogether) {
+  std::vector<std::string> effects;
+  for (uint64_t sequence = 1; sequence <= 100; ++sequence) effects.push_back(EffectsOf(sequence));
+  std::vector<Frame> frames;
+  for (uint64_t sequence = 1; sequence <= 100; ++sequence)
+    frames.push_back({sequence, TimeOf(sequence), effects[sequence - 1]});
+  const std::span<const Frame> all(frames);
+  for (size_t from = 0, count = 1; from < 100; from += count, ++count)
+    ASSERT_TRUE(
+        journal_
+            ->Append(all.subspan(from, std::min(count, 100 - from)), Journal::Durability::kSynced)
+            .ok());
+  ExpectFrames(journal_.get(), 1, 100);
+  journal_.reset();
+  home_->LosePower();
+  Reopen();
+  EXPECT_EQ(journal_->recovered_sequence(), 100u);
+  ExpectFrames(journal_.get(), 1, 100);
 }
 
 TEST_P(JournalConformance, TrimKeepsEveryLaterFrame) {
