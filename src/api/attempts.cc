@@ -141,28 +141,20 @@ void SaveAttempt(const Api& api, http::RequestContext& context, http::Responder 
   Result<AttemptIn> in = ReadSave(&context);
   if (!in.ok()) return responder.Send(ProblemResponse(in.status()));
   api.node->Do(treadle::SaveAttempt{std::move(in->save), std::move(in->progress)},
-               [to = Shared(std::move(responder))](const Result<AttemptStanding>& standing) {
-                 to->Send(standing.ok() ? Standing(*standing) : ProblemResponse(standing.status()));
-               });
+               Answering(std::move(responder), Standing));
 }
 
 void GetAttempts(const Api& api, http::RequestContext& context, http::Responder responder) {
   const auto query = ReadQuery(context.request, {});
   const Result<TaskId> id = query.ok() ? TaskIdOf(context) : query.status();
   if (!id.ok()) return responder.Send(ProblemResponse(id.status()));
-  api.node->Do(treadle::GetHistory{*id},
-               [to = Shared(std::move(responder))](const Result<HistoryReply>& reply) {
-                 to->Send(reply.ok() ? WholeHistory(*reply) : ProblemResponse(reply.status()));
-               });
+  api.node->Do(treadle::GetHistory{*id}, Answering(std::move(responder), WholeHistory));
 }
 
 void GetLog(const Api& api, http::RequestContext& context, http::Responder responder) {
   const Result<LogQuery> query = ReadLogQuery(context);
   if (!query.ok()) return responder.Send(ProblemResponse(query.status()));
-  api.node->Do(treadle::GetLog{query->id, query->attempt},
-               [to = Shared(std::move(responder))](Result<LogReply> reply) {
-                 to->Send(reply.ok() ? RawLog(*std::move(reply)) : ProblemResponse(reply.status()));
-               });
+  api.node->Do(treadle::GetLog{query->id, query->attempt}, Answering(std::move(responder), RawLog));
 }
 
 }  // namespace treadle::api

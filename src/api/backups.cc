@@ -36,20 +36,18 @@ void WriteBackup(const BackupView& backup, JsonWriter* out) {
   out->Close('}');
 }
 
-http::Response OneBackup(const Result<BackupView>& view, int status = 200) {
-  if (!view.ok()) return ProblemResponse(view.status());
+http::Response OneBackup(const BackupView& view, int status) {
   std::string body;
   JsonWriter out(&body);
-  WriteBackup(*view, &out);
+  WriteBackup(view, &out);
   return JsonResponse(status, std::move(body));
 }
 
-http::Response AllBackups(const Result<BackupList>& list) {
-  if (!list.ok()) return ProblemResponse(list.status());
+http::Response AllBackups(const BackupList& list) {
   std::string body;
   JsonWriter out(&body);
-  out.Open('{').Key("directory").Text(list->directory).Key("backups").Open('[');
-  for (const BackupView& view : list->backups) WriteBackup(view, &out);
+  out.Open('{').Key("directory").Text(list.directory).Key("backups").Open('[');
+  for (const BackupView& view : list.backups) WriteBackup(view, &out);
   out.Close(']').Close('}');
   return JsonResponse(200, std::move(body));
 }
@@ -60,26 +58,21 @@ void StartBackup(const Api& api, RequestContext& context, Responder responder) {
   if (!HasNoQuery(context, &responder)) return;
   if (const Status status = CheckNoFields(&context); !status.ok())
     return responder.Send(ProblemResponse(status));
-  api.node->Do(treadle::StartBackup{},
-               [to = Shared(std::move(responder))](const Result<BackupView>& view) {
-                 to->Send(OneBackup(view, 202));
-               });
+  api.node->Do(treadle::StartBackup{}, Answering(std::move(responder), [](const BackupView& view) {
+                 return OneBackup(view, 202);
+               }));
 }
 
 void ListBackups(const Api& api, RequestContext& context, Responder responder) {
   if (!HasNoQuery(context, &responder)) return;
-  api.node->Do(treadle::ListBackups{},
-               [to = Shared(std::move(responder))](const Result<BackupList>& list) {
-                 to->Send(AllBackups(list));
-               });
+  api.node->Do(treadle::ListBackups{}, Answering(std::move(responder), AllBackups));
 }
 
 void GetBackup(const Api& api, RequestContext& context, Responder responder) {
   if (!HasNoQuery(context, &responder)) return;
-  api.node->Do(treadle::GetBackup{std::string(context.PathParameter("backup"))},
-               [to = Shared(std::move(responder))](const Result<BackupView>& view) {
-                 to->Send(OneBackup(view));
-               });
+  api.node->Do(
+      treadle::GetBackup{std::string(context.PathParameter("backup"))},
+      Answering(std::move(responder), [](const BackupView& view) { return OneBackup(view, 200); }));
 }
 
 }  // namespace treadle::api

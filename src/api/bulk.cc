@@ -133,20 +133,18 @@ void WriteBulk(const BulkView& bulk, JsonWriter* out) {
   out->Close('}');
 }
 
-http::Response OneBulk(const Result<BulkView>& view, int status = 200) {
-  if (!view.ok()) return ProblemResponse(view.status());
+http::Response OneBulk(const BulkView& view, int status) {
   std::string body;
   JsonWriter out(&body);
-  WriteBulk(*view, &out);
+  WriteBulk(view, &out);
   return JsonResponse(status, std::move(body));
 }
 
-http::Response AllBulk(const Result<std::vector<BulkView>>& views) {
-  if (!views.ok()) return ProblemResponse(views.status());
+http::Response AllBulk(const std::vector<BulkView>& views) {
   std::string body;
   JsonWriter out(&body);
   out.Open('{').Key("bulk").Open('[');
-  for (const BulkView& view : *views) WriteBulk(view, &out);
+  for (const BulkView& view : views) WriteBulk(view, &out);
   out.Close(']').Close('}');
   return JsonResponse(200, std::move(body));
 }
@@ -168,38 +166,32 @@ void StartBulk(const Api& api, RequestContext& context, Responder responder) {
     return responder.Send(*std::move(refusal));
   auto request = ReadBulk(&context.request);
   if (!request.ok()) return responder.Send(ProblemResponse(request.status()));
-  api.node->Do(treadle::StartBulk{*std::move(request)},
-               [to = Shared(std::move(responder))](const Result<BulkView>& view) {
-                 to->Send(OneBulk(view, 202));
-               });
+  api.node->Do(
+      treadle::StartBulk{*std::move(request)},
+      Answering(std::move(responder), [](const BulkView& view) { return OneBulk(view, 202); }));
 }
 
 void ListBulk(const Api& api, RequestContext& context, Responder responder) {
   const auto query = ReadQuery(context.request, {});
   if (!query.ok()) return responder.Send(ProblemResponse(query.status()));
-  api.node->Do(treadle::ListBulk{},
-               [to = Shared(std::move(responder))](const Result<std::vector<BulkView>>& views) {
-                 to->Send(AllBulk(views));
-               });
+  api.node->Do(treadle::ListBulk{}, Answering(std::move(responder), AllBulk));
 }
 
 void GetBulk(const Api& api, RequestContext& context, Responder responder) {
   const auto id = BulkIdOf(context);
   if (!id.ok()) return responder.Send(ProblemResponse(id.status()));
-  api.node->Do(treadle::GetBulk{*id},
-               [to = Shared(std::move(responder))](const Result<BulkView>& view) {
-                 to->Send(OneBulk(view));
-               });
+  api.node->Do(treadle::GetBulk{*id}, Answering(std::move(responder), [](const BulkView& view) {
+                 return OneBulk(view, 200);
+               }));
 }
 
 void StopBulk(const Api& api, RequestContext& context, Responder responder) {
   const Status no_fields = CheckNoFields(&context);
   const auto id = no_fields.ok() ? BulkIdOf(context) : no_fields;
   if (!id.ok()) return responder.Send(ProblemResponse(id.status()));
-  api.node->Do(treadle::StopBulk{*id},
-               [to = Shared(std::move(responder))](const Result<BulkView>& view) {
-                 to->Send(OneBulk(view));
-               });
+  api.node->Do(treadle::StopBulk{*id}, Answering(std::move(responder), [](const BulkView& view) {
+                 return OneBulk(view, 200);
+               }));
 }
 
 }  // namespace treadle::api

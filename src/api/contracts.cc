@@ -36,9 +36,9 @@ Result<ContractPath> PathOf(const RequestContext& context) {
 auto TakeOver(std::shared_ptr<ContractBook> book, Responder responder,
               std::shared_ptr<const CompiledContract> compiled = nullptr) {
   return [book = std::move(book), compiled = std::move(compiled),
-          to = Shared(std::move(responder))](const Result<TypeView>& view) {
+          answer = Answering(std::move(responder), OneType)](Result<TypeView> view) {
     if (view.ok()) book->Put(view->name, view->policy.contracts, compiled);
-    to->Send(OneType(view));
+    answer(std::move(view));
   };
 }
 

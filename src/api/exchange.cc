@@ -13,7 +13,7 @@ namespace {
 
 /// One exchange from its arrival to its answer. Shared by callbacks of the node (shard's executor)
 /// and of the connection (a thread of the server).
-struct Call {
+struct Call : std::enable_shared_from_this<Call> {
   Call(Node* n, http::Responder to) : node(n), responder(std::move(to)) {}
 
   Node* const node;
@@ -35,7 +35,11 @@ struct Call {
   }
   void Finish(Result<ExchangeReply> result) {
     if (!result.ok()) return responder.Send(http::ProblemResponse(result.status()));
+    // Tokens, payloads and errors of up to a thousand tasks: the shard does not wait for them.
     auto reply = std::make_shared<ExchangeReply>(*std::move(result));
+    responder.Run([self = shared_from_this(), reply] { self->Send(reply); });
+  }
+  void Send(const std::shared_ptr<ExchangeReply>& reply) {
     MergeRefused(in, reply.get());
     http::Response answer = JsonResponse(200, WriteExchange(*reply, &in));
     answer.can_be_had_again = true;  // its leases return unspent, and are given again

@@ -95,14 +95,16 @@ inline std::shared_ptr<http::Responder> Shared(http::Responder responder) {
   return std::make_shared<http::Responder>(std::move(responder));
 }
 
-/// For the node's callback: answers with what `format` makes of its result, on a thread of the
-/// server. Keeps `turn` until then.
+/// For the node's callback: answers with what `format` makes of its result, or with a problem, on
+/// the thread of the connection, so that the shard goes on meanwhile. Keeps `turn` until then.
 template <class Format>
-auto FormatOnServer(http::Responder responder, Turns::Turn turn, Format format) {
-  return [to = Shared(std::move(responder)), turn = std::move(turn),
-          format = std::move(format)]<class T>(Result<T> result) {
+auto Answering(http::Responder responder, Format format, Turns::Turn turn = nullptr) {
+  return [to = Shared(std::move(responder)), format = std::move(format),
+          turn = std::move(turn)]<class T>(Result<T> result) {
     auto held = std::make_shared<Result<T>>(std::move(result));
-    to->Run([to, turn, format, held] { to->Send(format(*held)); });
+    to->Run([to, format, turn, held] {
+      to->Send(held->ok() ? format(*std::move(*held)) : http::ProblemResponse(held->status()));
+    });
   };
 }
 

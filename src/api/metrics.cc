@@ -209,11 +209,10 @@ void GetMetrics(const Api& api, http::RequestContext& context, http::Responder r
       [&api, queues_max = *queues_max, to = Shared(std::move(responder))](Turns::Turn turn) {
         api.node->Do(GetNodeStats{}, [&api, queues_max, to, turn](const Result<NodeStats>& stats) {
           if (!stats.ok()) return to->Send(http::ProblemResponse(stats.status()));
-          const auto format = [&api, stats = *stats](const Result<QueueSummary>& queues) {
-            return queues.ok() ? Exposition(api, stats, *queues)
-                               : http::ProblemResponse(queues.status());
+          const auto format = [&api, stats = *stats](const QueueSummary& queues) {
+            return Exposition(api, stats, queues);
           };
-          api.node->Do(SummarizeQueues{queues_max}, FormatOnServer(std::move(*to), turn, format));
+          api.node->Do(SummarizeQueues{queues_max}, Answering(std::move(*to), format, turn));
         });
       });
 }

@@ -138,18 +138,16 @@ void WriteQueue(const QueueView& queue, JsonWriter* out) {
   out->Close('}');
 }
 
-http::Response OneQueue(const Result<QueueView>& view) {
-  if (!view.ok()) return ProblemResponse(view.status());
+http::Response OneQueue(const QueueView& view) {
   std::string body;
   JsonWriter out(&body);
-  WriteQueue(*view, &out);
+  WriteQueue(view, &out);
   return JsonResponse(200, std::move(body));
 }
 
-http::Response QueueList(const Result<ListPart<QueueView>>& part) {
-  if (!part.ok()) return ProblemResponse(part.status());
+http::Response QueueList(const ListPart<QueueView>& part) {
   const auto number = [](const QueueView& queue) { return queue.counters.queue; };
-  return JsonResponse(200, ListJson("queues", *part, number, WriteQueue));
+  return JsonResponse(200, ListJson("queues", part, number, WriteQueue));
 }
 
 // The queue's name in the path; the request must have no query.
@@ -171,9 +169,7 @@ void SetPaused(const Api& api, RequestContext& context, Responder responder, boo
   auto name = BareQueueOf(context);
   if (!name.ok()) return responder.Send(ProblemResponse(name.status()));
   api.node->Do(treadle::PauseQueue{*std::move(name), paused},
-               [to = Shared(std::move(responder))](const Result<QueueView>& view) {
-                 to->Send(OneQueue(view));
-               });
+               Answering(std::move(responder), OneQueue));
 }
 
 Result<QueuePolicyChange> ReadPolicyChange(std::string* body) {
@@ -192,17 +188,14 @@ void ListQueues(const Api& api, RequestContext& context, Responder responder) {
   api.lists->Take(
       [node = api.node, query = *query, to = Shared(std::move(responder))](Turns::Turn turn) {
         node->Do(treadle::ListQueues{query.after, query.limit},
-                 FormatOnServer(std::move(*to), std::move(turn), QueueList));
+                 Answering(std::move(*to), QueueList, std::move(turn)));
       });
 }
 
 void GetQueue(const Api& api, RequestContext& context, Responder responder) {
   auto name = QueueOf(context);
   if (!name.ok()) return responder.Send(ProblemResponse(name.status()));
-  api.node->Do(treadle::GetQueue{*std::move(name)},
-               [to = Shared(std::move(responder))](const Result<QueueView>& view) {
-                 to->Send(OneQueue(view));
-               });
+  api.node->Do(treadle::GetQueue{*std::move(name)}, Answering(std::move(responder), OneQueue));
 }
 
 void PutQueue(const Api& api, RequestContext& context, Responder responder) {
@@ -217,18 +210,13 @@ void PutQueue(const Api& api, RequestContext& context, Responder responder) {
                                          change.Apply(policy);
                                          return Validate(*policy);
                                        }},
-               [to = Shared(std::move(responder))](const Result<QueueView>& view) {
-                 to->Send(OneQueue(view));
-               });
+               Answering(std::move(responder), OneQueue));
 }
 
 void DeleteQueue(const Api& api, RequestContext& context, Responder responder) {
   auto name = BareQueueOf(context);
   if (!name.ok()) return responder.Send(ProblemResponse(name.status()));
-  api.node->Do(treadle::DeleteQueue{*std::move(name)},
-               [to = Shared(std::move(responder))](const Result<QueueView>& view) {
-                 to->Send(OneQueue(view));
-               });
+  api.node->Do(treadle::DeleteQueue{*std::move(name)}, Answering(std::move(responder), OneQueue));
 }
 
 void PauseQueue(const Api& api, RequestContext& context, Responder responder) {

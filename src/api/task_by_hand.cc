@@ -25,9 +25,7 @@ http::Response WhereItStands(const TaskStanding& task) {
 }
 
 void DoOne(Node* node, const TaskCommand& command, Responder responder) {
-  node->Do(command, [to = Shared(std::move(responder))](const Result<TaskStanding>& task) {
-    to->Send(task.ok() ? WhereItStands(*task) : ProblemResponse(task.status()));
-  });
+  node->Do(command, Answering(std::move(responder), WhereItStands));
 }
 
 void Do(const Api& api, const Result<TaskCommand>& command, Responder responder) {

@@ -163,10 +163,7 @@ Result<TaskId> ReadTarget(const http::RequestContext& context) {
 void ExplainTask(const Api& api, http::RequestContext& context, http::Responder responder) {
   const Result<TaskId> id = ReadTarget(context);
   if (!id.ok()) return responder.Send(http::ProblemResponse(id.status()));
-  api.node->Do(treadle::ExplainTask{*id},
-               [to = Shared(std::move(responder))](const Result<Explanation>& facts) {
-                 to->Send(facts.ok() ? Why(*facts) : http::ProblemResponse(facts.status()));
-               });
+  api.node->Do(treadle::ExplainTask{*id}, Answering(std::move(responder), Why));
 }
 
 }  // namespace treadle::api

@@ -141,12 +141,12 @@ Result<TaskQuery> ReadTaskQuery(const http::Request& request) {
 void ListTasks(const Api& api, http::RequestContext& context, http::Responder responder) {
   auto query = ReadTaskQuery(context.request);
   if (!query.ok()) return responder.Send(http::ProblemResponse(query.status()));
-  const auto format = [with_results = query->with_results](const Result<ListReply>& reply) {
-    return reply.ok() ? TaskList(*reply, with_results) : http::ProblemResponse(reply.status());
+  const auto format = [with_results = query->with_results](const ListReply& reply) {
+    return TaskList(reply, with_results);
   };
   api.task_lists->Take([node = api.node, query = *std::move(query), format,
                         to = Shared(std::move(responder))](Turns::Turn turn) {
-    node->Do(treadle::ListTasks{query}, FormatOnServer(std::move(*to), std::move(turn), format));
+    node->Do(treadle::ListTasks{query}, Answering(std::move(*to), format, std::move(turn)));
   });
 }
 

@@ -78,10 +78,7 @@ Response ManyEnqueued(const EnqueueReply& reply) {
 using EnqueuedAnswer = Response (*)(const EnqueueReply&);
 
 void EnqueueNow(Node* node, EnqueueCommand command, EnqueuedAnswer answer, Responder responder) {
-  node->Do(std::move(command),
-           [answer, to = Shared(std::move(responder))](Result<EnqueueReply> reply) {
-             to->Send(reply.ok() ? answer(*reply) : ProblemResponse(reply.status()));
-           });
+  node->Do(std::move(command), Answering(std::move(responder), answer));
 }
 
 // Whoever has payloads of `bytes` to check does not keep the thread of its connection for that.
@@ -132,9 +129,7 @@ void Look(const Api& api, const RequestContext& context, Responder responder, bo
   const auto lookup = ReadLookup(context, may_wait);
   if (!lookup.ok()) return responder.Send(ProblemResponse(lookup.status()));
   api.node->Do(treadle::GetTask{lookup->id, lookup->wait_ms},
-               [answer, to = Shared(std::move(responder))](const Result<TaskView>& view) {
-                 to->Send(view.ok() ? answer(*view) : ProblemResponse(view.status()));
-               });
+               Answering(std::move(responder), answer));
 }
 
 // The bytes are the producer's or a worker's: a browser must not run them as a page of this server.

@@ -49,11 +49,10 @@ void WriteType(const TypeView& type, TypeDetail detail, JsonWriter* out) {
   out->Close('}');
 }
 
-http::Response OneType(const Result<TypeView>& view) {
-  if (!view.ok()) return http::ProblemResponse(view.status());
+http::Response OneType(const TypeView& view) {
   std::string body;
   JsonWriter out(&body);
-  WriteType(*view, TypeDetail::kWhole, &out);
+  WriteType(view, TypeDetail::kWhole, &out);
   return {.status = 200, .content_type = "application/json", .body = std::move(body)};
 }
 

@@ -15,6 +15,6 @@ enum class TypeDetail { kListed, kWhole };  // listed: contracts without their s
 void WriteType(const TypeView& type, TypeDetail detail, JsonWriter* out);
 
 /// The answer to a request about one type.
-http::Response OneType(const Result<TypeView>& view);
+http::Response OneType(const TypeView& view);
 
 }  // namespace treadle::api

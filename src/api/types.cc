@@ -42,13 +42,12 @@ constexpr JsonField<TypePolicyChange> kTypePolicyFields[] = {
      }},
 };
 
-http::Response TypeList(const Result<ListPart<TypeView>>& part) {
-  if (!part.ok()) return ProblemResponse(part.status());
+http::Response TypeList(const ListPart<TypeView>& part) {
   const auto write = [](const TypeView& type, JsonWriter* out) {
     WriteType(type, TypeDetail::kListed, out);
   };
   const auto number = [](const TypeView& type) { return type.id; };
-  return JsonResponse(200, ListJson("types", *part, number, write));
+  return JsonResponse(200, ListJson("types", part, number, write));
 }
 
 Result<std::string> TypeOf(const RequestContext& context) {
@@ -66,17 +65,14 @@ void ListTypes(const Api& api, RequestContext& context, Responder responder) {
   api.lists->Take(
       [node = api.node, query = *query, to = Shared(std::move(responder))](Turns::Turn turn) {
         node->Do(treadle::ListTypes{query.after, query.limit},
-                 FormatOnServer(std::move(*to), std::move(turn), TypeList));
+                 Answering(std::move(*to), TypeList, std::move(turn)));
       });
 }
 
 void GetType(const Api& api, RequestContext& context, Responder responder) {
   auto name = TypeOf(context);
   if (!name.ok()) return responder.Send(ProblemResponse(name.status()));
-  api.node->Do(treadle::GetType{*std::move(name)},
-               [to = Shared(std::move(responder))](const Result<TypeView>& view) {
-                 to->Send(OneType(view));
-               });
+  api.node->Do(treadle::GetType{*std::move(name)}, Answering(std::move(responder), OneType));
 }
 
 void PutType(const Api& api, RequestContext& context, Responder responder) {
@@ -94,20 +90,18 @@ void PutType(const Api& api, RequestContext& context, Responder responder) {
                                         change.Apply(policy);
                                         return Validate(*policy);
                                       }},
-               [to = Shared(std::move(responder))](const Result<TypeView>& view) {
-                 to->Send(OneType(view));
-               });
+               Answering(std::move(responder), OneType));
 }
 
 void DeleteType(const Api& api, RequestContext& context, Responder responder) {
   auto name = TypeOf(context);
   if (!name.ok()) return responder.Send(ProblemResponse(name.status()));
-  api.node->Do(
-      treadle::DeleteType{*std::move(name)},
-      [book = api.contracts, to = Shared(std::move(responder))](const Result<TypeView>& view) {
-        if (view.ok()) book->Put(view->name, {});
-        to->Send(OneType(view));
-      });
+  api.node->Do(treadle::DeleteType{*std::move(name)},
+               [book = api.contracts,
+                answer = Answering(std::move(responder), OneType)](Result<TypeView> view) {
+                 if (view.ok()) book->Put(view->name, {});
+                 answer(std::move(view));
+               });
 }
 
 }  // namespace treadle::api
