@@ -10,6 +10,7 @@ namespace treadle {
 namespace {
 
 constexpr uint64_t kSegmentBytesMax = uint64_t{1} << 30;
+constexpr size_t kPlacesAtOnce = 1'024;  // of frames, while nobody else may look
 
 std::string ParentOf(const std::string& path) {
   const size_t slash = path.find_last_of('/');
@@ -18,12 +19,20 @@ std::string ParentOf(const std::string& path) {
 }
 
 Status CheckOptions(const FileJournalOptions& options) {
+  if (options.streams == 0 || options.streams > kStreamsMax)
+    return {Code::kInvalidArgument,
+            "streams must be 1 to 256, not " + std::to_string(options.streams)};
   const uint64_t bytes = options.segment_bytes;
   if (bytes % kSegmentHeaderBytes == 0 && bytes > kSegmentHeaderBytes && bytes <= kSegmentBytesMax)
     return {};
   return {Code::kInvalidArgument,
           "segment_bytes must be a multiple of 4096 from 8192 to 1073741824, not " +
               std::to_string(bytes)};
+}
+
+// The first sequences of `header`'s segment, by stream.
+std::vector<uint64_t> FirstOf(const SegmentHeader& header) {
+  return header.streams.empty() ? std::vector<uint64_t>{header.first_sequence} : header.streams;
 }
 
 }  // namespace
@@ -38,26 +47,76 @@ Result<std::unique_ptr<FileJournal>> FileJournal::Open(Disk* disk, Random* rando
                                                        const FileJournalOptions& options) {
   TREADLE_RETURN_IF_ERROR(CheckOptions(options));
   TREADLE_RETURN_IF_ERROR(disk->CreateDirectory(options.directory));
-  TREADLE_ASSIGN_OR_RETURN(const Scan scan, ScanJournal(disk, options.directory));
+  TREADLE_ASSIGN_OR_RETURN(Scan scan, ScanJournal(disk, options.directory));
   std::unique_ptr<FileJournal> journal(new FileJournal(disk, random, options));
-  TREADLE_RETURN_IF_ERROR(journal->Start(scan));
+  TREADLE_RETURN_IF_ERROR(journal->Start(std::move(scan)));
   return journal;
 }
 
-Status FileJournal::Start(const Scan& scan) {
-  recovered_ = scan.last_sequence;
-  next_sequence_ = recovered_ + 1;
-  synced_through_ = recovered_;
+// The log as one shard sees it.
+class FileJournal::Stream final : public Journal {
+ public:
+  Stream(FileJournal* log, ShardId id) : log_(log), id_(id) {}
+
+  uint32_t term() const override { return log_->term(); }
+  uint64_t first_sequence() const override { return log_->first(id_); }
+  uint64_t recovered_sequence() const override { return log_->recovered(id_); }
+  Status Append(std::span<const Frame> frames, Durability durability) override {
+    std::vector<Frame> mine(frames.begin(), frames.end());
+    for (Frame& frame : mine) frame.stream = id_;
+    return log_->Append(mine, durability);
+  }
+  Status Sync() override { return log_->Sync(); }
+  Status Read(uint64_t from, uint64_t to, const Visitor& visit) override {
+    return log_->ReadStream(id_, from, to, visit);
+  }
+  Status Trim(uint64_t sequence) override { return log_->Trim(id_, sequence); }
+  bool HasRoomFor(uint64_t bytes) const override {
+    return log_->HasRoomFor(bytes + kStreamSequenceBytes);
+  }
+  Status MakeRoom() override { return log_->MakeRoom(); }
+  void WhenFull(std::function<Result<bool>()> gain) override { log_->WhenFull(std::move(gain)); }
+  Status CheckInPlace() override { return log_->CheckInPlace(); }
+
+ private:
+  FileJournal* const log_;
+  const ShardId id_;
+};
+
+FileJournal::~FileJournal() = default;
+
+Journal* FileJournal::stream(ShardId id) {
+  TREADLE_CHECK(id > 0 && id <= options_.streams);
+  return among_streams() ? streams_[id - 1U].get() : this;
+}
+
+Status FileJournal::Start(Scan scan) {
+  next_position_ = scan.last_sequence + 1;
+  synced_through_ = scan.last_sequence;
+  const size_t had =
+      scan.segments.empty() ? options_.streams : FirstOf(scan.segments.front()).size();
+  if (had != options_.streams)
+    return {Code::kFailedPrecondition, "the journal in " + options_.directory +
+                                           " was created for " + std::to_string(had) +
+                                           " shards, not " + std::to_string(options_.streams)};
+  if (among_streams() && scan.segments.empty())
+    scan.index = StreamIndex(std::vector<uint64_t>(options_.streams, 1));
+  recovered_ = among_streams() ? scan.index.next() : std::vector<uint64_t>{next_position_};
+  for (uint64_t& sequence : recovered_) --sequence;
+  for (ShardId id = 1; among_streams() && id <= options_.streams; ++id)
+    streams_.push_back(std::make_unique<Stream>(this, id));
   {
     MutexLock lock(mutex_);
     for (const SegmentHeader& segment : scan.segments)
-      segments_.push_back({segment.number, segment.first_sequence, segment.segment_bytes});
+      segments_.push_back({segment.number, FirstOf(segment), segment.segment_bytes});
+    index_ = std::move(scan.index);
+    trimmed_.assign(options_.streams, 0);
   }
   TREADLE_RETURN_IF_ERROR(spares_.Adopt(scan.spares));
   if (scan.segments.empty()) {
     identity_ = random_->Next();
     term_ = options_.min_term + 1;
-    TREADLE_RETURN_IF_ERROR(BeginSegment(1, next_sequence_));
+    TREADLE_RETURN_IF_ERROR(BeginSegment(1));
     return disk_->SyncDirectory(ParentOf(options_.directory));
   }
   const SegmentHeader& last = scan.segments.back();
@@ -66,24 +125,30 @@ Status FileJournal::Start(const Scan& scan) {
   // Never continue in an old segment: frames behind the cut may still be there, and would match.
   // One without a frame is replaced, so that a server that is started in vain does not fill the
   // disk.
-  const bool is_empty = last.first_sequence == next_sequence_;
-  return BeginSegment(last.number + (is_empty ? 0 : 1), next_sequence_);
+  const bool is_empty = last.first_sequence == next_position_;
+  return BeginSegment(last.number + (is_empty ? 0 : 1));
 }
 
-uint64_t FileJournal::first_sequence() const {
+uint64_t FileJournal::first_sequence() const { return first(1); }
+
+uint64_t FileJournal::first(ShardId stream) const {
   MutexLock lock(mutex_);
-  return segments_.front().first_sequence;
+  return segments_.front().first[stream - 1U];
 }
 
-Status FileJournal::BeginSegment(uint64_t number, uint64_t first_sequence) {
-  TREADLE_CHECK(synced_through_ + 1 == first_sequence);
-  const SegmentHeader header{.number = number,
-                             .incarnation = random_->Next(),
-                             .identity = identity_,
-                             .term = term_,
-                             .first_sequence = first_sequence,
-                             .synced_through = synced_through_,
-                             .segment_bytes = options_.segment_bytes};
+Status FileJournal::BeginSegment(uint64_t number) {
+  TREADLE_CHECK(synced_through_ + 1 == next_position_);
+  SegmentHeader header{.number = number,
+                       .incarnation = random_->Next(),
+                       .identity = identity_,
+                       .term = term_,
+                       .first_sequence = next_position_,
+                       .synced_through = synced_through_,
+                       .segment_bytes = options_.segment_bytes};
+  {
+    MutexLock lock(mutex_);
+    header.streams = index_.next();
+  }
   TREADLE_ASSIGN_OR_RETURN(const std::string spare, spares_.Take());
   TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<File> file, disk_->Open(spare, Disk::Mode::kReadWrite));
   // The header is durable before the file gets its name: a segment without a good header is damage.
@@ -100,14 +165,15 @@ Status FileJournal::BeginSegment(uint64_t number, uint64_t first_sequence) {
   MutexLock lock(mutex_);
   file_identity_ = identity;
   if (!segments_.empty() && segments_.back().number == number) segments_.pop_back();
-  segments_.push_back({number, first_sequence, options_.segment_bytes});
+  segments_.push_back({number, FirstOf(header), options_.segment_bytes});
   return {};
 }
 
 Status FileJournal::Append(std::span<const Frame> frames, Durability durability) {
   const uint64_t room = options_.segment_bytes - kSegmentHeaderBytes;
+  const uint64_t more = among_streams() ? kStreamSequenceBytes : 0;
   for (const Frame& frame : frames) {
-    if (FrameBytes(frame.effects.size()) > room)
+    if (FrameBytes(frame.effects.size() + more) > room)
       return {Code::kInvalidArgument,
               "a frame with " + std::to_string(frame.effects.size()) +
                   " bytes of effects does not fit into a journal segment of " +
@@ -119,18 +185,31 @@ Status FileJournal::Append(std::span<const Frame> frames, Durability durability)
 }
 
 Status FileJournal::AppendFrame(const Frame& frame) {
-  TREADLE_CHECK(frame.sequence == next_sequence_);
-  const uint64_t bytes = FrameBytes(frame.effects.size());
+  if (among_streams()) {
+    MutexLock lock(mutex_);
+    TREADLE_CHECK(frame.sequence == index_.next(frame.stream));
+  }
+  const uint64_t more = among_streams() ? kStreamSequenceBytes : 0;
+  const uint64_t bytes = FrameBytes(frame.effects.size() + more);
   if (offset_ + bytes > options_.segment_bytes) {
     TREADLE_RETURN_IF_ERROR(SyncFrames());
-    TREADLE_RETURN_IF_ERROR(BeginSegment(active_.number + 1, frame.sequence));
+    TREADLE_RETURN_IF_ERROR(BeginSegment(active_.number + 1));
   }
   buffer_.clear();
-  EncodeFrame(frame, active_.incarnation, synced_through_, &buffer_);
+  EncodeFrame(frame,
+              {.position = next_position_,
+               .incarnation = active_.incarnation,
+               .synced_through = synced_through_,
+               .among_streams = among_streams()},
+              &buffer_);
   TREADLE_RETURN_IF_ERROR(file_->Write(offset_, buffer_));
+  if (among_streams()) {
+    MutexLock lock(mutex_);
+    index_.Add(frame.stream, {active_.number, offset_});
+  }
   offset_ += bytes;
   room_ = options_.segment_bytes - offset_;
-  ++next_sequence_;
+  ++next_position_;
   return {};
 }
 
@@ -140,22 +219,23 @@ Status FileJournal::Sync() {
 }
 
 Status FileJournal::SyncFrames() {
-  if (synced_through_ + 1 == next_sequence_) return {};
+  if (synced_through_ + 1 == next_position_) return {};
   TREADLE_RETURN_IF_ERROR(file_->Sync());
-  synced_through_ = next_sequence_ - 1;
+  synced_through_ = next_position_ - 1;
   return {};
 }
 
 Status FileJournal::Read(uint64_t from, uint64_t to, const Visitor& visit) {
+  if (among_streams()) return ReadStream(1, from, to, visit);
   std::vector<Segment> segments;
   {
     MutexLock lock(mutex_);
     segments.assign(segments_.begin(), segments_.end());
   }
-  TREADLE_CHECK(from >= segments.front().first_sequence);
+  TREADLE_CHECK(from >= segments.front().first[0]);
   for (size_t i = 0; i < segments.size() && from <= to; ++i) {
     const bool is_last = i + 1 == segments.size();
-    const uint64_t last = is_last ? to : std::min(to, segments[i + 1].first_sequence - 1);
+    const uint64_t last = is_last ? to : std::min(to, segments[i + 1].first[0] - 1);
     if (last < from) continue;
     const std::string path = Path(SegmentName(segments[i].number));
     TREADLE_RETURN_IF_ERROR(VisitFrames(disk_, path, from, last, visit));
@@ -164,15 +244,51 @@ Status FileJournal::Read(uint64_t from, uint64_t to, const Visitor& visit) {
   return {};
 }
 
-Status FileJournal::Trim(uint64_t sequence) {
+Status FileJournal::ReadStream(ShardId stream, uint64_t from, uint64_t to, const Visitor& visit) {
+  std::unique_ptr<SegmentReader> reader;
+  while (from <= to) {
+    std::vector<StreamIndex::Place> places;
+    {
+      MutexLock lock(mutex_);
+      places = index_.Places(stream, from, to, kPlacesAtOnce);
+    }
+    for (const StreamIndex::Place& place : places) {
+      const std::string path = Path(SegmentName(place.segment));
+      if (reader == nullptr || reader->header().number != place.segment) {
+        TREADLE_ASSIGN_OR_RETURN(reader, SegmentReader::Open(disk_, path));
+      }
+      reader->GoTo(place.offset);
+      TREADLE_ASSIGN_OR_RETURN(const auto parsed, reader->NextWhole());
+      const bool is_it = parsed && reader->offset() == place.offset + parsed->bytes &&
+                         parsed->frame.stream == stream && parsed->frame.sequence == from;
+      if (!is_it)
+        return {Code::kDataLoss, "journal segment " + path + " is damaged at offset " +
+                                     std::to_string(place.offset) + ": frame " +
+                                     std::to_string(from) + " of shard " + std::to_string(stream) +
+                                     " cannot be read; run treadle data check"};
+      TREADLE_RETURN_IF_ERROR(visit(parsed->frame));
+      ++from;
+    }
+  }
+  return {};
+}
+
+Status FileJournal::Trim(ShardId stream, uint64_t sequence) {
   std::vector<SpareFiles::OldSegment> trimmed;  // oldest first: a crash midway leaves no gap
   {
     MutexLock lock(mutex_);
-    while (segments_.size() > 1 && segments_[1].first_sequence <= sequence + 1) {
+    trimmed_[stream - 1U] = std::max(trimmed_[stream - 1U], sequence);
+    const auto is_done_with = [this](const Segment& next) TREADLE_REQUIRES(mutex_) {
+      for (size_t i = 0; i < trimmed_.size(); ++i)
+        if (next.first[i] > trimmed_[i] + 1) return false;
+      return true;
+    };
+    while (segments_.size() > 1 && is_done_with(segments_[1])) {
       const Segment& oldest = segments_.front();
       trimmed.push_back({Path(SegmentName(oldest.number)), oldest.bytes});
       segments_.pop_front();
     }
+    index_.DropBefore(segments_.front().number);
   }
   return spares_.Recycle(trimmed);
 }

@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/disk.h"
 #include "base/random.h"
@@ -32,15 +33,24 @@ struct FileJournalOptions {
   /// The term will be greater than this too: for a journal whose past is not in its files, as after
   /// a restore.
   uint32_t min_term = 0;
+  /// How many shards share the log, each with a stream of its own: 1 to kStreamsMax. A log keeps
+  /// the number with which it was created.
+  uint16_t streams = 1;
 };
 
 class FileJournal final : public Journal {
  public:
+  ~FileJournal() override;
+
   /// Creates the directory and the journal if there is none, and always begins a new segment.
   /// Borrows `disk` and `random` for its life. Errors as of ScanJournal(), which leave all files as
   /// they were, and INVALID_ARGUMENT for options that cannot be.
   static Result<std::unique_ptr<FileJournal>> Open(Disk* disk, Random* random,
                                                    const FileJournalOptions& options);
+
+  /// The log as shard `id` sees it, from 1. Lives as long as this. One thread may append, for all
+  /// streams; each stream may be read and trimmed by another one. FileJournal itself is stream 1.
+  Journal* stream(ShardId id);
 
   /// Drawn when the journal was created; the store keeps it too, so that the two are never mixed
   /// up.
@@ -48,30 +58,36 @@ class FileJournal final : public Journal {
 
   uint32_t term() const override { return term_; }
   uint64_t first_sequence() const override;
-  uint64_t recovered_sequence() const override { return recovered_; }
+  uint64_t recovered_sequence() const override { return recovered(1); }
   using Journal::Append;
   Status Append(std::span<const Frame> frames, Durability durability) override;
   Status Sync() override;
   Status Read(uint64_t from, uint64_t to, const Visitor& visit) override;
-  Status Trim(uint64_t sequence) override;
+  Status Trim(uint64_t sequence) override { return Trim(1, sequence); }
   bool HasRoomFor(uint64_t bytes) const override;
   Status MakeRoom() override { return spares_.Prepare(); }
   void WhenFull(std::function<Result<bool>()> gain) override { spares_.WhenFull(std::move(gain)); }
   Status CheckInPlace() override;
 
  private:
+  class Stream;
   struct Segment {
     uint64_t number;
-    uint64_t first_sequence;
+    std::vector<uint64_t> first;  // of each stream; see SegmentHeader
     uint64_t bytes;
   };
 
   FileJournal(Disk* disk, Random* random, FileJournalOptions options);
 
-  Status Start(const Scan& scan);
+  Status Start(Scan scan);
+  bool among_streams() const { return options_.streams > 1; }
+  uint64_t recovered(ShardId stream) const { return recovered_[stream - 1U]; }
+  uint64_t first(ShardId stream) const;
+  Status ReadStream(ShardId stream, uint64_t from, uint64_t to, const Visitor& visit);
+  Status Trim(ShardId stream, uint64_t sequence);
   Status AppendFrame(const Frame& frame);
   Status SyncFrames();
-  Status BeginSegment(uint64_t number, uint64_t first_sequence);
+  Status BeginSegment(uint64_t number);
   std::string Path(const std::string& name) const { return options_.directory + "/" + name; }
 
   Disk* const disk_;
@@ -82,21 +98,24 @@ class FileJournal final : public Journal {
   // Of this opening; set by Start().
   uint64_t identity_ = 0;
   uint32_t term_ = 0;
-  uint64_t recovered_ = 0;
+  std::vector<uint64_t> recovered_;  // by stream
+  std::vector<std::unique_ptr<Journal>> streams_;
 
   // Of the appending lane.
   SegmentHeader active_;
   std::unique_ptr<File> file_;
   uint64_t offset_ = 0;
-  uint64_t next_sequence_ = 1;
+  uint64_t next_position_ = 1;  // with one stream, its next sequence
   uint64_t synced_through_ = 0;
   std::string buffer_;  // reused, so that appending does not allocate
   Status failed_;
 
-  FileIdentity file_identity_ TREADLE_GUARDED_BY(mutex_);    // of the active segment
-  std::atomic<uint64_t> room_ = 0;                           // bytes left in the active segment
-  mutable Mutex mutex_;                                      // never held during I/O
-  std::deque<Segment> segments_ TREADLE_GUARDED_BY(mutex_);  // oldest first, the active one last
+  FileIdentity file_identity_ TREADLE_GUARDED_BY(mutex_);     // of the active segment
+  std::atomic<uint64_t> room_ = 0;                            // bytes left in the active segment
+  mutable Mutex mutex_;                                       // never held during I/O
+  std::deque<Segment> segments_ TREADLE_GUARDED_BY(mutex_);   // oldest first, the active one last
+  std::vector<uint64_t> trimmed_ TREADLE_GUARDED_BY(mutex_);  // by stream
+  StreamIndex index_ TREADLE_GUARDED_BY(mutex_);              // of several
 };
 
 }  // namespace treadle

@@ -1,8 +1,10 @@
 #include "journal/frame_format.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/hash.h"
 
 namespace treadle {
@@ -13,6 +15,8 @@ constexpr uint32_t kFrameMagic = 0x4d524654;                   // "TFRM"
 constexpr size_t kHeaderChecksumAt = kSegmentHeaderBytes - 8;  // the same in every version
 constexpr size_t kChecksumEnd = 16;  // of the frame header: magic, length, checksum
 
+constexpr uint16_t kAmongStreams = 1;  // a flag: the body begins with the sequence in the stream
+
 // What is counted from 1, and would take centuries to come near this.
 bool IsCounted(uint64_t number) { return number > 0 && number < uint64_t{1} << 62; }
 
@@ -21,7 +25,8 @@ bool IsCounted(uint64_t number) { return number > 0 && number < uint64_t{1} << 6
 bool MakesSense(const SegmentHeader& header) {
   return IsCounted(header.number) && IsCounted(header.first_sequence) && header.term > 0 &&
          header.term < kTermMax && header.segment_bytes >= 2 * kSegmentHeaderBytes &&
-         header.segment_bytes <= uint64_t{1} << 30;
+         header.segment_bytes <= uint64_t{1} << 30 &&
+         std::ranges::all_of(header.streams, IsCounted);
 }
 
 }  // namespace
@@ -30,7 +35,7 @@ std::string EncodeSegmentHeader(const SegmentHeader& header) {
   std::string bytes;
   ByteWriter out(&bytes);
   out.Raw(kSegmentMagic);
-  out.U32(kJournalFormat);
+  out.U32(header.streams.empty() ? kJournalFormatOneStream : kJournalFormat);
   out.U32(header.term);
   out.U64(header.number);
   out.U64(header.incarnation);
@@ -38,6 +43,11 @@ std::string EncodeSegmentHeader(const SegmentHeader& header) {
   out.U64(header.first_sequence);
   out.U64(header.synced_through);
   out.U64(header.segment_bytes);
+  if (!header.streams.empty()) {
+    TREADLE_CHECK(header.streams.size() <= kStreamsMax);
+    out.U64(header.streams.size());
+    for (const uint64_t sequence : header.streams) out.U64(sequence);
+  }
   bytes.resize(kHeaderChecksumAt, '\0');
   out.U64(Xxh3(bytes));
   return bytes;
@@ -68,28 +78,37 @@ Result<SegmentHeader> DecodeSegmentHeader(std::string_view bytes) {
   header.first_sequence = in.U64();
   header.synced_through = in.U64();
   header.segment_bytes = in.U64();
+  if (version > kJournalFormatOneStream) {
+    const uint64_t streams = in.U64();
+    if (streams < 2 || streams > kStreamsMax)
+      return Status(Code::kDataLoss, "has a header with implausible numbers");
+    header.streams.resize(streams);
+    for (uint64_t& sequence : header.streams) sequence = in.U64();
+  }
   if (!MakesSense(header)) return Status(Code::kDataLoss, "has a header with implausible numbers");
   return header;
 }
 
-void EncodeFrame(const Frame& frame, uint64_t incarnation, uint64_t synced_through,
-                 std::string* out) {
+void EncodeFrame(const Frame& frame, const FramePlace& place, std::string* out) {
+  TREADLE_CHECK(place.among_streams || (frame.stream == 1 && frame.sequence == place.position));
   const size_t start = out->size();
+  const size_t body = frame.effects.size() + (place.among_streams ? kStreamSequenceBytes : 0);
   ByteWriter writer(out);
   writer.U32(kFrameMagic);
-  writer.U32(static_cast<uint32_t>(frame.effects.size()));
+  writer.U32(static_cast<uint32_t>(body));
   writer.U64(0);  // the checksum, below
-  writer.U64(incarnation);
-  writer.U64(frame.sequence);
-  writer.U64(synced_through);
+  writer.U64(place.incarnation);
+  writer.U64(place.position);
+  writer.U64(place.synced_through);
   writer.U64(static_cast<uint64_t>(frame.time.ms));
-  writer.U16(kStream);
-  writer.U16(0);
+  writer.U16(frame.stream);
+  writer.U16(place.among_streams ? kAmongStreams : 0);
   writer.U32(0);
+  if (place.among_streams) writer.U64(frame.sequence);
   writer.Raw(frame.effects);
   const uint64_t checksum = Xxh3(std::string_view(*out).substr(start + kChecksumEnd));
   std::memcpy(out->data() + start + 8, &checksum, sizeof checksum);
-  out->resize(start + FrameBytes(frame.effects.size()), '\0');
+  out->resize(start + FrameBytes(body), '\0');
 }
 
 size_t BytesWithoutFrame(std::string_view bytes) {
@@ -102,7 +121,7 @@ size_t BytesWithoutFrame(std::string_view bytes) {
   return at;
 }
 
-std::optional<uint32_t> ClaimedEffectsBytes(std::string_view bytes, uint64_t incarnation) {
+std::optional<uint32_t> ClaimedBodyBytes(std::string_view bytes, uint64_t incarnation) {
   ByteReader in(bytes);
   const uint32_t magic = in.U32();
   const uint32_t length = in.U32();
@@ -112,19 +131,29 @@ std::optional<uint32_t> ClaimedEffectsBytes(std::string_view bytes, uint64_t inc
 }
 
 std::optional<ParsedFrame> ParseFrame(std::string_view bytes, uint64_t incarnation) {
-  const auto length = ClaimedEffectsBytes(bytes, incarnation);
+  const auto length = ClaimedBodyBytes(bytes, incarnation);
   if (!length || bytes.size() < kFrameHeaderBytes + *length) return std::nullopt;
   bytes = bytes.substr(0, kFrameHeaderBytes + *length);
   ByteReader in(bytes.substr(8));
   const uint64_t checksum = in.U64();
   if (checksum != Xxh3(bytes.substr(kChecksumEnd))) return std::nullopt;
   in.U64();
-  ParsedFrame parsed;
-  parsed.frame.sequence = in.U64();
+  ParsedFrame parsed{.bytes = FrameBytes(*length)};
+  parsed.position = parsed.frame.sequence = in.U64();
   parsed.synced_through = in.U64();
   parsed.frame.time = {static_cast<int64_t>(in.U64())};
-  if (in.U16() != kStream) return std::nullopt;
+  parsed.frame.stream = in.U16();
+  const uint16_t flags = in.U16();
+  in.U32();
   parsed.frame.effects = bytes.substr(kFrameHeaderBytes);
+  // Bits that this version does not know, it ignores; a frame among streams says so.
+  if ((flags & kAmongStreams) != 0) {
+    parsed.frame.sequence = in.U64();
+    if (in.failed() || parsed.frame.stream == 0) return std::nullopt;
+    parsed.frame.effects.remove_prefix(kStreamSequenceBytes);
+  } else if (parsed.frame.stream != 1) {
+    return std::nullopt;
+  }
   return parsed;
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 #include "base/time.h"
@@ -14,14 +15,15 @@
 
 namespace treadle {
 
-inline constexpr uint32_t kJournalFormat = 2;
+inline constexpr uint32_t kJournalFormat = 3;           // of logs with several streams
+inline constexpr uint32_t kJournalFormatOneStream = 2;  // still written where there is only one
 /// Older ones were written by no release, and their effects mean something else.
 inline constexpr uint32_t kJournalFormatOldest = 2;
 inline constexpr size_t kSegmentHeaderBytes = 4096;
 inline constexpr size_t kFrameHeaderBytes = 56;
 inline constexpr size_t kFrameAlignment = 8;
 inline constexpr uint32_t kTermMax = UINT32_MAX - 1;  // there is always one more
-inline constexpr uint16_t kStream = 1;  // later one log carries the streams of several shards
+inline constexpr size_t kStreamsMax = 256;
 
 struct SegmentHeader {
   uint64_t number = 0;  // of the segment, from 1; the file's name
@@ -29,9 +31,12 @@ struct SegmentHeader {
   uint64_t incarnation = 0;
   uint64_t identity = 0;        // of the journal, drawn when it was created
   uint32_t term = 0;            // of the opening that made the segment
-  uint64_t first_sequence = 0;  // of the first frame in it
-  uint64_t synced_through = 0;  // the highest sequence that was durable when this was written
+  uint64_t first_sequence = 0;  // the position of the first frame in it
+  uint64_t synced_through = 0;  // the highest position that was durable when this was written
   uint64_t segment_bytes = 0;   // of the whole file
+  // If the log has several streams: of each, the sequence of its first frame in this segment or a
+  // later one. Empty: there is one, and first_sequence says it.
+  std::vector<uint64_t> streams = {};
 
   bool operator==(const SegmentHeader&) const = default;
 };
@@ -44,25 +49,35 @@ Result<SegmentHeader> DecodeSegmentHeader(std::string_view bytes);
 
 struct ParsedFrame {
   Frame frame;                  // its effects point into the bytes that were parsed
-  uint64_t synced_through = 0;  // the highest sequence that was durable when the frame was written
+  uint64_t position = 0;        // in the log; with one stream, its sequence
+  uint64_t synced_through = 0;  // the highest position that was durable when the frame was written
+  uint64_t bytes = 0;           // that it takes in the segment
 };
 
-/// What a frame with `effects_bytes` takes in the segment.
-constexpr uint64_t FrameBytes(uint64_t effects_bytes) {
-  return (kFrameHeaderBytes + effects_bytes + kFrameAlignment - 1) / kFrameAlignment *
-         kFrameAlignment;
+/// What a frame takes in the segment, with a body of `body_bytes`: its effects, and where there are
+/// several streams before them 8 bytes more.
+constexpr uint64_t FrameBytes(uint64_t body_bytes) {
+  return (kFrameHeaderBytes + body_bytes + kFrameAlignment - 1) / kFrameAlignment * kFrameAlignment;
 }
+inline constexpr uint64_t kStreamSequenceBytes = 8;
+
+/// Where a frame stands in the log.
+struct FramePlace {
+  uint64_t position = 0;
+  uint64_t incarnation = 0;  // of its segment
+  uint64_t synced_through = 0;
+  bool among_streams = false;  // the log has several; else the position is the frame's sequence
+};
 
 /// Appends the frame's FrameBytes() to `out`.
-void EncodeFrame(const Frame& frame, uint64_t incarnation, uint64_t synced_through,
-                 std::string* out);
+void EncodeFrame(const Frame& frame, const FramePlace& place, std::string* out);
 
 /// How many bytes at the front of `bytes`, which begin where a frame may, hold no frame's beginning
 /// for certain: a multiple of kFrameAlignment. Fast, for searching all of a segment.
 size_t BytesWithoutFrame(std::string_view bytes);
-/// The length of effects that the header at the front of `bytes` claims, if it looks like one of
+/// The length of the body that the header at the front of `bytes` claims, if it looks like one of
 /// this incarnation.
-std::optional<uint32_t> ClaimedEffectsBytes(std::string_view bytes, uint64_t incarnation);
+std::optional<uint32_t> ClaimedBodyBytes(std::string_view bytes, uint64_t incarnation);
 /// The frame at the front of `bytes`, whole, of this incarnation and with a checksum that holds;
 /// nothing otherwise.
 std::optional<ParsedFrame> ParseFrame(std::string_view bytes, uint64_t incarnation);

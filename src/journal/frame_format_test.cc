@@ -23,7 +23,9 @@ SegmentHeader SomeHeader() {
 
 std::string Encoded(uint64_t sequence, std::string_view effects) {
   std::string bytes;
-  EncodeFrame({sequence, {-5}, effects}, kIncarnation, sequence - 1, &bytes);
+  EncodeFrame({sequence, {-5}, effects},
+              {.position = sequence, .incarnation = kIncarnation, .synced_through = sequence - 1},
+              &bytes);
   return bytes;
 }
 
@@ -80,6 +82,38 @@ TEST(SegmentHeader, ImplausibleNumbersAreDamageEvenWithAValidChecksum) {
   EXPECT_EQ(code_with([](SegmentHeader* h) { h->segment_bytes = UINT64_MAX; }), Code::kDataLoss);
 }
 
+TEST(SegmentHeader, SaysWhereEachOfSeveralStreamsGoesOn) {
+  SegmentHeader header = SomeHeader();
+  header.streams = {1001, 7, 1};
+  const std::string page = EncodeSegmentHeader(header);
+  EXPECT_EQ(page[8], 3) << "servers that know only one stream refuse it";
+  EXPECT_EQ(DecodeSegmentHeader(page).value(), header);
+  EXPECT_EQ(ToHex(page.substr(64, 32)),
+            "0300000000000000"
+            "e903000000000000"
+            "0700000000000000"
+            "0100000000000000");
+  header.streams = std::vector<uint64_t>(kStreamsMax, 5);
+  EXPECT_EQ(DecodeSegmentHeader(EncodeSegmentHeader(header)).value(), header);
+}
+
+TEST(SegmentHeader, AnImplausibleNumberOfStreamsIsDamage) {
+  SegmentHeader header = SomeHeader();
+  header.streams = {1, 0};
+  EXPECT_EQ(DecodeSegmentHeader(EncodeSegmentHeader(header)).status().code(), Code::kDataLoss);
+  header.streams = {1, 1};
+  for (const char streams : {'\0', '\1'}) {
+    std::string page = EncodeSegmentHeader(header);
+    page[64] = streams;
+    Seal(&page);
+    EXPECT_EQ(DecodeSegmentHeader(page).status().code(), Code::kDataLoss);
+  }
+  std::string page = EncodeSegmentHeader(header);
+  page[65] = 2;  // 514
+  Seal(&page);
+  EXPECT_EQ(DecodeSegmentHeader(page).status().code(), Code::kDataLoss);
+}
+
 TEST(SegmentHeader, ANewerVersionIsRefusedAsSuch) {
   std::string page = EncodeSegmentHeader(SomeHeader());
   page[8] = static_cast<char>(kJournalFormat + 1);
@@ -121,6 +155,30 @@ TEST(Frame, FollowsTheSpecification) {
             "6162630000000000");
 }
 
+TEST(Frame, AmongStreamsSaysItsSequenceThereAndItsPlaceInTheLog) {
+  std::string bytes;
+  EncodeFrame(
+      {.sequence = 9, .time = {-5}, .effects = "abc", .stream = 3},
+      {.position = 500, .incarnation = kIncarnation, .synced_through = 498, .among_streams = true},
+      &bytes);
+  EXPECT_EQ(ToHex(bytes.substr(0, 8)), "5446524d0b000000");  // "TFRM", length
+  EXPECT_EQ(ToHex(bytes.substr(16)),
+            "8877665544332211"
+            "f401000000000000"
+            "f201000000000000"
+            "fbffffffffffffff"
+            "0300010000000000"  // stream 3, flags
+            "0900000000000000"  // in its stream
+            "6162630000000000");
+  const auto parsed = ParseFrame(bytes, kIncarnation);
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(parsed->position, 500U);
+  EXPECT_EQ(parsed->bytes, bytes.size());
+  EXPECT_EQ(parsed->frame.sequence, 9U);
+  EXPECT_EQ(parsed->frame.stream, 3U);
+  EXPECT_EQ(parsed->frame.effects, "abc");
+}
+
 TEST(Frame, IsInvalidWithAnyBitFlipped) {
   const std::string bytes = Encoded(9, "some effects");
   for (size_t at = 0; at < kFrameHeaderBytes + 12; ++at)
@@ -153,7 +211,8 @@ TEST(Frame, IsFoundAtTheNextPlaceWhereOneMayBegin) {
 TEST(Frame, IsAppendedToTheBuffer) {
   std::string bytes = Encoded(1, "first");
   const size_t size = bytes.size();
-  EncodeFrame({2, {}, "second"}, kIncarnation, 1, &bytes);
+  EncodeFrame({2, {}, "second"}, {.position = 2, .incarnation = kIncarnation, .synced_through = 1},
+              &bytes);
   const auto parsed = ParseFrame(std::string_view(bytes).substr(size), kIncarnation);
   ASSERT_TRUE(parsed);
   EXPECT_EQ(parsed->frame.effects, "second");

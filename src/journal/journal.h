@@ -1,4 +1,5 @@
-// Journal: the append-only log of one shard. The shard can be rebuilt from it.
+// Journal: the append-only log of one shard. The shard can be rebuilt from it. Several shards may
+// share one log: then each sees its stream of it as a Journal.
 //
 // The node appends one frame per batch, in sequence and from one executor at a time, through
 // JournalQueue; each Append() blocks until its frames are durable (or only written, see
@@ -11,6 +12,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/ids.h"
 #include "base/status.h"
 #include "base/time.h"
 
@@ -19,9 +21,10 @@ namespace treadle {
 /// One batch of the shard. Whoever hands out a Frame owns what `effects` points to, for the length
 /// of the call.
 struct Frame {
-  uint64_t sequence = 0;  // from 1, without gaps
+  uint64_t sequence = 0;  // of its stream: from 1, without gaps
   ShardTime time;         // shard time when the batch was applied; never less than the frame before
   std::string_view effects;  // what the engine wrote; opaque here
+  ShardId stream = 1;
 };
 
 class Journal {

@@ -7,9 +7,10 @@
 
 namespace treadle {
 
-void JournalQueue::Append(uint64_t sequence, ShardTime time, std::string effects,
+void JournalQueue::Append(ShardId stream, uint64_t sequence, ShardTime time, std::string effects,
                           Journal::Durability durability, Done done) {
   Add({.is_frame = true,
+       .stream = stream,
        .sequence = sequence,
        .time = time,
        .effects = std::move(effects),
@@ -45,7 +46,7 @@ Status JournalQueue::Write() {
   bool syncs = false;
   for (const Waiting& each : group_) {
     syncs = syncs || each.durability == Journal::Durability::kSynced;
-    if (each.is_frame) frames_.push_back({each.sequence, each.time, each.effects});
+    if (each.is_frame) frames_.push_back({each.sequence, each.time, each.effects, each.stream});
   }
   const DiskWatch::Write write(watch_, DiskWatch::Kind::kJournal, clock_);
   if (frames_.empty()) return journal_->Sync();

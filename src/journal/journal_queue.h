@@ -29,7 +29,7 @@ class JournalQueue {
       : journal_(journal), writer_(writer), watch_(watch), clock_(clock) {}
 
   /// Appends a frame after those before it; see Journal::Append(). Any thread.
-  void Append(uint64_t sequence, ShardTime time, std::string effects,
+  void Append(ShardId stream, uint64_t sequence, ShardTime time, std::string effects,
               Journal::Durability durability, Done done);
   /// Makes durable what was appended before. Any thread.
   void Sync(Done done);
@@ -37,6 +37,7 @@ class JournalQueue {
  private:
   struct Waiting {
     bool is_frame = false;  // else only a sync
+    ShardId stream = 0;
     uint64_t sequence = 0;
     ShardTime time;
     std::string effects;

@@ -39,7 +39,7 @@ class NotedJournal final : public Journal {
 class JournalQueueTest : public testing::Test {
  protected:
   void Append(const std::string& effects, Journal::Durability durability = kSynced) {
-    queue_.Append(++sequence_, {1}, effects, durability, [this, effects](const Status& status) {
+    queue_.Append(1, ++sequence_, {1}, effects, durability, [this, effects](const Status& status) {
       done_.push_back(effects + (status.ok() ? "" : ": " + status.message()));
     });
   }
@@ -65,7 +65,7 @@ TEST_F(JournalQueueTest, WhatWaitsIsWrittenTogetherWithOneSync) {
 }
 
 TEST_F(JournalQueueTest, WhatComesDuringAWriteGoesWithTheNext) {
-  queue_.Append(++sequence_, {1}, "a", kSynced, [this](const Status&) { Append("b"); });
+  queue_.Append(1, ++sequence_, {1}, "a", kSynced, [this](const Status&) { Append("b"); });
   writer_.RunDue();
   EXPECT_THAT(journal_.calls, ElementsAre("a synced", "b synced"));
 }

@@ -47,6 +47,10 @@ Status JournalSalvage::NoteHeader(const std::string& directory, const std::strin
   if (!reader.ok()) return reader.status();
   const SegmentHeader& now = (*reader)->header();
   if (SegmentName(now.number) != name) return {};
+  if (!now.streams.empty())
+    return {
+        Code::kFailedPrecondition,
+        directory + " has the frames of several shards; this version repairs those of one only"};
   if (!segments_.empty()) {
     const SegmentHeader& before = segments_.back();
     if (now.identity != before.identity)
@@ -78,7 +82,7 @@ Status JournalSalvage::FollowSegment(const std::string& path, size_t index) {
       if (!proven && !next_is_neighbour) return {};
       TREADLE_ASSIGN_OR_RETURN(parsed, reader->NextWhole());
       if (!parsed || parsed->frame.sequence <= expected || parsed->frame.sequence >= end) return {};
-      offset = reader->offset() - FrameBytes(parsed->frame.effects.size());
+      offset = reader->offset() - parsed->bytes;
     }
     const uint64_t sequence = parsed->frame.sequence;
     if (follows && expected != header.first_sequence)

@@ -17,6 +17,12 @@ Status Damaged(const std::string& path, uint64_t offset, uint64_t sequence) {
                                " was durable but cannot be read; run treadle data check"};
 }
 
+Status OutOfStep(const std::string& path) {
+  return {Code::kDataLoss, "journal segment " + path +
+                               " has frames of a shard that do not follow each other; run treadle "
+                               "data check"};
+}
+
 Result<SegmentHeader> ReadHeader(Disk* disk, const std::string& directory,
                                  const std::string& name) {
   const std::string path = directory + "/" + name;
@@ -36,7 +42,8 @@ Status CheckNeighbours(const SegmentHeader& before, const SegmentHeader& now,
   if (now.number != before.number + 1)
     return {Code::kDataLoss, "a segment is missing in " + directory + " between " + both +
                                  "; run treadle data check"};
-  if (now.first_sequence < before.first_sequence || now.term < before.term)
+  if (now.first_sequence < before.first_sequence || now.term < before.term ||
+      now.streams.size() != before.streams.size())
     return {Code::kDataLoss, "journal segments do not follow each other in " + directory + ": " +
                                  both + "; run treadle data check"};
   return {};
@@ -44,11 +51,22 @@ Status CheckNeighbours(const SegmentHeader& before, const SegmentHeader& now,
 
 // Follows the frames of one segment to `end`, where the next segment begins, or for the last one
 // (0) as far as they go. Returns the sequence behind them.
-Result<uint64_t> FollowFrames(SegmentReader* reader, const std::string& path, uint64_t end) {
-  uint64_t expected = reader->header().first_sequence;
+Result<uint64_t> FollowFrames(SegmentReader* reader, const std::string& path, uint64_t end,
+                              StreamIndex* index) {
+  const SegmentHeader& header = reader->header();
+  if (header.streams != index->next()) return OutOfStep(path);
+  uint64_t expected = header.first_sequence;
   for (; expected != end; ++expected) {
+    const uint64_t offset = reader->offset();
     TREADLE_ASSIGN_OR_RETURN(const auto parsed, reader->Next(expected));
-    if (parsed) continue;
+    if (parsed) {
+      const Frame& frame = parsed->frame;
+      if (header.streams.empty() && frame.sequence == expected) continue;
+      if (!index->has(frame.stream) || index->next(frame.stream) != frame.sequence)
+        return OutOfStep(path);
+      index->Add(frame.stream, {header.number, offset});
+      continue;
+    }
     if (end != 0) return Damaged(path, reader->offset(), expected);  // the next header says so
     TREADLE_ASSIGN_OR_RETURN(const bool was_durable, reader->ProvesDurable(expected));
     if (was_durable) return Damaged(path, reader->offset(), expected);
@@ -89,12 +107,14 @@ Result<Scan> FollowJournal(Disk* disk, const std::string& directory) {
       TREADLE_RETURN_IF_ERROR(CheckNeighbours(scan.segments.back(), header, directory));
     scan.segments.push_back(header);
   }
+  if (!scan.segments.empty()) scan.index = StreamIndex(scan.segments.front().streams);
   for (size_t i = 0; i < scan.segments.size(); ++i) {
     const bool is_last = i + 1 == scan.segments.size();
     const std::string path = directory + "/" + SegmentName(scan.segments[i].number);
     TREADLE_ASSIGN_OR_RETURN(const auto reader, SegmentReader::Open(disk, path));
     const uint64_t end = is_last ? 0 : scan.segments[i + 1].first_sequence;
-    TREADLE_ASSIGN_OR_RETURN(const uint64_t next, FollowFrames(reader.get(), path, end));
+    TREADLE_ASSIGN_OR_RETURN(const uint64_t next,
+                             FollowFrames(reader.get(), path, end, &scan.index));
     scan.last_sequence = next - 1;
   }
   return scan;

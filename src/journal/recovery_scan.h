@@ -8,13 +8,15 @@
 
 #include "base/disk.h"
 #include "journal/frame_format.h"
+#include "journal/stream_index.h"
 
 namespace treadle {
 
 struct Scan {
   std::vector<SegmentHeader> segments;  // in order
   std::vector<std::string> spares;      // names of files that hold nothing
-  uint64_t last_sequence = 0;           // of the last frame that counts; 0: none ever
+  uint64_t last_sequence = 0;           // position of the last frame that counts; 0: none ever
+  StreamIndex index;                    // if the log has several streams
 };
 
 /// Reads all of `directory`; changes nothing.

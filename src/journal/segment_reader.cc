@@ -51,16 +51,16 @@ Result<std::string_view> SegmentReader::Bytes(uint64_t offset, uint64_t size) {
 
 Result<std::optional<ParsedFrame>> SegmentReader::At(uint64_t offset) {
   TREADLE_ASSIGN_OR_RETURN(std::string_view bytes, Bytes(offset, kFrameHeaderBytes));
-  const auto length = ClaimedEffectsBytes(bytes, header_.incarnation);
+  const auto length = ClaimedBodyBytes(bytes, header_.incarnation);
   if (!length || offset + FrameBytes(*length) > end_) return std::optional<ParsedFrame>();
   TREADLE_ASSIGN_OR_RETURN(bytes, Bytes(offset, kFrameHeaderBytes + *length));
   return ParseFrame(bytes, header_.incarnation);
 }
 
-Result<std::optional<ParsedFrame>> SegmentReader::Next(uint64_t sequence) {
+Result<std::optional<ParsedFrame>> SegmentReader::Next(uint64_t position) {
   TREADLE_ASSIGN_OR_RETURN(std::optional<ParsedFrame> parsed, At(offset_));
-  if (!parsed || parsed->frame.sequence != sequence) return std::optional<ParsedFrame>();
-  offset_ += FrameBytes(parsed->frame.effects.size());
+  if (!parsed || parsed->position != position) return std::optional<ParsedFrame>();
+  offset_ += parsed->bytes;
   return parsed;
 }
 
@@ -79,16 +79,16 @@ Result<std::optional<SegmentReader::Found>> SegmentReader::Find(uint64_t offset)
 Result<std::optional<ParsedFrame>> SegmentReader::NextWhole() {
   TREADLE_ASSIGN_OR_RETURN(const std::optional<Found> found, Find(offset_));
   if (!found) return std::optional<ParsedFrame>();
-  offset_ = found->offset + FrameBytes(found->parsed.frame.effects.size());
+  offset_ = found->offset + found->parsed.bytes;
   return std::optional(found->parsed);
 }
 
 // Step by step, so that a frame that stands inside of what looks like another one is seen too.
-Result<bool> SegmentReader::ProvesDurable(uint64_t sequence) {
+Result<bool> SegmentReader::ProvesDurable(uint64_t position) {
   for (uint64_t at = offset_;; at += kFrameAlignment) {
     TREADLE_ASSIGN_OR_RETURN(const std::optional<Found> found, Find(at));
     if (!found) return false;
-    if (found->parsed.synced_through >= sequence) return true;
+    if (found->parsed.synced_through >= position) return true;
     at = found->offset;
   }
 }

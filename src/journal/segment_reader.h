@@ -26,19 +26,19 @@ class SegmentReader {
   /// Where the next frame is expected.
   uint64_t offset() const { return offset_; }
 
-  /// The frame at offset(), which must be frame `sequence`, and steps behind it; its effects are
-  /// valid until the next call. Nothing, and no step, if no such frame is there whole.
-  Result<std::optional<ParsedFrame>> Next(uint64_t sequence);
+  /// The frame at offset(), which must be at `position` of the log, and steps behind it; its
+  /// effects are valid until the next call. Nothing, and no step, if no such frame is there whole.
+  Result<std::optional<ParsedFrame>> Next(uint64_t position);
 
-  /// The first whole frame at offset() or behind, whatever its sequence, and steps behind it; its
+  /// The first whole frame at offset() or behind, whatever its position, and steps behind it; its
   /// effects are valid until the next call. Nothing, and no step, if none is there.
   Result<std::optional<ParsedFrame>> NextWhole();
   /// Steps to `offset`, where a frame begins.
   void GoTo(uint64_t offset) { offset_ = offset; }
 
-  /// Whether a valid frame at offset() or behind says that `sequence` was durable when it was
+  /// Whether a valid frame at offset() or behind says that `position` was durable when it was
   /// written.
-  Result<bool> ProvesDurable(uint64_t sequence);
+  Result<bool> ProvesDurable(uint64_t position);
 
   /// Makes durable what was read from `offset` to offset(): after kill -9 the page cache may hold
   /// frames that the disk does not. They are written once more, since after a sync that failed the

@@ -24,6 +24,7 @@ Frames::Frames(ShardServices* shard, ShardEvents* events, const ShardEnvironment
     : shard_(shard),
       events_(events),
       env_(environment),
+      stream_(options.shard),
       syncs_(options.durability == NodeOptions::Durability::kFsync),
       bytes_max_(std::min<uint64_t>(kFrameBytes, options.checkpoint_bytes)),
       next_(environment.journal->recovered_sequence() + 1),
@@ -86,7 +87,7 @@ void Frames::Append(uint64_t sequence, ShardTime time, std::string effects) {
   const auto durability = syncs_ ? Journal::Durability::kSynced : Journal::Durability::kWritten;
   const uint64_t bytes = effects.size();
   env_.appends->Append(
-      sequence, time, std::move(effects), durability,
+      stream_, sequence, time, std::move(effects), durability,
       [this, sequence, bytes](const Status& status) {
         env_.loop->PostOrRun(
             [this, sequence, bytes, status] { OnAppended(sequence, bytes, status); },

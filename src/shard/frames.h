@@ -82,6 +82,7 @@ class Frames {
   ShardServices* const shard_;
   ShardEvents* const events_;
   const ShardEnvironment& env_;
+  const ShardId stream_;    // of the log
   const bool syncs_;        // each frame; else about once a second
   const size_t bytes_max_;  // of a frame
   bool is_open_ = false;

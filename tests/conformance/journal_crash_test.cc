@@ -2,6 +2,7 @@
 // acknowledged must be there, in order and unchanged, and nothing that was cut may come back.
 #include <algorithm>
 #include <map>
+#include <vector>
 
 #include "base/test_rounds.h"
 #include "journal/file_journal.h"
@@ -11,88 +12,121 @@
 namespace treadle {
 namespace {
 
-const FileJournalOptions kOptions{"/journal", 8192};
+FileJournalOptions Options(size_t streams) {
+  return {
+      .directory = "/journal", .segment_bytes = 8192, .streams = static_cast<uint16_t>(streams)};
+}
 
-// Drives one journal through crashes and remembers what it acknowledged.
+// Every other seed has one stream.
+uint16_t StreamsOf(uint64_t seed) { return seed % 2 == 0 ? 1 : 3; }
+
+// Drives one journal through crashes and remembers what it acknowledged, of each of its streams.
 class CrashingJournal {
  public:
-  explicit CrashingJournal(uint64_t seed) : random_(seed), disk_(seed) {}
+  explicit CrashingJournal(uint64_t seed, uint16_t streams = 1)
+      : random_(seed), disk_(seed), streams_(streams) {}
 
   sim::SimDisk& disk() { return disk_; }
 
   // Opens and works until it has done `steps`, or the machine dies.
   void Run(int steps) {
-    auto opened = FileJournal::Open(&disk_, &random_, kOptions);
+    auto opened = FileJournal::Open(&disk_, &random_, Options(streams_.size()));
     if (disk_.dead()) return;
     ASSERT_TRUE(opened.ok()) << opened.status().ToString();
     journal_ = *std::move(opened);
-    CheckRecovered();
+    ASSERT_GT(journal_->term(), term_);
+    term_ = journal_->term();
+    for (ShardId id = 1; id <= streams_.size(); ++id) CheckRecovered(id);
     for (int i = 0; i < steps && !disk_.dead() && !testing::Test::HasFailure(); ++i) Step();
     journal_.reset();
   }
 
   // Only the process dies, or the machine loses power.
   void Crash() {
-    if (random_.OneIn(3)) {
-      disk_.RestartProcess();
-    } else {
-      disk_.Restart();
-      written_ = durable_;
-    }
+    if (random_.OneIn(3)) return disk_.RestartProcess();
+    disk_.Restart();
+    for (Stream& stream : streams_) stream.written = stream.durable;
   }
 
  private:
-  void CheckRecovered() {
-    ASSERT_GT(journal_->term(), term_);
-    term_ = journal_->term();
-    const uint64_t last = journal_->recovered_sequence();
-    ASSERT_GE(last, written_);    // nothing acknowledged is lost
-    ASSERT_LE(last, attempted_);  // nothing is made up
-    ASSERT_LE(journal_->first_sequence(), trimmed_ + 1);
-    attempted_ = written_ = durable_ = last;  // what an opening reports is durable
-    CheckFrames();
+  struct Stream {
+    uint64_t durable = 0;
+    uint64_t written = 0;
+    uint64_t attempted = 0;
+    uint64_t trimmed = 0;
+    std::map<uint64_t, uint64_t> life;  // with which EffectsOf() last appended a sequence
+  };
+
+  void CheckRecovered(ShardId id) {
+    Stream& stream = streams_[id - 1U];
+    Journal* const journal = journal_->stream(id);
+    const uint64_t last = journal->recovered_sequence();
+    ASSERT_GE(last, stream.written);    // nothing acknowledged is lost
+    ASSERT_LE(last, stream.attempted);  // nothing is made up
+    ASSERT_LE(journal->first_sequence(), stream.trimmed + 1);
+    // What an opening reports is durable.
+    stream.attempted = stream.written = stream.durable = last;
+    CheckFrames(id);
   }
 
-  void CheckFrames() {
-    uint64_t expected = journal_->first_sequence();
-    const Status read = journal_->Read(expected, written_, [&](const Frame& frame) -> Status {
+  void CheckFrames(ShardId id) {
+    Stream& stream = streams_[id - 1U];
+    Journal* const journal = journal_->stream(id);
+    uint64_t expected = journal->first_sequence();
+    const Status read = journal->Read(expected, stream.written, [&](const Frame& frame) -> Status {
       EXPECT_EQ(frame.sequence, expected++);
-      EXPECT_TRUE(frame.effects == EffectsOf(frame.sequence, life_.at(frame.sequence)))
-          << "frame " << frame.sequence;
+      EXPECT_EQ(frame.stream, id);
+      EXPECT_TRUE(frame.effects == EffectsOf(frame.sequence, stream.life.at(frame.sequence)))
+          << "frame " << frame.sequence << " of stream " << id;
       return {};
     });
     ASSERT_TRUE(read.ok() || disk_.dead()) << read.ToString();
-    ASSERT_TRUE(!read.ok() || expected == written_ + 1);
+    ASSERT_TRUE(!read.ok() || expected == stream.written + 1);
   }
 
   void Step() {
+    const auto id = static_cast<ShardId>(1 + random_.Below(streams_.size()));
+    Stream& stream = streams_[id - 1U];
     switch (random_.Below(12)) {
       case 0:
-        return Check(journal_->Sync(), [&] { durable_ = written_; });
+        return Check(journal_->Sync(), [&] { AllIsDurable(); });
       case 1: {
-        const uint64_t sequence = random_.Below(durable_ + 1);
-        trimmed_ = std::max(trimmed_, sequence);
-        return Check(journal_->Trim(sequence), [] {});
+        const uint64_t sequence = random_.Below(stream.durable + 1);
+        stream.trimmed = std::max(stream.trimmed, sequence);
+        return Check(journal_->stream(id)->Trim(sequence), [] {});
       }
       case 2:
         return Check(journal_->MakeRoom(), [] {});
       case 3:
-        return CheckFrames();
+        return CheckFrames(id);
       default:
         return Append(random_.OneIn(2) ? Journal::Durability::kSynced
                                        : Journal::Durability::kWritten);
     }
   }
 
+  // A frame, or a few of any streams together.
   void Append(Journal::Durability durability) {
-    const uint64_t sequence = written_ + 1;
-    life_[sequence] = ++lives_;
-    attempted_ = sequence;
-    const std::string effects = EffectsOf(sequence, lives_);
-    Check(journal_->Append({sequence, TimeOf(sequence), effects}, durability), [&] {
-      written_ = sequence;
-      if (durability == Journal::Durability::kSynced) durable_ = sequence;
+    const size_t count = random_.OneIn(4) ? 1 + random_.Below(5) : 1;
+    std::vector<std::string> effects;
+    std::vector<Frame> frames;
+    for (size_t i = 0; i < count; ++i) {
+      const auto id = static_cast<ShardId>(1 + random_.Below(streams_.size()));
+      Stream& stream = streams_[id - 1U];
+      stream.attempted = std::max(stream.attempted, stream.written) + 1;
+      stream.life[stream.attempted] = ++lives_;
+      effects.push_back(EffectsOf(stream.attempted, lives_));
+      frames.push_back({stream.attempted, TimeOf(stream.attempted), {}, id});
+    }
+    for (size_t i = 0; i < count; ++i) frames[i].effects = effects[i];
+    Check(journal_->Append(frames, durability), [&] {
+      for (const Frame& frame : frames) streams_[frame.stream - 1U].written = frame.sequence;
+      if (durability == Journal::Durability::kSynced) AllIsDurable();
     });
+  }
+
+  void AllIsDurable() {
+    for (Stream& stream : streams_) stream.durable = stream.written;
   }
 
   template <class Then>
@@ -105,19 +139,15 @@ class CrashingJournal {
   sim::SimDisk disk_;
   std::unique_ptr<FileJournal> journal_;
   uint32_t term_ = 0;
-  uint64_t durable_ = 0;
-  uint64_t written_ = 0;
-  uint64_t attempted_ = 0;
-  uint64_t trimmed_ = 0;
   uint64_t lives_ = 0;
-  std::map<uint64_t, uint64_t> life_;  // the `life` with which EffectsOf() last appended a sequence
+  std::vector<Stream> streams_;
 };
 
 TEST(JournalCrash, AtEveryOperationKeepsWhatWasAcknowledged) {
   for (uint64_t seed = 1; seed <= TestRounds(25U, 5U); ++seed) {
     bool survived = false;
     for (uint64_t n = 1; !survived; ++n) {
-      CrashingJournal journal(seed * 1000 + n);
+      CrashingJournal journal(seed * 1000 + n, StreamsOf(seed));
       journal.disk().CrashAt(n);
       journal.Run(80);
       survived = !journal.disk().dead();
@@ -131,7 +161,7 @@ TEST(JournalCrash, AtEveryOperationKeepsWhatWasAcknowledged) {
 TEST(JournalCrash, AgainAndAgainKeepsWhatWasAcknowledged) {
   for (uint64_t seed = 1; seed <= TestRounds(120U, 20U); ++seed) {
     SeededRandom random(seed);
-    CrashingJournal journal(seed);
+    CrashingJournal journal(seed, StreamsOf(seed));
     for (int crash = 0; crash < 40; ++crash) {
       journal.disk().CrashAt(1 + random.Below(random.OneIn(3) ? 12 : 150));
       journal.Run(100);
@@ -151,16 +181,16 @@ TEST(JournalCrash, PowerLossRightAfterACrashLeavesNoHalfRecycledSegment) {
         sim::SimDisk disk(seed);
         SeededRandom random(seed);
         {
-          const auto journal = *FileJournal::Open(&disk, &random, kOptions);
+          const auto journal = *FileJournal::Open(&disk, &random, Options(1));
           ASSERT_TRUE(AppendFrames(journal.get(), 1, 60).ok());
           disk.CrashAt(n);
           ASSERT_FALSE(journal->Trim(60).ok());
         }
         disk.RestartProcess();
         disk.CrashAt(m);
-        ASSERT_FALSE(FileJournal::Open(&disk, &random, kOptions).ok());
+        ASSERT_FALSE(FileJournal::Open(&disk, &random, Options(1)).ok());
         disk.Restart();
-        const auto journal = FileJournal::Open(&disk, &random, kOptions);
+        const auto journal = FileJournal::Open(&disk, &random, Options(1));
         ASSERT_TRUE(journal.ok()) << journal.status().ToString() << ", seed " << seed;
         ASSERT_EQ((*journal)->recovered_sequence(), 60u);
       }

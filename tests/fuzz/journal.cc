@@ -70,7 +70,7 @@ void RestoreChecksums(std::string* bytes) {
   if (!header.ok()) return;
   for (size_t at = kSegmentHeaderBytes; at + kFrameHeaderBytes <= bytes->size();) {
     const std::string_view rest = std::string_view(*bytes).substr(at);
-    const auto length = ClaimedEffectsBytes(rest, header->incarnation);
+    const auto length = ClaimedBodyBytes(rest, header->incarnation);
     const bool fits = length && kFrameHeaderBytes + *length <= rest.size();
     if (fits) PutU64(Xxh3(rest.substr(16, kFrameHeaderBytes - 16 + *length)), at + 8, bytes);
     at += fits ? FrameBytes(*length) : kFrameAlignment;
