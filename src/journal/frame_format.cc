@@ -147,7 +147,8 @@ std::optional<ParsedFrame> ParseFrame(std::string_view bytes, uint64_t incarnati
   in.U32();
   parsed.frame.effects = bytes.substr(kFrameHeaderBytes);
   // Bits that this version does not know, it ignores; a frame among streams says so.
-  if ((flags & kAmongStreams) != 0) {
+  parsed.among_streams = (flags & kAmongStreams) != 0;
+  if (parsed.among_streams) {
     parsed.frame.sequence = in.U64();
     if (in.failed() || parsed.frame.stream == 0) return std::nullopt;
     parsed.frame.effects.remove_prefix(kStreamSequenceBytes);

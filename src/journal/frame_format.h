@@ -52,6 +52,7 @@ struct ParsedFrame {
   uint64_t position = 0;        // in the log; with one stream, its sequence
   uint64_t synced_through = 0;  // the highest position that was durable when the frame was written
   uint64_t bytes = 0;           // that it takes in the segment
+  bool among_streams = false;   // it is of a log with several
 };
 
 /// What a frame takes in the segment, with a body of `body_bytes`: its effects, and where there are

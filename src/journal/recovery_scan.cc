@@ -61,7 +61,7 @@ Result<uint64_t> FollowFrames(SegmentReader* reader, const std::string& path, ui
     TREADLE_ASSIGN_OR_RETURN(const auto parsed, reader->Next(expected));
     if (parsed) {
       const Frame& frame = parsed->frame;
-      if (header.streams.empty() && frame.sequence == expected) continue;
+      if (header.streams.empty()) continue;
       if (!index->has(frame.stream) || index->next(frame.stream) != frame.sequence)
         return OutOfStep(path);
       index->Add(frame.stream, {header.number, offset});

@@ -54,7 +54,9 @@ Result<std::optional<ParsedFrame>> SegmentReader::At(uint64_t offset) {
   const auto length = ClaimedBodyBytes(bytes, header_.incarnation);
   if (!length || offset + FrameBytes(*length) > end_) return std::optional<ParsedFrame>();
   TREADLE_ASSIGN_OR_RETURN(bytes, Bytes(offset, kFrameHeaderBytes + *length));
-  return ParseFrame(bytes, header_.incarnation);
+  std::optional<ParsedFrame> parsed = ParseFrame(bytes, header_.incarnation);
+  if (parsed && parsed->among_streams == header_.streams.empty()) parsed.reset();
+  return parsed;
 }
 
 Result<std::optional<ParsedFrame>> SegmentReader::Next(uint64_t position) {

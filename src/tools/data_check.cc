@@ -47,6 +47,10 @@ class DataCheck {
   void LookAtJournal() {
     const Result<Scan> scan = FollowJournal(&disk_, data_.journal());
     if (!scan.ok()) return Damage("journal", scan.status());
+    if (scan->index.streams() > 0)
+      return Damage("journal", Status(Code::kFailedPrecondition,
+                                      "it has the frames of several shards; this version checks "
+                                      "those of one only"));
     if (scan->segments.empty() && fs::exists(data_.store()))
       return Damage("journal", "all its segments are missing, although the store has data from it");
     journal_.emplace(&disk_, data_.journal(), *scan);

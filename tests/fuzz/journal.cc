@@ -1,10 +1,13 @@
 // Journals on disk. An input is a script. It appends frames and reopens the journal, and changes
 // segments: it flips bits, truncates, removes, swaps and overwrites them, and may restore their
 // checksums. Afterwards, opening the journal must either fail with a clear message or give frames
-// without a gap and continue after them. The salvage must give readable runs.
+// without a gap and continue after them. The salvage must give readable runs. Inputs of an odd
+// length begin with a log of three streams.
 
 #include <algorithm>
 #include <cstring>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -77,9 +80,14 @@ void RestoreChecksums(std::string* bytes) {
   }
 }
 
+Result<std::unique_ptr<FileJournal>> OpenLog(Disk* disk, Random* random, uint16_t streams) {
+  return FileJournal::Open(
+      disk, random, {.directory = kDirectory, .segment_bytes = kSegmentBytes, .streams = streams});
+}
+
 class Script {
  public:
-  Script(Files* files, Input* in) : files_(files), in_(in) {}
+  Script(Files* files, Input* in, uint16_t streams) : files_(files), in_(in), streams_(streams) {}
 
   void Run() {
     constexpr void (Script::* kSteps[])() = {&Script::Append,    &Script::Reopen, &Script::Flip,
@@ -92,9 +100,10 @@ class Script {
  private:
   void Reopen() {
     journal_.reset();
-    auto opened = FileJournal::Open(files_->disk(), &random_, {kDirectory, kSegmentBytes});
+    auto opened = OpenLog(files_->disk(), &random_, streams_);
     if (opened.ok()) journal_ = *std::move(opened);
-    if (journal_ != nullptr) next_ = journal_->recovered_sequence() + 1;
+    for (ShardId id = 1; journal_ != nullptr && id <= streams_; ++id)
+      next_[id] = journal_->stream(id)->recovered_sequence() + 1;
   }
   void Append() {
     const size_t frames = 1 + in_->Choice(8);
@@ -104,7 +113,8 @@ class Script {
     if (journal_ == nullptr) Reopen();
     for (size_t i = 0; i < frames && journal_ != nullptr && appended_ < kFramesMax; ++i) {
       ++appended_;
-      const Frame frame{next_++, {1}, effects};
+      const auto id = static_cast<ShardId>(1 + i % streams_);
+      const Frame frame{next_[id]++, {1}, effects, id};
       if (!journal_->Append(frame, durability).ok()) journal_.reset();
     }
   }
@@ -160,7 +170,8 @@ class Script {
   Input* in_;
   SeededRandom random_{1};
   std::unique_ptr<FileJournal> journal_;
-  uint64_t next_ = 1;
+  const uint16_t streams_;
+  std::map<ShardId, uint64_t> next_;
   size_t appended_ = 0;
 };
 
@@ -191,19 +202,25 @@ void CheckJournalSalvage(Disk* disk) {
   TREADLE_CHECK(last <= salvage->last_known_sequence());
 }
 
-// Opens, appends, and opens again.
-void CheckGoingOn(Disk* disk, uint64_t last, uint32_t term, Frames frames) {
+// Opens, appends to every stream, and opens again. `frames`: of the only stream, if there is one.
+void CheckGoingOn(Disk* disk, uint16_t streams, uint32_t term,
+                  const std::optional<Frames>& frames) {
   SeededRandom random(2);
-  for (const uint64_t more : {1, 0}) {
-    const auto opened = FileJournal::Open(disk, &random, {kDirectory, kSegmentBytes});
-    TREADLE_CHECK(opened.ok());
-    Journal* const journal = opened->get();
-    TREADLE_CHECK(journal->term() > term && journal->recovered_sequence() == last);
-    term = journal->term();
-    TREADLE_CHECK(ReadAll(journal, journal->first_sequence(), last) == frames);
-    if (more == 0) return;
-    TREADLE_CHECK(journal->Append({++last, {1}, "more"}, Journal::Durability::kSynced).ok());
-    frames.emplace_back(last, "more");
+  std::map<ShardId, Frames> expected;
+  if (frames) expected[1] = *frames;
+  for (const bool is_first : {true, false}) {
+    const auto opened = OpenLog(disk, &random, streams);
+    TREADLE_CHECK(opened.ok() && (*opened)->term() > term);
+    term = (*opened)->term();
+    for (ShardId id = 1; id <= streams; ++id) {
+      Journal* const journal = (*opened)->stream(id);
+      uint64_t last = journal->recovered_sequence();
+      Frames found = ReadAll(journal, journal->first_sequence(), last);
+      TREADLE_CHECK(!expected.contains(id) || found == expected[id]);
+      TREADLE_CHECK(journal->Append(Frame{++last, {1}, "more"}, Journal::Durability::kSynced).ok());
+      found.emplace_back(last, "more");
+      if (is_first) expected[id] = std::move(found);
+    }
   }
 }
 
@@ -212,7 +229,7 @@ void CheckGoingOn(Disk* disk, uint64_t last, uint32_t term, Frames frames) {
 TREADLE_FUZZ_TARGET(journal) {
   Input in(input);
   Files files;
-  Script(&files, &in).Run();
+  Script(&files, &in, input.size() % 2 == 0 ? 1 : 3).Run();
   CheckJournalSalvage(files.disk());
   const Result<Scan> scan = FollowJournal(files.disk(), kDirectory);
   if (!scan.ok()) {
@@ -220,10 +237,13 @@ TREADLE_FUZZ_TARGET(journal) {
     TREADLE_CHECK(code == Code::kDataLoss || code == Code::kFailedPrecondition);
     return;
   }
-  JournalSnapshot snapshot(files.disk(), kDirectory, *scan);
-  Frames frames = ReadAll(&snapshot, snapshot.first_sequence(), scan->last_sequence);
   const uint32_t term = scan->segments.empty() ? 0 : scan->segments.back().term;
-  CheckGoingOn(files.disk(), scan->last_sequence, term, std::move(frames));
+  const size_t streams = scan->index.streams();
+  if (streams > 0)
+    return CheckGoingOn(files.disk(), static_cast<uint16_t>(streams), term, std::nullopt);
+  JournalSnapshot snapshot(files.disk(), kDirectory, *scan);
+  CheckGoingOn(files.disk(), 1, term,
+               ReadAll(&snapshot, snapshot.first_sequence(), scan->last_sequence));
 }
 
 }  // namespace treadle::fuzz
