@@ -145,6 +145,9 @@ struct KeyIsGone {
   IdempotencyId id{};
 };
 
+/// Where arrays have what belongs to a state that ends a task.
+constexpr size_t EndedIndex(TaskState state) { return static_cast<size_t>(state) - kFirstEnded; }
+
 /// The ordinals of a queue's tasks that ended in one state.
 struct EndedRange {
   uint64_t next = 1;  // of the next task to end so
@@ -162,10 +165,8 @@ struct CountersAreNow {
   std::array<uint64_t, kRemovals> removed{};  // tasks that left, by Removal
 
   /// `state` must be one that ends a task.
-  EndedRange& of(TaskState state) { return ended[static_cast<size_t>(state) - kFirstEnded]; }
-  const EndedRange& of(TaskState state) const {
-    return ended[static_cast<size_t>(state) - kFirstEnded];
-  }
+  EndedRange& of(TaskState state) { return ended[EndedIndex(state)]; }
+  const EndedRange& of(TaskState state) const { return ended[EndedIndex(state)]; }
   uint64_t& removed_by(Removal why) { return removed[static_cast<size_t>(why)]; }
   uint64_t removed_by(Removal why) const { return removed[static_cast<size_t>(why)]; }
 

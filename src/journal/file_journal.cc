@@ -45,6 +45,7 @@ Result<std::unique_ptr<FileJournal>> FileJournal::Open(Disk* disk, Random* rando
 }
 
 Status FileJournal::Start(const Scan& scan) {
+  TREADLE_CHECK(term_ == 0 && file_ == nullptr);  // once
   recovered_ = scan.last_sequence;
   next_sequence_ = recovered_ + 1;
   synced_through_ = recovered_;
@@ -61,8 +62,10 @@ Status FileJournal::Start(const Scan& scan) {
     return disk_->SyncDirectory(ParentOf(options_.directory));
   }
   const SegmentHeader& last = scan.segments.back();
+  TREADLE_CHECK(last.first_sequence <= next_sequence_);
   identity_ = last.identity;
   term_ = std::max(last.term, options_.min_term) + 1;
+  TREADLE_CHECK(term_ > last.term);  // what makes every older token stale
   // Never continue in an old segment: frames behind the cut may still be there, and would match.
   // One without a frame is replaced, so that a server that is started in vain does not fill the
   // disk.
@@ -72,6 +75,7 @@ Status FileJournal::Start(const Scan& scan) {
 
 uint64_t FileJournal::first_sequence() const {
   MutexLock lock(mutex_);
+  TREADLE_CHECK(!segments_.empty());
   return segments_.front().first_sequence;
 }
 
@@ -100,6 +104,8 @@ Status FileJournal::BeginSegment(uint64_t number, uint64_t first_sequence) {
   MutexLock lock(mutex_);
   file_identity_ = identity;
   if (!segments_.empty() && segments_.back().number == number) segments_.pop_back();
+  // A number that is left out would be taken for a lost segment.
+  TREADLE_CHECK(segments_.empty() || segments_.back().number + 1 == number);
   segments_.push_back({number, first_sequence, options_.segment_bytes});
   return {};
 }
@@ -122,8 +128,10 @@ Status FileJournal::AppendFrame(const Frame& frame, Durability durability) {
     TREADLE_RETURN_IF_ERROR(SyncFrames());
     TREADLE_RETURN_IF_ERROR(BeginSegment(active_.number + 1, frame.sequence));
   }
+  TREADLE_CHECK(offset_ % kFrameAlignment == 0 && offset_ + bytes <= options_.segment_bytes);
   buffer_.clear();
   EncodeFrame(frame, active_.incarnation, synced_through_, &buffer_);
+  TREADLE_CHECK(buffer_.size() == bytes);
   TREADLE_RETURN_IF_ERROR(file_->Write(offset_, buffer_));
   offset_ += bytes;
   room_ = options_.segment_bytes - offset_;
@@ -137,8 +145,11 @@ Status FileJournal::Sync() {
 }
 
 Status FileJournal::SyncFrames() {
+  TREADLE_CHECK(synced_through_ < next_sequence_);
   if (synced_through_ + 1 == next_sequence_) return {};
+  TREADLE_CHECK(file_ != nullptr);
   TREADLE_RETURN_IF_ERROR(file_->Sync());
+  // Only now: what the next frame says is durable must be.
   synced_through_ = next_sequence_ - 1;
   return {};
 }
@@ -170,6 +181,7 @@ Status FileJournal::Trim(uint64_t sequence) {
       trimmed.push_back({Path(SegmentName(oldest.number)), oldest.bytes});
       segments_.pop_front();
     }
+    TREADLE_CHECK(!segments_.empty());  // the active one stays
   }
   return spares_.Recycle(trimmed);
 }
@@ -181,6 +193,7 @@ Status FileJournal::CheckInPlace() {
     return std::pair(std::vector<Segment>(segments_.begin(), segments_.end()), file_identity_);
   };
   const auto [held, active] = segments();
+  TREADLE_CHECK(!held.empty());
   for (const Segment& segment : held) {
     const std::string path = Path(SegmentName(segment.number));
     const Result<FileIdentity> found = disk_->Identify(path);

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/hash.h"
 
 namespace treadle {
@@ -12,6 +13,8 @@ constexpr std::string_view kSegmentMagic = "TRDLSEG\n";
 constexpr uint32_t kFrameMagic = 0x4d524654;                   // "TFRM"
 constexpr size_t kHeaderChecksumAt = kSegmentHeaderBytes - 8;  // the same in every version
 constexpr size_t kChecksumEnd = 16;  // of the frame header: magic, length, checksum
+static_assert(kSegmentMagic.size() + 2 * sizeof(uint32_t) + 6 * sizeof(uint64_t) <=
+              kHeaderChecksumAt);
 
 // What is counted from 1, and would take centuries to come near this.
 bool IsCounted(uint64_t number) { return number > 0 && number < uint64_t{1} << 62; }
@@ -40,6 +43,7 @@ std::string EncodeSegmentHeader(const SegmentHeader& header) {
   out.U64(header.segment_bytes);
   bytes.resize(kHeaderChecksumAt, '\0');
   out.U64(Xxh3(bytes));
+  TREADLE_CHECK(bytes.size() == kSegmentHeaderBytes);
   return bytes;
 }
 
@@ -74,6 +78,9 @@ Result<SegmentHeader> DecodeSegmentHeader(std::string_view bytes) {
 
 void EncodeFrame(const Frame& frame, uint64_t incarnation, uint64_t synced_through,
                  std::string* out) {
+  // A frame that says of itself that it is durable would prove its own damage.
+  TREADLE_CHECK(synced_through < frame.sequence);
+  TREADLE_CHECK(frame.effects.size() <= UINT32_MAX);
   const size_t start = out->size();
   ByteWriter writer(out);
   writer.U32(kFrameMagic);
@@ -86,6 +93,7 @@ void EncodeFrame(const Frame& frame, uint64_t incarnation, uint64_t synced_throu
   writer.U16(kStream);
   writer.U16(0);
   writer.U32(0);
+  TREADLE_CHECK(out->size() - start == kFrameHeaderBytes);
   writer.Raw(frame.effects);
   const uint64_t checksum = Xxh3(std::string_view(*out).substr(start + kChecksumEnd));
   std::memcpy(out->data() + start + 8, &checksum, sizeof checksum);
@@ -99,6 +107,7 @@ size_t BytesWithoutFrame(std::string_view bytes) {
     std::memcpy(&magic, bytes.data() + at, sizeof magic);
     if (magic == kFrameMagic) break;
   }
+  TREADLE_CHECK(at % kFrameAlignment == 0 && at <= bytes.size());
   return at;
 }
 
@@ -115,6 +124,8 @@ std::optional<ParsedFrame> ParseFrame(std::string_view bytes, uint64_t incarnati
   const auto length = ClaimedEffectsBytes(bytes, incarnation);
   if (!length || bytes.size() < kFrameHeaderBytes + *length) return std::nullopt;
   bytes = bytes.substr(0, kFrameHeaderBytes + *length);
+  // Behind magic and length, which the checksum does not cover: a wrong length makes it cover other
+  // bytes.
   ByteReader in(bytes.substr(8));
   const uint64_t checksum = in.U64();
   if (checksum != Xxh3(bytes.substr(kChecksumEnd))) return std::nullopt;

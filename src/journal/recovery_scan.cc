@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/check.h"
 #include "journal/segment_reader.h"
 #include "journal/spare_files.h"
 
@@ -46,6 +47,8 @@ Status CheckNeighbours(const SegmentHeader& before, const SegmentHeader& now,
 // (0) as far as they go. Returns the sequence behind them.
 Result<uint64_t> FollowFrames(SegmentReader* reader, const std::string& path, uint64_t end) {
   uint64_t expected = reader->header().first_sequence;
+  // CheckNeighbours() refused segments that fall: or this would look for frames without end.
+  TREADLE_CHECK(end == 0 || expected <= end);
   for (; expected != end; ++expected) {
     TREADLE_ASSIGN_OR_RETURN(const auto parsed, reader->Next(expected));
     if (parsed) continue;
@@ -62,6 +65,7 @@ Result<uint64_t> FollowFrames(SegmentReader* reader, const std::string& path, ui
 Status MakeDurable(Disk* disk, const std::string& path, uint64_t last_sequence) {
   TREADLE_ASSIGN_OR_RETURN(const auto reader, SegmentReader::Open(disk, path));
   std::map<uint64_t, uint64_t> unproven;  // offsets by sequence
+  TREADLE_CHECK(reader->header().first_sequence <= last_sequence + 1);
   for (uint64_t next = reader->header().first_sequence; next <= last_sequence; ++next) {
     unproven[next] = reader->offset();
     TREADLE_ASSIGN_OR_RETURN(const auto parsed, reader->Next(next));
@@ -74,6 +78,7 @@ Status MakeDurable(Disk* disk, const std::string& path, uint64_t last_sequence) 
 }  // namespace
 
 std::string SegmentName(uint64_t number) {
+  TREADLE_CHECK(number > 0);  // segments are counted from 1
   const std::string digits = std::to_string(number);
   return std::string(20 - digits.size(), '0') + digits + ".seg";
 }
@@ -96,6 +101,7 @@ Result<Scan> FollowJournal(Disk* disk, const std::string& directory) {
     const uint64_t end = is_last ? 0 : scan.segments[i + 1].first_sequence;
     TREADLE_ASSIGN_OR_RETURN(const uint64_t next, FollowFrames(reader.get(), path, end));
     scan.last_sequence = next - 1;
+    TREADLE_CHECK(is_last || next == end);  // only the last segment has a torn end
   }
   return scan;
 }

@@ -18,10 +18,10 @@
 //
 // Why this is right. The writer puts s into synced_through only after a sync that covers s has
 // returned without an error. So a proof means that s was whole on the disk, and that it no longer
-// is. Replies that depend on s leave only after such a sync, and the next frame or header that is
-// written proves it. So only frames of the very last sync can be durable without a proof. Damage in
-// those looks like a torn end and is cut: that is the limit of the rule, and the files alone cannot
-// tell more.
+// is. The replies that depend on s leave after such a sync (unless someone chose to sync only now
+// and then), and the next frame or header that is written proves it. So only frames of the very
+// last sync can be durable without a proof. Damage in those looks like a torn end and is cut: that
+// is the limit of the rule, and the files alone cannot tell more.
 //
 // What else it needs:
 //
