@@ -1,9 +1,9 @@
 // FileJournal: the Journal in files of a directory. docs/formats/journal.md is the specification.
 //
-// Append() and Sync() on one lane; Read() and Trim() on another one; MakeRoom() on any, one at a
-// time; the rest anywhere.
-// Whoever opens it holds the lock of the data directory. Once an Append() or Sync() has failed, all
-// later ones fail the same way: after a failed sync nobody knows what is on the disk.
+// Append() and Sync() on one executor; Read() and Trim() on another one; MakeRoom() on any, one at
+// a time; the rest anywhere. Whoever opens it holds the lock of the data directory. Once an
+// Append() or Sync() has failed, all later ones fail the same way: after a failed sync nobody knows
+// what is on the disk.
 #pragma once
 
 #include <atomic>
@@ -82,7 +82,7 @@ class FileJournal final : public Journal {
   uint32_t term_ = 0;
   uint64_t recovered_ = 0;
 
-  // Of the appending lane.
+  // Of the appending executor.
   SegmentHeader active_;
   std::unique_ptr<File> file_;
   uint64_t offset_ = 0;

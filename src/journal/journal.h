@@ -1,8 +1,8 @@
 // Journal: the append-only log of one shard. The shard can be rebuilt from it.
 //
-// The node appends one frame per batch, in sequence and from one lane at a time; each Append()
+// The node appends one frame per batch, in sequence and from one executor at a time; each Append()
 // blocks until the frame is durable (or only written, see Durability). Read() and Trim() may run on
-// another lane at the same time, MakeRoom() on a third. After any failed Append() or Sync() the
+// another executor at the same time, MakeRoom() on a third. After any failed Append() or Sync() the
 // journal must not be used again: the node stops.
 #pragma once
 
@@ -55,7 +55,7 @@ class Journal {
 
   /// Whether a frame with `bytes` of effects fits into space that is already on disk. Any thread.
   virtual bool HasRoomFor(uint64_t bytes) const = 0;
-  /// Makes room on disk ahead of need (a spare segment). Slow; for a background lane.
+  /// Makes room on disk ahead of need (a spare segment). Slow; for a background executor.
   /// RESOURCE_EXHAUSTED: the disk is full, nothing is lost, and the call may be repeated when space
   /// returns.
   virtual Status MakeRoom() = 0;
@@ -64,7 +64,7 @@ class Journal {
   virtual void WhenFull(std::function<Result<bool>()> gain) { (void)gain; }
 
   /// UNAVAILABLE: files that hold frames are not where they were written; someone has removed or
-  /// replaced them. Any lane.
+  /// replaced them. Any executor.
   virtual Status CheckInPlace() { return {}; }
 };
 
