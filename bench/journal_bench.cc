@@ -39,7 +39,7 @@ class ThroughJournal {
       : journal_(OrDie(FileJournal::Open(&disk_, &random_, {directory, kFileBytes}))),
         last_(journal_->recovered_sequence()) {}
 
-  /// Returns seconds. First does what other lanes do in a node: turns old segments into spares.
+  /// Returns seconds. First does what other executors do in a node: turns old segments into spares.
   double Round(const Frames& frames) {
     OrDie(journal_->Trim(last_));
     OrDie(journal_->MakeRoom());

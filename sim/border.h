@@ -14,7 +14,7 @@ namespace treadle::sim {
 /// Upper bound of an enqueue's body: the production limit divided by 256. See also kSegmentBytes.
 inline constexpr size_t kBodyBytes = size_t{64} << 10;
 
-/// Belongs to one life of a server and dies with it. Runs on the lanes of the node, which it
+/// Belongs to one life of a server and dies with it. Runs on the executors of the node, which it
 /// borrows.
 class Border {
  public:

@@ -18,19 +18,19 @@ constexpr uint64_t kWallStepMs = 600'000;
 
 }  // namespace
 
-Chaos::Chaos(Scheduler* scheduler, SimulatedServer* server, Faults* faults, Lane* lane,
+Chaos::Chaos(Scheduler* scheduler, SimulatedServer* server, Faults* faults, SimExecutor* executor,
              std::function<void()> burst)
     : scheduler_(scheduler),
       server_(server),
       faults_(faults),
-      lane_(lane),
+      executor_(executor),
       burst_(std::move(burst)) {
   server_->disk().CountIn(faults);
-  scheduler_->before_work = [this](const Lane* working) { BeforeWork(working); };
+  scheduler_->before_work = [this](const SimExecutor* working) { BeforeWork(working); };
 }
 
 void Chaos::Later() {
-  lane_->PostAfter(static_cast<int64_t>(scheduler_->random.Below(kTickMs)), [this] { Tick(); });
+  executor_->PostAfter(static_cast<int64_t>(scheduler_->random.Below(kTickMs)), [this] { Tick(); });
 }
 
 void Chaos::MakePeace() {
@@ -74,8 +74,10 @@ void Chaos::ArmKill() {
   kill_now_ = scheduler_->random.OneIn(2);
 }
 
-void Chaos::BeforeWork(const Lane* lane) {
-  if (server_->node() == nullptr || lane != server_->lane(SimulatedServer::kCheckpointLane)) return;
+void Chaos::BeforeWork(const SimExecutor* executor) {
+  if (server_->node() == nullptr ||
+      executor != server_->executor(SimulatedServer::kCheckpointExecutor))
+    return;
   scheduler_->Tell([] { return std::string("a checkpoint runs"); });
   if (faults_->Rolls(Fault::kCrashInCheckpoint))
     ArmCrash(Fault::kCrashInCheckpoint, kCheckpointCrashWithin);
@@ -98,10 +100,10 @@ void Chaos::FillDisk() {
   SimDisk& disk = server_->disk();
   disk.SetCapacity(disk.used() + scheduler_->random.Below(kRoomOfAFullDisk));
   scheduler_->Trace("the disk fills");
-  lane_->PostAfter(static_cast<int64_t>(scheduler_->random.Below(kFullMs)),
-                   [this, times = ++full_] {
-                     if (times == full_) EmptyDisk();
-                   });
+  executor_->PostAfter(static_cast<int64_t>(scheduler_->random.Below(kFullMs)),
+                       [this, times = ++full_] {
+                         if (times == full_) EmptyDisk();
+                       });
 }
 
 void Chaos::EmptyDisk() {
@@ -111,9 +113,9 @@ void Chaos::EmptyDisk() {
 
 void Chaos::SlowDown() {
   if (server_->node() == nullptr) return;
-  constexpr SimulatedServer::LaneName kSlow[] = {SimulatedServer::kJournalLane,
-                                                 SimulatedServer::kCheckpointLane,
-                                                 SimulatedServer::kReaderLane};
+  constexpr SimulatedServer::ExecutorName kSlow[] = {SimulatedServer::kJournalExecutor,
+                                                     SimulatedServer::kCheckpointExecutor,
+                                                     SimulatedServer::kReaderExecutor};
   faults_->Count(Fault::kSlowDisk);
   const uint64_t most_ms = scheduler_->random.OneIn(2) ? 200 : kStallMs;
   constexpr const char* kNames[] = {"journal", "checkpoint", "reader"};
@@ -122,7 +124,7 @@ void Chaos::SlowDown() {
   scheduler_->Tell([&] {
     return "the " + std::string(kNames[slow]) + " stalls for " + std::to_string(ms) + " ms";
   });
-  server_->lane(kSlow[slow])->StallFor(ms);
+  server_->executor(kSlow[slow])->StallFor(ms);
 }
 
 void Chaos::StepWall() {

@@ -15,7 +15,7 @@ namespace treadle::sim {
 class Chaos {
  public:
   /// Calls `burst` to raise the load. Borrows all pointers.
-  Chaos(Scheduler* scheduler, SimulatedServer* server, Faults* faults, Lane* lane,
+  Chaos(Scheduler* scheduler, SimulatedServer* server, Faults* faults, SimExecutor* executor,
         std::function<void()> burst);
   /// No fault happens before this call.
   void Start() { started_ = true, Later(); }
@@ -39,7 +39,7 @@ class Chaos {
   void SlowDown();
   void StepWall();
   void ForceCheckpoint();
-  void BeforeWork(const Lane* lane);
+  void BeforeWork(const SimExecutor* executor);
   void ArmCrash(Fault fault, uint64_t operations_max);
   void ArmKill();
   void Misread();
@@ -47,7 +47,7 @@ class Chaos {
   Scheduler* scheduler_;
   SimulatedServer* server_;
   Faults* faults_;
-  Lane* lane_;
+  SimExecutor* executor_;
   std::function<void()> burst_;
   Fault armed_ = Fault::kPowerFailure;  // takes the server down once its disk dies
   bool started_ = false;

@@ -21,9 +21,10 @@ std::string Deployer::TextOf(const Change& change) {
 }
 
 void Deployer::Later() {
-  stage_.lane->PostAfter(static_cast<int64_t>(stage_.scheduler->random.Below(kPauseMs)), [this] {
-    if (!peace_) Act();
-  });
+  stage_.executor->PostAfter(static_cast<int64_t>(stage_.scheduler->random.Below(kPauseMs)),
+                             [this] {
+                               if (!peace_) Act();
+                             });
 }
 
 void Deployer::Act() {
@@ -71,7 +72,7 @@ void Deployer::Send(const Change& change) {
                  done);
       },
       Network::Care::kInOrder);
-  stage_.lane->PostAfter(kAnswerTimeoutMs, [this, round, change] {
+  stage_.executor->PostAfter(kAnswerTimeoutMs, [this, round, change] {
     if (round == round_) Send(change);
   });
 }
@@ -81,7 +82,7 @@ void Deployer::OnReply(const Change& change, const Status& status) {
   ++round_;
   const bool is_done = status.ok() || (change.removes && status.code() == Code::kNotFound);
   if (!is_done) {
-    stage_.lane->PostAfter(200, [this, change] { Send(change); });
+    stage_.executor->PostAfter(200, [this, change] { Send(change); });
     return;
   }
   stage_.history->types().Answered(stage_.scheduler->MonotonicMs());

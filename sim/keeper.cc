@@ -11,13 +11,14 @@ namespace {
 constexpr uint64_t kDownMs = 1'000;
 constexpr int64_t kStopsWithinMs = 1'000;
 constexpr int64_t kRoundingMs = 10;
-// Journal and checkpoint may wait for stalled lanes, several times, and for room on the disk.
+// Journal and checkpoint may wait for stalled executors, several times, and for room on the disk.
 constexpr int64_t kClosesWithinMs = 90'000;
 
 }  // namespace
 
 void Keeper::BringUpLater() {
-  lane_->PostAfter(static_cast<int64_t>(scheduler_->random.Below(kDownMs)), [this] { BringUp(); });
+  executor_->PostAfter(static_cast<int64_t>(scheduler_->random.Below(kDownMs)),
+                       [this] { BringUp(); });
 }
 
 void Keeper::BringUp() {

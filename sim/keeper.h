@@ -21,7 +21,7 @@ class Keeper {
     History* history;
     Chaos* chaos;
     Faults* faults;
-    Lane* lane;
+    SimExecutor* executor;
   };
   /// Borrows all pointers.
   explicit Keeper(const Parts& parts)
@@ -30,7 +30,7 @@ class Keeper {
         history_(parts.history),
         chaos_(parts.chaos),
         faults_(parts.faults),
-        lane_(parts.lane) {}
+        executor_(parts.executor) {}
 
   void Start() { BringUp(); }
   /// Call after each step. Checks that the server is still well.
@@ -56,7 +56,7 @@ class Keeper {
   History* history_;
   Chaos* chaos_;
   Faults* faults_;
-  Lane* lane_;
+  SimExecutor* executor_;
   bool gave_up_ = false;
 
   // Shard time minus world time at the last start, and how far the wall clock had been set forward

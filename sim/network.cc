@@ -42,7 +42,7 @@ int Network::Send(const std::string& note, std::function<void(Node*)> call, Care
   };
   const int copies = care == Care::kAny && faults_->Happens(Fault::kDoubled) ? 2 : 1;
   for (int i = 0; i < copies; ++i)
-    lane_->PostAfter(ArrivesAfter(care, &newest_request_ms_), arrive);
+    executor_->PostAfter(ArrivesAfter(care, &newest_request_ms_), arrive);
   return copies;
 }
 
@@ -50,7 +50,7 @@ bool Network::Deliver(const std::string& note, std::function<void()> receive, Ca
   const uint64_t message = ++messages_;
   Tell(message, note);
   if (faults_->Happens(Fault::kReplyLost)) return scheduler_->Fold("answer lost"), false;
-  lane_->PostAfter(ArrivesAfter(care, &newest_answer_ms_), [this, message, receive] {
+  executor_->PostAfter(ArrivesAfter(care, &newest_answer_ms_), [this, message, receive] {
     Tell(message, "is heard");
     receive();
   });

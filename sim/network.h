@@ -13,8 +13,8 @@ namespace treadle::sim {
 
 class Network {
  public:
-  Network(Scheduler* scheduler, SimulatedServer* server, Faults* faults, Lane* lane)
-      : scheduler_(scheduler), server_(server), faults_(faults), lane_(lane) {}
+  Network(Scheduler* scheduler, SimulatedServer* server, Faults* faults, SimExecutor* executor)
+      : scheduler_(scheduler), server_(server), faults_(faults), executor_(executor) {}
 
   /// How a message may be treated. With kInOrder it is never late or duplicated: it arrives before
   /// the next one of the same sender, or not at all.
@@ -39,7 +39,7 @@ class Network {
   Scheduler* scheduler_;
   SimulatedServer* server_;
   Faults* faults_;
-  Lane* lane_;
+  SimExecutor* executor_;
   int64_t newest_request_ms_ = 0;  // when the newest message arrives
   int64_t newest_answer_ms_ = 0;
   int64_t newest_in_order_ms_ = 0;

@@ -16,7 +16,7 @@ class FramesTest : public NodeTest {
 // As in seeds 7703800, 7706368 and 7707874.
 TEST_F(FramesTest, BatchesThatArriveWhileTheDiskIsSlowGoIntoSeveralFrames) {
   int answered = 0;
-  server_.lane(SimulatedServer::kJournalLane)->StallFor(5'000);
+  server_.executor(SimulatedServer::kJournalExecutor)->StallFor(5'000);
   constexpr int kBatches = 12;
   for (int i = 0; i < kBatches; ++i) {
     NewTask task = Task();

@@ -35,8 +35,8 @@ TaskEdit RandomEdit(SeededRandom* random) {
 }  // namespace
 
 void Operator::Later() {
-  stage_.lane->PostAfter(static_cast<int64_t>(stage_.scheduler->random.Below(200)),
-                         [this] { Act(); });
+  stage_.executor->PostAfter(static_cast<int64_t>(stage_.scheduler->random.Below(200)),
+                             [this] { Act(); });
 }
 
 void Operator::MakePeace() {
@@ -164,14 +164,14 @@ void Operator::OnPaused(const std::string& queue, bool paused) {
 }
 
 void Operator::Expect(uint64_t round, std::function<void()> send) {
-  stage_.lane->PostAfter(kAnswerTimeoutMs, [this, round, send = std::move(send)] {
+  stage_.executor->PostAfter(kAnswerTimeoutMs, [this, round, send = std::move(send)] {
     if (round == round_) send();
   });
 }
 
 void Observer::Later() {
-  stage_.lane->PostAfter(static_cast<int64_t>(stage_.scheduler->random.Below(200)),
-                         [this] { Look(); });
+  stage_.executor->PostAfter(static_cast<int64_t>(stage_.scheduler->random.Below(200)),
+                             [this] { Look(); });
 }
 
 void Observer::Look() {
@@ -183,7 +183,7 @@ void Observer::Look() {
     LookAtType();
   else
     draw < 5 ? LookAtTrail() : LookAtTask();
-  stage_.lane->PostAfter(kAnswerTimeoutMs, [this, round] {
+  stage_.executor->PostAfter(kAnswerTimeoutMs, [this, round] {
     if (round == round_) Look();
   });
 }

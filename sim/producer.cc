@@ -128,7 +128,7 @@ void Producer::SendNow() {
           });
         });
   });
-  stage_.lane->PostAfter(kAnswerTimeoutMs, [this, round] {
+  stage_.executor->PostAfter(kAnswerTimeoutMs, [this, round] {
     if (round != round_) return;
     stage_.faults->Count(Fault::kBlindRetry);  // no answer: send the same again
     SendNow();
@@ -143,7 +143,7 @@ void Producer::OnReply(const Result<EnqueueReply>& reply) {
   // A time or a key that was valid in the first request may be invalid in a later one.
   if (!reply.ok() && !is_old_ && !is_final) {
     stage_.scheduler->Fold("refused", static_cast<uint64_t>(reply.status().code()));
-    stage_.lane->PostAfter(200, [this] { SendNow(); });
+    stage_.executor->PostAfter(200, [this] { SendNow(); });
     return;
   }
   for (size_t i = 0; reply.ok() && i < batch_.size(); ++i) {
@@ -153,12 +153,12 @@ void Producer::OnReply(const Result<EnqueueReply>& reply) {
   }
   if (!is_old_) sent_ += batch_.size();
   const bool bursts = stage_.scheduler->MonotonicMs() < burst_until_ms_;
-  stage_.lane->PostAfter(static_cast<int64_t>(random.Below(bursts ? 30 : 300)),
-                         [this] { SendBatch(); });
+  stage_.executor->PostAfter(static_cast<int64_t>(random.Below(bursts ? 30 : 300)),
+                             [this] { SendBatch(); });
 }
 
 void KeyProducer::Later() {
-  stage_.lane->PostAfter(static_cast<int64_t>(stage_.scheduler->random.Below(1'000)), [this] {
+  stage_.executor->PostAfter(static_cast<int64_t>(stage_.scheduler->random.Below(1'000)), [this] {
     if (!peace_) Send(stage_.scheduler->random.Below(kKeys));
   });
 }
@@ -191,7 +191,7 @@ void KeyProducer::Send(size_t key) {
       });
     });
   });
-  stage_.lane->PostAfter(kAnswerTimeoutMs, [this, round] {
+  stage_.executor->PostAfter(kAnswerTimeoutMs, [this, round] {
     if (round != round_) return;
     ++round_;
     peace_ ? AskForAll() : Later();

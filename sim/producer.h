@@ -17,7 +17,7 @@ struct Stage {
   Network* network;
   History* history;
   Faults* faults;
-  Lane* lane;
+  SimExecutor* executor;
 };
 
 /// How long each actor waits for an answer before it repeats the request.

@@ -7,17 +7,17 @@
 
 namespace treadle::sim {
 
-void Lane::Post(std::function<void()> work) {
+void SimExecutor::Post(std::function<void()> work) {
   if (!dead_) ready_.push_back(std::move(work));
 }
 
-void Lane::PostAfter(int64_t delay_ms, std::function<void()> work) {
+void SimExecutor::PostAfter(int64_t delay_ms, std::function<void()> work) {
   if (dead_) return;
   scheduler_->delayed_.emplace(scheduler_->now_ms_ + delay_ms,
                                Scheduler::Delayed{this, std::move(work)});
 }
 
-void Lane::StallFor(int64_t ms) {
+void SimExecutor::StallFor(int64_t ms) {
   stalled_until_ms_ = std::max(stalled_until_ms_, scheduler_->now_ms_ + ms);
   // Something must be due when the stall ends, or time would not advance to that moment.
   scheduler_->delayed_.emplace(stalled_until_ms_, Scheduler::Delayed{this, [] {}});
@@ -30,30 +30,31 @@ void Scheduler::StepWall(int64_t by_ms) {
   Tell([&] { return "the wall clock is set by " + std::to_string(by_ms) + " ms"; });
 }
 
-Lane* Scheduler::MakeLane() {
-  lanes_.push_back(std::make_unique<Lane>(this, static_cast<uint32_t>(lanes_.size())));
-  return lanes_.back().get();
+SimExecutor* Scheduler::MakeExecutor() {
+  executors_.push_back(
+      std::make_unique<SimExecutor>(this, static_cast<uint32_t>(executors_.size())));
+  return executors_.back().get();
 }
 
 bool Scheduler::Step() {
   runnable_.clear();
-  for (const auto& lane : lanes_)
-    if (!lane->ready_.empty() && lane->stalled_until_ms_ <= now_ms_)
-      runnable_.push_back(lane.get());
+  for (const auto& executor : executors_)
+    if (!executor->ready_.empty() && executor->stalled_until_ms_ <= now_ms_)
+      runnable_.push_back(executor.get());
   if (!runnable_.empty()) {
-    Lane* lane = runnable_[random.Below(runnable_.size())];
-    const auto work = std::move(lane->ready_.front());
-    lane->ready_.pop_front();
+    SimExecutor* executor = runnable_[random.Below(runnable_.size())];
+    const auto work = std::move(executor->ready_.front());
+    executor->ready_.pop_front();
     ++steps_;
-    Fold("run", lane->number_, static_cast<uint64_t>(now_ms_));
-    if (before_work) before_work(lane);
+    Fold("run", executor->number_, static_cast<uint64_t>(now_ms_));
+    if (before_work) before_work(executor);
     work();
     return true;
   }
   if (delayed_.empty()) return false;
   const auto next = delayed_.begin();
   now_ms_ = std::max(now_ms_, next->first);
-  next->second.lane->Post(std::move(next->second.work));
+  next->second.executor->Post(std::move(next->second.work));
   delayed_.erase(next);
   return true;
 }

@@ -1,9 +1,9 @@
 // Scheduler: all threads of the simulated world, as the queues of one seeded scheduler.
 //
-// Each lane runs its posted work in order. The seed decides which lane runs next. Time stands still
-// while anything can run, then jumps to the next thing that is due. One seed gives one run, and
-// every step is folded into a hash. The text of a trace is made only on demand and otherwise costs
-// almost nothing.
+// Each executor runs its posted work in order. The seed decides which executor runs next. Time
+// stands still while anything can run, then jumps to the next thing that is due. One seed gives one
+// run, and every step is folded into a hash. The text of a trace is made only on demand and
+// otherwise costs almost nothing.
 #pragma once
 
 #include <algorithm>
@@ -25,10 +25,10 @@ namespace treadle::sim {
 
 class Scheduler;
 
-/// A lane of the simulated world. A dead lane drops its work, as a crash drops threads.
-class Lane final : public Executor {
+/// An executor of the simulated world. A dead executor drops its work, as a crash drops threads.
+class SimExecutor final : public Executor {
  public:
-  Lane(Scheduler* scheduler, uint32_t number) : scheduler_(scheduler), number_(number) {}
+  SimExecutor(Scheduler* scheduler, uint32_t number) : scheduler_(scheduler), number_(number) {}
 
   void Post(std::function<void()> work) override;
   void PostAfter(int64_t delay_ms, std::function<void()> work) override;
@@ -50,8 +50,8 @@ class Scheduler final : public Clock {
  public:
   explicit Scheduler(uint64_t seed) : random(seed) {}
 
-  /// Makes a lane that lives as long as the scheduler.
-  Lane* MakeLane();
+  /// Makes an executor that lives as long as the scheduler.
+  SimExecutor* MakeExecutor();
 
   /// Runs one piece of work, or advances time to the next one. False if nothing is left to do.
   bool Step();
@@ -88,17 +88,17 @@ class Scheduler final : public Clock {
   uint64_t trace_hash() const { return trace_; }
   uint64_t steps() const { return steps_; }
 
-  /// Called before each piece of work with the lane it runs on. May be empty.
-  std::function<void(const Lane*)> before_work;
+  /// Called before each piece of work with the executor it runs on. May be empty.
+  std::function<void(const SimExecutor*)> before_work;
 
   SeededRandom random;
   bool print_trace = false;
 
  private:
-  friend class Lane;
+  friend class SimExecutor;
   void Print(const std::string& line) const;
   struct Delayed {
-    Lane* lane;
+    SimExecutor* executor;
     std::function<void()> work;
   };
 
@@ -108,8 +108,8 @@ class Scheduler final : public Clock {
   int64_t wall_forward_ms_ = 0;
   uint64_t steps_ = 0;
   uint64_t trace_ = 0;
-  std::vector<std::unique_ptr<Lane>> lanes_;
-  std::vector<Lane*> runnable_;  // reused so that a step does not allocate
+  std::vector<std::unique_ptr<SimExecutor>> executors_;
+  std::vector<SimExecutor*> runnable_;  // reused so that a step does not allocate
   std::multimap<int64_t, Delayed> delayed_;
 };
 

@@ -32,7 +32,7 @@ SimulatedServer::SimulatedServer(Scheduler* scheduler, uint64_t seed)
 SimulatedServer::~SimulatedServer() { node_.reset(); }
 
 Result<bool> SimulatedServer::Start() {
-  for (Lane*& lane : lanes_) lane = scheduler_->MakeLane();
+  for (SimExecutor*& executor : executors_) executor = scheduler_->MakeExecutor();
   stopped_.clear();
   is_stopping_ = has_closed_ = false;
   insults_at_start_ = disk_.insults();
@@ -62,10 +62,10 @@ Status SimulatedServer::Open() {
   environment.disk = &disk_;
   environment.clock = scheduler_;
   environment.random = &random_;
-  environment.shard = lanes_[0];
-  environment.journal = lanes_[1];
-  environment.checkpoint = lanes_[2];
-  environment.reader = lanes_[3];
+  environment.shard = executors_[0];
+  environment.journal = executors_[1];
+  environment.checkpoint = executors_[2];
+  environment.reader = executors_[3];
   environment.on_fatal = [this](const Status& status) {
     if (!disk_.dead()) stopped_ = status.ToString();
   };
@@ -82,7 +82,7 @@ Status SimulatedServer::Open() {
 }
 
 void SimulatedServer::Crash(Death death) {
-  for (Lane* lane : lanes_) lane->Die();
+  for (SimExecutor* executor : executors_) executor->Die();
   disk_.Die();  // a dying process would have no time to write during this teardown
   border_.reset();
   node_.reset();
@@ -98,7 +98,7 @@ void SimulatedServer::BeginStop() {
 
 // In the order of a real process: its threads end first, then what they used is closed.
 void SimulatedServer::Leave(Death death) {
-  for (Lane* lane : lanes_) lane->Die();
+  for (SimExecutor* executor : executors_) executor->Die();
   border_.reset();
   node_.reset();
   vfs_.reset();

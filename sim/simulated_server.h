@@ -64,8 +64,14 @@ class SimulatedServer {
   /// Whether the disk has had a fault since the start for which a node may stop or refuse to start.
   bool has_reason_to_stop() const { return disk_.insults() != insults_at_start_; }
 
-  enum LaneName { kShardLane, kJournalLane, kCheckpointLane, kReaderLane, kLanes };
-  Lane* lane(LaneName name) { return lanes_[name]; }
+  enum ExecutorName {
+    kShardExecutor,
+    kJournalExecutor,
+    kCheckpointExecutor,
+    kReaderExecutor,
+    kExecutors
+  };
+  SimExecutor* executor(ExecutorName name) { return executors_[name]; }
 
  private:
   Status Open();
@@ -78,7 +84,7 @@ class SimulatedServer {
   std::unique_ptr<SimVfs> vfs_;
   std::unique_ptr<Node> node_;
   std::unique_ptr<Border> border_;
-  Lane* lanes_[kLanes] = {};
+  SimExecutor* executors_[kExecutors] = {};
   uint64_t crashes_ = 0;
   uint64_t incarnation_ = 0;
   uint64_t insults_at_start_ = 0;

@@ -28,8 +28,8 @@ NewTask TaskOf(const std::string& key) {
 }  // namespace
 
 void Tenant::Later(void (Tenant::*next)()) {
-  stage_.lane->PostAfter(static_cast<int64_t>(stage_.scheduler->random.Below(kTenantPauseMs)),
-                         [this, next] { (this->*next)(); });
+  stage_.executor->PostAfter(static_cast<int64_t>(stage_.scheduler->random.Below(kTenantPauseMs)),
+                             [this, next] { (this->*next)(); });
 }
 
 void Tenant::Ask(const std::string& what, const std::function<void(Node*, Answer)>& call,
@@ -50,7 +50,7 @@ void Tenant::Send(const std::string& what, const std::function<void(Node*, Answe
     if (round != round_) return;
     ++round_;
     if (!IsInTrouble(status)) return next(status);
-    stage_.lane->PostAfter(200, again);
+    stage_.executor->PostAfter(200, again);
   };
   stage_.network->Send(
       stage_.scheduler->Note([&] { return "tenant: " + what; }),
@@ -62,7 +62,7 @@ void Tenant::Send(const std::string& what, const std::function<void(Node*, Answe
         });
       },
       Network::Care::kInOrder);
-  stage_.lane->PostAfter(kAnswerTimeoutMs, [this, round, again] {
+  stage_.executor->PostAfter(kAnswerTimeoutMs, [this, round, again] {
     if (round == round_) again();
   });
 }

@@ -39,7 +39,7 @@ class TenantTest : public testing::Test {
   Scheduler scheduler_{1};
   Faults faults_{1};
   SimulatedServer server_{&scheduler_, 1};
-  Lane* outside_ = scheduler_.MakeLane();
+  SimExecutor* outside_ = scheduler_.MakeExecutor();
   Network network_{&scheduler_, &server_, &faults_, outside_};
   History history_{&scheduler_};
   Stage stage_{&scheduler_, &network_, &history_, &faults_, outside_};

@@ -38,7 +38,7 @@ void Worker::Exchange() {
 }
 
 void Worker::ExchangeAfter(int64_t pause_ms) {
-  stage_.lane->PostAfter(pause_ms, [this, pause = ++pause_] {
+  stage_.executor->PostAfter(pause_ms, [this, pause = ++pause_] {
     if (pause == pause_) Exchange();
   });
 }
@@ -46,7 +46,7 @@ void Worker::ExchangeAfter(int64_t pause_ms) {
 void Worker::MaybeGoAhead() {
   if (calls_.size() > 1 || !stage_.scheduler->random.OneIn(3)) return;
   const auto pause_ms = static_cast<int64_t>(stage_.scheduler->random.Below(20));
-  stage_.lane->PostAfter(pause_ms, [this, sequence = sequence_, who = holder_.incarnation] {
+  stage_.executor->PostAfter(pause_ms, [this, sequence = sequence_, who = holder_.incarnation] {
     const bool is_last = who == holder_.incarnation && sequence == sequence_;
     if (is_last && calls_.contains(sequence)) Exchange();
   });
@@ -65,7 +65,7 @@ void Worker::SendNow(uint32_t sequence) {
     });
   });
   if (*copies == 0 && !call.request.renew.empty()) stage_.faults->Count(Fault::kRenewalLost);
-  stage_.lane->PostAfter(kAnswerTimeoutMs, [this, sequence, round] {
+  stage_.executor->PostAfter(kAnswerTimeoutMs, [this, sequence, round] {
     const auto it = calls_.find(sequence);
     if (it == calls_.end() || it->second.round != round) return;
     stage_.faults->Count(Fault::kBlindRetry);
@@ -86,7 +86,7 @@ void Worker::Answer(const Caller& caller, Node* node, Result<ExchangeReply> repl
   SeededRandom& random = stage_.scheduler->random;
   const auto notices_after = static_cast<int64_t>(
       random.OneIn(3) ? random.Below(100) : kAnswerTimeoutMs + random.Below(kAnswerTimeoutMs));
-  stage_.lane->PostAfter(
+  stage_.executor->PostAfter(
       notices_after, [this, node, term = node->term(), holder = caller.holder, reply] {
         // Only in this life of the server: a later one does not know the connection.
         Node* const now = stage_.network->node();
@@ -146,15 +146,15 @@ void Worker::Work(const Leased& lease, History::Moment asked) {
   const uint64_t most_ms = stage_.scheduler->random.OneIn(4) ? 6'000 : 200;
   const auto work_ms = static_cast<int64_t>(stage_.scheduler->random.Below(most_ms));
   if (stage_.scheduler->random.OneIn(5))
-    stage_.lane->PostAfter(work_ms / 2, [this, token = lease.token] {
+    stage_.executor->PostAfter(work_ms / 2, [this, token = lease.token] {
       if (held_.contains(token)) SaveStep(token);
     });
   if (stage_.scheduler->random.OneIn(4))
     for (const int64_t part : {3, 2})
-      stage_.lane->PostAfter(work_ms / part, [this, token = lease.token] {
+      stage_.executor->PostAfter(work_ms / part, [this, token = lease.token] {
         if (held_.contains(token)) SaveLog(token);
       });
-  stage_.lane->PostAfter(work_ms, [this, token = lease.token, who = holder_.incarnation] {
+  stage_.executor->PostAfter(work_ms, [this, token = lease.token, who = holder_.incarnation] {
     if (who == holder_.incarnation) EndAttempt(token);
   });
 }

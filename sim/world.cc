@@ -31,7 +31,7 @@ class World {
       : options_(options),
         scheduler_(options.seed),
         faults_(Mix64(~options.seed)),
-        outside_(scheduler_.MakeLane()),
+        outside_(scheduler_.MakeExecutor()),
         server_(&scheduler_, Mix64(options.seed)),
         network_(&scheduler_, &server_, &faults_, outside_),
         history_(&scheduler_),
@@ -210,7 +210,7 @@ class World {
   RunOptions options_;
   Scheduler scheduler_;
   Faults faults_;
-  Lane* outside_;
+  SimExecutor* outside_;
   SimulatedServer server_;
   Network network_;
   History history_;

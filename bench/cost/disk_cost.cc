@@ -103,7 +103,7 @@ class DrainCost final : public Workload {
   Checkpoints checkpoints_;
 };
 
-// Producers and a worker of a whole node without HTTP. Its lanes take turns on this thread.
+// Producers and a worker of a whole node without HTTP. Its executors take turns on this thread.
 class NodeCost final : public Workload {
  public:
   explicit NodeCost(const std::string& directory) : data_(directory) {
@@ -115,9 +115,9 @@ class NodeCost final : public Workload {
     environment.disk = &data_.disk;
     environment.clock = &scheduler_;
     environment.random = &data_.random;
-    for (Executor** lane :
+    for (Executor** executor :
          {&environment.shard, &environment.journal, &environment.checkpoint, &environment.reader})
-      *lane = scheduler_.MakeLane();
+      *executor = scheduler_.MakeExecutor();
     environment.on_fatal = [](const Status& status) { OrDie(status); };
     environment.log = [](const std::string&) {};
     node_ =

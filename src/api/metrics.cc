@@ -146,7 +146,7 @@ void AddNode(const NodeStats& stats, Metrics* out) {
              static_cast<double>(stats.uptime_ms) / 1000);
 }
 
-void AddShardTurns(const LaneTurns& turns, Metrics* out) {
+void AddShardTurns(const ExecutorTurns& turns, Metrics* out) {
   out->Histogram("treadle_shard_turn_seconds",
                  "Shard turns: how long one piece of work kept all others waiting", turns.clock);
   out->Gauge("treadle_shard_turn_longest_seconds", "The longest shard turn since start",

@@ -23,16 +23,16 @@ struct ApiInfo {
   /// The server's counters; empty, or called by several threads at once.
   std::function<http::ServerStats()> server_stats;
   /// Of the shard's executor; likewise.
-  std::function<LaneTurns()> shard_turns;
+  std::function<ExecutorTurns()> shard_turns;
   /// Where payloads and results are checked against contracts. It must be stopped before the node's
-  /// lanes are. Null, in tests: by whoever brings them, at once.
+  /// executors are. Null, in tests: by whoever brings them, at once.
   std::shared_ptr<CheckPool> checks;
 };
 
 /// A router for every operation of the contract. `node` is borrowed: it must outlive every request
 /// of the server that uses the router. Waits for the node to return the contracts of its types, so
-/// that no request comes before; its lanes must run. Null, in tests: a router that is only looked
-/// at.
+/// that no request comes before; its executors must run. Null, in tests: a router that is only
+/// looked at.
 std::shared_ptr<const http::Router> MakeRouter(Node* node, ApiInfo info);
 
 /// What a server answers while it opens its data, to any request that may pass: /livez is well, all

@@ -47,9 +47,9 @@ constexpr int64_t kQuietStartMs = 1'900;  // a start that is quicker than this n
 constexpr std::chrono::milliseconds kStopEvery{200};
 constexpr int64_t kGraceMs = 5'000;  // for requests in progress when the server stops
 
-/// What the node runs on. Stopped in this order, so that a lane can post to those below it until
-/// its end.
-struct Lanes {
+/// What the node runs on. Stopped in this order, so that an executor can post to those below it
+/// until its end.
+struct Executors {
   ThreadExecutor watch{"watch"};
   ThreadExecutor reader{"reader"};
   ThreadExecutor checkpoint{"checkpoint"};
@@ -125,11 +125,11 @@ class ServerProcess {
   SystemRandom random_;
   SystemRandom journal_random_;  // one thread at a time each
   std::optional<DataDirectory> data_;
-  Lanes lanes_;
+  Executors executors_;
   RecoveryProgress progress_;
   std::atomic<bool> starting_{true};
   std::unique_ptr<Node> node_;
-  std::shared_ptr<api::CheckPool> checks_;  // stopped before the lanes
+  std::shared_ptr<api::CheckPool> checks_;  // stopped before the executors
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<Heartbeat> heartbeat_;
 };
@@ -137,7 +137,7 @@ class ServerProcess {
 ServerProcess::~ServerProcess() {
   if (server_) server_->Stop(0);
   if (checks_) checks_->Stop();
-  lanes_.Stop();
+  executors_.Stop();
 }
 
 // The port is open before the data is, so that whoever waits can see how far the server is.
@@ -250,11 +250,11 @@ NodeEnvironment ServerProcess::Environment() {
   NodeEnvironment environment{.disk = &disk_,
                               .clock = &clock_,
                               .random = &random_,
-                              .shard = &lanes_.shard,
-                              .journal = &lanes_.journal,
-                              .checkpoint = &lanes_.checkpoint,
-                              .reader = &lanes_.reader,
-                              .watch = &lanes_.watch,
+                              .shard = &executors_.shard,
+                              .journal = &executors_.journal,
+                              .checkpoint = &executors_.checkpoint,
+                              .reader = &executors_.reader,
+                              .watch = &executors_.watch,
                               .progress = &progress_};
   environment.memory = [memory_max = options_.memory_max_bytes] {
     return MeasureMemory(memory_max);
@@ -338,7 +338,7 @@ void ServerProcess::ServeRoutes() {
                     .data_directory = data_->path(),
                     .started_at = clock_.Wall()};
   info.server_stats = [this] { return server_->Stats(); };
-  info.shard_turns = [this] { return lanes_.shard.turn_times(); };
+  info.shard_turns = [this] { return executors_.shard.turn_times(); };
   const int threads = static_cast<int>(std::clamp(std::thread::hardware_concurrency() / 2, 1U, 4U));
   checks_ = std::make_shared<api::CheckPool>(api::CheckPool::Options{.threads = threads});
   info.checks = checks_;
@@ -376,7 +376,7 @@ void ServerProcess::Stop() {
     log_->Warn(
         "still stopping: waiting for the disk to write a last checkpoint; a second signal"
         " ends the server at once, and its next start reads the journal instead");
-  lanes_.Stop();
+  executors_.Stop();
 }
 
 }  // namespace

@@ -90,7 +90,7 @@ void ThreadExecutor::TakeDue(Work* batch) {
   delayed_.erase(delayed_.begin(), due);
 }
 
-LaneTurns ThreadExecutor::turn_times() {
+ExecutorTurns ThreadExecutor::turn_times() {
   MutexLock lock(mutex_);
   return turn_times_;
 }
@@ -111,7 +111,7 @@ void ThreadExecutor::RunBatch(Work* batch) {
   batch->clear();
 }
 
-// Until there is some, and nobody else runs any; nothing if the lane stops.
+// Until there is some, and nobody else runs any; nothing if the executor stops.
 void ThreadExecutor::WaitForWork(Work* batch) {
   if (!is_running_) TakeDue(batch);
   while (is_running_ || (batch->empty() && !stopping_)) {

@@ -1,5 +1,6 @@
-// ThreadExecutor: a lane that is a thread of its own, and that others help while it has nothing to
-// do. Only one thread at a time runs work of the lane, and sees all that was done before.
+// ThreadExecutor: an executor that is a thread of its own, and that others help while it has
+// nothing to do. Only one thread at a time runs work of the executor, and sees all that was done
+// before.
 #pragma once
 
 #include <map>
@@ -28,11 +29,11 @@ class ThreadExecutor final : public Executor {
   void PostAfter(int64_t delay_ms, std::function<void()> work) override;
 
   /// Runs what was posted so far, forgets what was to run later, and joins the thread. What is
-  /// posted afterwards is dropped. Not from the lane itself.
+  /// posted afterwards is dropped. Not from the executor itself.
   void Stop();
 
-  /// Of all turns up to the last one after which the lane looked for more work. Any thread.
-  LaneTurns turn_times();
+  /// Of all turns up to the last one after which the executor looked for more work. Any thread.
+  ExecutorTurns turn_times();
 
  private:
   using Work = std::vector<std::function<void()>>;
@@ -50,8 +51,8 @@ class ThreadExecutor final : public Executor {
   bool idle_ TREADLE_GUARDED_BY(mutex_) = false;           // the thread waits for wake_
   bool waits_for_end_ TREADLE_GUARDED_BY(mutex_) = false;  // of what another one runs
   bool is_running_ TREADLE_GUARDED_BY(mutex_) = false;     // somebody runs work
-  LaneTurns times_;                                        // his
-  LaneTurns turn_times_ TREADLE_GUARDED_BY(mutex_);
+  ExecutorTurns times_;                                    // his
+  ExecutorTurns turn_times_ TREADLE_GUARDED_BY(mutex_);
   bool stopping_ TREADLE_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

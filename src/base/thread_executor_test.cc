@@ -14,56 +14,56 @@ namespace treadle {
 namespace {
 
 TEST(ThreadExecutor, WorkRunsInTheOrderInWhichItWasPosted) {
-  ThreadExecutor lane("test");
+  ThreadExecutor executor("test");
   std::vector<int> order;
-  for (int i = 0; i < 1'000; ++i) lane.Post([&order, i] { order.push_back(i); });
-  lane.Stop();
+  for (int i = 0; i < 1'000; ++i) executor.Post([&order, i] { order.push_back(i); });
+  executor.Stop();
   ASSERT_EQ(order.size(), 1'000U);
   for (int i = 0; i < 1'000; ++i) EXPECT_EQ(order[static_cast<size_t>(i)], i);
 }
 
-TEST(ThreadExecutor, ALaneOfShortTurnsWorksTheSame) {
-  ThreadExecutor lane("test", ThreadExecutor::Turns::kShort);
+TEST(ThreadExecutor, AnExecutorOfShortTurnsWorksTheSame) {
+  ThreadExecutor executor("test", ThreadExecutor::Turns::kShort);
   for (int i = 0; i < 100; ++i) {  // it sleeps in between
     std::promise<void> done;
-    lane.Post([&] { done.set_value(); });
+    executor.Post([&] { done.set_value(); });
     done.get_future().wait();
   }
 }
 
 TEST(ThreadExecutor, WorkMayPostMoreWork) {
-  ThreadExecutor lane("test");
+  ThreadExecutor executor("test");
   std::promise<void> done;
-  lane.Post([&] { lane.Post([&] { done.set_value(); }); });
+  executor.Post([&] { executor.Post([&] { done.set_value(); }); });
   done.get_future().wait();
 }
 
 TEST(ThreadExecutor, DelayedWorkRunsEarlierFirst) {
-  ThreadExecutor lane("test");
+  ThreadExecutor executor("test");
   std::promise<std::vector<int>> done;
   std::vector<int> order;
-  lane.PostAfter(20, [&] {
+  executor.PostAfter(20, [&] {
     order.push_back(2);
     done.set_value(order);
   });
-  lane.PostAfter(1, [&] { order.push_back(1); });
+  executor.PostAfter(1, [&] { order.push_back(1); });
   EXPECT_EQ(done.get_future().get(), (std::vector<int>{1, 2}));
 }
 
 TEST(ThreadExecutor, StopDropsDelayedAndLaterWork) {
   std::atomic<int> ran = 0;
-  ThreadExecutor lane("test");
-  lane.PostAfter(3'600'000, [&] { ++ran; });
-  lane.Stop();
-  lane.Post([&] { ++ran; });
+  ThreadExecutor executor("test");
+  executor.PostAfter(3'600'000, [&] { ++ran; });
+  executor.Stop();
+  executor.Post([&] { ++ran; });
   EXPECT_EQ(ran, 0);
 }
 
 TEST(ThreadExecutor, EveryPieceOfWorkIsATurn) {
-  ThreadExecutor lane("test");
-  for (int i = 0; i < 10; ++i) lane.Post([] {});
-  lane.Stop();
-  const TurnTimes times = lane.turn_times().clock;
+  ThreadExecutor executor("test");
+  for (int i = 0; i < 10; ++i) executor.Post([] {});
+  executor.Stop();
+  const TurnTimes times = executor.turn_times().clock;
   EXPECT_EQ(std::accumulate(times.counts().begin(), times.counts().end(), uint64_t{0}), 10U);
 }
 
@@ -89,24 +89,24 @@ TEST(ThreadExecutor, ATurnWithinATurnTakesNothingFromItsProcessorTime) {
   EXPECT_LT(inner.turn_times().processor.longest_ns(), 20'000'000);
 }
 
-TEST(ThreadExecutor, ALaneThatHasNothingToDoIsHelped) {
-  ThreadExecutor lane("test");
+TEST(ThreadExecutor, AnExecutorThatHasNothingToDoIsHelped) {
+  ThreadExecutor executor("test");
   std::vector<std::thread::id> by;
-  lane.PostOrRun([&] {
+  executor.PostOrRun([&] {
     by.push_back(std::this_thread::get_id());
-    lane.Post([&] { by.push_back(std::this_thread::get_id()); });
+    executor.Post([&] { by.push_back(std::this_thread::get_id()); });
   });
   EXPECT_EQ(by, std::vector(2, std::this_thread::get_id())) << "and before the call returned";
 }
 
-TEST(ThreadExecutor, AHelperLeavesLaterWorkToTheLane) {
-  ThreadExecutor lane("test");
+TEST(ThreadExecutor, AHelperLeavesLaterWorkToTheExecutor) {
+  ThreadExecutor executor("test");
   std::thread::id first;
   std::promise<std::thread::id> second;
-  lane.PostOrRun(
+  executor.PostOrRun(
       [&] {
         first = std::this_thread::get_id();
-        lane.Post([&] { second.set_value(std::this_thread::get_id()); });
+        executor.Post([&] { second.set_value(std::this_thread::get_id()); });
       },
       Executor::Help::kOnce);
   EXPECT_EQ(first, std::this_thread::get_id());
@@ -114,43 +114,43 @@ TEST(ThreadExecutor, AHelperLeavesLaterWorkToTheLane) {
 }
 
 TEST(ThreadExecutor, AHelperIsNotKept) {
-  ThreadExecutor lane("test");
+  ThreadExecutor executor("test");
   std::promise<void> end;
   int left = 100;
   std::function<void()> again = [&] {
     if (--left == 0) return end.set_value();
-    lane.Post(again);
+    executor.Post(again);
   };
-  lane.PostOrRun(again);
-  end.get_future().wait();  // by the lane's own thread, or this would never have been reached
-  lane.Stop();
+  executor.PostOrRun(again);
+  end.get_future().wait();  // by the executor's own thread, or this would never have been reached
+  executor.Stop();
 }
 
-TEST(ThreadExecutor, WorkForABusyLaneWaitsForItsTurn) {
-  ThreadExecutor lane("test");
+TEST(ThreadExecutor, WorkForABusyExecutorWaitsForItsTurn) {
+  ThreadExecutor executor("test");
   std::promise<void> begun;
   std::promise<void> go_on;
   std::vector<int> order;
-  lane.Post([&] {
+  executor.Post([&] {
     begun.set_value();
     go_on.get_future().wait();
     order.push_back(1);
   });
   begun.get_future().wait();
-  lane.Post([&] { order.push_back(2); });
-  lane.PostOrRun([&] { order.push_back(3); });
+  executor.Post([&] { order.push_back(2); });
+  executor.PostOrRun([&] { order.push_back(3); });
   go_on.set_value();
-  lane.Stop();
+  executor.Stop();
   EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
 }
 
 TEST(ThreadExecutor, DelayedWorkWaitsForAHelperAndIsNotForgotten) {
-  ThreadExecutor lane("test");
+  ThreadExecutor executor("test");
   std::promise<void> done;
   std::atomic<bool> helps = false;
-  lane.PostOrRun([&] {
+  executor.PostOrRun([&] {
     helps = true;
-    lane.PostAfter(0, [&] {
+    executor.PostAfter(0, [&] {
       EXPECT_FALSE(helps);
       done.set_value();
     });
@@ -161,12 +161,12 @@ TEST(ThreadExecutor, DelayedWorkWaitsForAHelperAndIsNotForgotten) {
 }
 
 TEST(ThreadExecutor, StopWaitsForAHelper) {
-  ThreadExecutor lane("test");
+  ThreadExecutor executor("test");
   std::promise<void> begun;
   std::promise<void> go_on;
   std::atomic<bool> ended = false;
   std::thread helper([&] {
-    lane.PostOrRun([&] {
+    executor.PostOrRun([&] {
       begun.set_value();
       go_on.get_future().wait();
       ended = true;
@@ -174,7 +174,7 @@ TEST(ThreadExecutor, StopWaitsForAHelper) {
   });
   begun.get_future().wait();
   std::thread stopper([&] {
-    lane.Stop();
+    executor.Stop();
     EXPECT_TRUE(ended);
   });
   go_on.set_value();
@@ -183,22 +183,22 @@ TEST(ThreadExecutor, StopWaitsForAHelper) {
 }
 
 TEST(ThreadExecutor, ManyThreadsPostAtOnce) {
-  ThreadExecutor lane("test");
-  int sum = 0;  // only who runs the lane touches it
+  ThreadExecutor executor("test");
+  int sum = 0;  // only who runs the executor touches it
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&] {
       for (int i = 0; i < 1'000; ++i) {
-        lane.Post([&] { ++sum; });
-        lane.PostOrRun([&] { ++sum; });
-        if (i % 100 == 0) lane.PostAfter(0, [&] { ++sum; });
+        executor.Post([&] { ++sum; });
+        executor.PostOrRun([&] { ++sum; });
+        if (i % 100 == 0) executor.PostAfter(0, [&] { ++sum; });
       }
     });
   for (std::thread& thread : threads) thread.join();
   std::promise<void> all;
-  lane.PostAfter(1, [&] { all.set_value(); });  // behind those that are due
+  executor.PostAfter(1, [&] { all.set_value(); });  // behind those that are due
   all.get_future().wait();
-  lane.Stop();
+  executor.Stop();
   EXPECT_EQ(sum, 8'040);
 }
 

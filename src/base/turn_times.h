@@ -1,5 +1,5 @@
-// TurnTimes: how long the turns of a lane took. A turn is one piece of work, from its begin to its
-// end. One thread at a time; others look at a copy.
+// TurnTimes: how long the turns of an executor took. A turn is one piece of work, from its begin to
+// its end. One thread at a time; others look at a copy.
 #pragma once
 
 #include <array>
@@ -28,8 +28,8 @@ class TurnTimes {
   int64_t longest_ns_ = 0;
 };
 
-struct LaneTurns {
-  TurnTimes clock;      // so long did everything else on the lane wait
+struct ExecutorTurns {
+  TurnTimes clock;      // so long did everything else on the executor wait
   TurnTimes processor;  // so long did the turn's thread have a processor: the work that it was
 };
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "base/check.h"
 #include "engine/batch_limits.h"
 #include "engine/engine.h"
 #include "model/limits.h"
@@ -70,11 +71,13 @@ std::vector<TaskId> Victims(const State& state, const Queue& queue, uint8_t prio
       excess->bytes -= bytes;
     }
   }
+  TREADLE_CHECK(victims.size() <= most);
   return victims;
 }
 
 Status IsFull(const Queue& queue) {
   const CapacityPolicy& capacity = queue.policy.capacity;
+  TREADLE_CHECK(capacity != CapacityPolicy{});  // a queue without a bound is never full
   std::string bound;
   if (capacity.tasks > 0) bound += std::to_string(capacity.tasks) + " tasks";
   if (capacity.bytes > 0)
@@ -87,6 +90,7 @@ Status IsFull(const Queue& queue) {
 // What must be shed for what comes; IsFull() if that does not suffice.
 Status Fit(const State& state, const Queue& queue, const Incoming& incoming,
            std::vector<TaskId>* shed) {
+  TREADLE_CHECK(shed->size() <= kShedMax);
   Excess excess = ExcessOf(queue, incoming);
   if (excess.any() && queue.policy.capacity.shed) {
     const size_t most = kShedMax - shed->size();
@@ -112,6 +116,7 @@ Status TooManyKeys() {
 }  // namespace
 
 std::string PlaceInBatch(const std::vector<NewTask>& tasks, size_t i) {
+  TREADLE_CHECK(i < tasks.size());
   return tasks.size() == 1 ? std::string() : "tasks[" + std::to_string(i) + "].";
 }
 
@@ -126,6 +131,7 @@ Result<Engine::Admission> Engine::Admit(const EnqueueCommand& command) const {
 
 // Refuses whatever would make the batch fail half way: keys taken by other requests, too many keys.
 Status Engine::PlanDuplicates(const EnqueueCommand& command, Admission* admission) const {
+  TREADLE_CHECK(admission->plans.size() == command.tasks.size());
   std::map<IdempotencyId, size_t> own;  // keys that this very batch takes, and by which task
   for (size_t i = 0; i < command.tasks.size(); ++i) {
     const NewTask& task = command.tasks[i];
@@ -189,6 +195,8 @@ Status Engine::MakeRoom(const EnqueueCommand& command, Admission* admission) con
   }
   for (const auto& [full, incoming] : bounded)
     TREADLE_RETURN_IF_ERROR(Fit(state_, *full, incoming, &admission->shed));
+  // Each costs an effect, and all of them must fit into the frame of this command.
+  TREADLE_CHECK(admission->shed.size() <= kShedMax);
   return {};
 }
 
@@ -199,6 +207,7 @@ Result<std::vector<TaskId>> Engine::RoomFor(const Queue& queue, uint64_t bytes,
   if (queue.policy.capacity == CapacityPolicy{}) return shed;
   TREADLE_RETURN_IF_ERROR(
       Fit(state_, queue, {.tasks = 1, .bytes = bytes, .least_priority = priority}, &shed));
+  TREADLE_CHECK(shed.size() <= kShedMax);
   return shed;
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/check.h"
 #include "base/status.h"
 #include "engine/effects.h"
 #include "model/queue_policy.h"
@@ -24,6 +25,7 @@ struct Outcome {
   Outcome(Reply r) : reply(std::move(r)) {}          // NOLINT
   Outcome(Status s) : reply(std::move(s)) {}         // NOLINT
   static Outcome Need(std::vector<TaskId> tasks) {
+    TREADLE_CHECK(!tasks.empty());  // else `reply` would pass for the answer
     Outcome outcome(Status(Code::kUnavailable, "not in memory"));
     outcome.needs = std::move(tasks);
     return outcome;

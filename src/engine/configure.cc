@@ -1,5 +1,6 @@
 // Configure: the policy of a queue, or of a task type, that is there or not yet.
 
+#include "base/check.h"
 #include "engine/engine.h"
 #include "model/limits.h"
 #include "model/validate.h"
@@ -13,6 +14,7 @@ Result<QueueView> Engine::Configure(const std::string& name, const QueuePolicy& 
   QueuePolicy next = policy;
   KeepLeasesThatAreOut(*queue, &next);
   Emit(QueueIsNow{.id = queue->id, .name = name, .policy = next});
+  TREADLE_CHECK(state_.FindQueue(name) == queue);
   return GetQueue(name);
 }
 
@@ -36,6 +38,7 @@ Result<QueueView> Engine::DeleteQueue(const std::string& name) {
         Code::kFailedPrecondition,
         "queue " + name +
             " has tasks, counting ended ones that are kept: delete them first, or drain the queue");
+  TREADLE_CHECK(queue.live_bytes == 0);  // no task, no bytes
   QueuePolicy policy;
   policy.deleted = true;
   Emit(QueueIsNow{.id = queue.id, .name = name, .policy = policy});
@@ -61,6 +64,7 @@ Result<TypeView> Engine::ConfigureType(const std::string& name, const TypePolicy
   TREADLE_RETURN_IF_ERROR(CheckContracts(name, policy.contracts.size()));
   TREADLE_ASSIGN_OR_RETURN(const TypeId id, TypeFor(name));
   Emit(TypeIsNow{.id = id, .name = name, .policy = policy});
+  TREADLE_CHECK(state_.FindType(name) == id);
   return GetType(name);
 }
 

@@ -1,5 +1,6 @@
 // Delete: nothing of a task is kept, and its idempotency key is free again.
 
+#include "base/check.h"
 #include "engine/engine.h"
 #include "engine/task_refusal.h"
 
@@ -8,6 +9,7 @@ namespace treadle {
 Result<TaskStanding> Engine::Delete(const TaskRecord& task) {
   const TaskImage image = task.image;
   if (image.state == TaskState::kRunning) return WrongState(image, "cancel it first");
+  TREADLE_CHECK(task.body != nullptr);  // Do() loads it, for the key is in it
   if (const std::string& text = task.body->idempotency_key; !text.empty()) {
     const IdempotencyId id = IdempotencyIdOf(state_.queue(image.queue).name, text);
     const KeyIsNow* key = state_.keys().Find(id);
@@ -17,6 +19,7 @@ Result<TaskStanding> Engine::Delete(const TaskRecord& task) {
   if (image.has_terms) ReleaseKey(image, Unique::kDone);
   if (!IsTerminal(image.state)) ended_.push_back(image.id);  // for those who wait for its end
   Emit(TaskIsGone{.id = image.id, .place = QueuePlace::Of(image)});
+  TREADLE_CHECK(state_.Find(image.id) == nullptr);
   return Standing(image, true);
 }
 

@@ -1,6 +1,7 @@
 // Edit: what a task is changes, and perhaps the queue in which it waits. Only a task that nobody
 // runs: a worker must never hold another task than the one that is written down.
 
+#include "base/check.h"
 #include "engine/engine.h"
 #include "engine/task_refusal.h"
 #include "model/validate.h"
@@ -36,6 +37,7 @@ Status CheckState(const TaskImage& image, const TaskEdit& edit) {
 // a queue that drains or is full does not take it, and a key that it holds is one of that queue.
 Status Engine::MayMove(const TaskRecord& task, const TaskEdit& edit,
                        std::vector<TaskId>* shed) const {
+  TREADLE_CHECK(edit.queue.has_value());
   TREADLE_RETURN_IF_ERROR(CheckQueue(*edit.queue));
   if (const KeyIsNow* const key = HeldKey(task); key != nullptr)
     TREADLE_RETURN_IF_ERROR(
@@ -59,6 +61,7 @@ const KeyIsNow* Engine::HeldKey(const TaskRecord& task) const {
 void Engine::MoveKey(const TaskRecord& task, const std::string& queue) {
   const KeyIsNow* const held = HeldKey(task);
   if (held == nullptr) return;
+  TREADLE_CHECK(!task.body->idempotency_key.empty());  // it holds one
   KeyIsNow key = *held;
   Emit(KeyIsGone{IdempotencyId(key.id)});
   key.id = IdempotencyIdOf(queue, task.body->idempotency_key);
@@ -68,6 +71,7 @@ void Engine::MoveKey(const TaskRecord& task, const std::string& queue) {
 Result<TaskStanding> Engine::Edit(const TaskRecord& task, const TaskEdit& edit) {
   TREADLE_RETURN_IF_ERROR(Validate(edit));
   TREADLE_RETURN_IF_ERROR(CheckState(task.image, edit));
+  TREADLE_CHECK(task.body != nullptr);  // Do() loads it: a task that moves is written whole
   TaskImage image = task.image;
   const Queue& from = state_.queue(image.queue);
   const bool changes_queue = edit.queue && *edit.queue != from.name;
@@ -108,6 +112,8 @@ Result<TaskStanding> Engine::Edit(const TaskRecord& task, const TaskEdit& edit) 
     effect.terms = std::move(terms);
     MoveKey(task, *edit.queue);
   }
+  // The store looks for it where it was, unless it is told, and writes it anew only with its body.
+  TREADLE_CHECK(!effect.left || effect.body != nullptr);
   Emit(effect);
   return Standing(image, true);
 }

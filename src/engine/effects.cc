@@ -2,8 +2,10 @@
 
 #include <utility>
 
+#include "base/check.h"
 #include "engine/text_list.h"
 #include "engine/trail_effects.h"
+#include "model/limits.h"
 
 namespace treadle {
 namespace {
@@ -34,7 +36,8 @@ enum Part : uint8_t {
   kTerms = 32,
   kTrail = 64
 };
-constexpr uint8_t kAllParts = 127;
+constexpr uint8_t kAllParts = kHolder | kError | kResult | kBody | kLeft | kTerms | kTrail;
+static_assert(kAllParts == 127);
 
 // The byte of the image that holds the priority, and these.
 enum Flag : uint8_t {
@@ -47,6 +50,11 @@ enum Flag : uint8_t {
 
 // The byte of the image that holds the state, and these.
 enum StateFlag : uint8_t { kApart = 0x20, kByShardTime = 0x40, kHasTrail = 0x80 };
+
+// Both share their byte with flags.
+static_assert(static_cast<uint8_t>(TaskState::kExpired) < kApart);
+static_assert(limits::kPriorityMax <= kPriorityBits);
+static_assert(kRemovals == static_cast<size_t>(Removal::kReplaced) + 1);
 
 // 0: not set; else the milliseconds from `base`, plus 1 unless that is negative.
 int64_t Distance(WallTime base, WallTime time) {
@@ -269,7 +277,9 @@ void Encode(const TaskIsNew& effect, ByteWriter* out) {
   out->U8(effect.body->traceparent.empty() ? kTaskIsNew : kTracedTaskIsNew);
   EncodeImage(effect.image, out);
   EncodeBody(*effect.body, out);
-  if (effect.image.has_terms) EncodeTerms(*effect.terms, out);
+  if (!effect.image.has_terms) return;
+  TREADLE_CHECK(effect.terms != nullptr);  // the image promises them to every reader
+  EncodeTerms(*effect.terms, out);
 }
 
 void Encode(const TaskIsNow& effect, ByteWriter* out) {
@@ -301,6 +311,7 @@ void Encode(const TaskIsNow& effect, ByteWriter* out) {
 }
 
 void Encode(const TaskIsGone& effect, ByteWriter* out) {
+  TREADLE_CHECK(static_cast<size_t>(effect.why) < kRemovals);  // no reader knows another reason
   out->U8(kTaskIsGone);
   out->Varint(effect.id.sequence());
   EncodePlace(effect.place, out);

@@ -1,10 +1,43 @@
 // Effects: the only way in which a shard's state changes, and the only thing that its journal
-// holds.
+// holds. Format: docs/formats/effects.md.
 //
-// Each is the after-image of one small record ("task T is now …"), never a delta: applying one
-// twice, or on top of a state that already holds a later one, and then all that follow, ends in the
-// same state. The node's recovery, the checkpoint's fold and the live engine read the same bytes
-// with the same code. Format: docs/formats/effects.md.
+// Three readers must agree on what an effect means: the live engine applies it (State), recovery
+// applies it again, and the checkpoint folds many frames of them into a few rows of the store
+// (node/fold.h). They do not agree on where they start. A checkpoint takes several transactions,
+// and only the last one moves the store's `applied`. After a crash in between, some rows are newer
+// than `applied`, and recovery replays every frame after `applied` on top of them.
+//
+// So an effect is an after-image of one record: "task T is now …", never "one more". It overwrites
+// what was there without reading it. Applied twice, or over a later state, it leaves the wrong
+// value only until its successors are applied, and recovery always continues to the last frame.
+// Whoever wrote a field last wins, wherever the replay began.
+//
+// The fold follows from this. Of all images of a task in a range of frames, only the last one
+// matters; a part that an image leaves out (body, error, result) stays as the last image that had
+// it said. So a fold keeps one change per task, queue and key. A task that began in the range,
+// ended in it and is not kept is dropped altogether: it costs the store nothing. That is why a
+// checkpoint can write far less than the journal that it covers.
+//
+// With deltas, each row would need the number of the frame that changed it last, and recovery would
+// have to compare (the pageLSN of ARIES), or a checkpoint would have to be one transaction of any
+// size. With after-images there is nothing to undo either: the checkpoint only reads durable
+// frames. In the terms of Härder and Reuter, "Principles of Transaction-Oriented Database Recovery"
+// (1983), this is no-steal and no-force: redo, and no undo.
+//
+// What a new kind of effect must keep:
+//
+// - It says all of what it changes. What must add up is counted by the state and written as an
+//   image: every batch ends with CountersAreNow of each queue that it touched. While a frame is
+//   replayed its queues' counters may be wrong; at its end they are right.
+// - What only grows (a trail) consists of pieces with a name of their own: an attempt's number, an
+//   offset in its log, a step's name. A piece that is there already is the same piece.
+// - It says where a record was if nobody else can know: `left` leads the fold to the old row.
+// - Its record's number means the same in every frame that may be replayed. Task ids are never
+//   reused. The number of a deleted queue or type is, but only once the store has the deletion
+//   (names.cc).
+//
+// Checked by effects_test.cc, node/fold_test.cc, and the simulation, which compares the recovered
+// state with the one before the crash.
 #pragma once
 
 #include <array>
@@ -112,6 +145,9 @@ struct KeyIsGone {
   IdempotencyId id{};
 };
 
+/// Where arrays have what belongs to a state that ends a task.
+constexpr size_t EndedIndex(TaskState state) { return static_cast<size_t>(state) - kFirstEnded; }
+
 /// The ordinals of a queue's tasks that ended in one state.
 struct EndedRange {
   uint64_t next = 1;  // of the next task to end so
@@ -129,10 +165,8 @@ struct CountersAreNow {
   std::array<uint64_t, kRemovals> removed{};  // tasks that left, by Removal
 
   /// `state` must be one that ends a task.
-  EndedRange& of(TaskState state) { return ended[static_cast<size_t>(state) - kFirstEnded]; }
-  const EndedRange& of(TaskState state) const {
-    return ended[static_cast<size_t>(state) - kFirstEnded];
-  }
+  EndedRange& of(TaskState state) { return ended[EndedIndex(state)]; }
+  const EndedRange& of(TaskState state) const { return ended[EndedIndex(state)]; }
   uint64_t& removed_by(Removal why) { return removed[static_cast<size_t>(why)]; }
   uint64_t removed_by(Removal why) const { return removed[static_cast<size_t>(why)]; }
 

@@ -1,5 +1,7 @@
 #include "engine/engine.h"
 
+#include "base/check.h"
+
 #include <algorithm>
 #include <limits>
 #include <variant>
@@ -13,27 +15,32 @@ constexpr uint64_t kRemovedPerBatch = 10'000;  // ended tasks of a queue; more w
 
 Keep KeepOf(const RetentionPolicy& policy, TaskState state) {
   constexpr int64_t kAll = std::numeric_limits<int64_t>::max();
+  TREADLE_CHECK(IsTerminal(state));  // nothing else is removed for its age
   if (state == TaskState::kDead) return {kAll, policy.dead_ms, kAll};
   return {policy.completed_tasks, policy.completed_ms, policy.completed_bytes};
 }
 
 void Engine::BeginBatch(uint64_t sequence, const BatchTime& time, std::string* effects) {
-  TREADLE_CHECK(effects_ == nullptr);
+  TREADLE_CHECK(effects_ == nullptr && effects != nullptr);
   effects_ = effects;
   time_ = time;
   state_.BeginFrame(sequence, time.shard);
 }
 
 void Engine::SetTime(const BatchTime& time) {
+  TREADLE_CHECK(effects_ != nullptr);
   time_ = time;
   state_.BeginFrame(state_.frame(), time.shard);
 }
 
 void Engine::EndBatch() {
+  TREADLE_CHECK(effects_ != nullptr);
   for (const QueueId id : state_.TakeTouchedQueues()) {
     const CountersAreNow counters = Retain(state_.queue(id));
     const uint64_t before = state_.queue(id).counters.removed_by(Removal::kRetention);
     Emit(counters);
+    // Before anyone is told of this batch: no task was lost or counted twice.
+    TREADLE_CHECK(State::HasRightAccount(state_.queue(id)));
     if (counters.removed_by(Removal::kRetention) - before >= kRemovedPerBatch)
       state_.Touch(id);  // more
   }
@@ -48,6 +55,7 @@ CountersAreNow Engine::Retain(const Queue& queue) const {
   const uint64_t removed_max = removed + kRemovedPerBatch;
   for (size_t i = 0; i < kEndedStates; ++i) {
     const EndedTasks& ended = queue.ended[i];
+    TREADLE_CHECK(ended.empty() || counters.ended[i].from == ended.first());
     const Keep keep = KeepOf(queue.policy.retention, static_cast<TaskState>(kFirstEnded + i));
     auto count = static_cast<int64_t>(ended.tasks());
     auto bytes = static_cast<int64_t>(ended.bytes());
@@ -61,11 +69,13 @@ CountersAreNow Engine::Retain(const Queue& queue) const {
       bytes -= oldest.bytes;
       ++removed;
     }
+    TREADLE_CHECK(counters.ended[i].from <= counters.ended[i].next);
   }
   return counters;
 }
 
 Status Engine::Replay(uint64_t sequence, ShardTime time, std::string_view effects) {
+  TREADLE_CHECK(effects_ == nullptr);  // what is replayed is in the journal already
   state_.BeginFrame(sequence, time);
   EffectReader reader(state_.shard(), effects);
   while (true) {

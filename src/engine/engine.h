@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/check.h"
 #include "engine/commands.h"
 #include "engine/held_back.h"
 #include "engine/state.h"
@@ -35,7 +36,9 @@ std::optional<WallTime> RunAt(const TaskImage& image, const BatchTime& now);
 class Engine {
  public:
   /// `term` is that of this opening of the shard.
-  Engine(ShardId shard, uint32_t term) : state_(shard), term_(term) {}
+  Engine(ShardId shard, uint32_t term) : state_(shard), term_(term) {
+    TREADLE_CHECK(term > 0);  // 0 is the term of a task that was never leased
+  }
 
   /// Only a policy creates a queue, not a first task.
   bool strict_queues = false;
@@ -143,6 +146,7 @@ class Engine {
  private:
   template <class E>
   void Emit(const E& effect) {
+    TREADLE_CHECK(effects_ != nullptr);  // outside of a batch nothing changes
     ByteWriter out(effects_);
     Encode(effect, &out);
     state_.Apply(effect);

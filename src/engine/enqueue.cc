@@ -4,6 +4,7 @@
 #include <limits>
 #include <string>
 
+#include "base/check.h"
 #include "engine/batch_limits.h"
 #include "engine/engine.h"
 #include "engine/text_list.h"
@@ -30,6 +31,7 @@ void HashTerms(const NewTask& task, ByteWriter* out) {
 
 // Everything that the producer asked for but the key: two requests are the same if these bytes are.
 uint64_t RequestHash(const NewTask& task) {
+  TREADLE_CHECK(!task.body->idempotency_key.empty());  // or nobody would ask for it
   std::string asked;
   ByteWriter out(&asked);
   out.Bytes(task.type);
@@ -91,6 +93,7 @@ Result<EnqueueCommand> EnqueueCommand::Make(std::vector<NewTask> tasks) {
 }
 
 Result<EnqueueReply> Engine::Enqueue(const EnqueueCommand& command) {
+  TREADLE_CHECK(command.keys.size() == command.tasks.size());  // as Make() made it
   TREADLE_ASSIGN_OR_RETURN(const Admission admission, Admit(command));
   for (const TaskId id : admission.shed) Shed(id);
   EnqueueReply reply;
@@ -98,33 +101,44 @@ Result<EnqueueReply> Engine::Enqueue(const EnqueueCommand& command) {
   for (size_t i = 0; i < command.tasks.size(); ++i) {
     const Admission::Plan& plan = admission.plans[i];
     if (plan.twin) {
+      TREADLE_CHECK(*plan.twin < i);
       reply.tasks.push_back({.id = reply.tasks[*plan.twin].id, .duplicate = true});
     } else if (plan.existing != TaskId{}) {
       reply.tasks.push_back({.id = plan.existing, .duplicate = true});
     } else {
       if (plan.replaces != TaskId{}) Replace(plan.replaces);
       const NewTask& task = command.tasks[i];
-      TREADLE_ASSIGN_OR_RETURN(const Queue* const queue, QueueFor(task.queue));
-      TREADLE_ASSIGN_OR_RETURN(const TypeId type, TypeFor(task.type));
+      const Result<const Queue*> queue = QueueFor(task.queue);
+      const Result<TypeId> type = TypeFor(task.type);
+      // Admit() has seen to it that there are numbers for all names. An error now would leave half
+      // of the batch behind.
+      TREADLE_CHECK(queue.ok() && type.ok());
       reply.tasks.push_back(
-          {.id = EnqueueOne(task, command.keys[i], *queue, type), .replaced = plan.replaces});
+          {.id = EnqueueOne(task, command.keys[i], **queue, *type), .replaced = plan.replaces});
     }
   }
   for (EnqueueReply::Task& task : reply.tasks)
     if (const TaskSlot* slot = task.duplicate ? state_.Find(task.id) : nullptr)
       task.state = slot->state;
+  TREADLE_CHECK(reply.tasks.size() == command.tasks.size());
   return reply;
 }
 
 void Engine::Shed(TaskId id) {
-  End(state_.Find(id)->image(), TaskState::kCancelled, AttemptOutcome::kCancelled,
+  const TaskSlot* const task = state_.Find(id);
+  // Only tasks of lanes are chosen, each once: they wait for a worker.
+  TREADLE_CHECK(task != nullptr && task->state == TaskState::kReady);
+  End(task->image(), TaskState::kCancelled, AttemptOutcome::kCancelled,
       std::make_shared<TaskError>(TaskError{
           "shed", "the queue was full, so this task made room for one of higher priority"}));
 }
 
 // Its key is taken over by the task that comes.
 void Engine::Replace(TaskId id) {
-  const TaskImage image = state_.Find(id)->image();
+  const TaskSlot* const task = state_.Find(id);
+  // PlanDuplicates() lets no task give way that has begun.
+  TREADLE_CHECK(task != nullptr && task->attempt() == 0);
+  const TaskImage image = task->image();
   ended_.push_back(id);
   Emit(TaskIsGone{.id = id, .place = QueuePlace::Of(image), .why = Removal::kReplaced});
 }
@@ -164,6 +178,7 @@ ShardTime Engine::KeyEnd(const NewTask& task, const Queue& queue) const {
 }
 
 void Engine::ReleaseKey(const TaskImage& image, Unique by_now) {
+  TREADLE_CHECK(image.has_terms && by_now != Unique::kNo);
   const TaskTerms* const terms = state_.TermsOf(image);
   if (terms == nullptr || terms->unique == Unique::kNo) return;
   if (terms->unique > by_now) return;
@@ -175,6 +190,7 @@ void Engine::ReleaseKey(const TaskImage& image, Unique by_now) {
 // cannot jump.
 std::shared_ptr<const TaskTerms> Engine::TermsFor(const NewTask& task,
                                                   const EnqueueCommand::Key& key) {
+  TREADLE_CHECK(task.has_terms());
   auto terms = std::make_shared<TaskTerms>();
   const auto set = [&](const std::optional<WallTime>& at, const std::optional<int64_t>& in_ms,
                        std::optional<WallTime>* shown, ShardTime* when) {

@@ -1,5 +1,6 @@
 // Fail: an attempt did not work. Is there another, and when?
 
+#include "base/check.h"
 #include "engine/engine.h"
 
 namespace treadle {
@@ -11,6 +12,7 @@ const RetryPolicy& Engine::RetryOf(const TaskImage& image, const TaskTerms* term
 }
 
 std::string Engine::AttemptTimeout::Text() const {
+  TREADLE_CHECK(ms > 0);  // else no setting is behind it
   std::string text = "attempt_timeout_ms of ";
   text.append(of);
   if (!name.empty()) text.append(" ").append(name);
@@ -43,6 +45,7 @@ bool Engine::MayRetryAfter(const TaskImage& image, const TaskTerms* terms,
 
 void Engine::Fail(TaskImage image, AttemptOutcome outcome, std::shared_ptr<const TaskError> error,
                   bool may_retry, std::optional<int64_t> delay_ms) {
+  TREADLE_CHECK(image.state == TaskState::kRunning && error != nullptr);
   // However the attempt ended, there is no other; why it was cancelled stays to be read.
   if (image.cancel_requested)
     return End(image, TaskState::kCancelled, AttemptOutcome::kCancelled, nullptr);
@@ -54,6 +57,7 @@ void Engine::Fail(TaskImage image, AttemptOutcome outcome, std::shared_ptr<const
   if (!MayRetryAfter(image, terms, error->code, may_retry) || image.spent() >= image.max_attempts ||
       !BoundRetryTime(policy.total_ms, wait_ms, &failed))
     return End(image, TaskState::kDead, outcome, std::move(error));
+  TREADLE_CHECK(wait_ms >= 0);  // a retry is never due before its failure
   failed.image.exchange = 0;
   failed.image.state = TaskState::kRetrying;
   failed.image.when_ms = (state_.now() + wait_ms).ms;

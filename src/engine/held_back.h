@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "base/check.h"
 #include "engine/queue.h"
 #include "model/task.h"
 
@@ -24,6 +25,7 @@ class HeldBack {
 
   /// Holds `worker` back, unless another one is, or one was a moment ago. Whether it is now.
   bool TryHold(const LeaseHolder& worker, ShardTime now) {
+    TREADLE_CHECK(!worker_ || now >= since_);
     if (worker_ && now < since_ + kHeldMs) return *worker_ == worker;
     if (worker_ && now < since_ + kHeldMs + kFreeMs) return false;
     worker_ = worker;

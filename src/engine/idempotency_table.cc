@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "base/check.h"
 #include "base/hash.h"
 
 namespace treadle {
@@ -22,6 +23,7 @@ void IdempotencyTable::Put(const KeyIsNow& entry) {
   Erase(entry.id);
   const uint32_t slot = entries_.Insert(Entry{.key = entry});
   timers_.Push(entry.expires.ms, slot);
+  TREADLE_CHECK(timers_.size() == entries_.size());  // each key ends some day
 }
 
 void IdempotencyTable::Erase(const IdempotencyId& id) {
@@ -29,6 +31,7 @@ void IdempotencyTable::Erase(const IdempotencyId& id) {
   if (slot == kNoSlot) return;
   timers_.Remove(entries_[slot].timer);
   entries_.Erase(slot);
+  TREADLE_CHECK(timers_.size() == entries_.size());
 }
 
 const KeyIsNow* IdempotencyTable::Earliest() const {

@@ -2,12 +2,16 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "engine/engine.h"
 
 namespace treadle {
 namespace {
 
 constexpr uint64_t kAheadMax = 100'000;  // of a lane that is walked for one answer
+
+static_assert(std::tuple_size_v<TaskCounts> == kFirstEnded + kEndedStates);
+static_assert(std::tuple_size_v<TaskCounts> > std::tuple_size_v<decltype(Queue::live)>);
 
 TaskCounts CountsOf(const Queue& queue) {
   TaskCounts counts{};
@@ -44,6 +48,7 @@ void AddToSummary(const Queue& queue, QueueSummary* summary) {
   counts.name = queue.name;
   listed.push_back(std::move(counts));
   std::ranges::push_heap(listed, IsBefore);
+  TREADLE_CHECK(listed.size() <= summary->listed_max);
 }
 
 // The parts of a task in memory override those from the store.
@@ -101,6 +106,7 @@ Outcome<TaskView> Engine::Get(TaskId id, const TaskRecord* loaded, bool was_load
   Outcome<TaskRecord> record = Record(id, loaded, was_loaded, true);
   if (!record.needs.empty()) return Outcome<TaskView>::Need(std::move(record.needs));
   if (!record.reply.ok()) return record.reply.status();
+  TREADLE_CHECK(record.reply->body != nullptr);  // Record() was asked for it
   const TaskImage& image = record.reply->image;
   TaskView view{*record.reply, state_.queue(image.queue).name, state_.type_name(image.type)};
   view.run_at = RunAt(image, {.shard = state_.now(), .wall = time_.wall});
@@ -128,7 +134,9 @@ Outcome<TaskReasons> Engine::Explain(TaskId id, const TaskRecord* loaded, bool w
   if (image.state != TaskState::kReady) return reasons;
   reasons.apart = image.apart;
   const auto& lanes = image.apart ? queue.apart : queue.lanes;
-  lanes.at(image.type)->ForEach(state_.tasks(), [&](uint32_t slot) {
+  const auto lane = lanes.find(image.type);
+  TREADLE_CHECK(lane != lanes.end());  // it waits there
+  lane->second->ForEach(state_.tasks(), [&](uint32_t slot) {
     if (state_.tasks()[slot].id == id) return false;
     reasons.more_ahead = ++reasons.ahead == kAheadMax;
     return !reasons.more_ahead;
@@ -138,8 +146,10 @@ Outcome<TaskReasons> Engine::Explain(TaskId id, const TaskRecord* loaded, bool w
 
 std::vector<Token> Engine::LeasesOf(const LeaseHolder& holder) const {
   std::vector<Token> tokens;
-  for (uint32_t slot = state_.LeasesOf(holder); slot != kNoSlot; slot = state_.tasks()[slot].next)
+  for (uint32_t slot = state_.LeasesOf(holder); slot != kNoSlot; slot = state_.tasks()[slot].next) {
+    TREADLE_CHECK(state_.tasks()[slot].state == TaskState::kRunning);
     tokens.push_back(state_.tasks()[slot].token());
+  }
   return tokens;
 }
 
@@ -199,6 +209,7 @@ ListPart<QueueView> Engine::Queues(QueueId after, size_t limit) const {
     }
     part.views.push_back(ViewOf(state_.queue(id)));
   }
+  TREADLE_CHECK(part.views.size() <= limit);
   return part;
 }
 
@@ -208,6 +219,7 @@ bool Engine::Summarize(size_t limit, QueueSummary* summary) const {
     if (!queue.policy.deleted) AddToSummary(queue, summary);
   }
   if (summary->looked_at < state_.queues()) return true;
+  TREADLE_CHECK(summary->queues <= summary->looked_at);  // each was counted once
   std::ranges::sort(summary->listed, {},
                     [](const QueueCounts& each) { return each.counters.queue; });
   return false;

@@ -7,6 +7,7 @@ namespace treadle {
 void Lane::Add(SlabTable<TaskSlot>* tasks, uint32_t slot) {
   TaskSlot& task = (*tasks)[slot];
   const size_t p = task.priority;
+  TREADLE_CHECK(task.next == kNoSlot && task.previous == kNoSlot);  // in no other list
   Level& level = levels_[p];
   levels_in_use_ = static_cast<uint16_t>(levels_in_use_ | 1U << p);
   if (level.tail != kNoSlot && (*tasks)[level.tail].id > task.id) {
@@ -28,8 +29,11 @@ void Lane::Remove(SlabTable<TaskSlot>* tasks, uint32_t slot) {
     task.returned = false;
     TREADLE_CHECK(returned_[p].erase({task.id.packed, slot}) == 1);
   } else {
-    (task.previous == kNoSlot ? level.head : (*tasks)[task.previous].next) = task.next;
-    (task.next == kNoSlot ? level.tail : (*tasks)[task.next].previous) = task.previous;
+    uint32_t& before = task.previous == kNoSlot ? level.head : (*tasks)[task.previous].next;
+    uint32_t& behind = task.next == kNoSlot ? level.tail : (*tasks)[task.next].previous;
+    TREADLE_CHECK(before == slot);  // a task of another lane would tear both lists apart
+    before = task.next;
+    behind = task.previous;
     task.previous = task.next = kNoSlot;
   }
   if (level.head == kNoSlot && returned_[p].empty())

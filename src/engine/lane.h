@@ -1,10 +1,41 @@
 // Lane: the ready tasks of one queue and one type, in lease order: priority 9 first, then the
-// oldest id.
+// oldest id. Not thread safe.
 //
-// New tasks arrive in id order and join the tail of a list that runs through the slots themselves:
-// eight bytes a task, O(1) to add, take and remove. A task that comes back (a retry, a released
-// lease, one that was scheduled) is older than the tail; those few wait in an ordered set instead,
-// and the lane offers the older of the two heads. Not thread safe.
+// The problem. A worker asks for some queues and some types, and gets the first task of all of
+// them. Two workers rarely ask for the same. With one ordered structure per queue, a worker for a
+// rare type would step over a million tasks of another type to find its own. And there may be tens
+// of millions of ready tasks, so each byte per task counts, and nothing may take time in proportion
+// to their number.
+//
+// The idea. One lane per (queue, type): whatever a worker asks for is a set of whole lanes. A lease
+// puts their fronts into a heap (LaneHeap in lease.cc) and merges them: O(log lanes) per task. A
+// lane itself has ten levels, one per priority, and a bit for each that is in use, so its front is
+// found without a search.
+//
+// Within a level, almost all tasks come in the order of their ids, because an id is given when a
+// task is enqueued. They join the tail of a list that runs through the slots: eight bytes a task,
+// O(1) to add, to take, and to remove from the middle. A task that comes back (a retry, a released
+// lease, one that was scheduled) keeps its id and is older than the tail. Such tasks wait in an
+// ordered set next to the list, 48 bytes each, and the front is the older of both heads.
+//
+// Why this is right. A task joins the list only if its id is above the tail's, so the list is
+// always in order, also when tasks leave it; the set is by its nature. The older of two ordered
+// heads is the oldest of all. A tail that leaves may let an older task join the list later; that
+// keeps the order as well. After a restart the store gives the tasks of each level oldest first, so
+// they all join lists.
+//
+// What it rests on, and what it costs:
+//
+// - The order is one promise, not a preference. If the front's payload is not in memory, a lease
+//   stops there and has it loaded; it does not take the next task instead.
+// - Ids rise. If they came from several sources, every task might land in the set.
+// - A million tasks scheduled for the same minute pass through the set: O(log n) each, once.
+// - A task that may have killed its worker waits in another lane of the same queue and type
+//   (Queue::apart), because only a worker that holds nothing else may have it.
+//
+// The bits and levels are those of a scheduler with priorities; the merge of ordered lists is Knuth
+// (The Art of Computer Programming, vol. 3, 5.4.1). tests/model compares each lease with a
+// reference that sorts all tasks.
 #pragma once
 
 #include <array>

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/check.h"
 #include "engine/batch_limits.h"
 #include "engine/engine.h"
 
@@ -78,6 +79,7 @@ class LaneHeap {
   Offer OfferOf(const Lane* lane) const {
     const uint32_t slot = lane->Front(state_.tasks());
     const TaskSlot& task = state_.tasks()[slot];
+    TREADLE_CHECK(task.state == TaskState::kReady);  // else two workers would run it
     return {task.priority, task.id.packed, slot, lane};
   }
 
@@ -90,6 +92,7 @@ constexpr size_t LookAhead(size_t at_once) { return 64 + 4 * at_once; }
 
 // The next tasks of a lane that are not in memory, if the first of them is among the next `within`.
 std::vector<TaskId> MissingInLane(const State& state, const Lane& lane, size_t within) {
+  TREADLE_CHECK(within > 0);  // it is counted down
   std::vector<TaskId> missing;
   size_t bytes = 0;
   lane.ForEach(state.tasks(), [&](uint32_t slot) {
@@ -106,10 +109,12 @@ std::vector<TaskId> MissingInLane(const State& state, const Lane& lane, size_t w
 }  // namespace
 
 Outcome<LeaseReply> Engine::LeaseAgain(const std::vector<uint32_t>& held) {
+  TREADLE_CHECK(!held.empty());
   LeaseReply reply;
   std::vector<TaskId> missing;
   for (const uint32_t slot : held) {
     const TaskSlot& task = state_.tasks()[slot];
+    TREADLE_CHECK(task.state == TaskState::kRunning);  // the lease was never given back
     if (!task.HasBody()) missing.push_back(task.id);
     // It begins now for the worker, who has not heard of it before.
     state_.RenewLease(task.id);
@@ -121,6 +126,7 @@ Outcome<LeaseReply> Engine::LeaseAgain(const std::vector<uint32_t>& held) {
 
 // A worker that is never idle must not keep it waiting for ever.
 bool Engine::HasWaitedLongApart(const TaskSlot& task) const {
+  TREADLE_CHECK(task.apart);  // of others `when_ms` says nothing
   return state_.now() >= ShardTime{task.when_ms} + kPatienceApartMs;
 }
 
@@ -128,6 +134,7 @@ bool Engine::HasWaitedLongApart(const TaskSlot& task) const {
 // it has ended. Workers that hold something continue with others meanwhile; but once the task has
 // waited for long, one of them gets no more until it is idle (HeldBack).
 Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
+  TREADLE_CHECK(effects_ != nullptr);
   const uint32_t held = state_.LeasesOf(command.holder);
   if (const auto again = LeasesOfExchange(held, command.exchange); !again.empty())
     return LeaseAgain(again);
@@ -181,6 +188,7 @@ Outcome<LeaseReply> Engine::Lease(const LeaseCommand& command) {
   }
   if (!lanes.empty() && !reply.leases.empty())
     reply.next = MissingInLane(state_, lanes.FrontLane(), LookAhead(reply.leases.size()));
+  TREADLE_CHECK(reply.leases.size() <= command.want);
   return reply;
 }
 
@@ -212,7 +220,10 @@ Leased Engine::LeaseOne(uint32_t slot, const LeaseCommand& command) {
   image.started_at = time_.wall;
   Emit(TaskIsNow{.image = image, .holder = command.holder});
   if (image.has_terms) ReleaseKey(image, Unique::kWaiting);
-  return Describe(state_.tasks()[slot]);
+  Leased leased = Describe(state_.tasks()[slot]);
+  // What makes the token of every earlier lease stale.
+  TREADLE_CHECK(leased.token.term == term_);
+  return leased;
 }
 
 Leased Engine::Describe(const TaskSlot& task) const {

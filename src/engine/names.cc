@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 
+#include "base/check.h"
 #include "engine/engine.h"
 
 namespace treadle {
@@ -43,6 +44,8 @@ Result<const Queue*> Engine::QueueFor(const std::string& name) {
   const QueueId id = state_.NumberForQueue(queues_max);
   if (id == 0) return NoneLeft("queues", "queue", queues_max, name, !strict_queues);
   Emit(QueueIsNow{.id = id, .name = name, .policy = {}, .takes_over = id <= state_.queues()});
+  // A number that others still have would mix their tasks with these.
+  TREADLE_CHECK(state_.queue(id).is_empty());
   return &state_.queue(id);
 }
 
@@ -54,6 +57,7 @@ Result<TypeId> Engine::TypeFor(const std::string& name) {
   const TypeId id = state_.NumberForType(types_max);
   if (id == 0) return NoneLeft("task types", "type", types_max, name, true);
   Emit(TypeIsNow{.id = id, .name = name, .policy = {}, .takes_over = id <= state_.types()});
+  TREADLE_CHECK(state_.tasks_of_type(id) == 0);
   return id;
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "base/check.h"
 #include "engine/effects.h"
 #include "engine/lane.h"
 #include "model/queue_policy.h"
@@ -68,7 +69,10 @@ class EndedTasks {
   }
 
   /// Starts over, empty, at `first`.
-  void Reset(uint64_t first) { *this = EndedTasks(), first_ = first; }
+  void Reset(uint64_t first) {
+    TREADLE_CHECK(tasks_ == 0);  // nothing that is kept is forgotten
+    *this = EndedTasks(), first_ = first;
+  }
 
   Entry PopFront() {
     const Entry entry = entries_.front();
@@ -126,10 +130,8 @@ struct Queue {
            std::ranges::all_of(ended, [](const EndedTasks& e) { return e.tasks() == 0; });
   }
   /// `state` must be one that ends a task.
-  EndedTasks& ended_in(TaskState state) { return ended[static_cast<size_t>(state) - kFirstEnded]; }
-  const EndedTasks& ended_in(TaskState state) const {
-    return ended[static_cast<size_t>(state) - kFirstEnded];
-  }
+  EndedTasks& ended_in(TaskState state) { return ended[EndedIndex(state)]; }
+  const EndedTasks& ended_in(TaskState state) const { return ended[EndedIndex(state)]; }
 };
 
 }  // namespace treadle

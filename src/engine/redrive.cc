@@ -5,6 +5,7 @@
 
 #include <limits>
 
+#include "base/check.h"
 #include "engine/engine.h"
 #include "engine/task_refusal.h"
 
@@ -27,6 +28,8 @@ Result<TaskStanding> Engine::Redrive(const TaskRecord& task) {
   if (image.state == TaskState::kCompleted) return WrongState(image, "enqueue another one");
   if (!IsTerminal(image.state)) return WrongState(image, "only an ended task can be redriven");
   const Queue& queue = state_.queue(image.queue);
+  // One that is no longer kept was not found, or its number would lead to another task's entry.
+  TREADLE_CHECK(queue.ended_in(image.state).Holds(image.ordinal, image.id));
   const TaskTerms* const terms = task.terms.get();
   const bool is_unique = terms != nullptr && terms->unique != Unique::kNo;
   TREADLE_RETURN_IF_ERROR(CheckQueue(queue.name));
@@ -44,6 +47,7 @@ Result<TaskStanding> Engine::Redrive(const TaskRecord& task) {
   TaskIsNow effect{.image = image, .left = QueuePlace::Of(task.image)};
   if (task.terms) effect.terms = WithTimeAnew(*task.terms, state_.now());
   Emit(effect);
+  TREADLE_CHECK(state_.Find(image.id)->spent() == 0);  // all of its attempts are before it
   if (is_unique)
     Emit(KeyIsNow{terms->unique_key, terms->request_hash.value_or(0), image.id,
                   ShardTime{std::numeric_limits<int64_t>::max()}});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "engine/engine.h"
 #include "engine/task_refusal.h"
 
@@ -94,7 +95,9 @@ void Engine::Complete(const TaskSlot& task, const Report& report) {
 
 void Engine::End(TaskImage image, TaskState state, AttemptOutcome outcome,
                  std::shared_ptr<const TaskError> error) {
-  const TaskSlot& task = *state_.Find(image.id);
+  const TaskSlot* const found = state_.Find(image.id);
+  TREADLE_CHECK(found != nullptr && !IsTerminal(found->state));  // a task ends once
+  const TaskSlot& task = *found;
   TaskIsNow effect{.image = Ended(image, state), .error = std::move(error)};
   ended_.push_back(image.id);
   if (task.state == TaskState::kRunning) NoteEndOfAttempt(task, outcome, 0, &effect);
@@ -110,6 +113,7 @@ void Engine::ReturnLease(const Token& token) {
 }
 
 void Engine::Release(const TaskSlot& task, bool is_by_worker) {
+  TREADLE_CHECK(task.state == TaskState::kRunning);
   TaskImage image = task.image();
   image.unspent += 1;
   image.reported = is_by_worker;
@@ -125,6 +129,7 @@ void Engine::Release(const TaskSlot& task, bool is_by_worker) {
 }
 
 void Engine::Snooze(const TaskSlot& task, int64_t delay_ms) {
+  TREADLE_CHECK(task.state == TaskState::kRunning && delay_ms >= 0);
   TaskImage image = task.image();
   if (image.unspent >= kUnspentBeforeFloor) delay_ms = std::max(delay_ms, kSnoozeFloorMs);
   if (delay_ms == 0 || task.cancel_requested) return Release(task, /*is_by_worker=*/true);
@@ -142,6 +147,7 @@ void Engine::Snooze(const TaskSlot& task, int64_t delay_ms) {
 }
 
 void Engine::Discard(const TaskSlot& task, std::shared_ptr<const TaskError> why) {
+  TREADLE_CHECK(task.state == TaskState::kRunning);
   TaskImage image = task.image();
   image.reported = true;
   image.apart = false;
@@ -161,6 +167,7 @@ std::string Engine::WhyRevoked(const TaskImage& image, const LeaseHolder& holder
 }
 
 void Engine::LoseLease(const TaskSlot& task) {
+  TREADLE_CHECK(task.state == TaskState::kRunning && state_.TimerOf(task) <= state_.now());
   TaskImage image = task.image();
   const LeaseHolder& holder = state_.HolderOf(task);
   lost_.push_back({holder, image.token()});

@@ -1,5 +1,6 @@
 // RunNow: a task that waits for its time does not.
 
+#include "base/check.h"
 #include "engine/engine.h"
 #include "engine/task_refusal.h"
 
@@ -9,9 +10,12 @@ Result<TaskStanding> Engine::RunNow(const TaskRecord& task) {
   const TaskImage& image = task.image;
   switch (image.state) {
     case TaskState::kScheduled:
-    case TaskState::kRetrying:
+    case TaskState::kRetrying: {
       MakeReady(image);
-      return Standing(state_.Find(image.id)->image(), true);
+      const TaskImage now = state_.Find(image.id)->image();
+      TREADLE_CHECK(now.state == TaskState::kReady);
+      return Standing(now, true);
+    }
     case TaskState::kReady:
     case TaskState::kRunning:
       return Standing(image, false);

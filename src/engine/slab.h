@@ -59,7 +59,10 @@ class SlabTable {
   void Erase(uint32_t slot) {
     Record& record = (*this)[slot];
     uint32_t* link = &Head(BucketOf(record.hash()));
-    while (*link != slot) link = &(*this)[*link].hash_next;
+    while (*link != slot) {
+      TREADLE_CHECK(*link != kNoSlot);  // its hash has not changed since it came
+      link = &(*this)[*link].hash_next;
+    }
     *link = record.hash_next;
     record = Record{};
     record.hash_next = free_;
@@ -111,6 +114,7 @@ class SlabTable {
 
   uint32_t TakeSlot() {
     if (free_ != kNoSlot) {
+      TREADLE_CHECK(free_ < used_);
       const uint32_t slot = free_;
       free_ = (*this)[slot].hash_next;
       return slot;

@@ -15,7 +15,7 @@ State::State(ShardId shard)
     : shard_(shard), by_shard_time_(SetTimer{this}), by_wall_time_(SetTimer{this}) {}
 
 void State::BeginFrame(uint64_t sequence, ShardTime now) {
-  TREADLE_CHECK(now >= now_);
+  TREADLE_CHECK(now >= now_ && sequence >= frame_);
   frame_ = sequence;
   now_ = now;
 }
@@ -26,6 +26,7 @@ void State::Apply(const QueueIsNow& effect) {
     queues_.push_back(std::make_unique<Queue>());
     queues_.back()->id = queues_.back()->counters.queue = effect.id;
   }
+  TREADLE_CHECK(HasQueue(effect.id));
   Queue& queue = MutableQueue(effect.id);
   SetName(effect.name, effect.id, &queue.name, &queue_ids_);
   if (effect.takes_over) TakeOver(&queue);
@@ -47,6 +48,7 @@ void State::Apply(const TypeIsNow& effect) {
     TREADLE_CHECK(effect.id == types_.size() + 1);
     types_.emplace_back();
   }
+  TREADLE_CHECK(HasType(effect.id));
   Type& type = types_[effect.id - 1];
   SetName(effect.name, effect.id, &type.name, &type_ids_);
   NoteDeletion(type.policy.deleted, effect.policy.deleted, effect.id, &type.deleted_in,
@@ -55,6 +57,7 @@ void State::Apply(const TypeIsNow& effect) {
 }
 
 void State::Apply(const TaskIsNew& effect) {
+  TREADLE_CHECK(effect.body != nullptr);
   const uint32_t slot = SlotOf(effect.image);
   EditParts(&tasks_[slot], [&](TaskParts* parts) { *parts = {.body = effect.body}; });
   tasks_[slot].payload_bytes = static_cast<uint32_t>(effect.body->payload.size());
@@ -87,6 +90,7 @@ void State::Apply(const TaskIsNow& effect) {
 }
 
 void State::Apply(const TaskIsGone& effect) {
+  TREADLE_CHECK(HasQueue(effect.place.queue));
   Queue& queue = MutableQueue(effect.place.queue);
   const uint32_t slot = tasks_.Find(TaskSlot::HashOf(effect.id), effect.id);
   if (slot != kNoSlot) {
@@ -100,6 +104,7 @@ void State::Apply(const TaskIsGone& effect) {
 }
 
 void State::Apply(const CountersAreNow& effect) {
+  TREADLE_CHECK(HasQueue(effect.queue));
   Queue& queue = MutableQueue(effect.queue);
   for (size_t i = 0; i < kEndedStates; ++i) RemoveEnded(&queue.ended[i], effect.ended[i].from);
   queue.counters = effect;
@@ -183,12 +188,14 @@ void State::RenewLease(TaskId id) {
 }
 
 void State::NoteSharedLoss(const TaskSlot& task) {
+  TREADLE_CHECK(task.state == TaskState::kRunning);
   if (task.shared) return;  // the others know
   for (uint32_t slot = workers_.LeasesOf(HolderOf(task)); slot != kNoSlot; slot = tasks_[slot].next)
     tasks_[slot].shared = tasks_[slot].shared || tasks_[slot].id != task.id;
 }
 
 void State::RenewAllLeases() {
+  const size_t timers = by_shard_time_.size();
   std::vector<TaskId> running;
   while (!by_shard_time_.empty()) {
     const TaskSlot& task = *EarliestByShardTime();
@@ -206,6 +213,7 @@ void State::RenewAllLeases() {
     const uint32_t slot = tasks_.Find(TaskSlot::HashOf(id), id);
     by_shard_time_.Push(LeaseEndMs(tasks_[slot]), slot);
   }
+  TREADLE_CHECK(by_shard_time_.size() == timers);
   for (const auto& queue : queues_) NoteLongLeases(queue.get());
 }
 
@@ -215,13 +223,20 @@ void State::Touch(QueueId id) {
 }
 
 std::vector<QueueId> State::TakeTouchedQueues() {
-  for (const QueueId id : touched_) MutableQueue(id).touched = false;
+  for (const QueueId id : touched_) {
+    TREADLE_CHECK(MutableQueue(id).touched);  // each is listed once
+    MutableQueue(id).touched = false;
+  }
   return std::exchange(touched_, {});
 }
 
 std::vector<State::ReadyLane> State::TakeReadyLanes() {
-  for (const ReadyLane& lane : ready_lanes_)
-    MutableQueue(lane.queue).LaneOf(lane.type, lane.of_those_apart).signalled = false;
+  for (const ReadyLane& ready : ready_lanes_) {
+    Lane& lane = MutableQueue(ready.queue).LaneOf(ready.type, ready.of_those_apart);
+    // Each is listed once, and not forgotten by a queue that took over the number.
+    TREADLE_CHECK(lane.signalled);
+    lane.signalled = false;
+  }
   return std::exchange(ready_lanes_, {});
 }
 
@@ -246,6 +261,7 @@ void State::Change(uint32_t slot, const TaskImage& image, const LeaseHolder* hol
 
 void State::Attach(uint32_t slot, const TaskImage& image, const LeaseHolder* holder) {
   const TaskSlot& task = tasks_[slot];
+  TREADLE_CHECK(task.timer == kNowhere);  // Detach() came before
   Queue& queue = MutableQueue(image.queue);
   if (image.has_terms) terms_.Watch(image);
   if (IsTerminal(image.state)) return NoteEnd(task, image.ordinal);
@@ -281,7 +297,7 @@ void State::Detach(uint32_t slot) {
   const TaskState state = task.state;
   if (IsTerminal(state)) return;
   Queue& queue = MutableQueue(task.queue);
-  --queue.live[static_cast<size_t>(state)];
+  TREADLE_CHECK(queue.live[static_cast<size_t>(state)]-- > 0);
   --types_[task.type - 1].tasks;
   queue.live_bytes -= task.payload_bytes;
   if (state == TaskState::kReady) {
@@ -314,6 +330,7 @@ void State::NoteEnd(const TaskSlot& task, uint64_t ordinal) {
 // A task that comes back from those that ended is no longer one of them. (One that moved has left
 // its lane by Detach().)
 void State::Leave(uint32_t slot, const QueuePlace& place) {
+  TREADLE_CHECK(HasQueue(place.queue));
   Touch(place.queue);
   if (!IsTerminal(place.state)) return;
   TaskSlot& task = tasks_[slot];
@@ -332,6 +349,7 @@ void State::RemoveEnded(EndedTasks* ended, uint64_t from) {
     if (slot != kNoSlot && IsTerminal(tasks_[slot].state)) Erase(slot);
   }
   if (ended->empty() && ended->first() < from) ended->Reset(from);
+  TREADLE_CHECK(ended->first() >= from);
 }
 
 void State::MarkChanged(TaskSlot* task) {
@@ -358,6 +376,8 @@ void State::DropParts(TaskSlot* task) {
 }
 
 void State::Erase(uint32_t slot) {
+  // A timer would fire for whoever gets the slot next.
+  TREADLE_CHECK(tasks_[slot].timer == kNowhere);
   if (tasks_[slot].has_terms) terms_.Erase(tasks_[slot].id);
   DropParts(&tasks_[slot]);
   tasks_[slot].DropRest(&rests_);
@@ -365,6 +385,7 @@ void State::Erase(uint32_t slot) {
 }
 
 bool State::Forget(uint64_t frame, size_t limit) {
+  TREADLE_CHECK(frame <= frame_);  // the store cannot have what has not happened
   stored_frame_ = std::max(stored_frame_, frame);
   for (; limit > 0 && !changed_.empty() && changed_.front().first <= frame; --limit) {
     const TaskId id = changed_.front().second;
@@ -417,6 +438,7 @@ void State::NoteSupplied(TaskId id) {
 }
 
 void State::LoadTask(const TaskRecord& record, uint32_t payload_bytes) {
+  TREADLE_CHECK(!IsTerminal(record.image.state));
   const uint32_t slot = SlotOf(record.image);
   tasks_[slot].payload_bytes = payload_bytes;
   tasks_[slot].SetImage(record.image, &rests_);
@@ -425,6 +447,7 @@ void State::LoadTask(const TaskRecord& record, uint32_t payload_bytes) {
 }
 
 void State::LoadEnded(const TaskImage& image, uint32_t bytes) {
+  TREADLE_CHECK(HasQueue(image.queue) && HasType(image.type));
   Queue& queue = MutableQueue(image.queue);
   if (image.ordinal >= queue.counters.of(image.state).next) return;
   ++types_[image.type - 1].tasks;
@@ -487,14 +510,16 @@ void State::CheckInvariants() const {
 }
 
 const Queue* State::FindWrongAccount() const {
-  for (const auto& queue : queues_) {
-    uint64_t known = 0;
-    for (const EndedTasks& ended : queue->ended) known += ended.tasks();
-    for (const uint64_t n : queue->live) known += n;
-    for (const uint64_t n : queue->counters.removed) known += n;
-    if (queue->counters.accepted != known) return queue.get();
-  }
+  for (const auto& queue : queues_)
+    if (!HasRightAccount(*queue)) return queue.get();
   return nullptr;
+}
+
+bool State::HasRightAccount(const Queue& queue) {
+  uint64_t known = queue.live_tasks();
+  for (const EndedTasks& ended : queue.ended) known += ended.tasks();
+  for (const uint64_t n : queue.counters.removed) known += n;
+  return queue.counters.accepted == known;
 }
 
 }  // namespace treadle

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/check.h"
 #include "base/time.h"
 #include "engine/effects.h"
 #include "engine/idempotency_table.h"
@@ -114,7 +115,10 @@ class State {
   const TaskSlot* EarliestByShardTime() const;
   const TaskSlot* EarliestByWallTime() const;
   /// When the lease of a running task, or the backoff of a retrying one, ends.
-  ShardTime TimerOf(const TaskSlot& task) const { return {by_shard_time_.at(task.timer).when}; }
+  ShardTime TimerOf(const TaskSlot& task) const {
+    TREADLE_CHECK(task.timer < by_shard_time_.size());
+    return {by_shard_time_.at(task.timer).when};
+  }
   /// When the lease or backoff of EarliestByShardTime() ends.
   ShardTime EarliestShardTime() const { return {by_shard_time_.top().when}; }
 
@@ -161,6 +165,8 @@ class State {
   /// A queue that says that more tasks came, or fewer, than it has and has let go; null: all
   /// accounts are right. They are once all of store and journal has been applied.
   const Queue* FindWrongAccount() const;
+  /// Whether that of one queue is right.
+  static bool HasRightAccount(const Queue& queue);
   /// Aborts unless lanes, timers, counts and slots agree. Slow; for tests and the simulation.
   void CheckInvariants() const;
 
@@ -181,8 +187,12 @@ class State {
   void TakeOver(Queue* queue);
   /// An ended task that is no longer kept; an entry without a task is none.
   void Uncount(const EndedTasks::Entry& entry) {
-    if (entry.task != TaskId{}) --types_[entry.type - 1].tasks;
+    if (entry.task == TaskId{}) return;
+    TREADLE_CHECK(types_[entry.type - 1].tasks > 0);
+    --types_[entry.type - 1].tasks;
   }
+  bool HasQueue(QueueId id) const { return id - 1 < queues_.size(); }
+  bool HasType(TypeId id) const { return id - 1 < types_.size(); }
   Queue& MutableQueue(QueueId id) { return *queues_[id - 1]; }
   uint32_t SlotOf(const TaskImage& image);
   void Change(uint32_t slot, const TaskImage& image, const LeaseHolder* holder);

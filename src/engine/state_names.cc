@@ -18,7 +18,7 @@ void State::SetName(const std::string& name, uint32_t id, std::string* now, Name
 
 void State::NoteDeletion(bool was, bool is, uint32_t id, uint64_t* deleted_in,
                          DeletedNames* all) const {
-  if (was) all->erase({*deleted_in, id});
+  if (was) TREADLE_CHECK(all->erase({*deleted_in, id}) == 1);
   if (!is) return;
   *deleted_in = frame_;
   all->insert({frame_, id});

@@ -2,6 +2,7 @@
 // ready again and has spent no attempt; the worker is notified that its lease is lost, and whatever
 // it still reports has no effect.
 
+#include "base/check.h"
 #include "engine/engine.h"
 #include "engine/task_refusal.h"
 
@@ -11,6 +12,7 @@ Result<TaskStanding> Engine::TakeBack(const TaskRecord& task, const std::string&
   TaskImage image = task.image;
   if (IsTerminal(image.state)) return WrongState(image, "it has no lease to release");
   if (image.state != TaskState::kRunning) return Standing(image, false);
+  TREADLE_CHECK(task.holder.has_value());  // it runs, so someone has it
   const TaskSlot& slot = *state_.Find(image.id);
   lost_.push_back({*task.holder, image.token()});
   image.unspent += 1;
@@ -25,6 +27,7 @@ Result<TaskStanding> Engine::TakeBack(const TaskRecord& task, const std::string&
                    .error = std::make_shared<TaskError>(TaskError{"released_by_hand", reason})};
   NoteEndOfAttempt(slot, AttemptOutcome::kReleased, 0, &effect);
   Emit(effect);
+  TREADLE_CHECK(state_.Find(image.id)->spent() + 1 == task.image.spent());  // it did not count
   if (image.has_terms) ReleaseKey(image, Unique::kRunning);
   return Standing(image, true);
 }

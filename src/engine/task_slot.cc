@@ -1,5 +1,7 @@
 #include "engine/task_slot.h"
 
+#include "base/check.h"
+
 namespace treadle {
 namespace {
 
@@ -42,6 +44,7 @@ void TaskSlot::SetImage(const TaskImage& image, Pool<ImageRest>* rests) {
   when_ms = image.when_ms;
   enqueued_at = image.enqueued_at;
   state = image.state;
+  TREADLE_CHECK(image.priority <= limits::kPriorityMax);  // lanes have no more levels
   priority = image.priority & 15;
   reported = image.reported;
   cancel_requested = image.cancel_requested;

@@ -104,5 +104,6 @@ struct TaskSlot : ImageHead {
 };
 static_assert(sizeof(TaskSlot) == 80 && sizeof(ImageRest) == 48);
 static_assert(limits::kPriorityMax < 16, "it has four bits");
+static_assert(static_cast<int>(TaskState::kExpired) < 16);  // so has a state
 
 }  // namespace treadle

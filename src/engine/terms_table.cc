@@ -1,5 +1,7 @@
 #include "engine/terms_table.h"
 
+#include "base/check.h"
+
 #include <algorithm>
 #include <limits>
 
@@ -23,6 +25,7 @@ const std::shared_ptr<const TaskTerms>* TermsTable::Find(TaskId id) const {
 }
 
 void TermsTable::Put(TaskId id, std::shared_ptr<const TaskTerms> terms) {
+  TREADLE_CHECK(terms != nullptr);
   const uint32_t slot = SlotOf(id);
   if (slot == kNoSlot) {
     entries_.Insert(Entry{.id = id, .terms = std::move(terms)});
@@ -36,6 +39,7 @@ void TermsTable::Erase(TaskId id) {
   if (slot == kNoSlot) return;
   if (entries_[slot].timer != kNowhere) timers_.Remove(entries_[slot].timer);
   entries_.Erase(slot);
+  TREADLE_CHECK(timers_.size() <= entries_.size());
 }
 
 void TermsTable::Watch(const TaskImage& image) {
@@ -45,6 +49,7 @@ void TermsTable::Watch(const TaskImage& image) {
   if (entry.timer != kNowhere) timers_.Remove(entry.timer);
   const int64_t end = EndMs(*entry.terms, image.state);
   if (end != kEndsNever) timers_.Push(end, slot);
+  TREADLE_CHECK(timers_.size() <= entries_.size());
 }
 
 OutOfTime IsOutOfTime(const TaskTerms& terms, TaskState state, ShardTime now) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/check.h"
 #include "engine/batch_limits.h"
 #include "engine/engine.h"
 
@@ -16,6 +17,7 @@ constexpr int64_t kRetentionCheckMs = 1'000;
 }  // namespace
 
 bool Engine::Tick(size_t limit) {
+  TREADLE_CHECK(effects_ != nullptr);
   const size_t begun = effects_->size();
   const auto is_over = [&] { return limit-- == 0 || effects_->size() - begun >= kPieceBytes; };
   for (const TaskSlot* task = state_.EarliestByShardTime();
@@ -30,6 +32,7 @@ bool Engine::Tick(size_t limit) {
   }
   while (state_.terms().has_timer() && state_.terms().next_time() <= state_.now()) {
     if (is_over()) return true;
+    // Otherwise this would find the same task for ever.
     TREADLE_CHECK(EndIfOutOfTime(*state_.Find(state_.terms().next_task())));
   }
   for (const KeyIsNow* key = state_.keys().Earliest(); key && key->expires <= state_.now();
@@ -47,6 +50,8 @@ bool Engine::Tick(size_t limit) {
 }
 
 void Engine::MakeReady(TaskImage image) {
+  // Only what waits for its time. A running task gives up its lease in other ways.
+  TREADLE_CHECK(image.state == TaskState::kScheduled || image.state == TaskState::kRetrying);
   image.state = TaskState::kReady;
   image.by_shard_time = false;
   image.when_ms = ReadySince(image);
@@ -94,6 +99,7 @@ void Engine::EndLongLeases() {
   for (QueueId id = 1; id <= state_.queues(); ++id) {
     const Queue& queue = state_.queue(id);
     if (!state_.HasOutlivedLongLeases(queue)) continue;
+    TREADLE_CHECK(queue.policy.lease_before_ms != 0);
     QueuePolicy policy = queue.policy;
     policy.lease_before_ms = 0;
     policy.lease_before_until = {};

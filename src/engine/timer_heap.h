@@ -30,7 +30,10 @@ class TimerHeap {
 
   bool empty() const { return size_ == 0; }
   size_t size() const { return size_; }
-  const Entry& top() const { return at(0); }
+  const Entry& top() const {
+    TREADLE_CHECK(size_ > 0);
+    return at(0);
+  }
   /// `position` as in Remove().
   const Entry& at(size_t position) const {
     const size_t place = position + kShift;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/utf8.h"
 #include "engine/engine.h"
 #include "engine/task_refusal.h"
@@ -26,6 +27,7 @@ Status CheckSaved(const SavedSize& saved) {
 // Says in `effect`, whose image is that of the task after its attempt, how that ended.
 void Engine::NoteEndOfAttempt(const TaskSlot& task, AttemptOutcome outcome, int64_t wait_ms,
                               TaskIsNow* effect) const {
+  TREADLE_CHECK(effect->image.id == task.id && effect->trail == nullptr);
   const LeaseHolder& holder = state_.HolderOf(task);
   auto trail = std::make_shared<TaskTrail>();
   trail->ended = AttemptRecord{.attempt = task.attempt(),
@@ -43,6 +45,7 @@ void Engine::NoteEndOfAttempt(const TaskSlot& task, AttemptOutcome outcome, int6
 // The task's image says that it has one, so retention finds what else it must remove; its terms say
 // what a lease must bring, and how much is logged.
 void Engine::NoteTrail(size_t saved_bytes, TaskIsNow* effect) const {
+  TREADLE_CHECK(effect->trail != nullptr);
   effect->image.has_trail = true;
   const bool saves = !effect->trail->saved.empty();
   const std::optional<LogPiece>& log = effect->trail->log;
@@ -65,6 +68,7 @@ void Engine::NoteTrail(size_t saved_bytes, TaskIsNow* effect) const {
 // sends again is kept once.
 Result<std::optional<LogPiece>> Engine::NewLog(const TaskSlot& task, const LogText& log) const {
   const TaskTerms* const terms = state_.TermsOf(task);
+  TREADLE_CHECK(task.state == TaskState::kRunning);
   const uint32_t kept = LogBytes(terms, task.attempt());
   if (log.offset > kept)
     return Status(Code::kInvalidArgument, "log.offset must be at most " + std::to_string(kept) +

@@ -7,7 +7,8 @@ namespace {
 
 // Which parts follow. On disk.
 enum TrailPart : uint8_t { kEnded = 1, kCheckpoint = 2, kLog = 4 };
-constexpr uint8_t kAllTrailParts = 7;
+constexpr uint8_t kAllTrailParts = kEnded | kCheckpoint | kLog;
+static_assert(kAllTrailParts == 7);
 
 void EncodeEnded(const AttemptRecord& ended, ByteWriter* out) {
   out->Varint(ended.attempt);

@@ -1,5 +1,7 @@
 #include "engine/worker_table.h"
 
+#include "base/check.h"
+
 namespace treadle {
 
 void WorkerTable::Add(SlabTable<TaskSlot>* tasks, uint32_t slot, const LeaseHolder& holder) {
@@ -14,6 +16,7 @@ void WorkerTable::Add(SlabTable<TaskSlot>* tasks, uint32_t slot, const LeaseHold
     holders_[it->second].who = holder;
   }
   TaskSlot& task = (*tasks)[slot];
+  TREADLE_CHECK(task.next == kNoSlot && task.previous == kNoSlot);  // nobody else's
   uint32_t& head = holders_[it->second].head;
   task.rest->worker = it->second;
   task.previous = kNoSlot;
@@ -26,11 +29,13 @@ void WorkerTable::Remove(SlabTable<TaskSlot>* tasks, uint32_t slot) {
   TaskSlot& task = (*tasks)[slot];
   const uint32_t number = task.rest->worker;
   Holder& holder = holders_[number];
-  (task.previous == kNoSlot ? holder.head : (*tasks)[task.previous].next) = task.next;
+  uint32_t& before = task.previous == kNoSlot ? holder.head : (*tasks)[task.previous].next;
+  TREADLE_CHECK(before == slot);
+  before = task.next;
   if (task.next != kNoSlot) (*tasks)[task.next].previous = task.previous;
   task.previous = task.next = kNoSlot;
   if (holder.head != kNoSlot) return;
-  numbers_.erase(holder.who);
+  TREADLE_CHECK(numbers_.erase(holder.who) == 1);
   holder.who = {};
   free_.push_back(number);
 }

@@ -6,6 +6,7 @@
 #include <map>
 #include <vector>
 
+#include "base/check.h"
 #include "engine/slab.h"
 #include "engine/task_slot.h"
 
@@ -18,6 +19,7 @@ class WorkerTable {
   void Remove(SlabTable<TaskSlot>* tasks, uint32_t slot);
 
   const LeaseHolder& HolderOf(const TaskSlot& task) const {
+    TREADLE_CHECK(task.state == TaskState::kRunning);  // the number of others is an old one
     return holders_[task.rest->worker].who;
   }
 

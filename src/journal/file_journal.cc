@@ -32,6 +32,7 @@ Status CheckOptions(const FileJournalOptions& options) {
 
 // The first sequences of `header`'s segment, by stream.
 std::vector<uint64_t> FirstOf(const SegmentHeader& header) {
+  TREADLE_CHECK(header.first_sequence > 0);
   return header.streams.empty() ? std::vector<uint64_t>{header.first_sequence} : header.streams;
 }
 
@@ -59,7 +60,7 @@ class FileJournal::Stream final : public Journal {
   Stream(FileJournal* log, ShardId id) : log_(log), id_(id) {}
 
   uint32_t term() const override { return log_->term(); }
-  uint64_t first_sequence() const override { return log_->first(id_); }
+  uint64_t first_sequence() const override { return log_->held_.first(id_); }
   uint64_t recovered_sequence() const override { return log_->recovered(id_); }
   Status Append(std::span<const Frame> frames, Durability durability) override {
     std::vector<Frame> mine(frames.begin(), frames.end());
@@ -91,6 +92,7 @@ Journal* FileJournal::stream(ShardId id) {
 }
 
 Status FileJournal::Start(Scan scan) {
+  TREADLE_CHECK(term_ == 0 && file_ == nullptr);  // once
   next_position_ = scan.last_sequence + 1;
   synced_through_ = scan.last_sequence;
   const size_t had =
@@ -105,13 +107,10 @@ Status FileJournal::Start(Scan scan) {
   for (uint64_t& sequence : recovered_) --sequence;
   for (ShardId id = 1; among_streams() && id <= options_.streams; ++id)
     streams_.push_back(std::make_unique<Stream>(this, id));
-  {
-    MutexLock lock(mutex_);
-    for (const SegmentHeader& segment : scan.segments)
-      segments_.push_back({segment.number, FirstOf(segment), segment.segment_bytes});
-    index_ = std::move(scan.index);
-    trimmed_.assign(options_.streams, 0);
-  }
+  std::deque<HeldSegments::Segment> found;
+  for (const SegmentHeader& segment : scan.segments)
+    found.push_back({segment.number, FirstOf(segment), segment.segment_bytes});
+  held_.Begin(std::move(found), std::move(scan.index), options_.streams);
   TREADLE_RETURN_IF_ERROR(spares_.Adopt(scan.spares));
   if (scan.segments.empty()) {
     identity_ = random_->Next();
@@ -120,8 +119,10 @@ Status FileJournal::Start(Scan scan) {
     return disk_->SyncDirectory(ParentOf(options_.directory));
   }
   const SegmentHeader& last = scan.segments.back();
+  TREADLE_CHECK(last.first_sequence <= next_position_);
   identity_ = last.identity;
   term_ = std::max(last.term, options_.min_term) + 1;
+  TREADLE_CHECK(term_ > last.term);  // what makes every older token stale
   // Never continue in an old segment: frames behind the cut may still be there, and would match.
   // One without a frame is replaced, so that a server that is started in vain does not fill the
   // disk.
@@ -129,26 +130,18 @@ Status FileJournal::Start(Scan scan) {
   return BeginSegment(last.number + (is_empty ? 0 : 1));
 }
 
-uint64_t FileJournal::first_sequence() const { return first(1); }
-
-uint64_t FileJournal::first(ShardId stream) const {
-  MutexLock lock(mutex_);
-  return segments_.front().first[stream - 1U];
-}
+uint64_t FileJournal::first_sequence() const { return held_.first(1); }
 
 Status FileJournal::BeginSegment(uint64_t number) {
   TREADLE_CHECK(synced_through_ + 1 == next_position_);
-  SegmentHeader header{.number = number,
-                       .incarnation = random_->Next(),
-                       .identity = identity_,
-                       .term = term_,
-                       .first_sequence = next_position_,
-                       .synced_through = synced_through_,
-                       .segment_bytes = options_.segment_bytes};
-  {
-    MutexLock lock(mutex_);
-    header.streams = index_.next();
-  }
+  const SegmentHeader header{.number = number,
+                             .incarnation = random_->Next(),
+                             .identity = identity_,
+                             .term = term_,
+                             .first_sequence = next_position_,
+                             .synced_through = synced_through_,
+                             .segment_bytes = options_.segment_bytes,
+                             .streams = held_.next_of_all()};
   TREADLE_ASSIGN_OR_RETURN(const std::string spare, spares_.Take());
   TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<File> file, disk_->Open(spare, Disk::Mode::kReadWrite));
   // The header is durable before the file gets its name: a segment without a good header is damage.
@@ -162,10 +155,7 @@ Status FileJournal::BeginSegment(uint64_t number) {
   active_ = header;
   offset_ = kSegmentHeaderBytes;
   room_ = options_.segment_bytes - offset_;
-  MutexLock lock(mutex_);
-  file_identity_ = identity;
-  if (!segments_.empty() && segments_.back().number == number) segments_.pop_back();
-  segments_.push_back({number, FirstOf(header), options_.segment_bytes});
+  held_.Add({number, FirstOf(header), options_.segment_bytes}, identity);
   return {};
 }
 
@@ -185,16 +175,14 @@ Status FileJournal::Append(std::span<const Frame> frames, Durability durability)
 }
 
 Status FileJournal::AppendFrame(const Frame& frame) {
-  if (among_streams()) {
-    MutexLock lock(mutex_);
-    TREADLE_CHECK(frame.sequence == index_.next(frame.stream));
-  }
+  TREADLE_CHECK(!among_streams() || frame.sequence == held_.next(frame.stream));
   const uint64_t more = among_streams() ? kStreamSequenceBytes : 0;
   const uint64_t bytes = FrameBytes(frame.effects.size() + more);
   if (offset_ + bytes > options_.segment_bytes) {
     TREADLE_RETURN_IF_ERROR(SyncFrames());
     TREADLE_RETURN_IF_ERROR(BeginSegment(active_.number + 1));
   }
+  TREADLE_CHECK(offset_ % kFrameAlignment == 0 && offset_ + bytes <= options_.segment_bytes);
   buffer_.clear();
   EncodeFrame(frame,
               {.position = next_position_,
@@ -202,11 +190,9 @@ Status FileJournal::AppendFrame(const Frame& frame) {
                .synced_through = synced_through_,
                .among_streams = among_streams()},
               &buffer_);
+  TREADLE_CHECK(buffer_.size() == bytes);
   TREADLE_RETURN_IF_ERROR(file_->Write(offset_, buffer_));
-  if (among_streams()) {
-    MutexLock lock(mutex_);
-    index_.Add(frame.stream, {active_.number, offset_});
-  }
+  if (among_streams()) held_.AddFrame(frame.stream, {active_.number, offset_});
   offset_ += bytes;
   room_ = options_.segment_bytes - offset_;
   ++next_position_;
@@ -219,19 +205,18 @@ Status FileJournal::Sync() {
 }
 
 Status FileJournal::SyncFrames() {
+  TREADLE_CHECK(synced_through_ < next_position_);
   if (synced_through_ + 1 == next_position_) return {};
+  TREADLE_CHECK(file_ != nullptr);
   TREADLE_RETURN_IF_ERROR(file_->Sync());
+  // Only now: what the next frame says is durable must be.
   synced_through_ = next_position_ - 1;
   return {};
 }
 
 Status FileJournal::Read(uint64_t from, uint64_t to, const Visitor& visit) {
   if (among_streams()) return ReadStream(1, from, to, visit);
-  std::vector<Segment> segments;
-  {
-    MutexLock lock(mutex_);
-    segments.assign(segments_.begin(), segments_.end());
-  }
+  const std::vector<HeldSegments::Segment> segments = held_.held().segments;
   TREADLE_CHECK(from >= segments.front().first[0]);
   for (size_t i = 0; i < segments.size() && from <= to; ++i) {
     const bool is_last = i + 1 == segments.size();
@@ -245,14 +230,10 @@ Status FileJournal::Read(uint64_t from, uint64_t to, const Visitor& visit) {
 }
 
 Status FileJournal::ReadStream(ShardId stream, uint64_t from, uint64_t to, const Visitor& visit) {
+  TREADLE_CHECK(among_streams() && from > 0);
   std::unique_ptr<SegmentReader> reader;
   while (from <= to) {
-    std::vector<StreamIndex::Place> places;
-    {
-      MutexLock lock(mutex_);
-      places = index_.Places(stream, from, to, kPlacesAtOnce);
-    }
-    for (const StreamIndex::Place& place : places) {
+    for (const auto& place : held_.Places(stream, from, to, kPlacesAtOnce)) {
       const std::string path = Path(SegmentName(place.segment));
       if (reader == nullptr || reader->header().number != place.segment) {
         TREADLE_ASSIGN_OR_RETURN(reader, SegmentReader::Open(disk_, path));
@@ -275,38 +256,21 @@ Status FileJournal::ReadStream(ShardId stream, uint64_t from, uint64_t to, const
 
 Status FileJournal::Trim(ShardId stream, uint64_t sequence) {
   std::vector<SpareFiles::OldSegment> trimmed;  // oldest first: a crash midway leaves no gap
-  {
-    MutexLock lock(mutex_);
-    trimmed_[stream - 1U] = std::max(trimmed_[stream - 1U], sequence);
-    const auto is_done_with = [this](const Segment& next) TREADLE_REQUIRES(mutex_) {
-      for (size_t i = 0; i < trimmed_.size(); ++i)
-        if (next.first[i] > trimmed_[i] + 1) return false;
-      return true;
-    };
-    while (segments_.size() > 1 && is_done_with(segments_[1])) {
-      const Segment& oldest = segments_.front();
-      trimmed.push_back({Path(SegmentName(oldest.number)), oldest.bytes});
-      segments_.pop_front();
-    }
-    index_.DropBefore(segments_.front().number);
-  }
+  for (const HeldSegments::Segment& segment : held_.Trim(stream, sequence))
+    trimmed.push_back({Path(SegmentName(segment.number)), segment.bytes});
   return spares_.Recycle(trimmed);
 }
 
 // A segment that is trimmed meanwhile is no longer in the list by the second look.
 Status FileJournal::CheckInPlace() {
-  const auto segments = [this] {
-    MutexLock lock(mutex_);
-    return std::pair(std::vector<Segment>(segments_.begin(), segments_.end()), file_identity_);
-  };
-  const auto [held, active] = segments();
-  for (const Segment& segment : held) {
+  const auto [segments, active] = held_.held();
+  for (const HeldSegments::Segment& segment : segments) {
     const std::string path = Path(SegmentName(segment.number));
     const Result<FileIdentity> found = disk_->Identify(path);
-    const bool is_active = segment.number == held.back().number;
+    const bool is_active = segment.number == segments.back().number;
     if (found.ok() && (!is_active || *found == active)) continue;
     if (!found.ok() && found.status().code() != Code::kNotFound) return found.status();
-    if (segments().first.front().number > segment.number) continue;
+    if (held_.held().segments.front().number > segment.number) continue;
     return {Code::kUnavailable, path + " was " + (found.ok() ? "replaced" : "removed") +
                                     " while this server was writing to it"};
   }

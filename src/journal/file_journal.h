@@ -1,14 +1,13 @@
 // FileJournal: the Journal in files of a directory. docs/formats/journal.md is the specification.
 //
-// Append() and Sync() on one lane; Read() and Trim() on another one; MakeRoom() on any, one at a
-// time; the rest anywhere.
-// Whoever opens it holds the lock of the data directory. Once an Append() or Sync() has failed, all
-// later ones fail the same way: after a failed sync nobody knows what is on the disk.
+// Append() and Sync() on one executor; Read() and Trim() on another one; MakeRoom() on any, one at
+// a time; the rest anywhere. Whoever opens it holds the lock of the data directory. Once an
+// Append() or Sync() has failed, all later ones fail the same way: after a failed sync nobody knows
+// what is on the disk.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <span>
@@ -18,8 +17,8 @@
 
 #include "base/disk.h"
 #include "base/random.h"
-#include "base/thread_annotations.h"
 #include "journal/frame_format.h"
+#include "journal/held_segments.h"
 #include "journal/journal.h"
 #include "journal/recovery_scan.h"
 #include "journal/spare_files.h"
@@ -71,18 +70,12 @@ class FileJournal final : public Journal {
 
  private:
   class Stream;
-  struct Segment {
-    uint64_t number;
-    std::vector<uint64_t> first;  // of each stream; see SegmentHeader
-    uint64_t bytes;
-  };
 
   FileJournal(Disk* disk, Random* random, FileJournalOptions options);
 
   Status Start(Scan scan);
   bool among_streams() const { return options_.streams > 1; }
-  uint64_t recovered(ShardId stream) const { return recovered_[stream - 1U]; }
-  uint64_t first(ShardId stream) const;
+  uint64_t recovered(ShardId stream) const { return recovered_.at(stream - 1U); }
   Status ReadStream(ShardId stream, uint64_t from, uint64_t to, const Visitor& visit);
   Status Trim(ShardId stream, uint64_t sequence);
   Status AppendFrame(const Frame& frame);
@@ -101,7 +94,7 @@ class FileJournal final : public Journal {
   std::vector<uint64_t> recovered_;  // by stream
   std::vector<std::unique_ptr<Journal>> streams_;
 
-  // Of the appending lane.
+  // Of the appending executor.
   SegmentHeader active_;
   std::unique_ptr<File> file_;
   uint64_t offset_ = 0;
@@ -110,12 +103,8 @@ class FileJournal final : public Journal {
   std::string buffer_;  // reused, so that appending does not allocate
   Status failed_;
 
-  FileIdentity file_identity_ TREADLE_GUARDED_BY(mutex_);     // of the active segment
-  std::atomic<uint64_t> room_ = 0;                            // bytes left in the active segment
-  mutable Mutex mutex_;                                       // never held during I/O
-  std::deque<Segment> segments_ TREADLE_GUARDED_BY(mutex_);   // oldest first, the active one last
-  std::vector<uint64_t> trimmed_ TREADLE_GUARDED_BY(mutex_);  // by stream
-  StreamIndex index_ TREADLE_GUARDED_BY(mutex_);              // of several
+  std::atomic<uint64_t> room_ = 0;  // bytes left in the active segment
+  HeldSegments held_;
 };
 
 }  // namespace treadle

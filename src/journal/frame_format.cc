@@ -14,6 +14,8 @@ constexpr std::string_view kSegmentMagic = "TRDLSEG\n";
 constexpr uint32_t kFrameMagic = 0x4d524654;                   // "TFRM"
 constexpr size_t kHeaderChecksumAt = kSegmentHeaderBytes - 8;  // the same in every version
 constexpr size_t kChecksumEnd = 16;  // of the frame header: magic, length, checksum
+static_assert(kSegmentMagic.size() + 2 * sizeof(uint32_t) + 6 * sizeof(uint64_t) <=
+              kHeaderChecksumAt);
 
 constexpr uint16_t kAmongStreams = 1;  // a flag: the body begins with the sequence in the stream
 
@@ -50,6 +52,7 @@ std::string EncodeSegmentHeader(const SegmentHeader& header) {
   }
   bytes.resize(kHeaderChecksumAt, '\0');
   out.U64(Xxh3(bytes));
+  TREADLE_CHECK(bytes.size() == kSegmentHeaderBytes);
   return bytes;
 }
 
@@ -91,6 +94,9 @@ Result<SegmentHeader> DecodeSegmentHeader(std::string_view bytes) {
 
 void EncodeFrame(const Frame& frame, const FramePlace& place, std::string* out) {
   TREADLE_CHECK(place.among_streams || (frame.stream == 1 && frame.sequence == place.position));
+  // A frame that says of itself that it is durable would prove its own damage.
+  TREADLE_CHECK(place.synced_through < place.position);
+  TREADLE_CHECK(frame.effects.size() <= UINT32_MAX - kStreamSequenceBytes);
   const size_t start = out->size();
   const size_t body = frame.effects.size() + (place.among_streams ? kStreamSequenceBytes : 0);
   ByteWriter writer(out);
@@ -104,6 +110,7 @@ void EncodeFrame(const Frame& frame, const FramePlace& place, std::string* out) 
   writer.U16(frame.stream);
   writer.U16(place.among_streams ? kAmongStreams : 0);
   writer.U32(0);
+  TREADLE_CHECK(out->size() - start == kFrameHeaderBytes);
   if (place.among_streams) writer.U64(frame.sequence);
   writer.Raw(frame.effects);
   const uint64_t checksum = Xxh3(std::string_view(*out).substr(start + kChecksumEnd));
@@ -118,6 +125,7 @@ size_t BytesWithoutFrame(std::string_view bytes) {
     std::memcpy(&magic, bytes.data() + at, sizeof magic);
     if (magic == kFrameMagic) break;
   }
+  TREADLE_CHECK(at % kFrameAlignment == 0 && at <= bytes.size());
   return at;
 }
 
@@ -134,6 +142,8 @@ std::optional<ParsedFrame> ParseFrame(std::string_view bytes, uint64_t incarnati
   const auto length = ClaimedBodyBytes(bytes, incarnation);
   if (!length || bytes.size() < kFrameHeaderBytes + *length) return std::nullopt;
   bytes = bytes.substr(0, kFrameHeaderBytes + *length);
+  // Behind magic and length, which the checksum does not cover: a wrong length makes it cover other
+  // bytes.
   ByteReader in(bytes.substr(8));
   const uint64_t checksum = in.U64();
   if (checksum != Xxh3(bytes.substr(kChecksumEnd))) return std::nullopt;

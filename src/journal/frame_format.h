@@ -22,7 +22,9 @@ inline constexpr uint32_t kJournalFormatOldest = 2;
 inline constexpr size_t kSegmentHeaderBytes = 4096;
 inline constexpr size_t kFrameHeaderBytes = 56;
 inline constexpr size_t kFrameAlignment = 8;
-inline constexpr uint32_t kTermMax = UINT32_MAX - 1;  // there is always one more
+static_assert(kSegmentHeaderBytes % kFrameAlignment == 0);  // where the first frame begins
+static_assert(kFrameHeaderBytes % kFrameAlignment == 0);    // where one without effects ends
+inline constexpr uint32_t kTermMax = UINT32_MAX - 1;        // there is always one more
 inline constexpr size_t kStreamsMax = 256;
 
 struct SegmentHeader {

@@ -63,7 +63,7 @@ class Journal {
 
   /// Whether a frame with `bytes` of effects fits into space that is already on disk. Any thread.
   virtual bool HasRoomFor(uint64_t bytes) const = 0;
-  /// Makes room on disk ahead of need (a spare segment). Slow; for a background lane.
+  /// Makes room on disk ahead of need (a spare segment). Slow; for a background executor.
   /// RESOURCE_EXHAUSTED: the disk is full, nothing is lost, and the call may be repeated when space
   /// returns.
   virtual Status MakeRoom() = 0;
@@ -72,7 +72,7 @@ class Journal {
   virtual void WhenFull(std::function<Result<bool>()> gain) { (void)gain; }
 
   /// UNAVAILABLE: files that hold frames are not where they were written; someone has removed or
-  /// replaced them. Any lane.
+  /// replaced them. Any executor.
   virtual Status CheckInPlace() { return {}; }
 };
 

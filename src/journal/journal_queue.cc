@@ -21,6 +21,7 @@ void JournalQueue::Append(ShardId stream, uint64_t sequence, ShardTime time, std
 void JournalQueue::Sync(Done done) { Add({.done = std::move(done)}); }
 
 void JournalQueue::Add(Waiting waiting) {
+  TREADLE_CHECK(waiting.done != nullptr);
   {
     MutexLock lock(mutex_);
     waiting_.push_back(std::move(waiting));
@@ -42,6 +43,7 @@ void JournalQueue::WriteAll() {
 }
 
 Status JournalQueue::Write() {
+  TREADLE_CHECK(!group_.empty());
   frames_.clear();
   bool syncs = false;
   for (const Waiting& each : group_) {

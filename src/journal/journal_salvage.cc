@@ -4,6 +4,7 @@
 #include <charconv>
 #include <memory>
 
+#include "base/check.h"
 #include "journal/recovery_scan.h"
 #include "journal/segment_reader.h"
 
@@ -67,6 +68,7 @@ Status JournalSalvage::NoteHeader(const std::string& directory, const std::strin
 }
 
 Status JournalSalvage::FollowSegment(const std::string& path, size_t index) {
+  TREADLE_CHECK(index < segments_.size());
   const SegmentHeader& header = segments_[index];
   const SegmentHeader* const next = index + 1 < segments_.size() ? &segments_[index + 1] : nullptr;
   const uint64_t end =
@@ -85,10 +87,13 @@ Status JournalSalvage::FollowSegment(const std::string& path, size_t index) {
       offset = reader->offset() - parsed->bytes;
     }
     const uint64_t sequence = parsed->frame.sequence;
-    if (follows && expected != header.first_sequence)
+    if (follows && expected != header.first_sequence) {
+      TREADLE_CHECK(!pieces_.empty() && pieces_.back().last + 1 == sequence);
       pieces_.back().last = sequence;
-    else
+    } else {
+      TREADLE_CHECK(pieces_.empty() || pieces_.back().last < sequence);  // they rise
       pieces_.push_back({.path = path, .offset = offset, .first = sequence, .last = sequence});
+    }
     last_known_ = std::max(last_known_, sequence);
     expected = sequence + 1;
   }
@@ -102,6 +107,7 @@ std::optional<uint64_t> JournalSalvage::identity() const {
 std::vector<JournalSalvage::Run> JournalSalvage::runs() const {
   std::vector<Run> runs;
   for (const Piece& piece : pieces_) {
+    TREADLE_CHECK(piece.first <= piece.last);
     if (!runs.empty() && runs.back().last + 1 == piece.first)
       runs.back().last = piece.last;
     else
@@ -115,6 +121,7 @@ uint64_t JournalSalvage::first_sequence() const {
 }
 
 Status JournalSalvage::Read(uint64_t from, uint64_t to, const Visitor& visit) {
+  TREADLE_CHECK(from <= to);
   for (const Piece& piece : pieces_) {
     if (piece.last < from || piece.first > to) continue;
     TREADLE_RETURN_IF_ERROR(ReadPiece(piece, from, to, visit));
@@ -124,6 +131,7 @@ Status JournalSalvage::Read(uint64_t from, uint64_t to, const Visitor& visit) {
 
 Status JournalSalvage::ReadPiece(const Piece& piece, uint64_t from, uint64_t to,
                                  const Visitor& visit) {
+  TREADLE_CHECK(piece.first <= to && from <= piece.last);
   TREADLE_ASSIGN_OR_RETURN(const auto reader, SegmentReader::OpenDamaged(disk_, piece.path));
   reader->GoTo(piece.offset);
   for (uint64_t expected = piece.first; expected <= std::min(piece.last, to); ++expected) {
@@ -139,6 +147,8 @@ Status JournalSalvage::Sync() { return OnlyForReading(); }
 Status JournalSalvage::MakeRoom() { return OnlyForReading(); }
 
 Status WriteEmptyJournal(Disk* disk, const std::string& directory, SegmentHeader header) {
+  // Readers refuse other numbers, and a repair that writes them would lose the directory.
+  TREADLE_CHECK(header.number > 0 && header.first_sequence > 0 && header.term > 0);
   header.incarnation = header.identity ^ header.first_sequence ^ header.term;
   header.synced_through = header.first_sequence - 1;
   header.segment_bytes = kSmallSegmentBytes;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "journal/segment_reader.h"
 
 namespace treadle {
@@ -14,6 +15,7 @@ uint64_t JournalSnapshot::first_sequence() const {
 }
 
 Status JournalSnapshot::Read(uint64_t from, uint64_t to, const Visitor& visit) {
+  TREADLE_CHECK(from >= first_sequence() && to <= scan_.last_sequence);
   for (size_t i = 0; i < scan_.segments.size(); ++i) {
     const bool is_last = i + 1 == scan_.segments.size();
     const uint64_t end = is_last ? to : std::min(to, scan_.segments[i + 1].first_sequence - 1);

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/check.h"
 #include "journal/segment_reader.h"
 #include "journal/spare_files.h"
 
@@ -56,6 +57,8 @@ Result<uint64_t> FollowFrames(SegmentReader* reader, const std::string& path, ui
   const SegmentHeader& header = reader->header();
   if (header.streams != index->next()) return OutOfStep(path);
   uint64_t expected = header.first_sequence;
+  // CheckNeighbours() refused segments that fall: or this would look for frames without end.
+  TREADLE_CHECK(end == 0 || expected <= end);
   for (; expected != end; ++expected) {
     const uint64_t offset = reader->offset();
     TREADLE_ASSIGN_OR_RETURN(const auto parsed, reader->Next(expected));
@@ -80,6 +83,7 @@ Result<uint64_t> FollowFrames(SegmentReader* reader, const std::string& path, ui
 Status MakeDurable(Disk* disk, const std::string& path, uint64_t last_sequence) {
   TREADLE_ASSIGN_OR_RETURN(const auto reader, SegmentReader::Open(disk, path));
   std::map<uint64_t, uint64_t> unproven;  // offsets by sequence
+  TREADLE_CHECK(reader->header().first_sequence <= last_sequence + 1);
   for (uint64_t next = reader->header().first_sequence; next <= last_sequence; ++next) {
     unproven[next] = reader->offset();
     TREADLE_ASSIGN_OR_RETURN(const auto parsed, reader->Next(next));
@@ -92,6 +96,7 @@ Status MakeDurable(Disk* disk, const std::string& path, uint64_t last_sequence) 
 }  // namespace
 
 std::string SegmentName(uint64_t number) {
+  TREADLE_CHECK(number > 0);  // segments are counted from 1
   const std::string digits = std::to_string(number);
   return std::string(20 - digits.size(), '0') + digits + ".seg";
 }
@@ -116,6 +121,7 @@ Result<Scan> FollowJournal(Disk* disk, const std::string& directory) {
     TREADLE_ASSIGN_OR_RETURN(const uint64_t next,
                              FollowFrames(reader.get(), path, end, &scan.index));
     scan.last_sequence = next - 1;
+    TREADLE_CHECK(is_last || next == end);  // only the last segment has a torn end
   }
   return scan;
 }

@@ -1,5 +1,7 @@
 #include "journal/segment_reader.h"
 
+#include "base/check.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -27,6 +29,7 @@ Result<std::unique_ptr<SegmentReader>> SegmentReader::OpenDamaged(Disk* disk,
   if (!header.ok()) return InSegment(path, header.status());
   reader->header_ = *header;
   reader->end_ = std::min(header->segment_bytes, size);
+  TREADLE_CHECK(reader->end_ >= kSegmentHeaderBytes);  // its header was read
   return reader;
 }
 
@@ -46,6 +49,7 @@ Result<std::string_view> SegmentReader::Bytes(uint64_t offset, uint64_t size) {
     TREADLE_ASSIGN_OR_RETURN(buffered_, file_->Read(offset, buffer_.data(), buffer_.size()));
     buffer_offset_ = offset;
   }
+  TREADLE_CHECK(offset >= buffer_offset_ && offset - buffer_offset_ <= buffered_);
   return std::string_view(buffer_).substr(0, buffered_).substr(offset - buffer_offset_);
 }
 
@@ -63,10 +67,12 @@ Result<std::optional<ParsedFrame>> SegmentReader::Next(uint64_t position) {
   TREADLE_ASSIGN_OR_RETURN(std::optional<ParsedFrame> parsed, At(offset_));
   if (!parsed || parsed->position != position) return std::optional<ParsedFrame>();
   offset_ += parsed->bytes;
+  TREADLE_CHECK(offset_ % kFrameAlignment == 0);
   return parsed;
 }
 
 Result<std::optional<SegmentReader::Found>> SegmentReader::Find(uint64_t offset) {
+  TREADLE_CHECK(offset % kFrameAlignment == 0);  // or it would step over every frame
   const uint64_t end = end_ - kFrameHeaderBytes;
   for (uint64_t at = offset; at <= end; at += kFrameAlignment) {
     TREADLE_ASSIGN_OR_RETURN(const std::string_view bytes, Bytes(at, kFrameHeaderBytes));
@@ -81,6 +87,7 @@ Result<std::optional<SegmentReader::Found>> SegmentReader::Find(uint64_t offset)
 Result<std::optional<ParsedFrame>> SegmentReader::NextWhole() {
   TREADLE_ASSIGN_OR_RETURN(const std::optional<Found> found, Find(offset_));
   if (!found) return std::optional<ParsedFrame>();
+  TREADLE_CHECK(found->offset >= offset_);
   offset_ = found->offset + found->parsed.bytes;
   return std::optional(found->parsed);
 }
@@ -91,11 +98,14 @@ Result<bool> SegmentReader::ProvesDurable(uint64_t position) {
     TREADLE_ASSIGN_OR_RETURN(const std::optional<Found> found, Find(at));
     if (!found) return false;
     if (found->parsed.synced_through >= position) return true;
+    TREADLE_CHECK(found->offset >= at);  // so this comes to an end
     at = found->offset;
   }
 }
 
 Status SegmentReader::MakeDurable(uint64_t offset) {
+  // The header stays as it is: it was durable before the file had its name.
+  TREADLE_CHECK(offset >= kSegmentHeaderBytes && offset <= offset_);
   while (offset < offset_) {
     const uint64_t size = std::min(offset_ - offset, read_bytes_);
     TREADLE_ASSIGN_OR_RETURN(const std::string_view bytes, Bytes(offset, size));
@@ -107,6 +117,7 @@ Status SegmentReader::MakeDurable(uint64_t offset) {
 
 Status VisitFrames(Disk* disk, const std::string& path, uint64_t from, uint64_t to,
                    const Journal::Visitor& visit) {
+  TREADLE_CHECK(from <= to);
   TREADLE_ASSIGN_OR_RETURN(const auto reader, SegmentReader::Open(disk, path));
   for (uint64_t expected = reader->header().first_sequence; expected <= to; ++expected) {
     TREADLE_ASSIGN_OR_RETURN(const auto parsed, reader->Next(expected));

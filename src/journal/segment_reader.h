@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "base/check.h"
 #include "base/disk.h"
 #include "journal/frame_format.h"
 
@@ -34,7 +35,10 @@ class SegmentReader {
   /// effects are valid until the next call. Nothing, and no step, if none is there.
   Result<std::optional<ParsedFrame>> NextWhole();
   /// Steps to `offset`, where a frame begins.
-  void GoTo(uint64_t offset) { offset_ = offset; }
+  void GoTo(uint64_t offset) {
+    TREADLE_CHECK(offset >= kSegmentHeaderBytes && offset % kFrameAlignment == 0);
+    offset_ = offset;
+  }
 
   /// Whether a valid frame at offset() or behind says that `position` was durable when it was
   /// written.

@@ -1,5 +1,7 @@
 #include "journal/spare_files.h"
 
+#include "base/check.h"
+
 #include <algorithm>
 #include <charconv>
 #include <iterator>
@@ -18,6 +20,7 @@ constexpr std::string_view kPrefix = "spare-";
 std::string SpareName(uint64_t number) { return std::string(kPrefix) + std::to_string(number); }
 
 std::optional<uint64_t> SpareNumber(const std::string& name) {
+  TREADLE_CHECK(name.size() >= kPrefix.size());
   uint64_t number = 0;
   const char* const digits = name.data() + kPrefix.size();
   const auto parsed = std::from_chars(digits, name.data() + name.size(), number);
@@ -42,6 +45,7 @@ Status SpareFiles::Adopt(const std::vector<std::string>& names) {
   }
   TREADLE_RETURN_IF_ERROR(disk_->SyncDirectory(directory_));
   MutexLock lock(mutex_);
+  TREADLE_CHECK(paths_.empty());  // Adopt() comes before all else
   paths_ = std::move(usable);
   return {};
 }
@@ -103,7 +107,9 @@ Status SpareFiles::Recycle(const std::vector<OldSegment>& segments) {
     recycled.push_back(NewPath());
     TREADLE_RETURN_IF_ERROR(disk_->Rename(segment.path, recycled.back()));
   }
+  // Before anyone may take one: its new content must not appear under the old segment's name.
   TREADLE_RETURN_IF_ERROR(disk_->SyncDirectory(directory_));
+  TREADLE_CHECK(recycled.size() <= kSparesMax);
   MutexLock lock(mutex_);
   std::ranges::move(recycled, std::back_inserter(paths_));
   return {};
@@ -121,6 +127,7 @@ Result<std::string> SpareFiles::Make() {
 
 // Written and synced, so that later syncs overwrite blocks that the file system has placed already.
 Status SpareFiles::FillWithZeros(File* file) const {
+  TREADLE_CHECK(segment_bytes_ > 0);
   const std::string zeros(std::min(kZeroBytes, segment_bytes_), '\0');
   for (uint64_t at = 0; at < segment_bytes_; at += zeros.size()) {
     const std::string_view chunk = std::string_view(zeros).substr(0, segment_bytes_ - at);

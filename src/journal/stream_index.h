@@ -42,7 +42,9 @@ class StreamIndex {
   /// The next frame of its stream.
   void Add(ShardId stream, Place place) {
     TREADLE_CHECK(has(stream));
-    streams_[stream - 1U].frames.push_back(place);
+    std::deque<Place>& frames = streams_[stream - 1U].frames;
+    TREADLE_CHECK(frames.empty() || frames.back().segment <= place.segment);  // they rise
+    frames.push_back(place);
   }
   /// Of the frames `from`..`to`, which must be here, or the first `limit` of them.
   std::vector<Place> Places(ShardId stream, uint64_t from, uint64_t to, size_t limit) const {

@@ -31,15 +31,14 @@ Checkpoints::Checkpoints(ShardServices* shard, ShardEvents* events,
       env_(environment),
       options_(options),
       frames_(frames),
-      stored_(meta.applied),
-      as_of_(meta.wall),
+      stored_{meta.applied, meta.wall},
       unstored_since_ms_(environment.clock->MonotonicMs()) {
   // What recovery replayed also waits for a checkpoint; its size does not matter.
-  if (frames->durable() > stored_) backlog_.emplace_back(frames->durable(), 0);
+  if (frames->durable() > stored_.frame) backlog_.emplace_back(frames->durable(), 0);
 }
 
 void Checkpoints::Add(uint64_t frame, uint64_t bytes) {
-  TREADLE_CHECK(frame > stored_);
+  TREADLE_CHECK(frame > stored_.frame);
   if (backlog_.empty()) unstored_since_ms_ = env_.clock->MonotonicMs();
   backlog_.emplace_back(frame, bytes);
   backlog_bytes_ += bytes;
@@ -60,7 +59,8 @@ void Checkpoints::BeginLater() {
 
 void Checkpoints::Begin() {
   const uint64_t to = frames_->durable();
-  if (shard_->has_failed() || to == stored_ || is_pausing_ || std::exchange(is_running_, true))
+  if (shard_->has_failed() || to == stored_.frame || is_pausing_ ||
+      std::exchange(is_running_, true))
     return;
   // The store must never be ahead of the journal.
   frames_->Sync([this, to] { Run(to); });
@@ -81,11 +81,10 @@ void Checkpoints::OnDone(const Result<uint64_t>& applied, WallTime as_of) {
   is_running_ = false;
   if (applied.status().code() == Code::kResourceExhausted) return Pause();
   if (!applied.ok()) return shard_->Fail(applied.status());
-  TREADLE_CHECK(*applied >= stored_ && *applied <= frames_->durable());
-  stored_ = *applied;
-  as_of_ = as_of;
+  TREADLE_CHECK(*applied >= stored_.frame && *applied <= frames_->durable());
+  stored_ = {*applied, as_of};
   ++shard_->stats().checkpoints;
-  for (; !backlog_.empty() && backlog_.front().first <= stored_; backlog_.pop_front())
+  for (; !backlog_.empty() && backlog_.front().first <= stored_.frame; backlog_.pop_front())
     backlog_bytes_ -= backlog_.front().second;
   ForgetLater();
   StopWaitingForRoom();
@@ -108,7 +107,7 @@ void Checkpoints::Pause() {
 
 void Checkpoints::WhenStored(int64_t wait_ms, std::function<void(bool)> run) {
   const uint64_t wanted = frames_->applied();
-  if (stored_ >= wanted || wait_ms == 0) return run(stored_ >= wanted);
+  if (stored_.frame >= wanted || wait_ms == 0) return run(stored_.frame >= wanted);
   auto once = std::make_shared<std::function<void(bool)>>(std::move(run));
   waiting_.push_back({wanted, once});
   Begin();
@@ -120,7 +119,7 @@ void Checkpoints::WhenStored(int64_t wait_ms, std::function<void(bool)> run) {
 void Checkpoints::RunThoseThatWait() {
   std::vector<Waiting> waiting = std::exchange(waiting_, {});
   for (Waiting& each : waiting) {
-    if (each.frame > stored_) {
+    if (each.frame > stored_.frame) {
       if (*each.run) waiting_.push_back(std::move(each));
     } else if (const auto run = std::exchange(*each.run, nullptr)) {
       run(true);
@@ -148,7 +147,7 @@ void Checkpoints::ForgetLater() {
   env_.loop->Post([this] {
     forget_posted_ = false;
     if (shard_->has_failed()) return;
-    if (shard_->engine().mutable_state()->Forget(stored_, kForgetAtOnce)) ForgetLater();
+    if (shard_->engine().mutable_state()->Forget(stored_.frame, kForgetAtOnce)) ForgetLater();
   });
 }
 

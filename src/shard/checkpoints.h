@@ -46,11 +46,12 @@ class Checkpoints {
   /// All who wait for room wait no longer.
   void StopWaitingForRoom();
 
-  uint64_t stored() const { return stored_; }
+  /// The last frame that the store has.
+  uint64_t stored() const { return stored_.frame; }
   /// As of when the store is, if nothing is on its way to it.
-  WallTime as_of() const { return as_of_; }
+  WallTime as_of() const { return stored_.as_of; }
   /// The store has every change that was applied.
-  bool is_current() const { return stored_ >= frames_->applied(); }
+  bool is_current() const { return stored_.frame >= frames_->applied(); }
   /// Of the journal: frames that the store does not have.
   uint64_t backlog_bytes() const { return backlog_bytes_; }
   /// Of the oldest frame that the store does not have; 0: it has all.
@@ -76,8 +77,10 @@ class Checkpoints {
   const ShardEnvironment& env_;
   const NodeOptions& options_;
   Frames* const frames_;
-  uint64_t stored_;
-  WallTime as_of_;
+  struct {
+    uint64_t frame;
+    WallTime as_of;
+  } stored_;
   std::deque<std::pair<uint64_t, uint64_t>> backlog_;  // (frame, bytes)
   uint64_t backlog_bytes_ = 0;
   int64_t unstored_since_ms_;  // monotonic; of the oldest in backlog_, or earlier

@@ -1,4 +1,5 @@
-// Fold: many frames of effects become the few net changes that the store must learn.
+// Fold: many frames of effects become the few net changes that the store must learn. Why that is
+// right: engine/effects.h.
 //
 // A task that began and ended within the frames, and is not kept, leaves nothing: that is why
 // checkpoints cost so much less than the journal they cover. It is forgotten on the way, so that a

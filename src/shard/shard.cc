@@ -58,15 +58,15 @@ void Shard::Take(const GetShardStats&, const Callback<ShardStats>& done) {
 }
 
 void Shard::Exchange(const ExchangeDesk::Job& job) {
-  if (!failed_) exchanges_.Begin(job);
+  if (!has_failed()) exchanges_.Begin(job);
 }
 
 void Shard::Abandon(uint64_t ticket) {
-  if (!failed_) exchanges_.Abandon(ticket);
+  if (!has_failed()) exchanges_.Abandon(ticket);
 }
 
 void Shard::Undelivered(const LeaseHolder& holder, const ExchangeReply& reply) {
-  if (!failed_) exchanges_.Undelivered(holder, reply);
+  if (!has_failed()) exchanges_.Undelivered(holder, reply);
 }
 
 void Shard::OnTurn() {
@@ -92,19 +92,19 @@ void Shard::OnTick() {
 
 void Shard::After(int64_t delay_ms, std::function<void()> work) {
   auto run = [this, work = std::move(work)] {
-    if (!failed_) work();
+    if (!has_failed()) work();
   };
   delay_ms == 0 ? env_.loop->Post(std::move(run)) : env_.loop->PostAfter(delay_ms, std::move(run));
 }
 
 void Shard::Fail(const Status& status) {
-  if (std::exchange(failed_, true)) return;
+  if (std::exchange(life_, Life::kFailed) == Life::kFailed) return;
   env_.on_fatal(status);
 }
 
 void Shard::Close(std::function<void()> closed) {
-  if (failed_) return;
-  closing_ = true;
+  if (has_failed()) return;
+  life_ = Life::kClosing;
   closed_ = std::move(closed);
   exchanges_.EndAll();
   questions_.EndAll();

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -57,7 +58,7 @@ class Shard final : private ShardServices, private ShardEvents {
   /// when what the answer rests on is durable.
   template <class C>
   void Do(C command, Callback<typename C::Reply> done) {
-    if (!failed_) Take(std::move(command), std::move(done));
+    if (!has_failed()) Take(std::move(command), std::move(done));
   }
   /// One of a worker's exchanges; see ExchangeDesk.
   void Exchange(const ExchangeDesk::Job& job);
@@ -91,16 +92,13 @@ class Shard final : private ShardServices, private ShardEvents {
           },
           std::move(done));
   }
-  /// Adds to a reply what only the shard knows.
+  /// Adds to a reply what only the shard knows: whether queues have workers.
   template <class C, class Reply>
-  void Complete(const C&, Reply*) {}
-  template <class C>
-  void Complete(const C&, QueueView* view) {
-    exchanges_.NoteWorkers({view, 1});
-  }
-  void Complete(const DeleteQueue&, QueueView*) {}
-  void Complete(const ListQueues&, ListPart<QueueView>* part) {
-    exchanges_.NoteWorkers(part->views);
+  void Complete(const C&, Reply* reply) {
+    if constexpr (std::is_same_v<C, ListQueues>)
+      exchanges_.NoteWorkers(reply->views);
+    else if constexpr (std::is_same_v<Reply, QueueView> && !std::is_same_v<C, DeleteQueue>)
+      exchanges_.NoteWorkers({reply, 1});
   }
 
   Engine& Open() override { return frames_.Open(); }
@@ -117,8 +115,8 @@ class Shard final : private ShardServices, private ShardEvents {
   BatchTime Now() override { return clock_.Now(); }
   int64_t MonotonicMs() const override { return clock_.MonotonicMs(); }
   void Fail(const Status& status) override;
-  bool has_failed() const override { return failed_; }
-  bool is_closing() const override { return closing_; }
+  bool has_failed() const override { return life_ == Life::kFailed; }
+  bool is_closing() const override { return life_ == Life::kClosing; }
   ShardStats& stats() override { return stats_; }
 
   void OnTurn() override;
@@ -131,9 +129,8 @@ class Shard final : private ShardServices, private ShardEvents {
   const ShardEnvironment env_;
   std::unique_ptr<Engine> engine_;
   ShardStats stats_;
-  bool failed_ = false;
-  bool closing_ = false;
-  std::function<void()> closed_;
+  enum class Life : uint8_t { kOpen, kClosing, kFailed } life_ = Life::kOpen;
+  std::function<void()> closed_;  // once it is closing and idle
 
   // Each stands on those above it.
   ShardClock clock_;

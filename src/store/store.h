@@ -5,8 +5,8 @@
 // it, of later frames perhaps a part (a checkpoint was cut short), and replaying the journal after
 // `applied` mends that. No word of SQL here.
 //
-// Calls block. Write() is for one lane; Load() and List() may run on another at the same time, and
-// see the state after some Write(). Errors: DATA_LOSS for damage, RESOURCE_EXHAUSTED for a full
+// Calls block. Write() is for one executor; Load() and List() may run on another at the same time,
+// and see the state after some Write(). Errors: DATA_LOSS for damage, RESOURCE_EXHAUSTED for a full
 // disk (nothing was written), UNAVAILABLE.
 #pragma once
 

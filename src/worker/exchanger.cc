@@ -15,7 +15,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr size_t kLanes = 2;
+constexpr size_t kExchangesAtOnce = 2;
 constexpr int64_t kAnswerMs =
     15'000;  // a healthy server answers within this, beyond the wait it was asked for
 constexpr milliseconds kAtOnce(100);  // an answer that came sooner has not waited for news
@@ -67,7 +67,7 @@ Exchanger::Exchanger(ExchangerOptions options, HandlerPool* pool)
 
 Result<std::unique_ptr<Exchanger>> Exchanger::Make(ExchangerOptions options, HandlerPool* pool) {
   std::unique_ptr<Exchanger> exchanger(new Exchanger(std::move(options), pool));
-  for (size_t i = 0; i < kLanes; ++i) {
+  for (size_t i = 0; i < kExchangesAtOnce; ++i) {
     TREADLE_ASSIGN_OR_RETURN(auto client, ServerConnection::Make(exchanger->options_.client));
     exchanger->clients_.push_back(std::move(client));
   }
@@ -83,7 +83,7 @@ void Exchanger::Start(std::vector<std::string> types) {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   for (const auto& client : clients_) {
-    lanes_.emplace_back([this, lane_client = client.get()] { RunLane(lane_client); });
+    threads_.emplace_back([this, lane_client = client.get()] { RunExchanges(lane_client); });
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
@@ -126,8 +126,8 @@ size_t Exchanger::Stop(const std::string& reason) {
     wake_.notify_all();
   }
   for (const auto& client : clients_) client->Cancel();
-  for (std::thread& lane : lanes_) lane.join();
-  lanes_.clear();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
   return SayGoodbye(reason);
 }
 
@@ -174,7 +174,7 @@ size_t Exchanger::SayGoodbye(const std::string& reason) {
   return unreported;
 }
 
-void Exchanger::RunLane(ServerConnection* client) {
+void Exchanger::RunExchanges(ServerConnection* client) {
   while (std::optional<Exchange> exchange = Next()) {
     Result<wire::ExchangeAnswer> answer = Ask(client, *exchange);
     Settle(*std::move(exchange), std::move(answer));
@@ -205,7 +205,7 @@ std::optional<Exchanger::Exchange> Exchanger::NextAt(Clock::time_point now,
     *wake_at = retry_at_;
     return std::nullopt;
   }
-  if (in_flight_.size() == kLanes) return std::nullopt;
+  if (in_flight_.size() == kExchangesAtOnce) return std::nullopt;
   if (!unanswered_.empty()) return TakeUnanswered(now);
   // An old one may take long to end.
   if (sequence_ - AnsweredBefore(sequence_ + 1) >= wire::kExchangesInFlight) return std::nullopt;

@@ -78,7 +78,7 @@ class Exchanger {
     std::vector<std::string> renew;
     std::vector<Report> reports;
   };
-  struct InFlight {  // what others may know about an exchange while its lane has it
+  struct InFlight {  // what others may know about an exchange while its thread has it
     uint64_t sequence;
     size_t want;
     size_t reports;
@@ -91,7 +91,7 @@ class Exchanger {
 
   explicit Exchanger(ExchangerOptions options, HandlerPool* pool);
 
-  void RunLane(ServerConnection* client);
+  void RunExchanges(ServerConnection* client);
   std::optional<Exchange> Next();
   std::optional<Exchange> NextAt(Clock::time_point now, Clock::time_point* wake_at)
       TREADLE_REQUIRES(mutex_);
@@ -119,9 +119,9 @@ class Exchanger {
 
   const ExchangerOptions options_;
   HandlerPool* const pool_;
-  std::vector<std::string> types_;  // does not change once the lanes run
+  std::vector<std::string> types_;  // does not change once the threads run
   std::vector<std::unique_ptr<ServerConnection>> clients_;
-  std::vector<std::thread> lanes_;
+  std::vector<std::thread> threads_;
 
   Mutex mutex_;  // may be held while the pool is called, never the other way round
   Condition wake_;

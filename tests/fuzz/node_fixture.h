@@ -1,5 +1,5 @@
 // A whole node in memory, on one thread and on a simulated clock, for targets that call it as HTTP
-// handlers do. Work posted to its lanes runs at once, in order. Time moves only in Advance().
+// handlers do. Work posted to its executors runs at once, in order. Time moves only in Advance().
 #pragma once
 
 #include <deque>
@@ -19,10 +19,10 @@
 
 namespace treadle::fuzz {
 
-/// One lane for everything, which is also the clock.
-class Lane final : public Executor, public Clock {
+/// One executor for everything, which is also the clock.
+class FuzzExecutor final : public Executor, public Clock {
  public:
-  explicit Lane(int64_t now_ms) : now_ms_(now_ms) {}
+  explicit FuzzExecutor(int64_t now_ms) : now_ms_(now_ms) {}
 
   void Post(std::function<void()> work) override {
     ready_.push_back(std::move(work));
@@ -65,12 +65,12 @@ class NodeFixture {
   /// Kills the node as kill -9 does and starts it again.
   void Restart() {
     node_.reset();
-    lane_ = std::make_unique<Lane>(lane_->MonotonicMs());
+    executor_ = std::make_unique<FuzzExecutor>(executor_->MonotonicMs());
     Open();
   }
 
   Node* node() { return node_.get(); }
-  Lane* lane() { return lane_.get(); }
+  FuzzExecutor* executor() { return executor_.get(); }
 
  private:
   void Open() {
@@ -79,9 +79,10 @@ class NodeFixture {
                                       {.directory = "/data/journal", .segment_bytes = 256 << 10});
     storage.store = *SqliteStore::Open({"/data/store.db", journal->identity(), ""});
     storage.journal = std::move(journal);
-    NodeEnvironment environment{.disk = files_.disk(), .clock = lane_.get(), .random = &random_};
+    NodeEnvironment environment{
+        .disk = files_.disk(), .clock = executor_.get(), .random = &random_};
     environment.shard = environment.journal = environment.checkpoint = environment.reader =
-        lane_.get();
+        executor_.get();
     environment.on_fatal = [](const Status& status) { TREADLE_CHECK(status.ok()); };
     environment.log = [](const std::string&) {};
     NodeOptions options{.directory = "/data", .disk_reserve_bytes = 0, .ballast_bytes = 4096};
@@ -94,7 +95,7 @@ class NodeFixture {
 
   StoreFiles files_;
   SeededRandom random_{1};
-  std::unique_ptr<Lane> lane_ = std::make_unique<Lane>(0);
+  std::unique_ptr<FuzzExecutor> executor_ = std::make_unique<FuzzExecutor>(0);
   std::unique_ptr<Node> node_;
 };
 

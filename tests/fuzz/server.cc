@@ -58,7 +58,7 @@ class Server {
     sinks_.push_back(std::make_shared<Sink>());
     router_->Dispatch(std::move(request), http::Responder(sinks_.back(), sinks_.size()));
   }
-  void Advance(int64_t ms) { fixture_.lane()->Advance(ms); }
+  void Advance(int64_t ms) { fixture_.executor()->Advance(ms); }
   void Restart() {
     const uint64_t before = CheckState();
     sinks_.clear();  // pending answers never arrive

@@ -10,7 +10,10 @@ build.
 
 import re
 import sys
+from collections import defaultdict
 from pathlib import Path
+
+from cpp_shape import shape_of
 
 # The most that each room may see. A room lists less in its SEES if it needs less.
 ARROWS = {
@@ -50,6 +53,25 @@ CODE = SOURCE | {".py", ".sh", ".cmake", ".ts", ".tsx", ".js", ".css", ".sql"}
 CODE_NAMES = {"CMakeLists.txt", "dev", "run"}
 COLUMNS = 100
 LINES = 800
+
+# The most that a class may have. A struct is a plain value and may have any number of members.
+CLASS = {"public": 20, "private": 25, "members": 15}
+METHODS = ("public", "private")
+# The classes of today that have more, and exactly how much: a number here may only fall.
+LARGE = {
+    "contract/SchemaWalk": {"public": 32},
+    "engine/Engine": {"public": 39, "private": 60},
+    "engine/State": {"public": 62, "members": 27},
+    "http/Connection": {"members": 21},
+    "journal/FileJournal": {"members": 17},
+    "store/Lister": {"members": 20},
+    "store/Writer": {"members": 26},
+    "worker/Exchanger": {"members": 22},
+    "worker/HandlerPool": {"members": 18},
+}
+# At least so many TREADLE_CHECK and static_assert of a room for 100 of its functions (those with lines of their own,
+# tests left out). It may only rise.
+CHECKS = {"engine": 47, "journal": 68, "store": 18}
 
 # The odd brackets keep these patterns from matching their own text.
 MARKER = re.compile(r"\b(TO[D]O|FIX[M]E)\b")
@@ -168,6 +190,34 @@ def check_source(path, text, in_src, found):
             found.add(path, number, f"{sleep.group(1)} in a test; wait on a signal or drive the clock")
 
 
+def check_classes(path, room, shape, found):
+    """Checks the sizes of the classes that a header defines. A fixture is all the world of its tests."""
+    if path.name.endswith("_fixture.h"):
+        return
+    for each in shape.classes:
+        for what, most in CLASS.items():
+            if each.keyword != "class" and what not in METHODS:
+                continue
+            count = getattr(each, what)
+            allowed = LARGE.get(f"{room}/{each.name}", {}).get(what, most)
+            what_are = f"{what} methods" if what in METHODS else what
+            if count > allowed:
+                found.add(path, each.line, f"class {each.name} has {count} {what_are}, at most {allowed}; move a part "
+                                           "that belongs together into a class of its own")
+            elif count < allowed != most:
+                found.add(path, each.line, f"class {each.name} has only {count} {what_are} left; put that number, or "
+                                           "none if it is not above the limit, into LARGE of tests/tree/tree.py")
+
+
+def check_checks(root, counts, found):
+    """Checks that rooms state what must hold. `counts`: functions and checks of each room."""
+    for room, least in CHECKS.items():
+        functions, checks = counts.get(room, (0, 0))
+        if functions > 0 and 100 * checks < least * functions:
+            found.add(root / "src" / room, 1, f"{checks} TREADLE_CHECK and static_assert in {functions} functions, at "
+                                              f"least {least} for 100; state what the new ones rely on")
+
+
 def check_habits(path, text, found):
     """Checks what applies to every text file of the project."""
     code = path.suffix in CODE or path.name in CODE_NAMES
@@ -207,6 +257,7 @@ def check_tree(root):
         check_arrows(folder, sees, line, found)
 
     types = []
+    counts = defaultdict(lambda: (0, 0))  # functions and checks, by room
     for path in files_of(root):
         try:
             text = path.read_text(encoding="utf-8").splitlines()
@@ -222,8 +273,17 @@ def check_tree(root):
         folder = root / "src" / parts[1] if parts[0] == "src" else None
         if folder in sees_by_folder:
             check_includes(folder, path, text, sees_by_folder[folder], found)
+        room = parts[1] if parts[0] in ("src", "include") and len(parts) > 2 else None
+        if room and (path.suffix == ".h" or room in CHECKS):
+            shape = shape_of("\n".join(text) + "\n")
+            if path.suffix == ".h":
+                check_classes(path, room, shape, found)
+            if not path.name.endswith("_test.cc"):
+                functions, checks = counts[room]
+                counts[room] = (functions + shape.functions, checks + shape.checks)
         types += [(path, number, name) for number, name in types_in(text)]
     check_names_of_sdk(types, found)
+    check_checks(root, counts, found)
     return found.lines
 
 

@@ -6,10 +6,12 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).parent))
 import tree  # noqa: E402  (the path comes first)
+from cpp_shape import shape_of
 
 HEADER = "// What it is.\n#pragma once\n"
 SOUND = {
@@ -107,6 +109,131 @@ class TreeTest(unittest.TestCase):
         line = "std::this_thread::sleep_for(1s);\n"
         self.assert_only({"src/base/a_test.cc": line}, "src/base/a_test.cc:1", "drive the clock")
         self.assertEqual(self.findings(files={"src/base/a.cc": line}), [])
+
+    def test_a_class_with_too_many_methods_or_members_is_refused(self):
+        def header(keyword, public="", private=""):
+            return HEADER + f"namespace treadle {{\n{keyword} Large {{\n public:\n{public} private:\n{private}}};\n}}\n"
+
+        methods, members = "  void F(int);\n", "  int m_ = 0;\n"
+        for text, words in [(header("class", 21 * methods), "21 public methods"),
+                            (header("struct", 21 * methods), "21 public methods"),
+                            (header("class", "", 26 * methods), "26 private methods"),
+                            (header("class", "", 16 * members), "16 members")]:
+            self.assert_only({"src/model/large.h": text}, "src/model/large.h:4", "class Large", words)
+        for text in [header("class", 20 * methods, 25 * methods + 15 * members), header("struct", 30 * members)]:
+            self.assertEqual(self.findings({"src/model/large.h": text}), [])
+        self.assertEqual(self.findings({"src/model/large.cc": header("class", 21 * methods)}), [])
+
+    def test_a_large_class_of_today_may_only_shrink(self):
+        def header(methods):
+            return {"src/engine/engine.h": HEADER + "class Engine {\n public:\n" + "  void F();\n" * methods + "};\n"}
+
+        with mock.patch.object(tree, "LARGE", {"engine/Engine": {"public": 30}}):
+            self.assertEqual(self.findings(header(30)), [])
+            self.assert_only(header(31), "src/engine/engine.h:3", "at most 30")
+            self.assert_only(header(29), "src/engine/engine.h:3", "only 29", "LARGE")
+
+    def test_a_room_that_states_too_little_is_refused(self):
+        function = "int F() {\n  return 1;\n}\n"
+        check = "int F() {\n  TREADLE_CHECK(true);\n  return 1;\n}\n"
+        with mock.patch.object(tree, "CHECKS", {"engine": 50}):
+            for text in ["int F() { return 1; }\n", check + function, check]:
+                self.assertEqual(self.findings({"src/engine/a.cc": text}), [], text)
+            self.assert_only({"src/engine/a.cc": check + 2 * function}, "src/engine:1", "in 3 functions", "at least 50")
+            self.assertEqual(self.findings({"src/engine/a_test.cc": function}), [])
+
+    def test_every_form_of_declaration_is_counted_right(self):
+        shape = shape_of(FORMS)
+        self.assertEqual([(each.name, each.public, each.private, each.members) for each in shape.classes],
+                         [("Outer", 6, 4, 11), ("Outer::Inner", 1, 0, 2), ("Outer::?", 0, 0, 1), ("Pair", 0, 0, 2),
+                          ("Derived", 2, 0, 0)])
+        self.assertEqual((shape.functions, shape.checks), (4, 3))
+
+
+FORMS = """
+// class Comment { void F(); };
+#define MACRO(x) class x { \\
+  int m; };
+namespace treadle {
+class Forward;
+template <class T, size_t n = (1 > 0)>
+class TREADLE_CAPABILITY("mutex") Outer final : public Base<T>, private Other {
+ public:
+  using Name = std::map<int, std::function<void(int)>>;
+  static constexpr int kConstant = 1;
+  enum class Kind { kOne, kTwo };
+  explicit Outer(int value) : member_(value), other_{1, 2} {}
+  Outer(const Outer&) = delete;
+  Outer& operator=(const Outer&) = delete;
+  ~Outer();
+  virtual void Pure() const = 0;                                       // 1
+  template <class V>
+  [[nodiscard]] static std::vector<V> Make(std::function<void()> f = {}, int n = F(2)) noexcept;  // 2
+  bool operator<(const Outer& other) const { return member_ < other.member_; }                    // 3
+  int operator()(int x) const;                                         // 4
+  std::pair<int, int> Long() const TREADLE_REQUIRES(mutex_) {          // 5
+    const char* text = "} class Text {";
+    if (member_ > 0) {
+      return {1, 2};
+    }
+    return {};
+  }
+  auto Trailing() -> decltype(member_);                                // 6
+
+ private:
+  struct Inner {
+    int a = 0;
+    std::string b;
+    int F() const { return a; }
+  };
+  friend class Friend;
+  static_assert(sizeof(int) == 4, "it { is");
+  void A();
+  static void B(int (*callback)(int));
+  Result<std::map<int, std::string>> C(const std::array<int, 3>& x = {1, 2, 3});
+  constexpr static int D(char c = '{') { return c; }
+
+  int member_ = 0, second_ = 1;
+  std::function<void(int, int)> f_;
+  std::function<void()> g_ = [] { return; };
+  int guarded_ TREADLE_GUARDED_BY(mutex_) = 0;
+  mutable Mutex mutex_;
+  std::array<int, (2 > 1)> array_{};
+  uint8_t bits_ : 4 = 1'000;
+  Statement made_{db_, std::string("SELECT ") + R"(text ; { )"};
+  const std::map<int, Inner> other_;
+  struct {
+    int unnamed;
+  } last_;
+};
+
+struct Pair {
+  int first, second;
+};
+
+class Derived : public Outer<int> {
+ public:
+  Derived();
+  void One() override;
+  void Two() override {
+    TREADLE_CHECK(true);
+  }
+};
+
+namespace {
+Derived::Derived() : Outer<int>{1}, x_(2) {
+  TREADLE_CHECK(x_ == 2);
+}
+constexpr int kTable[] = {1, 2, 3};
+int Free(int x) {
+  const auto lambda = [x] {
+    return x;
+  };
+  return lambda();
+}
+}  // namespace
+}  // namespace treadle
+"""
 
 
 if __name__ == "__main__":

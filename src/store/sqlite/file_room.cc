@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 
+#include "base/check.h"
 #include "base/regular_file.h"
 
 namespace treadle {
@@ -42,6 +43,7 @@ FileRoom::FileRoom(Connection* db, int file)
 // A nested transaction has the search index write what it still holds: else it would do so within
 // the commit, and need pages that nobody has counted.
 Status FileRoom::Take() {
+  TREADLE_CHECK(db_->in_transaction());  // only then it is known what the commit will need
   TREADLE_RETURN_IF_ERROR(begin_nested_.Run());
   TREADLE_RETURN_IF_ERROR(end_nested_.Run());
   TREADLE_ASSIGN_OR_RETURN(const uint64_t needed, BytesNeeded());
@@ -78,6 +80,7 @@ Result<uint64_t> FileRoom::BytesNeeded() {
 
 // A result of SQLite's.
 int FileRoom::Extend(uint64_t from, uint64_t to) {
+  TREADLE_CHECK(from < to);
   if (file_ < 0) return WriteZeros(from, to);
   while (fallocate(file_, 0, static_cast<off_t>(from), static_cast<off_t>(to - from)) != 0) {
     if (errno == EINTR) continue;
@@ -88,6 +91,7 @@ int FileRoom::Extend(uint64_t from, uint64_t to) {
 }
 
 int FileRoom::WriteZeros(uint64_t from, uint64_t to) {
+  TREADLE_CHECK(from < to);
   static constexpr std::array<char, kZerosBytes> kZeros{};
   sqlite3_file* const file = FileOf(db_);
   int result = SQLITE_OK;

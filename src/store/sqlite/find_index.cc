@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/check.h"
 #include "model/search_text.h"
 #include "store/sqlite/find_terms.h"
 #include "store/sqlite/lane_place.h"
@@ -62,6 +63,7 @@ void FindIndex::Learn(const QueueIsNow& queue) {
 }
 
 void FindIndex::OnWritten(const TaskChange& change, bool searched) {
+  TREADLE_CHECK(has_names_);  // Begin() came first
   const TaskRecord& now = change.now;
   if (!now.error && (!now.body || (change.is_new && !searched && now.body->tags.empty() &&
                                    now.body->idempotency_key.empty())))
@@ -106,6 +108,7 @@ Status FindIndex::Flush() {
 }
 
 Status FindIndex::Put(const Entry& entry) {
+  TREADLE_CHECK(!entry.body.empty() || !entry.error.empty());  // others have no row
   if (!entry.is_whole) {
     TREADLE_RETURN_IF_ERROR(put_error_.Run(entry.id, std::string_view(entry.error)));
     if (db_->changes() > 0) return {};
@@ -116,6 +119,7 @@ Status FindIndex::Put(const Entry& entry) {
 }
 
 Status FindIndex::RemoveGone(int64_t end) {
+  TREADLE_CHECK(gone_next_ <= gone_.size());
   for (; gone_next_ < gone_.size() && gone_[gone_next_] < end; ++gone_next_) {
     TREADLE_ASSIGN_OR_RETURN(const bool has, next_.IsWithin(gone_[gone_next_], gone_[gone_next_]));
     if (has) TREADLE_RETURN_IF_ERROR(remove_.Run(gone_[gone_next_]));
@@ -129,6 +133,7 @@ Result<bool> FindIndex::HasAny() {
 }
 
 Status FindIndex::Rebuild() {
+  TREADLE_CHECK(db_->in_transaction());
   TREADLE_RETURN_IF_ERROR(Begin());
   TREADLE_RETURN_IF_ERROR(db_->Execute("DELETE FROM found"));
   TREADLE_RETURN_IF_ERROR(Rebuild(TaskTable::kLive));

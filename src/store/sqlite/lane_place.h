@@ -18,6 +18,8 @@ namespace treadle {
 inline constexpr int kSequenceBits = 48;
 inline constexpr int64_t kLanesMax = 32'767;
 inline constexpr int64_t kSharedLane = 0;
+static_assert(TaskId::kMaxSequence >> kSequenceBits == 0);  // a sequence fits below its lane
+static_assert(kLanesMax >> (63 - kSequenceBits) == 0);      // and no place is negative
 
 /// The place of a priority in lease order, which runs upwards.
 constexpr uint8_t RankOf(uint8_t priority) { return static_cast<uint8_t>(9 - priority); }

@@ -1,5 +1,6 @@
 #include "store/sqlite/lanes.h"
 
+#include "base/check.h"
 #include "store/sqlite/row_digest.h"
 
 namespace treadle {
@@ -90,13 +91,16 @@ Result<bool> LaneMaker::IsSharedLaneInUse() {
 }
 
 Result<int64_t> LaneMaker::Of(const LaneKey& key) {
+  TREADLE_CHECK(is_read_);  // Begin() came first
   if (const int64_t known = Find(key); known != kSharedLane) return known;
   if (shared_in_use_ || last_ >= kLanesMax) {
     shared_in_use_ = true;
     return kSharedLane;
   }
   TREADLE_RETURN_IF_ERROR(insert_.Run(last_ + 1, key.queue, key.type, key.rank));
-  return lanes_[key] = ++last_;
+  ++last_;
+  TREADLE_CHECK(last_ > kSharedLane && last_ <= kLanesMax);  // it must fit above a sequence
+  return lanes_[key] = last_;
 }
 
 int64_t LaneMaker::Find(const LaneKey& key) const {

@@ -4,6 +4,7 @@
 #include <limits>
 #include <queue>
 
+#include "base/check.h"
 #include "model/search_text.h"
 #include "store/sqlite/find_terms.h"
 #include "store/sqlite/row.h"
@@ -112,6 +113,7 @@ Result<std::optional<Lister::Filter>> Lister::Resolve(const TaskQuery& query) {
 }
 
 Status Lister::FindSources(const TaskQuery& query, const Filter& filter) {
+  TREADLE_CHECK(db_->in_transaction());  // what a source names is there when it is read
   std::string expression = MatchExpression(query, filter.queue, filter.type);
   const int64_t before = query.before.packed == 0 ? kLastId : RowId(query.before);
   if (!expression.empty()) {
@@ -201,6 +203,7 @@ Lister::Candidate Lister::ReadCandidate(const Rows& row) {
 }
 
 Status Lister::Refill(Source* source) {
+  TREADLE_CHECK(source->batch_size > 0);  // or it would seem exhausted
   if (!source->batch.empty() || source->exhausted) return {};
   std::vector<int64_t> values{source->before, source->batch_size};
   values.insert(values.end(), source->values.begin(), source->values.end());
@@ -234,6 +237,7 @@ Status Lister::Merge(const TaskQuery& query, const Filter& filter, TaskPage* pag
   size_t passed_over = 0;
   for (size_t n = 0; !heads.empty(); ++n) {
     Source* source = heads.top().second;
+    TREADLE_CHECK(!source->batch.empty());
     const Candidate candidate = source->batch.front();
     if (n == kRowsMax) {
       page->next = {candidate.id.packed + 1};
@@ -255,6 +259,7 @@ Status Lister::Merge(const TaskQuery& query, const Filter& filter, TaskPage* pag
     if (matches) {
       bytes += SizeOf(view);
       page->tasks.push_back(std::move(view));
+      TREADLE_CHECK(page->tasks.size() <= query.limit);
     } else if (++passed_over == kPassedOverMax) {
       page->next = candidate.id;
       return {};

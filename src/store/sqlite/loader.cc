@@ -1,5 +1,7 @@
 #include "store/sqlite/loader.h"
 
+#include "base/check.h"
+
 #include <algorithm>
 #include <tuple>
 
@@ -42,10 +44,12 @@ Result<std::vector<TaskRecord>> Loader::Load(const std::vector<TaskPlace>& place
   }
   TREADLE_RETURN_IF_ERROR(LoadEnded(&records));
   TREADLE_RETURN_IF_ERROR(snapshot.Commit());
+  TREADLE_CHECK(records.size() <= places.size());
   return records;
 }
 
 Status Loader::LoadLane(Places places, std::vector<TaskRecord>* records) {
+  TREADLE_CHECK(!places.empty());
   if (places.front().queue == 0) {
     for (const TaskPlace& place : places) ended_.push_back(place.id);
     return {};
@@ -56,6 +60,7 @@ Status Loader::LoadLane(Places places, std::vector<TaskRecord>* records) {
 }
 
 Status Loader::Scan(int64_t lane, Places* places, std::vector<TaskRecord>* records) {
+  TREADLE_CHECK(!places->empty());
   const auto wanted = [&] { return PlaceIn(lane, places->front().id); };
   Rows rows = range_.Query(wanted(), PlaceIn(lane, places->back().id));
   int passed_over = 0;
@@ -77,6 +82,7 @@ Status Loader::Scan(int64_t lane, Places* places, std::vector<TaskRecord>* recor
 }
 
 Status Loader::LoadEnded(std::vector<TaskRecord>* records) {
+  TREADLE_CHECK(db_->in_transaction());  // it did not end between the two looks
   std::sort(ended_.begin(), ended_.end());
   for (const TaskId id : ended_) {
     Rows rows = done_.Query(id.packed);

@@ -1,5 +1,7 @@
 #include "store/sqlite/next_row.h"
 
+#include "base/check.h"
+
 namespace treadle {
 
 NextRow::NextRow(Connection* db, const std::string& table, const std::string& id)
@@ -7,6 +9,7 @@ NextRow::NextRow(Connection* db, const std::string& table, const std::string& id
                     " LIMIT 1") {}
 
 Result<bool> NextRow::IsWithin(int64_t first, int64_t last) {
+  TREADLE_CHECK(first <= last);
   if (!known_ || (next_ && *next_ < first)) {
     Rows rows = find_.Query(first);
     next_ = rows.Next() ? std::optional(rows.Int(0)) : std::nullopt;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.h"
 #include "engine/effects.h"
 #include "store/sqlite/row_digest.h"
 
@@ -19,6 +20,7 @@ constexpr int PayloadAt(TaskTable table) {
 }
 
 bool HasSoundDigest(const Rows& row, TaskTable table) {
+  TREADLE_CHECK(row.columns() > DigestAt(table));  // it was selected with RowColumns()
   return HasDigest(row, DigestAt(table), row.Int(DigestAt(table)));
 }
 
@@ -97,10 +99,13 @@ int ColumnCount(TaskTable table, Parts parts) {
 int64_t ReadKey(const Rows& row) { return row.Int(0); }
 
 std::string_view ReadPayload(const Rows& row, TaskTable table) {
+  TREADLE_CHECK(row.columns() >
+                PayloadAt(table));  // else a task without a payload seems to be damaged
   return row.Bytes(PayloadAt(table));
 }
 
 std::string_view ReadResult(const Rows& row, TaskTable table) {
+  TREADLE_CHECK(table == TaskTable::kLive || row.columns() > ResultAt(table));
   return table == TaskTable::kDone ? row.Bytes(ResultAt(table)) : std::string_view();
 }
 

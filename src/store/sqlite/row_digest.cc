@@ -1,5 +1,7 @@
 #include "store/sqlite/row_digest.h"
 
+#include "base/check.h"
+
 #include <algorithm>
 #include <iterator>
 
@@ -109,6 +111,7 @@ std::string InsertRow(std::string_view table) {
 }
 
 std::string InsertTasks(std::string_view conflict, std::string_view table, size_t rows) {
+  TREADLE_CHECK(rows > 0);
   std::string sql = "INSERT OR " + std::string(conflict) + " INTO " + std::string(table) + " (";
   for (const std::string_view column : ColumnsOf(table)) sql.append(column).append(", ");
   const bool has_result = table == "done";
@@ -142,6 +145,7 @@ std::string ColumnList(std::string_view table) {
 }
 
 bool HasDigest(const Rows& row, int count, int64_t digest) {
+  TREADLE_CHECK(count <= row.columns());
   thread_local RowDigest found;
   found.Clear();
   for (int i = 0; i < count; ++i) AddValue(row.Value(i), &found);

@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "base/check.h"
 #include "store/sqlite/expected_schema.h"
 #include "store/sqlite/people_views.h"
 #include "store/sqlite/repair/old_tasks.h"
@@ -217,12 +218,14 @@ Status PutIdentity(Connection* db, uint64_t identity) {
 }
 
 Status Create(Connection* db, uint64_t identity) {
+  TREADLE_CHECK(db->in_transaction());  // a store is whole or not there
   TREADLE_RETURN_IF_ERROR(CreateSchema(db));
   return PutIdentity(db, identity);
 }
 
 // Version 2 had the same tables without digests. What its rows say is taken as it is.
 Status AddDigests(Connection* db) {
+  TREADLE_CHECK(db->in_transaction());
   for (const std::string_view table : DigestedTables()) {
     if (table == "lane" || table == "live" || table == "done") continue;
     const std::string name(table);
@@ -239,6 +242,7 @@ Status AddDigests(Connection* db) {
 
 // Versions 2 and 3 had a column for each thing that is known of a task.
 Status BringForward(Connection* db, int64_t version) {
+  TREADLE_CHECK(version >= kStoreVersionOldest && version < kStoreVersion);
   TREADLE_RETURN_IF_ERROR(db->Execute("DROP VIEW tasks; DROP VIEW queues"));
   if (version == 2) TREADLE_RETURN_IF_ERROR(AddDigests(db));
   TREADLE_RETURN_IF_ERROR(SetAsideOldTasks(db));
@@ -337,6 +341,7 @@ Status PrepareSchema(Connection* db, uint64_t identity) {
 }
 
 Status Configure(Connection* db, int cache_kib) {
+  TREADLE_CHECK(cache_kib > 0);  // SQLite takes a number of the other sign for pages
   db->KeepLogBelow(kLogBytes / kPageBytes);
   // No statement, whoever wrote it, changes what FTS5 keeps for itself.
   sqlite3_db_config(db->handle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);

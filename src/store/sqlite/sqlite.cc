@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <string_view>
 
+#include "base/check.h"
 #include "base/regular_file.h"
 
 namespace treadle {
@@ -91,6 +92,7 @@ Status Connection::Execute(const std::string& sql) {
 }
 
 void Connection::KeepLogBelow(int pages) {
+  TREADLE_CHECK(pages > 0);
   log_pages_max_ = pages;
   const auto note = [](void* self, sqlite3*, const char*, int log_pages) {
     static_cast<Connection*>(self)->log_pages_ = log_pages;
@@ -137,6 +139,7 @@ int Statement::Prepare() {
   const int result =
       sqlite3_prepare_v3(db_->handle(), sql_.c_str(), static_cast<int>(sql_.size()) + 1,
                          SQLITE_PREPARE_PERSISTENT, &statement_, nullptr);
+  TREADLE_CHECK((result == SQLITE_OK) == (statement_ != nullptr));  // no SQL here is empty
   const int parameters = sqlite3_bind_parameter_count(statement_);
   if (parameters > 0) bound_.resize(1 + static_cast<size_t>(parameters));
   return result;
@@ -149,6 +152,7 @@ Rows Statement::QueryNumbers(std::span<const int64_t> values,
   for (const int64_t value : values)
     if (result == SQLITE_OK) result = Bind(++place, value);
   if (result == SQLITE_OK && text) result = Bind(++place, std::string_view(*text));
+  TREADLE_CHECK(result != SQLITE_OK || static_cast<size_t>(place) == parameters());
   return Rows(db_, statement_, result);
 }
 
@@ -171,10 +175,12 @@ Transaction::~Transaction() {
 }
 
 Status Transaction::Begin(Kind kind) {
+  TREADLE_CHECK(!db_->in_transaction());  // else this one's rollback would be another one's
   return db_->Execute(kind == Kind::kRead ? "BEGIN" : "BEGIN IMMEDIATE");
 }
 
 Status Transaction::Commit() {
+  TREADLE_CHECK(db_->in_transaction());
   TREADLE_RETURN_IF_ERROR(db_->Execute("COMMIT"));
   return db_->TidyLog();
 }

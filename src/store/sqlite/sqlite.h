@@ -18,6 +18,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "base/check.h"
 #include "base/status.h"
 
 namespace treadle {
@@ -132,6 +133,8 @@ class Statement {
   template <class... Values>
   Rows Query(const Values&... values) {
     const int result = BindAll(1, values...);  // first: it prepares statement_
+    // One that is left out would have its last value.
+    TREADLE_CHECK(result != SQLITE_OK || sizeof...(values) == parameters());
     return Rows(db_, statement_, result);
   }
 
@@ -158,7 +161,12 @@ class Statement {
     return result == SQLITE_OK ? Status() : db_->Error(result);
   }
   /// Run() with what was bound.
-  Status RunBound() { return Run(); }
+  Status RunBound() {
+    TREADLE_CHECK(statement_ != nullptr);  // BindFrom() prepared it
+    Rows rows(db_, statement_, SQLITE_OK);
+    TREADLE_CHECK(!rows.Next());
+    return rows.status();
+  }
 
  private:
   template <class... Values>
@@ -174,6 +182,7 @@ class Statement {
     int64_t number = 0;
     bool operator==(const Bound&) const = default;
   };
+  size_t parameters() const { return bound_.empty() ? 0 : bound_.size() - 1; }
   Bound& BoundAt(int place) {
     TREADLE_CHECK(static_cast<size_t>(place) < bound_.size());
     return bound_[static_cast<size_t>(place)];

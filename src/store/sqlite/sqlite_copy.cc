@@ -1,5 +1,7 @@
 #include "store/sqlite/sqlite_copy.h"
 
+#include "base/check.h"
+
 #include <algorithm>
 
 namespace treadle {
@@ -33,6 +35,7 @@ Status SqliteCopy::Start() {
 }
 
 Result<bool> SqliteCopy::Advance(uint64_t bytes) {
+  TREADLE_CHECK(backup_ != nullptr && page_bytes_ > 0);  // it has not ended
   const auto pages = static_cast<int>(std::clamp<uint64_t>(bytes / page_bytes_, 1, 1 << 20));
   const int result = sqlite3_backup_step(backup_, pages);
   pages_total_ = static_cast<uint64_t>(sqlite3_backup_pagecount(backup_));

@@ -1,5 +1,7 @@
 #include "store/sqlite/task_inserter.h"
 
+#include "base/check.h"
+
 #include <optional>
 #include <span>
 #include <tuple>
@@ -10,6 +12,7 @@ namespace {
 
 // As the store counts what is kept of an ended task.
 uint32_t KeptBytes(const TaskRecord& now) {
+  TREADLE_CHECK(now.body != nullptr);  // only a whole row is inserted
   return static_cast<uint32_t>(now.body->payload.size() +
                                (now.result ? now.result->bytes.size() : 0) +
                                (now.error ? now.error->message.size() : 0));
@@ -63,6 +66,7 @@ Status TaskInserter<table>::Insert(const TaskChange& change, int64_t place, bool
   task.bytes = KeptBytes(now);
   const std::string_view result = now.result ? now.result->bytes : std::string_view();
   if (!change.is_new) return Insert(task, place, result, now.body->payload);
+  TREADLE_CHECK(count_ < kRowsAtOnce);
   Row& row = rows_[count_++];
   Fill(task, place, &row);
   row.result = result;
@@ -88,6 +92,7 @@ Status TaskInserter<table>::Flush() {
 
 template <TaskTable table>
 Status TaskInserter<table>::InsertMany() {
+  TREADLE_CHECK(count_ == kRowsAtOnce);  // the statement has as many parameters
   int place = 1;
   for (const Row& row : rows_) {
     const auto values = AllValues(row);

@@ -1,5 +1,7 @@
 #include "store/sqlite/task_remover.h"
 
+#include "base/check.h"
+
 #include <algorithm>
 
 namespace treadle {
@@ -7,6 +9,7 @@ namespace {
 
 // Rising ids of which nothing lies between one and the next, or twice the same.
 bool AreNeighbours(int64_t id, int64_t next) {
+  TREADLE_CHECK(id <= next);
   return static_cast<uint64_t>(next) - static_cast<uint64_t>(id) <= 1;
 }
 
@@ -31,6 +34,7 @@ RemoverById::RemoverById(Connection* db, const std::string& table, const std::st
 Status RemoverById::Remove(std::span<const IdRun> runs) {
   next_.Forget();
   for (const IdRun& run : runs) {
+    TREADLE_CHECK(run.first <= run.last);
     TREADLE_ASSIGN_OR_RETURN(const bool has_any, next_.IsWithin(run.first, run.last));
     if (has_any) TREADLE_RETURN_IF_ERROR(remove_.Run(run.first, run.last));
   }
@@ -48,6 +52,7 @@ TaskRemover::TaskRemover(Connection* db, const LaneMaker* lanes)
 void TaskRemover::Add(const TaskChange& change) {
   AddPlace(TaskPlace::Of(change.now.image));
   for (const TaskPlace& place : change.left) AddPlace(place);
+  TREADLE_CHECK(change.is_gone);
   ids_.push_back(static_cast<int64_t>(change.now.image.id.packed));
 }
 

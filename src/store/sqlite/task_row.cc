@@ -299,9 +299,11 @@ void EncodeRow(const TaskRow& row, std::string* bytes) {
   if ((parts & kRowHasEnd) != 0) EncodeEnd(row, &head);
   if ((parts & kRowHasResult) != 0) head.Raw(row.result->sha256.view());
   if ((parts & kRowHasTexts) != 0) EncodeSizes(texts, &head);
+  TREADLE_CHECK(head.bytes().size() == HeadBytes(parts));  // where a reader looks for the texts
   bytes->assign(head.bytes());
   if ((parts & kRowHasTexts) != 0)
     for (const std::string_view text : texts) bytes->append(text);
+  TREADLE_CHECK(row.traceparent.empty() || row.traceparent.size() == kRowTraceparentBytes);
   if ((parts & kRowHasTraceparent) != 0) bytes->append(row.traceparent);
 }
 

@@ -4,6 +4,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/check.h"
 #include "store/sqlite/key.h"
 #include "store/sqlite/row.h"
 #include "store/sqlite/row_digest.h"
@@ -101,6 +102,7 @@ Status Writer::TryToWrite(const StoreChanges& changes) {
 }
 
 Status Writer::WriteAll(const StoreChanges& changes) {
+  TREADLE_CHECK(db_->in_transaction());  // all of it, or nothing
   TREADLE_RETURN_IF_ERROR(find_.Begin());
   TREADLE_RETURN_IF_ERROR(lanes_.Begin());
   for (const QueueIsNow& queue : changes.queues) TREADLE_RETURN_IF_ERROR(WriteQueue(queue));
@@ -141,6 +143,7 @@ Status Writer::WriteTasks(const std::vector<TaskChange>& changes) {
 }
 
 Status Writer::WriteQueue(const QueueIsNow& queue) {
+  TREADLE_CHECK(queue.id > 0);
   find_.Learn(queue);
   const QueuePolicy& policy = queue.policy;
   std::string bytes;
@@ -151,6 +154,7 @@ Status Writer::WriteQueue(const QueueIsNow& queue) {
 }
 
 Status Writer::WriteType(const TypeIsNow& type) {
+  TREADLE_CHECK(type.id > 0);
   find_.Learn(type);
   std::string bytes;
   ByteWriter out(&bytes);
@@ -188,6 +192,8 @@ Status Writer::WriteMeta(const StoreMeta& meta) {
 
 Status Writer::WriteTask(const TaskChange& change) {
   const TaskImage& image = change.now.image;
+  // The store has nothing of a new task, so all of it must come.
+  TREADLE_CHECK(!change.is_new || change.now.body != nullptr);
   if (change.now.body) {
     TREADLE_RETURN_IF_ERROR(WriteWhole(change));
   } else {
@@ -226,6 +232,7 @@ Result<bool> Writer::Rewrite(const TaskRecord& now) {
 }
 
 Result<bool> Writer::RewriteFrom(TaskTable from, int64_t key, const TaskRecord& now) {
+  TREADLE_CHECK(now.body == nullptr);  // with its body it would be written whole
   const TaskTable to = IsTerminal(now.image.state) ? TaskTable::kDone : TaskTable::kLive;
   Rows rows = Find(from, to).Query(key);
   const bool is_there = rows.Next();
