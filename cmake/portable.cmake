@@ -5,9 +5,11 @@
 # scripts/archives.sh makes those that Debian does not have.
 
 set(archives ${PROJECT_SOURCE_DIR}/build/archives/${CMAKE_LIBRARY_ARCHITECTURE})
+find_library(SSL_ARCHIVE libssl.a REQUIRED)
 find_library(CRYPTO_ARCHIVE libcrypto.a REQUIRED)
-set(TREADLE_SHARED fmt::fmt simdjson::simdjson prometheus-cpp-core OpenSSL::Crypto)
-set(TREADLE_ARCHIVES ${archives}/libfmt.a ${archives}/libsimdjson.a ${archives}/libprometheus-cpp-core.a ${CRYPTO_ARCHIVE})
+set(TREADLE_SHARED fmt::fmt simdjson::simdjson prometheus-cpp-core OpenSSL::SSL OpenSSL::Crypto)
+set(TREADLE_ARCHIVES ${archives}/libfmt.a ${archives}/libsimdjson.a ${archives}/libprometheus-cpp-core.a ${SSL_ARCHIVE}
+  ${CRYPTO_ARCHIVE})
 
 # treadle_portable_links(LIBRARIES): in this list of libraries, each shared one becomes the choice between it and its archive.
 function(treadle_portable_links libraries)

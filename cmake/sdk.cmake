@@ -16,7 +16,7 @@ endforeach()
 target_compile_features(treadle_sdk PUBLIC cxx_std_20)
 target_include_directories(treadle_sdk INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_link_libraries(treadle_sdk INTERFACE
-  nlohmann_json::nlohmann_json OpenSSL::Crypto simdjson::simdjson Threads::Threads)
+  nlohmann_json::nlohmann_json OpenSSL::SSL OpenSSL::Crypto simdjson::simdjson Threads::Threads)
 
 set(TREADLE_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/treadle)
 install(TARGETS treadle_sdk EXPORT treadle-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev)

@@ -33,12 +33,16 @@
 namespace treadle {
 
 struct ClientOptions {
-  /// "http://HOST:PORT", tried in this order. Empty: TREADLE_SERVER from the environment (commas
-  /// between several), else http://127.0.0.1:7373.
+  /// "http://HOST:PORT" or "https://HOST:PORT", tried in this order. Empty: TREADLE_SERVER from the
+  /// environment (commas between several), else http://127.0.0.1:7373. With https, the certificate
+  /// and the host name in it are always checked.
   std::vector<std::string> servers = {};
   /// Sent as a bearer token. Empty: the first line of the file that TREADLE_TOKEN_FILE names, if
   /// set.
   std::string token = {};
+  /// Certificates (PEM) that https trusts in place of the system's store. Empty: the file that
+  /// TREADLE_CA_FILE names; if there is none, that store.
+  std::string ca_file = {};
   std::chrono::milliseconds connect_timeout{5'000};  // of each try
   std::chrono::milliseconds timeout{30'000};         // of a call, with all its tries
   std::chrono::microseconds linger{2'000};           // see above; 0: every call is its own request

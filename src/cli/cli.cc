@@ -17,6 +17,7 @@ namespace {
 struct TargetWords {
   std::string server;
   std::string token_file;
+  std::string ca_file;
   std::string context;
 };
 
@@ -25,15 +26,19 @@ void AddGlobalFlags(Command root, GlobalFlags& flags, TargetWords& target) {
               "Output format: a table, one JSON document, or one JSON object per line")
       .Text("--server", "URL", &target.server, "Server URL (default http://127.0.0.1:7373)")
       .Text("--token-file", "FILE", &target.token_file, "File with the token to send")
-      .Text("--context", "NAME", &target.context, "Context that names the server and token file")
+      .Text("--ca-file", "FILE", &target.ca_file,
+            "Certificates (PEM) to trust instead of the system's store")
+      .Text("--context", "NAME", &target.context, "Context that names the server and its files")
       .Environment("--context", "TREADLE_CONTEXT")
       .Environment("--server", "TREADLE_SERVER")
-      .Environment("--token-file", "TREADLE_TOKEN_FILE");
+      .Environment("--token-file", "TREADLE_TOKEN_FILE")
+      .Environment("--ca-file", "TREADLE_CA_FILE");
 }
 
 // A server that was named gets nothing of a context: not the token that is meant for another.
 Status ChooseServer(const TargetWords& target, GlobalFlags& flags) {
   flags.token_file = target.token_file;
+  flags.ca_file = target.ca_file;
   if (!target.server.empty()) {
     flags.server = target.server;
     flags.server_is_named = true;
@@ -47,6 +52,7 @@ Status ChooseServer(const TargetWords& target, GlobalFlags& flags) {
   TREADLE_ASSIGN_OR_RETURN(const ServerContext context, contexts.Find(name));
   flags.server = context.server;
   if (flags.token_file.empty()) flags.token_file = context.token_file;
+  if (flags.ca_file.empty()) flags.ca_file = context.ca_file;
   return {};
 }
 

@@ -18,6 +18,7 @@ struct AddWords {
   std::string name;
   std::string server;
   std::string token_file;
+  std::string ca_file;
 };
 
 bool IsName(std::string_view name) {
@@ -43,6 +44,7 @@ std::string ContextJson(const Contexts& contexts, const std::string& name,
       .Text("name", name)
       .Text("server", context.server)
       .Text("token_file", context.token_file)
+      .Text("ca_file", context.ca_file)
       .Bool("current", name == contexts.current)
       .Done();
 }
@@ -51,11 +53,12 @@ ExitStatus ListContexts(Session& session) {
   const Result<Contexts> contexts = ReadContexts();
   if (!contexts.ok()) return session.Fail(contexts.status());
   std::vector<std::string> lines;
-  Table table({{""}, {"CONTEXT"}, {"SERVER"}, {"TOKEN FILE"}});
+  Table table({{""}, {"CONTEXT"}, {"SERVER"}, {"TOKEN FILE"}, {"CA FILE"}});
   for (const auto& [name, context] : contexts->by_name) {
     lines.push_back(ContextJson(*contexts, name, context));
     table.Row({name == contexts->current ? "*" : "", Printable(name), Printable(context.server),
-               context.token_file.empty() ? "-" : Printable(context.token_file)});
+               context.token_file.empty() ? "-" : Printable(context.token_file),
+               context.ca_file.empty() ? "-" : Printable(context.ca_file)});
   }
   if (session.jsonl()) {
     for (const std::string& line : lines) session.console().OutLine(line);
@@ -72,6 +75,10 @@ ExitStatus ListContexts(Session& session) {
 }
 
 // A relative path would mean another file in another folder.
+std::string Absolute(const std::string& path) {
+  return path.empty() ? "" : std::filesystem::absolute(path).lexically_normal().string();
+}
+
 Status AddContext(const AddWords& words, Contexts& contexts) {
   if (!IsName(words.name)) {
     return {Code::kInvalidArgument,
@@ -87,11 +94,11 @@ Status AddContext(const AddWords& words, Contexts& contexts) {
   if (words.server.empty()) {
     return {Code::kInvalidArgument, "a context needs a server: --server URL"};
   }
-  TREADLE_RETURN_IF_ERROR(ServerConnection::Make({.server = words.server}).status());
-  ServerContext context{.server = words.server};
-  if (!words.token_file.empty()) {
-    context.token_file = std::filesystem::absolute(words.token_file).lexically_normal().string();
-  }
+  ServerContext context{.server = words.server,
+                        .token_file = Absolute(words.token_file),
+                        .ca_file = Absolute(words.ca_file)};
+  TREADLE_RETURN_IF_ERROR(
+      ServerConnection::Make({.server = context.server, .ca_file = context.ca_file}).status());
   contexts.by_name[words.name] = context;
   if (contexts.by_name.size() == 1) contexts.current = words.name;
   return {};
@@ -110,6 +117,8 @@ void AddContext(Command parent, Session& session) {
       .Positional("NAME", Need::kRequired, &words->name, "The name of the context")
       .Text("--server", "URL", &words->server, "Server URL")
       .Text("--token-file", "FILE", &words->token_file, "File with the token to send")
+      .Text("--ca-file", "FILE", &words->ca_file,
+            "Certificates (PEM) to trust instead of the system's store")
       .Example("treadle context add prod --server http://queue.example:7373 --token-file token")
       .Run([words, &session] {
         return EditContexts(session,

@@ -30,12 +30,15 @@ Result<std::string> TextOf(const std::string& path, const std::string& key,
 Result<ServerContext> ReadContext(const std::string& path, const config::TomlNode& node) {
   ServerContext context;
   for (const auto& [key, value] : node.members) {
-    if (key != "server" && key != "token_file") {
-      return InvalidArgument(fmt::format(
-          "{}:{}: unknown key \"{}\"; a context has server and token_file", path, value.line, key));
+    if (key != "server" && key != "token_file" && key != "ca_file") {
+      return InvalidArgument(
+          fmt::format("{}:{}: unknown key \"{}\"; a context has server, token_file and ca_file",
+                      path, value.line, key));
     }
-    TREADLE_ASSIGN_OR_RETURN((key == "server" ? context.server : context.token_file),
-                             TextOf(path, key, value));
+    std::string& field = key == "server"       ? context.server
+                         : key == "token_file" ? context.token_file
+                                               : context.ca_file;
+    TREADLE_ASSIGN_OR_RETURN(field, TextOf(path, key, value));
   }
   if (context.server.empty()) {
     return InvalidArgument(
@@ -54,6 +57,9 @@ std::string AsToml(const Contexts& contexts) {
                         config::QuoteToml(context.server));
     if (!context.token_file.empty()) {
       text += fmt::format("token_file = {}\n", config::QuoteToml(context.token_file));
+    }
+    if (!context.ca_file.empty()) {
+      text += fmt::format("ca_file = {}\n", config::QuoteToml(context.ca_file));
     }
   }
   return text;

@@ -15,6 +15,7 @@ namespace treadle::cli {
 struct ServerContext {
   std::string server;
   std::string token_file;  // absolute; empty: none
+  std::string ca_file;     // the same
 };
 
 struct Contexts {

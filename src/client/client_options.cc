@@ -36,6 +36,9 @@ Result<ConnectionOptions> ConnectionOf(const ClientOptions& options) {
   if (connection.token.empty() && !token_file.empty()) {
     TREADLE_ASSIGN_OR_RETURN(connection.token, ReadToken(token_file));
   }
+  connection.ca_file =
+      options.ca_file.empty() ? FromEnvironment("TREADLE_CA_FILE") : options.ca_file;
+  TREADLE_RETURN_IF_ERROR(ShareTls(&connection));
   return connection;
 }
 

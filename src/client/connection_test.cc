@@ -30,9 +30,9 @@ TEST(ServerAddress, ReadsNamesAddressesAndPorts) {
 }
 
 TEST(ServerAddress, RefusesWhatItCannotRead) {
-  for (const char* text :
-       {"", "http://", "https://a", "a:b", "a:0", "a:65536", "a/b", "u@a", "http://[::1", "a:1:2",
-        "a\r\nb", "[::1]x", "[::1]x80", "[::1].80", "[a]:80", "[fe80%:1]"}) {
+  for (const char* text : {"", "http://", "https://", "https://a:0", "a:b", "a:0", "a:65536", "a/b",
+                           "u@a", "http://[::1", "a:1:2", "a\r\nb", "[::1]x", "[::1]x80",
+                           "[::1].80", "[a]:80", "[fe80%:1]"}) {
     const auto address = ServerAddress::Parse(text);
     ASSERT_FALSE(address.ok()) << text;
     EXPECT_EQ(address.status().code(), Code::kInvalidArgument);

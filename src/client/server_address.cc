@@ -9,7 +9,8 @@ namespace {
 Status Unreadable(std::string_view text, std::string_view why) {
   text.remove_prefix(text.rfind('@') + 1);
   return {Code::kInvalidArgument, "cannot read the server address \"" + std::string(text) +
-                                      "\": " + std::string(why) + "; write http://HOST:PORT"};
+                                      "\": " + std::string(why) +
+                                      "; write http://HOST:PORT or https://HOST:PORT"};
 }
 
 bool IsHostCharacter(char c) {
@@ -37,11 +38,12 @@ std::string ServerAddress::Authority() const {
 
 Result<ServerAddress> ServerAddress::Parse(std::string_view text) {
   std::string_view rest = text;
-  if (rest.starts_with("https://")) return Unreadable(text, "https is not supported yet");
-  if (rest.starts_with("http://")) rest.remove_prefix(7);
+  ServerAddress address;
+  address.is_tls = rest.starts_with("https://");
+  if (address.is_tls) address.port = 443;
+  if (address.is_tls || rest.starts_with("http://")) rest.remove_prefix(address.is_tls ? 8 : 7);
   if (rest.ends_with('/')) rest.remove_suffix(1);
 
-  ServerAddress address;
   const bool bracketed = rest.starts_with('[');
   const size_t end = bracketed ? rest.find(']') : rest.find(':');
   address.host = rest.substr(bracketed ? 1 : 0, end == rest.npos ? end : end - (bracketed ? 1 : 0));

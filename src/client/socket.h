@@ -48,9 +48,13 @@ class Socket {
   void Cancel();
   bool is_cancelled() const { return cancelled_; }
 
+  /// For who speaks something else on it than bytes: waits until it can be read (POLLIN) or written
+  /// (POLLOUT), or is broken.
+  std::error_code WaitFor(short events, TimePoint deadline) const;
+  int fd() const { return fd_; }
+
  private:
   std::error_code ConnectTo(const addrinfo& address, TimePoint deadline);
-  std::error_code WaitFor(short events, TimePoint deadline) const;
 
   int fd_ = -1;
   std::atomic<bool> cancelled_ = false;

@@ -3,9 +3,12 @@
 namespace treadle {
 namespace {
 
-// The client and a server both say UNAVAILABLE; client.h fixes how the client's own sentence
-// begins.
-bool IsUnreachable(const Status& status) { return status.message().starts_with("cannot reach"); }
+// The client and a server both say UNAVAILABLE; client.h fixes how the client's own sentences
+// begin.
+bool IsUnreachable(const Status& status) {
+  return status.message().starts_with("cannot reach") ||
+         status.message().starts_with("cannot speak TLS");
+}
 
 }  // namespace
 

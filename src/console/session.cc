@@ -37,10 +37,11 @@ bool IsLost(const Status& status, Delivery delivery) {
 
 Result<ConnectionOptions> Session::Target() const {
   TREADLE_RETURN_IF_ERROR(target_status_);
-  ConnectionOptions options{.server = flags.server};
+  ConnectionOptions options{.server = flags.server, .ca_file = flags.ca_file};
   if (!flags.token_file.empty()) {
     TREADLE_ASSIGN_OR_RETURN(options.token, ReadToken(flags.token_file));
   }
+  TREADLE_RETURN_IF_ERROR(ShareTls(&options));
   return options;
 }
 
@@ -125,11 +126,10 @@ std::string Session::WhatToDoIfUnreachable(std::string_view why) const {
                                                  : fmt::format("context {}", flags.context);
   if (!why.ends_with("Connection refused") && !why.ends_with("no answer in time"))
     return fmt::format("; check the address, which comes from {}", from);
-  if (!IsThisMachine(flags.server))
-    return fmt::format("; is a server running there? The address comes from {}", from);
   const Result<ServerAddress> address = ServerAddress::Parse(flags.server);
-  const bool is_default = address.ok() && address->Url() == kDefaultServer;
-  if (is_default || !address.ok()) return "; start one with: treadle start";
+  if (!IsThisMachine(flags.server) || address->is_tls)
+    return fmt::format("; is a server running there? The address comes from {}", from);
+  if (address->Url() == kDefaultServer) return "; start one with: treadle start";
   return fmt::format("; start one with: treadle start --listen {}", address->Authority());
 }
 
@@ -151,6 +151,7 @@ std::string Session::ServerFlags() const {
   std::string text;
   if (flags.server_is_named || flags.server != kDefaultServer) text += " --server " + flags.server;
   if (!flags.token_file.empty()) text += " --token-file " + flags.token_file;
+  if (!flags.ca_file.empty()) text += " --ca-file " + flags.ca_file;
   return text;
 }
 

@@ -25,6 +25,7 @@ struct GlobalFlags {
   std::string output = "table";  // table, json or jsonl
   std::string server = std::string(kDefaultServer);
   std::string token_file;  // empty: no token
+  std::string ca_file;     // empty: the system's store
   std::string context;     // that names the server; empty: none does
   /// The command line, the environment or a context names the server, so a command that is typed
   /// without all of these would go to another one.
@@ -48,8 +49,8 @@ class Session {
   /// work even then.
   void set_target_status(Status status) { target_status_ = std::move(status); }
 
-  /// The options of a connection, the token read from its file. INVALID_ARGUMENT if that cannot be
-  /// read.
+  /// The options of a connection, the token and the certificates of CAs read from their files.
+  /// INVALID_ARGUMENT if they cannot be read.
   Result<ConnectionOptions> Target() const;
 
   /// How long a server on this machine, which may be starting, is waited for.

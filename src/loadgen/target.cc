@@ -71,6 +71,7 @@ Status Target::StartChild() {
 ClientOptions Target::Client(std::chrono::microseconds linger) const {
   return {.servers = {connection_.server},
           .token = connection_.token,
+          .ca_file = connection_.ca_file,
           .linger = linger,
           .keys = false};  // so that figures of versions that made none remain comparable
 }

@@ -479,7 +479,7 @@ TEST(Pool, StoppedWithoutAServerItReportsWhatItCouldNotDeliver) {
 TEST(Pool, BadOptionsAreNamed) {
   EXPECT_EQ(Pool::Make({.concurrency = 0}).status().code(), Code::kInvalidArgument);
   EXPECT_EQ(Pool::Make({.queues = {}}).status().code(), Code::kInvalidArgument);
-  EXPECT_EQ(Pool::Make({.client = {.server = "https://x"}}).status().code(),
+  EXPECT_EQ(Pool::Make({.client = {.server = "https://"}}).status().code(),
             Code::kInvalidArgument);
   EXPECT_EQ((*Pool::Make({}))->Run().code(), Code::kInvalidArgument) << "no handler";
 }

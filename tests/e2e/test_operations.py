@@ -26,6 +26,7 @@ NOT_RUN = {
     "install -m 600 -o treadle /dev/null /etc/treadle/token": "needs root and the user of the package",
     "openssl rand -hex 32 > /etc/treadle/token": "the server of this test has its token already",
     "curl https://queue.example/readyz": "needs a proxy and a name; test_a_proxy_that_passes_the_host_is_let_in sends the same request",
+    "TREADLE_SERVER=https://queue.example treadle info": "needs a proxy and a name; test_tls has a proxy with TLS",
     "gpg --verify SHA256SUMS.asc SHA256SUMS": "needs a release; test release checks one",
     "sha256sum --check --ignore-missing SHA256SUMS": "needs a release; test release checks one",
     "treadle bench enqueue latency --serve --data /srv --duration 2s": BENCH,

@@ -115,6 +115,7 @@ void ContextsFile(Input* in) {
     const auto found = again->Find(name);
     TREADLE_CHECK(found.ok() && found->server == context.server);
     TREADLE_CHECK(found->token_file == context.token_file);
+    TREADLE_CHECK(found->ca_file == context.ca_file);
   }
 }
 

@@ -15,7 +15,7 @@ BINARY = Path(os.environ.get("TREADLE") or ROOT / "build/release/treadle")
 
 # Why each is not linked statically stands in docs/operations.md.
 LIBRARIES = {"libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1",
-             "libcrypto.so.3", "libfmt.so.9", "libsimdjson.so.14", "libprometheus-cpp-core.so.1.0"}
+             "libcrypto.so.3", "libssl.so.3", "libfmt.so.9", "libsimdjson.so.14", "libprometheus-cpp-core.so.1.0"}
 
 
 def test_the_program_needs_no_library_beyond_the_list():

@@ -145,6 +145,8 @@ class Play:
                 return [value["of"]] * value["$times"]
             if "$each" in value:
                 return {each: value["is"] for each in self.filled(value["$each"])}
+            if "$has" in value:
+                return value  # for fits()
             return {self.filled(key): self.filled(each) for key, each in value.items()}
         if isinstance(value, list):
             return [self.filled(each) for each in value]
@@ -296,6 +298,8 @@ class Play:
 def fits(found, expected):
     """Whether all that is expected is there; other fields may be, too."""
     if isinstance(expected, dict):
+        if "$has" in expected:
+            return isinstance(found, str) and expected["$has"] in found
         return isinstance(found, dict) and all(fits(found.get(name), each) for name, each in expected.items())
     return found == expected
 

@@ -11,7 +11,7 @@ namespace {
 // the whole line.
 constexpr std::string_view kBashNames = R"sh(_treadle_names() {
   local flag where=()
-  for flag in server context token-file; do
+  for flag in server context token-file ca-file; do
     [[ $COMP_LINE =~ " --$flag"[=\ ]+([^\ ]+) ]] && where+=("--$flag=${BASH_REMATCH[1]}")
   done
   "${COMP_WORDS[0]}" __complete "$1" "${where[@]}" 2> /dev/null
@@ -23,7 +23,7 @@ _treadle_offer_names() {
 constexpr std::string_view kZshNames = R"sh(_treadle_names() {
   local flag match mbegin mend
   local -a where names
-  for flag in server context token-file; do
+  for flag in server context token-file ca-file; do
     [[ "$words" =~ " --${flag}[= ]+([^ ]+)" ]] && where+=("--$flag=$match[1]")
   done
   names=(${(f)"$($words[1] __complete $1 $where 2> /dev/null)"})
@@ -32,7 +32,7 @@ constexpr std::string_view kZshNames = R"sh(_treadle_names() {
 )sh";
 constexpr std::string_view kFishNames = R"sh(function __treadle_names
     set -l words (commandline -opc)
-    set -l given '--(?:server|context|token-file)[= ]\S+'
+    set -l given '--(?:server|context|token-file|ca-file)[= ]\S+'
     set -l where (string match -r -a -- $given "$words" | string replace ' ' '=')
     $words[1] __complete $argv[1] $where 2> /dev/null
 end
