@@ -161,3 +161,9 @@ def test_a_preset_in_a_file_leaves_its_neighbors_alone(server, file):
     assert (retry["max_attempts"], retry["never"], retry["backoff_cap_ms"], retry["total_ms"]) == (3, ["a"], 3_600_000, 0)
     assert "nothing to change" in server.run("apply", "-f", path).stderr
     assert server.queue("mails")["policy"]["retry"] == retry
+
+
+def test_an_unknown_preset_is_refused(server, file):
+    server.call("PUT", "/v1/queues/mails", {})
+    failed = server.run("apply", "-f", file("[queues.mails]\nretry = { preset = 'odd' }\n"), expect=4)
+    assert "retry.preset must be default or patient" in failed.stderr
