@@ -7,9 +7,9 @@
 It collects string literals of at least two words from src/**/*.cc, src/**/*.h and include/**/*.h: help texts, errors,
 log lines, explanations and table cells. Adjacent literals are joined. Whatever the program inserts (`+ x +`, `{}` of
 a format) is shown as `…`, and a choice between texts as `[one|other]`. It leaves out tests and their fixtures, SQL,
-preprocessor lines, completion scripts, the schema of schemas, and single words such as field names and flags. The
-script does not know where a literal ends up, so it also shows some that nobody reads. Messages keep the order of the
-source.
+preprocessor lines, completion scripts, the schemas of policies and of schemas, and single words such as field names
+and flags. The script does not know where a literal ends up, so it also shows some that nobody reads. Messages keep the
+order of the source.
 """
 
 import re
@@ -31,7 +31,7 @@ ESCAPES = {"n": "\n", "t": "\t", "0": "", '"': '"', "\\": "\\", "'": "'"}
 # Two words in a row.
 PROSE = re.compile(r"[A-Za-z][\w'’…-]*[,;:.)]* +[(\"'`]?[A-Za-z…]")
 SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE FROM|CREATE|PRAGMA|WHERE|ATTACH|DETACH|VALUES|ORDER BY|COLLATE|INTEGER|BLOB)\b")
-SKIPPED = re.compile(r"(_test\.cc|_fixture\.h|/test_\w+\.h|/fake_\w+\.h|/draft7\.h|/completion\.cc)$")
+SKIPPED = re.compile(r"(_test\.cc|_fixture\.h|/test_\w+\.h|/fake_\w+\.h|/draft7\.h|/completion\.cc|/policy_pages\.cc)$")
 OPEN, CLOSE = ("(", "[", "{"), (")", "]", "}")
 ENDS = {"+", ",", ";", "?", ":", ")", "]", "}", "{", "==", "!=", "&&", "||", "<<"}  # ends an operand of +
 MADE = "<!-- Made by ./dev docs (scripts/messages.py) from the source; do not edit. -->"

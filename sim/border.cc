@@ -72,25 +72,12 @@ Node::Callback<TypeView> Border::TakeOver(Node::Callback<TypeView> done) {
 void Border::PutContract(const std::string& type,
                          const std::shared_ptr<const TypeContract>& contract,
                          Node::Callback<TypeView> done) {
-  node_->Do(SetTypePolicy{type,
-                          [contract](TypePolicy* policy) {
-                            treadle::PutContract(&policy->contracts, contract);
-                            return Validate(*policy);
-                          }},
-            TakeOver(std::move(done)));
+  node_->Do(SetTypePolicy{type, {.contract = contract}}, TakeOver(std::move(done)));
 }
 
 void Border::DeleteContract(const std::string& type, uint32_t version,
                             Node::Callback<TypeView> done) {
-  node_->Do(SetTypePolicy{type,
-                          [version](TypePolicy* policy) {
-                            const size_t gone = std::erase_if(
-                                policy->contracts,
-                                [&](const auto& contract) { return contract->version == version; });
-                            return gone > 0 ? Status()
-                                            : Status(Code::kNotFound, "there is no such contract");
-                          }},
-            TakeOver(std::move(done)));
+  node_->Do(SetTypePolicy{type, {.dropped_contract = version}}, TakeOver(std::move(done)));
 }
 
 }  // namespace treadle::sim

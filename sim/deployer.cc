@@ -65,10 +65,7 @@ void Deployer::Send(const Change& change) {
         if (change.version != 0)
           return border->PutContract(kAgreedType, ContractOf(change.version), done);
         node->Do(SetTypePolicy{kAgreedType,
-                               [attempts = change.max_attempts](TypePolicy* policy) {
-                                 policy->retry.emplace().max_attempts = attempts;
-                                 return Status();
-                               }},
+                               TypePolicyPatch().Set("retry.max_attempts", change.max_attempts)},
                  done);
       },
       Network::Care::kInOrder);

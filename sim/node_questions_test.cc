@@ -87,9 +87,8 @@ TEST_F(NodeQuestions, AnAbandonedExchangeGetsNoLeases) {
 }
 
 TEST_F(NodeQuestions, AQueueIsDeletedOnlyWhenItIsEmptyAndStaysSoAfterACrash) {
-  const auto configured = Ask<QueueView>([](Node* node, auto done) {
-    node->Do(SetQueuePolicy{"default", [](QueuePolicy*) { return Status(); }}, done);
-  });
+  const auto configured =
+      Ask<QueueView>([](Node* node, auto done) { node->Do(SetQueuePolicy{"default", {}}, done); });
   ASSERT_TRUE(configured.ok());
   const TaskId id = EnqueueOne();
   EXPECT_EQ(DeleteQueue("default").status().code(), Code::kFailedPrecondition);

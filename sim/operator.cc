@@ -94,10 +94,7 @@ void Operator::ChangeLease() {
   const std::string note = stage_.scheduler->Note(
       [&] { return "operator: " + queue + " leases for " + std::to_string(lease_ms) + " ms"; });
   stage_.network->Send(note, [queue, lease_ms](Node* node) {
-    node->Do(SetQueuePolicy{queue,
-                            [lease_ms](QueuePolicy* policy) {
-                              return policy->lease_ms = lease_ms, Status();
-                            }},
+    node->Do(SetQueuePolicy{queue, QueuePolicyPatch().Set("lease_ms", lease_ms)},
              [](const Result<QueueView>&) {});
   });
   Later();

@@ -78,8 +78,7 @@ void Tenant::Configure(bool paused, void (Tenant::*next)()) {
       stage_.scheduler->Note(
           [&] { return std::string("configure his queue") + (paused ? ", paused" : ""); }),
       [policy](Node* node, const Answer& answer) {
-        node->Do(SetQueuePolicy{kTenantQueue,
-                                [policy](QueuePolicy* now) { return *now = policy, Status(); }},
+        node->Do(SetQueuePolicy{kTenantQueue, QueuePolicyPatch::To(policy)},
                  [answer](const Result<QueueView>& view) { answer(view.status()); });
       },
       [this, next](const Status& status) {

@@ -113,9 +113,8 @@ class World {
       }
       history_.Queue(name, rules);
       ++waiting;
-      server_.node()->Do(
-          SetQueuePolicy{name, [policy](QueuePolicy* now) { return *now = policy, Status(); }},
-          [&waiting](const Result<QueueView>& view) { waiting -= view.ok(); });
+      server_.node()->Do(SetQueuePolicy{name, QueuePolicyPatch::To(policy)},
+                         [&waiting](const Result<QueueView>& view) { waiting -= view.ok(); });
     }
     history_.Queue(kTenantQueue, {.forgets = true});
     RunUntil([&] { return waiting == 0; }, 10'000);

@@ -67,11 +67,7 @@ void PutContract(const Api& api, RequestContext& context, Responder responder) {
             if (!turn.ok()) return to->Send(ProblemResponse(turn));
             const auto compiled = CompiledContract::Compile(contract);
             if (!compiled.ok()) return to->Send(ProblemResponse(compiled.status()));
-            node->Do(treadle::SetTypePolicy{type,
-                                            [contract](TypePolicy* policy) {
-                                              treadle::PutContract(&policy->contracts, contract);
-                                              return Validate(*policy);
-                                            }},
+            node->Do(treadle::SetTypePolicy{type, {.contract = contract}},
                      TakeOver(book, std::move(*to), *compiled));
           });
 }
@@ -80,18 +76,8 @@ void DeleteContract(const Api& api, RequestContext& context, Responder responder
   auto path = PathOf(context);
   if (const Status status = CheckNoFields(&context); path.ok() && !status.ok()) path = status;
   if (!path.ok()) return responder.Send(ProblemResponse(path.status()));
-  api.node->Do(
-      treadle::SetTypePolicy{
-          path->type,
-          [path = *path](TypePolicy* policy) {
-            const size_t gone = std::erase_if(policy->contracts, [&](const auto& contract) {
-              return contract->version == path.version;
-            });
-            if (gone > 0) return Status::Ok();
-            return Status(Code::kNotFound, "there is no contract " + std::to_string(path.version) +
-                                               " of type " + path.type);
-          }},
-      TakeOver(api.contracts, std::move(responder)));
+  api.node->Do(treadle::SetTypePolicy{path->type, {.dropped_contract = path->version}},
+               TakeOver(api.contracts, std::move(responder)));
 }
 
 }  // namespace treadle::api

@@ -8,17 +8,6 @@
 namespace treadle::api {
 namespace {
 
-void WriteTypePolicy(const TypePolicy& policy, JsonWriter* out) {
-  out->Open('{');
-  if (policy.retry) {
-    out->Key("retry");
-    WriteRetry(*policy.retry, out);
-  }
-  if (policy.attempt_timeout_ms != 0)
-    out->Key("attempt_timeout_ms").Number(policy.attempt_timeout_ms);
-  out->Close('}');
-}
-
 void WriteContract(const TypeContract& contract, TypeDetail detail, JsonWriter* out) {
   out->Open('{').Key("version").Number(contract.version);
   out->Key("description").Text(contract.description);

@@ -6,7 +6,6 @@
 #include "api/policy_json.h"
 #include "api/text_in.h"
 #include "api/type_out.h"
-#include "model/limits.h"
 #include "model/validate.h"
 
 namespace treadle::api {
@@ -15,32 +14,6 @@ namespace {
 using http::ProblemResponse;
 using http::RequestContext;
 using http::Responder;
-
-using TypePolicyChange = Changes<TypePolicy>;
-
-// Null takes what was set away again.
-constexpr JsonField<TypePolicyChange> kTypePolicyFields[] = {
-    {"retry",
-     [](JsonValue v, TypePolicyChange* change) {
-       if (v.IsNull()) {
-         change->Add([](TypePolicy* policy) { policy->retry.reset(); });
-         return Status::Ok();
-       }
-       Changes<RetryPolicy> retry;
-       TREADLE_RETURN_IF_ERROR(ReadRetryChanges(v, &retry));
-       change->Add([=](TypePolicy* policy) {
-         if (!policy->retry) policy->retry.emplace();
-         retry.Apply(&*policy->retry);
-       });
-       return Status::Ok();
-     }},
-    {"attempt_timeout_ms",
-     [](JsonValue v, TypePolicyChange* change) {
-       TREADLE_ASSIGN_OR_RETURN(const int64_t timeout, v.Whole(0, limits::kAttemptTimeoutMsMax));
-       change->Add([=](TypePolicy* policy) { policy->attempt_timeout_ms = timeout; });
-       return Status::Ok();
-     }},
-};
 
 http::Response TypeList(const ListPart<TypeView>& part) {
   const auto write = [](const TypeView& type, JsonWriter* out) {
@@ -80,16 +53,12 @@ void PutType(const Api& api, RequestContext& context, Responder responder) {
     return responder.Send(*std::move(refusal));
   auto name = TypeOf(context);
   if (!name.ok()) return responder.Send(ProblemResponse(name.status()));
-  TypePolicyChange change;
+  TypePolicyPatch patch;
   const Status read = ParseJson(&context.request.body, "the request body", [&](JsonValue value) {
-    return ReadObject(value, kTypePolicyFields, &change);
+    return ReadTypePolicyPatch(value, &patch);
   });
   if (!read.ok()) return responder.Send(ProblemResponse(read));
-  api.node->Do(treadle::SetTypePolicy{*std::move(name),
-                                      [change = std::move(change)](TypePolicy* policy) {
-                                        change.Apply(policy);
-                                        return Validate(*policy);
-                                      }},
+  api.node->Do(treadle::SetTypePolicy{*std::move(name), std::move(patch)},
                Answering(std::move(responder), OneType));
 }
 

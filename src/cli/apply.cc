@@ -3,11 +3,14 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/policy_file.h"
 #include "client/wire.h"
 #include "console/table.h"
+#include "model/field_json.h"
+#include "model/policy_fields.h"
 
 namespace treadle::cli {
 namespace {
@@ -39,41 +42,30 @@ std::string PolicyPath(bool is_type, const std::string& name) {
 
 const wire::Shape& ShapeOf(bool is_type) { return is_type ? wire::kTypeShape : wire::kQueueShape; }
 
-/// What a preset sets: every field of a retry policy.
-struct PresetValue {
-  std::string_view wire;
-  std::string_view usual;
-  std::string_view patient;
-};
-constexpr PresetValue kPresetValues[] = {
-    {"backoff", "\"exponential\"", "\"exponential\""},
-    {"jitter", "\"full\"", "\"full\""},
-    {"backoff_base_ms", "500", "500"},
-    {"backoff_cap_ms", "60000", "3600000"},
-    {"delays_ms", "[]", "[]"},
-    {"max_attempts", "20", "25"},
-    {"total_ms", "0", "0"},
-    {"never", "[]", "[]"},
-    {"always", "[]", "[]"},
-};
+bool IsPreset(const WantedField& wanted) { return wanted.field == &kPresetField; }
 
-bool IsPreset(const WantedField& wanted) { return wanted.field->wire == "preset"; }
+std::optional<RetryPolicy> PresetOf(const WantedField& preset) {
+  const auto is_it = [&](std::string_view word) { return QuoteJson(word) == preset.json; };
+  const auto at = std::ranges::find_if(kPresetField.choices, is_it);
+  if (at == kPresetField.choices.end()) return {};
+  return PresetPolicy(at - kPresetField.choices.begin());
+}
 
 /// A preset is no field of a policy: it is in force if all its values are, except those that the
 /// file says otherwise.
 bool HoldsPreset(const WantedField& preset, const WantedPolicy& wanted, const JsonNode* policy) {
   const JsonNode* const retry = policy == nullptr ? nullptr : policy->Find("retry");
   if (retry == nullptr) return false;
-  const auto says_otherwise = [&](std::string_view wire) {
-    return std::ranges::any_of(wanted.fields, [&](const WantedField& each) {
-      return each.field->section == "retry" && each.field->wire == wire;
-    });
+  const auto says_otherwise = [&](const FieldInfo& field) {
+    return std::ranges::any_of(
+        wanted.fields, [&](const WantedField& each) { return each.field->path == field.path; });
   };
-  const bool patient = preset.json == "\"patient\"";
-  return std::ranges::all_of(kPresetValues, [&](const PresetValue& value) {
-    if (says_otherwise(value.wire)) return true;
-    const JsonNode* const now = retry->Find(value.wire);
-    return now != nullptr && now->raw == (patient ? value.patient : value.usual);
+  const std::optional<RetryPolicy> values = PresetOf(preset);
+  if (!values) return false;  // the server names those that it knows
+  return std::ranges::all_of(Fields<RetryPolicy>(), [&](const Field<RetryPolicy>& field) {
+    const JsonNode* const now = retry->Find(field.name());
+    return says_otherwise(field) ||
+           (now != nullptr && now->raw == FieldJson(field, field.get(*values)));
   });
 }
 
@@ -89,8 +81,8 @@ Result<PolicyDifference> Compare(Session& session, const WantedPolicy& wanted) {
     return IsPreset(field) && !HoldsPreset(field, wanted, policy);
   });
   for (const WantedField& field : wanted.fields) {
-    std::string value = policy == nullptr ? "" : field.field->In(*policy);
-    const bool goes_along = sets_preset && field.field->section == "retry";
+    std::string value = policy == nullptr ? "" : FieldIn(*field.field, *policy);
+    const bool goes_along = sets_preset && field.field->section() == kPresetField.section();
     const bool holds = IsPreset(field) || value == field.json;
     if (goes_along || !holds) change.fields.push_back({field, std::move(value)});
   }
@@ -110,9 +102,9 @@ std::string DifferenceJson(const PolicyDifference& change) {
   std::vector<std::string> fields;
   for (const auto& [wanted, now] : change.fields) {
     JsonObject field;
-    field.Text("field", wanted.field->name);
-    if (!now.empty()) field.Text("from", wanted.field->Text(now));
-    fields.push_back(field.Text("to", wanted.field->Text(wanted.json)).Done());
+    field.Text("field", wanted.field->word());
+    if (!now.empty()) field.Text("from", FieldText(*wanted.field, now));
+    fields.push_back(field.Text("to", FieldText(*wanted.field, wanted.json)).Done());
   }
   return JsonObject()
       .Text(KindOf(change.is_type), change.name)
@@ -130,9 +122,9 @@ std::string InTable(Session& session, const std::vector<PolicyDifference>& chang
     for (const auto& [wanted, now] : change.fields) {
       table.Row({kind,
                  name,
-                 std::string(wanted.field->name),
-                 wanted.field->Text(now),
-                 {wanted.field->Text(wanted.json), Color::kGreen}});
+                 std::string(wanted.field->word()),
+                 FieldText(*wanted.field, now),
+                 {FieldText(*wanted.field, wanted.json), Color::kGreen}});
     }
   }
   return table.ToString(session.console());

@@ -82,6 +82,8 @@ TEST_F(CliTest, EveryCommandHasHelpWithAnExample) {
                                                           {"docs"},
                                                           {"docs", "cli"},
                                                           {"docs", "config"},
+                                                          {"docs", "policies"},
+                                                          {"docs", "fields"},
                                                           {"docs", "man"},
                                                           {"config"},
                                                           {"config", "show"},

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/reference/completion.h"
 #include "cli/reference/pages.h"
+#include "cli/reference/policy_pages.h"
 
 namespace treadle::cli {
 namespace {
@@ -63,6 +64,12 @@ void AddDocs(Command parent, Session& session, const CommandLine& line) {
                  "treadle docs cli", CliMarkdown);
   AddPageCommand(docs, session, line, "config", "Print the configuration reference in Markdown",
                  "treadle docs config", [](const CommandWords&) { return ConfigMarkdown(); });
+  AddPageCommand(docs, session, line, "policies",
+                 "Print the schemas of policies for docs/openapi.yaml", "treadle docs policies",
+                 [](const CommandWords&) { return PolicySchemas(); });
+  AddPageCommand(docs, session, line, "fields",
+                 "Print the fields of policies for docs/formats/effects.md", "treadle docs fields",
+                 [](const CommandWords&) { return FieldTables(); });
   auto directory = std::make_shared<std::string>();
   docs.Sub("man", "Write a manual page for each command")
       .Positional("DIR", Need::kRequired, directory.get(), "The directory to write to")

@@ -9,44 +9,15 @@
 #include "base/units.h"
 #include "cli/arguments.h"
 #include "config/toml_node.h"
+#include "model/policy_fields.h"
 
 namespace treadle::cli {
 namespace {
 
-using Unit = PolicyField::Unit;
-
-constexpr std::string_view kSections[] = {"retry", "retention", "capacity"};
-
-constexpr PolicyField kFields[] = {
-    {"retry.preset", "retry", "preset", Unit::kText, true},
-    {"retry.backoff", "retry", "backoff", Unit::kText, true},
-    {"retry.jitter", "retry", "jitter", Unit::kText, true},
-    {"retry.backoff_base", "retry", "backoff_base_ms", Unit::kMs, true},
-    {"retry.backoff_cap", "retry", "backoff_cap_ms", Unit::kMs, true},
-    {"retry.delays", "retry", "delays_ms", Unit::kMsList, true},
-    {"retry.max_attempts", "retry", "max_attempts", Unit::kCount, true},
-    {"retry.total", "retry", "total_ms", Unit::kMs, true},
-    {"retry.never", "retry", "never", Unit::kTextList, true},
-    {"retry.always", "retry", "always", Unit::kTextList, true},
-    {"attempt_timeout", "", "attempt_timeout_ms", Unit::kMs, true},
-    {"retention.completed_tasks", "retention", "completed_tasks", Unit::kCount},
-    {"retention.completed", "retention", "completed_ms"},
-    {"retention.completed_bytes", "retention", "completed_bytes", Unit::kBytes},
-    {"retention.dead", "retention", "dead_ms"},
-    {"lease", "", "lease_ms"},
-    {"idempotency_window", "", "idempotency_window_ms"},
-    {"cancel_grace", "", "cancel_grace_ms"},
-    {"max_worker_losses", "", "max_worker_losses", Unit::kCount},
-    {"capacity.tasks", "capacity", "tasks", Unit::kCount},
-    {"capacity.bytes", "capacity", "bytes", Unit::kBytes},
-    {"capacity.when_full", "capacity", "when_full", Unit::kText},
-    {"draining", "", "draining", Unit::kFlag},
-    {"paused", "", "paused", Unit::kFlag},
-    {"search_payloads", "", "search_payloads", Unit::kFlag},
-};
-
-bool IsSection(std::string_view key) {
-  return std::ranges::find(kSections, key) != std::end(kSections);
+bool IsSection(std::string_view key, bool of_type) {
+  return !key.empty() &&
+         std::ranges::any_of(SettableFields(of_type),
+                             [&](const FieldInfo* const field) { return field->section() == key; });
 }
 
 /// One file while it is read.
@@ -103,24 +74,23 @@ class PolicyFileReader {
                     WantedPolicy* policy) const {
     for (const auto& [key, node] : table.members) {
       const std::string name = before + key;
-      if (before.empty() && IsSection(key)) {
+      if (before.empty() && IsSection(key, policy->is_type)) {
         TREADLE_RETURN_IF_ERROR(CheckTable(node, name));
         TREADLE_RETURN_IF_ERROR(ReadFields(node, key + '.', policy));
         continue;
       }
-      const auto field = std::ranges::find(kFields, name, &PolicyField::name);
-      if (field == std::end(kFields) || (policy->is_type && !field->of_types))
-        return Unknown(node, name, policy->is_type);
-      TREADLE_ASSIGN_OR_RETURN(std::string json, ReadValue(*field, node));
-      policy->fields.push_back({field, std::move(json)});
+      const std::vector<const FieldInfo*> fields = SettableFields(policy->is_type);
+      const auto field = std::ranges::find(fields, name, &FieldInfo::word);
+      if (field == fields.end()) return Unknown(node, name, policy->is_type);
+      TREADLE_ASSIGN_OR_RETURN(std::string json, ReadValue(**field, node));
+      policy->fields.push_back({*field, std::move(json)});
     }
     return {};
   }
 
   Status Unknown(const config::TomlNode& node, const std::string& name, bool of_types) const {
     std::vector<std::string> known;
-    for (const PolicyField& each : kFields)
-      if (each.of_types || !of_types) known.emplace_back(each.name);
+    for (const FieldInfo* const each : SettableFields(of_types)) known.emplace_back(each->word());
     const std::string nearest = Nearest(name, known);
     return Wrong(
         node, name,
@@ -129,65 +99,66 @@ class PolicyFileReader {
             : fmt::format("is not a known field; did you mean \"{}\"?", nearest));
   }
 
-  Result<std::string> ReadValue(const PolicyField& field, const config::TomlNode& node) const {
-    switch (field.unit) {
-      case Unit::kMs:
+  Result<std::string> ReadValue(const FieldInfo& field, const config::TomlNode& node) const {
+    switch (field.kind) {
+      case FieldKind::kDuration:
         return ReadMs(field, node);
-      case Unit::kBytes:
+      case FieldKind::kBytes:
         return node.kind == config::TomlNode::Kind::kText ? ReadSize(field, node)
                                                           : ReadCount(field, node);
-      case Unit::kCount:
+      case FieldKind::kCount:
         return ReadCount(field, node);
-      case Unit::kFlag:
+      case FieldKind::kSwitch:
         if (node.kind == config::TomlNode::Kind::kBoolean) return node.text;
-        return Wrong(node, field.name, "must be true or false");
-      case Unit::kText:
+        return Wrong(node, field.word(), "must be true or false");
+      case FieldKind::kChoice:  // the server knows the words
         return ReadText(field, node);
-      case Unit::kMsList:
+      case FieldKind::kDurations:
         return ReadList(field, node, &PolicyFileReader::ReadMs);
-      case Unit::kTextList:
+      case FieldKind::kCodes:
         return ReadList(field, node, &PolicyFileReader::ReadText);
     }
-    return Wrong(node, field.name, "cannot be read");
+    return Wrong(node, field.word(), "cannot be read");
   }
 
-  Result<std::string> ReadMs(const PolicyField& field, const config::TomlNode& node) const {
+  Result<std::string> ReadMs(const FieldInfo& field, const config::TomlNode& node) const {
     const std::optional<int64_t> ms =
         node.kind == config::TomlNode::Kind::kText ? ParseDuration(node.text) : std::nullopt;
     const bool has_no_unit = !node.text.empty() && node.kind != config::TomlNode::Kind::kArray &&
                              node.text.find_first_not_of("0123456789") == std::string::npos;
     if (has_no_unit)
-      return Wrong(node, field.name, fmt::format("has no unit; did you mean \"{}s\"?", node.text));
-    if (!ms) return Wrong(node, field.name, "is not a duration; write for example \"30s\"");
+      return Wrong(node, field.word(),
+                   fmt::format("has no unit; did you mean \"{}s\"?", node.text));
+    if (!ms) return Wrong(node, field.word(), "is not a duration; write for example \"30s\"");
     return std::to_string(*ms);
   }
 
-  Result<std::string> ReadSize(const PolicyField& field, const config::TomlNode& node) const {
+  Result<std::string> ReadSize(const FieldInfo& field, const config::TomlNode& node) const {
     const std::optional<uint64_t> bytes = ParseSize(node.text);
     if (!bytes || *bytes > uint64_t{INT64_MAX})
-      return Wrong(node, field.name, "is not a size with its unit; write for example \"64MiB\"");
+      return Wrong(node, field.word(), "is not a size with its unit; write for example \"64MiB\"");
     return std::to_string(*bytes);
   }
 
-  Result<std::string> ReadCount(const PolicyField& field, const config::TomlNode& node) const {
+  Result<std::string> ReadCount(const FieldInfo& field, const config::TomlNode& node) const {
     int64_t number = -1;
     std::from_chars(node.text.data(), node.text.data() + node.text.size(), number);
     if (node.kind != config::TomlNode::Kind::kInteger || number < 0)
-      return Wrong(node, field.name, "must be a whole number, 0 or more");
+      return Wrong(node, field.word(), "must be a whole number, 0 or more");
     return std::to_string(number);
   }
 
-  Result<std::string> ReadText(const PolicyField& field, const config::TomlNode& node) const {
+  Result<std::string> ReadText(const FieldInfo& field, const config::TomlNode& node) const {
     if (node.kind == config::TomlNode::Kind::kText) return QuoteJson(node.text);
-    return Wrong(node, field.name, "is not a string; write it in quotes");
+    return Wrong(node, field.word(), "is not a string; write it in quotes");
   }
 
-  using ReadOne = Result<std::string> (PolicyFileReader::*)(const PolicyField&,
+  using ReadOne = Result<std::string> (PolicyFileReader::*)(const FieldInfo&,
                                                             const config::TomlNode&) const;
-  Result<std::string> ReadList(const PolicyField& field, const config::TomlNode& node,
+  Result<std::string> ReadList(const FieldInfo& field, const config::TomlNode& node,
                                ReadOne read) const {
     if (node.kind != config::TomlNode::Kind::kArray)
-      return Wrong(node, field.name, "is not a list");
+      return Wrong(node, field.word(), "is not a list");
     std::vector<std::string> items;
     for (const config::TomlNode& item : node.items) {
       TREADLE_ASSIGN_OR_RETURN(std::string json, (this->*read)(field, item));
@@ -207,27 +178,28 @@ std::string MsText(std::string_view digits) {
 
 }  // namespace
 
-std::string PolicyField::In(const JsonNode& policy) const {
-  const JsonNode* const holder = section.empty() ? &policy : policy.Find(section);
-  const JsonNode* const value = holder == nullptr ? nullptr : holder->Find(wire);
+std::string FieldIn(const FieldInfo& field, const JsonNode& policy) {
+  const JsonNode* const holder = field.section().empty() ? &policy : policy.Find(field.section());
+  const JsonNode* const value = holder == nullptr ? nullptr : holder->Find(field.name());
   return value == nullptr ? "" : std::string(value->raw);
 }
 
-std::string PolicyField::Text(std::string_view json) const {
+std::string FieldText(const FieldInfo& field, std::string_view json) {
   if (json.empty()) return "-";
-  if (unit == Unit::kMs) return MsText(json);
-  if (unit == Unit::kBytes) {
+  if (field.kind == FieldKind::kDuration) return MsText(json);
+  if (field.kind == FieldKind::kBytes) {
     uint64_t bytes = 0;
     std::from_chars(json.data(), json.data() + json.size(), bytes);
     return ExactSize(bytes);
   }
   const Result<JsonDocument> value = ReadJson(std::string(json));
   if (!value.ok()) return std::string(json);
-  if (unit == Unit::kText) return value->root.text;
-  if (unit != Unit::kMsList && unit != Unit::kTextList) return std::string(json);
+  if (field.kind == FieldKind::kChoice) return value->root.text;
+  const bool is_durations = field.kind == FieldKind::kDurations;
+  if (!is_durations && field.kind != FieldKind::kCodes) return std::string(json);
   std::vector<std::string> items;
   for (const JsonNode& item : value->root.items)
-    items.push_back(unit == Unit::kMsList ? MsText(item.raw) : item.text);
+    items.push_back(is_durations ? MsText(item.raw) : item.text);
   return fmt::format("[{}]", fmt::join(items, ", "));
 }
 
@@ -247,15 +219,17 @@ Result<std::vector<WantedField>> ReadPolicyWords(const std::vector<std::string>&
 }
 
 std::string PolicyChangeJson(const std::vector<WantedField>& fields) {
+  std::vector<std::string_view> sections;
+  for (const auto& [field, json] : fields)
+    if (std::ranges::find(sections, field->section()) == sections.end())
+      sections.push_back(field->section());
   JsonObject policy;
-  for (const std::string_view section : kSections) {
+  for (const std::string_view section : sections) {
     JsonObject object;
     for (const auto& [field, json] : fields)
-      if (field->section == section) object.Raw(field->wire, json);
-    if (object.Done() != "{}") policy.Raw(section, object.Done());
+      if (field->section() == section) (section.empty() ? policy : object).Raw(field->name(), json);
+    if (!section.empty()) policy.Raw(section, object.Done());
   }
-  for (const auto& [field, json] : fields)
-    if (field->section.empty()) policy.Raw(field->wire, json);
   return policy.Done();
 }
 

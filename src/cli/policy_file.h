@@ -1,38 +1,27 @@
 // The file of `treadle apply`: queues, task types and their policies, in TOML. Its fields are those
-// of the API (docs/openapi.yaml, PolicyChange and TypePolicyChange) without their unit:
-// retry.backoff_base = "500ms".
+// of the tables of policies (model/policy_fields.h) without their unit: retry.backoff_base =
+// "500ms".
 //
 // Pure, but for the reading of the file; any thread.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/status.h"
 #include "json/tree.h"
+#include "model/field.h"
 
 namespace treadle::cli {
 
-/// One field of a policy: its name in a file, and on the wire.
-struct PolicyField {
-  enum class Unit { kMs, kBytes, kCount, kFlag, kText, kMsList, kTextList };
-
-  std::string_view name;     // "retry.backoff_base"
-  std::string_view section;  // of the wire: "retry"; empty: the policy itself
-  std::string_view wire;     // "backoff_base_ms"
-  Unit unit = Unit::kMs;
-  bool of_types = false;  // task types also have it
-
-  /// The field's JSON in `policy`, a reply of the server; empty if it is absent.
-  std::string In(const JsonNode& policy) const;
-  /// A value of the wire as the file has it: "30s", "64MiB", "1000"; "-" for none.
-  std::string Text(std::string_view json) const;
-};
+/// The field's JSON in `policy`, a reply of the server; empty if it is absent.
+std::string FieldIn(const FieldInfo& field, const JsonNode& policy);
+/// A value of the wire as the file has it: "30s", "64MiB", "1000"; "-" for none.
+std::string FieldText(const FieldInfo& field, std::string_view json);
 
 struct WantedField {
-  const PolicyField* field = nullptr;
+  const FieldInfo* field = nullptr;
   std::string json;  // as the wire has it
 };
 

@@ -7,10 +7,13 @@
 #include "base/time.h"
 #include "base/units.h"
 #include "cli/commands.h"
+#include "cli/policy_file.h"
 #include "cli/retry_horizon.h"
 #include "client/wire.h"
 #include "console/pages.h"
 #include "console/table.h"
+#include "model/field_json.h"
+#include "model/policy_fields.h"
 
 namespace treadle::cli {
 namespace {
@@ -85,6 +88,36 @@ void AddCapacity(const JsonNode& policy, Table& table) {
                          sheds ? "tasks of lower priority make room" : "new tasks are refused")});
 }
 
+// Fields that have sentences of their own, or need none.
+constexpr std::string_view kInSentences[] = {
+    "retention.completed_tasks",
+    "retention.completed_ms",
+    "retention.completed_bytes",
+    "retention.dead_ms",
+    "lease_ms",
+    "idempotency_window_ms",
+    "cancel_grace_ms",
+    "attempt_timeout_ms",
+    "max_worker_losses",
+    "capacity.tasks",
+    "capacity.bytes",
+    "capacity.when_full",
+    "draining",
+    "paused",
+    "search_payloads",
+};
+
+// All others that are not the default, as a policy file has them.
+void AddOtherFields(const JsonNode& policy, Table& table) {
+  for (const Field<QueuePolicy>& field : Fields<QueuePolicy>()) {
+    const bool is_said =
+        field.is_own || std::ranges::find(kInSentences, field.path) != std::end(kInSentences);
+    const std::string now = is_said ? "" : FieldIn(field, policy);
+    if (now.empty() || now == FieldJson(field, field.get(QueuePolicy()))) continue;
+    table.Row({std::string(field.word()), FieldText(field, now)});
+  }
+}
+
 void AddPolicy(const JsonNode& policy, Table& table) {
   static const JsonNode kNone;
   const JsonNode* retry = policy.Find("retry");
@@ -115,6 +148,7 @@ void AddPolicy(const JsonNode& policy, Table& table) {
                                    DurationInWords(policy.Integer("cancel_grace_ms")))});
   table.Row({"idempotency", fmt::format("a key admits one task per {}",
                                         DurationInWords(policy.Integer("idempotency_window_ms")))});
+  AddOtherFields(policy, table);
 }
 
 void PrintQueue(Session& session, const JsonNode& queue) {

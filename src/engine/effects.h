@@ -202,11 +202,14 @@ class EffectReader {
   ByteReader in_;
 };
 
-/// Their forms in effects and in the store. A reader that meets another version fails.
+/// Their forms in effects and in the store. A reader that meets a later version fails; fields that
+/// it does not know are no reason to (policy_effects.cc).
 void EncodePolicy(const QueuePolicy& policy, ByteWriter* out);
 QueuePolicy DecodePolicy(ByteReader* in);
 void EncodeTypePolicy(const TypePolicy& policy, ByteWriter* out);
 TypePolicy DecodeTypePolicy(ByteReader* in);
+void EncodeRetry(const RetryPolicy& retry, ByteWriter* out);
+RetryPolicy DecodeRetry(ByteReader* in);
 void EncodeTerms(const TaskTerms& terms, ByteWriter* out);
 std::shared_ptr<const TaskTerms> DecodeTerms(ByteReader* in);
 

@@ -255,30 +255,6 @@ TEST(Effects, QueuesKeysAndCountersComeBackWhole) {
   EXPECT_EQ(gone_again.why, gone.why);
 }
 
-TEST(Effects, OldPoliciesKeepTheirTimeoutIfAnyoneChangedThem) {
-  constexpr int64_t kOldTimeoutMs = 1'800'000;
-  const auto as_of_030 = [](const QueuePolicy& policy) {
-    std::string bytes;
-    ByteWriter out(&bytes);
-    EncodePolicy(policy, &out);
-    bytes[0] = 3;
-    ByteReader in(bytes);
-    const QueuePolicy read = DecodePolicy(&in);
-    EXPECT_FALSE(in.failed());
-    return read.attempt_timeout_ms;
-  };
-  QueuePolicy policy{.attempt_timeout_ms = kOldTimeoutMs};
-  EXPECT_EQ(as_of_030(policy), 0);
-  policy.paused = true;
-  EXPECT_EQ(as_of_030(policy), 0);
-  policy.lease_ms = 45'000;
-  EXPECT_EQ(as_of_030(policy), kOldTimeoutMs);
-  EXPECT_EQ(as_of_030({.attempt_timeout_ms = 60'000}), 60'000);
-  EXPECT_EQ(RoundTrip(QueueIsNow{1, "q", {.attempt_timeout_ms = kOldTimeoutMs}})
-                .policy.attempt_timeout_ms,
-            kOldTimeoutMs);
-}
-
 TEST(Effects, EveryTruncationIsNoticed) {
   std::string bytes;
   ByteWriter out(&bytes);

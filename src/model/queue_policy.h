@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "base/status.h"
 #include "base/time.h"
@@ -35,6 +36,7 @@ struct CapacityPolicy {
   bool operator==(const CapacityPolicy&) const = default;
 };
 
+/// A new member, here or in a part, also needs a row of the table in policy_fields.cc.
 struct QueuePolicy {
   RetryPolicy retry;
   RetentionPolicy retention;
@@ -62,6 +64,8 @@ struct QueuePolicy {
   /// much. Until they have all ended, or are revoked, leases of the queue last so long.
   int64_t lease_before_ms = 0;
   ShardTime lease_before_until;
+  /// Fields that a later version wrote, as they are on disk; see RetryPolicy.
+  std::string unknown;
 
   /// How long a lease lasts that begins, or is renewed, at `now`.
   int64_t LeaseMsAt(ShardTime now) const {
@@ -70,13 +74,15 @@ struct QueuePolicy {
   bool operator==(const QueuePolicy&) const = default;
 };
 
-/// What holds for all tasks of a type, in whatever queue. What is not set is left to the queue.
+/// What holds for all tasks of a type, in whatever queue. What is not set is left to the queue. A
+/// new member also needs a row of the table in policy_fields.cc.
 struct TypePolicy {
   std::optional<RetryPolicy> retry;
   int64_t attempt_timeout_ms = 0;  // 0: not set
   TypeContracts contracts;
   /// The type was deleted when it had no task. It is back with its next task, or its next policy.
   bool deleted = false;
+  std::string unknown;  // as in QueuePolicy
 
   bool operator==(const TypePolicy& other) const;
 };

@@ -3,6 +3,7 @@
 // whole. Plain values; the defaults are those of docs/semantics.md.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -28,6 +29,9 @@ enum class Jitter : uint8_t {
   kEqual = 3,  // from half of the wait to the wait
 };
 
+inline constexpr size_t kRetryDelaysMax = 32;
+
+/// A new member also needs a row of the table in policy_fields.cc.
 struct RetryPolicy {
   Backoff backoff = Backoff::kExponential;
   Jitter jitter = Jitter::kFull;
@@ -40,16 +44,15 @@ struct RetryPolicy {
   std::vector<std::string> never;   // error codes after which there is no other attempt
   std::vector<std::string>
       always;  // error codes after which there is one, whatever the worker reported
+  /// Fields that a later version wrote, as they are on disk. They have no effect here, and are
+  /// written again.
+  std::string unknown;
 
   bool operator==(const RetryPolicy&) const = default;
 };
 
-/// "exponential", and so on; empty for an unknown number.
-std::string_view BackoffName(Backoff backoff);
-std::string_view JitterName(Jitter jitter);
-
-/// INVALID_ARGUMENT names the field that is out of its range, below `prefix` ("retry.").
-Status Validate(const RetryPolicy& policy, const std::string& prefix);
+/// INVALID_ARGUMENT names the field that is out of its range: "retry.max_attempts".
+Status Validate(const RetryPolicy& policy);
 
 /// The wait that follows failure number `failures` (from 1). `random` is any 64 random bits.
 /// Saturates.

@@ -72,13 +72,13 @@ TEST(RetryPolicy, NeverWinsOverAlwaysAndAlwaysOverTheWorker) {
 
 TEST(RetryPolicy, ListedDelaysAndTheirBackoffGoTogether) {
   RetryPolicy policy;
-  EXPECT_TRUE(Validate(policy, "retry.").ok());
+  EXPECT_TRUE(Validate(policy).ok());
   policy.backoff = Backoff::kListed;
-  EXPECT_EQ(Validate(policy, "retry.").message().find("retry.delays_ms"), 0U);
+  EXPECT_EQ(Validate(policy).message().find("retry.delays_ms"), 0U);
   policy.delays_ms = {1};
-  EXPECT_TRUE(Validate(policy, "retry.").ok());
+  EXPECT_TRUE(Validate(policy).ok());
   policy.backoff = Backoff::kFixed;
-  EXPECT_FALSE(Validate(policy, "retry.").ok());
+  EXPECT_FALSE(Validate(policy).ok());
 }
 
 }  // namespace

@@ -116,7 +116,7 @@ Status Validate(const NewTask& task) {
   TREADLE_RETURN_IF_ERROR(
       ValidateWhen("deadline_at", task.deadline_at, "deadline_ms", task.deadline_ms));
   TREADLE_RETURN_IF_ERROR(ValidateAttemptTimeout(task.attempt_timeout_ms));
-  if (task.retry) TREADLE_RETURN_IF_ERROR(Validate(*task.retry, "retry."));
+  if (task.retry) TREADLE_RETURN_IF_ERROR(Validate(*task.retry));
   if (task.unique != Unique::kNo || task.idempotency_window_ms != 0 ||
       task.on_duplicate != OnDuplicate::kReturn)
     TREADLE_RETURN_IF_ERROR(ValidateKeyTerms(task));

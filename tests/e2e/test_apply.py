@@ -1,8 +1,11 @@
-"""treadle apply: queues and policies from a file."""
+"""treadle apply: queues and policies from a file, and everything else that carries the fields of policies."""
 
 import json
+import re
 
 import pytest
+import yaml
+from treadle import ROOT, run
 
 
 @pytest.fixture
@@ -161,3 +164,80 @@ def test_a_preset_in_a_file_leaves_its_neighbors_alone(server, file):
     assert (retry["max_attempts"], retry["never"], retry["backoff_cap_ms"], retry["total_ms"]) == (3, ["a"], 3_600_000, 0)
     assert "nothing to change" in server.run("apply", "-f", path).stderr
     assert server.queue("mails")["policy"]["retry"] == retry
+
+
+def test_an_unknown_preset_is_refused(server, file):
+    server.call("PUT", "/v1/queues/mails", {})
+    failed = server.run("apply", "-f", file("[queues.mails]\nretry = { preset = 'odd' }\n"), expect=4)
+    assert "retry.preset must be default or patient" in failed.stderr
+
+
+SCHEMAS = yaml.safe_load((ROOT / "docs/openapi.yaml").read_text())["components"]["schemas"]
+OF_THE_ENGINE = {"deleted", "lease_before_ms", "lease_before_until"}
+
+
+def paths_of(kind):
+    """The fields in the table of `kind`, as the program has it: "lease_ms", "retention.dead_ms", and so on."""
+    table = run("docs", "fields").stdout.split(f"#### Fields of {kind}\n")[1].split("####")[0]
+    paths = re.findall(r"^\| \d+ \| `(\S+)` \|", table, re.M)
+    assert len(paths) > 1
+    return [path for path in paths if path not in OF_THE_ENGINE]
+
+
+def property_of(path, schema):
+    """The property of a schema of the contract, which must be there."""
+    section, dot, name = path.rpartition(".")
+    properties = SCHEMAS[schema]["properties"]
+    if dot:
+        properties = SCHEMAS[properties[section]["$ref"].rpartition("/")[2] if "$ref" in properties[section] else "RetryPolicy"]["properties"]
+    return properties[name]
+
+
+def another_value(property):
+    """One that the contract allows and that is not the default."""
+    if property.get("type") == "array":
+        return [1000, 2000] if "type" in property["items"] else ["busy", "gone"]
+    if property.get("type") == "boolean":
+        return not property["default"]
+    if "enum" in property:
+        return next(value for value in reversed(property["enum"]) if value != property["default"])
+    return property["maximum"] if property["maximum"] != property.get("default") else property["minimum"]
+
+
+def word_and_value(path, value):
+    """The same in a file and on the command line, where durations have a unit and no "_ms"."""
+    if not path.endswith("_ms"):
+        return path, json.dumps(value)
+    ms = [f"{each}ms" for each in (value if isinstance(value, list) else [value])]
+    return path.removesuffix("_ms"), json.dumps(ms if isinstance(value, list) else ms[0])
+
+
+def at(policy, path):
+    for name in path.split("."):
+        policy = policy[name]
+    return policy
+
+
+@pytest.mark.parametrize("kind, of", [("queue", "the policy of a queue"), ("type", "the policy of a task type")])
+def test_each_field_of_the_table_is_in_words_files_json_and_the_contract_and_outlives_a_crash(server, file, kind, of):
+    change, reply = {"queue": ("PolicyChange", "Policy"), "type": ("TypePolicyChange", "TypePolicy")}[kind]
+    paths = paths_of("a retry policy") + paths_of(of)
+    wanted = {path: another_value(property_of(path, change)) for path in paths}
+    assert all(property_of(path, reply) for path in paths)
+    words = dict(word_and_value(path, value) for path, value in wanted.items())
+    server.run(kind, "set", "q", *[f"{word}={value}" for word, value in words.items()])
+
+    def is_set():
+        policy = server.get(f"/v1/{kind}s/q").json["policy"]
+        assert {path: at(policy, path) for path in paths} == wanted
+        assert sum(len(value) if isinstance(value, dict) else 1 for value in policy.values()) == len(paths)
+
+    is_set()
+    lines = [f"[{kind}s.q]", *(f"{word} = {value}" for word, value in words.items())]
+    assert "nothing to change" in server.run("apply", "-f", file("\n".join(lines))).stderr
+    server.kill()
+    server.restart()
+    is_set()
+    assert server.stop() == 0
+    server.restart()
+    is_set()

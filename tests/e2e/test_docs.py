@@ -25,6 +25,12 @@ def test_the_reference_is_up_to_date(page):
     assert kept == run("docs", page).stdout, "the program has changed; run ./dev docs"
 
 
+def test_what_pages_have_of_the_fields_of_policies_is_up_to_date():
+    script = [sys.executable, ROOT / "scripts/fill_fields.py", "--check", "--treadle", BINARY]
+    checked = subprocess.run(script, capture_output=True, text=True)
+    assert (checked.returncode, checked.stdout) == (0, ""), checked
+
+
 def test_the_page_of_the_api_is_up_to_date():
     script = [sys.executable, ROOT / "scripts/api_reference.py", ROOT / "docs/openapi.yaml"]
     page = subprocess.run(script, capture_output=True, text=True, check=True).stdout

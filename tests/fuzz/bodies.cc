@@ -116,7 +116,7 @@ void Retry(Input* in) {
     TREADLE_CHECK(status.code() == Code::kInvalidArgument);
     return;
   }
-  if (!Validate(*retry, "retry.").ok()) return;
+  if (!Validate(*retry).ok()) return;
   CheckRetry(retry);
   for (uint32_t failures = 1; failures < 40; failures += 13)
     TREADLE_CHECK(BackoffMs(*retry, failures, UINT64_MAX) >= 0);

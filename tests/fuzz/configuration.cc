@@ -122,7 +122,7 @@ void ContextsFile(Input* in) {
 void CheckFields(const std::vector<cli::WantedField>& fields) {
   const std::string json = cli::PolicyChangeJson(fields);
   TREADLE_CHECK(!FindJsonError(json));
-  for (const cli::WantedField& each : fields) (void)each.field->Text(each.json);
+  for (const cli::WantedField& each : fields) (void)cli::FieldText(*each.field, each.json);
 }
 
 void PolicyFile(Input* in) {

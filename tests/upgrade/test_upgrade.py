@@ -20,6 +20,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 from treadle import BINARY, Server, run  # noqa: E402
+from write import POLICIES  # noqa: E402
 
 VERSIONS = sorted(path.name.removesuffix(".tar.xz") for path in (HERE / "written").glob("*.tar.xz"))
 # Fields of an answer that depend on when it is requested, so they are not compared.
@@ -43,6 +44,11 @@ def start(tmp_path):
     yield start
     for server in servers:
         server.kill()
+
+
+def merged(policy, change):
+    """What a change makes of a policy."""
+    return {**policy, **{key: merged(policy[key], value) if isinstance(value, dict) else value for key, value in change.items()}}
 
 
 def standing(task):
@@ -75,6 +81,29 @@ def test_data_of_an_earlier_version_reads_as_its_clients_saw_it(version, tmp_pat
         assert server.get(f"/v1/tasks/{steps}/log").body.decode() == life["log"] == "half way\n"
         history = server.get(f"/v1/tasks/{steps}/attempts").json
         assert history["steps"] == life["attempts"]["steps"] == [{"name": "charge", "result": {"id": 7}}]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_policies_of_an_earlier_version_are_read_whole(version, tmp_path, start):
+    directory, _ = unpack(version, tmp_path)
+    server = start(directory)
+    usual = server.call("PUT", "/v1/queues/usual", {}).json["policy"]
+    of_then = {"attempt_timeout_ms": 1_800_000} if version in ("0.1.0", "0.2.0", "0.3.0") else {}
+
+    def check():
+        for queue in ("default", "aside"):
+            wanted = merged({**usual, **of_then}, POLICIES[f"/v1/queues/{queue}"])
+            assert server.queue(queue)["policy"] == wanted
+        wanted = {"retry": merged(usual["retry"], POLICIES["/v1/types/fails"]["retry"])}
+        assert server.get("/v1/types/fails").json["policy"] == wanted
+        assert server.get("/v1/types/checked").json["contracts"][0]["version"] == 1
+
+    check()
+    assert server.call("PUT", "/v1/queues/aside", {}).status == 200  # in the form of today
+    assert server.call("PUT", "/v1/types/fails", {}).status == 200
+    assert server.stop() == 0
+    server = start(directory)
+    check()
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -15,7 +15,7 @@ Outcome<ListPart<QueueView>> Run(Engine& engine, const ListQueues& command, cons
 Outcome<QueueView> Run(Engine& engine, const SetQueuePolicy& command, const Loaded*) {
   const Result<QueueView> now = engine.GetQueue(command.name);
   QueuePolicy policy = now.ok() ? now->policy : QueuePolicy{};
-  TREADLE_RETURN_IF_ERROR(command.edit(&policy));
+  command.patch.Apply(&policy);
   Result<QueueView> view = engine.Configure(command.name, policy);
   if (view.ok()) view->created = !now.ok();
   return view;

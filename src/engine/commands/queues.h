@@ -5,12 +5,12 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <string>
 
 #include "engine/commands.h"
 #include "engine/engine.h"
 #include "engine/loaded.h"
+#include "model/policy_patch.h"
 
 namespace treadle {
 
@@ -27,11 +27,11 @@ struct ListQueues {
   using Reply = ListPart<QueueView>;
 };
 
-/// Creates the queue if needed. INVALID_ARGUMENT, RESOURCE_EXHAUSTED, and what `edit` returns.
+/// Creates the queue if needed. INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
 struct SetQueuePolicy {
   std::string name;
-  /// Changes the policy in force, or the default one for a queue that is not there yet.
-  std::function<Status(QueuePolicy*)> edit;
+  /// Of the policy in force, or of the default one for a queue that is not there yet.
+  QueuePolicyPatch patch;
   using Reply = QueueView;
 };
 

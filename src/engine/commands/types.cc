@@ -15,7 +15,7 @@ Outcome<ListPart<TypeView>> Run(Engine& engine, const ListTypes& command, const 
 Outcome<TypeView> Run(Engine& engine, const SetTypePolicy& command, const Loaded*) {
   const Result<TypeView> now = engine.GetType(command.name);
   TypePolicy policy = now.ok() ? now->policy : TypePolicy{};
-  TREADLE_RETURN_IF_ERROR(command.edit(&policy));
+  TREADLE_RETURN_IF_ERROR(command.patch.Apply(command.name, &policy));
   Result<TypeView> view = engine.ConfigureType(command.name, policy);
   if (view.ok()) view->created = !now.ok();
   return view;

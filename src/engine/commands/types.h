@@ -2,12 +2,12 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <string>
 
 #include "engine/commands.h"
 #include "engine/engine.h"
 #include "engine/loaded.h"
+#include "model/policy_patch.h"
 
 namespace treadle {
 
@@ -24,11 +24,12 @@ struct ListTypes {
   using Reply = ListPart<TypeView>;
 };
 
-/// Makes the type known if needed. INVALID_ARGUMENT, RESOURCE_EXHAUSTED, and what `edit` returns.
+/// Makes the type known if needed. INVALID_ARGUMENT, RESOURCE_EXHAUSTED, and what the patch
+/// returns.
 struct SetTypePolicy {
   std::string name;
-  /// Changes the policy in force, or the default one for a type that is not known yet.
-  std::function<Status(TypePolicy*)> edit;
+  /// Of the policy in force, or of the default one for a type that is not known yet.
+  TypePolicyPatch patch;
   using Reply = TypeView;
 };
 
