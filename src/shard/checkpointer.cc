@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/check.h"
+
 namespace treadle {
 namespace {
 
@@ -44,6 +46,7 @@ Status WritePart(StoreChanges part, Store* store, DiskWatch* watch, Clock* clock
   if (written.code() != Code::kResourceExhausted || part.tasks.size() < 2 || !OnlyRemoves(part))
     return written;
   const auto middle = part.tasks.begin() + static_cast<ptrdiff_t>(part.tasks.size() / 2);
+  TREADLE_CHECK(middle != part.tasks.begin());  // so both halves are smaller
   StoreChanges rest;
   rest.tasks.assign(std::move_iterator(middle), std::move_iterator(part.tasks.end()));
   part.tasks.erase(middle, part.tasks.end());
@@ -97,6 +100,8 @@ Result<uint64_t> Checkpointer::Run(uint64_t to) {
 }
 
 Status Checkpointer::WriteOut(Fold* fold) {
+  // The store goes forward only: what it says it has, the journal may drop.
+  TREADLE_CHECK(fold->last_frame() > meta_.applied);
   StoreMeta meta = meta_;
   meta.applied = fold->last_frame();
   meta.time = fold->last_time();
@@ -117,7 +122,8 @@ Status Checkpointer::WriteOut(Fold* fold) {
 }
 
 Status Checkpointer::Write(std::vector<StoreChanges> parts, const StoreMeta& meta) {
-  parts.back().meta = meta;
+  TREADLE_CHECK(!parts.empty());
+  parts.back().meta = meta;  // in the last: until then the store says nothing of the others
   for (StoreChanges& part : parts)
     TREADLE_RETURN_IF_ERROR(WritePart(std::move(part), store_, watch_, clock_));
   return {};

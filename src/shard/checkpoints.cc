@@ -67,6 +67,7 @@ void Checkpoints::Begin() {
 }
 
 void Checkpoints::Run(uint64_t to) {
+  TREADLE_CHECK(is_running_ && to > stored_.frame);
   const int64_t began_ms = env_.clock->MonotonicMs();
   env_.checkpoint->Post([this, to, began_ms, as_of = env_.clock->Wall()] {
     env_.loop->Post([this, applied = StoreUpTo(to, env_), began_ms, as_of] {
@@ -86,6 +87,7 @@ void Checkpoints::OnDone(const Result<uint64_t>& applied, WallTime as_of) {
   ++shard_->stats().checkpoints;
   for (; !backlog_.empty() && backlog_.front().first <= stored_.frame; backlog_.pop_front())
     backlog_bytes_ -= backlog_.front().second;
+  TREADLE_CHECK(!backlog_.empty() || (backlog_bytes_ == 0 && stored_.frame == frames_->durable()));
   ForgetLater();
   StopWaitingForRoom();
   RunThoseThatWait();
@@ -94,6 +96,7 @@ void Checkpoints::OnDone(const Result<uint64_t>& applied, WallTime as_of) {
 }
 
 void Checkpoints::Pause() {
+  TREADLE_CHECK(!is_running_ && !is_pausing_);
   is_pausing_ = true;
   if (!shard_->is_closing())
     env_.log("the disk is too full for a checkpoint: retrying in a second");

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/check.h"
 #include "engine/loaded.h"
 
 namespace treadle {
@@ -52,6 +53,7 @@ void EnqueueDesk::Enqueue(const EnqueueCommand& command, Callback<EnqueueReply> 
 }
 
 void EnqueueDesk::Answer(uint64_t bytes, Callback<EnqueueReply> done, Result<EnqueueReply> reply) {
+  TREADLE_CHECK(bytes_under_way_.load(std::memory_order_relaxed) >= bytes);  // it was admitted
   shard_->Reply([this, bytes, done = std::move(done), reply = std::move(reply)]() mutable {
     bytes_under_way_ -= bytes;
     done(std::move(reply));

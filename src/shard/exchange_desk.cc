@@ -150,6 +150,7 @@ bool ExchangeDesk::NoteCancelRequests(const Job& job) {
 }
 
 void ExchangeDesk::Finish(const Job& job) {
+  TREADLE_CHECK(job->done != nullptr && job->unreported.empty());
   job->reply.delivery = next_delivery_++;
   job->reply.sequence = job->request.sequence;
   Session& session = sessions_[job->request.holder];
@@ -169,8 +170,11 @@ void ExchangeDesk::End(const Job& job) {
 }
 
 void ExchangeDesk::Park(const Job& job) {
+  TREADLE_CHECK(job->step == ExchangeJob::Step::kLease && job->reply.leases.empty());
   // While it was loading, the worker has gone on.
   if (job->request.sequence < sessions_[job->request.holder].sequence) return End(job);
+  // The same exchange, sent twice, while this one was loading.
+  if (const Job twin = parked_.TakeByHolder(job->request.holder)) End(twin);
   if (!parked_.Park(job))
     return shard_->Answer<ExchangeReply>(
         job->done,

@@ -5,6 +5,8 @@
 #include <utility>
 #include <variant>
 
+#include "base/check.h"
+
 namespace treadle {
 namespace {
 
@@ -33,6 +35,7 @@ auto StoreOrder(const TaskImage& image) {
 }  // namespace
 
 Status Fold::Add(const Frame& frame) {
+  TREADLE_CHECK(last_frame_ == 0 || frame.sequence == last_frame_ + 1);
   last_frame_ = frame.sequence;
   last_time_ = frame.time;
   EffectReader reader(shard_, frame.effects);
@@ -74,6 +77,7 @@ void Fold::Note(const TaskIsNow& effect) {
 }
 
 void Fold::Note(const TaskTrail& trail, TaskChange* change) {
+  TREADLE_CHECK(change->now.image.id != TaskId{});  // Note() has seen its task
   if (change->trail == nullptr) change->trail = std::make_shared<TrailChange>();
   TrailChange& added = *change->trail;
   if (trail.ended) added.ended.push_back(*trail.ended);
@@ -131,6 +135,7 @@ void Fold::ForgetGone() {
 }
 
 std::vector<StoreChanges> Fold::Take(size_t bytes) {
+  TREADLE_CHECK(bytes > 0 && last_frame_ > 0);
   std::vector<StoreChanges> parts(1);
   for (auto& [id, queue] : queues_) parts.back().queues.push_back(std::move(queue));
   parts.back().types = std::move(types_);

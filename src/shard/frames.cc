@@ -54,6 +54,7 @@ void Frames::Reply(std::function<void()> reply) {
 }
 
 void Frames::EndTurn() {
+  TREADLE_CHECK(is_open_ || replies_.empty());
   time_is_stale_ = true;
   SealIfRoom();
 }
@@ -84,6 +85,7 @@ void Frames::Seal() {
 }
 
 void Frames::Append(uint64_t sequence, ShardTime time, std::string effects) {
+  TREADLE_CHECK(!effects.empty() && under_way_.back().sequence == sequence);
   const auto durability = syncs_ ? Journal::Durability::kSynced : Journal::Durability::kWritten;
   const uint64_t bytes = effects.size();
   env_.appends->Append(
@@ -98,7 +100,7 @@ void Frames::Append(uint64_t sequence, ShardTime time, std::string effects) {
 void Frames::OnAppended(uint64_t sequence, uint64_t bytes, const Status& status) {
   if (shard_->has_failed()) return;
   if (!status.ok()) return shard_->Fail(status);
-  TREADLE_CHECK(under_way_.front().sequence == sequence);
+  TREADLE_CHECK(under_way_.front().sequence == sequence && sequence == durable_ + 1);
   std::vector<std::function<void()>> replies = std::move(under_way_.front().replies);
   under_way_.pop_front();
   durable_ = sequence;

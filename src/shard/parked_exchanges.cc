@@ -21,6 +21,8 @@ bool ParkedExchanges::Park(Job job) {
       }
     }
   }
+  // A newer one of the same worker has ended the older, or that could never be found again.
+  TREADLE_CHECK(!by_holder_.contains(job->request.holder) && !parked_.contains(job->ticket));
   by_holder_[job->request.holder] = job->ticket;
   parked_.emplace(job->ticket, std::move(parked));
   return true;
@@ -30,6 +32,7 @@ ParkedExchanges::Job ParkedExchanges::Take(std::map<uint64_t, Parked>::iterator 
   Parked parked = std::move(it->second);
   parked_.erase(it);
   by_holder_.erase(parked.job->request.holder);
+  TREADLE_CHECK(places_ >= parked.places.size());
   places_ -= parked.places.size();
   for (auto& [line, place] : parked.places) line->erase(place);
   // Names come from outside: an empty line must not stay.
@@ -74,6 +77,7 @@ bool ParkedExchanges::Waits(const LeaseHolder& holder, const std::string& queue,
 std::vector<ParkedExchanges::Job> ParkedExchanges::TakeAll() {
   std::vector<Job> jobs;
   while (!parked_.empty()) jobs.push_back(Take(parked_.begin()));
+  TREADLE_CHECK(places_ == 0 && lanes_.empty() && by_holder_.empty());
   return jobs;
 }
 

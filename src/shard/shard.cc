@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/check.h"
+
 namespace treadle {
 
 Shard::Shard(const NodeOptions& options, const ShardEnvironment& environment, Recovered recovered)
@@ -113,7 +115,7 @@ void Shard::Close(std::function<void()> closed) {
 }
 
 void Shard::CloseIfIdle() {
-  if (!closed_ || !frames_.is_idle() || checkpoints_.is_running()) return;
+  if (!is_closing() || !closed_ || !frames_.is_idle() || checkpoints_.is_running()) return;
   const bool has_more = checkpoints_.stored() < frames_.durable();
   // On a full disk, the journal has it all.
   if (has_more && !checkpoints_.is_pausing()) return checkpoints_.Begin();

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/check.h"
+
 namespace treadle {
 namespace {
 
@@ -22,6 +24,7 @@ ShardClock::ShardClock(ShardServices* shard, ShardEvents* events,
 
 BatchTime ShardClock::Now() const {
   const int64_t up = clock_->MonotonicMs() - begin_monotonic_ms_;
+  TREADLE_CHECK(up >= 0);
   return {.shard = std::max(shard_->engine().state().now(), begin_ + up),
           .wall = clock_->Wall(),
           .random = random_->Next()};

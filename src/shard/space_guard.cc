@@ -4,6 +4,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/check.h"
+
 namespace treadle {
 namespace {
 
@@ -96,6 +98,7 @@ Status SpaceGuard::MakeBallast() {
 }
 
 Result<bool> SpaceGuard::FillBallast() {
+  TREADLE_CHECK(!has_ballast_);
   const std::string path = BallastPath(options_.directory);
   TREADLE_ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
                            disk_->Open(path, Disk::Mode::kCreate));

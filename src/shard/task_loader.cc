@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/check.h"
+
 namespace treadle {
 
 void TaskLoader::Load(std::vector<TaskId> tasks, Then then) {
@@ -12,6 +14,7 @@ void TaskLoader::Load(std::vector<TaskId> tasks, Then then) {
 }
 
 void TaskLoader::LoadLane(std::vector<TaskId> tasks, Then then) {
+  TREADLE_CHECK(!tasks.empty());
   const TaskId front = tasks.front();
   if (const auto it = lane_loads_.find(front); it != lane_loads_.end())
     return it->second->then.push_back(std::move(then));
@@ -24,6 +27,7 @@ void TaskLoader::LoadLane(std::vector<TaskId> tasks, Then then) {
 }
 
 void TaskLoader::Read(const std::shared_ptr<Job>& job) {
+  TREADLE_CHECK(!job->tasks.empty() && !job->then.empty());
   std::vector<TaskPlace> places;
   places.reserve(job->tasks.size());
   for (const TaskId id : job->tasks) {
@@ -57,6 +61,7 @@ void TaskLoader::OnRead(const std::shared_ptr<Job>& job, uint64_t stored,
 
 // A task that was changed, stored and forgotten since the store was read is older in our hands.
 bool TaskLoader::IsStale(TaskId id, const TaskRecord* record, uint64_t stored) const {
+  TREADLE_CHECK(stored <= shard_->stored_frame());  // it only advances
   if (stored == shard_->stored_frame()) return false;
   if (const TaskSlot* task = shard_->engine().Peek(id))
     return !task->HasBody() && task->changed_in > stored;

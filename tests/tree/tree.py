@@ -71,7 +71,7 @@ LARGE = {
 }
 # At least so many TREADLE_CHECK and static_assert of a room for 100 of its functions (those with lines of their own,
 # tests left out). It may only rise.
-CHECKS = {"engine": 47, "journal": 68, "store": 18}
+CHECKS = {"engine": 47, "journal": 68, "store": 18, "shard": 15}
 
 # The odd brackets keep these patterns from matching their own text.
 MARKER = re.compile(r"\b(TO[D]O|FIX[M]E)\b")
