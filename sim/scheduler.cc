@@ -17,6 +17,12 @@ void Lane::PostAfter(int64_t delay_ms, std::function<void()> work) {
                                Scheduler::Delayed{this, std::move(work)});
 }
 
+void Lane::Die() {
+  dead_ = true;
+  ready_.clear();
+  std::erase(scheduler_->alive_, this);  // each restart makes four lanes
+}
+
 void Lane::StallFor(int64_t ms) {
   stalled_until_ms_ = std::max(stalled_until_ms_, scheduler_->now_ms_ + ms);
   // Something must be due when the stall ends, or time would not advance to that moment.
@@ -32,14 +38,14 @@ void Scheduler::StepWall(int64_t by_ms) {
 
 Lane* Scheduler::MakeLane() {
   lanes_.push_back(std::make_unique<Lane>(this, static_cast<uint32_t>(lanes_.size())));
-  return lanes_.back().get();
+  alive_.push_back(lanes_.back().get());
+  return alive_.back();
 }
 
 bool Scheduler::Step() {
   runnable_.clear();
-  for (const auto& lane : lanes_)
-    if (!lane->ready_.empty() && lane->stalled_until_ms_ <= now_ms_)
-      runnable_.push_back(lane.get());
+  for (Lane* const lane : alive_)
+    if (!lane->ready_.empty() && lane->stalled_until_ms_ <= now_ms_) runnable_.push_back(lane);
   if (!runnable_.empty()) {
     Lane* lane = runnable_[random.Below(runnable_.size())];
     const auto work = std::move(lane->ready_.front());
