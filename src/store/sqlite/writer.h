@@ -33,6 +33,8 @@ class Writer {
   Status WriteQueue(const QueueIsNow& queue);
   Status WriteType(const TypeIsNow& type);
   Status WriteCounters(const CountersAreNow& counters);
+  /// Removes the ended tasks below `from`, and what is kept beside them.
+  Status Retire(QueueId queue, uint64_t state, uint64_t from);
   Status WriteKey(const KeyIsNow& key);
   Status WriteMeta(const StoreMeta& meta);
   Status WriteTasks(const std::vector<TaskChange>& changes);
@@ -64,6 +66,7 @@ class Writer {
   Statement queue_;
   Statement type_;
   Statement counters_;
+  Statement to_retire_;
   Statement retire_;
   Statement key_;
   Statement key_gone_;
