@@ -20,6 +20,7 @@
 #include "journal/frame_format.h"
 #include "journal/journal.h"
 #include "journal/recovery_scan.h"
+#include "journal/segment_reader.h"
 #include "journal/spare_files.h"
 
 namespace treadle {
@@ -90,6 +91,11 @@ class FileJournal final : public Journal {
   uint64_t synced_through_ = 0;
   std::string buffer_;  // reused, so that appending does not allocate
   Status failed_;
+
+  // Of the reading lane: where the frame after the last one read begins, and the number of its
+  // segment. Readers continue there, so that a checkpoint does not read what the last one has read.
+  FramePlace read_to_;
+  uint64_t read_segment_ = 0;
 
   FileIdentity file_identity_ TREADLE_GUARDED_BY(mutex_);    // of the active segment
   std::atomic<uint64_t> room_ = 0;                           // bytes left in the active segment

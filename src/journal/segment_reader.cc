@@ -6,7 +6,10 @@
 namespace treadle {
 namespace {
 
+// A part of the segment at a time: 1 MiB of one of 32 MiB. What is longer is read in one piece.
 constexpr uint64_t kReadBytesMax = uint64_t{1} << 20;
+constexpr uint64_t kReadBytesMin = uint64_t{4} << 10;
+constexpr uint64_t kReadsPerSegment = 32;
 
 Status InSegment(const std::string& path, const Status& status) {
   const bool damaged = status.code() == Code::kDataLoss;
@@ -20,8 +23,8 @@ Result<std::unique_ptr<SegmentReader>> SegmentReader::OpenDamaged(Disk* disk,
                                                                   const std::string& path) {
   TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<File> file, disk->Open(path, Disk::Mode::kReadWrite));
   TREADLE_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
-  std::unique_ptr<SegmentReader> reader(
-      new SegmentReader(std::move(file), std::min(size, kReadBytesMax)));
+  std::unique_ptr<SegmentReader> reader(new SegmentReader(
+      std::move(file), std::clamp(size / kReadsPerSegment, kReadBytesMin, kReadBytesMax)));
   TREADLE_ASSIGN_OR_RETURN(const std::string_view bytes, reader->Bytes(0, kSegmentHeaderBytes));
   Result<SegmentHeader> header = DecodeSegmentHeader(bytes);
   if (!header.ok()) return InSegment(path, header.status());
@@ -104,9 +107,14 @@ Status SegmentReader::MakeDurable(uint64_t offset) {
 }
 
 Status VisitFrames(Disk* disk, const std::string& path, uint64_t from, uint64_t to,
-                   const Journal::Visitor& visit) {
+                   const Journal::Visitor& visit, FramePlace* place) {
   TREADLE_ASSIGN_OR_RETURN(const auto reader, SegmentReader::Open(disk, path));
-  for (uint64_t expected = reader->header().first_sequence; expected <= to; ++expected) {
+  uint64_t expected = reader->header().first_sequence;
+  if (place != nullptr && place->sequence != 0 && place->sequence <= from) {
+    expected = place->sequence;
+    reader->GoTo(place->offset);
+  }
+  for (; expected <= to; ++expected) {
     TREADLE_ASSIGN_OR_RETURN(const auto parsed, reader->Next(expected));
     if (!parsed)
       return {Code::kDataLoss, "journal segment " + path + " is damaged at offset " +
@@ -114,6 +122,7 @@ Status VisitFrames(Disk* disk, const std::string& path, uint64_t from, uint64_t 
                                    std::to_string(expected) +
                                    " cannot be read; run treadle data check"};
     if (expected >= from) TREADLE_RETURN_IF_ERROR(visit(parsed->frame));
+    if (place != nullptr) *place = {expected + 1, reader->offset()};
   }
   return {};
 }

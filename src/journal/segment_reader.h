@@ -71,9 +71,17 @@ class SegmentReader {
   uint64_t buffered_ = 0;  // bytes at the front of buffer_ that are the file's
 };
 
+/// Where a frame begins in its segment.
+struct FramePlace {
+  uint64_t sequence = 0;  // 0: no frame
+  uint64_t offset = 0;
+};
+
 /// Visits the frames `from`..`to` of the segment at `path`, which must hold them. Stops at the
-/// first error of `visit` and returns it. DATA_LOSS: one cannot be read.
+/// first error of `visit` and returns it. DATA_LOSS: one cannot be read. Reads the segment from
+/// `*place` on if that frame is not behind `from`, else from its beginning; then `*place` is where
+/// the frame after the last one visited begins. May be null.
 Status VisitFrames(Disk* disk, const std::string& path, uint64_t from, uint64_t to,
-                   const Journal::Visitor& visit);
+                   const Journal::Visitor& visit, FramePlace* place = nullptr);
 
 }  // namespace treadle
