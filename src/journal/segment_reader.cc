@@ -96,10 +96,16 @@ Result<bool> SegmentReader::ProvesDurable(uint64_t sequence) {
   }
 }
 
+// Frame by frame: a frame that is no longer in the buffer is read again, and what a read got wrong
+// must not be written.
 Status SegmentReader::MakeDurable(uint64_t offset) {
   while (offset < offset_) {
-    const uint64_t size = std::min(offset_ - offset, read_bytes_);
+    TREADLE_ASSIGN_OR_RETURN(const auto parsed, At(offset));
+    const uint64_t size = parsed ? FrameBytes(parsed->frame.effects.size()) : 0;
     TREADLE_ASSIGN_OR_RETURN(const std::string_view bytes, Bytes(offset, size));
+    if (!parsed || !ParseFrame(bytes, header_.incarnation))
+      return {Code::kDataLoss,
+              "a frame at offset " + std::to_string(offset) + " was read and cannot be read again"};
     TREADLE_RETURN_IF_ERROR(file_->Write(offset, bytes.substr(0, size)));
     offset += size;
   }
