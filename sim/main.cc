@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "sim/runner.h"
+#include "sim/sqlite_memory.h"
 
 namespace {
 
@@ -139,6 +140,7 @@ int main(int argc, char** argv) {
   Arguments arguments;
   if (argc == 2 && std::string_view(argv[1]) == "--help") return std::fputs(kUsage, stdout), 0;
   if (!Parse(argc, argv, &arguments)) return std::fputs(kUsage, stderr), 2;
+  treadle::sim::SetUpSqliteForOneThread(/*own_memory=*/TREADLE_SIM_OWN_MEMORY);
   const Totals totals = arguments.fresh ? RunFreshSeeds(arguments) : RunSeeds(arguments.run);
   const std::string report = arguments.json ? ToJson(totals) + "\n" : ToText(totals);
   std::fputs(report.c_str(), stdout);

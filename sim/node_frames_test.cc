@@ -25,7 +25,7 @@ TEST_F(FramesTest, BatchesThatArriveWhileTheDiskIsSlowGoIntoSeveralFrames) {
     body->payload_sha256 = Sha256Of(body->payload);
     task.body = body;
     server_.node()->Do(*EnqueueCommand::Make({task}),
-                            [&](const Result<EnqueueReply>& reply) { answered += reply.ok(); });
+                       [&](const Result<EnqueueReply>& reply) { answered += reply.ok(); });
   }
   while (answered < kBatches && scheduler_.MonotonicMs() < 60'000 && scheduler_.Step()) {
   }

@@ -17,6 +17,12 @@ void SimExecutor::PostAfter(int64_t delay_ms, std::function<void()> work) {
                                Scheduler::Delayed{this, std::move(work)});
 }
 
+void SimExecutor::Die() {
+  dead_ = true;
+  ready_.clear();
+  std::erase(scheduler_->alive_, this);  // each restart makes four executors
+}
+
 void SimExecutor::StallFor(int64_t ms) {
   stalled_until_ms_ = std::max(stalled_until_ms_, scheduler_->now_ms_ + ms);
   // Something must be due when the stall ends, or time would not advance to that moment.
@@ -33,14 +39,15 @@ void Scheduler::StepWall(int64_t by_ms) {
 SimExecutor* Scheduler::MakeExecutor() {
   executors_.push_back(
       std::make_unique<SimExecutor>(this, static_cast<uint32_t>(executors_.size())));
-  return executors_.back().get();
+  alive_.push_back(executors_.back().get());
+  return alive_.back();
 }
 
 bool Scheduler::Step() {
   runnable_.clear();
-  for (const auto& executor : executors_)
+  for (SimExecutor* const executor : alive_)
     if (!executor->ready_.empty() && executor->stalled_until_ms_ <= now_ms_)
-      runnable_.push_back(executor.get());
+      runnable_.push_back(executor);
   if (!runnable_.empty()) {
     SimExecutor* executor = runnable_[random.Below(runnable_.size())];
     const auto work = std::move(executor->ready_.front());

@@ -32,7 +32,7 @@ class SimExecutor final : public Executor {
 
   void Post(std::function<void()> work) override;
   void PostAfter(int64_t delay_ms, std::function<void()> work) override;
-  void Die() { dead_ = true, ready_.clear(); }
+  void Die();
   /// Runs nothing here for this long, like a thread that waits for a slow disk.
   void StallFor(int64_t ms);
 
@@ -109,6 +109,7 @@ class Scheduler final : public Clock {
   uint64_t steps_ = 0;
   uint64_t trace_ = 0;
   std::vector<std::unique_ptr<SimExecutor>> executors_;
+  std::vector<SimExecutor*> alive_;     // in the order of executors_
   std::vector<SimExecutor*> runnable_;  // reused so that a step does not allocate
   std::multimap<int64_t, Delayed> delayed_;
 };

@@ -36,14 +36,16 @@ class SimFile final : public File {
   Status Write(uint64_t offset, std::string_view data) override {
     const uint64_t size = alive() ? disk_->Fitting(*inode_, offset, data.size()) : data.size();
     if (size > 0 || data.empty())
-      TREADLE_RETURN_IF_ERROR(Change({false, offset, std::string(data.substr(0, size))}));
+      TREADLE_RETURN_IF_ERROR(Change({.truncates = false, .offset = offset}, data.substr(0, size)));
     if (size == data.size()) return {};
     ++disk_->insults_;
     disk_->Count(Fault::kDiskFull);
     return {Code::kResourceExhausted, "cannot write " + path_ + ": No space left on device"};
   }
 
-  Status Truncate(uint64_t size) override { return Change({true, size, {}}); }
+  Status Truncate(uint64_t size) override {
+    return Change({.truncates = true, .offset = size}, {});
+  }
 
   Status Sync() override {
     bool dies = false;
@@ -69,13 +71,12 @@ class SimFile final : public File {
     return disk_->Begin(path_, dies);
   }
 
-  Status Change(SimDisk::Change change) {
+  Status Change(SimDisk::Change change, std::string_view data) {
     bool dies = false;
     TREADLE_RETURN_IF_ERROR(Begin(&dies));
-    SimDisk::Apply(change, &inode_->now);
     if (!change.truncates)
       inode_->second_last_write = std::exchange(inode_->last_write, change.offset);
-    inode_->pending.push_back(std::move(change));
+    SimDisk::Make(std::move(change), data, inode_.get());
     return dies ? disk_->Dead(path_) : Status();
   }
 
@@ -116,10 +117,42 @@ uint64_t SimDisk::used() const {
   return bytes;
 }
 
+void SimDisk::Overwrite(uint64_t offset, std::string_view data, std::string* content) {
+  if (offset > content->size()) content->resize(offset, '\0');
+  content->replace(offset, data.size(), data);  // of what is there; the rest is appended
+}
+
+void SimDisk::Make(Change change, std::string_view data, Inode* inode) {
+  std::string& now = inode->now;
+  if (inode->durable) {
+    change.data = data;
+  } else {
+    change.size_before = now.size();
+    const uint64_t replaced = change.truncates ? now.size() : data.size();
+    if (change.offset < now.size()) change.before = now.substr(change.offset, replaced);
+  }
+  change.truncates ? now.resize(change.offset, '\0') : Overwrite(change.offset, data, &now);
+  if (!change.truncates) change.bytes = data.size();
+  inode->pending.push_back(std::move(change));
+}
+
 void SimDisk::Apply(const Change& change, std::string* content) {
   if (change.truncates) return content->resize(change.offset, '\0');
-  content->resize(std::max<uint64_t>(content->size(), change.offset + change.data.size()), '\0');
-  content->replace(change.offset, change.data.size(), change.data);
+  Overwrite(change.offset, change.data, content);
+}
+
+void SimDisk::Undo(Change* change, std::string* content) {
+  if (!change->truncates) change->data = content->substr(change->offset, change->bytes);
+  content->resize(change->size_before, '\0');
+  content->replace(std::min(change->offset, change->size_before), change->before.size(),
+                   change->before);
+}
+
+void SimDisk::Fork(Inode* inode) {
+  if (inode->durable) return;
+  inode->durable = inode->now;
+  for (auto change = inode->pending.rbegin(); change != inode->pending.rend(); ++change)
+    Undo(&*change, &*inode->durable);
 }
 
 void SimDisk::Apply(const DirectoryChange& change, Names* names) {
@@ -136,6 +169,9 @@ uint64_t SimDisk::Fitting(const Inode& inode, uint64_t offset, uint64_t size) co
 }
 
 void SimDisk::Survive(Inode* inode, Fate fate) {
+  if (inode->pending.empty()) return;
+  if (!inode->durable && fate == Fate::kAll) return inode->pending.clear();
+  Fork(inode);
   bool one_is_missing = false;
   for (Change& change : inode->pending) {
     if (fate == Fate::kNothing || (fate == Fate::kByChance && random_.OneIn(2))) {
@@ -144,7 +180,7 @@ void SimDisk::Survive(Inode* inode, Fate fate) {
     }
     if (fate == Fate::kByChance && one_is_missing) Count(Fault::kWriteReordered);
     if (fate == Fate::kByChance && random_.OneIn(3)) Tear(&change);
-    Apply(change, &inode->durable);
+    Apply(change, &*inode->durable);
   }
   inode->pending.clear();
 }
@@ -192,7 +228,7 @@ void SimDisk::Restart() {
     if (!inode->pending.empty() && fate != Fate::kByChance)
       Count(fate == Fate::kAll ? Fault::kWriteKept : Fault::kWriteLost);
     Survive(inode.get(), fate);
-    inode->now = inode->durable;
+    if (inode->durable) inode->now = *std::exchange(inode->durable, {});
   }
   fail_sync_in_ = misread_in_ = 0;
   RestartProcess();
@@ -207,14 +243,16 @@ void SimDisk::RestartProcess() {
 
 void SimDisk::FlipBit(const std::string& path, uint64_t byte, unsigned bit) {
   Inode& inode = *names_.at(path);
-  for (std::string* content : {&inode.now, &inode.durable})
+  Fork(&inode);
+  for (std::string* content : {&inode.now, &*inode.durable})
     content->at(byte) = static_cast<char>(content->at(byte) ^ (1 << bit));
 }
 
 void SimDisk::Cut(const std::string& path, uint64_t size) {
   Inode& inode = *names_.at(path);
+  Fork(&inode);
   inode.now.resize(size);
-  inode.durable.resize(size);
+  inode.durable->resize(size);
   inode.pending.clear();
 }
 

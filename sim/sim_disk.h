@@ -15,8 +15,10 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/disk.h"
@@ -84,14 +86,21 @@ class SimDisk final : public Disk {
  private:
   friend class SimFile;
   friend class SimLock;
+  // A pending change knows what it replaced, not what it wrote, so that a sync is cheap: it forgets
+  // the changes. Crashes are rare. Only they go back, which turns each change around.
   struct Change {
     bool truncates;
-    uint64_t offset;  // or the new size
-    std::string data;
+    uint64_t offset;     // or the new size
+    uint64_t bytes = 0;  // of a write
+    uint64_t size_before = 0;
+    std::string before;  // bytes at `offset` that this change replaced or cut off
+    std::string data;    // bytes that a write wrote. Empty until needed; see Fork()
   };
   struct Inode {
     std::string now;
-    std::string durable;
+    // Set if undoing the pending changes would not lead from `now` to what is durable: after a
+    // failed sync, and while the disk decides what survives.
+    std::optional<std::string> durable;
     std::vector<Change> pending;
     uint64_t last_write = 0;  // where the last two writes began
     uint64_t second_last_write = 0;
@@ -106,7 +115,15 @@ class SimDisk final : public Disk {
   /// Counts an operation. UNAVAILABLE once the disk is dead. `*dies`: the disk dies at this one.
   Status Begin(const std::string& path, bool* dies);
   Status Dead(const std::string& path) const;
+  /// Writes `data` at `offset`; what is between the end of the file and `offset` becomes zeros.
+  static void Overwrite(uint64_t offset, std::string_view data, std::string* content);
+  /// Makes the change, which becomes pending.
+  static void Make(Change change, std::string_view data, Inode* inode);
   static void Apply(const Change& change, std::string* content);
+  /// Takes back a change that `content` has, and keeps what it wrote.
+  static void Undo(Change* change, std::string* content);
+  /// Sets `durable`, and lets all pending changes have what they wrote.
+  static void Fork(Inode* inode);
   static void Apply(const DirectoryChange& change, Names* names);
   enum class Fate { kAll, kNothing, kByChance };
   /// Decides which pending changes of a file reach the disk.

@@ -11,6 +11,11 @@ namespace {
 
 const std::string kDirectory = "/data";
 
+// Tables of several pages, and a log that moves into the database, in a short run as well. No
+// person looks at this store.
+constexpr StoreShape kShape = {
+    .page_bytes = 1024, .log_bytes = 256 << 10, .has_people_views = false};
+
 // Small enough for a short run to rotate segments, checkpoint, and read payloads back.
 NodeOptions SmallNode() {
   NodeOptions options;
@@ -52,8 +57,9 @@ Status SimulatedServer::Open() {
       auto journal, FileJournal::Open(&disk_, &random_, {kDirectory + "/journal", segment_bytes}));
   // File system names are global in SQLite, and one process may run several worlds in a row.
   vfs_ = std::make_unique<SimVfs>(&disk_, "sim-" + std::to_string(incarnation_), random_.Next());
-  TREADLE_ASSIGN_OR_RETURN(storage.store, SqliteStore::Open({kDirectory + "/store.db",
-                                                             journal->identity(), vfs_->name()}));
+  TREADLE_ASSIGN_OR_RETURN(
+      storage.store,
+      SqliteStore::Open({kDirectory + "/store.db", journal->identity(), vfs_->name(), kShape}));
   TREADLE_RETURN_IF_ERROR(disk_.SyncDirectory(kDirectory));
   TREADLE_ASSIGN_OR_RETURN(const StoreMeta meta, storage.store->ReadMeta());
   replayed_ = journal->recovered_sequence() - std::min(meta.applied, journal->recovered_sequence());

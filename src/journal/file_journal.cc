@@ -223,7 +223,7 @@ Status FileJournal::Read(uint64_t from, uint64_t to, const Visitor& visit) {
     const uint64_t last = is_last ? to : std::min(to, segments[i + 1].first[0] - 1);
     if (last < from) continue;
     const std::string path = Path(SegmentName(segments[i].number));
-    TREADLE_RETURN_IF_ERROR(VisitFrames(disk_, path, from, last, visit));
+    TREADLE_RETURN_IF_ERROR(VisitFrames(disk_, path, from, last, visit, &read_to_));
     from = last + 1;
   }
   return {};

@@ -21,6 +21,7 @@
 #include "journal/held_segments.h"
 #include "journal/journal.h"
 #include "journal/recovery_scan.h"
+#include "journal/segment_reader.h"
 #include "journal/spare_files.h"
 
 namespace treadle {
@@ -102,6 +103,10 @@ class FileJournal final : public Journal {
   uint64_t synced_through_ = 0;
   std::string buffer_;  // reused, so that appending does not allocate
   Status failed_;
+
+  // Of the reading executor: readers continue there, so that a checkpoint does not read what the
+  // last one has read.
+  ReadPlace read_to_;
 
   std::atomic<uint64_t> room_ = 0;  // bytes left in the active segment
   HeldSegments held_;

@@ -90,7 +90,10 @@ Status MakeDurable(Disk* disk, const std::string& path, uint64_t last_sequence) 
     if (!parsed) return Damaged(path, reader->offset(), next);  // it was there a moment ago
     unproven.erase(unproven.begin(), unproven.upper_bound(parsed->synced_through));
   }
-  return reader->MakeDurable(unproven.empty() ? reader->offset() : unproven.begin()->second);
+  const Status made =
+      reader->MakeDurable(unproven.empty() ? reader->offset() : unproven.begin()->second);
+  if (made.code() != Code::kDataLoss) return made;
+  return {made.code(), "journal segment " + path + ": " + made.message()};
 }
 
 }  // namespace

@@ -8,7 +8,10 @@
 namespace treadle {
 namespace {
 
+// A part of the segment at a time: 1 MiB of one of 32 MiB. What is longer is read in one piece.
 constexpr uint64_t kReadBytesMax = uint64_t{1} << 20;
+constexpr uint64_t kReadBytesMin = uint64_t{4} << 10;
+constexpr uint64_t kReadsPerSegment = 32;
 
 Status InSegment(const std::string& path, const Status& status) {
   const bool damaged = status.code() == Code::kDataLoss;
@@ -22,8 +25,8 @@ Result<std::unique_ptr<SegmentReader>> SegmentReader::OpenDamaged(Disk* disk,
                                                                   const std::string& path) {
   TREADLE_ASSIGN_OR_RETURN(std::unique_ptr<File> file, disk->Open(path, Disk::Mode::kReadWrite));
   TREADLE_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
-  std::unique_ptr<SegmentReader> reader(
-      new SegmentReader(std::move(file), std::min(size, kReadBytesMax)));
+  std::unique_ptr<SegmentReader> reader(new SegmentReader(
+      std::move(file), std::clamp(size / kReadsPerSegment, kReadBytesMin, kReadBytesMax)));
   TREADLE_ASSIGN_OR_RETURN(const std::string_view bytes, reader->Bytes(0, kSegmentHeaderBytes));
   Result<SegmentHeader> header = DecodeSegmentHeader(bytes);
   if (!header.ok()) return InSegment(path, header.status());
@@ -103,12 +106,18 @@ Result<bool> SegmentReader::ProvesDurable(uint64_t position) {
   }
 }
 
+// Frame by frame: a frame that is no longer in the buffer is read again, and what a read got wrong
+// must not be written.
 Status SegmentReader::MakeDurable(uint64_t offset) {
   // The header stays as it is: it was durable before the file had its name.
   TREADLE_CHECK(offset >= kSegmentHeaderBytes && offset <= offset_);
   while (offset < offset_) {
-    const uint64_t size = std::min(offset_ - offset, read_bytes_);
+    TREADLE_ASSIGN_OR_RETURN(const auto parsed, At(offset));
+    const uint64_t size = parsed ? parsed->bytes : 0;
     TREADLE_ASSIGN_OR_RETURN(const std::string_view bytes, Bytes(offset, size));
+    if (!parsed || !ParseFrame(bytes, header_.incarnation))
+      return {Code::kDataLoss,
+              "a frame at offset " + std::to_string(offset) + " was read and cannot be read again"};
     TREADLE_RETURN_IF_ERROR(file_->Write(offset, bytes.substr(0, size)));
     offset += size;
   }
@@ -116,10 +125,16 @@ Status SegmentReader::MakeDurable(uint64_t offset) {
 }
 
 Status VisitFrames(Disk* disk, const std::string& path, uint64_t from, uint64_t to,
-                   const Journal::Visitor& visit) {
+                   const Journal::Visitor& visit, ReadPlace* place) {
   TREADLE_CHECK(from <= to);
   TREADLE_ASSIGN_OR_RETURN(const auto reader, SegmentReader::Open(disk, path));
-  for (uint64_t expected = reader->header().first_sequence; expected <= to; ++expected) {
+  uint64_t expected = reader->header().first_sequence;
+  const uint64_t number = reader->header().number;
+  if (place != nullptr && place->segment == number && place->position <= from) {
+    expected = place->position;
+    reader->GoTo(place->offset);
+  }
+  for (; expected <= to; ++expected) {
     TREADLE_ASSIGN_OR_RETURN(const auto parsed, reader->Next(expected));
     if (!parsed)
       return {Code::kDataLoss, "journal segment " + path + " is damaged at offset " +
@@ -127,6 +142,7 @@ Status VisitFrames(Disk* disk, const std::string& path, uint64_t from, uint64_t 
                                    std::to_string(expected) +
                                    " cannot be read; run treadle data check"};
     if (expected >= from) TREADLE_RETURN_IF_ERROR(visit(parsed->frame));
+    if (place != nullptr) *place = {number, expected + 1, reader->offset()};
   }
   return {};
 }

@@ -75,9 +75,18 @@ class SegmentReader {
   uint64_t buffered_ = 0;  // bytes at the front of buffer_ that are the file's
 };
 
+/// Where a reader of segments has come to.
+struct ReadPlace {
+  uint64_t segment = 0;   // its number
+  uint64_t position = 0;  // of the next frame; 0: none was read
+  uint64_t offset = 0;    // where that begins
+};
+
 /// Visits the frames `from`..`to` of the segment at `path`, which must hold them. Stops at the
-/// first error of `visit` and returns it. DATA_LOSS: one cannot be read.
+/// first error of `visit` and returns it. DATA_LOSS: one cannot be read. Reads the segment from
+/// `*place` on if that is in it and not behind `from`, else from its beginning; then `*place` is
+/// behind the last frame that was visited. May be null.
 Status VisitFrames(Disk* disk, const std::string& path, uint64_t from, uint64_t to,
-                   const Journal::Visitor& visit);
+                   const Journal::Visitor& visit, ReadPlace* place = nullptr);
 
 }  // namespace treadle

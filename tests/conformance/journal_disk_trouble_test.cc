@@ -19,9 +19,9 @@ void Stop(sim::SimDisk* disk, End end) {
 // An opening, and the randomness that it borrows.
 class Opening {
  public:
-  Opening(Disk* disk, uint64_t seed)
+  Opening(Disk* disk, uint64_t seed, uint64_t segment_bytes = kJournalSegmentBytes)
       : random_(seed),
-        journal_(FileJournal::Open(disk, &random_, {kJournalDirectory, kJournalSegmentBytes})) {}
+        journal_(FileJournal::Open(disk, &random_, {kJournalDirectory, segment_bytes})) {}
 
   Status status() const { return journal_.status(); }
   FileJournal* get() const { return journal_->get(); }
@@ -210,31 +210,39 @@ TEST(JournalDiskTrouble, AFailureNamesTheSegmentByItsCurrentName) {
       << failed.ToString();
 }
 
-// A frame exists only in the page cache, and reading it fails while it is made durable.
-TEST(FileJournalDiskTrouble, AMisreadWhileFramesAreMadeDurableLosesNone) {
+// A frame exists only in the page cache, and reading it fails while it is made durable. The frames
+// fit into one read, or are read again before they are written.
+void MisreadWhileFramesAreMadeDurable(size_t effects_bytes) {
   constexpr uint64_t kFew = 8;
+  constexpr uint64_t kRoomy = 64 << 10;
   uint64_t misread = 0;
-  for (uint64_t after = 0; after < 12; ++after) {
+  for (uint64_t after = 0; after < 40; ++after) {
     sim::SimDisk disk(after);
     {
-      const Opening journal(&disk, 1);
+      const Opening journal(&disk, 1, kRoomy);
+      const std::string effects(effects_bytes, 'e');
       for (uint64_t i = 1; i <= kFew; ++i)
-        ASSERT_TRUE(journal->Append({i, {}, "effects"}, Journal::Durability::kWritten).ok());
+        ASSERT_TRUE(journal->Append({i, {}, effects}, Journal::Durability::kWritten).ok());
     }
     disk.RestartProcess();
     disk.MisreadNext(after);
     const uint64_t found = [&] {
-      const Opening journal(&disk, 2);
+      const Opening journal(&disk, 2, kRoomy);
       misread += disk.insults();
       return journal.status().ok() ? journal->recovered_sequence() : 0;
     }();
     if (found < kFew) continue;  // refused or cut: nothing in it was ever durable
     disk.Restart();
-    const Opening journal(&disk, 3);
+    const Opening journal(&disk, 3, kRoomy);
     ASSERT_TRUE(journal.status().ok()) << after << ": " << journal.status().ToString();
     EXPECT_EQ(journal->recovered_sequence(), kFew) << after;
   }
   EXPECT_GE(misread, 2U);
+}
+
+TEST(FileJournalDiskTrouble, AMisreadWhileFramesAreMadeDurableLosesNone) {
+  MisreadWhileFramesAreMadeDurable(7);
+  MisreadWhileFramesAreMadeDurable(1'200);
 }
 
 }  // namespace

@@ -63,7 +63,7 @@ LARGE = {
     "engine/Engine": {"public": 39, "private": 60},
     "engine/State": {"public": 62, "members": 27},
     "http/Connection": {"members": 21},
-    "journal/FileJournal": {"members": 17},
+    "journal/FileJournal": {"members": 18},
     "store/Lister": {"members": 20},
     "store/Writer": {"members": 26},
     "worker/Exchanger": {"members": 22},

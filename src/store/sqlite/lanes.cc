@@ -8,7 +8,7 @@ namespace {
 
 // Lanes whose last task is gone give their numbers back when a server begins to write to a store
 // that has so many.
-constexpr int64_t kLanesToTidy = 10'000;
+constexpr size_t kLanesToTidy = 10'000;
 
 Status DamagedLane() {
   return {Code::kDataLoss, "a lane in the store does not match its checksum"};
@@ -69,12 +69,14 @@ Status LaneMaker::Begin() {
 }
 
 Status LaneMaker::Read() {
-  TREADLE_RETURN_IF_ERROR(db_->Execute(
-      "DELETE FROM lane WHERE (SELECT count(*) FROM lane) > " + std::to_string(kLanesToTidy) +
-      " AND NOT EXISTS (SELECT 1 FROM live WHERE place BETWEEN lane.id << 48 AND"
-      " (lane.id << 48) + " +
-      std::to_string(TaskId::kMaxSequence) + ")"));
-  TREADLE_ASSIGN_OR_RETURN(const auto by_number, ReadLanes(db_));
+  TREADLE_ASSIGN_OR_RETURN(auto by_number, ReadLanes(db_));
+  if (by_number.size() > kLanesToTidy) {
+    TREADLE_RETURN_IF_ERROR(db_->Execute(
+        "DELETE FROM lane WHERE NOT EXISTS (SELECT 1 FROM live WHERE place BETWEEN lane.id << 48"
+        " AND (lane.id << 48) + " +
+        std::to_string(TaskId::kMaxSequence) + ")"));
+    TREADLE_ASSIGN_OR_RETURN(by_number, ReadLanes(db_));
+  }
   lanes_.clear();
   for (const auto& [lane, key] : by_number) lanes_[key] = lane;
   last_ = by_number.empty() ? 0 : by_number.rbegin()->first;

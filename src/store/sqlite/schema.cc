@@ -11,9 +11,6 @@
 namespace treadle {
 namespace {
 
-// Of a new file. Wider pages cost more log for each row changed.
-constexpr int kPageBytes = 8192;
-constexpr int kLogBytes = 4 << 20;
 // In the header of a SQLite file (https://www.sqlite.org/fileformat.html).
 constexpr size_t kUserVersionOffset = 60;
 constexpr size_t kApplicationIdOffset = 68;
@@ -217,9 +214,9 @@ Status PutIdentity(Connection* db, uint64_t identity) {
   return put.Run("identity", std::string_view(IdentityText(identity)));
 }
 
-Status Create(Connection* db, uint64_t identity) {
+Status Create(Connection* db, uint64_t identity, const StoreShape& shape) {
   TREADLE_CHECK(db->in_transaction());  // a store is whole or not there
-  TREADLE_RETURN_IF_ERROR(CreateSchema(db));
+  TREADLE_RETURN_IF_ERROR(CreateSchema(db, shape));
   return PutIdentity(db, identity);
 }
 
@@ -253,10 +250,10 @@ Status BringForward(Connection* db, int64_t version) {
 }
 
 // Brings a store of `version`, 0 for an empty file, forward to this one, or leaves it untouched.
-Status Migrate(Connection* db, int64_t version, uint64_t identity) {
+Status Migrate(Connection* db, int64_t version, uint64_t identity, const StoreShape& shape) {
   Transaction transaction(db);
   TREADLE_RETURN_IF_ERROR(transaction.Begin(Transaction::Kind::kWrite));
-  TREADLE_RETURN_IF_ERROR(version == 0 ? Create(db, identity) : BringForward(db, version));
+  TREADLE_RETURN_IF_ERROR(version == 0 ? Create(db, identity, shape) : BringForward(db, version));
   TREADLE_RETURN_IF_ERROR(PutRoots(db));
   TREADLE_RETURN_IF_ERROR(
       db->Execute("PRAGMA application_id = " + std::to_string(kStoreApplicationId) +
@@ -304,10 +301,10 @@ Result<int64_t> Inspect(Connection* db, uint64_t identity) {
 
 }  // namespace
 
-Status CreateSchema(Connection* db) {
+Status CreateSchema(Connection* db, const StoreShape& shape) {
   for (const char* const sql : {kTables, kTaskTables, kFound})
     TREADLE_RETURN_IF_ERROR(db->Execute(sql));
-  return db->Execute(PeopleViews());
+  return shape.has_people_views ? db->Execute(PeopleViews()) : Status();
 }
 
 Status CheckIsNotNewer(Disk* disk, const std::string& path) {
@@ -322,7 +319,7 @@ Status CheckIsNotNewer(Disk* disk, const std::string& path) {
   return IsNewer(path, version);
 }
 
-Status PrepareSchema(Connection* db, uint64_t identity) {
+Status PrepareSchema(Connection* db, uint64_t identity, const StoreShape& shape) {
   TREADLE_RETURN_IF_ERROR(AddRowDigest(db));
   db->set_tidy_on_close(false);
   TREADLE_ASSIGN_OR_RETURN(const int64_t version, Inspect(db, identity));
@@ -330,9 +327,9 @@ Status PrepareSchema(Connection* db, uint64_t identity) {
   // Before the write-ahead log is on, so that the file never is without the marks by which it is
   // known.
   if (version == 0)
-    TREADLE_RETURN_IF_ERROR(
-        db->Execute("PRAGMA synchronous = FULL; PRAGMA page_size = " + std::to_string(kPageBytes)));
-  if (version < kStoreVersion) TREADLE_RETURN_IF_ERROR(Migrate(db, version, identity));
+    TREADLE_RETURN_IF_ERROR(db->Execute("PRAGMA synchronous = FULL; PRAGMA page_size = " +
+                                        std::to_string(shape.page_bytes)));
+  if (version < kStoreVersion) TREADLE_RETURN_IF_ERROR(Migrate(db, version, identity, shape));
   TREADLE_ASSIGN_OR_RETURN(const std::string mode, TextFrom(db, "PRAGMA journal_mode = WAL"));
   if (mode != "wal")
     return Status(Code::kUnavailable,
@@ -340,9 +337,9 @@ Status PrepareSchema(Connection* db, uint64_t identity) {
   return {};
 }
 
-Status Configure(Connection* db, int cache_kib) {
+Status Configure(Connection* db, int cache_kib, const StoreShape& shape) {
   TREADLE_CHECK(cache_kib > 0);  // SQLite takes a number of the other sign for pages
-  db->KeepLogBelow(kLogBytes / kPageBytes);
+  db->KeepLogBelow(shape.log_bytes / shape.page_bytes);
   // No statement, whoever wrote it, changes what FTS5 keeps for itself.
   sqlite3_db_config(db->handle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   return db->Execute(
@@ -350,7 +347,7 @@ Status Configure(Connection* db, int cache_kib) {
       "PRAGMA temp_store = MEMORY;"
       "PRAGMA secure_delete = FAST;"
       "PRAGMA journal_size_limit = " +
-      std::to_string(kLogBytes) + "; PRAGMA cache_size = -" + std::to_string(cache_kib));
+      std::to_string(shape.log_bytes) + "; PRAGMA cache_size = -" + std::to_string(cache_kib));
 }
 
 Status ChangeIdentity(const std::string& path, uint64_t identity) {

@@ -84,11 +84,29 @@ Result<std::unique_ptr<Connection>> Connection::Open(const std::string& path,
   return connection;
 }
 
-Connection::~Connection() { TREADLE_CHECK(sqlite3_close(db_) == SQLITE_OK); }
+Connection::~Connection() {
+  for (sqlite3_stmt* const bracket : brackets_) sqlite3_finalize(bracket);
+  TREADLE_CHECK(sqlite3_close(db_) == SQLITE_OK);
+}
 
 Status Connection::Execute(const std::string& sql) {
   const int result = sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr);
   return result == SQLITE_OK ? Status() : Error(result);
+}
+
+Status Connection::Execute(Bracket bracket) {
+  constexpr std::array kSql = {"BEGIN", "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"};
+  const auto which = static_cast<size_t>(bracket);
+  sqlite3_stmt*& statement = brackets_[which];
+  if (statement == nullptr)
+    if (const int result = sqlite3_prepare_v3(db_, kSql[which], -1, SQLITE_PREPARE_PERSISTENT,
+                                              &statement, nullptr);
+        result != SQLITE_OK)
+      return Error(result);
+  const int result = sqlite3_step(statement);
+  const Status status = result == SQLITE_DONE ? Status() : Error(result);
+  sqlite3_reset(statement);
+  return status;
 }
 
 void Connection::KeepLogBelow(int pages) {
@@ -171,17 +189,18 @@ int Statement::Bind(int place, Blob blob) {
 Transaction::~Transaction() {
   // Nothing is left to do about a failure: SQLite has rolled back by itself then, or the log lacks
   // the commit.
-  if (db_->in_transaction()) (void)db_->Execute("ROLLBACK");
+  if (db_->in_transaction()) (void)db_->Execute(Connection::Bracket::kRollBack);
 }
 
 Status Transaction::Begin(Kind kind) {
   TREADLE_CHECK(!db_->in_transaction());  // else this one's rollback would be another one's
-  return db_->Execute(kind == Kind::kRead ? "BEGIN" : "BEGIN IMMEDIATE");
+  using Bracket = Connection::Bracket;
+  return db_->Execute(kind == Kind::kRead ? Bracket::kBegin : Bracket::kBeginToWrite);
 }
 
 Status Transaction::Commit() {
   TREADLE_CHECK(db_->in_transaction());
-  TREADLE_RETURN_IF_ERROR(db_->Execute("COMMIT"));
+  TREADLE_RETURN_IF_ERROR(db_->Execute(Connection::Bracket::kCommit));
   return db_->TidyLog();
 }
 

@@ -8,6 +8,7 @@
 
 #include <sqlite3.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -39,6 +40,9 @@ class Connection {
 
   /// Runs statements of which no rows are wanted.
   Status Execute(const std::string& sql);
+  /// The statements around a transaction: run often, so prepared once.
+  enum class Bracket { kBegin, kBeginToWrite, kCommit, kRollBack };
+  Status Execute(Bracket bracket);
   /// Rows that the last statement inserted, changed or deleted.
   int64_t changes() const { return sqlite3_changes64(db_); }
   bool in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
@@ -65,7 +69,8 @@ class Connection {
 
   sqlite3* db_;
   std::string path_;
-  int log_pages_ = 0;  // after the last commit
+  std::array<sqlite3_stmt*, 4> brackets_{};  // null until the first use
+  int log_pages_ = 0;                        // after the last commit
   int log_pages_max_ = 0;
 };
 

@@ -53,12 +53,12 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::Open(const SqliteStoreOptions&
   TREADLE_RETURN_IF_ERROR(MakeLogDurable(options.path, options.vfs));
   std::optional<FileDescriptor> file;  // closed after the connections
   TREADLE_ASSIGN_OR_RETURN(auto writing, Connection::Open(options.path, options.vfs));
-  TREADLE_RETURN_IF_ERROR(PrepareSchema(writing.get(), options.identity));
-  TREADLE_RETURN_IF_ERROR(Configure(writing.get(), kWriterCacheKib));
+  TREADLE_RETURN_IF_ERROR(PrepareSchema(writing.get(), options.identity, options.shape));
+  TREADLE_RETURN_IF_ERROR(Configure(writing.get(), kWriterCacheKib, options.shape));
   file.emplace(OpenFile(options));
   TREADLE_ASSIGN_OR_RETURN(auto reading, Connection::Open(options.path, options.vfs));
   TREADLE_RETURN_IF_ERROR(AddRowDigest(reading.get()));
-  TREADLE_RETURN_IF_ERROR(Configure(reading.get(), kReaderCacheKib));
+  TREADLE_RETURN_IF_ERROR(Configure(reading.get(), kReaderCacheKib, options.shape));
   return std::unique_ptr<SqliteStore>(
       new SqliteStore(*std::move(file), std::move(writing), std::move(reading), options.vfs));
 }

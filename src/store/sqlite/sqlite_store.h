@@ -13,6 +13,7 @@
 #include "base/thread_annotations.h"
 #include "store/sqlite/lister.h"
 #include "store/sqlite/loader.h"
+#include "store/sqlite/schema.h"
 #include "store/sqlite/sqlite.h"
 #include "store/sqlite/writer.h"
 #include "store/store.h"
@@ -23,6 +24,7 @@ struct SqliteStoreOptions {
   std::string path;
   uint64_t identity = 0;  // of the journal that the store belongs to; written at creation
   std::string vfs;        // a registered sqlite3_vfs; empty: SQLite's own
+  StoreShape shape;
 };
 
 /// The `meta` table of a store. Keys that are not there keep their defaults.

@@ -63,7 +63,10 @@ Writer::Writer(Connection* db, int file)
       queue_(db, InsertRow("queue")),
       type_(db, InsertRow("type")),
       counters_(db, InsertRow("counters")),
-      retire_(db, "DELETE FROM done WHERE queue = ?1 AND state = ?2 AND ordinal < ?3"),
+      retire_{{db,
+               "SELECT 1 FROM done INDEXED BY done_retention"
+               " WHERE queue = ?1 AND state = ?2 AND ordinal < ?3 LIMIT 1"},
+              {db, "DELETE FROM done WHERE queue = ?1 AND state = ?2 AND ordinal < ?3"}},
       key_(db, InsertRow("idempotency")),
       key_gone_(db, "DELETE FROM idempotency WHERE key = ?1"),
       meta_(db, InsertRow("meta")),
@@ -169,12 +172,23 @@ Status Writer::WriteCounters(const CountersAreNow& now) {
   TREADLE_RETURN_IF_ERROR(counters_.RunTuple(
       std::tuple_cat(std::tuple(now.queue, now.accepted), numbers, std::tuple_cat(now.removed))));
   for (size_t i = 0; i < kEndedStates; ++i) {
-    const auto state = static_cast<TaskState>(kFirstEnded + i);
-    TREADLE_RETURN_IF_ERROR(trail_.Retire(now.queue, state, now.ended[i].from));
-    TREADLE_RETURN_IF_ERROR(find_.OnRetire(now.queue, kFirstEnded + i, now.ended[i].from));
-    TREADLE_RETURN_IF_ERROR(retire_.Run(now.queue, kFirstEnded + i, now.ended[i].from));
+    TREADLE_RETURN_IF_ERROR(Retire(now.queue, kFirstEnded + i, now.ended[i].from));
   }
   return {};
+}
+
+// Most counters retire nothing. To see that costs a hundredth of what the statements cost that
+// would remove nothing.
+Status Writer::Retire(QueueId queue, uint64_t state, uint64_t from) {
+  {
+    Rows rows = retire_.find_one.Query(queue, state, from);
+    const bool any = rows.Next();
+    TREADLE_RETURN_IF_ERROR(rows.status());
+    if (!any) return {};
+  }
+  TREADLE_RETURN_IF_ERROR(trail_.Retire(queue, static_cast<TaskState>(state), from));
+  TREADLE_RETURN_IF_ERROR(find_.OnRetire(queue, state, from));
+  return retire_.remove.Run(queue, state, from);
 }
 
 Status Writer::WriteKey(const KeyIsNow& key) {

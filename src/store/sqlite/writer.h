@@ -33,6 +33,8 @@ class Writer {
   Status WriteQueue(const QueueIsNow& queue);
   Status WriteType(const TypeIsNow& type);
   Status WriteCounters(const CountersAreNow& counters);
+  /// Removes the ended tasks below `from`, and what is kept beside them.
+  Status Retire(QueueId queue, uint64_t state, uint64_t from);
   Status WriteKey(const KeyIsNow& key);
   Status WriteMeta(const StoreMeta& meta);
   Status WriteTasks(const std::vector<TaskChange>& changes);
@@ -64,7 +66,10 @@ class Writer {
   Statement queue_;
   Statement type_;
   Statement counters_;
-  Statement retire_;
+  struct {
+    Statement find_one;
+    Statement remove;
+  } retire_;  // ended tasks below an ordinal
   Statement key_;
   Statement key_gone_;
   Statement meta_;
