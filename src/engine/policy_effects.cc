@@ -78,7 +78,7 @@ void EncodeFields(const T& policy, ByteWriter* out) {
   for (const Field<T>& field : Fields<T>()) {
     const FieldValue value = field.get(policy);
     if (value == field.get(kDefault)) continue;
-    TREADLE_CHECK(field.number != kRetryNumber);
+    TREADLE_CHECK((std::is_same_v<T, RetryPolicy>) || field.number != kRetryNumber);
     fields.Varint(field.number);
     fields.Bytes(EncodedValue(value));
   }

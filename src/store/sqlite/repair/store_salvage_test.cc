@@ -240,7 +240,7 @@ TEST_F(StoreSalvageTest, AFileThatWasCutShortIsReadAsFarAsItGoes) {
 }
 
 TEST_F(StoreSalvageTest, NamesOfQueuesComeFromTheirIndex) {
-  SpoilPageOf("mail\x04");  // the row: its policy stands behind the name
+  SpoilPageOf("mail\x05");  // the row: its policy stands behind the name
   const std::vector<std::string> told = Run();
   if (testing::Test::HasFailure()) return;
   EXPECT_THAT(told, Contains(HasSubstr("the policy of queue mail is lost")));
