@@ -2,7 +2,7 @@
 //
 // New tasks are refused first, and among them those of low priority; then what running attempts
 // save; reports and leases never. SpaceGuard and MemoryGuard look once a second. In between, what
-// was written to the journal since then counts as gone from both.
+// was written to the journal since then counts as gone from both, and each new task as memory.
 //
 // On the shard's executor.
 #pragma once
@@ -42,6 +42,8 @@ class Pressure {
 
  private:
   uint64_t written() const { return shard_->stats().journal_bytes - written_at_check_; }
+  /// About the memory that was taken since the last look.
+  uint64_t taken() const;
   Status RefuseForBacklog() const;
   Status RefuseForMemory();
 
@@ -50,7 +52,9 @@ class Pressure {
   const NodeOptions& options_;
   const Checkpoints* const checkpoints_;
   bool check_posted_ = false;
-  uint64_t written_at_check_ = 0;  // journal bytes when disk and memory were last looked at
+  // When disk and memory were last looked at.
+  uint64_t written_at_check_ = 0;  // journal bytes
+  uint64_t tasks_at_check_ = 0;
 };
 
 }  // namespace treadle

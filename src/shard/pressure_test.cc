@@ -61,6 +61,16 @@ TEST_F(PressureTest, NearlyFullMemoryTakesNoTasksButLetsAttemptsSave) {
   EXPECT_TRUE(Refusal().ok());
 }
 
+TEST_F(PressureTest, ManySmallTasksCountAsMemoryBeforeItIsMeasured) {
+  UseMemory(700);  // of 1,024 MiB, with a reserve of 256: 68 are left
+  stats_.tasks_enqueued = 60'000;
+  EXPECT_TRUE(Refusal().ok());
+  stats_.tasks_enqueued = 70'000;
+  EXPECT_THAT(Refusal().message(), HasSubstr("faster than the server can measure"));
+  RunAll();  // it looks again: they took less
+  EXPECT_TRUE(Refusal().ok());
+}
+
 TEST_F(PressureTest, AStoreThatIsFarBehindTakesNeitherTasksNorSaves) {
   AddBacklog(4'001);
   EXPECT_TRUE(pressure_.IsStoreBehind());
