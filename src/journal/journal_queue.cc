@@ -1,9 +1,11 @@
 #include "journal/journal_queue.h"
 
-#include <algorithm>
+#include <bitset>
+#include <iterator>
 #include <utility>
 
 #include "base/check.h"
+#include "journal/frame_format.h"
 
 namespace treadle {
 
@@ -27,19 +29,36 @@ void JournalQueue::Add(Waiting waiting) {
     waiting_.push_back(std::move(waiting));
     if (std::exchange(is_posted_, true)) return;
   }
-  writer_->Post([this] { WriteAll(); });
+  writer_->Post([this] { WriteGroup(); });
 }
 
-void JournalQueue::WriteAll() {
-  TREADLE_CHECK(group_.empty());
+void JournalQueue::WriteGroup() {
+  bool has_more = false;
   {
     MutexLock lock(mutex_);
-    is_posted_ = false;
-    std::swap(group_, waiting_);
+    TakeGroup();
+    has_more = is_posted_ = !waiting_.empty();
   }
   const Status status = Write();
   for (const Waiting& each : group_) each.done(status);
   group_.clear();
+  if (has_more) writer_->Post([this] { WriteGroup(); });
+}
+
+// Up to the second frame of any shard.
+void JournalQueue::TakeGroup() {
+  TREADLE_CHECK(group_.empty());
+  std::bitset<kStreamsMax + 1> shards;
+  size_t taken = 0;
+  for (; taken < waiting_.size(); ++taken) {
+    const Waiting& next = waiting_[taken];
+    if (next.is_frame && shards[next.stream]) break;
+    if (next.is_frame) shards.set(next.stream);
+  }
+  if (taken == waiting_.size()) return std::swap(group_, waiting_);
+  const auto end = waiting_.begin() + static_cast<ptrdiff_t>(taken);
+  group_.assign(std::move_iterator(waiting_.begin()), std::move_iterator(end));
+  waiting_.erase(waiting_.begin(), end);
 }
 
 Status JournalQueue::Write() {

@@ -1,8 +1,12 @@
 // JournalQueue: frames on their way into the journal, and who is called when they are there.
 //
 // A journal's Append() blocks for as long as its disk takes. Frames wait here meanwhile, and go
-// together as soon as the disk is free: one sync for all that came during the last one, whoever
-// they came from.
+// together as soon as the disk is free: one sync for all shards whose frames came during the last
+// one.
+//
+// Each shard has one frame in a group. That frames of the last sync were durable, nothing on disk
+// proves until more is written: if one of them is damaged before that, it counts as torn, and so do
+// those behind it. With a second frame of the same shard, the first would be one more at risk.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +51,8 @@ class JournalQueue {
 
   void Add(Waiting waiting);
   /// On the writer.
-  void WriteAll();
+  void WriteGroup();
+  void TakeGroup() TREADLE_REQUIRES(mutex_);
   Status Write();
 
   Journal* const journal_;

@@ -38,13 +38,17 @@ class NotedJournal final : public Journal {
 
 class JournalQueueTest : public testing::Test {
  protected:
-  void Append(const std::string& effects, Journal::Durability durability = kSynced) {
-    queue_.Append(1, ++sequence_, {1}, effects, durability, [this, effects](const Status& status) {
-      done_.push_back(effects + (status.ok() ? "" : ": " + status.message()));
-    });
+  void Append(const std::string& effects, Journal::Durability durability = kSynced,
+              ShardId shard = 0) {
+    if (shard == 0) shard = ++shards_;
+    queue_.Append(shard, ++sequence_, {1}, effects, durability,
+                  [this, effects](const Status& status) {
+                    done_.push_back(effects + (status.ok() ? "" : ": " + status.message()));
+                  });
   }
 
   uint64_t sequence_ = 0;
+  ShardId shards_ = 0;  // each frame is another one's, unless the test says whose it is
   HandClock clock_;
   HandExecutor writer_{&clock_};
   NotedJournal journal_;
@@ -62,6 +66,17 @@ TEST_F(JournalQueueTest, WhatWaitsIsWrittenTogetherWithOneSync) {
   writer_.RunDue();
   EXPECT_THAT(journal_.calls, ElementsAre("a b c synced"));
   EXPECT_THAT(done_, ElementsAre("a", "b", "c"));
+}
+
+TEST_F(JournalQueueTest, ASecondFrameOfAShardHasASyncOfItsOwn) {
+  Append("a", kSynced, 1);
+  Append("b", kSynced, 2);
+  Append("c", kSynced, 1);
+  Append("d", kSynced, 3);
+  Append("e", kSynced, 1);
+  writer_.RunDue();
+  EXPECT_THAT(journal_.calls, ElementsAre("a b synced", "c d synced", "e synced"));
+  EXPECT_THAT(done_, ElementsAre("a", "b", "c", "d", "e"));
 }
 
 TEST_F(JournalQueueTest, WhatComesDuringAWriteGoesWithTheNext) {

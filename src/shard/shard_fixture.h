@@ -32,7 +32,7 @@ class FailingJournal final : public Journal {
   uint64_t first_sequence() const override { return journal_->first_sequence(); }
   uint64_t recovered_sequence() const override { return journal_->recovered_sequence(); }
   Status Append(std::span<const Frame> frames, Durability durability) override {
-    groups.push_back(frames.size());
+    ++appends;
     return failure.ok() ? journal_->Append(frames, durability) : failure;
   }
   Status Sync() override { return failure.ok() ? (++syncs, journal_->Sync()) : failure; }
@@ -44,8 +44,8 @@ class FailingJournal final : public Journal {
   Status MakeRoom() override { return journal_->MakeRoom(); }
 
   Status failure;
-  std::vector<size_t> groups;  // of frames that were appended together
-  int syncs = 0;               // by Sync()
+  int appends = 0;
+  int syncs = 0;  // by Sync()
 
  private:
   std::unique_ptr<Journal> journal_;
