@@ -55,6 +55,7 @@ void JournalQueue::TakeGroup() {
     if (next.is_frame && shards[next.stream]) break;
     if (next.is_frame) shards.set(next.stream);
   }
+  TREADLE_CHECK(taken > 0 || waiting_.empty());  // so this comes to an end
   if (taken == waiting_.size()) return std::swap(group_, waiting_);
   const auto end = waiting_.begin() + static_cast<ptrdiff_t>(taken);
   group_.assign(std::move_iterator(waiting_.begin()), std::move_iterator(end));
