@@ -74,7 +74,9 @@ class SimFile final : public File {
   Status Change(SimDisk::Change change, std::string_view data) {
     bool dies = false;
     TREADLE_RETURN_IF_ERROR(Begin(&dies));
-    if (!change.truncates)
+    // What is written again, as a start does with frames that nothing proves durable, is no other
+    // place: the frame before it still has no proof but this one.
+    if (!change.truncates && change.offset != inode_->last_write)
       inode_->second_last_write = std::exchange(inode_->last_write, change.offset);
     SimDisk::Make(std::move(change), data, inode_.get());
     return dies ? disk_->Dead(path_) : Status();

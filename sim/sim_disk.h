@@ -102,7 +102,7 @@ class SimDisk final : public Disk {
     // failed sync, and while the disk decides what survives.
     std::optional<std::string> durable;
     std::vector<Change> pending;
-    uint64_t last_write = 0;  // where the last two writes began
+    uint64_t last_write = 0;  // the last two places at which a write began
     uint64_t second_last_write = 0;
   };
   using Names = std::map<std::string, std::shared_ptr<Inode>>;

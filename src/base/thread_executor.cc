@@ -129,7 +129,10 @@ void ThreadExecutor::WaitForWork(Work* batch) {
 }
 
 void ThreadExecutor::Run() {
+  // The allocator prepares a thread when that asks for memory first, and jemalloc 5.3 crashes if
+  // there is none left by then, where later the process would end with a message.
   Work batch;
+  batch.reserve(1);
   while (true) {
     {
       MutexLock lock(mutex_);
