@@ -227,6 +227,21 @@ TEST(SimDisk, DamageIsDurable) {
   EXPECT_EQ(Outcomes("/d/a", work), (Set{"acc"}));
 }
 
+TEST(SimDisk, AMisreadSparesTheLastTwoPlacesThatWereWritten) {
+  Set misread;
+  for (uint64_t seed = 0; seed < kSeeds; ++seed) {
+    SimDisk disk(seed);
+    const auto file = Make(&disk, "/d/1.seg", "aa");
+    for (const auto& [place, text] : {std::pair(2, "bb"), {4, "cc"}, {4, "cc"}})
+      ASSERT_TRUE(file->Write(place, text).ok());
+    disk.MisreadNext();
+    const std::string content = Content(&disk, "/d/1.seg");
+    EXPECT_EQ(content.substr(2), "bbcc");
+    misread.insert(content.substr(0, 2));
+  }
+  EXPECT_GT(misread.size(), 10U);
+}
+
 TEST(SimDisk, TheSameSeedGivesTheSameCrash) {
   const auto run = [](uint64_t seed) {
     SimDisk disk(seed);

@@ -27,7 +27,8 @@ TEST_P(SeedThatFailedOnce, BreaksNoPromise) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, SeedThatFailedOnce,
                          testing::Values(7703800, 7706368, 7707874, 7710200, 7710800, 1796028630575,
-                                         1796028631609));
+                                         1796028631609, 1796073364552, 1796073364637,
+                                         1796074980961));
 
 TEST(Trace, NamesTasksCommandsAndAnswersAndChangesNothing) {
   const RunReport silent = RunWorld({.seed = 7});
