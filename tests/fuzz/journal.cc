@@ -156,7 +156,9 @@ class Script {
   void Restore() { EditSegment(RestoreChecksums); }
   void Move() {
     EditSegment([&](std::string* bytes) {
-      files_->Write(SegmentName(in_->Choice(2) == 0 ? in_->U8() : in_->U64()), *bytes);
+      const uint64_t number = in_->Choice(2) == 0 ? in_->U8() : in_->U64();
+      // Numbers begin with 1, but a file may have any name.
+      files_->Write(number == 0 ? std::string(20, '0') + ".seg" : SegmentName(number), *bytes);
     });
   }
   void Remove() {
