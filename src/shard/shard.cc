@@ -101,7 +101,9 @@ void Shard::After(int64_t delay_ms, std::function<void()> work) {
 
 void Shard::Fail(const Status& status) {
   if (std::exchange(life_, Life::kFailed) == Life::kFailed) return;
-  env_.on_fatal(status);
+  // A file that someone takes away makes all kinds of errors; this one says what happened.
+  const Status files = env_.checkpointer->CheckFiles();
+  env_.on_fatal(files.ok() ? status : files);
 }
 
 void Shard::Close(std::function<void()> closed) {
