@@ -41,7 +41,7 @@ struct ClientOptions {
   /// set.
   std::string token = {};
   /// Certificates (PEM) that https trusts in place of the system's store. Empty: the file that
-  /// TREADLE_CA_FILE names; if there is none, that store.
+  /// TREADLE_CA_FILE names. Without that: the system's store.
   std::string ca_file = {};
   std::chrono::milliseconds connect_timeout{5'000};  // of each try
   std::chrono::milliseconds timeout{30'000};         // of a call, with all its tries

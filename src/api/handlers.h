@@ -95,8 +95,8 @@ inline std::shared_ptr<http::Responder> Shared(http::Responder responder) {
   return std::make_shared<http::Responder>(std::move(responder));
 }
 
-/// For the node's callback: answers with what `format` makes of its result, or with a problem, on
-/// the thread of the connection, so that the shard goes on meanwhile. Keeps `turn` until then.
+/// For the node's callback: answers with what `format` makes of its result, or with a problem. The
+/// connection's thread formats the answer, so the shard does not wait. Keeps `turn` until then.
 template <class Format>
 auto Answering(http::Responder responder, Format format, Turns::Turn turn = nullptr) {
   return [to = Shared(std::move(responder)), format = std::move(format),

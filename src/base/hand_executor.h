@@ -20,7 +20,7 @@ class HandClock final : public Clock {
   int64_t now_ms = 100'000;
 };
 
-/// Runs what it was given when it is told to, in the order of its time.
+/// Runs posted work only when the test calls RunDue(), in the order of its time.
 class HandExecutor final : public Executor {
  public:
   explicit HandExecutor(HandClock* clock) : clock_(clock) {}

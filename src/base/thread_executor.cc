@@ -129,8 +129,8 @@ void ThreadExecutor::WaitForWork(Work* batch) {
 }
 
 void ThreadExecutor::Run() {
-  // The allocator prepares a thread when that asks for memory first, and jemalloc 5.3 crashes if
-  // there is none left by then, where later the process would end with a message.
+  // jemalloc 5.3 prepares a thread at its first allocation, and crashes if no memory is left. So
+  // allocate now: a failure of a later allocation ends the process with a message.
   Work batch;
   batch.reserve(1);
   while (true) {

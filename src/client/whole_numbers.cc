@@ -2,7 +2,7 @@
 //
 // nlohmann/json casts: an int takes 4 of 4.5, and something else of 3e9. It does not say where it
 // did. So the T is written back to JSON: a whole number there, where the document has another one,
-// was cast. A cast is told from what a from_json changes on purpose: it keeps the lowest bits.
+// was cast. Unlike a from_json that changes a number on purpose, a cast keeps the lowest bits.
 //
 // Casting a large or a negative fraction to an integer is undefined. So a T is first made of
 // harmless fractions in their place. Where it took whole numbers of those, they must be whole.

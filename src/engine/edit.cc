@@ -112,7 +112,8 @@ Result<TaskStanding> Engine::Edit(const TaskRecord& task, const TaskEdit& edit) 
     effect.terms = std::move(terms);
     MoveKey(task, *edit.queue);
   }
-  // The store looks for it where it was, unless it is told, and writes it anew only with its body.
+  // A move names the old place, where the store finds the task's row, and brings the body, without
+  // which the store cannot write the row again.
   TREADLE_CHECK(!effect.left || effect.body != nullptr);
   Emit(effect);
   return Standing(image, true);
